@@ -83,7 +83,7 @@ class LabelSummary(ArraySummary):
 class FoundSamples(TolerantModel):
     """The number of samples for which an equal sample was found.
 
-    Equal samples have the same features and labels, by a digest. Of data sets with more than 131,072 samples, those
+    Equal samples have the same inputs and outputs, by a digest. Of data sets with more than 131,072 samples, those
     samples are checked whose digests are below a limit, which is the same for all sets.
     """
 
@@ -108,9 +108,13 @@ class SetSummary(TolerantModel):
     samples: Annotated[int, Field(ge=1)]
     """Number of samples."""
     features: ArraySummary
-    """The inputs of the network."""
+    """The input of the network; of several inputs, the first one."""
     labels: LabelSummary
-    """The expected outputs of the network."""
+    """The expected output of the network; of several outputs, the first one."""
+    inputs: dict[str, ArraySummary] | None = None
+    """All inputs of the network by name; absent if the network has one input and one output."""
+    outputs: dict[str, LabelSummary] | None = None
+    """All expected outputs of the network by name; absent if the network has one input and one output."""
     repeated: FoundSamples
     """The samples that occur several times in this set."""
 

@@ -187,6 +187,28 @@ class NumberEvaluation(TolerantModel):
     """The samples with the largest errors, largest first."""
 
 
+class OutputEvaluation(TolerantModel):
+    """The evaluation of one output of a model with several outputs.
+
+    `samples` is the sum of `evaluated`, `unlabeled`, `notFinite` and `skipped` of the evaluation.
+    """
+
+    evaluated: Count
+    """Number of samples in the figures below."""
+    unlabeled: Count
+    """Number of samples without a class, with the label `ignore_class` of the loss, or with the weight 0."""
+    not_finite: Count
+    """Number of samples for which the output is NaN or infinite."""
+    classes: ClassEvaluation | None = None
+    """Figures of an output that is one of several classes."""
+    numbers: NumberEvaluation | None = None
+    """Figures of an output of numbers."""
+    confusion: str | None = None
+    """File name of the plot of the confusion matrix, next to this file; absent if there is none."""
+    mistakes: str | None = None
+    """File name of the images of the worst samples; absent if there is none."""
+
+
 class Evaluation(TolerantModel):
     """How well a trained model answers a data set, and which samples it misreads.
 
@@ -214,3 +236,8 @@ class Evaluation(TolerantModel):
     """Figures of a model that answers one of several classes."""
     numbers: NumberEvaluation | None = None
     """Figures of a model that answers numbers."""
+    output: str | None = None
+    """Of a model with several outputs, the output that the figures above are for: the first one that can be evaluated.
+    Absent for a model with one output."""
+    outputs: dict[str, OutputEvaluation] | None = None
+    """Figures of each output that can be evaluated, by its name; absent for a model with one output."""

@@ -63,15 +63,20 @@ def field_errors(error: ValidationError, *, show_found: bool = False) -> list[st
         show_found: Whether a line also contains the value found. Never for a file, which may contain a secret instead
             of the expected document.
     """
-    lines = []
+    found = located_errors(error, show_found=show_found)
+    return [f"{path}: {message}" if path else message for path, message in found]
+
+
+def located_errors(error: ValidationError, *, show_found: bool = False) -> list[tuple[str, str]]:
+    """Return the path of each invalid field and the expected value, as `field_errors` does."""
+    located = []
     for detail in error.errors(include_url=False):
         path = ""
         for part in detail["loc"]:
             path += f"[{part}]" if isinstance(part, int) else f".{part}"
-        prefix = f"{path.lstrip('.')}: " if path else ""
         suffix = f", found {found}" if show_found and (found := found_value(detail)) else ""
-        lines.append(f"{prefix}{expected_value(detail)}{suffix}")
-    return lines
+        located.append((path.lstrip("."), f"{expected_value(detail)}{suffix}"))
+    return located
 
 
 class Rule(NamedTuple):
@@ -111,7 +116,7 @@ def _api_rule(rule: Rule) -> dict[str, str]:
 
 def is_one_set(*values: object) -> bool:
     """Return whether exactly one value is not None, like the CEL expression of `exactly_one`."""
-    return sum(value is not None for value in values) == 1
+    return [value is None for value in values].count(False) == 1
 
 
 def exactly_one(*fields: str) -> Rule:

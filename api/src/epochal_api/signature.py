@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
+from epochal_api.expected_value import describe_pattern
 from epochal_api.model import TolerantModel
 from epochal_api.text import PRINTABLE_PATTERN
 
@@ -18,7 +19,10 @@ MAX_CHECK_BYTES = 4 * 2**20
 MAX_CLASSES = 4096
 """Maximum number of named classes."""
 
-Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+SHA256_PATTERN = r"^[0-9a-f]{64}$"
+SHA256_EXPECTED = "must be the SHA-256 of the file: 64 digits 0-9 and a-f"
+describe_pattern(SHA256_PATTERN, SHA256_EXPECTED)
+Sha256 = Annotated[str, StringConstraints(pattern=SHA256_PATTERN)]
 FileName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{0,62}$")]
 ClassName = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=PRINTABLE_PATTERN)]
 ModelChoice = Literal["Best", "Last"]
@@ -34,6 +38,11 @@ class TensorSpec(TolerantModel):
     """Shape without the batch axis, which is the first axis; -1 for an axis of any length."""
     dtype: Annotated[str, StringConstraints(max_length=16)]
     """Data type, as named by numpy, such as float32; str for text."""
+    probabilities: Annotated[bool, Field(exclude_if=lambda probabilities: not probabilities)] = False
+    """Whether the output contains class probabilities. A signature with a single output has only the field of the
+    signature itself, as has the first output in servers before this field."""
+    classes: Annotated[list[str] | None, Field(exclude_if=lambda classes: classes is None)] = None
+    """Names of the classes of the output in the order of its last axis, as `probabilities`."""
 
 
 class ChannelRange(TolerantModel):
@@ -126,6 +135,12 @@ class Signature(TolerantModel):
     tolerance: float = 1e-4
     """Maximum difference between an output for a check sample and the stored output, relative to the largest absolute
     value of the output, or to 1 if that is greater."""
+
+    @property
+    def output_classes(self) -> dict[str, list[str]]:
+        """Class names by output, without the outputs that have none."""
+        named = {output.name: output.classes for output in self.outputs if output.classes}
+        return ({self.outputs[0].name: self.classes} if self.classes else {}) | named
 
     def digest(self) -> str:
         """Return a digest of the request and response format, independent of the model files."""

@@ -3,21 +3,21 @@
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from functools import cache
 
 import keras
 from epochal_api.evaluation import EvaluatedModel
 from epochal_api.trainingjob.report import COMPLETED, FINISHED_EARLY, STOPPED_AFTER_EPOCH, Artifacts, NetworkSize
-from epochal_api.trainingjob.spec import TrainingJobSpec
 
 from epochal_trainer import checkpoint
 from epochal_trainer import job as jobs
-from epochal_trainer.data.memory import MemoryBudget, available_memory, memory_capacity
-from epochal_trainer.data.samples import TrainingData
+from epochal_trainer.data.memory import MemoryBudget
+from epochal_trainer.data.training_data import TrainingData
 from epochal_trainer.evaluation.store import store_evaluation
 from epochal_trainer.export.standby import Standby
 from epochal_trainer.export.store import export_models, store_signature
 from epochal_trainer.lib.text import figure
-from epochal_trainer.model import callbacks, compile, graph, network  # noqa: A004
+from epochal_trainer.model import callbacks, compile, graph  # noqa: A004
 from epochal_trainer.model.adapt import adapt
 from epochal_trainer.model.monitor import choose_monitor
 from epochal_trainer.reporting import history
@@ -31,18 +31,10 @@ from epochal_trainer.training.checks import Checks
 from epochal_trainer.training.context import Buckets, Context
 from epochal_trainer.training.data_summary import store_data_summary
 from epochal_trainer.training.loading import load_data
+from epochal_trainer.training.network import BuiltNetwork, build_network
 from epochal_trainer.training.train import STAGING, reported_progress, run_training_stage, versions
 
 log = logging.getLogger(__name__)
-
-_NO_GPU = """
-================================================================================
-  GPUs requested: %d    GPUs available to Keras: %d
-
-  The training continues on the CPU, and will take far longer. Check that the
-  image has CUDA (built with EXTRAS=cuda), that the node has the driver, and
-  whether the pod needs spec.scheduling.runtimeClassName (such as nvidia).
-================================================================================"""
 
 
 class Attempt:
@@ -66,7 +58,7 @@ class Attempt:
 
         Args:
             buckets: Opens the buckets. It is called after the network is built, so that errors in the network appear
-                first.
+                first; but before, if the network is in a file.
 
         Raises:
             Failure: If the training cannot continue. The message has the cause and the remedy.
@@ -75,15 +67,16 @@ class Attempt:
         context, checks = self._context, self._checks
         job, spec, scratch, stages = context.job, context.job.spec, context.scratch, context.stages
         context.reporter.start_stage("BuildingNetwork")
+        open_buckets = cache(buckets)
         with stages.stage("network"):
-            nodes = graph.build_nodes(spec.network)
-            model = _build(spec, keeps_best=context.keeps_best)
+            network = build_network(spec, open_buckets, scratch, keeps_best=context.keeps_best)
+            model, nodes = network.model, network.nodes
             user_callbacks = callbacks.build(spec.training.callbacks, folder=scratch / CALLBACKS)
             callbacks.check_optimizer(spec.training.callbacks, model.optimizer)
             log.info("Network:\n%s", graph.layer_table(model, nodes))
             checks.check_network(model, nodes)
         with stages.stage("storage"):
-            opened = buckets()
+            opened = open_buckets()
             attempts, results = open_results(opened.results, job, context.pod)
             self.results = results
             opened.data.check()
@@ -97,15 +90,15 @@ class Attempt:
             context.reporter.start_stage("RestoringCheckpoint")
             keep = spec.training.checkpoint.keep
             store = checkpoint.Store(opened.results, results.folder, scratch / STAGING, keep=keep, attempts=attempts)
-            start = checkpoint.find(
-                store, spec.training, jobs.training_digest(job), open_earlier, keeps_best=context.keeps_best
-            )
+            training_digest = jobs.training_digest(job, network.files)
+            start = checkpoint.find(store, spec.training, training_digest, open_earlier, keeps_best=context.keeps_best)
             if start is not None:
+                checkpoint.check_network_files(start, network.files)
                 checkpoint.check_fit(start, model, compile.optimizer_spec(spec.training), versions())
             context.reporter.update(
                 attempt=attempt,
                 start_stage="LoadingData",
-                network=NetworkSize(parameters=model.count_params(), layers=len(nodes)),
+                network=NetworkSize(parameters=model.count_params(), layers=network.layer_count),
                 artifacts=Artifacts(uri=results.uri()),
                 **reported_progress(start),
             )
@@ -114,7 +107,7 @@ class Attempt:
             data = load_data(spec, opened.data, model, scratch=scratch, memory=memory)
             monitor = self._choose_monitor(model, data)
             store_data_summary(data, checks, results)
-            if adapted := adapt(model, nodes, data.train):
+            if adapted := adapt(model, nodes, data.train, loaded=network.loaded):
                 log.info("Adapted to the training set: %s", ", ".join(adapted))
         title = f"{job.metadata.namespace}/{job.metadata.name}"
         writer = HistoryWriter(results, scratch, title=title, monitor=monitor)
@@ -124,6 +117,7 @@ class Attempt:
                 model,
                 data,
                 user_callbacks,
+                network_files=network.files,
                 monitor=monitor,
                 checks=checks,
                 found=start,
@@ -145,20 +139,24 @@ class Attempt:
         )
         with context.stopping.deferred():
             attempts.check()
-            self._store(model, evaluated, trained, outcome, results=results, writer=writer, data=data, attempt=attempt)
+            self._store(
+                network, evaluated, trained, outcome, results=results, writer=writer, data=data, attempt=attempt
+            )
         log.info("Time: %s", stages)
         return outcome
 
     def _choose_monitor(self, model: keras.Model, data: TrainingData) -> Monitor:
         """Return the monitored metric, after checks of loss, metrics and callbacks against the data."""
         training = self._context.job.spec.training
-        metrics = compile.trial_metrics(model, training, data.train.labels)
+        metrics = compile.trial_metrics(model, training, data.train.output_arrays)
 
         def validated(names: Iterable[str]) -> list[str]:
             return [*names, *(f"val_{name}" for name in names if data.validation is not None)]
 
-        callbacks.check_metric_names(training.callbacks, validated(metrics))
-        self._checks.check_data(data, model.output.shape[1:])
+        callbacks.check_metric_names(
+            training.callbacks, validated(metrics), validation_every=training.validation_every_epochs
+        )
+        self._checks.check_data(data, [tensor.shape[1:] for tensor in model.outputs])
         self._checks.check_monitor(model)
         return choose_monitor(training, model, validated(history.metric_values(metrics)))
 
@@ -177,7 +175,7 @@ class Attempt:
 
     def _store(
         self,
-        model: keras.Model,
+        network: BuiltNetwork,
         evaluated: Sequence[models.ModelFile],
         trained: models.TrainingResult,
         outcome: tuple[str, str],
@@ -188,7 +186,7 @@ class Attempt:
         attempt: int,
     ) -> None:
         """Store the models, their exports, and the files about the training; the summary is the last file."""
-        context, scratch, stages = self._context, self._context.scratch, self._context.stages
+        context, scratch, stages, model = self._context, self._context.scratch, self._context.stages, network.model
         spec, metadata = context.job.spec, context.job.metadata
         test, names = evaluated[0].test, [each.name for each in evaluated]
         context.reporter.amend(stage="Storing", start_stage=None, test=test and history.report_metrics(test))
@@ -222,6 +220,7 @@ class Attempt:
                     stopping=context.stopping,
                     has_retry=has_retry,
                     standby=self._standby,
+                    code=network.code,
                 )
         with stages.stage("results"):
             signature = export.signature if export is not None else None
@@ -241,11 +240,11 @@ class Attempt:
             "models": [{**vars(each), "sha256": there.sha256} for each, there in zip(evaluated, stored, strict=True)],
             "export": export and export.dump(),
             "data": data.dump(),
-            "network": {"parameters": model.count_params(), "layers": len(spec.network.layers)},
+            "network": {"parameters": model.count_params(), "layers": network.layer_count},
             "seconds": {name: round(seconds, 3) for name, seconds in stages.seconds.items()},
             "checkpoints": trained.checkpoints,
             "warnings": self._checks.dump(),
-            "digests": {"data": data.digests, "model": stored[0].sha256},
+            "digests": {"data": data.digests, "model": stored[0].sha256, "network": dict(network.files)},
             "versions": versions(),
             "spec": spec.model_dump(mode="json"),
         }
@@ -253,24 +252,3 @@ class Attempt:
         results.store(scratch / SUMMARY, SUMMARY)
         artifacts = Artifacts(uri=results.uri(), model=results.uri(MODEL), log=results.uri(LOG))
         context.reporter.update(stage="Done", artifacts=artifacts, models=stored, export=export, signature=signature)
-
-
-def _build(spec: TrainingJobSpec, *, keeps_best: bool) -> keras.Model:
-    """Return the compiled model, and warn if it will not be trained on the requested GPUs."""
-    gpus = len(keras.distribution.list_devices("gpu"))
-    if spec.resources.gpus > gpus:
-        log.warning(_NO_GPU, spec.resources.gpus, gpus)
-    if gpus > 1:
-        log.warning("Only 1 of %d GPUs is used: request 1 GPU in spec.resources.limits.", gpus)
-    memory = available_memory()
-    model = network.build(
-        spec.network,
-        seed=spec.training.seed,
-        memory=memory,
-        used_by_others=max(0, memory_capacity() - memory),
-        gpus=gpus,
-        training=spec.training,
-        keeps_best=keeps_best,
-    )
-    compile.compile_model(model, spec.training)
-    return model

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from epochal_api.checker import PORT
 from epochal_api.modelserver.pod import MODEL_FOLDER, SERVER_FILE
 from epochal_api.pod import REPORT_FILE
 
@@ -52,6 +53,20 @@ def run(
 
 
 @app.command()
+def check(
+    files: Annotated[
+        list[Path], typer.Argument(help="TrainingJobs and Experiments, YAML or JSON.", show_default=False)
+    ],
+    *,
+    shapes: Annotated[bool, typer.Option("--shapes", help="Also find wrong shapes, which takes seconds.")] = False,
+) -> None:
+    """Print the problems of TrainingJobs and Experiments, with line and column."""
+    from epochal_trainer.check import run  # noqa: PLC0415 - imported late, so that `version` is fast
+
+    sys.exit(run(files, shapes=shapes))
+
+
+@app.command()
 def report(
     content: Annotated[Path, typer.Argument(help="The operator's file with the Experiment and its trials.")] = Path(
         REPORT_FILE
@@ -74,6 +89,14 @@ def convert(
     from epochal_trainer.convert import run  # noqa: PLC0415 - imported late, so that `version` is fast
 
     sys.exit(run(config, folder))
+
+
+@app.command()
+def checker(port: Annotated[int, typer.Option(help="Port of the HTTP server.")] = PORT) -> None:
+    """Serve the shapes and errors of networks, before a pod trains them."""
+    from epochal_trainer.checker.server import run  # noqa: PLC0415 - imported late, so that `version` is fast
+
+    sys.exit(run(port))
 
 
 @app.command()

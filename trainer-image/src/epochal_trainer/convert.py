@@ -73,7 +73,7 @@ def convert(config: ServerConfig, folder: Path, seconds: float) -> None:
             formats=["onnx"],
             samples=samples,
             image=source.signature and source.signature.image,
-            classes=source.signature and source.signature.classes,
+            classes=source.signature.output_classes if source.signature else {},
             features=source.signature and source.signature.features,
             folder=out,
         )

@@ -2,11 +2,15 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 
 import yaml
+from epochal_api.documents import Loader
 from epochal_api.trainingjob.spec import InvalidTrainingJob, TrainingJob, parse
+from epochal_api.trainingjob.training import Training
 
 from epochal_trainer.lib.failures import bad_spec
 from epochal_trainer.reporting.results import ATTEMPTS, CHECKPOINTS, SUMMARY
@@ -27,7 +31,7 @@ def read(path: Path, results: Path | None = None) -> TrainingJob:
     """
     try:
         text = path.read_text(encoding="utf-8")
-        document = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+        document = json.loads(text) if path.suffix == ".json" else yaml.load(text, Loader)  # noqa: S506 - a safe loader
     except OSError as error:
         raise bad_spec("InvalidSpec", f"cannot read {path}: {error.strerror}") from error
     except (ValueError, RecursionError, yaml.YAMLError) as error:
@@ -43,19 +47,36 @@ def read(path: Path, results: Path | None = None) -> TrainingJob:
 
 
 def spec_digest(job: TrainingJob) -> str:
-    """Return the SHA-256 in hex of the trained parts of the spec: network, data and training."""
+    """Return the SHA-256 in hex of the trained parts of the spec: its network, data and training."""
     return _digest(job, {})
 
 
-def training_digest(job: TrainingJob) -> str:
-    """Return the SHA-256 in hex of all fields that determine the epochs, whether trained at once or in parts."""
-    return _digest(job, {"training": {"continue_from", "stop_after_epoch", "checkpoint"}})
+def training_digest(job: TrainingJob, network_files: Mapping[str, str] = MappingProxyType({})) -> str:
+    """Return the SHA-256 in hex of all that determines the epochs, whether trained at once or in parts.
+
+    `network_files` are the digests of the files that the network comes from.
+    """
+    files = json.dumps(dict(network_files), sort_keys=True) if network_files else ""
+    return _digest(job, {"training": {"continue_from", "stop_after_epoch", "checkpoint"}}, files)
 
 
-def _digest(job: TrainingJob, exclude: dict[str, set[str]]) -> str:
+def _digest(job: TrainingJob, exclude: dict[str, set[str]], files: str = "") -> str:
     # Without defaults, so that a field which a later version adds does not change the digest of an older spec.
-    content = job.spec.model_dump_json(include={"network", "data", "training"}, exclude=exclude, exclude_defaults=True)
+    fields = {"network", "model", "code", "data", "training"}
+    spec = job.spec.model_copy(update={"training": _normalize_outputs(job.spec.training)})
+    content = spec.model_dump_json(include=fields, exclude=exclude, exclude_defaults=True) + files
     return hashlib.sha256(content.encode()).hexdigest()
+
+
+def _normalize_outputs(training: Training) -> Training:
+    """Return a training whose outputs are sorted, with one text for each weight and none for a weight of 1."""
+    if training.outputs is None:
+        return training
+    outputs = [
+        output.model_copy(update={"weight": None if factor == 1 else repr(factor)})
+        for output, factor in ((each, each.factor) for each in sorted(training.outputs, key=lambda each: each.name))
+    ]
+    return training.model_copy(update={"outputs": outputs})
 
 
 def unfinished(job: TrainingJob, results: Path) -> str | None:

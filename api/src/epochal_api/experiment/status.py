@@ -5,8 +5,8 @@ from typing import Annotated, Literal, get_args
 from pydantic import Field
 
 from epochal_api.condition import Conditions, NumberText, Time, Uri
+from epochal_api.display import ExperimentDisplay
 from epochal_api.model import StatusModel
-from epochal_api.printer_columns import ExperimentDisplay
 
 ExperimentState = Literal["Queued", "Running", "Suspended", "Complete", "Failed"]
 EXPERIMENT_STATES: tuple[ExperimentState, ...] = get_args(ExperimentState)

@@ -11,7 +11,7 @@ from epochal_api.modelserver.config import ImageMode
 from epochal_api.modelserver.status import ModelServerStatus
 from epochal_api.read_status import status_validator
 from epochal_api.scheduling import Placement, ResourceList
-from epochal_api.signature import MAX_CLASSES, ClassName, ModelChoice
+from epochal_api.signature import MAX_CLASSES, SHA256_EXPECTED, SHA256_PATTERN, ClassName, ModelChoice
 from epochal_api.storage import SecretRef, StorageService
 
 KIND = "ModelServer"
@@ -20,7 +20,6 @@ MAX_NAME = 63
 NAME_PATTERN = r"^[a-z]([-a-z0-9]*[a-z0-9])?$"
 """A DNS-1035 label: https://kubernetes.io/docs/concepts/overview/working-with-objects/names/."""
 MODEL_URI_PATTERN = r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[^\p{C}\p{Zl}\p{Zp}]+\.(onnx|keras)$"
-SHA256_PATTERN = r"^[0-9a-f]{64}$"
 
 
 class TrainingJobRef(Model):
@@ -71,9 +70,7 @@ _SIGNATURE_OF_URI = Rule(
     "!has(self.signatureSha256) || has(self.uri)",
     "signatureSha256 requires uri: the status of a TrainingJob pins the signatures of its models",
 )
-_Digest = Annotated[
-    str, matching(SHA256_PATTERN, "must be the SHA-256 of the file: 64 digits 0-9 and a-f", max_length=64)
-]
+_Digest = Annotated[str, matching(SHA256_PATTERN, SHA256_EXPECTED, max_length=64)]
 
 
 class ModelSource(Model):
@@ -205,7 +202,7 @@ class ModelServerSpec(Model):
     images: Images = Images()
     """How images in requests are preprocessed."""
     classes: Annotated[list[ClassName], Field(max_length=MAX_CLASSES)] = []
-    """Names of the classes in the order of the model's output, such as [cat, dog]. Default: the class names of the
+    """Names of the classes in the order of the first output, such as [cat, dog]. Default: the class names of the
     training data."""
     batching: ServerBatching = ServerBatching()
     """How requests are combined into batches."""

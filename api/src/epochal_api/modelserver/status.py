@@ -5,9 +5,9 @@ from typing import Annotated, Literal, get_args
 from pydantic import Field
 
 from epochal_api.condition import Conditions, Time, Uri
+from epochal_api.display import ServerDisplay
 from epochal_api.model import StatusModel
 from epochal_api.modelserver.config import Runtime
-from epochal_api.printer_columns import ServerDisplay
 from epochal_api.signature import ModelChoice, Sha256
 
 ServerState = Literal["Waiting", "Starting", "Ready", "Updating", "Degraded", "Stopped", "Failed"]

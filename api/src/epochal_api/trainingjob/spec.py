@@ -1,8 +1,8 @@
 """The TrainingJob: its model, and how it is parsed."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
 from pydantic.alias_generators import to_camel
 
 from epochal_api.kind import (
@@ -14,13 +14,14 @@ from epochal_api.kind import (
     immutability_rules,
     parse_object,
 )
-from epochal_api.model import UNSTORED_DEFAULT, Model, ObjectName, cel
+from epochal_api.model import UNSTORED_DEFAULT, Model, ObjectName, cel, exactly_one, is_one_set
 from epochal_api.read_status import status_validator
 from epochal_api.scheduling import Resources, Scheduling
 from epochal_api.storage import Data, Results, SecretRef, Storage
 from epochal_api.trainingjob.network import Network
+from epochal_api.trainingjob.network_source import NetworkCode, SavedModel
 from epochal_api.trainingjob.status import Status
-from epochal_api.trainingjob.training import Training
+from epochal_api.trainingjob.training import LOSS_OF_EACH_OUTPUT, Training
 
 KIND = "TrainingJob"
 PLURAL = "trainingjobs"
@@ -35,8 +36,13 @@ MUTABLE = ("finish", "suspend", "active_deadline_seconds", "ttl_seconds_after_fi
 """Fields of the spec that may change once a container of the job has run."""
 
 
+_ONE_NETWORK = exactly_one("network", "model", "code")
+
+
 class TrainingJobSpec(Model):
     """The network, the data and the training of a job, with its resources."""
+
+    model_config = ConfigDict(json_schema_extra=cel(_ONE_NETWORK, LOSS_OF_EACH_OUTPUT))
 
     framework: Literal["tensorflow"] = "tensorflow"
     """Keras backend to train with. Default: tensorflow."""
@@ -46,8 +52,12 @@ class TrainingJobSpec(Model):
     """The S3 service of both buckets."""
     data: Data
     """The data to train on."""
-    network: Network
-    """The network to train."""
+    network: Network | None = None
+    """The network to train, as layers of Keras."""
+    model: SavedModel | None = None
+    """A saved model of Keras to train further, in place of network."""
+    code: NetworkCode | None = None
+    """A file of Python code that builds the network to train, in place of network."""
     training: Training
     """How to train it."""
     resources: Resources = Resources()
@@ -76,6 +86,13 @@ class TrainingJobSpec(Model):
     never."""
     results: Results
     """Location of the model and its history."""
+
+    @model_validator(mode="after")
+    def _check_outputs(self) -> Self:
+        _ONE_NETWORK.require(holds=is_one_set(self.network, self.model, self.code))
+        if self.network is not None:
+            self.training.check_outputs(self.network.output_names)
+        return self
 
 
 _MUTABLE = ", ".join(f"spec.{to_camel(name)}" for name in MUTABLE)

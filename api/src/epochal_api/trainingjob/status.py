@@ -9,8 +9,8 @@ from typing import Annotated, Literal, get_args
 from pydantic import Field
 
 from epochal_api.condition import Conditions, MachineReason, NumberText, Text, Time, Uri
+from epochal_api.display import Display
 from epochal_api.model import StatusModel, list_map
-from epochal_api.printer_columns import Display
 from epochal_api.signature import ModelChoice
 from epochal_api.storage import ExportFormat
 

@@ -1,10 +1,18 @@
 """Training settings, checkpoints, and the training to continue from."""
 
 import re
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
-from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
 
 from epochal_api.model import (
     PRESERVE,
@@ -12,13 +20,15 @@ from epochal_api.model import (
     Model,
     ObjectName,
     Rule,
+    as_text,
     cel,
     exactly_one,
     is_one_set,
+    list_map,
     matching,
 )
 from epochal_api.text import PRINTABLE_PATTERN
-from epochal_api.trainingjob.network import Callback, Named, NameOrObject
+from epochal_api.trainingjob.network import MAX_OUTPUTS, Callback, Named, NameOrObject
 from epochal_api.trainingjob.status import Mode
 
 URI_PATTERN = r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[^\x00-\x1f\x7f]+$"
@@ -106,25 +116,114 @@ ClassWeight = Annotated[
 """Balanced, or a map. A structural schema has no type for such alternatives."""
 
 
+WEIGHT_PATTERN = r"^([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,2})?$"
+
+
+def _check_weight(weight: str) -> str:
+    if float(weight) > MAX_WEIGHT:
+        raise ValueError(f"must be at most {MAX_WEIGHT:,.0f}, found {weight}")
+    return weight
+
+
+class Output(Model):
+    """How one output of a network with several outputs is trained."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=132, pattern=r"^[A-Za-z0-9_.\\>-]+$")]
+    """Name of the output, as in network.outputs; for NAME:N, it is NAME_N."""
+    loss: NameOrObject
+    """Loss of this output: a class of keras.losses and its arguments, or a name."""
+    metrics: Annotated[list[NameOrObject], Field(max_length=32)] = []
+    """Metrics of this output: names such as accuracy, or classes of keras.metrics with arguments. They are reported
+    with the name of the output, such as val_NAME_accuracy."""
+    weight: (
+        Annotated[
+            str,
+            BeforeValidator(as_text),
+            matching(WEIGHT_PATTERN, 'must be a number from 0 as text, such as "0.5"', max_length=_MAX_DIGITS),
+            AfterValidator(_check_weight),
+        ]
+        | None
+    ) = None
+    """Factor of this loss in the sum of the losses, as text such as "0.5". Default: 1."""
+
+    @property
+    def factor(self) -> float:
+        """The weight as a number."""
+        return 1.0 if self.weight is None else float(self.weight)
+
+
+class OutputTraining(NamedTuple):
+    """How an output of a network is trained, from `training.loss` or from `training.outputs`.
+
+    Args:
+        name: Name of the output.
+        field: The part of the spec that has its loss and metrics, for messages.
+        loss: Its loss.
+        metrics: Its metrics.
+        weight: Factor of its loss.
+    """
+
+    name: str
+    field: str
+    loss: Named
+    metrics: Sequence[Named]
+    weight: float
+
+
+_NO_LOSS = (
+    "loss is required: write a class or a function of keras.losses, such as loss: SparseCategoricalCrossentropy for "
+    "labels that are class indices, or write outputs, with the loss of each output of a network with several outputs"
+)
+_LOSS_AND_OUTPUTS = "loss and outputs cannot both be set: write the loss of each output in outputs, and remove loss"
+_NO_METRICS = "metrics must be empty beside outputs: write metrics of each output in outputs"
+_NO_CLASS_WEIGHT = "classWeight cannot be set beside outputs, as in Keras: give sample_weight in the data set"
+LOSS_OF_EACH_OUTPUT = Rule(
+    "has(self.training.outputs) || !has(self.network) || !has(self.network.outputs) || self.network.outputs.size() < 2",
+    "training.outputs is required, with a loss for each output, because the network has several",
+)
+"""A rule of the spec of the TrainingJob."""
 _STOP_WITHIN_EPOCHS = Rule(
     "!has(self.stopAfterEpoch) || self.stopAfterEpoch <= self.epochs", "stopAfterEpoch must be at most epochs"
+)
+_VALIDATE_WITHIN_EPOCHS = Rule(
+    "!has(self.validationEveryEpochs) || self.validationEveryEpochs <= self.epochs",
+    "validationEveryEpochs must be at most epochs, since otherwise no epoch is validated",
 )
 
 
 class Training(Model):
     """How the network is trained."""
 
-    model_config = ConfigDict(json_schema_extra=cel(_STOP_WITHIN_EPOCHS))
+    model_config = ConfigDict(
+        json_schema_extra=cel(
+            _STOP_WITHIN_EPOCHS,
+            _VALIDATE_WITHIN_EPOCHS,
+            # No rule of CEL, in which a field without a type does not exist. So metrics have none beside outputs.
+            oneOf=[{"required": ["loss"]}, {"required": ["outputs"]}],
+        )
+    )
 
     epochs: Annotated[int, Field(ge=1, le=1_000_000)] = 1
     """Number of passes through the training set. Default: 1."""
     batch_size: Annotated[int, Field(ge=1, le=1_000_000)] = 32
     """Samples per step. Default: 32."""
+    steps_per_epoch: Annotated[int, Field(ge=1, le=1_000_000_000)] | None = None
+    """Steps of an epoch, for epochs that are longer or shorter than a pass through the training set. Each epoch takes
+    the next batches: a pass that an epoch has begun is continued by the next epoch, and samples are shuffled before
+    each pass. Default: one pass for each epoch."""
+    validation_every_epochs: Annotated[int, Field(ge=1, le=1_000_000), UNSTORED_DEFAULT] = 1
+    """Epochs between validations, as Keras' validation_freq: with 5, the epochs 5, 10, … are validated. Other epochs
+    have no val_ metrics: callbacks that monitor one, such as EarlyStopping, skip these epochs. Default: 1."""
     optimizer: NameOrObject = Named(name="RMSprop")
     """Optimizer: a class of keras.optimizers and its arguments, such as {name: Adam, learning_rate: 0.001}. Default:
     RMSprop, with the default arguments of Keras."""
-    loss: NameOrObject
-    """Loss: a class of keras.losses and its arguments, or a name such as SparseCategoricalCrossentropy."""
+    loss: NameOrObject | None = None
+    """Loss: a class of keras.losses and its arguments, or a name such as SparseCategoricalCrossentropy. Required,
+    unless outputs is set."""
+    outputs: (
+        Annotated[list[Output], Field(min_length=1, max_length=MAX_OUTPUTS, json_schema_extra=list_map("name"))] | None
+    ) = None
+    """Loss, metrics and weight of each output of a network with several outputs, in place of loss and metrics."""
     metrics: Annotated[list[NameOrObject], Field(max_length=32)] = []
     """Metrics to report in addition to the loss: names such as accuracy, or classes of keras.metrics with arguments."""
     class_weight: ClassWeight | None = None
@@ -139,6 +238,9 @@ class Training(Model):
     """Data types for computation, as Keras' dtype policy; weights stay float32. Default: float32. mixed_bfloat16 and
     mixed_float16 are faster on GPUs that support them. With mixed_float16 the loss is scaled, as by Keras'
     LossScaleOptimizer. The last layer computes in float32, unless it has its own dtype."""
+    jit_compile: bool | None = None
+    """Whether training and evaluation are compiled with XLA, as Keras' jit_compile. Default: XLA is used on a GPU, if
+    all layers support it."""
     callbacks: Annotated[list[Callback], Field(max_length=32)] = []
     """Callbacks of keras.callbacks that need no code, such as {callback: EarlyStopping, monitor: val_loss}."""
     monitor: Monitor | None = None
@@ -160,8 +262,60 @@ class Training(Model):
     more. Layers may be frozen or unfrozen (trainable): the optimizer keeps its state for weights that are trained in
     both."""
 
+    def check_outputs(self, names: Sequence[str]) -> None:
+        """Raise ValueError if `outputs` does not fit the names of the network's outputs, or a name is reserved."""
+        found = ", ".join(names)
+        if self.outputs is None:
+            LOSS_OF_EACH_OUTPUT.require(holds=len(names) == 1, found=found)
+            return
+        if len(names) > 1 and (reserved := next((name for name in names if f"{name}_".startswith("val_")), None)):
+            raise ValueError(
+                f"training.outputs: the name of an output must not begin with val_, found {reserved!r}: metrics of the "
+                "validation begin with it"
+            )
+        if sorted(names) != sorted(given := [output.name for output in self.outputs]):
+            raise ValueError(
+                f"training.outputs must have one entry for each of the network's outputs, {found}, "
+                f"found {', '.join(given)}"
+            )
+
+    def output_list(self, names: Sequence[str]) -> list[OutputTraining]:
+        """Return how each output is trained, in the order of the outputs' names in the model.
+
+        `check_outputs` has checked the names.
+        """
+        if self.outputs is None:
+            assert self.loss is not None  # noqa: S101 - the model has refused other values
+            return [OutputTraining(names[0], "spec.training", self.loss, self.metrics, 1.0)]
+        by_name = {
+            output.name: OutputTraining(
+                output.name, f"spec.training.outputs[{index}]", output.loss, output.metrics, output.factor
+            )
+            for index, output in enumerate(self.outputs)
+        }
+        return [by_name[name] for name in names]
+
     @model_validator(mode="after")
-    def _check_stop_epoch(self) -> Self:
+    def _check_losses(self) -> Self:
+        if self.outputs is None:
+            if self.loss is None:
+                raise ValueError(_NO_LOSS)
+            return self
+        if self.loss is not None:
+            raise ValueError(_LOSS_AND_OUTPUTS)
+        if self.metrics:
+            raise ValueError(_NO_METRICS)
+        if self.class_weight is not None:
+            raise ValueError(_NO_CLASS_WEIGHT)
+        names = [output.name for output in self.outputs]
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise ValueError(f"outputs: must name each output once, found {twice!r} twice")
+        return self
+
+    @model_validator(mode="after")
+    def _check_epochs(self) -> Self:
         stop = self.stop_after_epoch
         _STOP_WITHIN_EPOCHS.require(holds=stop is None or stop <= self.epochs, found=f"{stop} of {self.epochs}")
+        every = self.validation_every_epochs
+        _VALIDATE_WITHIN_EPOCHS.require(holds=every <= self.epochs, found=f"{every} of {self.epochs}")
         return self

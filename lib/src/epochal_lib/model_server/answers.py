@@ -94,6 +94,17 @@ def largest_difference(found: Arrays, expected: Arrays, tolerance: float) -> flo
     return largest
 
 
+def decoded(array: np.ndarray) -> np.ndarray:
+    """Return an array of text with strings in place of TensorFlow's bytes; return other arrays unchanged.
+
+    NumPy itself decodes only ASCII.
+    """
+    if array.dtype != object:
+        return array
+    strings = [value.decode(errors="replace") if isinstance(value, bytes) else value for value in array.flat]
+    return np.array(strings, object).reshape(array.shape)
+
+
 def _kind(array: np.ndarray) -> str:
     return TEXT if array.dtype.kind in "OSU" else array.dtype.kind
 

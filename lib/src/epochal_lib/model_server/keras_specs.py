@@ -4,8 +4,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from epochal_api.signature import TensorSpec
+from epochal_api.trainingjob.exact_layers import RESHAPING_LAYERS
 
 from epochal_lib.model_server.answers import TEXT
+
+_MAX_LAYERS = 100
+"""Maximum number of layers between a StringLookup and the output."""
 
 
 def input_specs(tensors: Iterable[Any]) -> list[TensorSpec]:
@@ -29,6 +33,21 @@ def output_specs(tensors: Sequence[Any]) -> list[TensorSpec]:
 def _spec(name: str, tensor: Any) -> TensorSpec:
     """Return the entry of a tensor. Every floating-point type becomes float32."""
     shape = [-1 if axis is None else axis for axis in tensor.shape[1:]]
-    dtype = str(tensor.dtype)
+    dtype = "string" if _is_looked_up_text(tensor) else str(tensor.dtype)
     floating = dtype.startswith(("float", "bfloat"))
     return TensorSpec(name=name, shape=shape, dtype="float32" if floating else TEXT if dtype == "string" else dtype)
+
+
+def _is_looked_up_text(tensor: Any) -> bool:
+    """Return whether a tensor has texts by their indices, to which Keras 3.15 gives the type int64."""
+    for _ in range(_MAX_LAYERS):
+        operation, call, index = tensor._keras_history  # noqa: SLF001 - Keras has no public API for it
+        if outputs := getattr(operation, "outputs", None):  # a model as a layer
+            tensor = outputs[index]
+            continue
+        if type(operation).__name__ == "StringLookup":
+            return bool(operation.invert)
+        if type(operation).__name__ not in RESHAPING_LAYERS:
+            return False
+        (tensor,) = operation._inbound_nodes[call].input_tensors  # noqa: SLF001
+    return False

@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 from minio import Minio
 from urllib3 import PoolManager, Retry, Timeout
 
+from epochal_lib.s3.bounded import AnswerLimits, BoundedPool
+
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 30.0
 
@@ -21,7 +23,9 @@ def connect(
     secret_key: str,
     session_token: str | None,
     region: str,
-    ca_file: Path | None,
+    ca_file: Path | None = None,
+    authority: str = "",
+    limits: AnswerLimits | None = None,
     connections: int = 1,
     retries: Retry | Literal[False] = False,
 ) -> Minio:
@@ -34,11 +38,13 @@ def connect(
         session_token: The session token of temporary credentials, or None.
         region: Region in the signatures of requests.
         ca_file: PEM certificates to trust in addition to the system's, or None.
+        authority: More such certificates, as text.
+        limits: Limits of answers, for a service that may be hostile.
         connections: Number of connections that stay open.
         retries: Immediate retries of a single request.
 
     Raises:
-        OSError: If `ca_file` holds no certificates.
+        OSError: If `ca_file` or `authority` holds no certificates.
         ValueError: If the endpoint is no valid address.
     """
     address = urlsplit(endpoint)
@@ -46,7 +52,11 @@ def connect(
     context = ssl.create_default_context() if secure else None
     if context is not None and ca_file is not None:
         context.load_verify_locations(ca_file)
+    if context is not None and authority:
+        context.load_verify_locations(cadata=authority.encode("ascii", "replace").decode())
     timeout = Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
+    options: dict[str, Any] = {"timeout": timeout, "maxsize": connections, "retries": retries, "ssl_context": context}
+    pool = PoolManager(**options) if limits is None else BoundedPool(limits, **options)
     return Minio(
         address.netloc,
         access_key=access_key,
@@ -54,7 +64,7 @@ def connect(
         session_token=session_token,
         secure=secure,
         region=region,
-        http_client=PoolManager(timeout=timeout, maxsize=connections, retries=retries, ssl_context=context),
+        http_client=pool,
     )
 
 

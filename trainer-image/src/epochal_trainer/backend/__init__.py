@@ -10,7 +10,7 @@ Frameworks take seconds to import, so a framework is imported only when it is ne
 import os
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from epochal_api.pod import MIN_MEMORY_BYTES
 from numpy.typing import NDArray
@@ -30,11 +30,18 @@ _ENVIRONMENT: Mapping[str, Mapping[str, str]] = {
 """Environment variables that a framework reads on import."""
 
 
+Arrays: TypeAlias = NDArray[Any] | tuple[NDArray[Any], ...]
+"""An array for a single input or output of a network, or a tuple of arrays in the order of the network."""
+
+
 class Batches(Protocol):
-    """The batches of consecutive epochs of a training, prefetched across epochs so that no epoch waits at its start."""
+    """The batches of consecutive passes through the data, prefetched across epochs so that no epoch waits at its start.
+
+    A pass is called an epoch here: it is one unless spec.training.stepsPerEpoch sets another length.
+    """
 
     def from_step(self, epoch: int, step: int, *, until: int) -> Any:
-        """Return all batches from a step of an epoch on: tuples of array slices, in a form that Keras' fit accepts.
+        """Return all batches from a step of an epoch on: slices of the arrays, in a form that Keras' fit accepts.
 
         Epochs and steps are counted from 0. The epoch `until` is not included. Skipped steps are not computed.
         """
@@ -48,16 +55,16 @@ class Backend(Protocol):
     INPUT_ERRORS: tuple[type[Exception], ...]
     """Errors of a step that cannot be computed from its inputs."""
 
-    def shuffled_batches(self, *arrays: NDArray[Any], batch_size: int, seed: int) -> Batches:
+    def shuffled_batches(self, *arrays: Arrays, batch_size: int, seed: int) -> Batches:
         """Return arrays in shuffled batches for training. The order depends on seed and epoch only.
 
         Args:
-            arrays: Features, labels and optional weights, each of shape (samples, ...).
+            arrays: Inputs, expected outputs and optional weights, each array of shape (samples, ...).
             batch_size: Samples per batch; the last batch of an epoch holds the rest.
             seed: Seed of the order.
         """
 
-    def ordered_batches(self, *arrays: NDArray[Any], batch_size: int) -> Any:
+    def ordered_batches(self, *arrays: Arrays, batch_size: int) -> Any:
         """Return arrays in batches for evaluation, in their order, in a form that Keras' evaluate accepts."""
 
     def train_step(self, model: "keras.Model", batches: Any) -> Callable[[], Any]:
@@ -67,8 +74,11 @@ class Backend(Protocol):
         Keras. `batches` is the result of `Batches.from_step`.
         """
 
-    def adapt(self, layer: "keras.layers.Layer", before: "keras.Model", features: NDArray[Any]) -> None:
-        """Adapt a layer, which has an `adapt` method, to the features after `before`, the network up to the layer."""
+    def adapt(self, layer: "keras.layers.Layer", before: "keras.Model", features: Arrays) -> None:
+        """Adapt a layer, which has an `adapt` method, to the features after `before`, the network up to the layer.
+
+        `features` are the inputs of `before`, in its order.
+        """
 
     def variable_value(self, variable: Any) -> NDArray[Any]:
         """Return the value of a Keras variable, without a copy if the value is in host memory."""

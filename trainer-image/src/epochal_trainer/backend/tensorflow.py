@@ -8,6 +8,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from epochal_trainer.backend import Arrays
+
 Array = np.ndarray[Any, Any]
 
 MACHINE_ERRORS: tuple[type[Exception], ...] = (
@@ -29,9 +31,9 @@ _ADAPT_BATCH_SIZE = 1024
 class _ShuffledBatches:
     """Arrays in host memory, in shuffled batches for training."""
 
-    def __init__(self, *arrays: Array, batch_size: int, seed: int) -> None:
-        self._tensors = tuple(map(_in_host_memory, arrays))
-        self._samples = len(arrays[0])
+    def __init__(self, *arrays: Arrays, batch_size: int, seed: int) -> None:
+        self._tensors = tf.nest.map_structure(_in_host_memory, arrays)
+        self._samples = _count_samples(arrays)
         self._batch_size = batch_size
         self._seed = seed
 
@@ -54,12 +56,12 @@ class _ShuffledBatches:
         return _pipeline(self._tensors, indices, tf.gather)
 
 
-def shuffled_batches(*arrays: Array, batch_size: int, seed: int) -> _ShuffledBatches:
+def shuffled_batches(*arrays: Arrays, batch_size: int, seed: int) -> _ShuffledBatches:
     """Return the arrays in shuffled batches; see `Backend.shuffled_batches`."""
     return _ShuffledBatches(*arrays, batch_size=batch_size, seed=seed)
 
 
-def ordered_batches(*arrays: Array, batch_size: int) -> tf.data.Dataset:
+def ordered_batches(*arrays: Arrays, batch_size: int) -> tf.data.Dataset:
     """Return the arrays in ordered batches, with floats in Keras' float type; see `Backend.ordered_batches`."""
 
     def tensor(array: Array) -> tf.Tensor:
@@ -69,8 +71,8 @@ def ordered_batches(*arrays: Array, batch_size: int) -> tf.data.Dataset:
     def batch_at(tensor: tf.Tensor, begin: tf.Tensor) -> tf.Tensor:
         return tensor[begin : begin + batch_size]
 
-    begins = tf.data.Dataset.range(0, len(arrays[0]), batch_size)
-    return _pipeline(tuple(map(tensor, arrays)), begins, batch_at)
+    begins = tf.data.Dataset.range(0, _count_samples(arrays), batch_size)
+    return _pipeline(tf.nest.map_structure(tensor, arrays), begins, batch_at)
 
 
 def train_step(model: keras.Model, batches: tf.data.Dataset) -> Callable[[], Any]:
@@ -79,10 +81,11 @@ def train_step(model: keras.Model, batches: tf.data.Dataset) -> Callable[[], Any
     return partial(model.train_function, iter(batches))
 
 
-def adapt(layer: keras.layers.Layer, before: keras.Model, features: Array) -> None:
+def adapt(layer: keras.layers.Layer, before: keras.Model, features: Arrays) -> None:
     """Adapt a layer to features; see `Backend.adapt`."""
-    batches = tf.data.Dataset.from_tensor_slices(_in_host_memory(features)).batch(_ADAPT_BATCH_SIZE)
-    layer.adapt(batches.map(before))
+    tensors = tf.nest.map_structure(_in_host_memory, features)
+    batches = tf.data.Dataset.from_tensor_slices(tensors).batch(_ADAPT_BATCH_SIZE)
+    layer.adapt(batches.map(lambda *inputs: before(inputs if len(inputs) > 1 else inputs[0])))
 
 
 def sample_order(samples: int, *, seed: int, epoch: tf.Tensor) -> tf.Tensor:
@@ -96,6 +99,10 @@ def sample_order(samples: int, *, seed: int, epoch: tf.Tensor) -> tf.Tensor:
     return tf.random.experimental.stateless_shuffle(indices, seed=key, alg="philox")
 
 
+def _count_samples(arrays: tuple[Arrays, ...]) -> int:
+    return len(tf.nest.flatten(arrays)[0])
+
+
 def _in_host_memory(array: Array) -> tf.Tensor:
     """Return an array as a tensor in host memory: by default, TensorFlow would copy the whole array to the GPU."""
     with tf.device("CPU:0"):
@@ -103,12 +110,15 @@ def _in_host_memory(array: Array) -> tf.Tensor:
 
 
 def _pipeline(
-    tensors: tuple[tf.Tensor, ...], positions: tf.data.Dataset, take: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+    tensors: Any, positions: tf.data.Dataset, take: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 ) -> tf.data.Dataset:
-    """Return a pipeline of the batches that `take` extracts from the tensors at each of the positions."""
+    """Return a pipeline of the batches that `take` extracts from the tensors at each of the positions.
 
-    def batch(position: tf.Tensor, tensors: tuple[tf.Tensor, ...]) -> tuple[tf.Tensor, ...]:
-        return tuple(take(tensor, position) for tensor in tensors)
+    A batch has the structure of the tensors: a tuple of tensors, or of tuples of tensors.
+    """
+
+    def batch(position: tf.Tensor, tensors: Any) -> Any:
+        return tf.nest.map_structure(lambda tensor: take(tensor, position), tensors)
 
     options = tf.data.Options()
     # Optimizing the graph would serialize the tensors into it.

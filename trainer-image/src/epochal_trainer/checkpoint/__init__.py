@@ -7,7 +7,7 @@ from epochal_trainer.checkpoint.costs import Costs
 from epochal_trainer.checkpoint.files import Files
 from epochal_trainer.checkpoint.resume import check_fit, fit_to_model
 from epochal_trainer.checkpoint.snapshot import Snapshot
-from epochal_trainer.checkpoint.start import Start, continued_facts, find
+from epochal_trainer.checkpoint.start import Start, check_network_files, continued_facts, find
 from epochal_trainer.checkpoint.state import EarlierBest, Position, ResumeFacts
 from epochal_trainer.checkpoint.store import Store
 from epochal_trainer.checkpoint.writer import Writer
@@ -27,6 +27,7 @@ __all__ = [
     "ValidationBackup",
     "Writer",
     "check_fit",
+    "check_network_files",
     "continued_facts",
     "digest",
     "find",

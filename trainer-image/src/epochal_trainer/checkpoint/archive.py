@@ -12,7 +12,7 @@ from epochal_api.model import Model
 from pydantic import ConfigDict, ValidationError
 
 from epochal_trainer.checkpoint.state import FORMAT, State, VariableState
-from epochal_trainer.data.samples import Array
+from epochal_trainer.data.arrays import Array
 from epochal_trainer.lib import npy
 from epochal_trainer.lib.failures import Failure, bad_spec, is_machine_error
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from epochal_trainer.data.samples import Array
+from epochal_trainer.data.arrays import Array
 
 STATE: Mapping[str, tuple[str, ...]] = {
     "BackupAndRestore": ("_batches_seen_since_last_saving", "_current_epoch", "_last_batch_seen"),

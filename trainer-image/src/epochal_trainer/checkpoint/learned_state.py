@@ -1,23 +1,19 @@
-"""State that layers learn from data by `adapt` but keep in no variable: vocabularies and bin boundaries."""
+"""The part of a checkpoint for state that layers learn from data by `adapt` but keep in no variable."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import keras
-import numpy as np
 
 from epochal_trainer.checkpoint import variables
 from epochal_trainer.checkpoint.state import VariableState
 from epochal_trainer.checkpoint.variables import LEARNED, VariablesDiffer
-from epochal_trainer.data.samples import Array
-
-_BOUNDARIES = "bin_boundaries"
-_VOCABULARY = "vocabulary"
-_WEIGHTS = "idf_weights"
+from epochal_trainer.data.arrays import Array
+from epochal_trainer.model import learned_state as layer_state
 
 
 def values(model: keras.Model) -> dict[str, Array]:
     """Return the learned state of a model's layers, by LAYER/ARGUMENT. Values from the TrainingJob are not included."""
-    return {f"{layer.name}/{name}": value for layer in model.layers for name, value in _layer_state(layer)}
+    return {f"{layer.name}/{name}": value for layer in model.layers for name, value in layer_state.read(layer).items()}
 
 
 def describe(found: Mapping[str, Array]) -> list[VariableState]:
@@ -52,17 +48,5 @@ def restore(
             raise VariablesDiffer(f"the checkpoint lacks {path}, which was learned from other data: {advice}")
         found[path] = arrays[variables.array_name(LEARNED, stored_indices[key])]
     for layer in model.layers:
-        if (boundaries := found.get(f"{layer.name}/{_BOUNDARIES}")) is not None:
-            layer.bin_boundaries = boundaries.tolist()
-        if (vocabulary := found.get(f"{layer.name}/{_VOCABULARY}")) is not None:
-            layer.set_vocabulary(vocabulary, found.get(f"{layer.name}/{_WEIGHTS}"))
-
-
-def _layer_state(layer: keras.layers.Layer) -> Iterator[tuple[str, Array]]:
-    if isinstance(layer, keras.layers.Discretization) and layer.num_bins is not None:
-        yield _BOUNDARIES, np.array(layer.bin_boundaries, "float64")
-    if isinstance(layer, keras.layers.IntegerLookup) and layer.input_vocabulary is None:
-        vocabulary = np.array(layer.get_vocabulary(), "int64")
-        yield _VOCABULARY, vocabulary
-        if layer.output_mode == "tf_idf":
-            yield _WEIGHTS, layer.idf_weights_const.numpy()[: vocabulary.size]  # without the padding
+        state = {name: found[path] for name in layer_state.NAMES if (path := f"{layer.name}/{name}") in found}
+        layer_state.assign(layer, state)

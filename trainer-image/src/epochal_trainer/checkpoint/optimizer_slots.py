@@ -13,7 +13,7 @@ import numpy as np
 from epochal_trainer.checkpoint import variables
 from epochal_trainer.checkpoint.state import VariableState
 from epochal_trainer.checkpoint.variables import MODEL, OPTIMIZER, VariablesDiffer
-from epochal_trainer.data.samples import Array
+from epochal_trainer.data.arrays import Array
 
 _AVERAGE = "average"
 """Purpose of the averaged weights of an optimizer: Keras sets them to the weight itself only in the very first step."""

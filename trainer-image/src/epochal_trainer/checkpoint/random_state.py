@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from epochal_trainer.checkpoint.state import RandomState
-from epochal_trainer.data.samples import Array
+from epochal_trainer.data.arrays import Array
 
 _NUMPY = "random/numpy"
 _WORDS = 624

@@ -14,7 +14,7 @@ from epochal_trainer.checkpoint.best_weights import merged_lora_layers
 from epochal_trainer.checkpoint.start import FIELD, Start
 from epochal_trainer.checkpoint.state import CallbackState, Position, ResumeFacts, State, VariableState
 from epochal_trainer.checkpoint.variables import VariablesDiffer
-from epochal_trainer.data.samples import Array
+from epochal_trainer.data.arrays import Array
 from epochal_trainer.lib.failures import Failure, bad_spec, is_machine_error
 
 log = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from epochal_trainer.checkpoint.archive import UnreadableCheckpoint
 from epochal_trainer.checkpoint.best_weights import EpochWeights
 from epochal_trainer.checkpoint.files import FileCopy
 from epochal_trainer.checkpoint.state import BestState, CallbackState, Position, ResumeFacts, State
-from epochal_trainer.data.samples import Array
+from epochal_trainer.data.arrays import Array
 from epochal_trainer.reporting.history import Epoch
 
 _SEED_SHAPE = (2,)

@@ -1,6 +1,6 @@
 """The state that a training starts from: its own last checkpoint, or a checkpoint of another training."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from epochal_api.trainingjob.training import Training
@@ -130,6 +130,28 @@ def find(
         best_file=model,
         is_same=is_same,
         comparable_epochs=comparable_epochs,
+    )
+
+
+def check_network_files(start: Start, files: Mapping[str, str]) -> None:
+    """Check that the network comes from the same file as that of the training's own checkpoint.
+
+    Another file is another training, even if all variables fit. For another training that continues, the variables
+    decide.
+
+    Raises:
+        Failure: CheckpointMismatch.
+    """
+    before = start.snapshot.state.facts.network_files
+    if not start.is_own or before == files:
+        return
+    changed = next((name for name in files if before.get(name) != files[name]), "the network")
+    raise bad_spec(
+        "CheckpointMismatch",
+        f"{changed} has changed since the checkpoint of attempt {start.snapshot.state.attempt} in {start.results_uri}: "
+        f"found the SHA-256 {files.get(changed)}, expected {before.get(changed)}. Another file is another training: "
+        f"restore the file, or create a new TrainingJob, which may continue from {start.results_uri} with {FIELD}.uri "
+        "if its variables are the same",
     )
 
 

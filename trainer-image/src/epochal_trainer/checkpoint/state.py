@@ -6,7 +6,7 @@ from epochal_api.model import Model
 from epochal_api.trainingjob.status import Mode
 from pydantic import AwareDatetime, ConfigDict, FailFast, Field, StringConstraints
 
-from epochal_trainer.data.samples import Order
+from epochal_trainer.data.dataset import Order
 from epochal_trainer.reporting.history import Epoch
 
 FORMAT = 1
@@ -74,6 +74,8 @@ class ResumeFacts(Part):
     """The loss, as the TrainingJob describes it, with class weights."""
     callbacks: list[dict[str, Any]]
     """The user's callbacks, as the TrainingJob describes them, in the order of State.callbacks."""
+    network_files: dict[Text, Sha256] = {}
+    """SHA-256 of the file that the network comes from, by its URI or its key; empty for spec.network."""
     split_parameters: Annotated[dict[str, Any] | None, Field(alias="division")] = None
     """Parameters of the draw of validation samples from the training set; empty or None if they were not drawn."""
     training_digest: Annotated[Sha256, Field(alias="recipe")]
@@ -90,7 +92,7 @@ class ResumeFacts(Part):
     @property
     def order(self) -> Order:
         """The values that determine the batches of an epoch."""
-        return Order(self.samples, self.batch_size, self.seed)
+        return Order(self.samples, self.batch_size, self.seed, self.steps)
 
     @property
     def train_part(self) -> tuple[int, dict[str, Any]]:

@@ -13,7 +13,7 @@ from keras.src.random.seed_generator import GLOBAL_SEED_GENERATOR, global_seed_g
 
 from epochal_trainer import backend
 from epochal_trainer.checkpoint.state import VariableState
-from epochal_trainer.data.samples import Array
+from epochal_trainer.data.arrays import Array
 
 MODEL = "model"
 OPTIMIZER = "optimizer"

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from epochal_trainer.checkpoint.costs import Costs
 from epochal_trainer.checkpoint.snapshot import Snapshot
-from epochal_trainer.data.samples import Array
+from epochal_trainer.data.arrays import Array
 from epochal_trainer.lib import priority
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.lib.signals import Terminated

@@ -9,8 +9,10 @@ from epochal_api.trainingjob.report import TrainingWarning
 from numpy.typing import NDArray
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from epochal_trainer.data.arrays import OutputShape
 from epochal_trainer.data.labels import NUMERIC_LOSSES, normalize_name
-from epochal_trainer.data.samples import ClassNames, OutputShape, TrainingData
+from epochal_trainer.data.samples import ClassNames
+from epochal_trainer.data.training_data import TrainingData
 from epochal_trainer.lib.failures import warned
 
 MAX_BYTES = 16 * 2**20

@@ -6,16 +6,10 @@ from typing import NamedTuple
 import numpy as np
 from epochal_api.trainingjob.report import TrainingWarning
 
+from epochal_trainer.data.arrays import MAX_CLASS_COUNT, Array, OutputShape, format_shape, row_blocks
 from epochal_trainer.data.labels import BINARY_LOSSES, NUMERIC_LOSSES, ONE_HOT_LOSSES, SPARSE_LOSSES, normalize_name
-from epochal_trainer.data.samples import (
-    MAX_CLASS_COUNT,
-    Array,
-    OutputShape,
-    Samples,
-    TrainingData,
-    format_shape,
-    row_blocks,
-)
+from epochal_trainer.data.samples import Samples
+from epochal_trainer.data.training_data import TrainingData
 from epochal_trainer.lib.failures import warned
 
 MAX_INDICES = 10

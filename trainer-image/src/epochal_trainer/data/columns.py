@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from epochal_api.trainingjob.report import TrainingWarning
 
-from epochal_trainer.data.samples import Array, Samples
+from epochal_trainer.data.arrays import Array
+from epochal_trainer.data.samples import Samples
 from epochal_trainer.lib.failures import warned
 
 MAX_COLUMNS = 65_536

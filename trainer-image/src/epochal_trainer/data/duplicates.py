@@ -3,15 +3,21 @@
 from collections.abc import Mapping
 from itertools import combinations
 
-from epochal_trainer.data.formats.npz_names import ROLE_ARRAYS, Role
-from epochal_trainer.data.samples import Array, Samples, row_blocks
+from epochal_api.array_names import Role
+
+from epochal_trainer.data.arrays import TEXT_KINDS, Array, row_blocks
+from epochal_trainer.data.formats.npz_names import ROLES, join_and
+from epochal_trainer.data.network_arrays import NetworkArrays
+from epochal_trainer.data.samples import Samples, SourceArray
+from epochal_trainer.data.texts import as_characters
 from epochal_trainer.lib.failures import Failure, bad_data
 
 
-def check_distinct_sources(features: Mapping[Role, str]) -> None:
+def check_distinct_sources(features: Mapping[Role, str], network: NetworkArrays) -> None:
     """Check that no two data sets read the same features, before any data are read.
 
-    The features of a data set are an object's key, and the array's name if the object holds several.
+    The features of a data set are an object's key, and the array's name if the object holds several. A network with
+    several inputs has the array of its first input here.
 
     Raises:
         Failure: DuplicateData.
@@ -19,38 +25,49 @@ def check_distinct_sources(features: Mapping[Role, str]) -> None:
     for first, second in combinations(features, 2):
         if features[first] == features[second]:
             found = f"{features[first]} holds the samples of spec.data.{first} and of spec.data.{second}"
-            raise _duplicate_data(found)
+            raise _duplicate_data(found, network)
 
 
-def check_distinct_samples(data_sets: Mapping[Role, Samples]) -> None:
-    """Check that no two data sets hold the same features and labels, even in different objects.
+def check_distinct_samples(data_sets: Mapping[Role, Samples], network: NetworkArrays) -> None:
+    """Check that no two data sets hold the same samples, in all inputs and outputs, even in different objects.
 
     Raises:
         Failure: DuplicateData.
     """
     for first, second in combinations(data_sets, 2):
         a, b = data_sets[first], data_sets[second]
-        if _equal_values(a.labels, b.labels) and _equal_values(a.features, b.features):
+        pairs = [(group_a[name], group_b[name]) for group_a, group_b in _groups(a, b) for name in group_a]
+        if all(_equal_values(one.values, other.values) for one, other in pairs):
+            sources = next(iter(a.inputs.values())).source, next(iter(b.inputs.values())).source
             raise _duplicate_data(
-                f"{a.features_name} of spec.data.{first} and {b.features_name} of spec.data.{second} hold the same "
-                "samples"
+                f"{sources[0]} of spec.data.{first} and {sources[1]} of spec.data.{second} hold the same samples",
+                network,
             )
+
+
+def _groups(a: Samples, b: Samples) -> list[tuple[Mapping[str, SourceArray], Mapping[str, SourceArray]]]:
+    """Return the arrays to compare, those of the outputs first: they are smaller, and differ more often."""
+    return [(a.outputs, b.outputs), (a.inputs, b.inputs)]
 
 
 def _equal_values(a: Array, b: Array) -> bool:
     """Return whether two arrays hold the same values, with samples of any shape."""
     if len(a) != len(b) or a.size != b.size:
         return False
+    is_mixed_text = a.dtype.kind in TEXT_KINDS and a.dtype.kind != b.dtype.kind
 
     def block(array: Array, rows: slice) -> Array:  # reshaping a whole array in Fortran order would copy it
-        part = array[rows]
+        part = as_characters(array[rows]) if is_mixed_text else array[rows]
         return part.reshape(len(part), -1)
 
     return all(bool((block(a, rows) == block(b, rows)).all()) for rows in row_blocks(a))
 
 
-def _duplicate_data(found: str) -> Failure:
-    arrays = ", ".join(f"{names.features} and {names.labels}" for names in ROLE_ARRAYS.values())
+def _duplicate_data(found: str, network: NetworkArrays) -> Failure:
+    if network.is_single:
+        arrays = ", ".join(join_and(network.array_names(role)[0].required) for role in ROLES)
+    else:
+        arrays = f"{join_and(network.array_names('train')[0].required)}, and the same names with _val and _test,"
     return bad_data(
         "DuplicateData",
         f"{found}: metrics of samples that were trained on, or that selected the best epoch, are too good. Each data "

@@ -1,18 +1,20 @@
 """The samples that occur several times, in one data set or in several, and the warning about them.
 
-Metrics of samples that the network was trained on are too good. Samples are compared by a digest of features and
-labels. Time is proportional to the size of the data. Memory is bounded, because of large sets only the samples with the
-smallest digests are compared: these are the same samples in each set.
+Metrics of samples that the network was trained on are too good. Samples are compared by a digest of all inputs and
+outputs. Time is proportional to the size of the data. Memory is bounded, because of large sets only the samples with
+the smallest digests are compared: these are the same samples in each set.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
 from epochal_api.data_summary import DataSummary, FoundSamples, SetName, SharedSamples
 from epochal_api.trainingjob.report import TrainingWarning
 
-from epochal_trainer.data.samples import Array, Samples
+from epochal_trainer.data.arrays import Array
+from epochal_trainer.data.samples import Samples
+from epochal_trainer.data.texts import as_characters
 from epochal_trainer.lib.failures import warned
 
 MAX_DIGESTS = 2**17
@@ -38,9 +40,8 @@ def find_equal_samples(
 
     Of a pair, the later set is checked: the first set is the training set.
     """
-    feature_type = _common_type([samples.features for samples in sets.values()])
-    label_type = _common_type([samples.labels for samples in sets.values()])
-    sampled = {name: _smallest_digests(samples, feature_type, label_type) for name, samples in sets.items()}
+    types = [_common_type(arrays) for arrays in zip(*map(_arrays, sets.values()), strict=True)]
+    sampled = {name: _smallest_digests(samples, types) for name, samples in sets.items()}
     limit = min(limit for limit, _ in sampled.values())
     digests = {name: np.sort(found[found <= limit]) for name, (_, found) in sampled.items()}
     repeated = {name: FoundSamples(checked=found.size, found=_count_repeated(found)) for name, found in digests.items()}
@@ -90,7 +91,11 @@ def check_leakage(summary: DataSummary) -> Iterator[TrainingWarning]:
         )
 
 
-def _common_type(arrays: list[Array]) -> np.dtype[np.generic]:
+def _arrays(samples: Samples) -> list[Array]:
+    return [array.values for array in (*samples.inputs.values(), *samples.outputs.values())]
+
+
+def _common_type(arrays: Sequence[Array]) -> np.dtype[np.generic]:
     """Return a type in which equal values of the arrays have equal bytes.
 
     Floats of different sizes are rounded to float32, the type in which networks read them.
@@ -100,12 +105,10 @@ def _common_type(arrays: list[Array]) -> np.dtype[np.generic]:
     return np.dtype(np.float32) if len(dtypes) > 1 and common.kind == "f" else common
 
 
-def _smallest_digests(
-    samples: Samples, feature_type: np.dtype[np.generic], label_type: np.dtype[np.generic]
-) -> tuple[int, Array]:
+def _smallest_digests(samples: Samples, types: Sequence[np.dtype[np.generic]]) -> tuple[int, Array]:
     """Return a limit, and all digests of the samples up to this limit, at most MAX_DIGESTS."""
     limit, kept, count = np.iinfo(_WORD).max, [np.empty(0, _WORD)], 0
-    for digests in _digests(samples, feature_type, label_type):
+    for digests in _digests(samples, types):
         kept.append(digests[digests <= limit])
         count += kept[-1].size
         while count > MAX_DIGESTS and limit:
@@ -116,15 +119,18 @@ def _smallest_digests(
     return int(limit), np.concatenate(kept)
 
 
-def _digests(samples: Samples, feature_type: np.dtype[np.generic], label_type: np.dtype[np.generic]) -> Iterator[Array]:
-    """Yield the digests of the samples, in blocks: 64-bit integers, evenly distributed."""
-    arrays = ((samples.features, feature_type), (samples.labels, label_type))
+def _digests(samples: Samples, types: Sequence[np.dtype[np.generic]]) -> Iterator[Array]:
+    """Yield the digests of the samples, in blocks: 64-bit integers, evenly distributed.
+
+    `types` are the types of the arrays of inputs and outputs in which values are compared.
+    """
+    arrays = list(zip(_arrays(samples), types, strict=True))
     width = -(-sum(array[0].size * dtype.itemsize for array, dtype in arrays) // _WORD.itemsize)
     factors = np.random.default_rng(0).integers(0, 2**63, min(width, _CHUNK_WORDS), _WORD) * 2 + 1  # odd: invertible
     rows = min(max(1, _BLOCK_WORDS // width), len(samples))
     content, buffer = np.empty((rows, width * _WORD.itemsize), np.uint8), np.empty((rows, width), _WORD)
     for begin in range(0, len(samples), rows):
-        parts = [np.ascontiguousarray(array[begin : begin + rows], dtype) for array, dtype in arrays]
+        parts = [_convert(array[begin : begin + rows], dtype) for array, dtype in arrays]
         count, offset = len(parts[0]), 0
         for part in parts:
             part_bytes = part.reshape(count, -1).view(np.uint8)
@@ -136,6 +142,11 @@ def _digests(samples: Samples, feature_type: np.dtype[np.generic], label_type: n
         digests = _multiply(words, factors)
         _mix(digests, np.empty_like(digests))
         yield digests
+
+
+def _convert(array: Array, dtype: np.dtype[np.generic]) -> Array:
+    """Return a contiguous array of a type. Text in UTF-8 becomes characters, if the other data sets have these."""
+    return np.ascontiguousarray(as_characters(array) if dtype.kind == "U" else array, dtype)
 
 
 def _multiply(words: Array, factors: Array) -> Array:

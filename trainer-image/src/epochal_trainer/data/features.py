@@ -2,43 +2,55 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
-from epochal_trainer.data.samples import Samples, format_shape
+from epochal_trainer.data.arrays import fits_shape, format_shape
+from epochal_trainer.data.samples import Samples
 from epochal_trainer.lib.failures import bad_data
 
 
-def fit_features(samples: Samples, input_shape: Sequence[int]) -> Samples:
+def fit_features(
+    samples: Samples,
+    input_shape: Sequence[int | None],
+    field: str = "spec.network.input",
+    *,
+    is_described: bool = True,
+) -> Samples:
     """Return the samples, with features of shape (samples, *input_shape): a missing trailing axis of 1 is added.
+
+    None is an axis of any length. `field` is the input in the spec. With `is_described` false it is no
+    field, because the spec does not describe the network.
 
     Raises:
         Failure: ShapeMismatch.
     """
     shape, expected = samples.features.shape[1:], tuple(input_shape)
-    if shape == expected:
+    if fits_shape(shape, expected):
         return samples
-    if (*shape, 1) == expected:
-        return replace(samples, features=samples.features[..., np.newaxis])
-    raise bad_data(
-        "ShapeMismatch",
-        f"a sample in {samples.features_name} is {format_shape(shape) or 'a single value'}, but "
-        f"spec.network.input.shape is {format_shape(expected)}: {_shape_advice(shape, expected)}",
-    )
+    if fits_shape((*shape, 1), expected):
+        return samples.with_features(samples.features[..., np.newaxis])
+    found = f"a sample in {samples.features_name} is {format_shape(shape) or 'a single value'}"
+    wanted = format_shape(expected) or "[]"
+    if not is_described:
+        must = "the data must have this shape (a trailing axis of 1 is added automatically)"
+        raise bad_data("ShapeMismatch", f"{found}, but {field} takes {wanted}: {must}")
+    advice = _shape_advice(shape, expected, field)
+    raise bad_data("ShapeMismatch", f"{found}, but {field}.shape is {wanted}: {advice}")
 
 
-def _shape_advice(shape: tuple[int, ...], expected: tuple[int, ...]) -> str:
-    write = f"write spec.network.input.shape: {[*shape]}"
-    if (*expected, 1) == shape:
-        return f"{write}, since layers such as Conv2D need the axis of the channels"
-    if len(shape) == len(expected) > 2 and (*shape[1:], shape[0]) == expected:  # noqa: PLR2004 - an image has channels
+def _shape_advice(shape: tuple[int, ...], expected: tuple[int | None, ...], field: str) -> str:
+    write = f"write {field}.shape: {[*shape]}"
+    if fits_shape(shape, (*expected, 1)):
+        return f"{write}, since layers such as Conv2D need the axis of the channels" if expected else write
+    if len(shape) == len(expected) > 2 and fits_shape((*shape[1:], shape[0]), expected):  # noqa: PLR2004 - an image
         order = [*range(2, len(shape) + 1), 1]
         return f"{write}, and {{layer: Permute, dims: {order}}} as the first layer, which moves the channels to the end"
     if shape and len(shape) == len(expected) - 1 and (expected[-1] == 1 or shape == expected[:-1]):
-        with_axis = f"write spec.network.input.shape: {[*shape, 1]}: an axis of 1 is added"
+        with_axis = f"write {field}.shape: {[*shape, 1]}: an axis of 1 is added"
         return f"the data have no axis of channels, so {with_axis}"
-    if math.prod(shape) == math.prod(expected):
-        return f"{write}, and {{layer: Reshape, target_shape: {[*expected]}}} as the first layer"
+    sizes = [size for size in expected if size is not None]
+    if len(sizes) == len(expected) and math.prod(shape) == math.prod(sizes):
+        return f"{write}, and {{layer: Reshape, target_shape: {sizes}}} as the first layer"
     must = "both must be the same"
     return f"{must} (a trailing axis of 1 is added automatically), so {write}" if shape else must

@@ -8,7 +8,7 @@ from epochal_api.signature import ChannelRange, ImageSpec
 from epochal_api.trainingjob.report import TrainingWarning
 from numpy.typing import NDArray
 
-from epochal_trainer.data.samples import row_blocks
+from epochal_trainer.data.arrays import row_blocks
 from epochal_trainer.lib.failures import warned
 
 _GRAY: Literal[1] = 1

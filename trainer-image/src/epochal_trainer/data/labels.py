@@ -4,23 +4,27 @@ Arguments named `loss` are the name of a loss, as a Keras class or function.
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 from epochal_api.trainingjob.report import TrainingWarning
 
-from epochal_trainer.data.samples import (
+from epochal_trainer.data.arrays import (
     MAX_CLASS_COUNT,
     Array,
     OutputShape,
-    Samples,
     first_index,
+    fits_shape,
     format_shape,
     row_blocks,
 )
+from epochal_trainer.data.samples import Samples
 from epochal_trainer.lib.failures import Failure, bad_data, warned
 
-SPARSE_LOSSES = {"sparsecategoricalcrossentropy": "SparseCategoricalCrossentropy"}
+_SPARSE_CROSSENTROPY = {"sparsecategoricalcrossentropy": "SparseCategoricalCrossentropy"}
+SPARSE_LOSSES = {
+    **_SPARSE_CROSSENTROPY,
+    "categoricalgeneralizedcrossentropy": "CategoricalGeneralizedCrossEntropy",
+}
 """Losses of class indices, and their classes in keras.losses."""
 _EXCLUSIVE_LOSSES = {
     "categoricalcrossentropy": "CategoricalCrossentropy",
@@ -28,8 +32,8 @@ _EXCLUSIVE_LOSSES = {
 }
 ONE_HOT_LOSSES = {**_EXCLUSIVE_LOSSES, "categoricalhinge": "CategoricalHinge"}
 """Losses of one-hot rows."""
-CATEGORICAL_LOSSES = SPARSE_LOSSES | _EXCLUSIVE_LOSSES
-"""Losses of the probabilities of mutually exclusive classes."""
+CATEGORICAL_LOSSES = _SPARSE_CROSSENTROPY | _EXCLUSIVE_LOSSES
+"""Losses of the probabilities of mutually exclusive classes, which also take logits."""
 BINARY_LOSSES = {
     "bce": "BinaryCrossentropy",
     "binarycrossentropy": "BinaryCrossentropy",
@@ -66,7 +70,9 @@ def fit_labels(samples: Samples, output_shape: OutputShape, loss: str, ignored: 
     elif name in {*ONE_HOT_LOSSES, *BINARY_LOSSES, *NUMERIC_LOSSES}:
         _check_shape(samples, output, loss, one_hot=name in ONE_HOT_LOSSES)
         if name not in NUMERIC_LOSSES and (wrong := (samples.labels < 0) | (samples.labels > 1)).any():
-            raise _invalid_labels(samples, f"{_first(samples.labels, wrong)}, but {loss} takes values from 0 to 1")
+            advice = _classes_advice(samples.labels, output) if name in BINARY_LOSSES else ""
+            found = f"{_first(samples.labels, wrong)}, but {loss} takes values from 0 to 1{advice}"
+            raise _invalid_labels(samples, found)
     return _with_output_shape(samples, output)
 
 
@@ -104,10 +110,10 @@ def _with_output_shape(samples: Samples, output: tuple[int | None, ...]) -> Samp
     error. Losses do not.
     """
     labels, shape = samples.labels, samples.labels.shape[1:]
-    if output[-1:] == (1,) and _fits((*shape, 1), output):
-        return replace(samples, labels=labels[..., np.newaxis])
-    if _fits(shape, (*output, 1)):
-        return replace(samples, labels=labels[..., 0])
+    if output[-1:] == (1,) and fits_shape((*shape, 1), output):
+        return samples.with_labels(labels[..., np.newaxis])
+    if fits_shape(shape, (*output, 1)):
+        return samples.with_labels(labels[..., 0])
     return samples
 
 
@@ -151,6 +157,17 @@ def _indices_advice(lowest: int, highest: int, output: tuple[int | None, ...]) -
     return f". {_regression_advice(output)}" if highest >= MAX_CLASS_COUNT else ""
 
 
+def _classes_advice(labels: Array, output: tuple[int | None, ...]) -> str:
+    """Return advice for labels of a single output that may be the indices of more than two classes."""
+    highest = labels.max()
+    if output != (1,) or labels.min() < 0 or highest >= MAX_CLASS_COUNT or (labels != np.floor(labels)).any():
+        return ""
+    count = int(highest) + 1
+    return (
+        f". For {count:,} classes, use units: {count}, activation: softmax and the loss SparseCategoricalCrossentropy"
+    )
+
+
 def _regression_advice(output: tuple[int | None, ...]) -> str:
     units = " and units: 1" if len(output) == 1 and output != (1,) else ""
     return f"For a regression, use the loss MeanSquaredError{units}"
@@ -162,7 +179,9 @@ def _outputs(count: int) -> str:
 
 def _check_shape(samples: Samples, output: tuple[int | None, ...], loss: str, *, one_hot: bool) -> None:
     shape = samples.labels.shape[1:]
-    if _fits(shape, output) or (not one_hot and (_fits((*shape, 1), output) or _fits(shape, (*output, 1)))):
+    if fits_shape(shape, output) or (
+        not one_hot and (fits_shape((*shape, 1), output) or fits_shape(shape, (*output, 1)))
+    ):
         return
     advice = ""
     if samples.labels.dtype.kind in "iu" and _fits_without_classes(shape, output):
@@ -184,12 +203,8 @@ def _describe(shape: tuple[int, ...]) -> str:
     return f"{format_shape(shape)} labels for each sample" if shape not in ((), (1,)) else "one label for each sample"
 
 
-def _fits(shape: tuple[int, ...], expected: tuple[int | None, ...]) -> bool:
-    return len(shape) == len(expected) and all(must in (None, size) for size, must in zip(shape, expected, strict=True))
-
-
 def _fits_without_classes(shape: tuple[int, ...], output: tuple[int | None, ...]) -> bool:
-    return _fits(shape, output[:-1]) or _fits(shape, (*output[:-1], 1))
+    return fits_shape(shape, output[:-1]) or fits_shape(shape, (*output[:-1], 1))
 
 
 def _first(labels: Array, condition: Array) -> str:

@@ -4,21 +4,26 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 import numpy as np
+from epochal_api.array_names import Role
 from epochal_api.storage import Data, DataSet
 from epochal_api.trainingjob.training import Training
 
+from epochal_trainer.data.arrays import first_index, format_shape, row_blocks
 from epochal_trainer.data.duplicates import check_distinct_samples, check_distinct_sources
-from epochal_trainer.data.formats.npz_names import Role
 from epochal_trainer.data.formats.registry import FORMATS, ArrayReader, detect_format, join_or
 from epochal_trainer.data.memory import MemoryBudget
-from epochal_trainer.data.samples import Array, Samples, TrainingData, first_index, format_shape, row_blocks
+from epochal_trainer.data.network_arrays import SINGLE, NetworkArrays
+from epochal_trainer.data.samples import Samples, SourceArray
 from epochal_trainer.data.source import DataFile
 from epochal_trainer.data.split import split_parameters, split_samples
+from epochal_trainer.data.training_data import TrainingData
 from epochal_trainer.lib.failures import Failure, bad_data
 from epochal_trainer.storage import Bucket, suggestions
 
 _IMAGE_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 """Suffixes of images: folders of these are not read."""
+_MAX_NAMES = 8
+"""Maximum number of names of arrays in advice."""
 
 
 def load(
@@ -28,6 +33,7 @@ def load(
     memory: MemoryBudget,
     *,
     training: Training,
+    network: NetworkArrays = SINGLE,
     prepare: Callable[[Samples], Samples] = lambda samples: samples,
 ) -> TrainingData:
     """Download, read and check the data sets, and split off the validation set if it is a part of the training set.
@@ -38,6 +44,7 @@ def load(
         folder: Folder for temporary copies, which are deleted before this function returns.
         memory: Memory budget of all arrays.
         training: The training that reads the data; its seed determines all draws.
+        network: The inputs and outputs of the network, each of which needs an array.
         prepare: Checks that a data set, before a split, fits the network, and returns it in the form that the network
             accepts.
 
@@ -52,7 +59,9 @@ def load(
     if data.test:
         specs["test"] = data.test
 
-    check_distinct_sources({role: spec.features for role, spec in specs.items() if spec.features is not None})
+    for role, spec in specs.items():
+        _check_objects(role, spec, network)
+    check_distinct_sources({role: spec.features for role, spec in specs.items() if spec.features is not None}, network)
     keys = dict.fromkeys(key for spec in specs.values() for key in spec.keys())  # noqa: SIM118 - no dict
     for key in keys:
         check_object(bucket, data, key)
@@ -64,13 +73,13 @@ def load(
         sets: dict[Role, Samples] = {}
         for role in specs:
             if role not in sets:
-                read = _read(data, files, role, specs, memory)
+                read = _read(data, files, role, specs, memory, network=network)
                 sets |= {other: prepare(_check_arrays(samples)) for other, samples in read.items()}
     finally:
         for file in files.values():
             file.path.unlink(missing_ok=True)
 
-    check_distinct_samples(sets)
+    check_distinct_samples(sets, network)
     train, held_out = sets["train"], sets.get("validation")
     if data.validation and (fraction := data.validation.split) is not None:
         drawn = {"shuffle": data.shuffle, "stratify": data.validation.stratify}
@@ -79,7 +88,13 @@ def load(
 
 
 def _read(
-    data: Data, files: dict[str, DataFile], role: Role, specs: dict[Role, DataSet], memory: MemoryBudget
+    data: Data,
+    files: dict[str, DataFile],
+    role: Role,
+    specs: dict[Role, DataSet],
+    memory: MemoryBudget,
+    *,
+    network: NetworkArrays,
 ) -> dict[Role, Samples]:
     """Read a data set, and the other data sets in the same object."""
     spec = specs[role]
@@ -89,11 +104,32 @@ def _read(
         if (read := FORMATS[name].read_sets) is None:
             advice = f"set two objects in spec.data.{role}, features and labels"
             raise bad_data("MissingArrays", f"{file.name} is {name} and holds one array: {advice}")
+        if not FORMATS[name].names_arrays and (needs := _needs_names(network)):
+            raise bad_data("MissingArrays", f"{file.name} is {name}, whose arrays have no names, but {needs}")
         roles = [other for other, other_spec in specs.items() if other_spec.object == spec.object]
-        return read(file, roles, memory, specs.keys() - roles)
+        return read(file, roles, memory, specs.keys() - roles, network)
     features, labels = (files[key] for key in spec.keys())  # noqa: SIM118 - no dict
     read_features, read_labels = (_array_reader(file, data, role) for file in (features, labels))
-    return {role: Samples(read_features(features, memory), read_labels(labels, memory), features.name, labels.name)}
+    arrays = (read_features(features, memory), read_labels(labels, memory))
+    samples = Samples.single(*arrays, features.name, labels.name)
+    return {role: samples.with_names(network.inputs[0], network.outputs[0])}
+
+
+def _check_objects(role: Role, spec: DataSet, network: NetworkArrays) -> None:
+    """Refuse two objects, one of features and one of labels, for a network that needs named arrays."""
+    if spec.object is None and (needs := _needs_names(network)):
+        raise bad_data("MissingArrays", f"spec.data.{role} has two objects, features and labels, but {needs}")
+
+
+def _needs_names(network: NetworkArrays) -> str:
+    """Return why a network needs arrays with names, and how to save them; "" if it does not need them."""
+    if network.is_single:
+        save = "x=TEXTS, y=LABELS" if network.texts else ""
+        found = "the input has dtype: string, which only npz can hold"
+    else:
+        save = f"**{{{', '.join(f'{name!r}: …' for name in network.names[:_MAX_NAMES])}}}"
+        found = f"the network has {len(network.inputs)} inputs and {len(network.outputs)} outputs"
+    return save and f'{found}: save all arrays as one object with numpy.savez("train.npz", {save}), and use that object'
 
 
 def _array_reader(file: DataFile, data: Data, role: Role) -> ArrayReader:
@@ -109,43 +145,48 @@ def _array_reader(file: DataFile, data: Data, role: Role) -> ArrayReader:
 
 
 def _check_arrays(samples: Samples) -> Samples:
-    for name, array in ((samples.features_name, samples.features), (samples.labels_name, samples.labels)):
-        if array.ndim == 0:
-            raise bad_data("ShapeMismatch", f"{name} is a single value: its first axis must be that of the samples")
-        if array.size == 0:
-            raise bad_data(
-                "EmptyData", f"{name} is empty, {format_shape(array.shape)} {array.dtype}: it must hold data"
-            )
-    if len(samples.features) != len(samples.labels):
-        raise bad_data(
-            "LengthMismatch",
-            f"{samples.features_name} holds {len(samples.features):,} samples and {samples.labels_name} "
-            f"{len(samples.labels):,}: both must hold the same number of samples",
-        )
-    _check_finite(samples.features_name, samples.features)
-    _check_finite(samples.labels_name, samples.labels)
-    if samples.weights is not None:
-        if samples.weights.shape[:1] != samples.labels.shape[:1]:
+    arrays = [*samples.inputs.values(), *samples.outputs.values()]
+    for array in arrays:
+        if array.values.ndim == 0:
+            must = "its first axis must be that of the samples"
+            raise bad_data("ShapeMismatch", f"{array.source} is a single value: {must}")
+        if array.values.size == 0:
+            shape = f"{format_shape(array.values.shape)} {array.values.dtype}"
+            raise bad_data("EmptyData", f"{array.source} is empty, {shape}: it must hold data")
+    first, *others = arrays
+    for other in others:
+        if len(first.values) != len(other.values):
             raise bad_data(
                 "LengthMismatch",
-                f"{samples.weights_name} is {format_shape(samples.weights.shape) or 'a single value'}, but "
-                f"{samples.labels_name} holds {len(samples.labels):,} samples: there must be one weight for each",
+                f"{first.source} holds {len(first.values):,} samples and {other.source} {len(other.values):,}: both "
+                "must hold the same number of samples",
             )
-        _check_finite(samples.weights_name, samples.weights)
+    for array in arrays:
+        _check_finite(array)
+    # All outputs still have the same weights.
+    if (weights := next(iter(samples.output_weights.values()), None)) is not None:
+        if weights.values.shape[:1] != first.values.shape[:1]:
+            raise bad_data(
+                "LengthMismatch",
+                f"{weights.source} is {format_shape(weights.values.shape) or 'a single value'}, but "
+                f"{arrays[-1].source} holds {len(first.values):,} samples: there must be one weight for each",
+            )
+        _check_finite(weights)
     return samples
 
 
-def _check_finite(name: str, array: Array) -> None:
-    if array.dtype.kind != "f":
+def _check_finite(array: SourceArray) -> None:
+    if array.values.dtype.kind != "f":
         return
-    for rows in row_blocks(array):
-        finite = np.isfinite(array[rows])
+    for rows in row_blocks(array.values):
+        finite = np.isfinite(array.values[rows])
         if not finite.all():
             row, *rest = first_index(~finite)
             index = [rows.start + row, *rest]
             raise bad_data(
                 "NonFiniteData",
-                f"{name} holds {array[*index]} at {index}: every value must be a finite number; clean the data",
+                f"{array.source} holds {array.values[*index]} at {index}: every value must be a finite number; clean "
+                "the data",
             )
 
 

@@ -1,68 +1,20 @@
-"""Data sets: the interface for any kind of storage, and arrays of features and labels in memory."""
+"""A data set in memory: an array for each input and each expected output of a network."""
 
-from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
+from epochal_api.trainingjob.network import INPUT
 
 from epochal_trainer import backend
-from epochal_trainer.backend import Batches
+from epochal_trainer.backend import Arrays, Batches
+from epochal_trainer.data.arrays import Array
+from epochal_trainer.data.dataset import Dataset, Order
 
-Array: TypeAlias = NDArray[Any]
-OutputShape: TypeAlias = Sequence[int | None]
-"""Shape of the network's output for one sample; None for an axis of any size."""
+T = TypeVar("T")
 
-BLOCK_SIZE = 1024**2
-"""Elements to process at a time."""
-MAX_CLASS_COUNT = 100_000
-"""Number of classes up to which integer labels are class indices. Greater labels are numbers."""
-
-
-@dataclass(frozen=True)
-class Order:
-    """The values that, with the data, determine the batches of each epoch. A training can resume if they are equal.
-
-    Args:
-        samples: Samples per epoch.
-        batch_size: Samples per step; the last step of an epoch takes the rest.
-        seed: Seed of the order.
-    """
-
-    samples: int
-    batch_size: int
-    seed: int
-
-    @property
-    def steps(self) -> int:
-        """Number of steps in an epoch."""
-        return -(-self.samples // self.batch_size)
-
-
-class Dataset(ABC):
-    """Samples for training or evaluation.
-
-    A data set provides the batches from any step of any epoch on. The batches depend on order and epoch only, not on
-    earlier reads. So a training needs only its position to resume.
-    """
-
-    @abstractmethod
-    def __len__(self) -> int:
-        """Return the number of samples."""
-
-    @abstractmethod
-    def shuffled_batches(self, order: Order) -> Batches:
-        """Return the batches for training."""
-
-    @abstractmethod
-    def ordered_batches(self, batch_size: int) -> Any:
-        """Return the batches for evaluation in the form of Keras, each sample once and always in the same order."""
-
-    def order(self, *, batch_size: int, seed: int) -> Order:
-        """Return the values that determine the batches of each epoch."""
-        return Order(len(self), batch_size, seed)
+OUTPUT = "output"
+"""Name of the output of a data set whose network is unknown."""
 
 
 class ClassNames(NamedTuple):
@@ -80,130 +32,200 @@ class ClassNames(NamedTuple):
 
 
 @dataclass(frozen=True)
+class SourceArray:
+    """An array of a data set.
+
+    Args:
+        values: The values, shape (samples, …).
+        source: An object's key, and the array's name if the object holds several.
+        names: Names that were found beside it: of the columns of an input, or of the classes of an output.
+    """
+
+    values: Array
+    source: str
+    names: ClassNames | None = None
+
+
+@dataclass(frozen=True)
 class Samples(Dataset):
     """A data set in memory.
 
+    Properties such as `features` and `labels` are for a network with one input, or one output. For others, `view`
+    returns the samples with a single input or output.
+
     Args:
-        features: Inputs of the network, shape (samples, …).
-        labels: Expected outputs: class indices, one-hot rows or values, shape (samples, …).
-        features_name: Source of the features: an object's key, and the array's name if the object holds several.
-        labels_name: Source of the labels.
-        weights: Weight of each sample in the loss, shape (samples, …); None for equal weights.
-        weights_name: Source of the weights.
-        class_names: Class names from beside the labels, if there are any.
-        feature_names: Names of the columns from beside the features, if there are any.
+        inputs: Inputs of the network by name, in the order of the network.
+        outputs: Expected outputs by name, in the order of the network: class indices, one-hot rows or values.
+        output_weights: Weight of each sample in the loss of an output, by the output's name; empty for equal weights.
         source_rows: Index of each sample in its source, shape (samples,), for a validation part that was split off;
             else None.
     """
 
-    features: Array
-    labels: Array
-    features_name: str
-    labels_name: str
-    weights: Array | None = None
-    weights_name: str = ""
-    class_names: ClassNames | None = None
-    feature_names: ClassNames | None = None
+    inputs: Mapping[str, SourceArray]
+    outputs: Mapping[str, SourceArray]
+    output_weights: Mapping[str, SourceArray] = field(default_factory=dict)
     source_rows: Array | None = None
 
+    @classmethod
+    def single(
+        cls,
+        features: Array,
+        labels: Array,
+        features_name: str,
+        labels_name: str,
+        weights: Array | None = None,
+        *,
+        weights_name: str = "",
+        class_names: ClassNames | None = None,
+        feature_names: ClassNames | None = None,
+    ) -> "Samples":
+        """Return a data set for a network with one input and one output."""
+        return cls(
+            {INPUT: SourceArray(features, features_name, feature_names)},
+            {OUTPUT: SourceArray(labels, labels_name, class_names)},
+            {} if weights is None else {OUTPUT: SourceArray(weights, weights_name)},
+        )
+
     def __len__(self) -> int:
-        return len(self.features)
+        return len(next(iter(self.inputs.values())).values)
+
+    @property
+    def features(self) -> Array:
+        """The only input of the network, shape (samples, …)."""
+        return _only(self.inputs).values
+
+    @property
+    def labels(self) -> Array:
+        """The only expected output, shape (samples, …)."""
+        return _only(self.outputs).values
+
+    @property
+    def weights(self) -> Array | None:
+        """The weight of each sample in the loss of the only output, shape (samples, …); None for equal weights."""
+        return _only(self.output_weights).values if self.output_weights else None
+
+    @property
+    def features_name(self) -> str:
+        """Source of the features."""
+        return _only(self.inputs).source
+
+    @property
+    def labels_name(self) -> str:
+        """Source of the labels."""
+        return _only(self.outputs).source
+
+    @property
+    def weights_name(self) -> str:
+        """Source of the weights; "" without weights."""
+        return _only(self.output_weights).source if self.output_weights else ""
+
+    @property
+    def class_names(self) -> ClassNames | None:
+        """Class names from beside the labels, if there are any."""
+        return _only(self.outputs).names
+
+    @property
+    def feature_names(self) -> ClassNames | None:
+        """Names of the columns from beside the features, if there are any."""
+        return _only(self.inputs).names
+
+    @property
+    def input_arrays(self) -> Arrays:
+        """The inputs as Keras takes them: one array alone, else a tuple in the order of the network."""
+        return _structure(self.inputs)
+
+    @property
+    def output_arrays(self) -> Arrays:
+        """The expected outputs as Keras takes them: one array alone, else a tuple in the order of the network."""
+        return _structure(self.outputs)
 
     @property
     def nbytes(self) -> int:
         """Size of the arrays in bytes."""
-        return sum(array.nbytes for array in self._arrays)
+        return sum(array.values.nbytes for group in self._groups for array in group.values())
 
     @property
-    def _arrays(self) -> tuple[Array, ...]:
+    def _groups(self) -> tuple[Mapping[str, SourceArray], ...]:
         """The arrays of a batch, in the order of Keras."""
-        return (self.features, self.labels) if self.weights is None else (self.features, self.labels, self.weights)
+        groups = self.inputs, self.outputs, self.output_weights
+        return groups if self.output_weights else groups[:2]
+
+    def view(self, *, input_name: str | None = None, output_name: str | None = None) -> "Samples":
+        """Return the samples with a single input, or a single output, or both. The arrays are not copied."""
+        return replace(
+            self,
+            inputs=select(self.inputs, input_name),
+            outputs=select(self.outputs, output_name),
+            output_weights=select(self.output_weights, output_name),
+        )
+
+    def update(self, view: "Samples") -> "Samples":
+        """Return the samples with the arrays of a view in place of their own."""
+        inputs, outputs = {**self.inputs, **view.inputs}, {**self.outputs, **view.outputs}
+        weights = {**self.output_weights, **view.output_weights}
+        return replace(self, inputs=inputs, outputs=outputs, output_weights=weights)
+
+    def with_names(self, input_name: str, output_name: str) -> "Samples":
+        """Return the samples with other names for the only input and the only output."""
+        return Samples(
+            {input_name: _only(self.inputs)},
+            {output_name: _only(self.outputs)},
+            {output_name: _only(self.output_weights)} if self.output_weights else {},
+            self.source_rows,
+        )
+
+    def with_features(self, features: Array) -> "Samples":
+        """Return the samples with another array for the only input."""
+        return replace(self, inputs=_replace_only(self.inputs, features))
+
+    def with_labels(self, labels: Array) -> "Samples":
+        """Return the samples with another array for the only output."""
+        return replace(self, outputs=_replace_only(self.outputs, labels))
+
+    def with_weights(self, weights: Array, source: str) -> "Samples":
+        """Return the samples with weights for the only output."""
+        (output,) = self.outputs
+        return replace(self, output_weights={output: SourceArray(weights, source)})
 
     def subset(self, rows: slice | Array) -> "Samples":
         """Return the samples with these indices: views for a slice, else copies."""
-        weights, source_rows = (None if each is None else each[rows] for each in (self.weights, self.source_rows))
-        return replace(
-            self, features=self.features[rows], labels=self.labels[rows], weights=weights, source_rows=source_rows
+        inputs, outputs, weights = (
+            {name: replace(array, values=array.values[rows]) for name, array in group.items()}
+            for group in (self.inputs, self.outputs, self.output_weights)
         )
+        source_rows = None if self.source_rows is None else self.source_rows[rows]
+        return replace(self, inputs=inputs, outputs=outputs, output_weights=weights, source_rows=source_rows)
 
     def source_row(self, index: int) -> int:
         """Return the index in their source of the sample with an index in this data set."""
         return index if self.source_rows is None else int(self.source_rows[index])
 
-    def describe(self) -> str:
-        """Return a description in one line: `train-images-idx3-ubyte: 60,000 × 28×28 uint8, 10 classes`."""
-        shape = " × ".join(part for part in (f"{len(self):,}", format_shape(self.features.shape[1:])) if part)
-        weights = "" if self.weights is None else f", weights from {self.weights.min():g} to {self.weights.max():g}"
-        return f"{self.features_name}: {shape} {self.features.dtype}, {_describe_labels(self.labels)}{weights}"
-
     def shuffled_batches(self, order: Order) -> Batches:
         """Return the batches for training."""
-        return backend.current().shuffled_batches(*self._arrays, batch_size=order.batch_size, seed=order.seed)
+        return backend.current().shuffled_batches(
+            *map(_structure, self._groups), batch_size=order.batch_size, seed=order.seed
+        )
 
     def ordered_batches(self, batch_size: int) -> Any:
         """Return the batches for evaluation."""
-        return backend.current().ordered_batches(*self._arrays, batch_size=batch_size)
+        return backend.current().ordered_batches(*map(_structure, self._groups), batch_size=batch_size)
 
 
-@dataclass(frozen=True)
-class TrainingData:
-    """The data sets of a training.
-
-    Args:
-        digests: SHA-256 in hex of every object that was read, by key.
-        split_parameters: Parameters of the draw of the validation part, see data/split.py; None if it is not a part of
-            the training set.
-        class_weights: Weight of each class in the training loss; empty if the spec sets none.
-        class_names: Names of the network's classes; empty if unknown.
-        feature_names: Names of the columns of a table; empty if unknown.
-    """
-
-    train: Samples
-    validation: Samples | None
-    test: Samples | None
-    digests: dict[str, str]
-    split_parameters: dict[str, Any] | None = None
-    class_weights: Mapping[int, float] = field(default_factory=dict)
-    class_names: tuple[str, ...] = ()
-    feature_names: tuple[str, ...] = ()
-
-    def dump(self) -> dict[str, Any]:
-        """Return the description of the data sets for summary.json, as JSON-ready values."""
-        sets = {"train": self.train, "validation": self.validation, "test": self.test}
-        return {
-            **{name: len(samples) if samples is not None else None for name, samples in sets.items()},
-            "division": self.split_parameters,
-            "classWeights": {str(number): weight for number, weight in self.class_weights.items()},
-            "sampleWeights": {
-                name: {"from": samples.weights_name, "least": float(weights.min()), "greatest": float(weights.max())}
-                for name, samples in sets.items()
-                if samples is not None and (weights := samples.weights) is not None
-            },
-        }
+def _structure(arrays: Mapping[str, SourceArray]) -> Arrays:
+    values = tuple(array.values for array in arrays.values())
+    return values[0] if len(values) == 1 else values
 
 
-def row_blocks(array: Array) -> Iterator[slice]:
-    """Yield slices of the first axis, each of about BLOCK_SIZE elements, so that temporary arrays stay small."""
-    rows = max(1, BLOCK_SIZE * len(array) // array.size)
-    return (slice(begin, begin + rows) for begin in range(0, len(array), rows))
+def select(group: Mapping[str, T], name: str | None) -> Mapping[str, T]:
+    """Return the entry with a name, if there is one, or all entries without a name."""
+    return group if name is None else {key: value for key, value in group.items() if key == name}
 
 
-def first_index(condition: Array) -> list[int]:
-    """Return the index of the first true element of an array, as a list of one index per axis."""
-    return [int(index) for index in np.unravel_index(int(np.argmax(condition)), condition.shape)]
+def _only(arrays: Mapping[str, SourceArray]) -> SourceArray:
+    (array,) = arrays.values()
+    return array
 
 
-def format_shape(shape: Sequence[int | None]) -> str:
-    """Return a shape as text: `28×28×1`, with ? for an axis of any size."""
-    return "×".join("?" if size is None else str(size) for size in shape)
-
-
-def _describe_labels(labels: Array) -> str:
-    if labels.shape[1:] not in ((), (1,)):
-        return f"labels of {format_shape(labels.shape[1:])} {labels.dtype}"
-    if labels.dtype.kind not in "biu":
-        return f"one {labels.dtype} number per sample"
-    if labels.min() < 0 or labels.max() >= MAX_CLASS_COUNT:
-        return f"labels from {labels.min():,} to {labels.max():,}"
-    count = int(np.unique(labels).size)
-    return f"{count:,} class{'es' if count != 1 else ''}"
+def _replace_only(arrays: Mapping[str, SourceArray], values: Array) -> dict[str, SourceArray]:
+    ((name, array),) = arrays.items()
+    return {name: replace(array, values=values)}

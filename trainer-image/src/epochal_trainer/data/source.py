@@ -11,8 +11,8 @@ from typing import BinaryIO, Literal, TypeAlias, cast
 
 import numpy as np
 
+from epochal_trainer.data.arrays import Array
 from epochal_trainer.data.memory import MemoryBudget
-from epochal_trainer.data.samples import Array
 from epochal_trainer.lib.failures import Failure, bad_data, is_disk_full, scratch_full
 
 GZIP_MAGIC = b"\x1f\x8b"
@@ -122,7 +122,8 @@ class DataFile:
 Content: TypeAlias = Literal["features", "labels", "weights", "unknown"]
 """Content of an array: the conversion of text to numbers differs."""
 _FEATURES_ADVICE = (
-    'Convert a table with columns of text or of mixed types with x = pandas.get_dummies(table).to_numpy("f4")'
+    'Convert a table with columns of text or of mixed types with x = pandas.get_dummies(table).to_numpy("f4"); for '
+    "texts that the network reads itself, write dtype: string for the input, and save numpy.array(texts, dtype=str)"
 )
 _LABELS_ADVICE = "Convert class names to class indices with names, y = numpy.unique(y, return_inverse=True)"
 _TEXT_ADVICE: Mapping[Content, str] = {

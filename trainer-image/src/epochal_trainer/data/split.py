@@ -8,8 +8,9 @@ import numpy as np
 from epochal_api.storage import Data
 from epochal_api.trainingjob.training import Training
 
+from epochal_trainer.data.arrays import Array
 from epochal_trainer.data.classes import NotClassLabels, class_indices
-from epochal_trainer.data.samples import Array, Samples
+from epochal_trainer.data.samples import Samples
 from epochal_trainer.lib.failures import bad_data
 
 Rows: TypeAlias = slice | Array
@@ -23,28 +24,33 @@ def split_samples(
 
     The parts are views if the validation part is the end of the data set, else copies.
 
-    Of `training`, the seed determines the draw, and the loss determines whether labels are classes.
+    Of `training`, the seed determines the draw, and the loss determines whether labels are classes. Of several outputs,
+    the first one determines the classes of a stratified draw.
 
     Raises:
         Failure: EmptyData, if a part is empty. InvalidLabels, if `stratify` is set and the labels name no classes.
     """
     classes = None
     if stratify:
+        names = list(samples.outputs)
+        first = training.output_list(names)[0]
         try:
-            classes = class_indices(samples, training.loss.name)
+            classes = class_indices(samples.view(output_name=first.name), first.loss.name)
         except NotClassLabels as error:
+            other = ", put an output with classes first in spec.network.outputs" if len(names) > 1 else ""
             raise bad_data(
                 "InvalidLabels",
                 f"spec.data.validation.stratify: {error}: it needs labels that name a class for each sample, as class "
-                "indices, one-hot rows, or 0 and 1; remove it, or use spec.data.shuffle",
+                f"indices, one-hot rows, or 0 and 1; remove it{other}, or use spec.data.shuffle",
             ) from error
     rows = split_indices(len(samples), fraction, shuffle=shuffle, classes=classes, seed=training.seed)
     train, validation = map(samples.subset, rows)
     validation = replace(validation, source_rows=np.arange(len(samples))[rows[1]].copy())
     if not len(train) or not len(validation):
+        source = next(iter(samples.inputs.values())).source
         raise bad_data(
             "EmptyData",
-            f"spec.data.validation.split {fraction} of the {len(samples):,} samples in {samples.features_name} "
+            f"spec.data.validation.split {fraction} of the {len(samples):,} samples in {source} "
             "leaves one part without samples: use another fraction",
         )
     return train, validation

@@ -1,7 +1,7 @@
 """The summary of the data sets of a training, for data.json."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 from epochal_api.data_summary import (
@@ -11,26 +11,30 @@ from epochal_api.data_summary import (
     ClassBalance,
     ClassSamples,
     DataSummary,
-    FoundSamples,
     LabelSummary,
     SetName,
     SetSummary,
     ValueRange,
 )
 
+from epochal_trainer.data.arrays import TEXT_KINDS, Array, format_dtype
 from epochal_trainer.data.classes import PartCounts
 from epochal_trainer.data.columns import Columns, count_columns, describe_columns
 from epochal_trainer.data.equal_samples import find_equal_samples
-from epochal_trainer.data.samples import Array, Samples, TrainingData
+from epochal_trainer.data.samples import Samples, SourceArray
+from epochal_trainer.data.training_data import TrainingData
 
 
-def summarize(data: TrainingData, counts: Sequence[PartCounts], *, ignores_class: bool) -> tuple[DataSummary, Columns]:
-    """Return the summary of the data sets, and the ranges of the columns of the training part's features.
+def summarize(
+    data: TrainingData, counts: Mapping[str, Sequence[PartCounts]], *, ignoring: Collection[str] = ()
+) -> tuple[DataSummary, dict[str, Columns]]:
+    """Return the summary of the data sets, and the ranges of the columns of the training part's inputs, by name.
 
     Args:
-        data: The data sets, which fit network and loss.
-        counts: The number of samples per class in each part of the data, as from `count_parts`; empty if unknown.
-        ignores_class: Whether the loss ignores a class (`ignore_class`): its samples are not in the counts.
+        data: The data sets, which fit network and losses.
+        counts: The number of samples per class in each part of the data, as from `count_parts`, by the output's name;
+            without outputs whose counts are unknown.
+        ignoring: The outputs whose loss ignores a class (`ignore_class`): its samples are not in the counts.
     """
     parts: dict[SetName, Samples] = {"train": data.train}
     if data.validation is not None:
@@ -38,34 +42,43 @@ def summarize(data: TrainingData, counts: Sequence[PartCounts], *, ignores_class
     if data.test is not None:
         parts["test"] = data.test
     repeated, shared = find_equal_samples(parts)
-    train_columns = describe_columns(data.train.features)
-    class_counts = [part.counts for part in counts] or [None] * len(parts)
-    sets = {
-        name: _summarize_set(
-            samples,
-            train_columns if name == "train" else describe_columns(samples.features),
-            _class_balance(part, len(samples), data.class_names, ignores_class=ignores_class),
-            repeated[name],
-        )
-        for (name, samples), part in zip(parts.items(), class_counts, strict=True)
+    train_columns = {
+        name: describe_columns(array.values) for name, array in data.train.inputs.items() if not _is_text(array.values)
     }
+
+    def summarize_set(index: int, name: SetName, samples: Samples) -> SetSummary:
+        known = train_columns if samples is data.train else {}
+        inputs = {key: _summarize_array(array, known.get(key)) for key, array in samples.inputs.items()}
+        outputs = {}
+        for key, array in samples.outputs.items():
+            of_class = counts[key][index].counts if key in counts else None
+            classes = _class_balance(
+                of_class, len(samples), data.output_classes.get(key, ()), ignores_class=key in ignoring
+            )
+            labels = _summarize_array(array)
+            outputs[key] = LabelSummary(**dict(labels), classes=classes)
+        is_single = len(inputs) == len(outputs) == 1
+        return SetSummary(
+            samples=len(samples),
+            features=next(iter(inputs.values())),
+            labels=next(iter(outputs.values())),
+            inputs=None if is_single else inputs,
+            outputs=None if is_single else outputs,
+            repeated=repeated[name],
+        )
+
+    sets = {name: summarize_set(index, name, samples) for index, (name, samples) in enumerate(parts.items())}
     summary = DataSummary(train=sets["train"], validation=sets.get("validation"), test=sets.get("test"), shared=shared)
     return summary, train_columns
 
 
-def _summarize_set(
-    samples: Samples, columns: Columns, classes: ClassBalance | None, repeated: FoundSamples
-) -> SetSummary:
-    labels = _summarize_array(samples.labels, samples.labels_name, describe_columns(samples.labels))
-    return SetSummary(
-        samples=len(samples),
-        features=_summarize_array(samples.features, samples.features_name, columns),
-        labels=LabelSummary(**dict(labels), classes=classes),
-        repeated=repeated,
-    )
-
-
-def _summarize_array(array: Array, source: str, columns: Columns) -> ArraySummary:
+def _summarize_array(described: SourceArray, columns: Columns | None = None) -> ArraySummary:
+    """Return the summary of an array. `columns` are the ranges of its columns, if they are known."""
+    array = described.values
+    source, shape, dtype = described.source, list(array.shape[1:]), format_dtype(array.dtype)
+    if _is_text(array):
+        return ArraySummary(source=source, shape=shape, dtype=dtype)
+    columns = columns or describe_columns(array)
     present = array.size // columns.lows.size - columns.missing
     with np.errstate(invalid="ignore", over="ignore"):
         mean = np.nansum(columns.means * (present / max(present.sum(), 1))) if present.any() else math.nan
@@ -73,8 +86,8 @@ def _summarize_array(array: Array, source: str, columns: Columns) -> ArraySummar
     listed = count is not None and count <= MAX_LISTED_COLUMNS
     return ArraySummary(
         source=source,
-        shape=list(array.shape[1:]),
-        dtype=str(array.dtype),
+        shape=shape,
+        dtype=dtype,
         lowest=_finite(np.fmin.reduce(columns.lows)),
         highest=_finite(np.fmax.reduce(columns.highs)),
         mean=_finite(mean),
@@ -82,6 +95,10 @@ def _summarize_array(array: Array, source: str, columns: Columns) -> ArraySummar
         columns=[_range(*values) for values in zip(*columns, strict=True)] if listed else [],
         constant_columns=None if count is None else int(np.count_nonzero(columns.constant)),
     )
+
+
+def _is_text(array: Array) -> bool:
+    return array.dtype.kind in TEXT_KINDS
 
 
 def _range(low: float, high: float, mean: float, missing: int) -> ValueRange:

@@ -1,14 +1,15 @@
 """The weight of each sample in the loss, from weights beside the data and from class weights."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 from epochal_api.trainingjob.network import Named
 from epochal_api.trainingjob.training import MAX_WEIGHT
 
+from epochal_trainer.data.arrays import Array, OutputShape, first_index, format_shape
 from epochal_trainer.data.classes import NotClassLabels, class_indices, format_indices
-from epochal_trainer.data.samples import Array, OutputShape, Samples, first_index, format_shape
+from epochal_trainer.data.samples import Samples, SourceArray
 from epochal_trainer.lib.failures import Failure, bad_data, bad_spec
 
 WEIGHT_DTYPE = np.dtype(np.float32)
@@ -16,34 +17,46 @@ WEIGHT_DTYPE = np.dtype(np.float32)
 _FIELD = "spec.training.classWeight"
 
 
-def check_weights(samples: Samples, output_shape: OutputShape) -> Samples:
+def check_weights(samples: Samples, output_shapes: Sequence[OutputShape]) -> Samples:
     """Return the samples, with weights of type WEIGHT_DTYPE that Keras can multiply with the losses.
 
+    All outputs have the same weights. `output_shapes` are the shapes of the outputs in their order.
+
     Raises:
-        Failure: ShapeMismatch, if there is not one weight for each sample, or for each position of the output.
+        Failure: ShapeMismatch, if there is not one weight for each sample, or for each position of the only output.
             InvalidData, if a weight is below 0 or too large, or all are 0.
     """
-    weights, name = samples.weights, samples.weights_name
-    if weights is None:
+    found = next(iter(samples.output_weights.values()), None)
+    if found is None:
         return samples
-    axes, shape, positions = weights.ndim, weights.shape[1:], tuple(output_shape)[:-1]
-    if shape in ((), (1,)):
-        # Keras would broadcast them along the last axis of the losses.
-        weights = weights.reshape(-1, *(1 for _ in positions))
-    elif len(shape) != len(positions) or any(a not in (None, b) for a, b in zip(positions, shape, strict=True)):
-        or_positions = f", or {format_shape(positions)}" if positions else ""
-        raise bad_data(
-            "ShapeMismatch",
-            f"{name} holds {format_shape(shape)} weights for each sample: there must be one{or_positions}",
-        )
+    weights, name = found.values, found.source
+    shape = weights.shape[1:]
+    positions = {name: tuple(shape)[:-1] for name, shape in zip(samples.outputs, output_shapes, strict=True)}
+    is_for_samples = shape in ((), (1,))
+    if not is_for_samples:
+        of_output = next(iter(positions.values())) if len(positions) == 1 else ()
+        if len(shape) != len(of_output) or any(a not in (None, b) for a, b in zip(of_output, shape, strict=True)):
+            or_positions = f", or {format_shape(of_output)}" if of_output else ""
+            raise bad_data(
+                "ShapeMismatch",
+                f"{name} holds {format_shape(shape)} weights for each sample: there must be one{or_positions}",
+            )
     invalid = (weights < 0) | (weights > MAX_WEIGHT)
     if invalid.any():
         index = first_index(invalid)
         must = f"a weight must be from 0 to {MAX_WEIGHT:,.0f}"
-        raise bad_data("InvalidData", f"{name} holds {weights[*index]} at {index[:axes]}, but {must}")
+        raise bad_data(
+            "InvalidData", f"{name} holds {weights[*index]} at {index[:1] if is_for_samples else index}, but {must}"
+        )
     if not weights.any():
         raise bad_data("InvalidData", f"{name} holds only zeros: no sample would count")
-    return replace(samples, weights=weights.astype(WEIGHT_DTYPE, copy=False))
+    weights = weights.astype(WEIGHT_DTYPE, copy=False)
+    by_output = {
+        # Keras would broadcast weights of samples along the last axis of the losses.
+        output: SourceArray(weights.reshape(-1, *(1 for _ in axes)) if is_for_samples else weights, name)
+        for output, axes in positions.items()
+    }
+    return replace(samples, output_weights=by_output)
 
 
 def check_part_weights(samples: Samples | None, part: str) -> None:
@@ -52,10 +65,11 @@ def check_part_weights(samples: Samples | None, part: str) -> None:
     Raises:
         Failure: InvalidData.
     """
-    if samples is not None and samples.weights is not None and not samples.weights.any():
+    weights = next(iter(samples.output_weights.values()), None) if samples is not None else None
+    if weights is not None and not weights.values.any():
         raise bad_data(
             "InvalidData",
-            f"{samples.weights_name} holds only zeros in the {part} part: no sample would count. Use stratify or "
+            f"{weights.source} holds only zeros in the {part} part: no sample would count. Use stratify or "
             "spec.data.shuffle, or another spec.data.validation.split",
         )
 
@@ -90,7 +104,7 @@ def apply_class_weights(
     if not weights.any():
         raise _invalid_training(f"{sources} is 0 for all samples of {samples.labels_name}: no sample would count")
     by_class = {int(number): float(factor) for number, factor in zip(classes, factors, strict=True)}
-    return replace(samples, weights=weights, weights_name=sources), by_class
+    return samples.with_weights(weights, sources), by_class
 
 
 def _class_factors(class_weight: Mapping[str, str], classes: Array, labels_name: str) -> Array:

@@ -1,20 +1,24 @@
 """Evaluates a Keras model on a data set."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import keras
-from epochal_api.evaluation import EvaluatedModel, Evaluation, Place
-from epochal_api.trainingjob.network import Named
+from epochal_api.evaluation import OutputEvaluation, Place
+from epochal_api.trainingjob.training import OutputTraining
+from epochal_lib.model_server.answers import TEXT
 from numpy.typing import NDArray
 
-from epochal_trainer.data.samples import Samples, TrainingData
+from epochal_trainer.data.samples import Samples
+from epochal_trainer.data.texts import as_characters
+from epochal_trainer.data.training_data import TrainingData
 from epochal_trainer.evaluation import passes
 from epochal_trainer.evaluation.classes import ClassTally
 from epochal_trainer.evaluation.numbers import NumberTally
 from epochal_trainer.evaluation.target import (
     Classes,
+    Labels,
     NotEvaluated,
     Numbers,
     class_labels,
@@ -47,37 +51,56 @@ def find_data_set(data: TrainingData) -> DataSet:
     raise NotEvaluated("it needs spec.data.test or spec.data.validation")
 
 
-def find_target(model: keras.Model, samples: Samples, loss: Named) -> Classes | Numbers:
-    """Return how labels and outputs of a model are compared.
+def find_targets(
+    model: keras.Model, samples: Samples, outputs: Sequence[OutputTraining]
+) -> dict[str, Classes | Numbers]:
+    """Return how labels and outputs of a model are compared, for each output that can be evaluated, by its name.
 
     Raises:
-        NotEvaluated: If the outputs are neither one of several classes nor numbers.
+        NotEvaluated: If no output is one of several classes, or numbers.
     """
-    if len(model.inputs) != 1 or len(model.outputs) != 1:
-        found = f"{len(model.inputs)} inputs and {len(model.outputs)} outputs"
-        raise NotEvaluated(f"an evaluation needs a network with one input and one output, found {found}")
-    return target_of(samples, model.outputs[0].shape[1:], loss, find_last_layer(model))
+    targets: dict[str, Classes | Numbers] = {}
+    reasons = []
+    for index, (output, tensor) in enumerate(zip(outputs, model.outputs, strict=True)):
+        last = find_last_layer(model, index)
+        try:
+            targets[output.name] = target_of(samples.view(output_name=output.name), tensor.shape[1:], output.loss, last)
+        except NotEvaluated as error:
+            reasons.append(str(error) if len(outputs) == 1 else f"{output.name}: {error}")
+    if not targets:
+        raise NotEvaluated("; ".join(reasons))
+    return targets
+
+
+class Evaluated(NamedTuple):
+    """The evaluation of an output of a model.
+
+    Args:
+        evaluation: Its figures.
+        worst: The indices in the data set of its worst samples, worst first.
+    """
+
+    evaluation: OutputEvaluation
+    worst: list[int]
 
 
 def evaluate(
     model: keras.Model,
-    file: EvaluatedModel,
-    data_set: DataSet,
-    target: Classes | Numbers,
+    samples: Samples,
+    targets: Mapping[str, Classes | Numbers],
     *,
-    class_names: tuple[str, ...],
+    class_names: Mapping[str, tuple[str, ...]],
     batch_size: int,
     seconds: float,
     stop: Callable[[], bool],
-) -> tuple[Evaluation, list[int]]:
-    """Return the evaluation of a model, and the indices in the data set of its worst samples, worst first.
+) -> dict[str, Evaluated]:
+    """Return the evaluation of the outputs of a model, by their names.
 
     Args:
         model: The model.
-        file: Its file.
-        data_set: The data set.
-        target: How labels and outputs are compared.
-        class_names: Names of the classes; empty if unknown.
+        samples: The data set.
+        targets: How labels and outputs are compared, by the names of the evaluated outputs.
+        class_names: Names of the classes by output; without outputs whose classes have no names.
         batch_size: Samples per batch of the training: a larger batch might need more memory, or longer than
             `spec.training.stallSeconds`.
         seconds: Time limit.
@@ -86,42 +109,56 @@ def evaluate(
     Raises:
         NotEvaluated: If no sample was predicted, because `stop` returned true at once.
     """
-    samples = data_set.samples
-    (spec,) = inputs_of(model)
+    specs = inputs_of(model)
+    arrays = [array.values for array in samples.inputs.values()]
+    source = next(iter(samples.inputs.values())).source
+    positions = [list(samples.outputs).index(name) for name in targets]
 
-    def outputs(rows: Array) -> Array:
-        (values,) = predict(model, {spec.name: samples.features[rows].astype(spec.dtype)}).values()
-        return values
+    def outputs(rows: Array) -> list[Array]:
+        inputs = {spec.name: _in_type(array[rows], spec.dtype) for spec, array in zip(specs, arrays, strict=True)}
+        values = list(predict(model, inputs).values())
+        return [values[position] for position in positions]
 
     def place(index: int) -> Place:
-        return Place(source=samples.features_name, row=samples.source_row(index))
+        return Place(source=source, row=samples.source_row(index))
 
-    tally = ClassTally(target.count, target.scale) if isinstance(target, Classes) else NumberTally(target.values)
-    labels = (
-        partial(class_labels, samples, target=target)
-        if isinstance(target, Classes)
-        else partial(number_labels, samples)
-    )
+    tallies = {
+        name: ClassTally(target.count, target.scale) if isinstance(target, Classes) else NumberTally(target.values)
+        for name, target in targets.items()
+    }
     counts = passes.run(
         len(samples),
         batch_size,
         predict=outputs,
-        labels=labels,
-        add=tally.add,
+        tallies=[
+            passes.Tally(_labels_of(samples.view(output_name=name), target), tallies[name].add)
+            for name, target in targets.items()
+        ],
         stop=stop,
         seconds=seconds,
     )
-    if counts.skipped == len(samples):
+    if counts[0].skipped == len(samples):
         raise NotEvaluated("there was no time or memory for a sample")
-    evaluation = Evaluation(
-        model=file,
-        data=data_set.name,
-        samples=len(samples),
-        evaluated=counts.evaluated,
-        skipped=counts.skipped,
-        unlabeled=counts.unlabeled,
-        not_finite=counts.not_finite,
-        classes=tally.evaluation(class_names, place) if isinstance(tally, ClassTally) else None,
-        numbers=tally.evaluation(place) if isinstance(tally, NumberTally) else None,
-    )
-    return evaluation, tally.worst.rows()
+    evaluated = {}
+    for (name, tally), count in zip(tallies.items(), counts, strict=True):
+        names = class_names.get(name, ())
+        evaluation = OutputEvaluation(
+            evaluated=count.evaluated,
+            unlabeled=count.unlabeled,
+            not_finite=count.not_finite,
+            classes=tally.evaluation(names, place) if isinstance(tally, ClassTally) else None,
+            numbers=tally.evaluation(place) if isinstance(tally, NumberTally) else None,
+        )
+        evaluated[name] = Evaluated(evaluation, tally.worst.rows())
+    return evaluated
+
+
+def _labels_of(samples: Samples, target: Classes | Numbers) -> Callable[[Array], Labels]:
+    if isinstance(target, Classes):
+        return partial(class_labels, samples, target=target)
+    return partial(number_labels, samples)
+
+
+def _in_type(array: Array, dtype: str) -> Array:
+    """Return features in the type of an input of a network."""
+    return as_characters(array) if dtype == TEXT else array.astype(dtype)

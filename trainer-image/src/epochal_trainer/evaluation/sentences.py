@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from epochal_api.evaluation import Evaluation, Mistake, WorstSample
+from epochal_api.evaluation import Evaluation, Mistake, OutputEvaluation, WorstSample
 
 from epochal_trainer.lib.text import escape, figure
 
@@ -16,6 +16,15 @@ def summary(evaluation: Evaluation) -> str:
     if evaluation.skipped:
         count = f"{count} of {evaluation.samples:,}"
     parts = [f"{evaluation.model.name} on {count} samples of the {evaluation.data} set"]
+    if evaluation.outputs is None:
+        return "; ".join([*parts, *_figures(evaluation)])
+    return "; ".join(
+        [*parts, *(f"{name}: {', '.join(_figures(output))}" for name, output in evaluation.outputs.items())]
+    )
+
+
+def _figures(evaluation: Evaluation | OutputEvaluation) -> list[str]:
+    parts = []
     if (classes := evaluation.classes) is not None:
         wrong = evaluation.evaluated - classes.correct
         part = f"{wrong:,} misread"
@@ -29,10 +38,10 @@ def summary(evaluation: Evaluation) -> str:
         parts.append(f"{evaluation.unlabeled:,} without a label that counts")
     if evaluation.not_finite:
         parts.append(f"{evaluation.not_finite:,} with an output that is NaN or infinite")
-    return "; ".join(parts)
+    return parts
 
 
-def captions(evaluation: Evaluation) -> list[str]:
+def captions(evaluation: Evaluation | OutputEvaluation) -> list[str]:
     """Return a caption of two lines for each of the worst samples, for a figure."""
     names = _names(evaluation)
     if evaluation.classes is not None:
@@ -52,7 +61,7 @@ def _sample_caption(sample: WorstSample) -> str:
     return f"error {figure(sample.error)}\nrow {sample.place.row}"
 
 
-def _names(evaluation: Evaluation) -> dict[int, str]:
+def _names(evaluation: Evaluation | OutputEvaluation) -> dict[int, str]:
     classes = evaluation.classes.by_class if evaluation.classes is not None else []
     return {each.index: each.name for each in classes if each.name is not None}
 

@@ -1,18 +1,21 @@
 """Stores the evaluation of a trained model, and its pictures. An error does not fail the training."""
 
 import logging
-from collections.abc import Sequence
-from pathlib import Path
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import keras
-from epochal_api.evaluation import CONFUSION, EVALUATION, MISTAKES, EvaluatedModel, Evaluation
+from epochal_api.evaluation import CONFUSION, EVALUATION, MISTAKES, EvaluatedModel, Evaluation, OutputEvaluation
 from numpy.typing import NDArray
 
+from epochal_trainer.data.arrays import TEXT_KINDS
 from epochal_trainer.data.memory import MIN_FREE_MEMORY, available_memory
-from epochal_trainer.data.samples import TrainingData
+from epochal_trainer.data.samples import Samples
+from epochal_trainer.data.training_data import TrainingData
 from epochal_trainer.evaluation import figures
-from epochal_trainer.evaluation.evaluate import evaluate, find_data_set, find_target
+from epochal_trainer.evaluation.evaluate import DataSet, Evaluated, evaluate, find_data_set, find_targets
 from epochal_trainer.evaluation.images import small_images
 from epochal_trainer.evaluation.sentences import captions, summary
 from epochal_trainer.evaluation.target import NotEvaluated
@@ -30,6 +33,8 @@ MIN_SECONDS = 2.0
 """Time that an evaluation may take after a short training."""
 DRAWING_SECONDS = 1.0
 """Part of the time that is kept for the pictures."""
+_UNSAFE = re.compile(r"[^A-Za-z0-9_.-]")
+"""Characters of the name of an output that the name of a file does not have."""
 
 
 def store_evaluation(
@@ -73,7 +78,8 @@ def _evaluate(
     """Evaluate a model, store the files, and return the evaluation."""
     training = context.job.spec.training
     data_set = find_data_set(data)
-    target = find_target(model, data_set.samples, training.loss)
+    samples = data_set.samples
+    targets = find_targets(model, samples, training.output_list(list(samples.outputs)))
     if results.exists(EVALUATING):
         advice = "if memory was short, raise spec.resources.limits.memory"
         raise NotEvaluated(f"an earlier attempt ended during the evaluation; {advice}")
@@ -83,19 +89,20 @@ def _evaluate(
         return context.stopping.requested or available_memory() < MIN_FREE_MEMORY
 
     with results.marked(EVALUATING), context.watchdog.watch(training.stall_seconds, "evaluation"):
-        evaluation, worst = evaluate(
+        evaluated = evaluate(
             model,
-            file,
-            data_set,
-            target,
-            class_names=data.class_names,
+            samples,
+            targets,
+            class_names=data.output_classes,
             batch_size=training.batch_size,
             seconds=time_limit(context.stages.seconds.get("training", 0.0)) - DRAWING_SECONDS,
             stop=stop,
         )
-        title = f"{context.job.metadata.namespace}/{context.job.metadata.name}"
-        images = small_images(data_set.samples.features, worst)
-        files = [*_draw(evaluation, images, context.scratch, title), context.scratch / EVALUATION]
+        job = f"{context.job.metadata.namespace}/{context.job.metadata.name}"
+        title = f"{job}, {file.name}, {data_set.name} set"
+        outputs, files = _draw(evaluated, samples, context.scratch, title)
+        evaluation = _join(file, data_set, outputs)
+        files.append(context.scratch / EVALUATION)
         text = evaluation.model_dump_json(exclude_none=True, indent=2)
         files[-1].write_text(text + "\n", encoding="utf-8")
     for path in files:
@@ -103,18 +110,69 @@ def _evaluate(
     return evaluation
 
 
+def _join(file: EvaluatedModel, data_set: DataSet, outputs: Mapping[str, OutputEvaluation]) -> Evaluation:
+    """Return the evaluation of a model from those of its outputs. Its own figures are those of the first output."""
+    (name, first), has_several = next(iter(outputs.items())), len(data_set.samples.outputs) > 1
+    return Evaluation(
+        model=file,
+        data=data_set.name,
+        samples=len(data_set.samples),
+        evaluated=first.evaluated,
+        skipped=len(data_set.samples) - first.evaluated - first.unlabeled - first.not_finite,
+        unlabeled=first.unlabeled,
+        not_finite=first.not_finite,
+        classes=first.classes,
+        numbers=first.numbers,
+        output=name if has_several else None,
+        outputs=dict(outputs) if has_several else None,
+    )
+
+
 def time_limit(training_seconds: float) -> float:
     """Return the maximum seconds of an evaluation after a training of some seconds."""
     return max(MIN_SECONDS, MAX_SHARE * training_seconds)
 
 
-def _draw(evaluation: Evaluation, images: Sequence[Array], folder: Path, title: str) -> list[Path]:
-    """Draw the pictures of an evaluation, and return their files."""
-    files, title = [], f"{title}, {evaluation.model.name}, {evaluation.data} set"
-    if evaluation.classes is not None:
-        files.append(folder / CONFUSION)
-        figures.draw_confusion(evaluation.classes, files[-1], title)
-    if images:
-        files.append(folder / MISTAKES)
-        figures.draw_images(images, captions(evaluation), files[-1], title)
-    return files
+def _draw(
+    evaluated: Mapping[str, Evaluated], samples: Samples, folder: Path, title: str
+) -> tuple[dict[str, OutputEvaluation], list[Path]]:
+    """Draw the pictures of the outputs of a model, and return the evaluations with the pictures' names, and the files.
+
+    The pictures of the first output have the usual names.
+    """
+    outputs, files = {}, []
+    has_several = len(samples.outputs) > 1
+    for name, suffix in zip(evaluated, file_suffixes(evaluated), strict=True):
+        evaluation, worst = evaluated[name]
+        of_output = f"{title}, {name}" if has_several else title
+        confusion, mistakes = (_with_suffix(each, suffix) for each in (CONFUSION, MISTAKES))
+        if evaluation.classes is not None:
+            figures.draw_confusion(evaluation.classes, folder / confusion, of_output)
+            evaluation = evaluation.model_copy(update={"confusion": confusion})
+            files.append(folder / confusion)
+        if images := _images(samples, worst):
+            figures.draw_images(images, captions(evaluation), folder / mistakes, of_output)
+            evaluation = evaluation.model_copy(update={"mistakes": mistakes})
+            files.append(folder / mistakes)
+        outputs[name] = evaluation
+    return outputs, files
+
+
+def file_suffixes(names: Iterable[str]) -> list[str]:
+    """Return a suffix for the files of each output, unique and of safe characters; none for the first output."""
+    suffixes: list[str] = []
+    for number, name in enumerate(names):
+        suffix = f"-{_UNSAFE.sub('-', name)}" if number else ""
+        suffixes.append(f"{suffix}-{number}" if suffix.lower() in map(str.lower, suffixes) else suffix)
+    return suffixes
+
+
+def _with_suffix(name: str, suffix: str) -> str:
+    path = PurePosixPath(name)
+    return f"{path.stem}{suffix}{path.suffix}"
+
+
+def _images(samples: Samples, rows: Sequence[int]) -> list[Array]:
+    """Return the images of some samples, from the first input that has images."""
+    numbers = (array.values for array in samples.inputs.values() if array.values.dtype.kind not in TEXT_KINDS)
+    return next((images for values in numbers if (images := small_images(values, rows))), [])

@@ -8,6 +8,7 @@ import numpy as np
 from epochal_api.trainingjob.network import Named
 from numpy.typing import NDArray
 
+from epochal_trainer.data.arrays import MAX_CLASS_COUNT, OutputShape, format_shape, row_blocks
 from epochal_trainer.data.classes import NotClassLabels, class_indices
 from epochal_trainer.data.labels import (
     BINARY_LOSSES,
@@ -17,7 +18,7 @@ from epochal_trainer.data.labels import (
     SPARSE_LOSSES,
     normalize_name,
 )
-from epochal_trainer.data.samples import MAX_CLASS_COUNT, OutputShape, Samples, format_shape, row_blocks
+from epochal_trainer.data.samples import Samples
 from epochal_trainer.evaluation.outputs import Scale
 from epochal_trainer.model.last_layer import (
     POSITIVE_ACTIVATIONS,

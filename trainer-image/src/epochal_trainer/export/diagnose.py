@@ -17,16 +17,17 @@ def first_failing_layer(model: keras.Model, path: Path) -> str | None:
     """Return the first layer with which the model cannot be converted to ONNX, or None if it is not found."""
     tensors = _tensors(model)
 
-    def fails(tensor: Any) -> bool:
+    def fails(count: int) -> bool:
         try:
-            to_onnx(keras.Model(model.inputs, tensor), path)
+            # With all earlier tensors: a later tensor of another branch may not need the layer that fails.
+            to_onnx(keras.Model(model.inputs, tensors[:count]), path)
             load_onnx(path)
         except Exception:  # noqa: BLE001 - any exception is the failure that is searched
             return True
         return False
 
-    index = bisect_left(tensors, x=True, key=fails)  # if a tensor fails, all later tensors fail, too
-    return _layer_name(tensors[index]) if index < len(tensors) else None
+    count = bisect_left(range(1, len(tensors) + 1), x=True, key=fails) + 1
+    return _layer_name(tensors[count - 1]) if count <= len(tensors) else None
 
 
 def first_differing_layer(model: keras.Model, inputs: Arrays, path: Path) -> str | None:

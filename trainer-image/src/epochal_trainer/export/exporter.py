@@ -19,6 +19,7 @@ from epochal_trainer.export.formats import ExportError, export_as
 from epochal_trainer.export.loading import Loaded, load
 from epochal_trainer.export.request import EXPORTED, NOT_EXPORTABLE, SUFFIXES, Request, Source
 from epochal_trainer.export.tensors import UnsupportedModel, inputs_of, network_of, predict
+from epochal_trainer.model import user_code
 from epochal_trainer.model.keras_objects import explain
 
 _BEFORE_INNER_ERROR = "Exception encountered: "
@@ -45,6 +46,8 @@ def export(request: Request) -> Export:
         NotLoaded: If Keras cannot load a model.
     """
     exported_models: list[_ExportedModel] = []
+    if request.code is not None:
+        user_code.execute(request.code, request.code.name)
     with tempfile.TemporaryDirectory(dir=request.folder) as folder:
         for source in request.models:
             loaded = _load(source.path, Path(folder))
@@ -136,17 +139,14 @@ def _model_files(exported: _ExportedModel) -> ModelFiles:
 
 def _write_check(path: Path, inputs: Arrays, exported_models: Sequence[_ExportedModel]) -> ExportedFile | None:
     """Write samples and each model's outputs; return None if not even a single sample fits into the limit."""
-    count = samples.max_count(inputs, [exported.outputs for exported in exported_models], MAX_CHECK_BYTES)
-    if not count:
-        return None
     arrays = {f"input:{name}": array for name, array in inputs.items()}
     for exported in exported_models:
         arrays |= {f"{exported.source.which.lower()}:{name}": array for name, array in exported.outputs.items()}
-    # Text as NumPy's own type: Python objects in a file are pickled, and loading a pickle runs code.
-    plain: dict[str, Any] = {
-        name: array[:count].astype(str) if array.dtype.kind == "O" else array[:count] for name, array in arrays.items()
-    }
-    np.savez_compressed(path, **plain)
+    plain = {name: samples.plain(array) for name, array in arrays.items()}
+    if not (count := samples.max_count(plain, MAX_CHECK_BYTES)):
+        return None
+    chosen: dict[str, Any] = {name: array[:count] for name, array in plain.items()}
+    np.savez_compressed(path, **chosen)
     return ExportedFile(name=path.name, sha256=sha256(path))
 
 

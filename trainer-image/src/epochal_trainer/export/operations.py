@@ -79,6 +79,7 @@ def _look_up(graph: Any, node: Any, name: str, tables: Tables) -> None:
     table, source, _ = node.input
     (keys, values), default = tables[table], node.inputs[2].get_tensor_value()
     of_keys, of_values = graph.get_dtype(source), graph.get_dtype(node.output[0])
+    taken = graph.get_shape(source)
     outputs, shape = _remove_node(graph, node)
     attributes = {
         f"keys_{_ENCODED[of_keys]}": keys.tolist(),
@@ -93,7 +94,7 @@ def _look_up(graph: Any, node: Any, name: str, tables: Tables) -> None:
         name=name,
         domain=AI_ONNX_ML_DOMAIN,
         dtypes=[of_values],
-        shapes=[shape],
+        shapes=[taken if shape is None else shape],  # TensorFlow does not infer it, and OneHot needs it
     )
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from epochal_api.model import Model
 from epochal_api.signature import ImageSpec, ModelChoice
 from epochal_api.storage import ExportFormat
+from pydantic import Field
 
 OUTCOME = "outcome.json"
 """The outcome: an epochal_api.trainingjob.report.Export. It is written last."""
@@ -38,9 +39,11 @@ class Request(Model):
     """An .npz of samples from samples.write, to compare outputs; None to generate samples."""
     image: ImageSpec | None
     """The required form of photographs, if the features are images."""
-    classes: list[str] | None = None
-    """Names of the classes, if they have names."""
+    classes: dict[str, list[str]] = Field(default_factory=dict)
+    """Names of the classes by output, of each output whose classes have names."""
     features: list[str] | None = None
-    """Names of the features, if they are the columns of a table with names."""
+    """Names of the features of the first input, if they are the columns of a table with names."""
+    code: Path | None = None
+    """A file of code that registers layers of the models."""
     folder: Path
     """Folder for the exported files, SIGNATURE, CHECK and OUTCOME."""

@@ -27,14 +27,17 @@ def evenly_spaced(features: NDArray[Any], count: int = MAX_SAMPLES) -> NDArray[A
 
 def write(path: Path, inputs: Arrays) -> None:
     """Write samples to a file that `read` reads."""
-    arrays: dict[str, Any] = {f"{_INPUT}{name}": array for name, array in inputs.items()}
+    arrays: dict[str, Any] = {f"{_INPUT}{name}": plain(array) for name, array in inputs.items()}
     np.savez(path, **arrays)
 
 
 def read(path: Path, specs: Sequence[TensorSpec]) -> dict[str, NDArray[Any]]:
-    """Return samples from a file, in the types of the network's inputs."""
+    """Return samples from a file, in the types of the network's inputs. An only input may have any name there."""
     with np.load(path) as stored:
-        return {spec.name: stored[f"{_INPUT}{spec.name}"].astype(_numpy(spec)) for spec in specs}
+        names = [name for name in stored if name.startswith(_INPUT)]
+        if len(specs) != 1 or len(names) != 1:
+            names = [f"{_INPUT}{spec.name}" for spec in specs]
+        return {spec.name: stored[name].astype(_numpy(spec)) for spec, name in zip(specs, names, strict=True)}
 
 
 def generate(specs: Sequence[TensorSpec], image: ImageSpec | None, length: int = LENGTHS[0]) -> dict[str, NDArray[Any]]:
@@ -55,11 +58,17 @@ def generate(specs: Sequence[TensorSpec], image: ImageSpec | None, length: int =
     return found
 
 
-def max_count(inputs: Arrays, answers: Sequence[Arrays], max_bytes: int) -> int:
-    """Return the maximum number of samples that fit into a size limit together with their outputs."""
-    arrays = [array for group in (inputs, *answers) for array in group.values()]
-    count = len(arrays[0])
-    bytes_per_sample = sum(array.nbytes for array in arrays) / count
+def plain(array: NDArray[Any]) -> NDArray[Any]:
+    """Return an array with text as NumPy's characters: Python objects in a file are pickled, and loading runs code."""
+    if array.dtype.kind == "S":
+        return np.char.decode(array, "utf-8")
+    return array.astype(str) if array.dtype.kind == "O" else array
+
+
+def max_count(arrays: Arrays, max_bytes: int) -> int:
+    """Return the maximum number of samples that fit into a size limit, with all their arrays."""
+    count = len(next(iter(arrays.values())))
+    bytes_per_sample = sum(array.nbytes for array in arrays.values()) / count
     return min(count, int(max_bytes / bytes_per_sample))
 
 

@@ -32,8 +32,8 @@ BEGUN = "begun"
 _CHECK_SECONDS = 1.0
 """Seconds between two looks at the free memory while the process waits."""
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
-_ORDERS = 3
-"""Number of the open file with the order, the first one after standard error."""
+_FIRST = 3
+"""Number of the first open file after standard error."""
 
 
 class Standby:
@@ -138,7 +138,7 @@ def _run(orders: int, parent: int, free_memory: Callable[[], int], export: Calla
     code = 1
     try:
         _leave_parent(orders)
-        if submit_to(parent) and (request := _wait_for_order(free_memory)) is not None:
+        if submit_to(parent) and (request := _wait_for_order(orders, free_memory)) is not None:
             _write_to(request.parent / LOG)
             os.chdir(request.parent)
             Path(BEGUN).touch()
@@ -157,10 +157,12 @@ def _leave_parent(orders: int) -> None:
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
-    os.dup2(orders, _ORDERS)
-    os.closerange(_ORDERS + 1, os.sysconf("SC_OPEN_MAX"))
-    _write_to(Path(os.devnull))
+    # A file object of the parent closes its number when Python frees it. So the log is freed before any number is used
+    # again, and `orders` keeps its number, which no object has.
     logs.to_standard_error()
+    os.closerange(_FIRST, orders)
+    os.closerange(orders + 1, os.sysconf("SC_OPEN_MAX"))
+    _write_to(Path(os.devnull))
     variables = environment(os.environ)
     os.environ.clear()
     os.environ.update(variables)
@@ -176,10 +178,10 @@ def _write_to(path: Path) -> None:
     faulthandler.enable(2)
 
 
-def _wait_for_order(free_memory: Callable[[], int]) -> Path | None:
+def _wait_for_order(orders: int, free_memory: Callable[[], int]) -> Path | None:
     """Return the file with the request, or None if the parent has ended or memory is short."""
-    while not select.select([_ORDERS], [], [], _CHECK_SECONDS)[0]:
+    while not select.select([orders], [], [], _CHECK_SECONDS)[0]:
         if free_memory() < MIN_FREE_MEMORY:
             return None
-    content = os.read(_ORDERS, select.PIPE_BUF)
+    content = os.read(orders, select.PIPE_BUF)
     return Path(os.fsdecode(content)) if content else None

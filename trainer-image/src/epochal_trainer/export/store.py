@@ -6,14 +6,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import keras
-from epochal_api.signature import CHECK, SIGNATURE, ExportedFile, ModelChoice, ModelFiles, Signature
+from epochal_api.signature import CHECK, SIGNATURE, ExportedFile, ImageSpec, ModelChoice, ModelFiles, Signature
 from epochal_api.storage import ExportFormat
-from epochal_api.trainingjob.network import INPUT
 from epochal_api.trainingjob.report import Export
 from epochal_lib.digests import sha256
 
 from epochal_trainer.data.images import image_spec
-from epochal_trainer.data.samples import TrainingData
+from epochal_trainer.data.training_data import TrainingData
 from epochal_trainer.export import process
 from epochal_trainer.export.request import NOT_LOADED, Request, Source
 from epochal_trainer.export.samples import evenly_spaced, write
@@ -43,6 +42,7 @@ def export_models(
     stopping: Stopping,
     has_retry: bool,
     standby: Standby | None = None,
+    code: Path | None = None,
 ) -> Export:
     """Export models, store the exported files, the signature last, and return the outcome.
 
@@ -56,6 +56,7 @@ def export_models(
         has_retry: Whether another attempt would follow if the export killed this one. If not, the export is skipped
             after an earlier attempt that ended during it.
         standby: The process that was forked for the export.
+        code: A file of code that registers layers of the models.
 
     Raises:
         Failure: Superseded, if a newer attempt owns these results.
@@ -67,7 +68,7 @@ def export_models(
             outcome = process.failed(_INTERRUPTED)
         else:
             with TemporaryDirectory(prefix="export-", dir=folder) as work:
-                request = _request(names, formats, data, folder, Path(work))
+                request = _request(names, formats, data, folder, Path(work), code=code)
                 with results.marked(EXPORTING, str(tries + 1).encode()):
                     outcome = process.run(request, stopping, standby)
                 outcome = _store(outcome, results, Path(work))
@@ -99,8 +100,7 @@ def store_signature(
                 ModelFiles(model=_model_kind(name), keras=ExportedFile(name=name, sha256=sha256(folder / name)))
                 for name in names
             ]
-            classes, features = list(data.class_names) or None, list(data.feature_names) or None
-            network = network_of(model, classes, image_spec(data.train.features), features)
+            network = network_of(model, data.output_classes, _image(data), _columns(data))
             path.write_text(
                 Signature(**network, models=files).model_dump_json(exclude_none=True, indent=2) + "\n", encoding="utf-8"
             )
@@ -112,20 +112,38 @@ def store_signature(
 
 
 def _request(
-    names: Sequence[str], formats: Sequence[ExportFormat], data: TrainingData, folder: Path, work: Path
+    names: Sequence[str],
+    formats: Sequence[ExportFormat],
+    data: TrainingData,
+    folder: Path,
+    work: Path,
+    *,
+    code: Path | None,
 ) -> Request:
     """Return the request for an export, with samples of the validation set, or of the training set without one."""
     samples = work / "samples.npz"
-    write(samples, {INPUT: evenly_spaced((data.validation or data.train).features)})
+    inputs = (data.validation or data.train).inputs
+    write(samples, {name: evenly_spaced(array.values) for name, array in inputs.items()})
     return Request(
         models=[Source(which=_model_kind(name), path=folder / name) for name in names],
         formats=list(formats),
         samples=samples,
-        image=image_spec(data.train.features),
-        classes=list(data.class_names) or None,
-        features=list(data.feature_names) or None,
+        image=_image(data),
+        classes={name: list(names) for name, names in data.output_classes.items()},
+        features=_columns(data),
+        code=code,
         folder=work,
     )
+
+
+def _image(data: TrainingData) -> ImageSpec | None:
+    """Return the required form of photographs, or None if the only input is no image, or there are several inputs."""
+    return image_spec(data.train.features) if len(data.train.inputs) == 1 else None
+
+
+def _columns(data: TrainingData) -> list[str] | None:
+    """Return the names of the columns of the first input, or None if they have no names."""
+    return list(data.input_columns.get(next(iter(data.train.inputs)), ())) or None
 
 
 def _store(outcome: Export, results: Results, work: Path) -> Export:

@@ -1,12 +1,12 @@
 """The inputs and outputs of a model, as specs and as arrays."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 from epochal_api.signature import ImageSpec, TensorSpec
-from epochal_lib.model_server.answers import Arrays
+from epochal_lib.model_server.answers import Arrays, decoded
 from epochal_lib.model_server.keras_specs import input_specs, output_specs
 from numpy.typing import NDArray
 
@@ -35,27 +35,41 @@ def outputs_of(model: keras.Model) -> list[TensorSpec]:
     return output_specs(_check_graph(model).outputs)
 
 
-def has_probabilities(model: keras.Model) -> bool:
-    """Return whether the first output has class probabilities: by softmax, or by sigmoid of a single unit."""
-    return gives_probabilities(find_last_layer(keras.Model(model.inputs, model.outputs[0])))
+def have_probabilities(model: keras.Model) -> list[bool]:
+    """Return whether each output has class probabilities: by softmax, or by sigmoid of a single unit."""
+    return [gives_probabilities(find_last_layer(model, index)) for index in range(len(model.outputs))]
 
 
 def network_of(
     model: keras.Model,
-    classes: Sequence[str] | None,
+    classes: Mapping[str, Sequence[str]],
     image: ImageSpec | None,
     features: Sequence[str] | None = None,
 ) -> dict[str, Any]:
-    """Return the fields of a signature that describe the network of a model, with the names of classes and features.
+    """Return the fields of a signature that describe the network of a model.
+
+    Args:
+        model: The model.
+        classes: Names of the classes by output. The only output may have any name.
+        image: The format of images, if the only input is an image.
+        features: Names of the columns of the first input.
 
     Raises:
         UnsupportedModel: As `inputs_of`.
     """
+    inputs, outputs, probabilities = inputs_of(model), outputs_of(model), have_probabilities(model)
+    if len(outputs) == 1:
+        classes = {spec.name: names for spec, names in zip(outputs, classes.values(), strict=False)}
+    else:
+        outputs = [
+            spec.model_copy(update={"probabilities": has_any, "classes": classes.get(spec.name)})
+            for spec, has_any in zip(outputs, probabilities, strict=True)
+        ]
     return {
-        "inputs": inputs_of(model),
-        "outputs": outputs_of(model),
-        "probabilities": has_probabilities(model),
-        "classes": classes,
+        "inputs": inputs,
+        "outputs": outputs,
+        "probabilities": probabilities[0],
+        "classes": classes.get(outputs[0].name),
         "features": features,
         "image": image,
     }
@@ -68,7 +82,8 @@ def predict(model: keras.Model, inputs: Arrays) -> dict[str, NDArray[Any]]:
     # predict_on_batch runs a graph, which frees each layer's output. A direct call would hold all outputs until its
     # end.
     outputs = keras.tree.flatten(model.predict_on_batch(pack_inputs(model, flat)))
-    return {spec.name: _to_float32(np.asarray(array)) for spec, array in zip(outputs_of(model), outputs, strict=True)}
+    arrays = (decoded(_to_float32(np.asarray(array))) for array in outputs)
+    return {spec.name: array for spec, array in zip(outputs_of(model), arrays, strict=True)}
 
 
 def pack_inputs(model: keras.Model, flat: list[Any]) -> Any:

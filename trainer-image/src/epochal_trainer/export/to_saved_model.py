@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from epochal_lib.model_server.answers import TEXT, Arrays
+from epochal_lib.model_server.answers import TEXT, Arrays, decoded
 
 from epochal_trainer.export.tensors import inputs_of, outputs_of, pack_inputs
 
@@ -48,6 +48,6 @@ def saved_model_outputs(path: Path, model: keras.Model, inputs: Arrays, scratch:
         shutil.unpack_archive(path, folder, "zip")
         served = tf.saved_model.load(str(folder))  # freed with its last reference
         outputs = served.serve(*(tf.constant(inputs[spec.name]) for spec in inputs_of(model)))
-        return {name: np.asarray(tensor) for name, tensor in outputs.items()}
+        return {name: decoded(np.asarray(tensor)) for name, tensor in outputs.items()}
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -5,13 +5,14 @@ BackupAndRestore. Their files go into one folder, whatever path the spec gives, 
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
 from string import Formatter
 from typing import Any
 
 import keras
+from epochal_api.catalogue.notation import CALLBACK_PATHS, TENSORBOARD_PATH
 from epochal_api.trainingjob.network import Callback
 
 from epochal_trainer.lib.failures import Failure, bad_spec
@@ -19,12 +20,6 @@ from epochal_trainer.model import keras_objects
 from epochal_trainer.model.compile import constant_learning_rate
 from epochal_trainer.model.monitor import selects_by_metric, suggest
 
-_PATH_ARGUMENTS: Mapping[str, str] = {
-    "BackupAndRestore": "backup_dir",
-    "CSVLogger": "filename",
-    "ModelCheckpoint": "filepath",
-    "TensorBoard": "log_dir",
-}
 _FORMATTED_CALLBACK = "ModelCheckpoint"
 """The callback whose path is a format string that Keras fills with the metric values of an epoch."""
 _METRIC_FORMAT = re.compile(r"0?[0-9]{0,2}(\.[0-9]{1,2})?[deEfFgG%]?")
@@ -35,15 +30,6 @@ _MAX_SHOWN = 100
 """Maximum characters of an argument in a message."""
 _REPLACED = frozenset({"History", "ProgbarLogger"})
 """Callbacks that are skipped, because the trainer does their work: it keeps the history, and logs the progress."""
-_REFUSED: Mapping[str, str] = {
-    "LambdaCallback": "it runs code, but a TrainingJob cannot contain code",
-    "LearningRateScheduler": "it runs code, but a TrainingJob cannot contain code; write a schedule for the optimizer "
-    "instead: learning_rate: {name: ExponentialDecay, ...}, see keras.optimizers.schedules",
-    "RemoteMonitor": "it sends metrics over the network; they are in the TrainingJob's status and in /metrics",
-    "OrbaxCheckpoint": "it needs the package orbax-checkpoint, which the trainer does not have; use ModelCheckpoint",
-    "Callback": "it is the base of other classes and does nothing by itself",
-    "CallbackList": "spec.training.callbacks is the list",
-}
 
 
 def build(specs: Sequence[Callback], *, folder: Path) -> list[Any]:
@@ -54,8 +40,6 @@ def build(specs: Sequence[Callback], *, folder: Path) -> list[Any]:
     """
     callbacks: list[Any] = []
     for index, spec in enumerate(specs):
-        if reason := _REFUSED.get(spec.callback):
-            raise _failure(index, spec, f"it cannot be used here: {reason}")
         if spec.callback in _REPLACED:
             continue
         with keras_objects.invalid_objects_as(partial(_failure, index, spec)):
@@ -124,8 +108,13 @@ def callback_specs(specs: Sequence[Callback]) -> list[dict[str, Any]]:
     return [spec.dump() for spec in specs if spec.callback not in _REPLACED]
 
 
-def check_metric_names(specs: Sequence[Callback], metrics: Sequence[str]) -> None:
+def check_metric_names(specs: Sequence[Callback], metrics: Sequence[str], *, validation_every: int = 1) -> None:
     """Check that callbacks use metrics that an epoch has. Keras itself would only warn, or fail after an epoch.
+
+    Args:
+        specs: The callbacks.
+        metrics: Names of the metrics of an epoch with validation.
+        validation_every: Epochs between validations. Other epochs have no val_ metrics.
 
     Raises:
         Failure: InvalidTraining, with the field and the available metrics.
@@ -133,8 +122,14 @@ def check_metric_names(specs: Sequence[Callback], metrics: Sequence[str]) -> Non
     for index, spec in enumerate(specs):
         if spec.callback == "ModelCheckpoint":
             has_rate = any(other.callback == "ReduceLROnPlateau" for other in specs[:index])
-            _check_file_name(index, spec, [*metrics, "learning_rate"] if has_rate else metrics)
+            named = metrics if validation_every == 1 else [name for name in metrics if not name.startswith("val_")]
+            _check_file_name(index, spec, [*named, "learning_rate"] if has_rate else named)
         monitor = spec.arguments.get("monitor", "val_loss")
+        saves_best = spec.callback == "ModelCheckpoint" and selects_by_metric(spec)
+        if saves_best and validation_every > 1 and str(monitor).startswith("val_"):
+            found = f"monitors {monitor!r:.{_MAX_SHOWN}}, but spec.training.validationEveryEpochs is {validation_every}"
+            why = "Keras saves the model in each epoch without this metric, and replaces the best one"
+            raise _failure(index, spec, f"{found}: {why}. Remove the callback, and use best.keras of the results")
         if selects_by_metric(spec) and monitor not in metrics:
             found = f"monitors {monitor!r:.{_MAX_SHOWN}}, but the metrics are {', '.join(metrics)}"
             raise _failure(index, spec, f"{found}{suggest(str(monitor)[:_MAX_SHOWN], metrics)}")
@@ -155,10 +150,10 @@ def _check_file_name(index: int, spec: Callback, metrics: Sequence[str]) -> None
 
 def _confine_path(spec: Callback, folder: Path) -> dict[str, Any]:
     """Return the arguments of a callback with its path below `folder`."""
-    argument = _PATH_ARGUMENTS.get(spec.callback)
+    argument = CALLBACK_PATHS.get(spec.callback)
     if argument is None:
         return spec.arguments
-    value = spec.arguments.get(argument, "logs" if spec.callback == "TensorBoard" else None)
+    value = spec.arguments.get(argument, TENSORBOARD_PATH if spec.callback == "TensorBoard" else None)
     path = PurePosixPath(value if isinstance(value, str) else "")
     must = None
     if not isinstance(value, str) or not value:

@@ -1,28 +1,32 @@
 """Compiles a network with the optimizer, loss and metrics of a TrainingJob."""
 
+import inspect
 import itertools
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
 import keras
 import numpy as np
+from epochal_api.catalogue.notation import CHOSEN_BY_KERAS
 from epochal_api.trainingjob.network import Named
-from epochal_api.trainingjob.training import Training
+from epochal_api.trainingjob.training import OutputTraining, Training
 
 from epochal_trainer import backend
 from epochal_trainer.lib.failures import Failure, bad_spec
 from epochal_trainer.model import keras_objects
 from epochal_trainer.model.keras_objects import errors_as, invalid_objects_as
 from epochal_trainer.model.metrics import metric_advice
+from epochal_trainer.model.registered import registered_object
 
 log = logging.getLogger(__name__)
 
-_RESOLVED_BY_KERAS = frozenset({"accuracy", "acc", "crossentropy", "ce"})
-"""Metric names for which Keras chooses a class by the shapes of labels and outputs."""
+Arrays: TypeAlias = np.ndarray[Any, Any] | tuple[np.ndarray[Any, Any], ...]
 
+_MAX_LAYERS = 10
+"""Maximum number of layers in a message."""
 _LOSS_SCALE_OPTIMIZER = keras.optimizers.LossScaleOptimizer.__name__
 
 
@@ -34,14 +38,46 @@ def compile_model(model: keras.Model, training: Training) -> None:
     """
     optimizer = _build_optimizer(training, model.trainable_variables)
     _check_scaling(model, training, optimizer)
-    loss, metrics = _build_loss(training.loss), _build_metrics(training.metrics)
-    # Keras' auto_scale_loss checks the dtype of the whole model only, and the saved model would lack the scaling.
-    model.compile(optimizer=optimizer, loss=loss, metrics=metrics, auto_scale_loss=False)
+    outputs = training.output_list(_check_outputs(model, training))
+    losses, metrics = [_build_loss(output) for output in outputs], [_build_metrics(output) for output in outputs]
+    weights = [output.weight for output in outputs]
+    is_single = len(outputs) == 1
+    if training.jit_compile is True:
+        _check_jit(model)
+    model.compile(
+        optimizer=optimizer,
+        loss=losses[0] if is_single else losses,
+        loss_weights=None if set(weights) == {1.0} else weights,
+        metrics=metrics[0] if is_single else metrics,
+        jit_compile="auto" if training.jit_compile is None else training.jit_compile,
+        # It checks the dtype of the whole model only, and the saved model would lack the scaling.
+        auto_scale_loss=False,
+    )
     if constant_learning_rate(optimizer) == 0:
         log.warning(
             "spec.training.optimizer.learning_rate is 0: the training changes no weights. Set a learning rate above 0, "
             "such as 0.001."
         )
+
+
+def output_names(model: keras.Model) -> list[str]:
+    """Return the names of a model's outputs, which are in the names of metrics if there are several."""
+    names = getattr(model, "output_names", None)  # a Sequential model has one output, but not this attribute
+    return [model.layers[-1].name] if names is None else list(names)
+
+
+def _check_outputs(model: keras.Model, training: Training) -> list[str]:
+    """Return the names of the model's outputs, which a spec with a model or code does not have.
+
+    Raises:
+        Failure: InvalidTraining, if spec.training does not name the same outputs.
+    """
+    names = output_names(model)
+    try:
+        training.check_outputs(names)
+    except ValueError as error:
+        raise bad_spec("InvalidTraining", f"spec.{error}") from error
+    return names
 
 
 def optimizer_spec(training: Training) -> dict[str, Any]:
@@ -51,7 +87,13 @@ def optimizer_spec(training: Training) -> dict[str, Any]:
 
 
 def loss_spec(training: Training) -> dict[str, Any]:
-    """Return the loss in the form of a TrainingJob, with the class weights, which are a part of the loss."""
+    """Return the loss in the form of a TrainingJob, with the class weights, which are a part of the loss.
+
+    Of several outputs, it has their losses and weights. Two trainings have comparable losses if it is equal.
+    """
+    if training.loss is None:
+        outputs = sorted(training.outputs or [], key=lambda output: output.name)
+        return {"outputs": [output.model_copy(update={"metrics": []}).dump() for output in outputs]}
     spec = training.loss.dump()
     return spec if training.class_weight is None else spec | {"class_weight": training.class_weight}
 
@@ -73,35 +115,74 @@ def constant_learning_rate(optimizer: keras.optimizers.Optimizer) -> float | Non
     return None if is_scheduled else float(inner.learning_rate)
 
 
-def trial_metrics(model: keras.Model, training: Training, labels: np.ndarray[Any, Any]) -> dict[str, Any]:
-    """Return metric values such as an epoch will have, by Keras' names, if loss and metrics accept labels and output.
+def trial_metrics(model: keras.Model, training: Training, labels: Arrays) -> dict[str, Any]:
+    """Return metric values such as an epoch will have, by Keras' names, if losses and metrics accept labels and output.
+
+    Args:
+        model: The compiled model.
+        training: Its losses and metrics.
+        labels: The labels of its output; of several outputs, a tuple in their order.
 
     Raises:
         Failure: InvalidTraining, with the field and both shapes.
     """
-    sizes = [size or 1 for size in model.output.shape[1:]]
+    arrays = labels if isinstance(labels, tuple) else (labels,)
+    sizes = {size or 1 for tensor in model.outputs for size in tensor.shape[1:]}
     # A number of samples that no axis of the outputs has, so that labels cannot be broadcast along such an axis.
     samples = next(count for count in itertools.count(2) if count not in sizes)
-    labels = np.resize(labels[:samples], (samples, *labels.shape[1:]))
-    outputs = keras.ops.zeros((samples, *sizes), dtype=model.output.dtype)
-    shapes = f"with labels of shape {('samples', *labels.shape[1:])} and type {labels.dtype}"
-    shapes += f", and a network with the output shape {tuple(model.output.shape)}"
-
-    def check_call(field: str, spec: Named, call: Callable[..., Any], advice: str | None = None) -> None:
-        with _comparison_errors_as(lambda message: _failure(field, spec, f"{advice or message} ({shapes})")):
-            call(labels, outputs)
-
-    check_call("spec.training.loss", training.loss, _build_loss(training.loss))
-    for index, (spec, metric) in enumerate(zip(training.metrics, _build_metrics(training.metrics), strict=True)):
-        if callable(metric):
-            advice = metric_advice(spec, labels.shape[1:], model.output.shape[1:])
-            check_call(f"spec.training.metrics[{index}]", spec, metric, advice)
-    with _comparison_errors_as(lambda text: bad_spec("InvalidTraining", f"spec.training.metrics: {text} ({shapes})")):
-        model.compute_loss(x=None, y=labels, y_pred=outputs)
-        metrics = model.compute_metrics(x=None, y=labels, y_pred=outputs)
+    trials = []
+    for output, tensor, array in zip(training.output_list(output_names(model)), model.outputs, arrays, strict=True):
+        few = np.resize(array[:samples], (samples, *array.shape[1:]))
+        predicted = keras.ops.zeros((samples, *(size or 1 for size in tensor.shape[1:])), dtype=tensor.dtype)
+        trials.append(_Trial(output, tensor.shape, few, predicted))
+        trials[-1].check()
+    one = trials[0]
+    expected, predicted = (
+        (one.labels, one.predicted)
+        if len(trials) == 1
+        else ([trial.labels for trial in trials], [trial.predicted for trial in trials])
+    )
+    shapes = " and ".join(str(trial) for trial in trials)
+    field = "spec.training.metrics" if training.outputs is None else "spec.training.outputs"
+    with _comparison_errors_as(lambda text: bad_spec("InvalidTraining", f"{field}: {text} ({shapes})")):
+        model.compute_loss(x=None, y=expected, y_pred=predicted)
+        metrics = model.compute_metrics(x=None, y=expected, y_pred=predicted)
         values = {name: keras.ops.convert_to_numpy(value) for name, value in metrics.items()}
     model.reset_metrics()
     return values
+
+
+class _Trial(NamedTuple):
+    """Labels and outputs with which the loss and the metrics of an output are tried.
+
+    Args:
+        output: The output.
+        shape: Its shape in the network.
+        labels: Some labels.
+        predicted: As many outputs.
+    """
+
+    output: OutputTraining
+    shape: Sequence[int | None]
+    labels: np.ndarray[Any, Any]
+    predicted: Any
+
+    def __str__(self) -> str:
+        found = f"with labels of shape {('samples', *self.labels.shape[1:])} and type {self.labels.dtype}"
+        return f"{found}, and a network with the output shape {tuple(self.shape)}"
+
+    def check(self) -> None:
+        """Check that the loss and each metric accept labels and outputs."""
+        field, label_shape = self.output.field, self.labels.shape[1:]
+        self._check_call(f"{field}.loss", self.output.loss, _build_loss(self.output))
+        for index, (spec, metric) in enumerate(zip(self.output.metrics, _build_metrics(self.output), strict=True)):
+            if callable(metric):
+                advice = metric_advice(spec, label_shape, self.shape[1:])
+                self._check_call(f"{field}.metrics[{index}]", spec, metric, advice)
+
+    def _check_call(self, field: str, spec: Named, call: Callable[..., Any], advice: str | None = None) -> None:
+        with _comparison_errors_as(lambda message: _failure(field, spec, f"{advice or message} ({self})")):
+            call(self.labels, self.predicted)
 
 
 def _build_optimizer(training: Training, weights: Sequence[Any]) -> keras.optimizers.Optimizer:
@@ -126,6 +207,18 @@ def _needs_loss_scaling(training: Training) -> bool:
     return training.precision == "mixed_float16" and not is_scaling and not has_factor
 
 
+def _check_jit(model: keras.Model) -> None:
+    """Refuse XLA for layers that do not support it. Keras itself would only warn, and train without XLA."""
+    layers = model._flatten_layers(include_self=False)  # noqa: SLF001 - also the layers within layers
+    if unsupported := [layer.name for layer in layers if not layer.supports_jit]:
+        more = f" and {len(unsupported) - _MAX_LAYERS} more" if len(unsupported) > _MAX_LAYERS else ""
+        raise bad_spec(
+            "InvalidTraining",
+            f"spec.training.jitCompile: found true, but XLA does not support the layers "
+            f"{', '.join(unsupported[:_MAX_LAYERS])}{more}: remove jitCompile, and Keras uses XLA where it can",
+        )
+
+
 def _check_scaling(model: keras.Model, training: Training, optimizer: keras.optimizers.Optimizer) -> None:
     """Refuse float16 layers if the loss is not scaled, because their small gradients become zero."""
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer) or optimizer.loss_scale_factor is not None:
@@ -141,9 +234,9 @@ def _check_scaling(model: keras.Model, training: Training, optimizer: keras.opti
             )
 
 
-def _build_loss(spec: Named) -> Callable[..., Any]:
-    with invalid_objects_as(partial(_failure, "spec.training.loss", spec)):
-        loss: Callable[..., Any] = keras_objects.build_named(keras.losses, spec)
+def _build_loss(output: OutputTraining) -> Callable[..., Any]:
+    with invalid_objects_as(partial(_failure, f"{output.field}.loss", output.loss)):
+        loss: Callable[..., Any] = keras_objects.build_named(keras.losses, output.loss)
     return loss
 
 
@@ -157,23 +250,26 @@ def _comparison_errors_as(failure: Callable[[str], Exception]) -> Iterator[None]
             raise keras_objects.InvalidObject("it cannot compare them") from error
 
 
-def _build_metrics(specs: list[Named]) -> list[Any]:
-    """Return metrics with unique names, because values are reported by name.
+def _build_metrics(output: OutputTraining) -> list[Any]:
+    """Return the metrics of an output with unique names, because values are reported by name.
 
     A metric given by a short name, such as mae, gets that name, as in Keras. A metric given by its class gets the name
     of the class.
     """
     metrics: list[Any] = []
     names: set[str] = set()
-    for index, spec in enumerate(specs):
-        if spec.name in _RESOLVED_BY_KERAS and not spec.arguments:
+    for index, spec in enumerate(output.metrics):
+        if spec.name in CHOSEN_BY_KERAS and not spec.arguments:
             metrics.append(spec.name)
             names.add(spec.name)
             continue
-        with invalid_objects_as(partial(_failure, f"spec.training.metrics[{index}]", spec)):
+        with invalid_objects_as(partial(_failure, f"{output.field}.metrics[{index}]", spec)):
             metric = keras_objects.build_named(keras.metrics, spec)
         if isinstance(metric, keras.metrics.Metric):
-            is_short_name = not spec.arguments and spec.name not in keras_objects.classes(keras.metrics)
+            is_class = spec.name in keras_objects.classes(keras.metrics) or inspect.isclass(
+                registered_object(keras.metrics, spec.name)
+            )
+            is_short_name = not spec.arguments and not is_class
             name = spec.name if is_short_name else metric.name
             numbered = (f"{name}_{count}" for count in itertools.count(2))
             metric.name = next(name for name in itertools.chain([name], numbered) if name not in names)

@@ -2,14 +2,18 @@
 
 import math
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 from epochal_api.trainingjob.training import Training
 
+from epochal_trainer.lib.failures import bad_spec, node_full
+
 _MAX_GPU_MEMORY = 1 << 40
 """More bytes than any GPU has: the limit for a network on a GPU, because the host's memory is no limit for it."""
+_WEIGHTS = "weights"
 _BEST_WEIGHTS = "the best weights, kept for best.keras"
 
 
@@ -41,17 +45,22 @@ class Footprint(NamedTuple):
             count_bytes(layer.trainable_variables) for layer in layers if isinstance(layer, keras.layers.Embedding)
         )
         if training is None:
-            return cls({"weights": weights, "gradients": gradients}, {})
+            return cls({_WEIGHTS: weights, "gradients": gradients}, {})
         optimizer = slots * trained
         restoring = sum(callback.arguments.get("restore_best_weights") is True for callback in training.callbacks)
         return cls(
-            {"weights": weights, "gradients": gradients, "the optimizer": optimizer},
+            {_WEIGHTS: weights, "gradients": gradients, "the optimizer": optimizer},
             {
                 "the copy for a checkpoint": weights + optimizer,
                 "the best weights, kept by callbacks": 2 * restoring * weights,  # and their copy in a checkpoint
                 _BEST_WEIGHTS: weights if keeps_best else 0,
             },
         )
+
+    @classmethod
+    def of_variables(cls, variables: Iterable[Any]) -> "Footprint":
+        """Return the memory of variables that are not trained yet."""
+        return cls({_WEIGHTS: count_bytes(variables)}, {})
 
     def fits(self, memory: int, gpus: int, *, without_best: bool = False) -> bool:
         """Return whether the training may fit into the host's memory (in bytes) and the GPUs, if there are any.
@@ -66,8 +75,57 @@ class Footprint(NamedTuple):
         return training + copies <= memory
 
     def __str__(self) -> str:
-        uses = {**self.training, **self.copies}
-        return "; ".join(f"{use} {size / 2**30:,.1f} GiB" for use, size in uses.items() if size)
+        return _format({**self.training, **self.copies})
+
+
+class FreeMemory(NamedTuple):
+    """The memory that a training may use.
+
+    Args:
+        host: Bytes of the host's memory.
+        used_by_others: Additional bytes that would be available if nothing else ran on this machine.
+        gpus: Number of GPUs to train on; 0 to train on the host.
+    """
+
+    host: int
+    used_by_others: int = 0
+    gpus: int = 0
+
+    def require(
+        self,
+        footprint: Footprint,
+        found: str,
+        detail: str = "",
+        temporary: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
+        """Check that the memory suffices for a training.
+
+        Args:
+            footprint: Its need.
+            found: The network and its size, for the message.
+            detail: A further sentence for the message.
+            temporary: Bytes of the host's memory that are needed before the training, beside weights, by their use.
+
+        Raises:
+            Failure: InvalidNetwork; or OutOfMemory, if memory is short only because of other processes.
+        """
+        loading = sum(temporary.values()) + (0 if self.gpus else footprint.training[_WEIGHTS])
+        is_short = loading > self.host
+        if footprint.fits(self.host, self.gpus) and not is_short:
+            return
+        needs = f"{footprint}; {_format(temporary)}" if temporary else str(footprint)
+        found = f"{found}: {needs}, but only {self.host / 2**30:,.1f} GiB are free{detail}"
+        everything = self.host + self.used_by_others
+        if footprint.fits(everything, self.gpus) and loading <= everything:
+            raise node_full(found)
+        advice = "Make the network smaller, or raise spec.resources.limits.memory"
+        if not is_short and footprint.fits(self.host, self.gpus, without_best=True):
+            advice = "Raise spec.resources.limits.memory, or store no best.keras: spec.results.best: false"
+        raise bad_spec("InvalidNetwork", f"{found}. {advice}")
+
+
+def _format(uses: Mapping[str, int]) -> str:
+    return "; ".join(f"{use} {size / 2**30:,.1f} GiB" for use, size in uses.items() if size)
 
 
 def count_bytes(variables: Iterable[Any]) -> int:

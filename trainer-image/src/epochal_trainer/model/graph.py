@@ -1,97 +1,188 @@
 """The layers of a network as a graph: from the spec, and as a table for the log."""
 
 import math
-import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import keras
-from epochal_api.trainingjob.network import INPUT, Layer, Network
+from epochal_api.catalogue.graph import unused_sources
+from epochal_api.trainingjob.network import Edge, Layer, Network
 
-from epochal_trainer.data.samples import format_shape
+from epochal_trainer.data.arrays import format_shape
 from epochal_trainer.lib.failures import bad_spec
 from epochal_trainer.lib.text import readable
 from epochal_trainer.model.footprint import count_bytes
+from epochal_trainer.model.plain_model import layers_of
 
 MAX_WIDTH = 100
 """Maximum number of characters of a line in the table."""
+_MAX_ROWS = 1000
+"""Maximum number of rows of the table, as many as spec.network.layers may have."""
 _MAX_DEPTH = 900
 """Maximum number of layers in a row.
 
 Keras traverses them recursively when it builds or loads a model, and Python's recursion limit is 1,000 calls."""
-_BEFORE_CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 @dataclass(frozen=True)
 class Node:
-    """A layer in the graph of the network.
+    """A call of a layer in the graph of the network.
 
     Args:
         index: Its index in spec.network.layers.
-        layer: Its spec.
+        layer: The spec of the layer: of a `use`, that of the layer that is called again.
         name: Its name, unique in the network.
-        inputs: Indices of the nodes that are its inputs; -1 is the network's input.
+        inputs: The tensors that it takes.
+        used: For a `use`, the node with the first call of the layer.
+        call: Number of calls of the layer before this one.
     """
 
     index: int
     layer: Layer
     name: str
-    inputs: Sequence[int]
+    inputs: Sequence[Edge]
+    used: "Node | None" = None
+    call: int = 0
 
     def __str__(self) -> str:
-        return f"spec.network.layers[{self.index}] ({self.layer.layer}, {self.name!r})"
+        what = self.kind if self.used is None else f"use: {self.used.name}"
+        return f"spec.network.layers[{self.index}] ({what}, {self.name!r})"
+
+    @property
+    def kind(self) -> str:
+        """The class of the layer in keras.layers."""
+        return self.layer.layer or ""
+
+    @property
+    def keras_name(self) -> str:
+        """The name of the layer in the Keras model, which is the same for all calls of a layer."""
+        return self.name if self.used is None else self.used.name
+
+    @property
+    def sources(self) -> list[int]:
+        """Indices of the nodes that give its inputs. An input of the network has a negative index."""
+        return [edge.source for edge in self.inputs]
 
 
 def build_nodes(network: Network) -> list[Node]:
-    """Return the layers with names and edges, in the order of the list.
+    """Return the layers with names and edges, in the order of the list, after a check of the graph.
 
     Raises:
-        Failure: InvalidNetwork, if no layer takes the output of a layer, or if too many layers follow one another.
+        Failure: InvalidNetwork, as `graph_faults`.
     """
-    names = {layer.name for layer in network.layers} | {INPUT}
-    indices = {INPUT: -1}
-    nodes = []
-    for index, layer in enumerate(network.layers):
-        inputs = [indices[name] for name in layer.inputs] if layer.inputs else [index - 1]
-        name = layer.name or f"{_BEFORE_CAPITAL.sub('_', layer.layer).lower()}_{index}"
-        while not layer.name and name in names:
-            name += "_"
-        names.add(name)
-        indices[name] = index
-        nodes.append(Node(index, layer, name, inputs))
-    used = {index for node in nodes for index in node.inputs} | {len(nodes) - 1}
-    if unused := next((node for node in nodes if node.index not in used), None):
-        raise bad_spec(
-            "InvalidNetwork",
-            f"{unused}: no layer uses its output, and it is not the last layer: add it to the inputs of another layer, "
-            "or remove it",
-        )
-    depths = {-1: 0}
+    nodes = read_nodes(network)
+    for fault in graph_faults(network, nodes):
+        raise bad_spec("InvalidNetwork", fault.message)
+    return nodes
+
+
+def read_nodes(network: Network) -> list[Node]:
+    """Return the layers with names and edges, in the order of the list."""
+    nodes: list[Node] = []
+    by_name: dict[str | None, Node] = {}
+    calls: Counter[str] = Counter()
+    named = zip(network.layers, network.layer_names, network.input_edges, strict=True)
+    for index, (layer, name, edges) in enumerate(named):
+        if layer.use is None:
+            node = Node(index, layer, name, edges)
+        else:
+            used = by_name[layer.use]
+            calls[layer.use] += 1
+            node = Node(index, used.layer, name, edges, used, calls[layer.use])
+        by_name[layer.name] = node
+        nodes.append(node)
+    return nodes
+
+
+class GraphFault(NamedTuple):
+    """A fault of the graph that is independent of the layers' classes.
+
+    Args:
+        node: The node that has it; None for an input of the network.
+        message: The fault, with the field and the remedy.
+    """
+
+    node: Node | None
+    message: str
+
+
+def graph_faults(network: Network, nodes: Sequence[Node]) -> Iterator[GraphFault]:
+    """Yield a fault for each layer and input that leads to no output, and for too many layers in a row."""
+    taken = {source for node in nodes for source in node.sources} | {edge.source for edge in network.output_edges}
+    count = len(network.input_list)
+    for unused in unused_sources(taken, layers=len(nodes), inputs=count, has_outputs=network.outputs is not None):
+        node = nodes[unused.source] if unused.source >= 0 else None
+        where = node or input_field(network, count + unused.source)
+        yield GraphFault(node, f"{where}: {unused.message}: {unused.hint}")
+    depths = dict.fromkeys(range(-count, 0), 0)
     for node in nodes:
-        depths[node.index] = depth = 1 + max(depths[index] for index in node.inputs)
-        if depth > _MAX_DEPTH:
-            raise bad_spec(
-                "InvalidNetwork",
+        depths[node.index] = depth = 1 + max(depths[source] for source in node.sources)
+        if depth == _MAX_DEPTH + 1:
+            yield GraphFault(
+                node,
                 f"{node}: it is layer {depth} in a row, but Keras supports {_MAX_DEPTH}: remove layers, or place some "
                 "side by side, with inputs",
             )
-    return nodes
+
+
+def input_field(network: Network, index: int) -> str:
+    """Return the field of the spec with an input of the network, by its index in `input_list`."""
+    return "spec.network.input" if network.inputs is None else f"spec.network.inputs[{index}]"
+
+
+def _keras_rows(model: keras.Model) -> Iterator[tuple[str, str, str, str, str]]:
+    """Yield the rows of the layers of a model that the spec does not describe."""
+    layers = layers_of(model)
+    for layer in layers[:_MAX_ROWS]:
+        tensors = layer._inbound_nodes[0].output_tensors  # noqa: SLF001 - a layer may be called several times
+        shape = ", ".join(format_shape(tensor.shape[1:]) for tensor in tensors)
+        yield layer.name, type(layer).__name__, shape, f"{layer.count_params():,}", ""
+    if len(layers) > _MAX_ROWS:
+        yield f"and {len(layers) - _MAX_ROWS} more", "", "", "", ""
+
+
+def input_tensors(model: keras.Model, node: Node) -> list[Any]:
+    """Return the symbolic inputs of a node: a layer that is called several times has those of each call."""
+    return list(_keras_node(model, node).input_tensors)
+
+
+def output_tensors(model: keras.Model, node: Node) -> list[Any]:
+    """Return the symbolic outputs of a node: a layer that is called several times has those of each call."""
+    return list(_keras_node(model, node).output_tensors)
+
+
+def _keras_node(model: keras.Model, node: Node) -> Any:
+    # Keras offers no other way to a single call.
+    return model.get_layer(node.keras_name)._inbound_nodes[node.call]  # noqa: SLF001
+
+
+def format_edge(edge: Edge, nodes: Sequence[Node], inputs: Sequence[str]) -> str:
+    """Return a tensor in the notation of the spec: NAME, or NAME:N for output N of a layer."""
+    name = nodes[edge.source].name if edge.source >= 0 else inputs[edge.source]
+    return name if edge.output is None else f"{name}:{edge.output}"
 
 
 def layer_table(model: keras.Model, nodes: Sequence[Node]) -> str:
     """Return a table of the network's layers with name, class, output shape, parameters, and inputs if they branch.
 
-    The lines have at most MAX_WIDTH characters.
+    Without nodes, it has the first layers of the model, without their inputs. The lines have at most MAX_WIDTH
+    characters.
     """
     rows = [("layer", "class", "output", "parameters", "inputs")]
-    rows.append(("input", "", format_shape(model.input.shape[1:]), "", ""))
+    names = [tensor.name for tensor in model.inputs]
+    rows.extend((tensor.name, "", format_shape(tensor.shape[1:]), "", "") for tensor in model.inputs)
+    if not nodes:
+        rows.extend(_keras_rows(model))
     for node in nodes:
-        layer = model.get_layer(node.name)
-        is_sequential = list(node.inputs) == [node.index - 1]
-        names = (nodes[index].name if index >= 0 else "input" for index in node.inputs)
-        inputs = "" if is_sequential else ", ".join(names)
-        shape = format_shape(layer.output.shape[1:])
-        rows.append((node.name, node.layer.layer, shape, f"{layer.count_params():,}", inputs))
+        is_sequential = list(node.inputs) == [Edge(node.index - 1)]
+        inputs = "" if is_sequential else ", ".join(format_edge(edge, nodes, names) for edge in node.inputs)
+        shape = ", ".join(format_shape(tensor.shape[1:]) for tensor in output_tensors(model, node))
+        if node.used is not None:
+            rows.append((node.name, f"use: {node.used.name}", shape, "", inputs))
+            continue
+        rows.append((node.name, node.kind, shape, f"{model.get_layer(node.name).count_params():,}", inputs))
     if not any(row[4] for row in rows[1:]):
         rows = [(*row[:4], "") for row in rows]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]

@@ -7,32 +7,29 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from epochal_api.trainingjob.network import Layer
+from epochal_api.trainingjob.exact_layers import LOOKUP_LAYERS, RESHAPING_LAYERS, operations
 
 from epochal_trainer.data.samples import Samples
 from epochal_trainer.lib.failures import bad_data
 from epochal_trainer.model.graph import Node
 
-RESHAPING_LAYERS = frozenset({"Flatten", "Identity", "Permute", "RepeatVector", "Reshape"})
-"""Layers whose output has the values of their input."""
-LOOKUP_LAYERS: Mapping[str, str] = {
-    "CategoryEncoding": "num_tokens",
-    "Embedding": "input_dim",
-    "ReversibleEmbedding": "input_dim",
-}
-"""Layers that take indices, and the argument that gives the number of valid indices."""
 _NEGATIVE_INDEX_LAYERS = frozenset({"Embedding", "ReversibleEmbedding"})
 """Layers that count negative indices from the end, as Python does."""
 
 
-def check_indices(samples: Samples, nodes: Sequence[Node]) -> None:
+def check_indices(samples: Samples, nodes: Sequence[Node], source: int = -1) -> None:
     """Check that features are within the index range of the layers that look them up unchanged.
+
+    Args:
+        samples: Data with the features of one input.
+        nodes: The network.
+        source: The input, as in `Node.sources`: its index among the inputs, counted from the end.
 
     Raises:
         Failure: InvalidData, with the layer, its argument, the value found and the requirement.
     """
     features = samples.features
-    for node, layer, argument, size in _lookups(nodes):
+    for node, layer, argument, size in _lookups(nodes, source):
         # Keras truncates the fraction.
         lowest = -size if layer in _NEGATIVE_INDEX_LAYERS else 0
         position = int(features.argmax())
@@ -48,49 +45,28 @@ def check_indices(samples: Samples, nodes: Sequence[Node]) -> None:
         )
 
 
-def _lookups(nodes: Sequence[Node]) -> Iterator[tuple[Node, str, str, int]]:
-    """Yield the nodes that look up the unchanged input of the network: layer class, argument and number of indices."""
-    for node, layer, arguments in operations_on_input(nodes):
+def _lookups(nodes: Sequence[Node], source: int) -> Iterator[tuple[Node, str, str, int]]:
+    """Yield the nodes that look up an unchanged input of the network: layer class, argument and number of indices."""
+    for node, layer, arguments in operations_on_input(nodes, source):
         if argument := LOOKUP_LAYERS.get(layer):
             yield node, layer, argument, int(arguments[argument])
 
 
-def operations_on_input(nodes: Sequence[Node]) -> Iterator[tuple[Node, str, Mapping[str, Any]]]:
-    """Yield each operation on the unchanged input of the network: its node, layer class and arguments."""
-    unchanged = {-1}
+def operations_on_input(nodes: Sequence[Node], source: int = -1) -> Iterator[tuple[Node, str, Mapping[str, Any]]]:
+    """Yield each operation on an unchanged input of the network: its node, layer class and arguments.
+
+    A node that takes several inputs counts if all of them are unchanged. `source` is the input, as in `Node.sources`.
+    """
+    # For each node that only moves values: the inputs of the network that the values come from.
+    unchanged: dict[int, frozenset[int]] = {}
     for node in nodes:
-        if not unchanged.issuperset(node.inputs):
+        taken = [frozenset([other]) if other < 0 else unchanged.get(other) for other in node.sources]
+        inputs = frozenset().union(*(values or () for values in taken))
+        if source not in inputs or None in taken:
             continue
-        for layer, arguments in _operations(node.layer.layer, node.layer.arguments):
+        for layer, arguments in operations(node.kind, node.layer.arguments):
             yield node, layer, arguments
             if layer not in RESHAPING_LAYERS:
                 break
         else:
-            unchanged.add(node.index)
-
-
-def preserves_values(layer: Layer) -> bool:
-    """Return whether a layer only moves its input's values, alone or before a layer that looks them up.
-
-    In the layer's precision, Keras would round an index, and so look up another row.
-    """
-    if layer.layer in LOOKUP_LAYERS:
-        return False  # These take exact indices in any precision, and compute in the configured precision.
-    for kind, _ in _operations(layer.layer, layer.arguments):
-        if kind in LOOKUP_LAYERS:
-            return True
-        if kind not in RESHAPING_LAYERS:
-            return False
-    return True
-
-
-def _operations(layer: str, arguments: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield the operations of a layer on its input in order, each as a Keras class and its arguments."""
-    match layer, arguments:
-        case ("TimeDistributed", {"wrapped": dict(inner)}):
-            yield from _operations(inner["layer"], inner)
-        case ("Pipeline", {"layers": [*parts]}):
-            for part in parts:
-                yield from _operations(part["layer"], part)
-        case _:
-            yield layer, arguments
+            unchanged[node.index] = inputs

@@ -20,13 +20,13 @@ from types import ModuleType
 from typing import Any
 
 import keras
+from epochal_api.catalogue.classes import KerasClass, catalogue
+from epochal_api.catalogue.notation import WRAPPED, as_float
+from epochal_api.suggestions import MAX_SUGGESTIONS, close_matches
 from epochal_api.trainingjob.network import Named
-from epochal_lib.suggestions import MAX_SUGGESTIONS, close_matches
 
 from epochal_trainer import backend
-
-WRAPPED = "wrapped"
-"""Name in a TrainingJob for the argument of wrapper layers that Keras calls `layer`."""
+from epochal_trainer.model.registered import registered_object
 
 _ARGUMENT_MODULES: Mapping[str, ModuleType] = {
     "initializer": keras.initializers,
@@ -36,57 +36,6 @@ _ARGUMENT_MODULES: Mapping[str, ModuleType] = {
     "inner_optimizer": keras.optimizers,
     "dtype": keras.dtype_policies,
 }
-
-_FLOAT_ARGUMENTS = frozenset(
-    """
-    adam_beta_1 adam_beta_2 adam_lr_ratio adam_weight_decay addition_factor alpha baseline beta beta_1 beta_2
-    beta_2_decay brightness_factor clip_limit clip_threshold clipnorm clipvalue contrast_factor decay_rate delta
-    dropout ema_momentum end_learning_rate epsilon epsilon_1 epsilon_2 factor fill_value gain gamma global_clipnorm
-    height_factor hue_factor idf_weights initial_accumulator_value initial_learning_rate initial_scale
-    initial_value_threshold l1 l1_regularization_strength l2 l2_regularization_strength
-    l2_shrinkage_regularization_strength label_smoothing learning_rate learning_rate_power loss_scale_factor m_mul
-    mag_exp margin mask_value max_freq max_value maxval mean min_delta min_freq min_lr min_power min_value minval
-    momentum muon_a muon_b muon_c negative_slope offset power q rate recurrent_dropout ref_power renorm_clipping
-    renorm_momentum rho rms_rate saturation_factor scale sigma sparse_y_pred sparse_y_true stddev t_mul
-    threshold threshold_factor thresholds top_db value value_range values warmup_target weight_decay weights
-    width_factor x_factor y_factor
-    """.split()  # noqa: SIM905 - a line for each name would be a hundred lines
-)
-"""Arguments that take floats, or lists of floats, by Keras' defaults and docstrings.
-
-The API server writes 0.0 as 0, and Keras then computes with integers or fails, so integers are converted. A test
-compares the names with Keras.
-"""
-_INTEGER_ARGUMENTS = frozenset(
-    {
-        ("Bidirectional", "weights"),
-        ("Hashing", "mask_value"),
-        ("RandomColorDegeneration", "value_range"),
-        ("RandomInvert", "value_range"),
-        ("RandomPosterization", "factor"),
-    }
-)
-"""Classes with an argument of such a name that does not take floats."""
-_NEEDS_CODE = "it runs code, but a TrainingJob cannot contain code"
-_ABSTRACT = "it is the base of other classes and does nothing by itself"
-_REFUSED: Mapping[str, str] = {
-    **dict.fromkeys(("Lambda", "JaxLayer", "FlaxLayer", "TorchModuleWrapper"), _NEEDS_CODE),
-    "TFSMLayer": "it loads a program from a file of the pod",
-    **dict.fromkeys(("Layer", "Wrapper", "Optimizer", "Loss", "Metric", "MeanMetricWrapper"), _ABSTRACT),
-    **dict.fromkeys(("Initializer", "Regularizer", "Constraint", "LearningRateSchedule"), _ABSTRACT),
-    **dict.fromkeys(("InputLayer", "Input", "InputSpec"), "network.input describes the input"),
-    **dict.fromkeys(
-        ("CutMix", "MaxNumBoundingBoxes", "MixUp"), "it takes labels too, but a network processes features only"
-    ),
-}
-_FILE_ARGUMENTS: Mapping[str, str] = {"vocabulary": "a list of terms"}
-"""Arguments whose text Keras reads as the path of a file, and the value to give instead."""
-ADAPTED_ARGUMENTS: Mapping[str, str] = {
-    "Discretization": "bin_boundaries",
-    "IntegerLookup": "vocabulary",
-    "Normalization": "mean",
-}
-"""Layers that learn from data before training, and the argument that replaces the learning."""
 
 
 MACHINE_ERRORS: tuple[type[Exception], ...] = (MemoryError, OSError, *backend.current().MACHINE_ERRORS)
@@ -135,11 +84,18 @@ def invalid_objects_as(failure: Callable[[str], Exception]) -> Iterator[None]:
 def build_named(module: ModuleType, spec: Named) -> Any:
     """Build an optimizer, a loss or a metric; for a short name of a loss or a metric, return Keras' function.
 
-    The module is keras.optimizers, keras.losses or keras.metrics. Short names are those of Keras (`adam`, `mse`).
+    The module is keras.optimizers, keras.losses or keras.metrics. Short names are those of Keras (`adam`, `mse`). An
+    object that spec.code has registered replaces that of Keras with the same name, as in Keras.
 
     Raises:
         InvalidObject: If the class does not exist, or an argument is wrong.
     """
+    if (registered := registered_object(module, spec.name)) is not None:
+        if inspect.isclass(registered):
+            return _construct(module, registered, spec.arguments)
+        if spec.arguments:
+            raise _no_arguments(spec)
+        return registered
     if spec.name in classes(module):
         return build(module, spec.name, spec.arguments)
     try:
@@ -149,9 +105,13 @@ def build_named(module: ModuleType, spec: Named) -> Any:
     if not spec.arguments:
         return keras_object
     if inspect.isfunction(keras_object):
-        arguments = ", ".join(spec.arguments)
-        raise InvalidObject(f"{spec.name} is a function and takes no arguments ({arguments}): use the class instead")
+        raise _no_arguments(spec)
     return build(module, type(keras_object).__name__, spec.arguments)
+
+
+def _no_arguments(spec: Named) -> InvalidObject:
+    found = f"{', '.join(spec.arguments):.{_MAX_SHOWN}}"
+    return InvalidObject(f"{spec.name} is a function and takes no arguments ({found}): use the class instead")
 
 
 def build(module: ModuleType, name: str, arguments: Mapping[str, Any]) -> Any:
@@ -160,8 +120,8 @@ def build(module: ModuleType, name: str, arguments: Mapping[str, Any]) -> Any:
     Raises:
         InvalidObject: If the class does not exist, or an argument is wrong.
     """
-    if reason := _REFUSED.get(name):
-        raise InvalidObject(f"{name} cannot be used here: {reason}")
+    if (described := _described(module, name)) and described.refused:
+        raise InvalidObject(f"{name} cannot be used here: {described.refused}")
     kind = classes(module).get(name)
     if kind is None:
         raise InvalidObject(_unknown_name(module, name))
@@ -171,14 +131,32 @@ def build(module: ModuleType, name: str, arguments: Mapping[str, Any]) -> Any:
         raise InvalidObject(f"the arguments of {name} are nested too deep: use fewer levels") from None
 
 
+def adapted_argument(layer: str) -> str | None:
+    """Return the argument without which a layer learns from data before training, or None for other layers."""
+    described = _described(keras.layers, layer)
+    return described.adapted if described else None
+
+
+def _described(module: ModuleType, name: str) -> KerasClass | None:
+    """Return the catalogue's entry of a class by its name, or None for a class of another Keras."""
+    content = catalogue().modules.get(module.__name__)
+    return content.find(name) if content else None
+
+
+def _described_class(module: ModuleType, kind: type) -> KerasClass | None:
+    """Return the catalogue's entry of a class, or None for a class of spec.code or of another Keras."""
+    return _described(module, kind.__name__) if kind in classes(module).values() else None
+
+
 def _construct(module: ModuleType, kind: type, arguments: Mapping[str, Any]) -> Any:
     is_wrapper = "layer" in inspect.signature(kind).parameters
     converted = {
-        "layer" if is_wrapper and key == WRAPPED else key: _convert_argument(key, value)
+        "layer" if is_wrapper and key == WRAPPED else key: _convert_value(key, value)
         for key, value in arguments.items()
     }
     _check_argument_names(module, kind, converted)
-    converted = {key: as_float(value) if takes_floats(kind, key) else value for key, value in converted.items()}
+    _refuse_files(_described_class(module, kind), converted)
+    converted = {key: as_float(value) if takes_floats(module, kind, key) else value for key, value in converted.items()}
     try:
         return kind(**converted)
     except MACHINE_ERRORS:
@@ -197,21 +175,15 @@ def _construct(module: ModuleType, kind: type, arguments: Mapping[str, Any]) -> 
         raise InvalidObject(f"{call}: {message}") from error
 
 
-def takes_floats(kind: type, argument: str) -> bool:
-    """Return whether an argument of a class of Keras takes floats, or lists of floats."""
-    return argument in _FLOAT_ARGUMENTS and (kind.__name__, argument) not in _INTEGER_ARGUMENTS
+def takes_floats(module: ModuleType, kind: type, argument: str) -> bool:
+    """Return whether an argument of a class in a module of Keras takes floats, or lists of floats.
 
-
-def as_float(value: Any) -> Any:
-    """Return a value with integers converted to floats, also in lists. Booleans and all other values are unchanged."""
-    if isinstance(value, list):
-        return [as_float(item) for item in value]
-    if isinstance(value, int) and not isinstance(value, bool):
-        try:
-            return float(value)
-        except OverflowError:  # Keras rejects a number that is too large for a float
-            return value
-    return value
+    For a class that is not in the catalogue, the argument's name decides.
+    """
+    described = _described_class(module, kind)
+    if described is None:
+        return argument in catalogue().float_names
+    return argument in described.arguments and described.arguments[argument].takes_floats
 
 
 def explain(error: Exception) -> str:
@@ -245,11 +217,17 @@ def _argument_names(kind: type) -> list[str]:
     return list(dict.fromkeys(item.name for item in parameters if item.kind in kinds))
 
 
-def _convert_argument(key: str, value: Any) -> Any:
-    if isinstance(value, str) and key in _FILE_ARGUMENTS:
-        raise InvalidObject(f"{key}: must be {_FILE_ARGUMENTS[key]}, found {value[:80]!r}: no file of the pod is read")
+def _refuse_files(described: KerasClass | None, arguments: Mapping[str, Any]) -> None:
+    """Refuse a text in place of a list: Keras reads it as the path of a file."""
+    for key, value in arguments.items():
+        is_list = described and key in described.arguments and described.arguments[key].type == "list"
+        if is_list and isinstance(value, str):
+            raise InvalidObject(f"{key}: must be a list, found {value[:80]!r}: no file of the pod is read")
+
+
+def _convert_value(key: str, value: Any) -> Any:
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_convert_argument(key, item) for item in value]
+        return [_convert_value(key, item) for item in value]
     if not isinstance(value, Mapping):
         return value
     try:
@@ -260,7 +238,7 @@ def _convert_argument(key: str, value: Any) -> Any:
 
 def _build_argument(key: str, value: dict[str, Any]) -> Any:
     if isinstance(name := value.pop("layer", None), str):
-        if (argument := ADAPTED_ARGUMENTS.get(name)) and value.get(argument) is None:
+        if (argument := adapted_argument(name)) and value.get(argument) is None:
             message = f"{name} learns from data as a layer of spec.network.layers, not within another layer"
             raise InvalidObject(f"{message}: put it there, or set its {argument}")
         return build(keras.layers, name, value)
@@ -281,7 +259,8 @@ def classes(module: ModuleType) -> dict[str, type]:
 
 def _unknown_name(module: ModuleType, name: str) -> str:
     # Keras itself chooses the class for "accuracy" by loss and labels.
-    known = ["accuracy"] * (module is keras.metrics) + sorted(set(classes(module)) - set(_REFUSED))
+    usable = [each for each in classes(module) if not ((found := _described(module, each)) and found.refused)]
+    known = ["accuracy"] * (module is keras.metrics) + sorted(usable)
     return f"{module.__name__} has no {name!r}{_suggestions(name, known)}"
 
 

@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import keras
+from epochal_api.trainingjob.exact_layers import RESHAPING_LAYERS
 from epochal_api.trainingjob.network import Named
 from epochal_api.trainingjob.report import TrainingWarning
 
 from epochal_trainer.data.labels import BINARY_LOSSES, CATEGORICAL_LOSSES, NUMERIC_LOSSES, normalize_name
 from epochal_trainer.lib.failures import warned
 from epochal_trainer.model.graph import Node
-from epochal_trainer.model.indices import RESHAPING_LAYERS
 
 SOFTMAX_ACTIVATIONS = frozenset({"softmax", "sparsemax"})
 SIGMOID_ACTIVATIONS = frozenset({"sigmoid", "hard_sigmoid", "sparse_sigmoid"})
@@ -32,6 +32,8 @@ _ACTIVATION_LAYERS = {
     "Softmax": "softmax",
 }
 """Activations by the name of a layer class, or of an operation of keras.ops."""
+_EQUAL_LOSSES = 2
+"""Number of outputs of a softmax for which a binary and a categorical loss of one-hot labels are equal."""
 _MAX_LAYERS = 100
 """Maximum number of layers that are searched for the deciding activation."""
 
@@ -50,27 +52,37 @@ class LastLayer(NamedTuple):
     outputs: int | None
 
 
-def check_last_layer(model: keras.Model, nodes: Sequence[Node], loss: Named) -> Iterator[TrainingWarning]:
-    """Yield a warning if the network's last layer does not suit the loss.
+def check_last_layer(
+    model: keras.Model, nodes: Sequence[Node], loss: Named, *, index: int = 0, field: str = "spec.training"
+) -> Iterator[TrainingWarning]:
+    """Yield a warning if the last layer of an output does not suit its loss.
 
-    `nodes` are its layers in the TrainingJob, if they are described there.
+    Args:
+        model: The network.
+        nodes: Its layers in the TrainingJob, if they are described there.
+        loss: The loss.
+        index: Index of the output in the model.
+        field: The part of the spec that has the loss.
     """
-    last = find_last_layer(model)
-    if last is None or (found := mismatch(last, loss)) is None:
+    last = find_last_layer(model, index)
+    if last is None or (found := mismatch(last, loss, field)) is None:
         return
     node = next((str(node) for node in nodes if node.name == last.layer), f"the layer {last.layer!r}")
     yield warned("ActivationMismatch", f"{node} {found}")
 
 
-def find_last_layer(model: keras.Model) -> LastLayer | None:
-    """Return the last layer with a deciding activation, or None if Keras does not record it."""
+def find_last_layer(model: keras.Model, index: int = 0) -> LastLayer | None:
+    """Return the last layer with a deciding activation, or None if Keras does not record it.
+
+    `index` is the output of the model, in its order.
+    """
     outputs = getattr(model, "outputs", None) or []
-    if len(outputs) != 1:
+    if index >= len(outputs):
         return None
-    tensor = outputs[0]
+    tensor = outputs[index]
     size = tensor.shape[-1] if len(tensor.shape) else None
     for _ in range(_MAX_LAYERS):
-        operation, index, _ = tensor._keras_history  # noqa: SLF001 - Keras offers no other way to it
+        operation, call, _ = tensor._keras_history  # noqa: SLF001 - Keras offers no other way to it
         if isinstance(operation, keras.Model):
             if len(inner := getattr(operation, "outputs", None) or []) != 1:
                 return None
@@ -78,7 +90,7 @@ def find_last_layer(model: keras.Model) -> LastLayer | None:
         elif activation := _activation(operation):
             return LastLayer(operation.name, activation, size)
         elif type(operation).__name__ in _PASS_THROUGH_LAYERS or isinstance(operation, keras.layers.Activation):
-            inputs = operation._inbound_nodes[index].input_tensors  # noqa: SLF001
+            inputs = operation._inbound_nodes[call].input_tensors  # noqa: SLF001
             if len(inputs) != 1:
                 return None
             tensor = inputs[0]
@@ -100,17 +112,16 @@ def takes_logits(loss: Named) -> bool:
     return (name in CATEGORICAL_LOSSES or name in BINARY_LOSSES) and bool(loss.arguments.get("from_logits"))
 
 
-def mismatch(last: LastLayer, loss: Named) -> str | None:
+def mismatch(last: LastLayer, loss: Named, field: str = "spec.training") -> str | None:
     """Return the mismatch between a last layer and a loss, with advice, or None if they suit each other.
 
-    A loss without a rule in this module has no mismatch but that of a single output.
+    `field` is the part of the spec that has the loss.
+
+    A loss without a rule in this module has no mismatch but that of a softmax of a single output.
     """
+    if found := _softmax_mismatch(last, loss):
+        return found
     name, activation = normalize_name(loss.name), last.activation
-    if activation in SOFTMAX_ACTIVATIONS and last.outputs == 1:
-        advice = "use activation: sigmoid, with the loss BinaryCrossentropy"
-        if name in NUMERIC_LOSSES:
-            advice = f"remove the activation, or, for labels 0 and 1, {advice}"
-        return f"applies {activation} to a single output, which is then 1 for every input: {advice}"
     if (kind := CATEGORICAL_LOSSES.get(name) or BINARY_LOSSES.get(name)) is None:
         return None
     from_logits = takes_logits(loss)
@@ -125,12 +136,32 @@ def mismatch(last: LastLayer, loss: Named) -> str | None:
         )
     suits = "softmax" if name in CATEGORICAL_LOSSES else "sigmoid"
     if activation == "linear":
-        logits = f"spec.training.loss: {{name: {kind}, from_logits: true}}"
+        logits = f"{field}.loss: {{name: {kind}, from_logits: true}}"
         return (
             f"has no activation, but {kind} takes probabilities: use activation: {suits}, or write {logits}, and give "
             "metrics of probabilities their argument for logits (threshold: 0, thresholds: 0 or from_logits: true)"
         )
     return f"has the activation {activation}, but {kind} takes probabilities: use activation: {suits}"
+
+
+def _softmax_mismatch(last: LastLayer, loss: Named) -> str | None:
+    """Return the mismatch of a softmax with the number of its outputs, or None."""
+    name, outputs = normalize_name(loss.name), last.outputs or 0
+    if last.activation not in SOFTMAX_ACTIVATIONS:
+        return None
+    if outputs == 1:
+        advice = "use activation: sigmoid, with the loss BinaryCrossentropy"
+        if name in NUMERIC_LOSSES:
+            advice = f"remove the activation, or, for labels 0 and 1, {advice}"
+        return f"applies {last.activation} to a single output, which is then 1 for every input: {advice}"
+    if name in BINARY_LOSSES and not takes_logits(loss) and outputs > _EQUAL_LOSSES:
+        return (
+            f"applies {last.activation} to {outputs} outputs, whose sum is then 1, but {BINARY_LOSSES[name]} compares "
+            "each of them with a label of its own: use activation: sigmoid if a sample may have several classes, or "
+            "else the loss CategoricalCrossentropy for one-hot labels or SparseCategoricalCrossentropy for class "
+            "indices"
+        )
+    return None
 
 
 def _activation(operation: Any) -> str | None:

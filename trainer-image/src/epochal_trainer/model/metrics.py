@@ -12,8 +12,8 @@ import keras
 from epochal_api.trainingjob.network import Named
 from epochal_api.trainingjob.report import TrainingWarning
 
+from epochal_trainer.data.arrays import Array, OutputShape
 from epochal_trainer.data.labels import BINARY_LOSSES, CATEGORICAL_LOSSES, normalize_name
-from epochal_trainer.data.samples import Array, OutputShape
 from epochal_trainer.lib.failures import warned
 from epochal_trainer.model.last_layer import SIGMOID_ACTIVATIONS, SOFTMAX_ACTIVATIONS, find_last_layer, takes_logits
 
@@ -108,15 +108,19 @@ _TOP_K_METRICS = frozenset({"precision", "recall"})
 """Metrics that use the greatest outputs if they have the argument top_k and no thresholds."""
 
 
-def check_metrics(metrics: Sequence[Named], labels: Array, output: OutputShape) -> Iterator[TrainingWarning]:
+def check_metrics(
+    metrics: Sequence[Named], labels: Array, output: OutputShape, field: str = "spec.training"
+) -> Iterator[TrainingWarning]:
     """Yield a warning with the metrics that compute meaningless values for these labels.
 
-    `compile.trial_metrics` has refused metrics that fail for such labels.
+    `compile.trial_metrics` has refused metrics that fail for such labels. `field` is the part of the spec that has the
+    metrics.
     """
     if not metrics:
         return
     numeric, shape = are_numeric_labels(labels, output), labels.shape[1:]
-    if found := _format_advice(metrics, [metric_advice(metric, shape, output, numeric=numeric) for metric in metrics]):
+    advice = [metric_advice(metric, shape, output, numeric=numeric) for metric in metrics]
+    if found := _format_advice(field, metrics, advice):
         yield warned("MetricMismatch", f"{found}. For these labels, the values of the metric are meaningless")
 
 
@@ -201,18 +205,31 @@ class LogitsMetric(NamedTuple):
         return f"write {{name: {self.name}, {', '.join(arguments)}}}"
 
 
-def check_logits_metrics(model: keras.Model, loss: Named, metrics: Sequence[Named]) -> Iterator[TrainingWarning]:
-    """Yield a warning with the metrics that read the logits of a model as probabilities."""
-    last = find_last_layer(model)
+def check_logits_metrics(
+    model: keras.Model, loss: Named, metrics: Sequence[Named], *, index: int = 0, field: str = "spec.training"
+) -> Iterator[TrainingWarning]:
+    """Yield a warning with the metrics that read the logits of an output as probabilities.
+
+    Args:
+        model: The network.
+        loss: The loss of the output.
+        metrics: The metrics of the output.
+        index: Index of the output in the model.
+        field: The part of the spec that has loss and metrics.
+    """
+    last = find_last_layer(model, index)
     # If the last layer gives probabilities, ActivationMismatch warns instead.
     if not takes_logits(loss) or (last is not None and last.activation in SOFTMAX_ACTIVATIONS | SIGMOID_ACTIVATIONS):
         return
-    outputs = model.output.shape[-1] if len(model.output.shape) > 1 else 1
-    if found := _format_advice(metrics, [logits_metric(metric, loss.name, outputs=outputs) for metric in metrics]):
+    shape = model.outputs[index].shape
+    outputs = shape[-1] if len(shape) > 1 else 1
+    if found := _format_advice(
+        field, metrics, [logits_metric(metric, loss.name, outputs=outputs) for metric in metrics]
+    ):
         yield warned(
             "MetricOnLogits",
-            "spec.training.loss has from_logits: true, so the network gives logits, but these metrics take "
-            f"probabilities: {found}",
+            f"{field}.loss has from_logits: true, so the network gives logits, but these metrics take probabilities: "
+            f"{found}",
         )
 
 
@@ -246,9 +263,7 @@ def _equals(argument: Any, expected: Any) -> bool:
     return bool(values) and all(value is not None and value == expected for value in values)
 
 
-def _format_advice(metrics: Sequence[Named], advice: Sequence[object]) -> str:
+def _format_advice(field: str, metrics: Sequence[Named], advice: Sequence[object]) -> str:
     """Return the advice for each metric that has one, as text."""
     pairs = enumerate(zip(metrics, advice, strict=True))
-    return "; ".join(
-        f"spec.training.metrics[{index}] ({metric.name}): {text}" for index, (metric, text) in pairs if text
-    )
+    return "; ".join(f"{field}.metrics[{index}] ({metric.name}): {text}" for index, (metric, text) in pairs if text)

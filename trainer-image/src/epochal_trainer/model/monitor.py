@@ -87,8 +87,16 @@ def selects_by_metric(callback: Callback) -> bool:
 def _keras_mode(model: keras.Model, metric: str) -> Mode | None:
     """Return which values of a metric are better, found as in Keras' own callbacks; None if it is unknown."""
     name = metric.removeprefix("val_")
-    if name == "loss":
+    if name == "loss" or (len(model.outputs) > 1 and name in {f"{output}_loss" for output in model.output_names}):
         return "Min"
-    compiled = {metric.name: metric for compiled in model.metrics for metric in getattr(compiled, "metrics", [])}
+    compiled = dict(_compiled_metrics(model))
     keras_metric = compiled.get(name) or compiled.get(_CLASS_SUFFIX.sub("", name))
     return _MODES_BY_DIRECTION.get(getattr(keras_metric, "_direction", None))
+
+
+def _compiled_metrics(model: keras.Model) -> Iterator[tuple[str, keras.metrics.Metric]]:
+    """Yield the metrics of a compiled model with their names in an epoch: of several outputs, OUTPUT_METRIC."""
+    for compiled in model.metrics:
+        for group in getattr(compiled, "_flat_metrics", None) or []:
+            for metric in group.metrics if group is not None else []:
+                yield f"{group.output_name}_{metric.name}" if group.output_name else metric.name, metric

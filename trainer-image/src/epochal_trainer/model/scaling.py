@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 
+from epochal_api.trainingjob.exact_layers import LOOKUP_LAYERS
+
 from epochal_trainer.model.graph import Node
-from epochal_trainer.model.indices import LOOKUP_LAYERS, operations_on_input
+from epochal_trainer.model.indices import operations_on_input
 
 SCALING_LAYERS = frozenset({"BatchNormalization", "Discretization", "Normalization", "Rescaling"})
 """Layers that scale each feature, or replace its value. Layers that normalize each sample keep the ratio of features,
@@ -12,11 +14,11 @@ INDEX_LAYERS = frozenset({*LOOKUP_LAYERS, "HashedCrossing", "Hashing", "IntegerL
 """Layers that take names of things in place of quantities."""
 
 
-def scales_input(nodes: Sequence[Node]) -> bool:
-    """Return whether a layer scales the unchanged input of the network."""
-    return any(layer in SCALING_LAYERS for _, layer, _ in operations_on_input(nodes))
+def scales_input(nodes: Sequence[Node], source: int = -1) -> bool:
+    """Return whether a layer scales an unchanged input of the network, given as in `Node.sources`."""
+    return any(layer in SCALING_LAYERS for _, layer, _ in operations_on_input(nodes, source))
 
 
-def takes_indices(nodes: Sequence[Node]) -> bool:
-    """Return whether a layer takes the unchanged input of the network for indices or other names."""
-    return any(layer in INDEX_LAYERS for _, layer, _ in operations_on_input(nodes))
+def takes_indices(nodes: Sequence[Node], source: int = -1) -> bool:
+    """Return whether a layer takes an unchanged input of the network, given as in `Node.sources`, for names."""
+    return any(layer in INDEX_LAYERS for _, layer, _ in operations_on_input(nodes, source))

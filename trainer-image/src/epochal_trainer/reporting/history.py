@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from epochal_api.text import printable
 from epochal_api.trainingjob.report import MAX_NAME
+from epochal_lib.digests import sha256_of
 from pydantic import ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
@@ -75,8 +76,15 @@ def report_metrics(metrics: Mapping[str, float], first: str = "loss") -> dict[st
 
 
 def reported_name(name: str) -> str:
-    """Return a metric's name in the form that the operator accepts (MetricName). A spec may contain any name."""
-    return " ".join(printable(name, instead=" ").split())[:MAX_NAME]
+    """Return a metric's name in the form that the operator accepts (MetricName). A spec may contain any name.
+
+    A name that is too long ends with its digest: val_loss and val_accuracy of an output with a long name differ.
+    """
+    shown = " ".join(printable(name, instead=" ").split())
+    if len(shown) <= MAX_NAME:
+        return shown
+    end = f"-{sha256_of([shown.encode()])[:8]}"
+    return shown[: MAX_NAME - len(end)] + end
 
 
 def seconds_left(

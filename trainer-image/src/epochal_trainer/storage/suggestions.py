@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from epochal_lib.suggestions import close_matches
+from epochal_api.suggestions import close_matches
 
 Entries = Callable[[str], Sequence[str]]
 """Returns up to MAX_ENTRIES keys that begin with a prefix. A folder, with a slash at its end, replaces its keys."""

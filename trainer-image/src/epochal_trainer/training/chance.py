@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from epochal_api.trainingjob.report import TrainingWarning
 
+from epochal_trainer.data.arrays import Array
 from epochal_trainer.data.labels import BINARY_LOSSES, CATEGORICAL_LOSSES, normalize_name
-from epochal_trainer.data.samples import Array
 from epochal_trainer.lib.failures import warned
 from epochal_trainer.lib.text import figure
 from epochal_trainer.reporting.history import Epoch
@@ -29,7 +29,13 @@ LOSSES = frozenset(name for name in CATEGORICAL_LOSSES | BINARY_LOSSES if "focal
 
 
 def check_better_than_chance(
-    class_counts: Array | None, loss: str, history: Sequence[Epoch], *, epochs: int, steps: int
+    class_counts: Array | None,
+    loss: str,
+    history: Sequence[Epoch],
+    *,
+    epochs: int,
+    steps: int,
+    metric: str = "loss",
 ) -> Iterator[TrainingWarning]:
     """Yield a warning if the network had learned nothing at the end of the first epochs.
 
@@ -37,7 +43,8 @@ def check_better_than_chance(
     labels.
 
     `class_counts` are the training samples of each class; None if the labels are not classes. `history` begins with the
-    first epoch. The training has a number of epochs, and each epoch a number of steps.
+    first epoch. The training has a number of epochs, and each epoch a number of steps. `metric` is this loss in an
+    epoch.
     """
     if class_counts is None or class_counts.size < 2 or normalize_name(loss) not in LOSSES:  # noqa: PLR2004 - classes
         return
@@ -45,7 +52,7 @@ def check_better_than_chance(
     classes, shares = class_counts.size, class_counts[class_counts > 0] / class_counts.sum()
     uniform, by_share = math.log(classes), -float(shares @ np.log(shares))
     checked = max(min(MAX_EPOCHS, epochs), -(-MIN_STEPS // steps))
-    losses = [epoch.metrics.get("loss", math.nan) for epoch in history[max(0, checked - COMPARED_EPOCHS) : checked]]
+    losses = [epoch.metrics.get(metric, math.nan) for epoch in history[max(0, checked - COMPARED_EPOCHS) : checked]]
     if len(history) < checked or not all(_is_near(value, uniform) or _is_near(value, by_share) for value in losses):
         return
     if _is_near(losses[-1], uniform):
@@ -54,8 +61,8 @@ def check_better_than_chance(
         guess = f"the same output for every sample, by the frequency of the {classes:,} classes"
     yield warned(
         "ChanceLevel",
-        f"the loss is {figure(losses[-1])} after epoch {checked}, as for {guess}: the network has learned nothing yet. "
-        "Usual remedies: another learning rate (spec.training.optimizer), features scaled to about -1 to 1 (a "
+        f"the {metric} is {figure(losses[-1])} after epoch {checked}, as for {guess}: the network has learned nothing "
+        "yet. Usual remedies: another learning rate (spec.training.optimizer), features scaled to about -1 to 1 (a "
         "Rescaling or Normalization layer first), a loss that fits the last layer, or labels in the order of features",
     )
 

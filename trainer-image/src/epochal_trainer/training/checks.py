@@ -8,17 +8,20 @@ import keras
 from epochal_api.data_summary import DataSummary
 from epochal_api.trainingjob.report import TrainingWarning
 from epochal_api.trainingjob.spec import TrainingJobSpec
+from epochal_api.trainingjob.training import OutputTraining
 
 from epochal_trainer.checkpoint import ResumeFacts
+from epochal_trainer.data.arrays import TEXT_KINDS, OutputShape
 from epochal_trainer.data.class_names import check_class_names
 from epochal_trainer.data.classes import PartCounts, check_balance, check_classes, count_parts
 from epochal_trainer.data.columns import check_columns
 from epochal_trainer.data.equal_samples import check_leakage
 from epochal_trainer.data.images import check_images
 from epochal_trainer.data.labels import check_one_hot
-from epochal_trainer.data.samples import OutputShape, TrainingData
 from epochal_trainer.data.summary import summarize
+from epochal_trainer.data.training_data import TrainingData
 from epochal_trainer.lib.failures import warned
+from epochal_trainer.model.compile import output_names
 from epochal_trainer.model.graph import Node, build_nodes
 from epochal_trainer.model.last_layer import check_last_layer
 from epochal_trainer.model.metrics import check_logits_metrics, check_metrics
@@ -40,35 +43,49 @@ class Checks:
     def __init__(self, spec: TrainingJobSpec, report: Callable[[Sequence[TrainingWarning]], None]) -> None:
         self._spec = spec
         self._warnings = Warnings(report)
-        self._counts: Sequence[PartCounts] = ()
-        self._check_better_than_chance: Callable[[Sequence[Epoch]], Iterator[TrainingWarning]] | None = None
+        self._counts: dict[str, Sequence[PartCounts]] = {}
+        self._checks_of_epochs: list[Callable[[Sequence[Epoch]], Iterator[TrainingWarning]]] = []
 
     def check_network(self, model: keras.Model, nodes: Sequence[Node]) -> None:
         """Check the last layer, the loss and the metrics of a built network."""
-        training = self._spec.training
-        self._warnings.run_check(lambda: check_last_layer(model, nodes, training.loss))
-        self._warnings.run_check(lambda: check_logits_metrics(model, training.loss, training.metrics))
+        run, outputs = self._warnings.run_check, self._spec.training.output_list(output_names(model))
+        for index, (_, field, loss, metrics, _) in enumerate(outputs):
+            run(partial(check_last_layer, model, nodes, loss, index=index, field=field))
+            run(partial(check_logits_metrics, model, loss, metrics, index=index, field=field))
 
-    def check_data(self, data: TrainingData, output_shape: OutputShape) -> None:
-        """Check the data sets, which fit network and loss, against the metrics, the loss and the network's output."""
-        labels, metrics, loss = data.train.labels, self._spec.training.metrics, self._spec.training.loss.name
-        self._warnings.run_check(lambda: check_metrics(metrics, labels, output_shape))
-        self._warnings.run_check(lambda: check_one_hot(data.train, loss))
-        self._warnings.run_check(lambda: self._check_classes(data, output_shape))
-        self._warnings.run_check(lambda: check_class_names(data, output_shape, loss))
-        self._warnings.run_check(lambda: check_images(data.train.features))
+    def check_data(self, data: TrainingData, output_shapes: Sequence[OutputShape]) -> None:
+        """Check the data sets, which fit network and losses, against the metrics, the losses and the network's outputs.
+
+        `output_shapes` are in the order of the outputs.
+        """
+        run, names = self._warnings.run_check, list(data.train.outputs)
+        for output, shape in zip(self._spec.training.output_list(names), output_shapes, strict=True):
+            of_output, loss = data.view(output_name=output.name), output.loss.name
+            labels = of_output.train.labels
+            run(partial(check_metrics, output.metrics, labels, shape))
+            run(partial(check_one_hot, of_output.train, loss))
+            run(partial(self._check_classes, of_output, shape, output))
+            run(partial(check_class_names, of_output, shape, loss))
+        for array in data.train.inputs.values():
+            if array.values.dtype.kind not in TEXT_KINDS:
+                run(partial(check_images, array.values))
 
     def summarize_data(self, data: TrainingData) -> DataSummary:
         """Return the summary of the data sets, after checks that need it. `check_data` has checked the data before."""
-        ignores_class = self._spec.training.loss.arguments.get("ignore_class") is not None
-        summary, columns = summarize(data, self._counts, ignores_class=ignores_class)
-        nodes = build_nodes(self._spec.network)
+        outputs = self._spec.training.output_list(list(data.train.outputs))
+        ignoring = {output.name for output in outputs if output.loss.arguments.get("ignore_class") is not None}
+        summary, columns = summarize(data, self._counts, ignoring=ignoring)
+        # Without a description of the layers, it is unknown whether they scale the features.
+        nodes = build_nodes(self._spec.network) if self._spec.network is not None else None
         self._warnings.run_check(lambda: check_leakage(summary))
-        self._warnings.run_check(
-            lambda: check_columns(
-                data.train, columns, is_scaled=scales_input(nodes), takes_indices=takes_indices(nodes)
-            )
-        )
+        for index, name in enumerate(data.train.inputs):
+            if (of_input := columns.get(name)) is None:
+                continue
+            samples, source = data.train.view(input_name=name), index - len(data.train.inputs)
+            scaled = nodes is None or scales_input(nodes, source)
+            indices = nodes is not None and takes_indices(nodes, source)
+            check = partial(check_columns, samples, of_input, is_scaled=scaled, takes_indices=indices)
+            self._warnings.run_check(check)
         return summary
 
     def check_monitor(self, model: keras.Model) -> None:
@@ -85,24 +102,35 @@ class Checks:
 
     def check_epochs(self, epochs: Sequence[Epoch]) -> None:
         """Check whether the training learns anything, from all epochs so far."""
-        if self._check_better_than_chance is not None:
-            self._warnings.run_check(partial(self._check_better_than_chance, epochs))
+        for check in self._checks_of_epochs:
+            self._warnings.run_check(partial(check, epochs))
 
     def dump(self) -> list[dict[str, Any]]:
         """Return all warnings as dicts for the summary."""
         return self._warnings.dump()
 
-    def _check_classes(self, data: TrainingData, output_shape: OutputShape) -> Iterator[TrainingWarning]:
-        spec, training = self._spec.data, self._spec.training
-        parts = count_parts(data, output_shape, training.loss.name, training.loss.arguments.get("ignore_class"))
-        self._counts = parts
+    def _check_classes(
+        self, data: TrainingData, output_shape: OutputShape, output: OutputTraining
+    ) -> Iterator[TrainingWarning]:
+        """Yield warnings about the classes of an output. `data` is a view with this output alone."""
+        spec, training, loss = self._spec.data, self._spec.training, output.loss
+        parts = count_parts(data, output_shape, loss.name, loss.arguments.get("ignore_class"))
+        self._counts[output.name] = parts
         # The training that this training continues has already warned of its own first epochs. With sample weights, the
         # loss of guessing is unknown.
         if training.continue_from is None and data.train.weights is None:
-            steps = data.train.order(batch_size=training.batch_size, seed=training.seed).steps
-            self._check_better_than_chance = partial(
-                check_better_than_chance, parts[0].counts, training.loss.name, epochs=training.epochs, steps=steps
+            steps = data.train.order(
+                batch_size=training.batch_size, seed=training.seed, steps=training.steps_per_epoch
+            ).steps
+            check = partial(
+                check_better_than_chance,
+                parts[0].counts,
+                loss.name,
+                epochs=training.epochs,
+                steps=steps,
+                metric="loss" if training.outputs is None or len(training.outputs) == 1 else f"{output.name}_loss",
             )
+            self._checks_of_epochs.append(check)
         split = spec.validation.split if spec.validation else None
         drawn = spec.shuffle or (spec.validation is not None and spec.validation.stratify)
         yield from check_classes(parts, split=split, drawn=drawn)

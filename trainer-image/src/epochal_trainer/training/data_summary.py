@@ -4,7 +4,7 @@ import logging
 
 from epochal_api.data_summary import DATA
 
-from epochal_trainer.data.samples import TrainingData
+from epochal_trainer.data.training_data import TrainingData
 from epochal_trainer.reporting.results import Results, optional_result, to_json
 from epochal_trainer.training.checks import Checks
 

@@ -1,6 +1,7 @@
 """Keras' fit and evaluate, with progress, readable errors, and a start from a checkpoint."""
 
 import traceback
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -11,7 +12,7 @@ from epochal_api.trainingjob.training import Training
 from epochal_trainer import backend
 from epochal_trainer.backend import Batches
 from epochal_trainer.checkpoint import Position, Snapshot
-from epochal_trainer.data.samples import Dataset
+from epochal_trainer.data.dataset import Dataset, Order
 from epochal_trainer.lib.failures import Failure, bad_data, bad_spec
 from epochal_trainer.model import keras_objects
 from epochal_trainer.model.callbacks import KeepAverages
@@ -43,7 +44,7 @@ def fit_or_resume(
             data; InvalidTraining, if Keras refuses to train.
         Terminated: If the process received a signal to stop.
     """
-    order = train.order(batch_size=training.batch_size, seed=training.seed)
+    order = train.order(batch_size=training.batch_size, seed=training.seed, steps=training.steps_per_epoch)
     batches = train.shuffled_batches(order)
     validation_data = validation.ordered_batches(training.batch_size) if validation is not None else None
     callback_list = CallbackList(
@@ -54,15 +55,24 @@ def fit_or_resume(
         epochs=training.epochs,
         steps=order.steps,
     )
-    with _precision_hint(training.precision), _failures(progress.describe_position):
+    with _precision_hint(training.precision), _failures(progress.describe_position), warnings.catch_warnings():
+        if training.validation_every_epochs > 1:
+            # The callbacks EarlyStopping and ReduceLROnPlateau skip epochs without their metric.
+            warnings.filterwarnings("ignore", "(Early stopping|Learning rate reduction is) conditioned on metric")
         initial_epoch = 0
         if start is not None:
             _restore(model, start, callbacks, callback_list, progress)
             position = start.state.position
             initial_epoch = position.epoch
             if position.begun:
+                is_validated = (position.epoch + 1) % training.validation_every_epochs == 0
                 _finish_epoch(
-                    model, callback_list, position, steps=order.steps, batches=batches, validation=validation_data
+                    model,
+                    callback_list,
+                    position,
+                    order=order,
+                    batches=batches,
+                    validation=validation_data if is_validated else None,
                 )
                 initial_epoch += 1
             elif not model.stop_training and progress.finish_if_requested():
@@ -73,12 +83,13 @@ def fit_or_resume(
             if model.stop_training or progress.stop_if_due():
                 initial_epoch = training.epochs  # Then fit only calls `on_train_end`, which restores the best weights.
         model.fit(
-            batches.from_step(initial_epoch, 0, until=training.epochs),
+            batches_from(batches, order, Position(epoch=initial_epoch), until=training.epochs),
             shuffle=False,  # the batches are shuffled already
             epochs=training.epochs,
             initial_epoch=initial_epoch,
             steps_per_epoch=order.steps,
             validation_data=validation_data,
+            validation_freq=training.validation_every_epochs,
             callbacks=callback_list,
             verbose=0,
         )
@@ -119,20 +130,27 @@ def evaluate(model: keras.Model, test: Dataset, *, batch_size: int, on_step: Cal
     return history.metric_values(logs)
 
 
+def batches_from(batches: Batches, order: Order, position: Position, *, until: int) -> Any:
+    """Return at least the batches from a position up to the epoch `until`, which is not included.
+
+    The batches are counted over all epochs, since a pass through the data may begin in one epoch and end in the next.
+    """
+    first_pass, step = divmod(position.epoch * order.steps + position.step, order.steps_per_pass)
+    return batches.from_step(first_pass, step, until=-(-until * order.steps // order.steps_per_pass))
+
+
 def _finish_epoch(
     model: keras.Model,
     callbacks: CallbackList,
     position: Position,
     *,
-    steps: int,
+    order: Order,
     batches: Batches,
     validation: Any | None,
 ) -> None:
     """Train the rest of an epoch from a step on, as Keras' fit would: fit itself can start only at a whole epoch."""
-    train_step = backend.current().train_step(
-        model, batches.from_step(position.epoch, position.step, until=position.epoch + 1)
-    )
-    for step in range(position.step, steps):
+    train_step = backend.current().train_step(model, batches_from(batches, order, position, until=position.epoch + 1))
+    for step in range(position.step, order.steps):
         callbacks.on_train_batch_begin(step)
         callbacks.on_train_batch_end(step, train_step())
         if model.stop_training:

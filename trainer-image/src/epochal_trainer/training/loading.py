@@ -2,25 +2,25 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import keras
 from epochal_api.trainingjob.spec import TrainingJobSpec
+from epochal_api.trainingjob.training import OutputTraining
 
+from epochal_trainer.data.arrays import OutputShape
 from epochal_trainer.data.class_names import matching_class_names
+from epochal_trainer.data.description import describe
 from epochal_trainer.data.feature_names import feature_names_error
-from epochal_trainer.data.features import fit_features
-from epochal_trainer.data.labels import fit_labels
 from epochal_trainer.data.load import load
 from epochal_trainer.data.memory import MemoryBudget
-from epochal_trainer.data.samples import OutputShape, Samples, TrainingData, format_shape
-from epochal_trainer.data.weights import WEIGHT_DTYPE, apply_class_weights, check_part_weights, check_weights
+from epochal_trainer.data.training_data import TrainingData
+from epochal_trainer.data.weights import WEIGHT_DTYPE, apply_class_weights, check_part_weights
 from epochal_trainer.lib.text import duration, readable
-from epochal_trainer.model.graph import build_nodes
-from epochal_trainer.model.indices import check_indices
 from epochal_trainer.storage import Bucket
+from epochal_trainer.training.fitting import DataFitter
 
 log = logging.getLogger(__name__)
 
@@ -37,54 +37,50 @@ def load_data(
         Failure: If they cannot be read or do not fit. The message names the value found and the requirement.
     """
     began = time.monotonic()
-    input_shape, output_shape, loss = spec.network.input.shape, model.output.shape[1:], spec.training.loss
-    nodes = build_nodes(spec.network)
-    shapes_without_axis: dict[str, str] = {}
-
+    training, fitter = spec.training, DataFitter(spec, model)
     # Check whole sets, before the split: then an error can name the place in the object, and does not depend on the
     # split.
-    def prepare(samples: Samples) -> Samples:
-        shape, samples = samples.features.shape[1:], fit_features(samples, input_shape)
-        if samples.features.shape[1:] != shape:
-            shapes_without_axis[samples.features_name] = format_shape(shape) or "a single value"
-        samples = fit_labels(samples, output_shape, loss.name, loss.arguments.get("ignore_class"))
-        check_indices(samples, nodes)
-        return check_weights(samples, output_shape)
-
-    data = load(spec.data, bucket, scratch, memory, training=spec.training, prepare=prepare)
-    for name, shape in shapes_without_axis.items():
-        expected = format_shape(tuple(input_shape))
-        log.info("%s: a sample is %s, and the network takes %s: an axis of 1 is added", name, shape, expected)
+    data = load(spec.data, bucket, scratch, memory, training=training, network=fitter.arrays, prepare=fitter.fit)
+    fitter.log_added_axes()
     sets = {"training": data.train, "validation": data.validation, "test": data.test}
     if spec.data.validation is not None and spec.data.validation.split is not None:
         for part in ("training", "validation"):
             check_part_weights(sets[part], part)
-    if (class_weight := spec.training.class_weight) is not None:
+    if (class_weight := training.class_weight) is not None:
         memory.reserve(len(data.train) * WEIGHT_DTYPE.itemsize, "spec.training.classWeight")
-        train, by_class = apply_class_weights(data.train, class_weight, loss)
+        train, by_class = apply_class_weights(data.train, class_weight, fitter.outputs[0].loss)
         data, sets["training"] = replace(data, train=train, class_weights=by_class), train
         log.info("Class weights: %s", _shorten([f"{number}: {weight:g}" for number, weight in by_class.items()]))
-    data = _with_names(data, output_shape, loss.name)
+    data = _with_names(data, fitter.output_shapes, fitter.outputs)
     for part, samples in sets.items():
         if samples is not None:
-            log.info("Data for %-11s %s", part + ":", samples.describe())
+            log.info("Data for %-11s %s", part + ":", describe(samples))
     size = sum(samples.nbytes for samples in sets.values() if samples is not None)
     log.info("Data: %s in memory, loaded in %s", readable(size), duration(time.monotonic() - began))
     return data
 
 
-def _with_names(data: TrainingData, output_shape: OutputShape, loss: str) -> TrainingData:
-    """Return the data with the names of classes and of columns that fit network and loss, and log the names."""
-    if (declared := data.train.class_names) and (names := matching_class_names(data, output_shape, loss)):
-        data = replace(data, class_names=names)
-        log.info("Classes, from %s: %s", declared.source, _shorten(names))
-    if (columns := data.train.feature_names) is not None:
-        if error := feature_names_error(data.train):
-            log.warning("%s holds %s: the model has no names of columns.", columns.source, error)
+def _with_names(
+    data: TrainingData, outputs: Mapping[str, OutputShape], losses: Sequence[OutputTraining]
+) -> TrainingData:
+    """Return the data with the names of classes and of columns that fit network and losses, and log the names."""
+    classes, columns = {}, {}
+    for output in losses:
+        view = data.view(output_name=output.name)
+        declared = view.train.class_names
+        if declared and (names := matching_class_names(view, outputs[output.name], output.loss.name)):
+            classes[output.name] = names
+            log.info("Classes, from %s: %s", declared.source, _shorten(names))
+    for name in data.train.inputs:
+        samples = data.train.view(input_name=name)
+        if (declared := samples.feature_names) is None:
+            continue
+        if error := feature_names_error(samples):
+            log.warning("%s holds %s: the model has no names of columns.", declared.source, error)
         else:
-            data = replace(data, feature_names=columns.names)
-            log.info("Columns, from %s: %s", columns.source, _shorten(columns.names))
-    return data
+            columns[name] = declared.names
+            log.info("Columns, from %s: %s", declared.source, _shorten(declared.names))
+    return replace(data, output_classes=classes, input_columns=columns)
 
 
 def _shorten(names: Sequence[str]) -> str:

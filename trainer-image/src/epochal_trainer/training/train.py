@@ -2,7 +2,7 @@
 
 import logging
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
@@ -13,7 +13,7 @@ from epochal_api.trainingjob.spec import TrainingJob
 
 from epochal_trainer import checkpoint
 from epochal_trainer import job as jobs
-from epochal_trainer.data.samples import TrainingData
+from epochal_trainer.data.training_data import TrainingData
 from epochal_trainer.lib.signals import Terminated
 from epochal_trainer.model import callbacks as user_callbacks
 from epochal_trainer.model.compile import loss_spec, optimizer_spec
@@ -48,6 +48,7 @@ def run_training_stage(
     data: TrainingData,
     callbacks: Sequence[Any],
     *,
+    network_files: Mapping[str, str],
     monitor: Monitor,
     checks: Checks,
     found: checkpoint.Start | None,
@@ -57,17 +58,17 @@ def run_training_stage(
 ) -> TrainingResult:
     """Train the model, and return the result after the last checkpoint is stored.
 
-    The model is compiled, and its metrics are built. `found` is the checkpoint to start from, if there is one. It is
-    fitted to the model here, and unusable for the caller afterwards. `on_epoch` is called with the epochs so far at the
-    end of each epoch, and must not block.
+    The model is compiled, and its metrics are built. `network_files` are the digests of the files that it comes from.
+    `found` is the checkpoint to start from, if there is one. It is fitted to the model here, and unusable for the
+    caller afterwards. `on_epoch` is called with the epochs so far at the end of each epoch, and must not block.
 
     Raises:
         Failure: If the training fails, or storing it fails.
         Terminated: If the process received a signal to stop.
     """
     training, reporter, stopping = context.job.spec.training, context.reporter, context.stopping
-    order = data.train.order(batch_size=training.batch_size, seed=training.seed)
-    facts = _facts(context.job, data, found, monitor)
+    order = data.train.order(batch_size=training.batch_size, seed=training.seed, steps=training.steps_per_epoch)
+    facts = _facts(context.job, data, found, monitor, network_files)
     files = checkpoint.Files(context.scratch, [CALLBACKS, LOG], context.scratch / STAGING)
     scalars = Scalars(context.scratch / TENSORBOARD)
     costs = checkpoint.Costs()
@@ -239,11 +240,15 @@ def _result(
 
 
 def _facts(
-    job: TrainingJob, data: TrainingData, start: checkpoint.Start | None, monitor: Monitor
+    job: TrainingJob,
+    data: TrainingData,
+    start: checkpoint.Start | None,
+    monitor: Monitor,
+    network_files: Mapping[str, str],
 ) -> checkpoint.ResumeFacts:
     """Return the description of the training that its checkpoints will store."""
     training = job.spec.training
-    order = data.train.order(batch_size=training.batch_size, seed=training.seed)
+    order = data.train.order(batch_size=training.batch_size, seed=training.seed, steps=training.steps_per_epoch)
     facts = checkpoint.ResumeFacts(
         loss=loss_spec(training),
         callbacks=user_callbacks.callback_specs(training.callbacks),
@@ -254,7 +259,8 @@ def _facts(
         optimizer=optimizer_spec(training),
         data=data.digests,
         split_parameters=data.split_parameters,
-        training_digest=jobs.training_digest(job),
+        training_digest=jobs.training_digest(job, network_files),
+        network_files=dict(network_files),
     )
     return checkpoint.continued_facts(start, facts, monitor)
 

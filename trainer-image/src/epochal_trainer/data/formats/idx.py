@@ -9,8 +9,8 @@ from math import prod
 
 import numpy as np
 
+from epochal_trainer.data.arrays import Array, format_shape
 from epochal_trainer.data.memory import MemoryBudget
-from epochal_trainer.data.samples import Array, format_shape
 from epochal_trainer.data.source import DataFile
 
 TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}

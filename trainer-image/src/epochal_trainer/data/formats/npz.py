@@ -1,36 +1,27 @@
 """NumPy's npz format: a zip archive of arrays, as numpy.savez writes it."""
 
-import logging
-import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, BinaryIO
 
 import numpy as np
-from epochal_lib.suggestions import close_matches
+from epochal_api.array_names import ArrayNames, Role
 
+from epochal_trainer.data.arrays import Array
 from epochal_trainer.data.class_names import InvalidClassNames, check_names_array, class_names
 from epochal_trainer.data.duplicates import check_distinct_sources
-from epochal_trainer.data.formats.npz_names import (
-    CLASS_NAME_ARRAYS,
-    COMMON_ARRAYS,
-    FEATURE_NAME_ARRAYS,
-    ROLE_ARRAYS,
-    ArrayNames,
-    Role,
-    rename_advice,
-    suggest_renames,
-)
+from epochal_trainer.data.formats.npz_choice import check_separate_arrays, check_unread_arrays, choose_arrays
+from epochal_trainer.data.formats.npz_names import class_name_arrays, column_name_arrays
 from epochal_trainer.data.memory import MemoryBudget
-from epochal_trainer.data.samples import Array, ClassNames, Samples
+from epochal_trainer.data.network_arrays import SINGLE, NetworkArrays
+from epochal_trainer.data.samples import ClassNames, Samples, SourceArray
 from epochal_trainer.data.source import MAX_DEFLATE_RATIO, Content, DataFile, check_dtype
+from epochal_trainer.data.texts import TEXT_BYTES, check_text_dtype, check_texts
 from epochal_trainer.lib import npy
-from epochal_trainer.lib.failures import bad_data, is_machine_error
-
-log = logging.getLogger(__name__)
+from epochal_trainer.lib.failures import is_machine_error
 
 ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
 MAX_DIRECTORY_SIZE = 1024**2
@@ -39,11 +30,6 @@ times as much."""
 read_end_record: Any = zipfile._EndRecData  # type: ignore[attr-defined]  # noqa: SLF001
 """The standard library's reader of the end record. zipfile reads as many directory bytes as this record declares."""
 DIRECTORY_SIZE_FIELD = 5
-MAX_NAMES = 20
-MAX_RENAMES = 3
-"""Maximum number of arrays for which a message suggests other names."""
-MAX_SHOWN = 100
-"""Maximum number of characters of an array's name in a message."""
 
 
 def is_npz(head: bytes) -> bool:
@@ -52,95 +38,30 @@ def is_npz(head: bytes) -> bool:
 
 
 def read(
-    file: DataFile, roles: Sequence[Role], memory: MemoryBudget, other_roles: Collection[Role] = ()
+    file: DataFile,
+    roles: Sequence[Role],
+    memory: MemoryBudget,
+    other_roles: Collection[Role] = (),
+    network: NetworkArrays = SINGLE,
 ) -> dict[Role, Samples]:
     """Return data sets from an npz file, with weights and names if there are any, in this machine's byte order.
 
     `roles` select x_train, x_val or x_test if these exist. `other_roles` are the data sets that other objects hold:
-    arrays for them in this file are ignored.
+    arrays for them in this file are ignored. A network with several inputs or outputs has arrays with their names.
 
     Raises:
-        Failure: MissingArrays, UnreadArrays, DuplicateData, UnsupportedType, TruncatedData, DamagedData or
+        Failure: MissingArrays, UnreadArrays, DuplicateData, UnsupportedType, InvalidData, TruncatedData, DamagedData or
             DataTooLarge.
     """
     try:
         with file.open_seekable(memory) as stream, _open_archive(file, stream) as archive:
-            return _Reader(file, archive, memory).read(roles, other_roles)
+            return _Reader(file, archive, memory, network).read(roles, other_roles)
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, ValueError, OSError) as error:
         if is_machine_error(error):
             raise
         raise file.damaged(str(error)) from error
     except EOFError as error:
         raise file.truncated("an array in it has no end", "must be complete") from error
-
-
-def choose_arrays(names: Iterable[str], role: Role, file_name: str) -> ArrayNames:
-    """Return the names of features, labels and weights of a data set. An array of weights may be missing.
-
-    Raises:
-        Failure: MissingArrays.
-    """
-    present = set(names)
-    candidates = (ROLE_ARRAYS[role], *COMMON_ARRAYS)
-    for arrays in candidates:
-        if present.issuperset((arrays.features, arrays.labels)):
-            return arrays
-    expected = ", or ".join(f"{arrays.features} and {arrays.labels}" for arrays in candidates)
-    found = _format_names(present) or "nothing"
-    advice = ""
-    if renames := suggest_renames(present, {name for arrays in candidates for name in arrays}):
-        advice = f": {rename_advice(renames)}"
-    elif any(re.fullmatch("arr_[0-9]+", name) for name in present):  # as numpy.savez numbers arrays without names
-        advice = ": name them as you save them, numpy.savez(FILE, x=…, y=…)"
-    raise bad_data("MissingArrays", f"{file_name} holds {found}: for spec.data.{role} it must hold {expected}{advice}")
-
-
-def check_unread_arrays(
-    names: Iterable[str], chosen: Mapping[Role, ArrayNames], file_name: str, other_roles: Collection[Role] = ()
-) -> None:
-    """Reject arrays that no part of a job reads, since the user may expect that they are used.
-
-    `chosen` has the names of the arrays to read. `other_roles` are the data sets that other objects hold: arrays for
-    them in this file are ignored.
-
-    Raises:
-        Failure: UnreadArrays, with the names of unread and read arrays, and advice.
-    """
-    read, present = {name for arrays in chosen.values() for name in arrays}, set(names)
-    unread = present - read - {*CLASS_NAME_ARRAYS, *FEATURE_NAME_ARRAYS}
-    if ignored := unread & {name for role in other_roles for name in ROLE_ARRAYS[role]}:
-        log.info("%s: ignored %s, since spec.data has other objects for these sets.", file_name, _format_names(ignored))
-        unread -= ignored
-    if not unread:
-        return
-    reads = "; ".join(f"spec.data.{role} reads {', '.join(arrays)}" for role, arrays in chosen.items())
-    advice = [
-        f"set spec.data.{role}.object to {file_name}, to read {arrays.features} and {arrays.labels}"
-        for role, arrays in ROLE_ARRAYS.items()
-        if role not in chosen and unread.issuperset((arrays.features, arrays.labels))
-    ]
-    advice += [
-        f"{rename_advice(renames)}, and set spec.data.{role}.object to {file_name}"
-        for role, arrays in ROLE_ARRAYS.items()
-        if role not in {*chosen, *other_roles}
-        and {arrays.features, arrays.labels} <= set((renames := suggest_renames(unread, arrays)).values())
-    ]
-    readable = read if present & {*CLASS_NAME_ARRAYS} else {*read, CLASS_NAME_ARRAYS[0]}
-    advice += [
-        f"rename {name} to {' or '.join(matches)} to have it read"
-        for name in (name[:MAX_SHOWN] for name in sorted(unread)[:MAX_RENAMES])
-        if (matches := close_matches(name, sorted(readable - present)))
-    ]
-    advice.append("remove the unread arrays from the file")
-    raise bad_data(
-        "UnreadArrays",
-        f"{file_name} holds {_format_names(unread)}, which no part of this job reads ({reads}, if present): "
-        f"{', or '.join(advice)}",
-    )
-
-
-def _format_names(names: Collection[str]) -> str:
-    return ", ".join(name[:MAX_SHOWN] for name in sorted(names)[:MAX_NAMES])
 
 
 def _open_archive(file: DataFile, stream: BinaryIO) -> zipfile.ZipFile:
@@ -154,31 +75,43 @@ def _open_archive(file: DataFile, stream: BinaryIO) -> zipfile.ZipFile:
 
 
 class _Reader:
-    """Reads the arrays of an archive within a memory budget."""
+    """Reads the arrays of an archive within a memory budget, for the inputs and outputs of a network."""
 
-    def __init__(self, file: DataFile, archive: zipfile.ZipFile, memory: MemoryBudget) -> None:
+    def __init__(self, file: DataFile, archive: zipfile.ZipFile, memory: MemoryBudget, network: NetworkArrays) -> None:
+        self._network = network
         self._file = file
         self._archive = archive
         self._memory = memory
         self._members = {member.filename.removesuffix(".npy"): member for member in archive.infolist()}
 
     def read(self, roles: Sequence[Role], other_roles: Collection[Role]) -> dict[Role, Samples]:
-        chosen = {role: choose_arrays(self._members, role, self._file.name) for role in roles}
-        check_unread_arrays(self._members, chosen, self._file.name, other_roles)
-        check_distinct_sources({role: self._source(names.features) for role, names in chosen.items()})
-        classes, columns = self._read_names(CLASS_NAME_ARRAYS), self._read_names(FEATURE_NAME_ARRAYS)
+        names, network = self._members, self._network
+        chosen = {role: choose_arrays(names, role, self._file.name, network) for role in roles}
+        check_separate_arrays(chosen, self._file.name)
+        check_unread_arrays(names, chosen, self._file.name, other_roles, network)
+        check_distinct_sources({role: self._source(arrays.inputs[0]) for role, arrays in chosen.items()}, network)
+        classes = {output: self._read_names(class_name_arrays(network, output)) for output in network.outputs}
+        columns = {name: self._read_names(column_name_arrays(network, name)) for name in network.inputs}
+        samples = {role: self._read_samples(arrays) for role, arrays in chosen.items()}
         return {
-            role: replace(self._read_samples(names), class_names=classes, feature_names=columns)
-            for role, names in chosen.items()
+            role: replace(each, inputs=_with_names(each.inputs, columns), outputs=_with_names(each.outputs, classes))
+            for role, each in samples.items()
         }
 
     def _read_samples(self, names: ArrayNames) -> Samples:
-        x, y = self._read_numbers(names.features, "features"), self._read_numbers(names.labels, "labels")
-        sources = self._source(names.features), self._source(names.labels)
-        if names.weights not in self._members:
-            return Samples(x, y, *sources)
-        weights = self._read_numbers(names.weights, "weights")
-        return Samples(x, y, *sources, weights, self._source(names.weights))
+        network = self._network
+        inputs = {
+            key: self._read_text(name) if key in network.texts else self._read_numbers(name, "features")
+            for key, name in zip(network.inputs, names.inputs, strict=True)
+        }
+        outputs = {
+            key: self._read_numbers(name, "labels") for key, name in zip(network.outputs, names.outputs, strict=True)
+        }
+        name = names.weights
+        weights = self._read_numbers(name, "weights") if name is not None and name in self._members else None
+        if weights is not None:  # Each output gets weights of its own shape.
+            self._memory.reserve((len(network.outputs) - 1) * weights.values.nbytes, weights.source)
+        return Samples(inputs, outputs, {} if weights is None else dict.fromkeys(network.outputs, weights))
 
     def _read_names(self, arrays: Sequence[str]) -> ClassNames | None:
         """Return the names in the first of these arrays that exists, or their error; None if none exists."""
@@ -190,8 +123,20 @@ class _Reader:
         except InvalidClassNames as error:
             return ClassNames(self._source(name), error=str(error))
 
-    def _read_numbers(self, name: str, content: Content) -> Array:
-        return self._read_array(name, lambda dtype, _: check_dtype(dtype, self._source(name), content))
+    def _read_numbers(self, name: str, content: Content) -> SourceArray:
+        source = self._source(name)
+        return SourceArray(self._read_array(name, lambda dtype, _: check_dtype(dtype, source, content)), source)
+
+    def _read_text(self, name: str) -> SourceArray:
+        source = self._source(name)
+
+        def check(dtype: np.dtype[Any], size: int) -> None:
+            check_text_dtype(dtype, source)
+            self._memory.reserve(size // dtype.itemsize * TEXT_BYTES, source)
+
+        texts = self._read_array(name, check)
+        check_texts(texts, source)
+        return SourceArray(texts, source)
 
     def _read_array(self, name: str, check: Callable[[np.dtype[Any], int], None]) -> Array:
         member, source = self._members[name], self._source(name)
@@ -216,3 +161,7 @@ class _Reader:
 
     def _source(self, name: str) -> str:
         return f"{self._file.name}[{name}]"
+
+
+def _with_names(arrays: Mapping[str, SourceArray], names: Mapping[str, ClassNames | None]) -> dict[str, SourceArray]:
+    return {key: replace(array, names=names[key]) for key, array in arrays.items()}

@@ -2,29 +2,34 @@
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Literal, NamedTuple, TypeAlias
 
-Role: TypeAlias = Literal["train", "validation", "test"]
+from epochal_api.array_names import Role
 
+from epochal_trainer.data.network_arrays import NetworkArrays
 
-class ArrayNames(NamedTuple):
-    """Names of the arrays of a data set."""
-
-    features: str
-    labels: str
-    weights: str
-
-
-ROLE_ARRAYS: dict[Role, ArrayNames] = {
-    "train": ArrayNames("x_train", "y_train", "sample_weight_train"),
-    "validation": ArrayNames("x_val", "y_val", "sample_weight_val"),
-    "test": ArrayNames("x_test", "y_test", "sample_weight_test"),
-}
-COMMON_ARRAYS = (ArrayNames("x", "y", "sample_weight"), ArrayNames("features", "labels", "sample_weight"))
+ROLES: Sequence[Role] = ("train", "validation", "test")
 CLASS_NAME_ARRAYS = ("class_names", "classes", "label_names", "target_names")
 """Possible names of the array of class names, including those of Keras, CIFAR and scikit-learn."""
 FEATURE_NAME_ARRAYS = ("feature_names",)
 """Possible names of the array of the names of a table's columns, as in scikit-learn."""
+
+
+def class_name_arrays(network: NetworkArrays, output: str) -> Sequence[str]:
+    """Return the possible names of the array of an output's class names, without those of inputs and outputs."""
+    names = CLASS_NAME_ARRAYS if len(network.outputs) == 1 else (f"class_names_{output}",)
+    return _without(names, network.own_arrays)
+
+
+def column_name_arrays(network: NetworkArrays, input_name: str) -> Sequence[str]:
+    """Return the possible names of the array of an input's column names, without those of inputs and outputs."""
+    names = FEATURE_NAME_ARRAYS if len(network.inputs) == 1 else (f"feature_names_{input_name}",)
+    return _without(names, network.own_arrays)
+
+
+def _without(names: Sequence[str], others: Collection[str]) -> Sequence[str]:
+    return [name for name in names if name not in others]
+
+
 _ARRAY_SYNONYMS: Mapping[str, Sequence[str]] = {
     "sample_weight": ("sample_weights", "sample_weight", "weights"),
     "x": ("features", "images", "inputs", "data", "x"),
@@ -65,6 +70,12 @@ def suggest_renames(names: Iterable[str], expected: Collection[str]) -> dict[str
         if new is not None and new in expected and new not in present and new not in renames.values():
             renames[name] = new
     return renames
+
+
+def join_and(names: Sequence[str]) -> str:
+    """Return names as text: `image, note and digit`."""
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def rename_advice(renames: Mapping[str, str]) -> str:

@@ -84,7 +84,7 @@ def read(file: DataFile, memory: MemoryBudget) -> Samples:
                 f"{file.name} holds {_describe(content)}: it must hold a tuple of two numpy arrays, (features, labels)",
             )
     x, y = f"{file.name}[0]", f"{file.name}[1]"
-    return Samples(features.array(file), labels.array(file), x, y, class_names=names)
+    return Samples.single(features.array(file), labels.array(file), x, y, class_names=names)
 
 
 def _failure(file: DataFile, error: Exception) -> Failure:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from epochal_trainer.data.samples import Array, format_shape
+from epochal_trainer.data.arrays import Array, format_shape
 from epochal_trainer.data.source import DataFile
 
 MAX_AXES = 64

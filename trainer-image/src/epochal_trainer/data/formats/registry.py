@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TypeAlias
 
+from epochal_api.array_names import Role
+
+from epochal_trainer.data.arrays import Array
 from epochal_trainer.data.duplicates import check_distinct_sources
 from epochal_trainer.data.formats import idx, npz, pickled
-from epochal_trainer.data.formats.npz_names import Role
 from epochal_trainer.data.memory import MemoryBudget
-from epochal_trainer.data.samples import Array, Samples
+from epochal_trainer.data.network_arrays import NetworkArrays
+from epochal_trainer.data.samples import Samples
 from epochal_trainer.data.source import DataFile
 from epochal_trainer.lib.failures import bad_data
 
@@ -19,8 +22,11 @@ HEAD_SIZE = 512
 MAX_SHOWN = 8
 """Number of first bytes of an unknown format that identify it, and that a message shows."""
 
-SetReader: TypeAlias = Callable[[DataFile, Sequence[Role], MemoryBudget, Collection[Role]], dict[Role, Samples]]
-"""Reads the data sets with the given roles from a file; the last argument is the roles that other files hold."""
+SetReader: TypeAlias = Callable[
+    [DataFile, Sequence[Role], MemoryBudget, Collection[Role], NetworkArrays], dict[Role, Samples]
+]
+"""Reads the data sets with the given roles from a file, for a network. The fourth argument is the roles that other
+files hold."""
 ArrayReader: TypeAlias = Callable[[DataFile, MemoryBudget], Array]
 """Reads a file that holds either features or labels."""
 
@@ -33,24 +39,27 @@ class Format:
         matches: Returns whether a file of this format may begin with these bytes, at most HEAD_SIZE.
         read_sets: Reads data sets.
         read_array: Reads a single array.
+        names_arrays: Whether the file has a name for each array. Only such a file can hold arrays for a network with
+            several inputs or outputs, and texts.
     """
 
     matches: Callable[[bytes], bool]
     read_sets: SetReader | None = None
     read_array: ArrayReader | None = None
+    names_arrays: bool = False
 
 
 def _read_pickle(
-    file: DataFile, roles: Sequence[Role], memory: MemoryBudget, _: Collection[Role]
+    file: DataFile, roles: Sequence[Role], memory: MemoryBudget, _: Collection[Role], network: NetworkArrays
 ) -> dict[Role, Samples]:
     """Read a pickle, which holds a single data set for any role."""
-    check_distinct_sources(dict.fromkeys(roles, f"{file.name}[0]"))
-    return {role: pickled.read(file, memory) for role in roles}
+    check_distinct_sources(dict.fromkeys(roles, f"{file.name}[0]"), network)
+    return {role: pickled.read(file, memory).with_names(network.inputs[0], network.outputs[0]) for role in roles}
 
 
 FORMATS = {
     "idx": Format(idx.is_idx, read_array=idx.read),
-    "npz": Format(npz.is_npz, read_sets=npz.read),
+    "npz": Format(npz.is_npz, read_sets=npz.read, names_arrays=True),
     "pickle": Format(pickled.is_pickle, read_sets=_read_pickle),
 }
 """The formats by their names in spec.data.format, in the order of detection."""

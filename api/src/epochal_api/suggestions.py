@@ -23,3 +23,9 @@ def close_matches(name: str, known: Iterable[str]) -> list[str]:
     matches = difflib.get_close_matches(name.lower(), by_lower, n=MAX_SUGGESTIONS, cutoff=_CUTOFF)
     matches = matches or sorted(lower for lower in by_lower if name and lower.startswith(name.lower()))
     return list(chain.from_iterable(by_lower[lower] for lower in matches))[:MAX_SUGGESTIONS]
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return a question with the existing names most similar to a name, or "" if no name is similar."""
+    matches = close_matches(name, known)
+    return f"did you mean {' or '.join(matches)}?" if matches else ""

@@ -1,0 +1,145 @@
+"""Generates the constants of the chart's admission policy: python -m epochal_api.catalogue.admission FILE.
+
+The file holds the catalogue, with the remedies of `hints`, as variables of a ValidatingAdmissionPolicy in CEL. The
+rules are in the chart's templates/keraspolicy.yaml.
+"""
+
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from textwrap import indent
+
+from epochal_api.catalogue.classes import LAYERS, KerasClass, KerasModule, catalogue
+from epochal_api.catalogue.hints import MISTAKEN_CLASSES, REMOVED_ARGUMENTS, RENAMED_ARGUMENTS, class_hint
+from epochal_api.catalogue.objects import EXPECTED, NAMED
+from epochal_api.trainingjob.network import MAX_LAYERS
+
+_LETTERS: Mapping[str, str] = {
+    "activation": "a",
+    "boolean": "b",
+    "constraint": "c",
+    "dtype": "d",
+    "initializer": "k",
+    "integer": "i",
+    "integers": "I",
+    "layer": "y",
+    "list": "l",
+    "number": "n",
+    "numbers": "N",
+    "optimizer": "o",
+    "regularizer": "r",
+    "schedule": "h",
+    "string": "s",
+}
+"""The letter of each type of an argument in the policy; "-" is an argument without a type."""
+_NOT_TEXT = ("integer", "integers", "number", "numbers", "schedule", "list", "layer", "optimizer")
+"""Types to which no text belongs."""
+_MODULES_OF_OBJECTS: Mapping[str, str] = {
+    "constraint": "keras.constraints",
+    "dtype": "keras.dtype_policies",
+    "initializer": "keras.initializers",
+    "optimizer": "keras.optimizers",
+    "regularizer": "keras.regularizers",
+    "schedule": "keras.optimizers.schedules",
+}
+"""Modules of {name: CLASS, …} by the type of the argument."""
+
+
+def variables() -> Mapping[str, str]:
+    """Return the CEL expressions of the constants by the names of their variables."""
+    modules = catalogue().modules
+    return {
+        # POSITION LETTER of each argument. CEL has no order of the keys of a map.
+        "catalogue": _by_module((name, _classes(module)) for name, module in modules.items()),
+        "required": _by_module((name, _required(module)) for name, module in modules.items()),
+        "refused": _by_module((name, _refused(module)) for name, module in modules.items()),
+        # The class of a short name or of another name; "" if it is a function.
+        "names": _by_module((name, _names(module)) for name, module in modules.items()),
+        # The remedies by names in lower case without "_".
+        "classHints": _by_module((name, _class_hints(name)) for name in modules),
+        "removed": _map({name: _text(hint) for name, hint in REMOVED_ARGUMENTS.items()}),
+        "renamed": _map({name: _text(now) for name, now in RENAMED_ARGUMENTS.items()}),
+        "expected": _map({_LETTERS[kind]: _text(EXPECTED[kind]) for kind in _NOT_TEXT}),
+        "textModules": _map({_LETTERS[kind]: _text(name) for kind, name in NAMED.items()}),
+        "objectModules": _map({_LETTERS[kind]: _text(name) for kind, name in _MODULES_OF_OBJECTS.items()}),
+        # A comprehension of CEL over a list gives no positions.
+        "few": _list(str(number) for number in range(32)),
+        "many": _list(str(number) for number in range(MAX_LAYERS)),
+    }
+
+
+def _classes(module: KerasModule) -> Mapping[str, str]:
+    return {name: _map(_arguments(each)) for name, each in module.classes.items() if not (each.alias or each.refused)}
+
+
+def _arguments(each: KerasClass) -> Mapping[str, str]:
+    # Keras may accept a text in a loose argument.
+    return {
+        name: _text(f"{position:02}{'-' if argument.loose else _LETTERS.get(argument.type or '', '-')}")
+        for position, (name, argument) in enumerate(each.arguments.items())
+    }
+
+
+def _required(module: KerasModule) -> Mapping[str, str]:
+    found = {
+        name: [argument for argument, description in each.arguments.items() if description.required]
+        for name, each in module.classes.items()
+    }
+    return {name: _list(map(_text, arguments)) for name, arguments in found.items() if arguments}
+
+
+def _refused(module: KerasModule) -> Mapping[str, str]:
+    return {name: _text(each.refused) for name, each in module.classes.items() if each.refused}
+
+
+def _names(module: KerasModule) -> Mapping[str, str]:
+    aliases = {name: each.alias for name, each in module.classes.items() if each.alias}
+    return {name: _text(kind or "") for name, kind in {**module.names, **aliases}.items()}
+
+
+def _class_hints(module: str) -> Mapping[str, str]:
+    content = catalogue().modules[module]
+    refused = {name for name, each in content.classes.items() if each.refused}
+    usable = {_plain(name): name for name, kind in content.names.items() if kind not in refused}
+    usable |= {_plain(name): name for name in content.classes if name not in refused}
+    hints = {plain: f"did you mean {name}?" for plain, name in usable.items()}
+    mistaken = [*MISTAKEN_CLASSES.get(module, ())]
+    if module == LAYERS:
+        mistaken += catalogue().modules["keras.activations"].names
+    for name in mistaken:
+        hints.setdefault(_plain(name), class_hint(module, name))
+    return {plain: _text(hint) for plain, hint in sorted(hints.items())}
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("_", "")
+
+
+def _text(value: str) -> str:
+    """Return a string literal of CEL."""
+    return "'" + value.replace("\\", r"\\").replace("'", r"\'") + "'"
+
+
+def _list(items: Iterable[str]) -> str:
+    return f"[{','.join(items)}]"
+
+
+def _map(items: Mapping[str, str], separator: str = ",") -> str:
+    return "{" + separator.join(f"{_text(key)}:{value}" for key, value in items.items()) + "}"
+
+
+def _by_module(items: Iterable[tuple[str, Mapping[str, str]]]) -> str:
+    """Return a map of maps with a line for each class, so that a diff shows the changed class."""
+    return _map({name: _map(content, ",\n") for name, content in items if content}, ",\n")
+
+
+def to_yaml() -> str:
+    """Return the variables as YAML, as a part of the spec of a ValidatingAdmissionPolicy."""
+    content = (
+        f"- name: {name}\n  expression: |-\n{indent(expression, '    ')}\n" for name, expression in variables().items()
+    )
+    return "# Generated by `make manifests`: the constants of templates/keraspolicy.yaml.\n" + "".join(content)
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).write_text(to_yaml(), encoding="utf-8")

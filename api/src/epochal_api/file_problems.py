@@ -1,0 +1,53 @@
+"""The problems of the objects in files, a line each, with line and column."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from epochal_api.catalogue.findings import Problem
+from epochal_api.catalogue.problems import problems
+from epochal_api.documents import Document, UnreadableFile, read_documents, read_file
+from epochal_api.kind import GROUP
+
+FurtherCheck = Callable[[Any, Sequence[Problem]], Sequence[Problem]]
+"""Returns further problems of an object, by the object as plain values and the problems that are known."""
+
+
+class FileProblems(NamedTuple):
+    """The result of a check of files.
+
+    Args:
+        lines: A line for each problem. Without problems, the number of objects.
+        has_errors: Whether there is a problem that is no warning.
+    """
+
+    lines: Sequence[str]
+    has_errors: bool
+
+
+def check_files(files: Sequence[Path], further: FurtherCheck | None = None) -> FileProblems:
+    """Return the problems of the objects in files.
+
+    Objects of other API groups are skipped, so that a file may also have Secrets and ConfigMaps.
+    """
+    count, lines, has_errors = 0, list[str](), False
+    for file in files:
+        try:
+            for document in read_documents(read_file(file)):
+                if is_of_epochal(document):
+                    count += 1
+                    found = problems(document.value)
+                    for problem in [*found, *(further(document.value, found) if further else ())]:
+                        place, kind = document.place(problem.path), "warning: " if problem.is_warning else ""
+                        lines.append(f"{file}:{place.line}:{place.column}: {kind}{problem}")
+                        has_errors = has_errors or not problem.is_warning
+        except UnreadableFile as error:
+            lines.append(f"{file}: cannot read the file: {error}")
+            has_errors = True
+    return FileProblems(lines or [f"Checked {count} object{'s' if count != 1 else ''}: no problems."], has_errors)
+
+
+def is_of_epochal(document: Document) -> bool:
+    """Return whether an object may belong to Epochal: others name another API group."""
+    version = document.value.get("apiVersion") if isinstance(document.value, dict) else None
+    return not isinstance(version, str) or version.startswith(f"{GROUP}/")

@@ -1,0 +1,18 @@
+"""HTTP headers of web pages that run only their own scripts, and make no HTML of text."""
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; "
+    "trusted-types 'none'"
+)
+"""Allows no content of other origins, no inline scripts or styles, and no text as HTML, since names in pages are
+untrusted. Pictures are files of the server, pictures in answers (data:), or chosen files (blob:)."""
+ISOLATION = {
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+"""Headers of every answer: pages of other origins can neither embed it nor refer to its window."""
+PAGE_HEADERS = {"Content-Security-Policy": CONTENT_SECURITY_POLICY, **ISOLATION}
+"""Headers of a page and its files."""

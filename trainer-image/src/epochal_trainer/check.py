@@ -1,0 +1,38 @@
+"""The command `check`: prints the problems of TrainingJobs and Experiments in files, with line and column."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+from epochal_api.catalogue.findings import Problem
+from epochal_api.file_problems import check_files
+from epochal_api.pod import ExitCode
+
+from epochal_trainer import backend
+
+
+def run(files: Sequence[Path], output: TextIO | None = None, *, shapes: bool = False) -> int:
+    """Print the problems of files, a line for each, and return the exit code of the command.
+
+    Args:
+        files: The files.
+        output: Where to print; None for standard output.
+        shapes: Whether to build the networks with Keras, which finds wrong shapes.
+    """
+    lines, has_errors = check_files(files, find_shape_problems if shapes else None)
+    print("\n".join(lines), file=output or sys.stdout)
+    return ExitCode.BAD_SPEC if has_errors else ExitCode.DONE
+
+
+def find_shape_problems(document: Any, found: Sequence[Problem]) -> Sequence[Problem]:
+    """Return the wrong shapes that Keras finds in the network of a document.
+
+    The first call imports Keras.
+    """
+    if not isinstance(document, Mapping):
+        return []
+    backend.select_framework("tensorflow")
+    from epochal_trainer.checker.shapes import shape_problems  # noqa: PLC0415 - it imports Keras
+
+    return shape_problems(document, found)

@@ -1,0 +1,112 @@
+"""A process that forks itself on order, and the question that a forked process answers within bounds.
+
+A forked process has neither the threads of its parent nor the locks that they hold. So only a process with one thread
+is forked, and TensorFlow computes in the calling thread (see `zygote`).
+"""
+
+import os
+import resource
+import signal
+import socket
+import sys
+import traceback
+import warnings
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import NoReturn
+
+from epochal_trainer.checker.frames import receive_fork, receive_frame, send_frame
+
+LIMIT_SECONDS = 5.0
+"""Seconds after which the kernel kills a process that has not answered."""
+LIMIT_BYTES = 256 * 2**20
+"""Maximum bytes of memory that a process may map beside those of the zygote."""
+KEPT_BYTES = 48 * 2**20
+"""Maximum bytes that a process may have allocated beside the zygote to be kept after its answer."""
+KEPT, LAST, INVALID, OUT_OF_MEMORY, FAILED = b"K", b"L", b"I", b"M", b"F"
+"""First byte of an answer: with KEPT, the process may be forked again. INVALID and FAILED come with a text."""
+_FIRST_TO_GO = "1000"
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+
+Answer = Callable[[bytes], bytes]
+"""Answers a question, or raises InvalidQuestion. It may remember its work, for the next question to a fork."""
+
+
+class InvalidQuestion(ValueError):
+    """A question without an answer: the message has a line for each invalid field."""
+
+
+def limit_memory() -> int:
+    """Limit the memory of this process and its forks to LIMIT_BYTES more than now; return the bytes of its data now."""
+    size, data = _sizes()
+    resource.setrlimit(resource.RLIMIT_AS, (size + LIMIT_BYTES, size + LIMIT_BYTES))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    return data
+
+
+def serve(connection: socket.socket, answer: Answer, data: int) -> NoReturn:
+    """Fork this process on each order, and end it when the connection is closed. In a fork, answer a question first.
+
+    Args:
+        connection: The blocking socket with the orders.
+        answer: Answers a question.
+        data: The bytes of data of the first process.
+    """
+    code = 1
+    try:
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps the forks
+        while (order := receive_fork(connection)) is not None:
+            if _fork():
+                order.close()
+                continue
+            connection.close()
+            connection = order
+            _answer(connection, answer, data)
+        code = 0
+    except BaseException:  # noqa: BLE001 - no exception may reach the code of the parent
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _fork() -> int:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # Python warns about threads of TensorFlow, which are idle
+        return os.fork()
+
+
+def _answer(connection: socket.socket, answer: Answer, data: int) -> None:
+    """Answer a question, or end the process with its connection."""
+    with suppress(OSError):  # if memory is short, the kernel should kill this process first
+        Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_GO, encoding="ascii")
+    # The default action of the signal kills the process, also within C code.
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_REAL, LIMIT_SECONDS)
+    question = receive_frame(connection)
+    if question is None:
+        return
+    try:
+        kind, content = KEPT, answer(question)
+    except InvalidQuestion as error:
+        kind, content = INVALID, str(error).encode()
+    except MemoryError:
+        kind, content = OUT_OF_MEMORY, b""
+    except Exception:  # noqa: BLE001 - a bug fails one question
+        kind, content = FAILED, traceback.format_exc().encode()
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    if kind == KEPT and not _is_forkable(data):
+        kind = LAST
+    send_frame(connection, kind + content)
+
+
+def _is_forkable(data: int) -> bool:
+    """Return whether this process has one thread, and has allocated little memory."""
+    return len(list(Path("/proc/self/task").iterdir())) == 1 and _sizes()[1] <= data + KEPT_BYTES
+
+
+def _sizes() -> tuple[int, int]:
+    """Return the bytes that this process has mapped, and those of its data."""
+    fields = Path("/proc/self/statm").read_text(encoding="ascii").split()
+    return int(fields[0]) * _PAGE, int(fields[5]) * _PAGE

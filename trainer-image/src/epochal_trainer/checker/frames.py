@@ -1,0 +1,89 @@
+"""The messages between the server and its processes: an order to fork, and frames with a length."""
+
+import asyncio
+import socket
+import struct
+
+FORK = b"F"
+"""Order to fork. It comes with an open socket, which the new process serves."""
+_HEAD = struct.Struct(">I")
+
+
+def send_frame(connection: socket.socket, content: bytes) -> None:
+    """Send a frame on a blocking socket."""
+    connection.sendall(_HEAD.pack(len(content)) + content)
+
+
+def receive_frame(connection: socket.socket) -> bytes | None:
+    """Return the next frame of a blocking socket, or None if the other end has closed it."""
+    head = _receive(connection, _HEAD.size)
+    return None if head is None else _receive(connection, _HEAD.unpack(head)[0])
+
+
+def _receive(connection: socket.socket, size: int) -> bytes | None:
+    content = bytearray()
+    while len(content) < size:
+        part = connection.recv(size - len(content))
+        if not part:
+            return None
+        content += part
+    return bytes(content)
+
+
+def send_fork(connection: socket.socket, served: socket.socket) -> None:
+    """Order the process at the other end to fork.
+
+    Raises:
+        OSError: If the process has ended.
+    """
+    socket.send_fds(connection, [FORK], [served.fileno()])
+
+
+def receive_fork(connection: socket.socket) -> socket.socket | None:
+    """Return the socket for the process to fork, or None if the other end has closed the connection."""
+    order, files, _, _ = socket.recv_fds(connection, len(FORK), 1)
+    return socket.socket(fileno=files[0]) if order and files else None
+
+
+async def exchange(connection: socket.socket, content: bytes, limit: int) -> bytes | None:
+    """Send a frame on a non-blocking socket, and return the frame of the answer; None if the other end closes it.
+
+    Args:
+        connection: The socket.
+        content: The frame.
+        limit: Maximum bytes of the answer.
+
+    Raises:
+        ValueError: If the answer is larger.
+    """
+    loop = asyncio.get_running_loop()
+    try:
+        await loop.sock_sendall(connection, _HEAD.pack(len(content)) + content)
+        return await receive(connection, limit)
+    except ConnectionError:
+        return None
+
+
+async def receive(connection: socket.socket, limit: int) -> bytes | None:
+    """Return the next frame of a non-blocking socket, or None if the other end closes it.
+
+    Raises:
+        ValueError: If the frame is larger than `limit` bytes.
+    """
+    head = await _read(connection, _HEAD.size)
+    if head is None:
+        return None
+    size = _HEAD.unpack(head)[0]
+    if size > limit:
+        raise ValueError(f"must be a frame of at most {limit:,} bytes, found {size:,}")
+    return await _read(connection, size)
+
+
+async def _read(connection: socket.socket, size: int) -> bytes | None:
+    content = bytearray()
+    while len(content) < size:
+        part = await asyncio.get_running_loop().sock_recv(connection, size - len(content))
+        if not part:
+            return None
+        content += part
+    return bytes(content)

@@ -1,0 +1,54 @@
+"""The bounds of a question, and the digests by which the layers of an earlier question are found again."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from epochal_api.checker import MAX_QUESTION_BYTES
+from epochal_api.trainingjob.spec import MAX_SPEC_DEPTH
+
+_MAX_DEPTH = MAX_SPEC_DEPTH + 1  # the question around spec.network
+
+
+class BadQuestion(ValueError):
+    """A question that is no JSON object within the bounds."""
+
+
+def layer_digests(question: bytes) -> list[bytes]:
+    """Return a digest for each layer of a question, of the layer and all before it, with inputs and precision.
+
+    Raises:
+        BadQuestion: If the question is no JSON object, too large, or nested too deep.
+    """
+    if len(question) > MAX_QUESTION_BYTES:
+        raise BadQuestion(f"must have at most {MAX_QUESTION_BYTES:,} bytes, found {len(question):,}")
+    try:
+        document = json.loads(question)
+    except (ValueError, RecursionError) as error:
+        raise BadQuestion(f"must be JSON, found {str(error) or 'an error'}") from None
+    if not isinstance(document, dict) or not isinstance(network := document.get("network"), dict):
+        raise BadQuestion("must be an object with the field network, which is an object as spec.network")
+    _check_depth(document)
+    layers = network.get("layers")
+    rest = {name: value for name, value in network.items() if name not in {"layers", "outputs"}}
+    digest = hashlib.sha256(_canonical({**document, "network": rest}))
+    digests = []
+    for layer in layers if isinstance(layers, list) else []:
+        digest.update(_canonical(layer))
+        digests.append(digest.digest())
+    return digests
+
+
+def _check_depth(document: Any) -> None:
+    level = [document]
+    for _ in range(_MAX_DEPTH):
+        containers = (node.values() if isinstance(node, Mapping) else node for node in level)
+        level = [child for nodes in containers for child in nodes if isinstance(child, Mapping | list)]
+        if not level:
+            return
+    raise BadQuestion(f"must have at most {MAX_SPEC_DEPTH} levels of lists and objects: use fewer levels")
+
+
+def _canonical(value: Any) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode() + b"\n"

@@ -1,0 +1,52 @@
+"""The problems of a document that need the shapes of its layers, for a command that checks files."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from epochal_api.catalogue.findings import Problem
+from epochal_api.catalogue.problems import has_other_classes, training_spec
+from epochal_api.catalogue.searched import paths_in
+from epochal_api.checker import Question
+from epochal_api.experiment.searched_layers import first_searched_layer
+from epochal_api.experiment.spec import KIND as EXPERIMENT
+from pydantic import ValidationError
+
+from epochal_trainer.model.sketch import sketch
+
+
+def shape_problems(document: Mapping[str, Any], known: Sequence[Problem] = ()) -> list[Problem]:
+    """Return the problems that Keras finds in the network of a TrainingJob or of an Experiment's template.
+
+    Of a template, these are the problems of all trials: of the layers before the first that a parameter changes.
+
+    Args:
+        document: The document as plain JSON or YAML values. Without a valid network, it has no problems here.
+        known: Other problems of the document. Their layers are left out.
+    """
+    spec = training_spec(document)
+    if spec is None or has_other_classes(spec):
+        return []
+    precision = {"precision": value} if (value := _training(spec).get("precision")) else {}
+    try:
+        question = Question.model_validate({"network": spec.get("network"), **precision})
+    except ValidationError:
+        return []
+    found = sketch(question.network, precision=question.precision)
+    is_template = document.get("kind") == EXPERIMENT
+    path = "spec.template.spec.network" if is_template else "spec.network"
+    end = first_searched_layer(spec, [each.path for each in paths_in(document)]) if is_template else None
+    problems = [Problem(path, message) for message in found.errors] if end is None else []
+    for layer in found.layers[:end]:
+        place = f"{path}.layers[{layer.index}]"
+        if layer.error is not None and not any(_is_within(problem.path, place) for problem in known):
+            problems.append(Problem(place, layer.error.partition(": ")[2] or layer.error))
+    return problems
+
+
+def _training(spec: Mapping[str, Any]) -> Mapping[str, Any]:
+    training = spec.get("training")
+    return training if isinstance(training, Mapping) else {}
+
+
+def _is_within(path: str, place: str) -> bool:
+    return path == place or path.startswith((f"{place}.", f"{place}["))

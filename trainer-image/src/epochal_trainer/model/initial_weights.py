@@ -1,0 +1,176 @@
+"""Loads the weights of another model into a network, before its training starts."""
+
+import re
+import warnings
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import keras
+from epochal_api.trainingjob.network import InitialWeights
+
+from epochal_trainer.lib.failures import Failure, bad_spec
+from epochal_trainer.model import keras_file, learned_state
+from epochal_trainer.model.footprint import Footprint, FreeMemory
+from epochal_trainer.model.keras_file import KerasFile, arrays_size, damage_as
+from epochal_trainer.model.keras_objects import adapted_argument, did_you_mean, errors_as
+from epochal_trainer.model.layer_names import list_names, match_names, named_layers
+from epochal_trainer.model.plain_model import Invalid, layers_of
+
+FIELD = "spec.network.weights"
+_CODE_REMEDY = "save the weights of its other layers as .weights.h5"
+_ADVICE = f"change the layer, or leave it out of {FIELD}.layers"
+_MAX_SHAPES = 8
+"""Maximum number of shapes of a layer in a message."""
+_WRONG_SHAPE = re.compile(
+    r"variable\.shape=(\(.*?\)), Received: value\.shape=(\(.*?\))\. Target variable: <Variable path=(.*?), shape"
+)
+_WRONG_COUNT = re.compile(r"(Layer '.*' expected \d+ variables, but received \d+) variables during loading")
+"""Keras' messages about an array of another shape, and about missing arrays."""
+
+
+def load(model: keras.Model, weights: InitialWeights, path: Path, *, memory: FreeMemory, seed: int) -> list[str]:
+    """Load the weights in a file into a network, and return the names of the layers that need no `adapt` any more.
+
+    Args:
+        model: The network.
+        weights: The file in the spec, and patterns of the names of layers.
+        path: A copy of the file, with its suffix.
+        memory: The free memory before the network was built.
+        seed: Seed of all later random numbers.
+
+    Raises:
+        Failure: InvalidNetwork, if a pattern matches no layer, Keras cannot load the file, a layer has other shapes in
+            it, or it needs too much memory. OutOfMemory, if memory is short only because of other processes.
+    """
+
+    def invalid(message: str) -> Failure:
+        return bad_spec("InvalidNetwork", f"{FIELD}: {weights.uri}: {message}")
+
+    is_keras = path.suffix == keras_file.SUFFIX
+    layers = _choose(model, weights.layers, learns=is_keras)
+    loaded = (
+        _load_keras(model, layers, path, memory, invalid)
+        if is_keras
+        else _load_h5(model, layers, path, memory, invalid)
+    )
+    for layer in layers:
+        if isinstance(layer, keras.layers.Normalization):
+            layer.finalize_state()  # it computes mean and variance from its variables
+    keras.utils.set_random_seed(seed)  # Keras draws weights for the model in a .keras file before it reads them.
+    return loaded
+
+
+def _choose(model: keras.Model, patterns: Sequence[str] | None, *, learns: bool) -> list[keras.layers.Layer]:
+    """Return the layers of a network whose names match a pattern; without patterns, all its layers.
+
+    Layers without weights are left out, but with `learns` not those that learn, such as a vocabulary.
+    """
+    layers = {
+        layer.name: layer
+        for layer in layers_of(model)
+        if layer.weights or (learns and adapted_argument(type(layer).__name__))
+    }
+    if patterns is None:
+        return list(layers.values())
+    field, kind = f"{FIELD}.layers", "layer with weights"
+    names = match_names(patterns, list(layers), field=field, owner="the network", kind=kind)
+    return [layers[name] for name in names]
+
+
+def _load_keras(
+    model: keras.Model, layers: Sequence[keras.layers.Layer], path: Path, memory: FreeMemory, invalid: Invalid
+) -> list[str]:
+    """Load the layers from the layers of the same names in a .keras file."""
+    file = KerasFile(path, invalid, remedy=_CODE_REMEDY)
+    sketch, size = file.sketch()
+    if not isinstance(sketch, keras.Model):
+        raise invalid(f"must be a keras.Model, found {type(sketch).__name__}")
+    _check_layers(layers, _sources(sketch), invalid)
+    _require_memory(memory, [*model.variables, *sketch.variables], size, invalid)
+    sources, loaded = _sources(file.load()), []
+    for layer in layers:
+        (source,) = sources[layer.name]
+        with errors_as(partial(_does_not_fit, invalid, layer.name)):
+            layer.set_weights(source.get_weights())
+            if learned_state.copy(source, layer):
+                loaded.append(layer.name)
+    return loaded
+
+
+def _sources(model: keras.Model) -> dict[str, list[keras.layers.Layer]]:
+    """Return the layers of the model in a file by name. A layer of the model itself hides layers within other layers.
+
+    Other names may have several layers.
+    """
+    return named_layers(model) | {layer.name: [layer] for layer in layers_of(model)}
+
+
+def _check_layers(
+    layers: Sequence[keras.layers.Layer], sources: Mapping[str, Sequence[keras.layers.Layer]], invalid: Invalid
+) -> None:
+    """Check that a file has each layer once, with the same class and the same shapes."""
+    for layer in layers:
+        if (found_layers := sources.get(layer.name)) is None:
+            found = f"it has no layer {layer.name!r}, only {list_names(list(sources))}"
+            hint = did_you_mean(layer.name, list(sources))
+            raise invalid(f"{found}: list the layers to load in {FIELD}.layers{hint}")
+        if len(found_layers) > 1:
+            found = f"it has {len(found_layers)} layers with the name {layer.name!r} within other layers, expected one"
+            raise invalid(f"{found}: save the model with different names, or leave the layer out of {FIELD}.layers")
+        (source,) = found_layers
+        if type(source) is not type(layer):
+            found = f"its layer {layer.name!r} is a {type(source).__name__}, but that of the network is a"
+            raise invalid(f"{found} {type(layer).__name__}: rename the layer, or leave it out of {FIELD}.layers")
+        has, needs = ([tuple(weight.shape) for weight in each.weights] for each in (source, layer))
+        if has != needs:
+            found = f"its layer {layer.name!r} has weights of the shapes {_list_shapes(has)}"
+            raise invalid(f"{found}, but that of the network {_list_shapes(needs)}: {_ADVICE}")
+
+
+def _does_not_fit(invalid: Invalid, name: str, message: str) -> Failure:
+    return invalid(f"its layer {name!r} does not fit: {message}: {_ADVICE}")
+
+
+def _list_shapes(shapes: Sequence[tuple[int, ...]]) -> str:
+    more = ", …" if len(shapes) > _MAX_SHAPES else ""
+    return ", ".join(map(str, shapes[:_MAX_SHAPES])) + more or "none"
+
+
+def _load_h5(
+    model: keras.Model, layers: Sequence[keras.layers.Layer], path: Path, memory: FreeMemory, invalid: Invalid
+) -> list[str]:
+    """Load the layers from a .weights.h5 file, in which Keras finds them by their class and order."""
+    with damage_as(lambda found: invalid(f"it is no .weights.h5 file ({found})")):
+        size = arrays_size(path)
+    _require_memory(memory, model.variables, size, invalid)
+    chosen = set(map(id, layers))
+    others = [layer for layer in model.layers if id(layer) not in chosen]
+    with warnings.catch_warnings(record=True) as found, damage_as(lambda error: invalid(f"it is damaged ({error})")):
+        warnings.simplefilter("always")
+        with errors_as(lambda message: invalid(_explain_h5(message))):
+            model.load_weights(path, objects_to_skip=others)
+    # Keras only warns of layers within others that an old file lacks.
+    if skipped := next((str(each.message) for each in found if str(each.message).startswith("Skipping")), None):
+        raise invalid(skipped)
+    return [layer.name for layer in layers]
+
+
+def _explain_h5(message: str) -> str:
+    """Return Keras' message with the layer and the shapes, without the values of its weights."""
+    if shapes := _WRONG_SHAPE.search(message):
+        name, _, variable = shapes[3].partition("/")
+        found = f"its weights for the layer {name!r} have the shape {shapes[2]} ({variable})"
+        return f"{found}, but those of the network {shapes[1]}: {_ADVICE}"
+    if count := _WRONG_COUNT.search(message):
+        return f"{count[1]}: the file must come from a network with the same layers in the same order. Or {_ADVICE}"
+    return message
+
+
+def _require_memory(memory: FreeMemory, variables: Sequence[Any], size: int, invalid: Invalid) -> None:
+    """Refuse a file if it does not fit into the memory, beside the variables of all models."""
+    try:
+        memory.require(Footprint.of_variables(variables), "it is too large", temporary={"the file": size})
+    except Failure as failure:
+        raise Failure(failure.reason, invalid(failure.message).message, failure.exit_code) from failure

@@ -1,0 +1,139 @@
+"""Loads Keras models from .keras files in safe mode.
+
+A file may come from anyone: Keras' safe mode refuses code, and its size is known before anything is allocated.
+"""
+
+import json
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import h5py
+import keras
+
+from epochal_trainer.lib.failures import Failure, is_machine_error
+from epochal_trainer.model.keras_objects import errors_as
+from epochal_trainer.model.plain_model import Invalid
+
+SUFFIX = ".keras"
+_CONFIG = "config.json"
+_WEIGHTS = "model.weights.h5"
+_MAX_CONFIG_BYTES = 16 * 1024**2
+"""Maximum size of the description of a model, which takes many times its size in memory. ResNet152 has 0.3 MB."""
+_WITH_CODE = frozenset({"FlaxLayer", "JaxLayer", "Lambda", "TFSMLayer", "TorchModuleWrapper", "__lambda__"})
+"""Classes that run code from the file, or a program beside it."""
+_FILE_ARGUMENT = "vocabulary"
+"""Argument whose text Keras reads as the path of a file of the pod. A file from Keras itself holds the terms."""
+_DAMAGE = (KeyError, NotImplementedError, OSError, RecursionError, RuntimeError, ValueError, zipfile.BadZipFile)
+"""Errors of reading a file that is damaged, or of another format. h5py has an OSError without a number for it."""
+
+
+class KerasFile:
+    """A Keras model in a .keras file.
+
+    Args:
+        path: The file, whose name ends with .keras.
+        invalid: Returns the failure for a message about it.
+        remedy: The remedy for a file with code.
+    """
+
+    def __init__(self, path: Path, invalid: Invalid, *, remedy: str) -> None:
+        self._path = path
+        self._invalid = invalid
+        self._remedy = remedy
+
+    def sketch(self) -> tuple[Any, int]:
+        """Return the model without values in its variables, and the size of the file's whole content in memory.
+
+        Raises:
+            Failure: The result of `invalid`, if Keras cannot load the file, or it contains code.
+        """
+        config, size = self._read_config()
+        self._check_config(config)
+        config.pop("compile_config", None)
+        # In a stateless scope, variables have shapes but no values, as in network.build.
+        with errors_as(self._not_loaded), keras.StatelessScope(initialize_variables=False):
+            return keras.saving.deserialize_keras_object(config, safe_mode=True), size
+
+    def load(self) -> Any:
+        """Return the model, not compiled. Call `sketch` before, which checks the file.
+
+        Raises:
+            Failure: The result of `invalid`, if Keras cannot load the file.
+        """
+        with damage_as(self._not_loaded), errors_as(self._not_loaded):
+            return keras.saving.load_model(self._path, compile=False, safe_mode=True)
+
+    def _not_saved_by_keras(self, found: str) -> Failure:
+        return self._invalid(f"it is not a model that Keras 3 has saved as .keras ({found})")
+
+    def _not_loaded(self, message: str) -> Failure:
+        advice = "" if "safe_mode" not in message else f". For a model with code: {self._remedy}"
+        return self._invalid(f"Keras cannot load it: {message}{advice}")
+
+    def _read_config(self) -> tuple[dict[str, Any], int]:
+        """Return the description of the model in a file, and the size of the whole content in memory."""
+        with damage_as(self._not_saved_by_keras), zipfile.ZipFile(self._path) as archive:
+            size = sum(member.file_size for member in archive.infolist())
+            if archive.getinfo(_CONFIG).file_size > _MAX_CONFIG_BYTES:
+                raise self._invalid(f"its {_CONFIG} is larger than {_MAX_CONFIG_BYTES // 1024**2} MiB")
+            with archive.open(_CONFIG) as file:
+                config = json.loads(file.read(_MAX_CONFIG_BYTES))
+            weights = archive.getinfo(_WEIGHTS)
+            if weights.compress_type != zipfile.ZIP_STORED:  # Keras never does this, and a search in it would take long
+                raise self._invalid(f"its {_WEIGHTS} is compressed: save the model with Keras again")
+            with archive.open(weights) as file:
+                size += max(0, arrays_size(file) - weights.file_size)
+        if not isinstance(config, dict):
+            raise self._invalid(f"its {_CONFIG} must be a mapping, found {type(config).__name__}")
+        return config, size
+
+    def _check_config(self, config: Mapping[str, Any]) -> None:
+        """Refuse a model that runs code, or that reads files of the pod."""
+        for item in _mappings(config):
+            if (name := item.get("class_name")) in _WITH_CODE:
+                layer = item.get("config")
+                label = f" {layer['name']!r:.100}" if isinstance(layer, Mapping) and "name" in layer else ""
+                raise self._invalid(f"the layer{label} is a {name}, which runs code: {self._remedy}")
+            if isinstance(value := item.get(_FILE_ARGUMENT), str):
+                raise self._invalid(
+                    f"{_FILE_ARGUMENT}: must be a list of terms, found {value!r:.80}: no file of the pod is read"
+                )
+
+
+def _mappings(config: Any) -> Iterator[Mapping[str, Any]]:
+    """Yield all mappings in a value, at any depth."""
+    waiting = [config]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, dict):
+            yield item
+            waiting.extend(item.values())
+        elif isinstance(item, list):
+            waiting.extend(item)
+
+
+@contextmanager
+def damage_as(failure: Callable[[str], Failure]) -> Iterator[None]:
+    """Raise errors of reading a damaged file as `failure` of their message. Errors of the machine pass, for a retry."""
+    try:
+        yield
+    except _DAMAGE as error:
+        if is_machine_error(error):
+            raise
+        raise failure(f"{type(error).__name__}: {error!s:.200}") from error
+
+
+def arrays_size(file: Path | IO[bytes]) -> int:
+    """Return the size in memory of the arrays in an HDF5 file, which may be compressed."""
+    sizes: list[int] = []
+
+    def add(_: str, item: Any) -> None:
+        if isinstance(item, h5py.Dataset):
+            sizes.append(int(item.nbytes))
+
+    with h5py.File(file) as opened:
+        opened.visititems(add)
+    return sum(sizes)

@@ -1,0 +1,80 @@
+"""Fits data sets to the inputs, outputs and losses of a network."""
+
+import logging
+
+import keras
+from epochal_api.trainingjob.spec import TrainingJobSpec
+
+from epochal_trainer.data.arrays import OutputShape, format_shape
+from epochal_trainer.data.features import fit_features
+from epochal_trainer.data.labels import fit_labels
+from epochal_trainer.data.network_arrays import NetworkArrays
+from epochal_trainer.data.samples import Samples
+from epochal_trainer.data.weights import check_weights
+from epochal_trainer.model.compile import output_names
+from epochal_trainer.model.graph import build_nodes
+from epochal_trainer.model.indices import check_indices
+
+log = logging.getLogger(__name__)
+
+_TEXT = "string"
+
+
+class DataFitter:
+    """Checks that data sets fit a network, and gives them the form that the network accepts.
+
+    Args:
+        spec: The spec of the TrainingJob.
+        model: Its network.
+    """
+
+    def __init__(self, spec: TrainingJobSpec, model: keras.Model) -> None:
+        network = spec.network
+        self._shapes: dict[str, OutputShape] = {tensor.name: tensor.shape[1:] for tensor in model.inputs}
+        self.output_shapes: dict[str, OutputShape] = {
+            name: tensor.shape[1:] for name, tensor in zip(output_names(model), model.outputs, strict=True)
+        }
+        """The shapes of the network's outputs, by their names."""
+        texts = frozenset(tensor.name for tensor in model.inputs if tensor.dtype == _TEXT)
+        self.arrays = NetworkArrays(tuple(self._shapes), tuple(self.output_shapes), texts)
+        """The arrays that the network needs."""
+        self.outputs = spec.training.output_list(self.arrays.outputs)
+        """The outputs with their losses."""
+        self._is_described = network is not None
+        self._nodes = build_nodes(network) if network is not None else []
+        if network is None:
+            self._fields = [f"the input {name!r} of the model" for name in self._shapes]
+        elif network.inputs is None:
+            self._fields = ["spec.network.input"]
+        else:
+            self._fields = [f"spec.network.inputs[{index}]" for index, _ in enumerate(network.inputs)]
+        self._added_axes: dict[str, tuple[str, str]] = {}
+
+    def fit(self, samples: Samples) -> Samples:
+        """Return a data set in the form that the network accepts.
+
+        Raises:
+            Failure: If it does not fit. The message names the value found and the requirement.
+        """
+        for index, (field, (name, shape)) in enumerate(zip(self._fields, self._shapes.items(), strict=True)):
+            fitted = self._fit_input(samples.view(input_name=name), shape, field)
+            if name not in self.arrays.texts:
+                check_indices(fitted, self._nodes, index - len(self._shapes))
+            samples = samples.update(fitted)
+        for output in self.outputs:
+            ignored = output.loss.arguments.get("ignore_class")
+            view = samples.view(output_name=output.name)
+            samples = samples.update(fit_labels(view, self.output_shapes[output.name], output.loss.name, ignored))
+        return check_weights(samples, [*self.output_shapes.values()])
+
+    def _fit_input(self, samples: Samples, shape: OutputShape, field: str) -> Samples:
+        fitted = fit_features(samples, shape, field, is_described=self._is_described)
+        if fitted.features.shape != samples.features.shape:
+            found = format_shape(samples.features.shape[1:]) or "a single value"
+            self._added_axes[samples.features_name] = (found, format_shape(shape))
+        return fitted
+
+    def log_added_axes(self) -> None:
+        """Log the arrays that got an axis."""
+        for name, (shape, expected) in self._added_axes.items():
+            log.info("%s: a sample is %s, and the network takes %s: an axis of 1 is added", name, shape, expected)
