@@ -8,6 +8,37 @@ app.kubernetes.io/name: {{ .Chart.Name }}
 app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
+{{/* The pods of the checker: the selector of the operator must not find them. */}}
+{{- define "epochal.checkerSelector" -}}
+app.kubernetes.io/name: {{ .Chart.Name }}-checker
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
+{{- end -}}
+
+{{- define "epochal.checkerLabels" -}}
+{{ include "epochal.checkerSelector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+{{- end -}}
+
+{{/* The pods of Studio: the selector of the operator must not find them. */}}
+{{- define "epochal.studioSelector" -}}
+app.kubernetes.io/name: {{ .Chart.Name }}-studio
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
+{{- end -}}
+
+{{- define "epochal.studioLabels" -}}
+{{ include "epochal.studioSelector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+{{- end -}}
+
+{{/* S3 services that Studio connects to beside the chart's own: those of its values, or those of the policy without a wildcard. */}}
+{{- define "epochal.studioEndpoints" -}}
+{{- $endpoints := list -}}
+{{- range .Values.studio.storageEndpoints | default .Values.trainingJobPolicy.storageEndpoints -}}
+{{- if not (hasSuffix "*" .) }}{{ $endpoints = append $endpoints . }}{{ end -}}
+{{- end -}}
+{{- $endpoints | uniq | join "," -}}
+{{- end -}}
+
 {{- define "epochal.labels" -}}
 {{ include "epochal.selector" . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}

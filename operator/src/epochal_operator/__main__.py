@@ -9,11 +9,13 @@ import sys
 from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
+from typing import Any
 
 from epochal_lib.json_log import configure
 from epochal_lib.sockets import listen
 from prometheus_client import CollectorRegistry
 
+from epochal_operator.checker.client import CheckerClient, CheckerMetrics
 from epochal_operator.config import Config, read_config
 from epochal_operator.experiment.kind import experiments
 from epochal_operator.modelserver.kind import model_servers
@@ -43,12 +45,17 @@ class Operator:
 
     def __init__(self, config: Config, kube: Kube) -> None:
         self._config = config
-        self._kinds = tuple(
-            kind(self._installation, instance=config.instance, metric_labels=config.metric_labels)
-            for kind in (training_jobs, experiments, model_servers)
+        self._registry = CollectorRegistry()
+        self._checker: CheckerClient | None = None
+        if config.checker_url is not None:
+            self._checker = CheckerClient(config.checker_url, config.trainer_image, CheckerMetrics(self._registry))
+        settings: Any = {"instance": config.instance, "metric_labels": config.metric_labels}
+        self._kinds = (
+            training_jobs(self._installation, checker=self._checker, **settings),
+            experiments(self._installation, checker=self._checker, **settings),
+            model_servers(self._installation, **settings),
         )
         self._kube = kube = kube.with_reader(reader_for(self._kinds))
-        self._registry = CollectorRegistry()
         for kind in self._kinds:
             self._registry.register(ObjectCollector(kind.collect, partial(self._objects, kind)))
         self._metrics = OperatorMetrics(self._registry)
@@ -66,14 +73,18 @@ class Operator:
         endpoint = ProgressEndpoint(self._kube, metrics, config.status_writes_per_second, config.namespaces)
         reports = Server(endpoint.routes(), progress, self._certificate.context)
         health = health_routes(registry=self._registry, stalled=self._stalled, ready=reports.serving.is_set)
-        async with asyncio.TaskGroup() as group:
-            group.create_task(Server(health, http).run())
-            group.create_task(self._certificate.keep_valid())
-            await self._certificate.loaded.wait()
-            group.create_task(reports.run())
-            while True:
-                await self._leadership.acquire()
-                await self._lead()
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(Server(health, http).run())
+                group.create_task(self._certificate.keep_valid())
+                await self._certificate.loaded.wait()
+                group.create_task(reports.run())
+                while True:
+                    await self._leadership.acquire()
+                    await self._lead()
+        finally:
+            if self._checker is not None:
+                await self._checker.close()
 
     async def _lead(self) -> None:
         """Reconcile until this process loses the leadership."""

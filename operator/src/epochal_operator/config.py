@@ -90,6 +90,9 @@ class Config:
     storage_endpoint: str | None = _option("default S3 service of jobs", "URL", type=_none_if_empty, default=None)
     scratch_limit: str = _option("size limit of a trainer's /scratch", "QUANTITY", default="256Gi")
     tmp_limit: str = _option("size limit of a trainer's /tmp", "QUANTITY", default="4Gi")
+    checker_url: str | None = _option(
+        "address of the checker of networks; default: none", "URL", type=_none_if_empty, default=None
+    )
     service: str = _option(
         "Service of the operator, to which trainers report",
         "NAME.NAMESPACE.svc",

@@ -1,4 +1,4 @@
-"""Authorization: a bearer key of a Secret. A server without keys refuses only web pages of other origins."""
+"""Authorization: an API key of a Secret, in two headers. A server without keys refuses only pages of other origins."""
 
 import asyncio
 import hashlib
@@ -16,6 +16,9 @@ CHECK_SECONDS = 5.0
 MIN_CHARACTERS = 16
 """Minimum length of a key. A shorter key can be guessed, because the server does not limit failed attempts."""
 AUTHORIZATION = "Authorization"
+API_KEY = "X-API-Key"
+"""Header with a key for clients whose Authorization header does not reach the server. The Kubernetes API server's proxy
+removes that header."""
 OWN_PAGE = "Epochal-Page"
 """Header of requests of the server's own page. A browser sends this header to another origin only after a preflight
 request, which the server refuses."""
@@ -23,6 +26,7 @@ _NO_KEY = (
     f"the Secret has no key of at least {MIN_CHARACTERS} characters, so all requests are refused: add an entry with "
     "any name and the output of openssl rand -hex 32"
 )
+_MISSING = "API key is missing"
 
 Authorize = Callable[[Mapping[str, str]], None]
 """Checks the headers of a request, by name, and raises Refused if the request is not allowed."""
@@ -84,24 +88,25 @@ class Keys:
             self.load()
 
     def authorize(self, headers: Mapping[str, str]) -> None:
-        """Check that a request has a valid bearer key. See Authorize.
+        """Check that a request has a valid key, in either of the two headers. See Authorize.
 
         Raises:
-            Unauthorized: If the header or the key is missing, or the key is not valid.
+            Unauthorized: If both headers are missing, or neither contains a valid key.
         """
-        header = headers.get(AUTHORIZATION)
-        scheme, _, key = (header or "").partition(" ")
-        key = key.strip()
-        if scheme.lower() != "bearer" or not key:
+        authorization, api_key = headers.get(AUTHORIZATION), headers.get(API_KEY)
+        scheme, _, bearer = (authorization or "").partition(" ")
+        keys = [bearer if scheme.lower() == "bearer" else "", api_key or ""]
+        given = [key for key in map(str.strip, keys) if key]
+        if not given:
             raise Unauthorized(
-                f"Authorization: {'expected the scheme Bearer and an API key' if header else 'API key is missing'}: "
-                "send `Authorization: Bearer KEY` with a key of the Secret that spec.auth names"
+                f"Authorization: {'expected the scheme Bearer and an API key' if authorization else _MISSING}: "
+                f"send `Authorization: Bearer KEY` or `{API_KEY}: KEY` with a key of the Secret that spec.auth names"
             )
-        digest = _digest(key)
-        # The key is compared with all keys, each in constant time: the duration reveals nothing about any key.
-        matches = [hmac.compare_digest(digest, known) for known in self._digests]
+        # Each key is compared with all keys, each in constant time: the duration reveals nothing about any key.
+        matches = [hmac.compare_digest(digest, known) for digest in map(_digest, given) for known in self._digests]
         if not any(matches):
-            raise Unauthorized("Authorization: unknown API key: send a key of the Secret that spec.auth names")
+            header = API_KEY if api_key else AUTHORIZATION
+            raise Unauthorized(f"{header}: unknown API key: send a key of the Secret that spec.auth names")
 
 
 def refuse_other_origins(headers: Mapping[str, str]) -> None:

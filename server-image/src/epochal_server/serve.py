@@ -25,7 +25,7 @@ from epochal_server.assemble import assemble
 from epochal_server.auth import Keys, refuse_other_origins
 from epochal_server.connections.connection import MAX_CONNECTIONS, Connections
 from epochal_server.connections.fast_path import FastPath
-from epochal_server.connections.tls import Certificate
+from epochal_server.connections.tls import CHECK_SECONDS, Certificate
 from epochal_server.listener import Listener
 from epochal_server.loading import Loaded, load
 from epochal_server.model.batching import Batcher
@@ -217,7 +217,7 @@ class Server:
         if self._keys is not None:
             tasks.append(self._keys.run())
         if self._certificate is not None:
-            tasks.append(self._certificate.run())
+            tasks.append(self._certificate.run(CHECK_SECONDS))
         return tasks
 
     def _load(self, loop: asyncio.AbstractEventLoop) -> Loaded:

@@ -7,6 +7,7 @@ from epochal_api.experiment.status import EXPERIMENT_CONDITIONS
 from epochal_api.kind import GROUP
 from epochal_api.trainingjob.spec import MAX_SPEC_BYTES, MAX_SPEC_DEPTH
 
+from epochal_operator.checker.verdict import Checker
 from epochal_operator.experiment import cache_transform
 from epochal_operator.experiment.metrics import METRICS
 from epochal_operator.experiment.reconcile import REPORT_JOBS, Reconciler
@@ -29,6 +30,7 @@ def experiments(
     *,
     instance: str,
     metric_labels: tuple[str, ...] = (),
+    checker: Checker | None = None,
 ) -> Kind:
     """Return the Kind of Experiments.
 
@@ -36,10 +38,11 @@ def experiments(
         installation: Returns the settings with which Epochal was installed.
         instance: Name of this process, for Events.
         metric_labels: Labels of Experiments that become labels of their metrics.
+        checker: The source of verdicts about networks; None in an installation without a checker.
     """
     return Kind(
         resource=EXPERIMENTS,
-        reconciler=lambda context: Reconciler(context, installation, instance=instance),
+        reconciler=lambda context: Reconciler(context, installation, checker=checker, instance=instance),
         collect=partial(METRICS.collect, labels=metric_labels),
         owns=(REPORT_JOBS,),
         references=(TRIALS,),

@@ -28,13 +28,13 @@ _FINAL_CONDITIONS = frozenset({"Suspended", "Complete", "Failed", "Finished"})
 """Conditions that stay unchanged after the end of a search."""
 
 
-def plan_invalid_spec(document: Object, message: str, observed: Observed) -> Plan:
+def plan_invalid_spec(document: Object, message: str, observed: Observed, reason: Reason = Reason.INVALID_SPEC) -> Plan:
     """Return the plan for an Experiment with an invalid spec: its trials continue or are suspended, and none starts."""
     metadata = Metadata.model_validate(document["metadata"])
     if metadata.deletion_timestamp is not None:
         return Plan()
     before, mutable = read_status(ExperimentStatus, document.get("status")), MutableFields.read(document["spec"])
-    after = invalid_spec_status(metadata, before, message, observed, mutable)
+    after = invalid_spec_status(metadata, before, message, observed, mutable, reason)
     suspend_all, finish = mutable.suspend or after.state in FINISHED_STATES, document["spec"].get("finish") is True
     trials, suspend = {trial.number: trial for trial in observed.trials}, dict[RungKey, bool]()
     for (number, rung), job in observed.jobs.items():
@@ -78,8 +78,13 @@ def plan_without_ledger(document: Object, spec: ExperimentSpec, cause: StatusCau
     )
 
 
-def invalid_spec_status(
-    metadata: Metadata, before: ExperimentStatus, message: str, observed: Observed, mutable: MutableFields
+def invalid_spec_status(  # noqa: PLR0917 - the inputs of the status
+    metadata: Metadata,
+    before: ExperimentStatus,
+    message: str,
+    observed: Observed,
+    mutable: MutableFields,
+    reason: Reason = Reason.INVALID_SPEC,
 ) -> ExperimentStatus:
     """Return the status of an Experiment with an invalid spec.
 
@@ -89,7 +94,7 @@ def invalid_spec_status(
     is_observed, has_result = before.observed_generation == metadata.generation, has_search_result(before)
     if has_result and is_observed:
         return before  # A newer version with other rules does not change an ended Experiment.
-    phase = _invalid_spec_phase(before, message, observed, mutable)
+    phase = _invalid_spec_phase(before, StatusCause(reason, message), observed, mutable)
     trials, completion_time = before.trials, before.completion_time if is_observed or has_result else None
     if trials is not None:
         running = sum(map(is_training, observed.jobs.values()))
@@ -101,7 +106,9 @@ def invalid_spec_status(
     return after.model_copy(update={"trials": trials, "start_time": phase.start, "completion_time": completion_time})
 
 
-def _invalid_spec_phase(before: ExperimentStatus, message: str, observed: Observed, mutable: MutableFields) -> Phase:
+def _invalid_spec_phase(
+    before: ExperimentStatus, cause: StatusCause, observed: Observed, mutable: MutableFields
+) -> Phase:
     """Return the phase of an Experiment with an invalid spec: its previous phase, suspended, or too late."""
     has_trials = before.trials is not None and before.trials.created > 0
     state: ExperimentState = before.state if has_trials and before.state is not None else "Failed"
@@ -109,7 +116,7 @@ def _invalid_spec_phase(before: ExperimentStatus, message: str, observed: Observ
     if before.state not in FINISHED_STATES and has_trials:  # As for a Job, a resumed Experiment starts again.
         start = None if mutable.suspend else start or timestamp(observed.now)
     if state in FINISHED_STATES:
-        return Phase(state, StatusCause(Reason.INVALID_SPEC, message), start)
+        return Phase(state, cause, start)
     if late := deadline_cause(mutable.active_deadline_seconds, start, observed.now):
         return Phase("Failed", late, start)
     if not mutable.suspend:
@@ -122,7 +129,7 @@ def _invalid_spec_phase(before: ExperimentStatus, message: str, observed: Observ
     else:
         state, note = "Suspended", "The trials are suspended, because spec.suspend is true."
     note = observed.delay_cause.message if observed.delay_cause is not None else note
-    return Phase(state, StatusCause(Reason.INVALID_SPEC, f"{message}\n{note}"), start)
+    return Phase(state, cause._replace(message=f"{cause.message}\n{note}"), start)
 
 
 def _plan(

@@ -31,6 +31,7 @@ class Reason(EpochalReason):
 
     # Of Ready and Failed.
     INVALID_SPEC = "InvalidSpec", _STALLS
+    INVALID_NETWORK = "InvalidNetwork", _STALLS
     TOO_MANY_FAILED_TRIALS = "TooManyFailedTrials", _STALLS
     ALL_TRIALS_DIVERGED = "AllTrialsDiverged", _STALLS
     NO_TRIAL_SUCCEEDED = "NoTrialSucceeded", _STALLS
@@ -69,6 +70,9 @@ class Reason(EpochalReason):
     REPORT_WAITING = "ReportWaiting"
     LEDGER_DAMAGED = "LedgerDamaged"
 
+
+REFUSALS = frozenset({Reason.INVALID_SPEC, Reason.INVALID_NETWORK})
+"""Reasons for which a spec is refused. An edit, or another version of Epochal, may end the refusal."""
 
 CHILD_REASONS = ChildReasons.of(Reason, rejected=Reason.TRIALS_REFUSED)
 

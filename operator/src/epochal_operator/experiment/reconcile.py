@@ -2,13 +2,20 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any
 
 from epochal_api.experiment.spec import InvalidExperiment, parse
 
+from epochal_operator.checker.verdict import (
+    UNANSWERED_SECONDS,
+    Checker,
+    NoChecker,
+    NoVerdict,
+    Verdict,
+)
 from epochal_operator.experiment import cache_transform
 from epochal_operator.experiment.actions import (
     BuildFailure,
@@ -35,6 +42,7 @@ from epochal_operator.experiment.search.searcher_pool import SearcherPool
 from epochal_operator.experiment.search_space.check import check
 from epochal_operator.experiment.search_space.space import InvalidSpace
 from epochal_operator.experiment.state import FINISHED_STATES
+from epochal_operator.experiment.template_check import faults_of_all_trials, has_refused_template, template_question
 from epochal_operator.experiment.trial_job import EXPERIMENT_LABEL
 from epochal_operator.experiment.trial_state import jobs_by_rung
 from epochal_operator.pods.installation import Installation
@@ -59,6 +67,7 @@ class _CachedSpec:
     version: tuple[str, int]
     parsed: ParsedSpec | None
     error: str = ""
+    reason: Reason = Reason.INVALID_SPEC
 
 
 @dataclass(frozen=True)
@@ -90,6 +99,7 @@ class Reconciler(ObjectReconciler[ExperimentReconcileState]):
 
     Args:
         ask: Sends a request to the searcher; None for searchers in processes of their own.
+        checker: The source of verdicts about networks; None in an installation without a checker.
         **settings: The further arguments of the base class.
     """
 
@@ -101,9 +111,11 @@ class Reconciler(ObjectReconciler[ExperimentReconcileState]):
         installation: Callable[[], Installation],
         *,
         ask: SendRequest | None = None,
+        checker: Checker | None = None,
         **settings: Any,
     ) -> None:
         super().__init__(context, installation, **settings)
+        self._checker = checker or NoChecker()
         self._searchers = SearcherPool()
         self._applier = Applier(self.writer, self.children, installation, ask or self._searchers.ask, self.clock)
         self._specs: dict[Key, _CachedSpec] = {}
@@ -124,6 +136,10 @@ class Reconciler(ObjectReconciler[ExperimentReconcileState]):
             self._finished[key] = last
             return AnyPlan(requeue_after=(last.due - self.clock()).total_seconds() if last.due else None)
         inputs = await self._read(key, document)
+        checked = self._check_template(key, document, inputs)
+        if isinstance(checked, NoVerdict):
+            return AnyPlan(requeue_after=UNANSWERED_SECONDS if checked is NoVerdict.UNKNOWN else None)
+        inputs = checked
         observed = await self._observe(key, document, inputs, state)
         state.parsed, state.observed = inputs.spec.parsed, observed
         # The plan builds TrainingJobs. Each takes 30 ms with a large template and many paths.
@@ -174,6 +190,23 @@ class Reconciler(ObjectReconciler[ExperimentReconcileState]):
         if spec.parsed is None or isinstance(ledger, StatusCause) or ledger.events[1:]:
             return _Inputs(spec, ledger)
         return _Inputs(spec, ledger, await read_warm_start(key, spec.parsed, self.store, ledgers))
+
+    def _check_template(self, key: Key, document: Object, inputs: _Inputs) -> _Inputs | NoVerdict:
+        """Return the inputs; errors of the template's network that all trials have become the error of the spec.
+
+        Returns PENDING until the checker answers, and UNKNOWN if it does not answer and has refused this spec before.
+        """
+        parsed = inputs.spec.parsed
+        if parsed is None or (question := template_question(document, parsed, inputs.ledger)) is None:
+            return inputs
+        verdict = self._checker.verdict(question, lambda: self.context.enqueue(key))
+        if isinstance(verdict, Verdict):
+            faults = faults_of_all_trials(parsed, verdict)
+            spec = _CachedSpec(inputs.spec.version, None, faults, Reason.INVALID_NETWORK)
+            return replace(inputs, spec=spec) if faults else inputs
+        if verdict is NoVerdict.ABSENT or (verdict is NoVerdict.UNKNOWN and not has_refused_template(document)):
+            return inputs
+        return verdict
 
     async def _observe(self, key: Key, document: Object, inputs: _Inputs, state: ExperimentReconcileState) -> Observed:
         parsed, ledger, warm_trials = inputs.spec.parsed, inputs.ledger, inputs.warm_trials
@@ -247,7 +280,7 @@ def _group_actions(actions: Iterable[Any]) -> Iterator[Any]:
 def _plan(document: Object, inputs: _Inputs, observed: Observed) -> Plan:
     parsed, ledger = inputs.spec.parsed, inputs.ledger
     if parsed is None:
-        return plan_invalid_spec(decompress_spec(document), inputs.spec.error, observed)
+        return plan_invalid_spec(decompress_spec(document), inputs.spec.error, observed, inputs.spec.reason)
     result = (
         ledger if isinstance(ledger, StatusCause) else make_plan({**document, "spec": parsed.raw}, parsed, observed)
     )

@@ -6,8 +6,8 @@ from datetime import datetime
 from epochal_api.experiment.status import ExperimentState, ExperimentStatus
 from epochal_api.kind import Metadata
 
-from epochal_operator.experiment.reasons import Reason, StatusCause
-from epochal_operator.runtime.conditions import is_true
+from epochal_operator.experiment.reasons import REFUSALS, Reason, StatusCause
+from epochal_operator.runtime.conditions import get_condition, is_true
 
 FINISHED_STATES = frozenset({"Complete", "Failed"})
 """The states of an Experiment that has ended, and the conditions of its end."""
@@ -33,11 +33,18 @@ def was_finished(before: ExperimentStatus) -> bool:
 
 
 def has_search_result(before: ExperimentStatus) -> bool:
-    """Return whether a search has completed or failed, for a reason other than InvalidSpec."""
+    """Return whether a search has completed or failed, for a reason other than a refused spec."""
     return any(
-        condition.type in FINISHED_STATES and condition.status == "True" and condition.reason != Reason.INVALID_SPEC
+        condition.type in FINISHED_STATES and condition.status == "True" and condition.reason not in REFUSALS
         for condition in before.conditions or []
     )
+
+
+def was_refused(before: ExperimentStatus, reason: Reason, generation: int) -> bool:
+    """Return whether a generation of a spec was refused for a reason."""
+    failed = get_condition(before.conditions, "Failed")
+    is_current = before.observed_generation == generation
+    return is_current and failed is not None and failed.status == "True" and failed.reason == reason
 
 
 def needs_no_ledger(metadata: Metadata, before: ExperimentStatus) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from epochal_api.condition import Condition, timestamp
+from epochal_api.display import ExperimentDisplay
 from epochal_api.experiment.spec import MAX_PARAMETERS, ExperimentSpec, trial_name
 from epochal_api.experiment.status import (
     MAX_STATUS_BYTES,
@@ -16,7 +17,6 @@ from epochal_api.experiment.status import (
     TrialCounts,
 )
 from epochal_api.kind import Metadata
-from epochal_api.printer_columns import ExperimentDisplay
 
 from epochal_operator.experiment.observed import Observed
 from epochal_operator.experiment.reasons import Reason, StatusCause, effect

@@ -4,13 +4,13 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from epochal_api.experiment import paths
 from epochal_api.experiment import spec as experiment
 from epochal_api.experiment.spec import ExperimentSpec, trial_name
 from epochal_api.kind import API_VERSION, GROUP
 from epochal_api.trainingjob import spec as trainingjob
 from epochal_api.trainingjob.spec import TrainingJobSpec
 
-from epochal_operator.experiment.search_space import paths
 from epochal_operator.experiment.search_space.domains import Domain
 from epochal_operator.experiment.search_space.space import Space, Values
 from epochal_operator.experiment.trial import Trial

@@ -11,7 +11,9 @@ from epochal_api.modelserver.status import ServedModel
 
 from epochal_operator.modelserver import cache_transform
 from epochal_operator.modelserver.deployment import deployment
+from epochal_operator.modelserver.observed import Observed
 from epochal_operator.modelserver.pod_template import HTTP, HTTPS
+from epochal_operator.modelserver.pods import protocols
 from epochal_operator.modelserver.resources import NAME_LABEL, child_metadata, selector
 from epochal_operator.pods.installation import Installation
 from epochal_operator.runtime.api.resource import (
@@ -35,19 +37,12 @@ def url(server: ModelServer) -> str:
     return f"{scheme}://{server.metadata.name}.{server.metadata.namespace}.svc"
 
 
-def service(
-    server: ModelServer, _: ServedModel, installation: Installation, protocols: frozenset[str] = frozenset()
-) -> Object:
+def service(server: ModelServer, _: ServedModel, installation: Installation, observed: Observed) -> Object:
     """Return the Service of a ModelServer, as JSON, with the port of its protocol and those of its running pods.
 
     A client of a port that no pod serves would hang. After a change of spec.tls, earlier pods still answer at theirs.
-
-    Args:
-        server: The ModelServer.
-        installation: The settings of Epochal's installation.
-        protocols: The protocols of the running pods, by port name.
     """
-    offered = protocols | {HTTPS if server.spec.tls else HTTP}
+    offered = protocols(observed.pods) | {HTTPS if server.spec.tls else HTTP}
     ports = [
         {"name": name, "port": port, "targetPort": name, "protocol": "TCP", "appProtocol": name}
         for name, port in ((HTTP, 80), (HTTPS, 443))
@@ -56,7 +51,7 @@ def service(
     return _child(SERVICES, server, installation, {"selector": selector(server), "ports": ports})
 
 
-def disruption_budget(server: ModelServer, _: ServedModel, installation: Installation) -> Object:
+def disruption_budget(server: ModelServer, _: ServedModel, installation: Installation, _observed: Observed) -> Object:
     """Return the PodDisruptionBudget of a ModelServer, as JSON: a drain evicts at most one pod at a time."""
     spec = {
         # minAvailable would block every drain of a ModelServer with one replica.
@@ -67,7 +62,7 @@ def disruption_budget(server: ModelServer, _: ServedModel, installation: Install
     return _child(POD_DISRUPTION_BUDGETS, server, installation, spec)
 
 
-def autoscaler(server: ModelServer, _: ServedModel, installation: Installation) -> Object | None:
+def autoscaler(server: ModelServer, _: ServedModel, installation: Installation, _observed: Observed) -> Object | None:
     """Return the HorizontalPodAutoscaler of a ModelServer as JSON, or None without `spec.autoscaling`.
 
     It sets the ModelServer's own spec.replicas.
@@ -85,7 +80,9 @@ def autoscaler(server: ModelServer, _: ServedModel, installation: Installation) 
     return _child(HORIZONTAL_POD_AUTOSCALERS, server, installation, spec)
 
 
-def network_policy(server: ModelServer, _: ServedModel, installation: Installation) -> Object | None:
+def network_policy(
+    server: ModelServer, _: ServedModel, installation: Installation, _observed: Observed
+) -> Object | None:
     """Return the NetworkPolicy of a ModelServer as JSON, or None if the installation has no rules."""
     rules = installation.server_network
     if rules is None:
@@ -95,13 +92,18 @@ def network_policy(server: ModelServer, _: ServedModel, installation: Installati
     return _child(NETWORK_POLICIES, server, installation, spec)
 
 
+def _deployment(server: ModelServer, model: ServedModel, installation: Installation, _: Observed) -> Object:
+    """Return the Deployment of a ModelServer, as `deployment`."""
+    return deployment(server, model, installation)
+
+
 def _child(resource: Resource, server: ModelServer, installation: Installation, spec: Object) -> Object:
     metadata = child_metadata(server, installation)
     return {"apiVersion": resource.api_version, "kind": resource.kind, "metadata": metadata, "spec": spec}
 
 
 _CHILD = cache_transform.child
-DEPLOYMENT = Owned(DEPLOYMENTS, NAME_LABEL, cache_transform.deployment, deployment)
+DEPLOYMENT = Owned(DEPLOYMENTS, NAME_LABEL, cache_transform.deployment, _deployment)
 SERVICE = Owned(SERVICES, NAME_LABEL, _CHILD, service)
 CHILDREN = (
     Owned(NETWORK_POLICIES, NAME_LABEL, _CHILD, network_policy, is_optional=True),
@@ -110,7 +112,8 @@ CHILDREN = (
     DEPLOYMENT,
     Owned(HORIZONTAL_POD_AUTOSCALERS, NAME_LABEL, _CHILD, autoscaler, is_optional=True),
 )
-"""The owned objects in the order of their creation: a pod is protected before it exists."""
+"""The owned objects in the order of their creation: a pod is protected before it exists. Each `build` takes the
+ModelServer, the served model, the installation and the observed state."""
 OWNED_REPLICA_SETS = Owned(REPLICA_SETS, NAME_LABEL, cache_transform.replica_set)
 OWNED_PODS = Owned(PODS, NAME_LABEL, cache_transform.pod)
 """Objects that the controllers of the Deployment create."""

@@ -11,14 +11,14 @@ from epochal_api.modelserver.spec import ModelServer
 from epochal_api.modelserver.status import ModelServerStatus, ServedModel
 
 from epochal_operator.modelserver.cache_transform import brief
-from epochal_operator.modelserver.children import DEPLOYMENT, SERVICE, url
+from epochal_operator.modelserver.children import DEPLOYMENT, url
 from epochal_operator.modelserver.config import NoStorageEndpoint, is_converted
 from epochal_operator.modelserver.deployment import replacement, rollout_id, template_inputs
 from epochal_operator.modelserver.events import not_convertible, spec_warnings, transition_events
 from epochal_operator.modelserver.model_annotation import pinned_model
 from epochal_operator.modelserver.observed import Observed
 from epochal_operator.modelserver.phase import Phase, blocked_phase, derive_phase
-from epochal_operator.modelserver.pods import conversion_failure, node_deadline, protocols, scheduling_deadline
+from epochal_operator.modelserver.pods import conversion_failure, node_deadline, scheduling_deadline
 from epochal_operator.modelserver.reasons import Reason, StatusCause, effect
 from epochal_operator.modelserver.resources import RESTARTED_ANNOTATION, TEMPLATE_ANNOTATION
 from epochal_operator.modelserver.source import DeletedTrainingJob, ResolvedModel, is_model_of, keep_served
@@ -59,9 +59,8 @@ def make_plan(server: ModelServer, observed: Observed, installation: Installatio
     actions: list[ChildAction] = []
     try:
         if model is not None:
-            offered = {"protocols": protocols(observed.pods)}
             desired = [
-                (seen, seen.child.build(server, model, installation, **(offered if seen.child is SERVICE else {})))
+                (seen, seen.child.build(server, model, installation, observed))
                 for seen in observed.children
                 if seen.child.build
             ]

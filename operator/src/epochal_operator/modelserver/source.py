@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from epochal_api.modelserver.spec import SHA256_PATTERN, ModelSource
+from epochal_api.modelserver.spec import ModelSource
 from epochal_api.modelserver.status import ServedModel
-from epochal_api.signature import ModelChoice
+from epochal_api.signature import SHA256_PATTERN, ModelChoice
 from epochal_api.trainingjob.status import EXPORTED
 
 from epochal_operator.modelserver.reasons import Reason, StatusCause

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from epochal_api.condition import timestamp
+from epochal_api.display import ServerDisplay
 from epochal_api.kind import Metadata
 from epochal_api.modelserver.status import IMAGES_SUITABLE, ModelServerStatus, PreviousModel, ServedModel
-from epochal_api.printer_columns import ServerDisplay
 
 from epochal_operator.modelserver.observed import Observed
 from epochal_operator.modelserver.phase import Phase, describe

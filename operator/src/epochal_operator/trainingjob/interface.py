@@ -5,6 +5,7 @@ from epochal_api.trainingjob.spec import InvalidTrainingJob, parse
 from epochal_operator.pods.installation import Installation
 from epochal_operator.runtime.api.resource import Object
 from epochal_operator.trainingjob.job.batch_job import NoStorageEndpoint, batch_job
+from epochal_operator.trainingjob.job.keras_check import require_known_objects
 from epochal_operator.trainingjob.progress.reported_status import format_metric
 from epochal_operator.trainingjob.reasons import TRAINER_STARTS, Reason
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
@@ -17,7 +18,9 @@ _PLACEHOLDER_UID = "0" * 36
 def spec_error(body: Object, installation: Installation) -> str:
     """Return the message with which Epochal will refuse a TrainingJob as InvalidSpec, or an empty text."""
     try:
-        batch_job(parse({**body, "metadata": {**body["metadata"], "uid": _PLACEHOLDER_UID}}), installation)
+        job = parse({**body, "metadata": {**body["metadata"], "uid": _PLACEHOLDER_UID}})
+        require_known_objects(job)
+        batch_job(job, installation)
     except NoStorageEndpoint:  # The TrainingJob waits for an endpoint.
         return ""
     except InvalidTrainingJob as error:

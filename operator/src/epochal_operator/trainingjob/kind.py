@@ -7,6 +7,7 @@ from epochal_api.kind import GROUP
 from epochal_api.trainingjob.spec import MAX_SPEC_BYTES, MAX_SPEC_DEPTH
 from epochal_api.trainingjob.status import CONDITIONS
 
+from epochal_operator.checker.verdict import Checker
 from epochal_operator.pods.installation import Installation
 from epochal_operator.runtime.api.bounded_reader import Bounds
 from epochal_operator.runtime.api.resource import Key, Object, key_of
@@ -21,7 +22,11 @@ BOUNDS = Bounds(MAX_SPEC_BYTES, MAX_SPEC_DEPTH, frozenset(CONDITIONS), (f"{GROUP
 
 
 def training_jobs(
-    installation: Callable[[], Installation], *, instance: str, metric_labels: tuple[str, ...] = ()
+    installation: Callable[[], Installation],
+    *,
+    instance: str,
+    metric_labels: tuple[str, ...] = (),
+    checker: Checker | None = None,
 ) -> Kind:
     """Return the description of the kind TrainingJob.
 
@@ -29,10 +34,11 @@ def training_jobs(
         installation: Returns the defaults for fields that a spec omits.
         instance: Name of this process's pod, for Events.
         metric_labels: TrainingJob labels that become labels of its series.
+        checker: The source of verdicts about networks; None in an installation without a checker.
     """
     return Kind(
         resource=TRAINING_JOBS,
-        reconciler=lambda context: Reconciler(context, installation, instance=instance),
+        reconciler=lambda context: Reconciler(context, installation, checker=checker, instance=instance),
         collect=partial(METRICS.collect, labels=metric_labels),
         owns=(JOB, OWNED_PODS),
         references=(FOLLOWERS,),

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from epochal_api.kind import Metadata
+from epochal_api.read_status import read_status
 from epochal_api.trainingjob.spec import InvalidTrainingJob, TrainingJob
 from epochal_api.trainingjob.status import ReportedStatus, Status
 
@@ -15,6 +16,7 @@ from epochal_operator.pods.pod_template import QUEUE_LABEL
 from epochal_operator.runtime.actions import ApplyStatus, ChildAction, CreateChild, DeleteChild, DeleteSelf, EmitEvent
 from epochal_operator.runtime.actions import Plan as AnyPlan
 from epochal_operator.runtime.api.resource import JOBS
+from epochal_operator.runtime.events import Event
 from epochal_operator.trainingjob.job.batch_job import (
     NoStorageEndpoint,
     batch_job,
@@ -23,6 +25,7 @@ from epochal_operator.trainingjob.job.batch_job import (
     mutable_changes,
     storage_endpoint,
 )
+from epochal_operator.trainingjob.job.keras_check import require_known_objects, unknown_objects
 from epochal_operator.trainingjob.job.observed import Observed, could_create_pods, is_terminating
 from epochal_operator.trainingjob.job.spec_changes import (
     block_if_spec_lost,
@@ -38,7 +41,12 @@ from epochal_operator.trainingjob.pod.failures import job_end, last_report
 from epochal_operator.trainingjob.progress.reported_status import final_status, reported_status
 from epochal_operator.trainingjob.reasons import Reason, StatusCause
 from epochal_operator.trainingjob.resources import PROGRESS_MANAGER
-from epochal_operator.trainingjob.status.events import events, plain_http_events, spec_changed_event
+from epochal_operator.trainingjob.status.events import (
+    events,
+    plain_http_events,
+    spec_changed_event,
+    unknown_objects_events,
+)
 from epochal_operator.trainingjob.status.predicates import end_condition, is_finished, is_spec_ignored
 from epochal_operator.trainingjob.status.requeue import end_delay, remaining_ttl, requeue_seconds, start_delay
 from epochal_operator.trainingjob.status.status import (
@@ -88,8 +96,26 @@ def make_plan(job: TrainingJob, observed: Observed, installation: Installation) 
     remaining = _status_plan(job.metadata, before, after, observed, _mutable_fields(job))
     if action is not None:  # Save the predecessor's results in the status first: it may be deleted at any time.
         return Plan((*remaining.actions, action))
-    http_events = map(EmitEvent, plain_http_events(before, after, storage_endpoint(job, installation)))
-    return replace(remaining, actions=(*http_events, *remaining.actions))
+    new_job_events = _new_job_events(job, installation) if after.job_name and not before.job_name else ()
+    return replace(remaining, actions=(*map(EmitEvent, new_job_events), *remaining.actions))
+
+
+def _new_job_events(job: TrainingJob, installation: Installation) -> list[Event]:
+    """Return the warnings for a TrainingJob with a new Job."""
+    http = plain_http_events(storage_endpoint(job, installation))
+    return [*http, *unknown_objects_events(job.metadata, unknown_objects(job))]
+
+
+def creates_job(plan: Plan) -> bool:
+    """Return whether a plan creates a Job."""
+    return any(isinstance(action, CreateChild) for action in plan.actions)
+
+
+def refuse_network(document: Mapping[str, Any], message: str, observed: Observed) -> Plan:
+    """Return the plan for a valid TrainingJob without a Job, if Keras refuses its network."""
+    metadata, before = Metadata.model_validate(document["metadata"]), read_status(Status, document.get("status"))
+    after = refused_status(metadata, before, message, observed.now, Reason.INVALID_NETWORK)
+    return _status_plan(metadata, before, after, observed, MutableFields.read(document["spec"]))
 
 
 def refuse(
@@ -140,6 +166,7 @@ def _status_plan(metadata: Metadata, before: Status, after: Status, observed: Ob
 def _child_action(job: TrainingJob, observed: Observed, installation: Installation) -> Action | None:
     child = observed.child
     if child is None:
+        require_known_objects(job)
         # Build it even if it is blocked, so that an invalid spec is refused first.
         body = batch_job(job, installation, observed.continued_from.uri if observed.continued_from else None)
         # Two trainers must never write to one results folder: the pods of a deleted Job must end first.

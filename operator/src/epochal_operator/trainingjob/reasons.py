@@ -94,6 +94,7 @@ class Reason(EpochalReason):
     RESUMED = "Resumed", Effect(event="Normal", fault=None)
     STORAGE_AVAILABLE = "StorageAvailable", Effect(event="Normal", fault=None)
     PLAIN_HTTP = "PlainHTTP"
+    UNKNOWN_OBJECTS = "UnknownObjects"
     SPEC_CHANGED = "SpecChanged", Effect(event="Normal", fault=None)
 
     # Only for Events: warnings of a trainer that continues its training.
@@ -125,14 +126,15 @@ class Reason(EpochalReason):
     POD_FAILED = "PodFailed", _CLUSTER
     JOB_FAILED = "JobFailed", _CLUSTER
 
-    # Failures that the operator or the trainer detects. Only the first one can end with a change of the spec.
+    # Failures that the operator or the trainer detects. The first two can end with a change of the spec, if they were
+    # detected before a container ran.
     INVALID_SPEC = "InvalidSpec", _STALLS
+    INVALID_NETWORK = "InvalidNetwork"
     OUT_OF_MEMORY = "OutOfMemory", _CRASH
     MEMORY_LIMIT_TOO_LOW = "MemoryLimitTooLow"
     SCRATCH_FULL = "ScratchFull", _CRASH
 
     # Failures that the trainer detects.
-    INVALID_NETWORK = "InvalidNetwork"
     INVALID_TRAINING = "InvalidTraining"
     CREDENTIALS_REFUSED = "CredentialsRefused"
     RESULTS_NOT_WRITABLE = "ResultsNotWritable"

@@ -1,30 +1,45 @@
 """The reconciler of TrainingJobs: reads a TrainingJob and its children, from the API server where the cache lags."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cached_property
+from typing import Any
 
-from epochal_api.kind import Metadata
+from epochal_api.experiment.spec import KIND as EXPERIMENT
+from epochal_api.kind import GROUP, Metadata
 from epochal_api.read_status import read_status
 from epochal_api.trainingjob.spec import InvalidTrainingJob, parse
 from epochal_api.trainingjob.status import Status
 
+from epochal_operator.checker.verdict import (
+    UNANSWERED_SECONDS,
+    Checker,
+    NetworkQuestion,
+    NoChecker,
+    NoVerdict,
+    Verdict,
+    question_of,
+)
 from epochal_operator.pods.installation import Installation
 from epochal_operator.pods.mutable_fields import MutableFields
 from epochal_operator.runtime.actions import ReconcileState
 from epochal_operator.runtime.api.bounded_reader import SPEC_OMITTED
 from epochal_operator.runtime.api.resource import JOBS, PODS, Key, Object, Resource, key_of
 from epochal_operator.runtime.cache_transform import decompress_spec
+from epochal_operator.runtime.kind import ReconcileContext
+from epochal_operator.runtime.owners import controller
 from epochal_operator.runtime.reconciler import ObjectReconciler
 from epochal_operator.trainingjob.job.batch_job import NAME_LABEL, UID_LABEL
 from epochal_operator.trainingjob.job.continue_from import predecessor_name, predecessor_results
 from epochal_operator.trainingjob.job.observed import Observed, lacks_ended_pods, orphan_pods, own_pods, refusal_message
-from epochal_operator.trainingjob.plan import Plan, make_plan, refuse
+from epochal_operator.trainingjob.job.spec_changes import has_trained
+from epochal_operator.trainingjob.plan import Plan, creates_job, make_plan, refuse, refuse_network
 from epochal_operator.trainingjob.pod.api_messages import with_training_job_fields
 from epochal_operator.trainingjob.pod.refusals import PodRefusals, watch_refusals
-from epochal_operator.trainingjob.reasons import CHILD_REASONS, StatusCause
+from epochal_operator.trainingjob.reasons import CHILD_REASONS, Reason, StatusCause
 from epochal_operator.trainingjob.resources import JOB, OWNED_PODS, TRAINING_JOBS
+from epochal_operator.trainingjob.status.predicates import end_condition, is_refused
 
 
 def parse_and_plan(document: Object, observed: Observed, installation: Installation) -> Plan:
@@ -40,11 +55,47 @@ def parse_and_plan(document: Object, observed: Observed, installation: Installat
     return make_plan(job, observed, installation)
 
 
+def _network_question(document: Object, observed: Observed) -> NetworkQuestion | None:
+    """Return the question about the network of a valid TrainingJob without a Job, or None if none is asked.
+
+    An Experiment asks about its template in place of each trial. A network that has trained is right.
+    """
+    if controller(document, group=GROUP, kind=EXPERIMENT) is not None:
+        return None
+    if has_trained(read_status(Status, document.get("status")), observed):
+        return None
+    return question_of(document["spec"])
+
+
+def _has_refused_network(document: Object) -> bool:
+    """Return whether the current spec of a TrainingJob was refused because of its network."""
+    before = read_status(Status, document.get("status"))
+    end = end_condition(before)
+    is_current = before.observed_generation == document["metadata"]["generation"]
+    return is_current and is_refused(before) and end is not None and end.reason == Reason.INVALID_NETWORK
+
+
 class Reconciler(ObjectReconciler[ReconcileState]):
-    """Brings TrainingJobs and their children to their desired state."""
+    """Brings TrainingJobs and their children to their desired state.
+
+    Args:
+        checker: The source of verdicts about networks; None in an installation without a checker.
+        **settings: The further arguments of the base class.
+    """
 
     resource, reasons, owned, state_type = TRAINING_JOBS, CHILD_REASONS, (JOB,), ReconcileState
     shares_status = True  # Reports change the status at any time.
+
+    def __init__(
+        self,
+        context: ReconcileContext,
+        installation: Callable[[], Installation],
+        *,
+        checker: Checker | None = None,
+        **settings: Any,
+    ) -> None:
+        super().__init__(context, installation, **settings)
+        self._checker = checker or NoChecker()
 
     @cached_property
     def refusals(self) -> PodRefusals:
@@ -72,7 +123,19 @@ class Reconciler(ObjectReconciler[ReconcileState]):
         observed = await self.catch_up(document, self.observe(document, state.blocked))
         if self.store.get(TRAINING_JOBS, key_of(document)) is not document:
             return None
-        return parse_and_plan(decompress_spec(document), observed, self.installation())
+        document = decompress_spec(document)
+        planned = parse_and_plan(document, observed, self.installation())
+        if not creates_job(planned) or (question := _network_question(document, observed)) is None:
+            return planned
+        key = key_of(document)
+        verdict = self._checker.verdict(question, lambda: self.context.enqueue(key))
+        if isinstance(verdict, Verdict):
+            return refuse_network(document, verdict.message, observed) if verdict.faults else planned
+        if verdict is NoVerdict.PENDING:
+            return Plan()
+        # A refusal of this spec stays while the checker may answer again.
+        is_refused = verdict is NoVerdict.UNKNOWN and _has_refused_network(document)
+        return Plan(requeue_after=UNANSWERED_SECONDS) if is_refused else planned
 
     def observe(self, document: Object, blocked: Mapping[Resource, StatusCause]) -> Observed:
         """Return the cached children of a TrainingJob."""

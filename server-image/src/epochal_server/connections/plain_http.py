@@ -8,7 +8,7 @@ from functools import lru_cache
 from http import HTTPStatus
 from time import time
 
-from epochal_server.auth import AUTHORIZATION
+from epochal_server.auth import API_KEY, AUTHORIZATION
 from epochal_server.protocols.media_type import may_be_json, normal
 from epochal_server.protocols.protocol import HEADER_LENGTH, Body
 
@@ -21,8 +21,9 @@ _HEAD = re.compile(rb"POST (/[!-~]*) HTTP/1\.1\r\n((?:[!#$%&'*+.^_`|~0-9A-Za-z-]
 _LENGTH = re.compile(rb"[0-9]{1,9}")
 _HEADER_LENGTH = HEADER_LENGTH.lower().encode()
 _AUTHORIZATION = AUTHORIZATION.lower().encode()
-_READ = {AUTHORIZATION: _AUTHORIZATION, HEADER_LENGTH: _HEADER_LENGTH}
-_SINGLE = frozenset({b"host", b"content-length", _HEADER_LENGTH, _AUTHORIZATION})
+_API_KEY = API_KEY.lower().encode()
+_READ = {AUTHORIZATION: _AUTHORIZATION, API_KEY: _API_KEY, HEADER_LENGTH: _HEADER_LENGTH}
+_SINGLE = frozenset({b"host", b"content-length", *_READ.values()})
 _SPECIAL = frozenset(
     {
         *(b"connection", b"content-encoding", b"expect", b"te", b"trailer", b"transfer-encoding", b"upgrade"),
@@ -47,7 +48,7 @@ class Head:
     length: int
     """Length of the body in bytes."""
     headers: Mapping[str, str]
-    """The headers that decide: Authorization and Inference-Header-Content-Length."""
+    """The headers that decide: Authorization, X-API-Key and Inference-Header-Content-Length."""
 
 
 _cache: dict[bytes, Head] = {}

@@ -1,13 +1,13 @@
 """TLS: the certificate, which is loaded again when its Secret changes, and connections during their handshake."""
 
 import asyncio
-import logging
 import ssl
 from asyncio import sslproto
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from epochal_lib import certificate
 from epochal_lib.model_server.errors import ServeError
 
 from epochal_server.connections.connection import Connection, Connections
@@ -20,70 +20,25 @@ sslproto.SSLProtocol.max_size = 64 * 1024
 """Size in bytes of the read buffer of each TLS connection, which lasts as long as the connection. The default is four
 times as large."""
 
-log = logging.getLogger(__name__)
 
+class Certificate(certificate.Certificate):
+    """The certificate and key of the Secret of spec.tls.
 
-class Certificate:
-    """The certificate and key of a Secret of type kubernetes.io/tls.
-
-    Attributes:
-        context: TLS context of the server. It switches each new connection to the current certificate.
+    Args:
+        folder: Folder of the mounted Secret.
 
     Raises:
         ServeError: InvalidConfig, if the files cannot be loaded.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._files = folder / "tls.crt", folder / "tls.key"
         try:
-            self._loaded = self._read()
-            self._current = self.context = self._context()
-        except (OSError, ssl.SSLError) as error:
+            super().__init__(folder, "of spec.tls")
+        except OSError as error:  # ssl.SSLError is one
             raise ServeError(
                 "InvalidConfig",
                 f"spec.tls: expected a Secret with tls.crt and tls.key, PEM files of a key pair ({error}): correct it",
             ) from error
-        self.context.sni_callback = self._use_current
-
-    async def run(self) -> None:
-        """Reload the certificate at regular intervals, until cancelled. An invalid Secret does not replace it."""
-        while True:
-            await asyncio.sleep(CHECK_SECONDS)
-            self.reload()
-
-    def reload(self) -> None:
-        """Load the certificate if it has changed. New connections then use it."""
-        try:
-            files = self._read()
-            if files == self._loaded:
-                return
-            self._current = self._context()
-        except (OSError, ssl.SSLError) as error:
-            log.warning("cannot reload the certificate of spec.tls, the old one stays in use: %s", error)
-            return
-        self._loaded = files
-        log.info("reloaded the certificate of spec.tls")
-
-    def _context(self) -> ssl.SSLContext:
-        """Return a new context with only the current certificate.
-
-        A context holds one certificate of each key type, such as RSA and ECDSA. If the type changed, the old
-        certificate would stay in use until it expires.
-        """
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.set_alpn_protocols(["http/1.1"])
-        context.load_cert_chain(*self._files)
-        return context
-
-    def _use_current(
-        self, connection: ssl.SSLObject | ssl.SSLSocket, _name: str | None, _context: ssl.SSLContext
-    ) -> None:
-        """Switch a new connection, with or without a server name, to the current certificate."""
-        connection.context = self._current
-
-    def _read(self) -> tuple[bytes, ...]:
-        return tuple(path.read_bytes() for path in self._files)
 
 
 class Handshake(Connection):

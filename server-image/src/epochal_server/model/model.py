@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from sys import getsizeof
 from typing import Literal
@@ -37,12 +37,18 @@ class Tensor:
     """The NumPy type; `object` for text."""
     text: bool
     """Whether the tensor holds text."""
+    classes: tuple[str, ...] | None = None
+    """Names of the classes of an output, in the order of its last axis."""
+    probabilities: bool = False
+    """Whether an output contains class probabilities."""
 
     @classmethod
     def of(cls, spec: TensorSpec) -> "Tensor":
         """Return the tensor of an entry of a signature."""
         text = spec.dtype == TEXT
-        return cls(spec.name, tuple(spec.shape), np.dtype(object if text else spec.dtype), text)
+        dtype = np.dtype(object if text else spec.dtype)
+        classes = tuple(spec.classes) if spec.classes else None
+        return cls(spec.name, tuple(spec.shape), dtype, text, classes, spec.probabilities)
 
     def __str__(self) -> str:
         return f"{self.dtype_name} of shape {self.shape_name}"
@@ -132,7 +138,14 @@ class Model:
     @cached_property
     def outputs(self) -> Mapping[str, Tensor]:
         """The outputs by name, in the order of the signature."""
-        return {spec.name: Tensor.of(spec) for spec in self.signature.outputs}
+        first, *others = map(Tensor.of, self.signature.outputs)
+        first = replace(first, classes=self.classes, probabilities=self.signature.probabilities)
+        return {tensor.name: tensor for tensor in (first, *others)}
+
+    @cached_property
+    def first_output(self) -> Tensor:
+        """The first output, which the names of the classes in the configuration are for."""
+        return next(iter(self.outputs.values()))
 
     def answer_bytes(self, inputs: Arrays) -> int:
         """Return the number of bytes of the model's outputs. Outputs without a fixed shape count 0.
@@ -193,7 +206,13 @@ def require_images(model: Model) -> None:
             "beside the model file: train the model again and name that training in spec.source, or put the file there "
             f"and restart the pods. Send numbers to /v2/models/{model.name}/infer"
         )
-    if model.signature.image is None or len(model.inputs) != 1:
+    if len(model.inputs) > 1:
+        names = ", ".join(f'"{name}"' for name in model.inputs)
+        raise Unknown(
+            f'"{model.name}" takes no photographs: a photograph gives a single input, and the model has several: '
+            f"{names}: send all of them to /v2/models/{model.name}/infer"
+        )
+    if model.signature.image is None:
         raise Unknown(
             f'"{model.name}" takes no photographs: by its signature, its inputs are no images of height, width, and '
             f"one or three channels: send numbers to /v2/models/{model.name}/infer"

@@ -16,8 +16,8 @@ THRESHOLD = 0.5
 
 def class_names(model: Model) -> Sequence[str] | None:
     """Return the names of the classes to count, or None if the model has no classes or too many."""
-    output = next(iter(model.outputs.values()))
-    if not model.signature.probabilities or len(output.shape) != 1 or not 1 <= output.shape[0] <= MAX_CLASSES:
+    output = model.first_output
+    if not output.probabilities or len(output.shape) != 1 or not 1 <= output.shape[0] <= MAX_CLASSES:
         return None
     count = max(2, output.shape[0])  # one unit distinguishes two classes
     if model.classes is not None and len(set(model.classes)) == count == len(model.classes):
@@ -30,7 +30,7 @@ def class_counter(model: Model) -> Callable[[Arrays], np.ndarray] | None:
     classes = class_names(model)
     if classes is None:
         return None
-    first, count = next(iter(model.outputs)), len(classes)
+    first, count = model.first_output.name, len(classes)
 
     def count_classes(outputs: Arrays) -> np.ndarray:
         values = outputs[first]

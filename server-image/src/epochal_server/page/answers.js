@@ -19,12 +19,13 @@ const figure = (one) => (one.probability === undefined ? number(one.score) : per
 /** Returns an answer in a sentence. */
 export function sentence(found) {
   if (found.length === 0) return "Nothing was found.";
-  return found.map((one) => (one.top ? `${called(one)}, ${figure(one)}` : outputs(one).join(", "))).join("; ");
+  return found.map((one) => [...(one.top ? [`${called(one)}, ${figure(one)}`] : []), ...outputs(one)].join(", ")).join("; ");
 }
 
-/** Returns the outputs of a model that tells no classes, each as a line. */
+/** Returns the outputs that are no classes of the first output, each as a line. */
 function outputs(one) {
-  return Object.entries(one.outputs).map(([name, value]) => {
+  return Object.entries(one.outputs ?? {}).map(([name, value]) => {
+    if (value?.top) return `${name}: ${called(value)}, ${figure(value)}`;
     const all = [value].flat(Infinity);
     const more = all.length > MOST_VALUES ? `, and ${all.length - MOST_VALUES} more` : "";
     return `${name}: ${all.slice(0, MOST_VALUES).map(number).join(", ")}${more}`;
@@ -50,15 +51,13 @@ function seen(one) {
 
 /** Returns what was found in one place of a picture, or in a sample. */
 export function finding(one, place) {
-  if (!one.top) {
-    const lines = outputs(one).map((line) => make("p", {}, line));
-    return make("div", { className: "finding" }, seen(one), make("div", {}, ...lines));
-  }
+  const lines = outputs(one).map((line) => make("p", {}, line));
+  if (!one.top) return make("div", { className: "finding" }, seen(one), make("div", {}, ...lines));
   const head = make("p", { className: "found" });
   if (place !== undefined) head.append(make("span", { className: "number", ariaHidden: "true" }, String(place)));
   const name = called(one);
   head.append(make("strong", { className: name.length > SHORT ? "long" : "" }, name), " ", make("span", { className: "quiet" }, figure(one)));
-  return make("div", { className: "finding" }, seen(one), make("div", {}, head, bars(one.top)));
+  return make("div", { className: "finding" }, seen(one), make("div", {}, head, bars(one.top), ...lines));
 }
 
 /** Returns a picture with a box around each finding. */

@@ -22,10 +22,11 @@ function about(model) {
   document.title = model.name;
   byId("name").textContent = model.name;
   byId("version").textContent = `version ${model.version}`;
+  const several = model.outputs.length > 1;
   const facts = [
     ...model.inputs.map((input) => ["Input", shape(input)]),
     ...model.outputs.map((output) => ["Output", shape(output)]),
-    ["Classes", model.classes?.join(", ")],
+    ...model.outputs.map(({ name, classes }) => [several ? `Classes of ${name}` : "Classes", classes?.join(", ")]),
     ["Photographs", IMAGES[model.images]],
     ["Computed by", model.runtime],
   ];

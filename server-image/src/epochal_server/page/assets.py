@@ -7,21 +7,12 @@ from hashlib import sha256
 from importlib import resources
 from pathlib import PurePosixPath
 
+from epochal_lib.page_headers import PAGE_HEADERS
+
 TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 
-# Allow no content of other origins, no inline scripts or styles, and no text as HTML, since names of classes are
-# untrusted. Pictures are the server's files, pictures in answers (data:), or chosen files (blob:).
-CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; "
-    "trusted-types 'none'"
-)
 HEADERS = {
-    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
+    **PAGE_HEADERS,
     # A browser caches a file, and asks each time whether it has changed: another version of the server has other files.
     "Cache-Control": "no-cache",
 }

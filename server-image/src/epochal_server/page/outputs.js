@@ -14,12 +14,16 @@ export function shown({ data, ...output }, model) {
   const width = flat.length / count;
   const rows = indices(Math.min(count, MOST_ROWS)).map((at) => flat.slice(at * width, (at + 1) * width));
   const words = `${output.name}, ${count} samples`;
-  if (!hasClasses(output, flat, model)) return { element: table(output, rows), words };
+  const about = model.outputs.find(({ name }) => name === output.name);
+  if (!hasClasses(about, flat)) return { element: table(output, rows), words };
   const classes = rows.map(classValues);
-  if (count > FEW) return { element: table(output, classes, (index) => className(index, model)), words };
-  const predictions = classes.map((values) => prediction(values, model));
-  const sections = predictions.map((one, at) => section(one, count > 1 ? `Sample ${at}` : null));
-  return { element: make("div", { className: "content" }, ...sections), words: sentence(predictions) };
+  if (count > FEW) return { element: table(output, classes, (index) => className(index, about)), words };
+  const predictions = classes.map((values) => prediction(values, about));
+  const name = model.outputs.length > 1 ? output.name : null; // The only output needs no title.
+  const titles = predictions.map((_, at) => [name, count > 1 ? `Sample ${at}` : null].filter(Boolean).join(": "));
+  const sections = predictions.map((one, at) => section(one, titles[at]));
+  const said = name ? `${name}: ${sentence(predictions)}` : sentence(predictions);
+  return { element: make("div", { className: "content" }, ...sections), words: said };
 }
 
 function section({ top, ...first }, title) {

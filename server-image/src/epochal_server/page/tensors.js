@@ -1,51 +1,12 @@
 // Asks a model that takes no photographs: a request as text, and the answer as a table.
 
 import { Refusal, ask } from "./client.js";
-import { byId, indices, make, say } from "./make.js";
+import { fields } from "./fields.js";
+import { byId, make, say } from "./make.js";
 import { shown } from "./outputs.js";
+import { invented, written } from "./request.js";
 
-const LINE = 8; // Numbers that a line of the example has, at least.
-
-// What Open Inference calls the types of numpy.
-const DATATYPES = { bool: "BOOL", str: "BYTES", float16: "FP16", float32: "FP32", float64: "FP64" };
-const datatypeOf = (dtype) => DATATYPES[dtype] ?? dtype.toUpperCase();
 const MOST_CHARACTERS = 20_000; // Of an answer as JSON.
-const ANY = 16; // Length of an axis that may have any.
-
-function madeUp(dtype, index) {
-  if (dtype === "str") return "text";
-  if (dtype === "bool") return true;
-  return dtype.startsWith("float") ? (index % 10) / 10 : 1; // 1 is an index that any table of words has.
-}
-
-/** Returns a request with one sample of made-up values. */
-function invented(model) {
-  const inputs = model.inputs.map(({ name, dtype, shape: [, ...axes] }) => {
-    const shape = [1, ...axes.map((axis) => (axis < 0 ? ANY : axis))];
-    const count = shape.reduce((product, axis) => product * axis, 1);
-    return { name, datatype: datatypeOf(dtype), shape, data: indices(count).map((index) => madeUp(dtype, index)) };
-  });
-  return { inputs };
-}
-
-/** Returns how many values stand in a line: those along the last axis, or along the last ones if that is short. */
-function lineOf([, ...axes]) {
-  let width = 1;
-  while (axes.length && width < LINE) width *= axes.pop();
-  return width;
-}
-
-/** Returns the text of a request with one sample, a line for each of its rows. */
-function written({ inputs }) {
-  const texts = inputs.map(({ data, ...about }) => {
-    const values = data.map((value) => JSON.stringify(value));
-    const width = lineOf(about.shape);
-    const rows = indices(values.length / width).map((row) => values.slice(row * width, (row + 1) * width).join(", "));
-    const lines = Object.entries(about).map(([key, value]) => `"${key}": ${JSON.stringify(value)},\n   `);
-    return `  {${lines.join("")}"data": [\n     ${rows.join(",\n     ")}\n   ]}`;
-  });
-  return `{"inputs": [\n${texts.join(",\n")}\n]}`;
-}
 
 /** Returns where in a text JSON breaks off, in words, or "" if it does not. */
 function fault(text) {
@@ -83,10 +44,15 @@ export function tensors(model, refused) {
     outputs.ariaBusy = "false";
   };
   byId("origin").textContent = model.example ? "A stored sample of the training's data" : "Made-up numbers";
+  const write = (asking) => {
+    request.value = written(asking);
+    request.dispatchEvent(new Event("input"));
+  };
+  const inFields = fields(model, write);
+  request.addEventListener("input", () => inFields(request.value));
   const restore = () => {
     abort();
-    request.value = written(model.example ?? invented(model));
-    request.dispatchEvent(new Event("input"));
+    write(model.example ?? invented(model));
     show(make("p", { className: "quiet" }, "Ask, and the answer stands here."));
   };
   restore();

@@ -39,10 +39,10 @@ def nested_bytes(tensor: Tensor) -> int:
     return flat_bytes(tensor) + LIST_BYTES * lists
 
 
-def label_bytes(tensor: Tensor, max_labels: int, classes: tuple[str, ...] | None) -> int:
+def label_bytes(tensor: Tensor, max_labels: int) -> int:
     """Return the maximum bytes of a sample's labels VALUE:INDEX:NAME."""
     values = max(2, tensor.values)  # one probability distinguishes two classes
-    name_bytes = max((len(orjson.dumps(name)) for name in classes), default=0) if classes else 0
+    name_bytes = max((len(orjson.dumps(name)) for name in tensor.classes or ()), default=0)
     largest = np.finfo(tensor.dtype).max if tensor.dtype.kind == "f" else 2**64
     label = len(str(int(largest))) + NUMBER_BYTES + len(str(values)) + name_bytes + LIST_BYTES + len(":::")
     return min(max_labels, values) * label

@@ -16,7 +16,7 @@ NULL = b"null"
 
 def has_names(model: Model) -> bool:
     """Return whether a model has a name for each class of its first output."""
-    return model.classes is not None and has_classes(model)
+    return model.classes is not None and has_classes(model.first_output)
 
 
 def requested(query: Mapping[str, str], model: Model) -> bool:
@@ -34,7 +34,7 @@ def requested(query: Mapping[str, str], model: Model) -> bool:
             f"or remove {CLASS_NAMES}"
         )
     if not has_names(model):
-        first = next(iter(model.outputs.values()))
+        first = model.first_output
         raise Invalid(
             f"{CLASS_NAMES}: expected a first output with a probability, or with a value for each class, found "
             f"{first.name!r}, {first}: remove {CLASS_NAMES}"
@@ -44,7 +44,7 @@ def requested(query: Mapping[str, str], model: Model) -> bool:
 
 def names(answers: Arrays, model: Model, begin: int, end: int) -> list[str | None]:
     """Return the name of each sample's class, for the samples from `begin` up to `end`. It is None for NaN."""
-    output = answers[next(iter(model.outputs))][begin:end]
+    output = answers[model.first_output.name][begin:end]
     return [None if index is None else class_name(model.classes, index) for index in predicted_classes(output)]
 
 

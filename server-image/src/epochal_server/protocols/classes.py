@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from epochal_server.model.model import Model
+from epochal_server.model.model import Tensor
 from epochal_server.refusals import Failed
 
 
@@ -20,19 +20,18 @@ class ClassPrediction:
     """The class's probability, or the model's raw output if the model gives no probabilities."""
 
 
-def has_classes(model: Model) -> bool:
-    """Return whether the first output of a model has a value for each class.
+def has_classes(output: Tensor) -> bool:
+    """Return whether an output of a model has a value for each class.
 
     A single value distinguishes two classes only if it is a probability: the threshold of a logit is unknown.
     """
-    first = next(iter(model.outputs.values()))
-    named = model.classes is not None and first.shape != (1,)
-    return (model.signature.probabilities or named) and len(first.shape) == 1
+    named = output.classes is not None and output.shape != (1,)
+    return (output.probabilities or named) and len(output.shape) == 1
 
 
-def value_name(model: Model) -> Literal["probability", "score"]:
-    """Return the name of a class's value: `score` if the model gives no probabilities."""
-    return "probability" if model.signature.probabilities else "score"
+def value_name(output: Tensor) -> Literal["probability", "score"]:
+    """Return the name of a class's value: `score` if the output contains no probabilities."""
+    return "probability" if output.probabilities else "score"
 
 
 def top_classes(answers: np.ndarray, max_labels: int, classes: tuple[str, ...] | None) -> list[list[ClassPrediction]]:
@@ -72,34 +71,29 @@ def predicted_classes(answers: np.ndarray) -> list[int | None]:
     return classes
 
 
-def label_shape(answers: np.ndarray, max_labels: int, name: str, model: Model) -> tuple[int, int]:
+def label_shape(answers: np.ndarray, max_labels: int, output: Tensor) -> tuple[int, int]:
     """Return the shape of the array of labels. See `labels`."""
     width = math.prod(answers.shape[1:])
-    if width == 1 and _is_class_output(name, model):
+    if width == 1 and has_classes(output):
         width = 2
     return len(answers), min(max_labels, width)
 
 
-def labels(answers: np.ndarray, max_labels: int, name: str, model: Model) -> np.ndarray:
+def labels(answers: np.ndarray, max_labels: int, output: Tensor) -> np.ndarray:
     """Return the labels of Triton's classification extension: VALUE:INDEX[:NAME] of each sample's greatest values.
 
     https://docs.nvidia.com/deeplearning/triton-inference-server/user-guide/docs/protocol/extension_classification.html
     """
     rows = answers.reshape(len(answers), -1).astype(np.float64)
     classes = None
-    if _is_class_output(name, model):
-        rows, classes = _class_values(rows), model.classes
+    if has_classes(output):  # other outputs have labels without names
+        rows, classes = _class_values(rows), output.classes
     best = np.argsort(-rows, axis=1, kind="stable")[:, :max_labels]
     values, indexes = np.take_along_axis(rows, best, axis=1).reshape(-1).tolist(), best.reshape(-1).tolist()
     named = [f":{name}" for name in classes or ()] + [""] * (rows.shape[1] - len(classes or ()))
     labels = np.empty(best.size, object)
     labels[:] = [f"{value:f}:{at}{named[at]}" for value, at in zip(values, indexes, strict=True)]
     return labels.reshape(best.shape)
-
-
-def _is_class_output(name: str, model: Model) -> bool:
-    """Return whether an output holds the values of the model's classes. Other outputs have labels without names."""
-    return name == next(iter(model.outputs)) and has_classes(model)
 
 
 def _class_values(answers: np.ndarray) -> np.ndarray:

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import orjson
 
-from epochal_server.model.model import Arrays, Model
+from epochal_server.model.model import Arrays, Model, Tensor
 from epochal_server.protocols import answer_size, json_values
 from epochal_server.protocols.classes import ClassPrediction, has_classes, top_classes, value_name
 from epochal_server.protocols.preprocess import Fit, ModelImage, data_url, png
@@ -55,8 +56,18 @@ def read_options(query: Mapping[str, str], model: Model) -> Options:
 
 
 def predictions(images: Sequence[ModelImage], answers: Arrays, model: Model, options: Options) -> list[dict[str, Any]]:
-    """Return the prediction of each model image, with its box and picture if requested."""
-    predictions = _classes(answers, model) if has_classes(model) else _numbers(answers)
+    """Return the prediction of each model image, with its box and picture if requested.
+
+    It has the class of the first output. `outputs` has the other outputs, each as its class or as its values.
+    """
+    columns = {name: _column(answers[name], output) for name, output in model.outputs.items()}
+    predictions = columns.pop(model.first_output.name) if has_classes(model.first_output) else [{} for _ in images]
+    if columns:
+        rows = zip(*columns.values(), strict=True)
+        predictions = [
+            prediction | {"outputs": dict(zip(columns, row, strict=True))}
+            for prediction, row in zip(predictions, rows, strict=True)
+        ]
     for image, prediction in zip(images, predictions, strict=True):
         if image.box is not None:
             prediction["box"] = image.box
@@ -67,14 +78,8 @@ def predictions(images: Sequence[ModelImage], answers: Arrays, model: Model, opt
 
 def memory_factor(model: Model) -> int:
     """Return the maximum bytes of outputs and response together, for each byte of the outputs."""
-    outputs = model.outputs
-    if has_classes(model):
-        first = next(iter(outputs.values()))
-        return answer_size.memory_factor(
-            model, CLASSES_BYTES + answer_size.label_bytes(first, TOP_CLASSES, model.classes)
-        )
-    names = sum(len(orjson.dumps(name)) + len(":,") for name in outputs)
-    return answer_size.memory_factor(model, SAMPLE_BYTES + names + sum(map(answer_size.nested_bytes, outputs.values())))
+    names = sum(len(orjson.dumps(name)) + len(":,") for name in model.outputs)
+    return answer_size.memory_factor(model, SAMPLE_BYTES + names + sum(map(_prediction_bytes, model.outputs.values())))
 
 
 def shown_bytes(images: Sequence[ModelImage]) -> int:
@@ -87,23 +92,27 @@ def answer(predictions: list[dict[str, Any]], options: Options) -> dict[str, Any
     return {"predictions": predictions} if options.several else predictions[0]
 
 
-def _classes(answers: Arrays, model: Model) -> list[dict[str, Any]]:
-    first = answers[next(iter(model.outputs))]
-    value = value_name(model)
+def _prediction_bytes(output: Tensor) -> int:
+    """Return the maximum bytes of the prediction of an output, as Python objects and as JSON."""
+    if has_classes(output):
+        return CLASSES_BYTES + answer_size.label_bytes(output, TOP_CLASSES)
+    return answer_size.nested_bytes(output)
+
+
+def _column(answers: np.ndarray, output: Tensor) -> list[Any]:
+    """Return the prediction of each sample of an output: its most probable classes, or its values."""
+    if not has_classes(output):
+        return list(json_values.jsonable(answers))
+    value = value_name(output)
     return [
         {**_class(top[0], value), "top": [_class(prediction, value) for prediction in top]}
-        for top in top_classes(first, TOP_CLASSES, model.classes)
+        for top in top_classes(answers, TOP_CLASSES, output.classes)
     ]
 
 
 def _class(prediction: ClassPrediction, value: str) -> dict[str, Any]:
     name = str(prediction.index) if prediction.name is None else prediction.name
     return {"class": prediction.index, "name": name, value: prediction.value}
-
-
-def _numbers(answers: Arrays) -> list[dict[str, Any]]:
-    columns = {name: json_values.jsonable(values) for name, values in answers.items()}
-    return [{"outputs": dict(zip(columns, row, strict=True))} for row in zip(*columns.values(), strict=True)]
 
 
 def _fit(query: Mapping[str, str]) -> Fit:

@@ -103,7 +103,7 @@ def _column(values: np.ndarray) -> Iterator[bytes]:
 
 def _class_names(answers: Arrays, model: Model) -> Iterator[bytes]:
     """Yield the JSON of the class name of each sample."""
-    first = answers[next(iter(model.outputs))]
+    first = answers[model.first_output.name]
     return json_blocks(0, len(first), math.prod(first.shape[1:]), partial(class_names.names, answers, model))
 
 

@@ -113,7 +113,7 @@ def encode(request: Head, model: Model, answers: Arrays) -> Body:
         if output.classification:
             entry["datatype"], entry["shape"] = (
                 "BYTES",
-                label_shape(array, output.classification, output.name, model),
+                label_shape(array, output.classification, model.outputs[output.name]),
             )
         else:
             entry["shape"] = array.shape
@@ -156,9 +156,10 @@ def _short(request: Head, answers: Arrays, model: Model) -> bytes:
 def _data(array: np.ndarray, output: Output, model: Model) -> Iterator[bytes]:
     """Yield the JSON of an output's values."""
     if output.classification:
+        tensor = model.outputs[output.name]
 
         def block(begin: int, end: int) -> list[str]:
-            entry: list[str] = labels(array[begin:end], output.classification, output.name, model).reshape(-1).tolist()
+            entry: list[str] = labels(array[begin:end], output.classification, tensor).reshape(-1).tolist()
             return entry
 
         return json_blocks(0, len(array), math.prod(array.shape[1:]), block)
@@ -172,7 +173,7 @@ def _packed(array: np.ndarray, output: Output, model: Model) -> list[v2_binary.B
         return [v2_binary.packed(array)]
     step = max(1, BLOCK_VALUES // max(1, math.prod(array.shape[1:])))
     return [
-        v2_binary.packed(labels(array[at : at + step], output.classification, output.name, model))
+        v2_binary.packed(labels(array[at : at + step], output.classification, model.outputs[output.name]))
         for at in range(0, len(array), step)
     ]
 

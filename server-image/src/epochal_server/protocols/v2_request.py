@@ -135,7 +135,7 @@ def _bytes(output: Output, model: Model) -> int:
     """Return the maximum bytes of one sample of an output in the response."""
     tensor = model.outputs[output.name]
     if output.classification:
-        return answer_size.label_bytes(tensor, output.classification, model.classes)
+        return answer_size.label_bytes(tensor, output.classification)
     return answer_size.raw_bytes(tensor) if output.binary else answer_size.flat_bytes(tensor)
 
 

@@ -229,7 +229,7 @@ def fields(model: Model, *, named: bool = False) -> list[str]:
     names = [CLASS_NAMES] if named else []
     if len(model.outputs) > 1:
         return [*model.outputs, *names]
-    if not has_classes(model):
+    if not has_classes(model.first_output):
         return [PREDICTION]
     return [PREDICTION, CLASS, *([PROBABILITY] if model.signature.probabilities else ()), *names]
 
@@ -239,7 +239,7 @@ def _memory_factor(model: Model, *, named: bool = False) -> int:
     row = class_names.name_bytes(model) if named else 0
     row += answer_size.LIST_BYTES + sum(map(answer_size.nested_bytes, model.outputs.values()))
     if len(model.outputs) == 1:
-        first = next(iter(model.outputs.values()))
+        first = model.first_output
         row += answer_size.nested_bytes(first) * (PROBABILITY in fields(model))
         row += DATA_TYPES[np.dtype("int64")].json_bytes * (CLASS in fields(model))
     return answer_size.memory_factor(model, row)

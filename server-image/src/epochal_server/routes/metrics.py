@@ -66,7 +66,9 @@ def metrics_routes(registry: CollectorRegistry, model: Callable[[], Signature | 
         signature = model()
         if signature is None:
             return web.json_response({"error": "the model is not ready yet: try again later"}, status=503)
-        tensors = signature.model_dump(mode="json", include={"inputs", "outputs"})
+        # Without the names of classes: the operator reads a bounded response, and no other field.
+        fields = {"__all__": {"name", "shape", "dtype"}}
+        tensors = signature.model_dump(mode="json", include={"inputs": fields, "outputs": fields})
         return web.json_response(tensors | {"signature": signature.digest()})
 
     return [web.get("/metrics", metrics), web.get(METADATA_URL_PATH, send_signature)]

@@ -62,9 +62,10 @@ def describe(model: Model, samples: Arrays | None = None) -> dict[str, Any]:
         "version": model.version,
         "runtime": RUNTIMES[model.platform],
         "inputs": _tensors(model.inputs.values()),
-        "outputs": _tensors(model.outputs.values()),
-        "classes": model.classes,
-        "class_values": value_name(model) if has_classes(model) else None,
+        "outputs": [
+            {**tensor, "classes": output.classes, "class_values": value_name(output) if has_classes(output) else None}
+            for tensor, output in zip(_tensors(model.outputs.values()), model.outputs.values(), strict=True)
+        ],
         "images": images,
         "example": example(model, samples) if images == "None" else None,
         "limits": {"request_bytes": model.limits.request_bytes},

@@ -110,11 +110,18 @@ def _concise(spec: Object) -> Object:
     """
     parsed = TrainingJobSpec.model_validate(spec)
     concise = parsed.model_dump(mode="json", exclude_defaults=True, exclude={"suspend"})
-    training = concise["training"]
+    training = _with_names(concise["training"])
+    if "outputs" in training:
+        training["outputs"] = [_with_names(output) for output in training["outputs"]]
+    return concise | {"training": training}
+
+
+def _with_names(training: Object) -> Object:
+    """Return the training of a job or of an output with the names of Keras objects that have no arguments."""
     named: Object = {name: _name_or_object(training[name]) for name in ("optimizer", "loss") if name in training}
     if "metrics" in training:
         named["metrics"] = [_name_or_object(metric) for metric in training["metrics"]]
-    return concise | {"training": training | named}
+    return training | named
 
 
 def _name_or_object(keras_object: Object) -> Object | str:

@@ -1,8 +1,12 @@
 """Rules for an Experiment beyond its schema: its paths lead to fields, and its trials are valid."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from epochal_api.catalogue.problems import spec_problems
+from epochal_api.catalogue.searched import paths_of
+from epochal_api.experiment import paths
 from epochal_api.experiment.parameter import Parameter
 from epochal_api.experiment.spec import MAX_TRIALS, ExperimentSpec
 from epochal_api.kind import API_VERSION
@@ -10,9 +14,9 @@ from epochal_api.model import Model
 from epochal_api.trainingjob.spec import KIND, InvalidTrainingJob, TrainingJobSpec, parse
 
 from epochal_operator.experiment.ledger.events import MAX_STRING
-from epochal_operator.experiment.search_space import paths
+from epochal_operator.experiment.schedule.pruning import brackets
 from epochal_operator.experiment.search_space.domains import Range
-from epochal_operator.experiment.search_space.metrics import reports_metric
+from epochal_operator.experiment.search_space.metrics import metric_names, training_reports
 from epochal_operator.experiment.search_space.space import InvalidSpace, Space
 from epochal_operator.experiment.trial_job import json_value
 
@@ -22,7 +26,8 @@ MAX_CHECKED_VALUES = 1024
 """The largest number of values to validate. A search may have a million values, at 0.3 ms each in the largest template.
 A trial with another invalid value fails when it is created.
 """
-
+_CHANGES_METRICS = re.compile(r"training\.(metrics|outputs(?!\[[^\]]+\]\.(loss|weight)))")
+"""The beginning of a path that may change the names of the reported metrics."""
 _MAX_SHOWN = 256
 """Maximum characters of the names of metrics in a message."""
 
@@ -37,6 +42,9 @@ def check(spec: ExperimentSpec, template: Mapping[str, Any]) -> Space:
         InvalidSpace: If a check fails. The message has a line for each fault, which names the parameter.
     """
     space = Space.of(spec.parameters)
+    problems = spec_problems(template, "spec.template.spec", paths_of(spec.parameters))
+    if found := [problem for problem in problems if not problem.is_warning]:
+        raise InvalidSpace(list(map(str, found[:MAX_FAULTS])))
     places: dict[str, paths.ResolvedPath] = {}
     if faults := [*_path_faults(space, template, places), *_metric_faults(spec)]:
         raise InvalidSpace(faults[:MAX_FAULTS])
@@ -153,21 +161,37 @@ def _grid_faults(spec: ExperimentSpec, space: Space) -> Iterator[str]:
         yield f"parameters have {space.size} combinations ({counts}), search.method Grid allows at most {MAX_TRIALS}"
 
 
+def _validation_faults(spec: ExperimentSpec) -> Iterator[str]:
+    """Yield a fault if a rung ends without a value of the objective, because not each epoch is validated."""
+    metric, training = spec.objective.metric, spec.template.spec.training
+    every = training.validation_every_epochs
+    if every == 1 or not metric.startswith("val_"):
+        return
+    ends = sorted({epoch for rungs in brackets(spec.schedule, training.epochs) for epoch in rungs})
+    needs_last = spec.objective.strategy == "Last"
+    if (unknown := next((end for end in ends if end < every or (needs_last and end % every)), None)) is not None:
+        where = f"in epoch {unknown}, the last of a rung" if needs_last else f"until epoch {unknown}, the end of a rung"
+        yield (
+            f"objective.metric: {metric} must have a value {where}, found template.spec.training.validationEveryEpochs "
+            f"{every}: write 1, or a number that fits the rungs"
+        )
+
+
 def _metric_faults(spec: ExperimentSpec) -> Iterator[str]:
     """Yield the faults of the objective's metric that can be found without Keras."""
     metric, template = spec.objective.metric, spec.template.spec
     if metric.startswith("val_") and template.data.validation is None:
         yield f"objective.metric: {metric} needs validation data: set template.spec.data.validation"
-    metrics = template.training.metrics
-    is_searched = any(path.startswith("training.metrics") for item in spec.parameters for path in item.paths)
-    if is_searched or reports_metric(metrics, metric):
+    yield from _validation_faults(spec)
+    is_searched = any(_CHANGES_METRICS.match(path) for item in spec.parameters for path in item.paths)
+    if is_searched or training_reports(template.training, metric):
         return
-    if not metrics:
-        reason = "because template.spec.training.metrics is empty"
-        yield f"objective.metric: must be loss or val_loss, {reason}; found {metric!r}"
+    field = "template.spec.training.metrics" if template.training.outputs is None else "template.spec.training.outputs"
+    if not (known := metric_names(template.training)):
+        yield f"objective.metric: must be loss or val_loss, because {field} is empty; found {metric!r}"
         return
-    names = f"{', '.join(item.name for item in metrics):.{_MAX_SHOWN}}"
+    names = f"{', '.join(known):.{_MAX_SHOWN}}"
     yield (
-        f"objective.metric: must be loss or one of template.spec.training.metrics ({names}), with val_ for the "
-        f"validation data; found {metric!r}. Add the metric to template.spec.training.metrics"
+        f"objective.metric: must be loss or one of {field} ({names}), with val_ for the validation data; found "
+        f"{metric!r}. Add the metric to {field}"
     )

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from epochal_api.trainingjob.network import Named
+from epochal_api.trainingjob.training import Training
 
 _SHORT_NAMES: Mapping[str, str] = {
     "bce": "BinaryCrossentropy",
@@ -23,6 +24,30 @@ def reports_metric(metrics: Iterable[Named], name: str) -> bool:
     """Return whether a training with these metrics reports a metric of this name, which may begin with val_."""
     wanted = _normalize(_NUMBERS.sub("", name.removeprefix("val_")))
     return wanted == "loss" or wanted in map(_reported_name, metrics)
+
+
+def training_reports(training: Training, name: str) -> bool:
+    """Return whether a training reports a metric of this name, which may begin with val_."""
+    outputs = training.outputs
+    if outputs is None or len(outputs) == 1:
+        return reports_metric(outputs[0].metrics if outputs else training.metrics, name)
+    wanted = _normalize(_NUMBERS.sub("", name.removeprefix("val_")))
+    reported = (
+        _normalize(output.name) + of_output
+        for output in outputs
+        for of_output in ("loss", *map(_reported_name, output.metrics))
+    )
+    return wanted == "loss" or wanted in reported
+
+
+def metric_names(training: Training) -> list[str]:
+    """Return the metrics of a training as its spec names them; of several outputs, as OUTPUT_loss and OUTPUT_METRIC."""
+    outputs = training.outputs
+    if outputs is None or len(outputs) == 1:
+        return [metric.name for metric in (outputs[0].metrics if outputs else training.metrics)]
+    return [
+        f"{output.name}_{name}" for output in outputs for name in ("loss", *(metric.name for metric in output.metrics))
+    ]
 
 
 def _reported_name(metric: Named) -> str:

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from epochal_operator.runtime.api.json_spans import JsonText, shallow
+from epochal_lib.json_spans import JsonText, shallow
 
 Object = dict[str, Any]
 

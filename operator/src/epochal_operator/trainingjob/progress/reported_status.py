@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from epochal_api.condition import timestamp
-from epochal_api.printer_columns import Display
+from epochal_api.display import Display
 from epochal_api.signature import SIGNATURE
 from epochal_api.trainingjob import report as reports
 from epochal_api.trainingjob.report import Report, Values

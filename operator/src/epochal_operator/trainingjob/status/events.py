@@ -61,9 +61,20 @@ def events(
         yield from _ready_events(ready, generation, observed)
 
 
-def plain_http_events(before: Status, after: Status, endpoint: str | None) -> list[Event]:
-    """Return the Event about storage without TLS when the Job of a TrainingJob is created, or no Event."""
-    if before.job_name or not after.job_name or not endpoint or not endpoint.startswith("http://"):
+def unknown_objects_events(metadata: Metadata, problems: str) -> list[Event]:
+    """Return the Event with the unknown Keras objects of a new Job, or no Event if there are none."""
+    if not problems:
+        return []
+    note = (
+        "The trainer of this installation would refuse the spec. The Job is created, because spec.image or spec.code "
+        f"may know other classes: {problems}"
+    )
+    return [make_event(Reason.UNKNOWN_OBJECTS, note, str(metadata.generation))]
+
+
+def plain_http_events(endpoint: str | None) -> list[Event]:
+    """Return the Event about storage without TLS for a new Job, or no Event."""
+    if not endpoint or not endpoint.startswith("http://"):
         return []
     note = (
         f"spec.storage.endpoint: {endpoint} is not https, so others on the network can read and change data and "

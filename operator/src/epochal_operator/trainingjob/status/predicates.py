@@ -18,7 +18,11 @@ def is_finished(status: Status) -> bool:
 def is_refused(status: Status) -> bool:
     """Return whether the spec of a TrainingJob was refused before one of its containers had run."""
     end = end_condition(status)
-    return end is not None and end.reason == Reason.INVALID_SPEC and status.start_time is None
+    return end is not None and end.reason in _REFUSALS and status.start_time is None
+
+
+_REFUSALS = frozenset({Reason.INVALID_SPEC, Reason.INVALID_NETWORK})
+"""Reasons of a refusal. A trainer fails with the second one too, but its TrainingJob has a start time."""
 
 
 def is_spec_ignored(status: Status) -> bool:

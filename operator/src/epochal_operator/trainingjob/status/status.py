@@ -112,14 +112,15 @@ def _build_status(  # noqa: PLR0917 - the inputs of the status
     )
 
 
-def refused_status(metadata: Metadata, before: Status, message: str, now: datetime) -> Status:
+def refused_status(
+    metadata: Metadata, before: Status, message: str, now: datetime, reason: Reason = Reason.INVALID_SPEC
+) -> Status:
     """Return the leader's status fields of a TrainingJob with a refused spec."""
     if is_finished(before):
         return _with_generation(before, metadata.generation)
     end = end_condition(before)
     since = before.completion_time if end and end.observed_generation == metadata.generation else None
-    cause = StatusCause(Reason.INVALID_SPEC, message)
-    failed_phase = Phase("Failed", cause, stalled=True, completion_time=since or timestamp(now))
+    failed_phase = Phase("Failed", StatusCause(reason, message), stalled=True, completion_time=since or timestamp(now))
     return Status(
         observed_generation=metadata.generation,
         state=failed_phase.state,

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from epochal_api.signature import Signature, TensorSpec
+from epochal_lib.model_server.answers import decoded
 from epochal_lib.model_server.errors import ServeError
 from epochal_lib.model_server.keras_specs import input_specs, output_specs
 
@@ -61,7 +62,7 @@ class Keras:
         answers = (
             output.numpy().astype(dtype, copy=False) for output, dtype in zip(outputs, self._dtypes, strict=True)
         )
-        return {spec.name: _text(array) for spec, array in zip(self._output_specs, answers, strict=True)}
+        return {spec.name: decoded(array) for spec, array in zip(self._output_specs, answers, strict=True)}
 
 
 def load(path: Path, signature: Signature | None, threads: int, *, has_check: bool) -> Keras:
@@ -92,10 +93,3 @@ def _reordered(
 def _tensor(spec: TensorSpec) -> Any:
     shape = [None, *(None if axis < 0 else axis for axis in spec.shape)]
     return tf.TensorSpec(shape, tf.string if spec.dtype == TEXT else spec.dtype)
-
-
-def _text(array: np.ndarray) -> np.ndarray:
-    if array.dtype != object:
-        return array
-    decoded = [value.decode(errors="replace") for value in array.flat]
-    return np.array(decoded, object).reshape(array.shape)

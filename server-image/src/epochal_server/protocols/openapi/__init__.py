@@ -46,7 +46,7 @@ def document(model: Model) -> dict[str, Any]:
             "x-server": f"{SERVER} {version(SERVER)}",
         },
         "tags": [template["tag"] for template in templates],
-        "security": [{}, {"key": []}],
+        "security": [{}, {"key": []}, {"keyInHeader": []}],
         "paths": paths,
         "components": {
             "securitySchemes": common["securitySchemes"],
@@ -181,12 +181,17 @@ def _prediction(model: Model) -> dict[str, Any]:
     integer = {"type": "integer"}
     box = _object(dict.fromkeys(("left", "top", "right", "bottom"), integer))
     more = {"image": {**TEXT, "format": "uri"}} | ({"box": box} if model.images == "Digit" else {})
-    if not has_classes(model):
-        outputs = _object({name: _sample(tensor) for name, tensor in model.outputs.items()})
-        return _object({"outputs": outputs, **more}, "outputs")
-    prediction = {"class": integer, "name": TEXT, (value := value_name(model)): {"type": "number"}}
+    outputs = {name: (_class if has_classes(tensor) else _sample)(tensor) for name, tensor in model.outputs.items()}
+    first = outputs.pop(model.first_output.name) if has_classes(model.first_output) else _object({})
+    others = {"outputs": _object(outputs, *outputs)} if outputs else {}
+    return _object({**first["properties"], **others, **more}, *first.get("required", ()), *others)
+
+
+def _class(tensor: Tensor) -> dict[str, Any]:
+    """Return the schema of the most probable classes in an output."""
+    prediction = {"class": {"type": "integer"}, "name": TEXT, (value := value_name(tensor)): {"type": "number"}}
     top = {**_list(_object(prediction)), "maxItems": TOP_CLASSES}
-    return _object({**prediction, "top": top, **more}, "class", "name", value, "top")
+    return _object({**prediction, "top": top}, "class", "name", value, "top")
 
 
 def _object(properties: dict[str, Any], *required: str) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""The checker: the questions about networks before their Jobs are created."""

@@ -1,0 +1,172 @@
+"""The client of the checker. A question takes a second at most, and no reconcile waits for it."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from time import monotonic
+
+import aiohttp
+from cachetools import LRUCache, TTLCache
+from epochal_api.checker import CHECK_PATH, MAX_ANSWER_BYTES, MAX_QUESTION_BYTES, Answer
+from prometheus_client import CollectorRegistry, Counter
+
+from epochal_operator.checker.verdict import (
+    SILENT_SECONDS,
+    UNANSWERED_SECONDS,
+    NetworkQuestion,
+    NoVerdict,
+    Verdict,
+    verdict_of,
+)
+
+TIMEOUT_SECONDS = 1.0
+VERDICT_SECONDS = 3600.0
+"""Seconds for which a verdict is known: the image of the checker may be replaced under the same name."""
+MAX_VERDICTS = 1024
+MAX_PENDING = 16
+"""Number of questions at a time. A checker on two cores answers so many in a second."""
+MAX_CONNECTIONS = 8
+
+_log = logging.getLogger(__name__)
+
+
+class CheckerMetrics:
+    """Metrics of the questions to the checker.
+
+    Attributes:
+        questions: Questions by `result`: valid, invalid, unanswered, or skipped because of a failure before.
+    """
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.questions = Counter(
+            "epochal_checker_questions",
+            "Questions to the checker about networks, by their result.",
+            ["result"],
+            registry=registry,
+        )
+
+
+class _Unavailable(Exception):
+    """The checker cannot be asked for a while."""
+
+
+class CheckerClient:
+    """Asks the checker, and remembers its verdicts.
+
+    Args:
+        url: Address of the checker, such as http://epochal-checker.epochal-system.svc:8080.
+        image: Image of trainers. The verdicts of a checker with another image do not count.
+        metrics: Counts the questions.
+        clock: Returns a monotonic time in seconds.
+    """
+
+    def __init__(self, url: str, image: str, metrics: CheckerMetrics, clock: Callable[[], float] = monotonic) -> None:
+        self._url = url.rstrip("/") + CHECK_PATH
+        self._image = image
+        self._metrics = metrics
+        self._clock = clock
+        self._verdicts: TTLCache[bytes, Verdict, float] = TTLCache(MAX_VERDICTS, VERDICT_SECONDS, clock)
+        self._unanswered: TTLCache[bytes, None, float] = TTLCache(MAX_VERDICTS, UNANSWERED_SECONDS, clock)
+        self._silent_since: LRUCache[bytes, float] = LRUCache(MAX_VERDICTS)
+        self._closed_until = float("-inf")
+        self._pending: dict[bytes, list[Callable[[], None]]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._session: aiohttp.ClientSession | None = None
+
+    def verdict(self, question: NetworkQuestion, notify: Callable[[], None]) -> Verdict | NoVerdict:
+        """Return the verdict about a network, without waiting; see `Checker`."""
+        if len(question.body) > MAX_QUESTION_BYTES:
+            return NoVerdict.ABSENT
+        digest = question.digest
+        if (verdict := self._verdicts.get(digest)) is not None:
+            return verdict
+        if digest in self._pending:
+            self._pending[digest].append(notify)
+            return NoVerdict.PENDING
+        if digest in self._unanswered:
+            return self._no_answer(digest)
+        if len(self._pending) >= MAX_PENDING and self._clock() >= self._closed_until:
+            self._close("more questions wait than it answers in a second")
+        if self._clock() < self._closed_until:
+            self._metrics.questions.labels("skipped").inc()
+            return self._no_answer(digest)
+        self._pending[digest] = [notify]
+        task = asyncio.create_task(self._answer(digest, question.body))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return NoVerdict.PENDING
+
+    def _no_answer(self, digest: bytes) -> NoVerdict:
+        """Return UNKNOWN, or ABSENT for a question that has had no answer for a long time."""
+        since = self._silent_since.setdefault(digest, self._clock())
+        return NoVerdict.ABSENT if self._clock() - since >= SILENT_SECONDS else NoVerdict.UNKNOWN
+
+    def _close(self, cause: str) -> None:
+        """Ask nothing for a while."""
+        _log.warning("the checker is not asked for %.0f s: %s", UNANSWERED_SECONDS, cause)
+        self._closed_until = self._clock() + UNANSWERED_SECONDS
+
+    async def close(self) -> None:
+        """Cancel the questions, and close the connections."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def _answer(self, digest: bytes, body: bytes) -> None:
+        """Ask the checker, remember its verdict, and notify the callers that wait for it."""
+        verdict = None
+        try:
+            verdict = await self._ask(body)
+        except (_Unavailable, TimeoutError, aiohttp.ClientError, OSError) as error:
+            self._close(str(error) or type(error).__name__)
+        except ValueError as error:
+            _log.warning("cannot read the answer of the checker: %s", error)
+        except Exception:  # noqa: BLE001 - no answer creates the Job, as without a checker
+            _log.exception("cannot ask the checker")
+        finally:
+            if verdict is None:
+                self._unanswered[digest] = None
+            else:
+                self._verdicts[digest] = verdict
+                self._silent_since.pop(digest, None)
+            for notify in self._pending.pop(digest):
+                notify()
+        result = "unanswered" if verdict is None else "invalid" if verdict.faults else "valid"
+        self._metrics.questions.labels(result).inc()
+
+    async def _ask(self, body: bytes) -> Verdict | None:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                timeout=aiohttp.ClientTimeout(total=TIMEOUT_SECONDS),
+                connector=aiohttp.TCPConnector(limit=MAX_CONNECTIONS),
+                headers={"Content-Type": "application/json"},
+            )
+        async with self._session.post(self._url, data=body, allow_redirects=False) as response:
+            content = await _read_body(response)
+        if response.status == 503:  # noqa: PLR2004 - its queue is full, or it starts
+            raise _Unavailable(f"status {response.status}: {content[:200].decode(errors='replace')}")
+        if response.status != 200:  # noqa: PLR2004
+            _log.info("no verdict of the checker: %d %s", response.status, content[:200].decode(errors="replace"))
+            return None
+        answer = Answer.model_validate_json(content)
+        if answer.image != self._image:
+            _log.info("the checker has the image %s, and trainers have %s", answer.image, self._image)
+            return None
+        return verdict_of(answer)
+
+
+async def _read_body(response: aiohttp.ClientResponse) -> bytes:
+    """Return the body of a response.
+
+    Raises:
+        ValueError: If the body is larger than MAX_ANSWER_BYTES.
+    """
+    body = bytearray()
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > MAX_ANSWER_BYTES:
+            raise ValueError(f"response body is larger than {MAX_ANSWER_BYTES:,} bytes")
+    return bytes(body)

@@ -1,0 +1,25 @@
+"""The check of the Keras objects of a TrainingJob before its Job exists, without Keras."""
+
+from epochal_api.catalogue.findings import Problem, to_text
+from epochal_api.catalogue.problems import spec_problems
+from epochal_api.trainingjob.spec import InvalidTrainingJob, TrainingJob
+
+
+def require_known_objects(job: TrainingJob) -> None:
+    """Refuse a spec that the trainer of this installation will refuse.
+
+    Raises:
+        InvalidTrainingJob: With a line for each problem.
+    """
+    if errors := [problem for problem in _problems(job) if not problem.is_warning]:
+        raise InvalidTrainingJob(to_text(errors))
+
+
+def unknown_objects(job: TrainingJob) -> str:
+    """Return the problems of a spec with another image or code, which may have other classes; else an empty text."""
+    return to_text([problem for problem in _problems(job) if problem.is_warning])
+
+
+def _problems(job: TrainingJob) -> list[Problem]:
+    # With null values, because a null is an argument.
+    return spec_problems(job.spec.model_dump(include={"image", "code", "network", "training"}))
