@@ -1,0 +1,248 @@
+"""Buckets of TrainingJobs, with the credentials of the user or those of their Secret."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
+
+from epochal_api.storage import Storage, StorageService
+from pydantic import ValidationError
+
+from epochal.client.cluster import Cluster
+from epochal.client.credentials import Credentials, find_credentials, find_endpoint
+from epochal.client.failures import MissingObject, shortened
+from epochal.client.kinds import CONFIG_MAPS
+from epochal.environment import Environment
+from epochal.errors import EpochalError
+from epochal.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from epochal_lib.s3.bounded import AnswerLimits
+    from epochal_lib.s3.errors import Verb
+    from minio import Minio
+
+_EXIT_CODES = {
+    "BucketNotFound": ExitCode.NOT_FOUND,
+    "ObjectNotFound": ExitCode.NOT_FOUND,
+    "EndpointUnreachable": ExitCode.NO_CONNECTION,
+}
+_FORWARD = (
+    "spec.storage.endpoint is an address as pods see it. For your machine, set EPOCHAL_STORAGE_ENDPOINT (or "
+    "AWS_ENDPOINT_URL_S3), such as http://localhost:9000 with `kubectl port-forward service/minio 9000`."
+)
+_PART = 2**20
+
+
+class StoredObject(NamedTuple):
+    """An object in a bucket."""
+
+    key: str
+    size: int
+
+
+class StoredVersion(NamedTuple):
+    """Size and ETag of an object in a bucket."""
+
+    size: int
+    etag: str
+
+
+class Bucket:
+    """A bucket of an S3 service.
+
+    Args:
+        client: The client of the service.
+        name: Name of the bucket.
+        endpoint: Address of the service, for messages.
+        is_from_spec: Whether the address is that of the spec, which pods see.
+        credentials: The keys, which messages must not contain.
+    """
+
+    def __init__(
+        self, client: "Minio", name: str, endpoint: str, *, is_from_spec: bool, credentials: Credentials
+    ) -> None:
+        self.name = name
+        self.endpoint = endpoint
+        self._client = client
+        self._is_from_spec = is_from_spec
+        self._credentials = credentials
+
+    def list(self, prefix: str = "") -> Iterator[StoredObject]:
+        """Yield the objects with a prefix, in the order of their keys."""
+        with self._errors("list", prefix):
+            for found in self._client.list_objects(self.name, prefix=prefix, recursive=True):
+                yield StoredObject(str(found.object_name), int(found.size or 0))
+
+    def size(self, key: str) -> int:
+        """Return the bytes of an object."""
+        return self.stat(key).size
+
+    def stat(self, key: str) -> StoredVersion:
+        """Return size and ETag of an object."""
+        with self._errors("read", key):
+            found = self._client.stat_object(self.name, key)
+            return StoredVersion(int(found.size or 0), str(found.etag or ""))
+
+    @contextmanager
+    def open(self, key: str, *, etag: str = "", **part: int) -> Iterator[Any]:
+        """Open an object for reading, as an HTTPResponse of urllib3.
+
+        Args:
+            key: Key of the object.
+            etag: The expected ETag: if the object has another one, it was replaced, which is an error.
+            part: `offset` and `length` of the bytes to read. Default: all.
+        """
+        from epochal_lib.s3.client import open_object  # noqa: PLC0415 - minio, which most commands do not need
+
+        options: dict[str, Any] = {**part, **({"request_headers": {"If-Match": f'"{etag}"'}} if etag else {})}
+        with self._errors("read", key), open_object(self._client, self.name, key, **options) as response:
+            yield response
+
+    def read(self, key: str, limit: int = 64 * 2**20) -> bytes:
+        """Return the content of an object.
+
+        Raises:
+            EpochalError: If there is no such object, or it has more bytes than the limit.
+        """
+        with self.open(key) as response:
+            content: bytes = response.read(limit + 1)
+        if len(content) > limit:
+            raise EpochalError(
+                f"s3://{self.name}/{shortened(key)} has more than {limit / 2**20:g} MiB.",
+                f"Download it with `epochal results`, or with a client of S3 at {self.endpoint}.",
+            )
+        return content
+
+    def download(self, key: str, path: Path) -> int:
+        """Write an object to a file, which is whole or absent, and return its size."""
+        size = 0
+        part = path.with_name(f".{path.name[:100]}.{os.getpid()}.part")
+        try:
+            with part.open("wb") as file, self.open(key) as response:
+                for content in response.stream(_PART):
+                    file.write(content)
+                    size += len(content)
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+        return size
+
+    def upload(self, key: str, stream: IO[bytes], size: int) -> None:
+        """Store an object with `size` bytes of a stream."""
+        with self._errors("write", key):
+            self._client.put_object(self.name, key, stream, size)
+
+    def delete(self, key: str) -> None:
+        """Delete an object, if it exists."""
+        with self._errors("delete", key):
+            self._client.remove_object(self.name, key)
+
+    @contextmanager
+    def _errors(self, verb: "Verb", key: str) -> Iterator[None]:
+        from epochal_lib.s3.errors import Request, explain  # noqa: PLC0415
+
+        try:
+            yield
+        except EpochalError:
+            raise
+        except Exception as error:
+            request = Request(self.endpoint, self.name, verb, key)
+            found = explain(error, request, self._credentials.redact)
+            if found is None:
+                raise
+            unreachable = found.reason == "EndpointUnreachable" and self._is_from_spec
+            kind = MissingObject if found.reason == "ObjectNotFound" else EpochalError
+            raise kind(
+                shortened(f"{found.message}."),
+                _FORWARD if unreachable else "",
+                exit_code=_EXIT_CODES.get(found.reason, ExitCode.REFUSED),
+            ) from error
+
+
+def split_uri(uri: str) -> tuple[str, str]:
+    """Return the bucket and the key of `s3://BUCKET/KEY`, or a bucket's name and an empty key."""
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    return bucket, key
+
+
+def open_bucket(
+    cluster: Cluster | None,
+    storage: StorageService | Mapping[str, Any] | None,
+    uri_or_bucket: str,
+    *,
+    environment: Environment | None = None,
+    namespace: str | None = None,
+    limits: "AnswerLimits | None" = None,
+) -> Bucket:
+    """Return a bucket. It sends no request to the S3 service yet.
+
+    AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY win over the Secret, and the variables of `ENDPOINTS` over the address.
+
+    Args:
+        cluster: Reads the Secret; None if the variables have the credentials.
+        storage: `spec.storage`; None if the variables have the address.
+        uri_or_bucket: s3://BUCKET/…, or BUCKET.
+        environment: The variables. Default: those of the cluster.
+        namespace: Namespace of the Secret. Default: the one of the user.
+        limits: Limits of the service's answers. Default: none, for a service that the user trusts.
+
+    Raises:
+        EpochalError: If there are no credentials or no address.
+    """
+    from epochal_lib.s3.client import connect  # noqa: PLC0415 - minio, which most commands do not need
+
+    environment = environment or (cluster.environment if cluster else Environment())
+    service = _service(storage)
+    endpoint, is_from_spec = find_endpoint(environment.variables, service)
+    found = find_credentials(environment.variables, cluster, service, namespace)
+    authority = _authority(environment, cluster, service, namespace) if endpoint.startswith("https:") else ""
+    try:
+        client = connect(
+            endpoint,
+            access_key=found.access_key,
+            secret_key=found.secret_key,
+            session_token=found.session_token,
+            region=service.region if service else "us-east-1",
+            authority=authority,
+            limits=limits,
+        )
+    except (OSError, ValueError) as error:
+        raise EpochalError(
+            f"cannot use the S3 service {shortened(endpoint)}: {shortened(found.redact(str(error)))}",
+            "Check the address, and the certificates in spec.storage.caConfigMapRef or $AWS_CA_BUNDLE.",
+        ) from error
+    bucket, _ = split_uri(uri_or_bucket)
+    return Bucket(client, bucket, endpoint, is_from_spec=is_from_spec, credentials=found)
+
+
+def _service(storage: StorageService | Mapping[str, Any] | None) -> StorageService | None:
+    if storage is None or isinstance(storage, StorageService):
+        return storage
+    try:
+        return Storage.model_validate(storage)
+    except ValidationError as error:
+        raise EpochalError(
+            f"spec.storage is not readable: {shortened(str(error))}", "Use `epochal` in the version of the cluster."
+        ) from error
+
+
+def _authority(
+    environment: Environment, cluster: Cluster | None, service: StorageService | None, namespace: str | None
+) -> str:
+    """Return the PEM certificates to trust in addition to those of the system; "" for none."""
+    if bundle := environment.variables.get("AWS_CA_BUNDLE"):
+        try:
+            return (environment.folder / bundle).read_text()
+        except (OSError, UnicodeDecodeError) as error:
+            raise EpochalError(f"cannot read $AWS_CA_BUNDLE: {error}", exit_code=ExitCode.USAGE) from error
+    if cluster is None or service is None or service.ca_config_map_ref is None:
+        return ""
+    reference = service.ca_config_map_ref
+    data = cluster.get(CONFIG_MAPS, reference.name, namespace).get("data") or {}
+    if not data.get(reference.key):
+        raise EpochalError(
+            f"ConfigMap {reference.name} has no key {reference.key}, which spec.storage.caConfigMapRef names.",
+            "Add the certificate authority of the S3 service as PEM, or set AWS_CA_BUNDLE to a file of it.",
+        )
+    return str(data[reference.key])

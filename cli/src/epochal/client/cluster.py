@@ -1,0 +1,321 @@
+"""A cluster, with the rights of the user: objects, watches, logs, and requests to Services."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import quote
+
+from epochal.client.failures import refused
+from epochal.client.kinds import ACCESS_REVIEWS, EVENTS, PODS, SERVICES, Kind, checked_name
+from epochal.client.lines import lines
+from epochal.client.pages import PAGE, describe, list_all, pages, selectors
+from epochal.client.transport import READ_SECONDS, Query, Response, Transport
+from epochal.client.watch_state import Change
+from epochal.client.watching import Watch
+from epochal.environment import Environment
+
+FIELD_MANAGER = "epochal-command"
+MAX_LOG_LINE = 2**16
+"""Maximum bytes of a line of a log. A longer line comes in parts."""
+
+Object = dict[str, Any]
+Objects = list[Object]
+Names = list[str]
+_METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+
+
+class Cluster:
+    """A cluster, with the rights of the user.
+
+    Args:
+        transport: Sends the requests.
+        namespace: The namespace of requests that name none.
+        environment: Waits between tries, and gets warnings.
+        field_manager: Name of the program that changes objects, for their managedFields.
+        page: Objects in one answer to a list.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        namespace: str,
+        environment: Environment,
+        *,
+        field_manager: str = FIELD_MANAGER,
+        page: int = PAGE,
+    ) -> None:
+        self.namespace = checked_name("namespace", namespace)
+        self.environment = environment
+        self._transport = transport
+        self._page = page
+        # Unknown fields are an error, as in kubectl.
+        self._write: Query = {"fieldManager": field_manager, "fieldValidation": "Strict"}
+
+    @property
+    def address(self) -> str:
+        """Address of the API server."""
+        return self._transport.address
+
+    def read(self, path: str) -> Object:
+        """Return the object at a path of the API server, such as `/version`."""
+        return self._transport.json(f"read {path}", "GET", path)
+
+    def get(self, kind: Kind, name: str, namespace: str | None = None) -> Object:
+        """Return an object by its name.
+
+        Raises:
+            ApiError: If there is no such object, or the user may not read it.
+            AnswerTooLarge: If it is too large.
+        """
+        place = self._place(kind, namespace)
+        action, path = describe("get", kind, place, name), kind.path(place, name)
+        return self._transport.json(action, "GET", path, is_object=True)
+
+    def list(
+        self,
+        kind: Kind,
+        *,
+        namespace: str | None = None,
+        all_namespaces: bool = False,
+        selector: str = "",
+        name: str = "",
+        most: int = 0,
+    ) -> Objects:
+        """Return the objects of a kind.
+
+        Args:
+            kind: The kind.
+            namespace: Their namespace. Default: the one of the user.
+            all_namespaces: Whether to return those of all namespaces.
+            selector: Label selector, such as `epochal.dev/experiment=search`.
+            name: Name of the only object.
+            most: Maximum number of objects, to bound memory and time; 0 for all.
+        """
+        place = "" if all_namespaces else self._place(kind, namespace)
+        return list_all(self._transport, kind, place, selectors(kind, selector, name), most, page=self._page)[0]
+
+    def pages(self, kind: Kind, *, namespace: str | None = None, field_selector: str = "") -> Iterator[Objects]:
+        """Yield the objects of a kind, page by page, so that the caller can stop.
+
+        Args:
+            kind: The kind.
+            namespace: Their namespace. Default: the one of the user.
+            field_selector: Field selector, such as `type=Opaque`.
+        """
+        query = {"fieldSelector": field_selector} if field_selector else {}
+        for answer in pages(self._transport, kind, self._place(kind, namespace), query, page=self._page):
+            yield answer.get("items") or []
+
+    def names(self, kind: Kind, *, namespace: str | None = None, limit: int = PAGE) -> Names:
+        """Return names of objects of a kind, without their content: for completion and suggestions."""
+        place = self._place(kind, namespace)
+        items, _ = list_all(self._transport, kind, place, {}, limit, accept=_METADATA)
+        return [str(item["metadata"]["name"]) for item in items]
+
+    def create(self, kind: Kind, document: Object, *, dry_run: bool = False) -> Object:
+        """Create an object in its own namespace, or in that of the user, and return it as stored.
+
+        Args:
+            kind: Its kind.
+            document: The object.
+            dry_run: Whether the API server only checks the object.
+        """
+        name, place = self._identity(kind, document)
+        query: Query = {**self._write, **({"dryRun": "All"} if dry_run else {})}
+        return self._transport.json(
+            describe("create", kind, place, name), "POST", kind.path(place), query, body=document
+        )
+
+    def apply(self, kind: Kind, document: Object, *, force: bool = False, dry_run: bool = False) -> Object:
+        """Create or change an object by server-side apply, and return it as stored.
+
+        Args:
+            kind: Its kind.
+            document: The fields to set.
+            force: Whether to take over fields that another manager has set to another value.
+            dry_run: Whether the API server only checks the object.
+        """
+        name, place = self._identity(kind, document)
+        query: Query = {**self._write, "force": force, **({"dryRun": "All"} if dry_run else {})}
+        body = {"apiVersion": kind.api_version, "kind": kind.name, **document}
+        action, path = describe("apply", kind, place, name), kind.path(place, name)
+        content_type = "application/apply-patch+yaml"
+        return self._transport.json(action, "PATCH", path, query, body=body, content_type=content_type)
+
+    def patch(
+        self,
+        kind: Kind,
+        name: str,
+        merge_patch: Object,
+        *,
+        namespace: str | None = None,
+        resource_version: str | None = None,
+        uid: str = "",
+    ) -> Object:
+        """Change fields of an object by a JSON merge patch, and return it as stored.
+
+        Args:
+            kind: Its kind.
+            name: Its name.
+            merge_patch: The fields to set; None removes a field.
+            namespace: Its namespace. Default: the one of the user.
+            resource_version: The version that the change is for; a newer version is a conflict.
+            uid: UID of the object to change; the API server refuses to change another object of the same name.
+        """
+        place = self._place(kind, namespace)
+        body = dict(merge_patch)
+        required = {"resourceVersion": resource_version, "uid": uid or None}
+        if metadata := {field: value for field, value in required.items() if value is not None}:
+            body["metadata"] = {**body.get("metadata", {}), **metadata}
+        action = describe("change", kind, place, name)
+        path, content_type = kind.path(place, name), "application/merge-patch+json"
+        return self._transport.json(action, "PATCH", path, self._write, body=body, content_type=content_type)
+
+    def delete(self, kind: Kind, name: str, *, namespace: str | None = None, uid: str = "") -> None:
+        """Delete an object, and in the background those that it owns.
+
+        Args:
+            kind: Its kind.
+            name: Its name.
+            namespace: Its namespace. Default: the one of the user.
+            uid: UID of the object to delete; another object of the same name is a conflict.
+        """
+        place = self._place(kind, namespace)
+        body: Object = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"}
+        if uid:
+            body["preconditions"] = {"uid": uid}
+        self._transport.json(describe("delete", kind, place, name), "DELETE", kind.path(place, name), body=body)
+
+    def watch(
+        self,
+        kind: Kind,
+        *,
+        name: str = "",
+        selector: str = "",
+        namespace: str | None = None,
+        seconds: float | None = None,
+    ) -> Iterator[Change]:
+        """Yield the objects of a kind, and then each change, over broken connections.
+
+        Args:
+            kind: The kind.
+            name: Name of the only object.
+            selector: Label selector.
+            namespace: Their namespace. Default: the one of the user.
+            seconds: Seconds until the end; None for no end.
+        """
+        place, query = self._place(kind, namespace), selectors(kind, selector, name)
+        return Watch(
+            self._transport,
+            self.environment,
+            list_all=lambda: list_all(self._transport, kind, place, query, page=self._page),
+            path=kind.path(place),
+            query=query,
+            action=describe("watch", kind, place, name),
+            seconds=seconds,
+        ).changes()
+
+    def events(self, kind_name: str, name: str, namespace: str | None = None, *, most: int = 0) -> Objects:
+        """Return the Events (events.k8s.io/v1) of an object, in no order, and at most `most`; 0 for all."""
+        place = self._place(EVENTS, namespace)
+        selector = f"regarding.kind={kind_name},regarding.name={checked_name(kind_name, name)}"
+        return list_all(self._transport, EVENTS, place, {"fieldSelector": selector}, most, page=self._page)[0]
+
+    def log(
+        self,
+        pod: str,
+        *,
+        follow: bool,
+        container: str | None = None,
+        namespace: str | None = None,
+        timestamps: bool = False,
+        since: str = "",
+        limits: Mapping[str, int] | None = None,
+    ) -> Iterator[str]:
+        """Yield the lines of a container's log.
+
+        Args:
+            pod: Name of the pod.
+            follow: Whether to wait for more lines until the container ends.
+            container: Name of the container. Default: the only one.
+            namespace: Namespace of the pod. Default: the one of the user.
+            timestamps: Whether each line begins with its time (RFC 3339) and a space.
+            since: Time (RFC 3339) of the first line. Default: from the beginning.
+            limits: tailLines and limitBytes. Default: none.
+        """
+        place = self._place(PODS, namespace)
+        query: dict[str, str | int] = {**(limits or {}), "follow": follow, "timestamps": timestamps}
+        query |= {name: value for name, value in (("container", container), ("sinceTime", since)) if value}
+        path, seconds = PODS.path(place, pod, "log"), None if follow else READ_SECONDS
+        with self._transport.open("GET", path, query, headers={"Accept": "*/*"}, read_seconds=seconds) as answer:
+            if answer.status >= 400:  # noqa: PLR2004 - HTTP's errors
+                raise refused(answer.status, answer.read(MAX_LOG_LINE), describe("read the log of", PODS, place, pod))
+            for line in lines(answer, MAX_LOG_LINE):
+                yield line.decode(errors="replace")
+
+    def proxy(
+        self,
+        service: str,
+        port: str | int,
+        method: str = "GET",
+        path: str = "/",
+        *,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        namespace: str | None = None,
+        scheme: str = "",
+        seconds: float = 60,
+    ) -> Response:
+        """Return the answer of a Service, through the API server.
+
+        The API server removes the header Authorization.
+
+        Args:
+            service: Name of the Service.
+            port: Name or number of its port.
+            method: The HTTP method.
+            path: Path at the Service, with a query if need be.
+            body: The content to send.
+            headers: Headers to send.
+            namespace: Namespace of the Service. Default: the one of the user.
+            scheme: "https" for a port with TLS.
+            seconds: Seconds to wait for the answer.
+        """
+        place = self._place(SERVICES, namespace)
+        target = ":".join([*([scheme] if scheme else []), checked_name("Service", service), quote(str(port), safe="")])
+        root = f"{SERVICES.path(place)}/{target}/proxy/"
+        action = describe(f"{method} /{path.lstrip('/')} of", SERVICES, place, service)
+        return self._transport.request(
+            action, method, root + path.lstrip("/"), body=body, headers=headers, read_seconds=seconds
+        )
+
+    def can(
+        self, verb: str, kind: Kind, *, name: str = "", namespace: str | None = None, subresource: str = ""
+    ) -> bool:
+        """Return whether the user has a right, by the API server's own review.
+
+        Args:
+            verb: Such as get, list, create or patch.
+            kind: Kind of the objects.
+            name: Name of the object. Default: all of them.
+            namespace: Their namespace. Default: the one of the user.
+            subresource: Such as log or proxy.
+        """
+        attributes = {
+            "verb": verb,
+            "group": kind.group,
+            "resource": kind.plural,
+            "subresource": subresource,
+            "name": name,
+            "namespace": self._place(kind, namespace),
+        }
+        spec = {"resourceAttributes": attributes}
+        review = {"apiVersion": ACCESS_REVIEWS.api_version, "kind": ACCESS_REVIEWS.name, "spec": spec}
+        answer = self._transport.json("review your rights", "POST", ACCESS_REVIEWS.path(), body=review)
+        return bool((answer.get("status") or {}).get("allowed"))
+
+    def _place(self, kind: Kind, namespace: str | None) -> str:
+        return (namespace or self.namespace) if kind.namespaced else ""
+
+    def _identity(self, kind: Kind, document: Mapping[str, Any]) -> tuple[str, str]:
+        metadata = document.get("metadata") or {}
+        return str(metadata.get("name") or ""), self._place(kind, metadata.get("namespace"))

@@ -1,0 +1,106 @@
+"""The errors of the API server, each with a remedy and an exit code."""
+
+import json
+from typing import Any
+
+from epochal_api.text import printable
+
+from epochal.errors import EpochalError
+from epochal.exit_codes import ExitCode
+
+UNAUTHORIZED, FORBIDDEN, NOT_FOUND, CONFLICT, GONE, INVALID = 401, 403, 404, 409, 410, 422
+TOO_MANY_REQUESTS = 429
+OVERLOADED = frozenset({TOO_MANY_REQUESTS, 502, 503, 504})
+"""Statuses of an API server that cannot answer now."""
+_MAX_MESSAGE = 4000
+_RULES = (" denied request: ", " denied the request", "exceeded quota: ")
+"""Parts of the messages of admission policies, webhooks and quotas."""
+_NO_KIND = "the server could not find the requested resource"
+"""Message of the API server for a path that it does not serve, such as the path of a kind without a CRD."""
+
+
+class AnswerTooLarge(EpochalError):
+    """An answer has more bytes than the client reads."""
+
+
+class MissingObject(EpochalError):
+    """A bucket exists, and does not have the object to read."""
+
+
+class ApiError(EpochalError):
+    """A request that the API server refused.
+
+    Args:
+        message: What failed, and the message of the API server.
+        remedy: What to do.
+        exit_code: The exit code of the command that ends with this error.
+        status: The HTTP status.
+        reason: The reason of the API server in one word, such as AlreadyExists; "" if it gave none.
+    """
+
+    def __init__(self, message: str, remedy: str, *, exit_code: ExitCode, status: int, reason: str) -> None:
+        super().__init__(message, remedy, exit_code=exit_code)
+        self.status = status
+        self.reason = reason
+
+    @property
+    def is_object_missing(self) -> bool:
+        """Whether there is no such object, although the cluster has its kind."""
+        return self.status == NOT_FOUND and _NO_KIND not in self.message
+
+
+def no_connection(address: str, cause: object) -> EpochalError:
+    """Return the error of an API server that does not answer."""
+    return EpochalError(
+        f"no connection to the API server {printable(address)}: {shortened(str(cause))}",
+        "Check the address with `kubectl cluster-info`, and choose another cluster with --context or --kubeconfig.",
+        exit_code=ExitCode.NO_CONNECTION,
+    )
+
+
+def refused(status: int, body: bytes, action: str) -> ApiError:
+    """Return the error of a request.
+
+    Args:
+        status: The HTTP status of the answer.
+        body: The answer: a Status object of Kubernetes, or the text of a proxy on the way.
+        action: The request for users, such as `get TrainingJob vision/mnist`.
+    """
+    answer = _status_object(body)
+    reason = str(answer.get("reason") or "")
+    found = shortened(str(answer.get("message") or body[:_MAX_MESSAGE].decode(errors="replace").strip()))
+    message, remedy, exit_code = f"cannot {action}: {found or f'HTTP {status}'}", "", ExitCode.REFUSED
+    if any(words in found for words in _RULES):
+        remedy = "This is a rule of the cluster: change the object, or ask an administrator."
+    elif status == UNAUTHORIZED:
+        remedy = "Log in to the cluster again: the credentials of the kubeconfig are missing, wrong or expired."
+    elif status == FORBIDDEN:
+        remedy = "Ask an administrator of the cluster for this right, or choose another namespace with --namespace."
+    elif status == NOT_FOUND:
+        exit_code = ExitCode.NOT_FOUND
+        remedy = "`epochal list --all-namespaces` prints the objects of all namespaces."
+        if _NO_KIND in found:
+            remedy = "`epochal doctor` checks whether the cluster has Epochal in the version of this command."
+    elif reason == "AlreadyExists":
+        remedy = "Choose another name, or delete the object first."
+    elif status == CONFLICT:
+        remedy = "The object was changed by someone else: read it again, and repeat the command."
+    elif status == INVALID:
+        remedy = "`epochal check FILE` names the line and column of each problem of a file."
+    elif status in OVERLOADED:
+        exit_code = ExitCode.NO_CONNECTION
+        remedy = "Repeat the command in a minute."
+    return ApiError(message, remedy, exit_code=exit_code, status=status, reason=reason)
+
+
+def shortened(text: str) -> str:
+    """Return a text of another program, without control characters and not too long for a message."""
+    return printable(text if len(text) <= _MAX_MESSAGE else f"{text[:_MAX_MESSAGE]}…", instead=" ")
+
+
+def _status_object(body: bytes) -> dict[str, Any]:
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return answer if isinstance(answer, dict) and answer.get("kind") == "Status" else {}

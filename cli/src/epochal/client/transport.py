@@ -1,0 +1,242 @@
+"""HTTP requests to the API server, with the credentials of a kubeconfig or of a pod."""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlencode
+
+from epochal.client.failures import TOO_MANY_REQUESTS, AnswerTooLarge, no_connection, refused, shortened
+from epochal.environment import Environment
+
+if TYPE_CHECKING:
+    from kubernetes.client import ApiClient
+
+MAX_ANSWER = 256 * 2**20
+"""Maximum bytes of an answer: 500 objects of the largest size that a TrainingJob has in practice."""
+_PIECE = 2**18
+"""Bytes that are read at a time."""
+CONNECT_SECONDS, READ_SECONDS = 10.0, 60.0
+_TRIES = 5
+"""Tries of a request that the API server delays (429), which it has not executed."""
+_MAX_DELAY = 10
+_SUCCESS = range(200, 300)
+_WARNING = re.compile(r'299 [^ ]+ "((?:[^"\\]|\\.)*)"')
+"""A warning of the API server, such as that of an admission policy: RFC 7234, 5.5."""
+_MAX_WARNINGS = 16
+
+Query = Mapping[str, str | int | bool]
+
+
+class Response(NamedTuple):
+    """An answer by HTTP.
+
+    Args:
+        status: The HTTP status.
+        headers: The headers, with names in lower case.
+        body: The content.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Transport:
+    """Requests to one API server.
+
+    Args:
+        api: The client of the package kubernetes, with address and credentials.
+        environment: Waits between tries.
+        token: Bearer token in place of the credentials of the client, so that users can share its connections.
+        max_answer: Maximum bytes of an answer.
+        max_object: Maximum bytes of an object that is read by its name.
+        reserve: Counts the bytes of an answer before it is parsed, and gives them back by a negative number. It may
+            raise an error, which ends the request.
+    """
+
+    def __init__(
+        self,
+        api: "ApiClient",
+        environment: Environment,
+        *,
+        token: str = "",
+        max_answer: int = MAX_ANSWER,
+        max_object: int = MAX_ANSWER,
+        reserve: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        self._api = api
+        self._environment = environment
+        self._token = token
+        self._max_answer = max_answer
+        self._max_object = max_object
+        self._reserve = reserve
+
+    @property
+    def address(self) -> str:
+        """Address of the API server."""
+        return str(self._api.configuration.host)
+
+    def json(
+        self,
+        action: str,
+        method: str,
+        path: str,
+        query: Query | None = None,
+        *,
+        body: Any = None,
+        content_type: str = "application/json",
+        accept: str = "application/json",
+        is_object: bool = False,
+    ) -> dict[str, Any]:
+        """Return the object in the answer to a request.
+
+        Args:
+            action: The request for users, such as `list TrainingJobs`.
+            method: The HTTP method.
+            path: The path of the object.
+            query: Parameters of the request.
+            body: The object to send.
+            content_type: Media type of the body.
+            accept: Media type of the answer.
+            is_object: Whether the answer is one object, which has its own maximum size.
+
+        Raises:
+            AnswerTooLarge: If the answer is too large.
+            ApiError: If the API server refuses the request.
+            EpochalError: If the API server does not answer.
+        """
+        content = None if body is None else json.dumps(body).encode()
+        headers = {"Accept": accept, **({"Content-Type": content_type} if content is not None else {})}
+        response = self.request(action, method, path, query, body=content, headers=headers, is_object=is_object)
+        if response.status not in _SUCCESS:
+            raise refused(response.status, response.body, action)
+        for text in _WARNING.findall(response.headers.get("warning", ""))[:_MAX_WARNINGS]:
+            self._environment.warn(f"epochal: warning: {shortened(text.replace(chr(92), ''))}")
+        try:
+            answer = json.loads(response.body)
+        except (ValueError, RecursionError):
+            answer = None
+        if not isinstance(answer, dict):
+            raise no_connection(self.address, "the answer is no JSON object, so the address is not that of Kubernetes")
+        return answer
+
+    def request(
+        self,
+        action: str,
+        method: str,
+        path: str,
+        query: Query | None = None,
+        *,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        read_seconds: float = READ_SECONDS,
+        is_object: bool = False,
+    ) -> Response:
+        """Return the answer to a request, also to a refused one.
+
+        Raises:
+            AnswerTooLarge: If the answer is too large.
+            EpochalError: If the API server does not answer.
+        """
+        for attempt in range(_TRIES):
+            with self.open(method, path, query, body=body, headers=headers, read_seconds=read_seconds) as answer:
+                content = self._read(answer, action, is_object=is_object)
+                found = {name.lower(): value for name, value in answer.headers.itermerged()}
+            delay = found.get("retry-after", "")
+            if answer.status != TOO_MANY_REQUESTS or not delay.isdecimal() or attempt == _TRIES - 1:
+                break
+            self._environment.sleep(min(int(delay[:4]), _MAX_DELAY))
+        return Response(answer.status, found, content)
+
+    def _read(self, answer: Any, action: str, *, is_object: bool) -> bytes:
+        """Return the content of an answer.
+
+        Raises:
+            AnswerTooLarge: If it is too large.
+        """
+        limit = self._max_object if is_object else self._max_answer
+        pieces: list[bytes] = []
+        size = 0
+        while piece := answer.read(min(_PIECE, limit + 1 - size)):
+            size += len(piece)
+            self._reserve(len(piece))
+            if size > limit:
+                self._reserve(-size)
+                raise _too_large(action, limit, is_object=is_object)
+            pieces.append(piece)
+        return b"".join(pieces)
+
+    @contextmanager
+    def open(
+        self,
+        method: str,
+        path: str,
+        query: Query | None = None,
+        *,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        read_seconds: float | None = READ_SECONDS,
+    ) -> Iterator[Any]:
+        """Open the answer to a request, as an HTTPResponse of urllib3, and close it at the end.
+
+        Raises:
+            EpochalError: If the API server does not answer, or the connection breaks.
+        """
+        from urllib3 import Timeout  # noqa: PLC0415 - `import kubernetes` has imported it
+        from urllib3.exceptions import HTTPError  # noqa: PLC0415
+
+        sent = {"Accept": "application/json", **self._api.default_headers, **(headers or {})}
+        response = None
+        try:
+            if self._token:
+                sent["Authorization"] = f"Bearer {self._token}"
+            else:
+                self._api.update_params_for_auth(sent, [], ["BearerToken"], path, method, None)
+            response = self._api.rest_client.pool_manager.request(
+                method,
+                f"{self.address}{path}{f'?{_encoded(query)}' if query else ''}",
+                body=body,
+                headers=sent,
+                timeout=Timeout(connect=CONNECT_SECONDS, read=read_seconds),
+                preload_content=False,
+                retries=False,
+                redirect=False,
+            )
+            yield response
+        except (HTTPError, OSError) as error:
+            raise no_connection(self.address, _cause(error)) from error
+        finally:
+            if response is not None:
+                # A connection with an answer that was not read to its end serves no other request.
+                response.drain_conn() if _is_read(response) else response.close()
+                response.release_conn()
+
+
+def _too_large(action: str, limit: int, *, is_object: bool) -> AnswerTooLarge:
+    if is_object:
+        return AnswerTooLarge(
+            f"cannot {action}: it has more than {limit // 1024} KiB, so it is too large to show.",
+            "Read it with `kubectl get --output yaml`.",
+        )
+    return AnswerTooLarge(
+        f"cannot {action}: the answer has more than {limit / 2**20:.0f} MiB.",
+        "Select fewer objects, such as those of one namespace.",
+    )
+
+
+def _encoded(query: Query) -> str:
+    return urlencode({name: str(value).lower() if value in (True, False) else value for name, value in query.items()})
+
+
+def _is_read(response: Any) -> bool:
+    return bool(response.closed or getattr(response, "length_remaining", None) == 0)
+
+
+def _cause(error: Exception) -> str:
+    """Return the cause of a failed request, without the names of Python's classes and objects."""
+    text = str(error)
+    if text.startswith("<") or "object at 0x" in text:
+        text = text.partition(": ")[2]
+    return " ".join(text.split()) or type(error).__name__

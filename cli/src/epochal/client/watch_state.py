@@ -1,0 +1,185 @@
+"""The decisions of a watch, without I/O: the objects that it knows, and their changes.
+
+`watching.Watch` reads from a connection that blocks, and Studio from one that does not.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from epochal.client.failures import GONE, OVERLOADED, no_connection, refused
+
+
+class Change(NamedTuple):
+    """A change of an object.
+
+    Args:
+        type: ADDED for an object that existed before the watch too, MODIFIED or DELETED.
+        object: The object; before its deletion for DELETED.
+    """
+
+    type: str
+    object: dict[str, Any]
+
+
+class _Trace(NamedTuple):
+    """The part of an object that a DELETED needs after a gap, so that a watch keeps no whole objects."""
+
+    api_version: str
+    kind: str
+    namespace: str | None
+    name: str
+    uid: str | None
+    version: str | None
+
+
+class WatchState:
+    """The objects that a watch knows, and the version from which it goes on.
+
+    Args:
+        address: Address of the API server, for messages.
+        action: The request for users, such as `watch TrainingJobs`.
+        limit: Maximum number of objects. The watch does not know the objects above it.
+
+    Attributes:
+        version: The version of the next watch. If it is "", the objects must be listed first.
+        is_cut: Whether there were more objects than the limit since the last list.
+    """
+
+    def __init__(self, address: str, action: str, limit: int = sys.maxsize) -> None:
+        self._address = address
+        self._action = action
+        self._limit = limit
+        self._known: dict[str, _Trace] = {}
+        self.version = ""
+        self.is_cut = False
+
+    def query(self, seconds: float) -> dict[str, str | int]:
+        """Return the parameters of a watch that the API server ends after some seconds."""
+        return {
+            "watch": "true",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": self.version,
+            "timeoutSeconds": round(seconds),
+        }
+
+    def listed(self, objects: Iterable[dict[str, Any]], version: str) -> list[Change]:
+        """Return the changes since the last known versions.
+
+        Args:
+            objects: All objects now.
+            version: The version of their list.
+        """
+        listing = Listing(self._known, self._limit)
+        return [*listing.page(objects), *self.end(listing, version)]
+
+    def begin(self) -> "Listing":
+        """Return an empty list, for objects that come in pages."""
+        return Listing(self._known, self._limit)
+
+    def end(self, listing: "Listing", version: str) -> list[Change]:
+        """Return the deletions since the last known versions, and know the objects of a list from now on.
+
+        Args:
+            listing: The list with all its pages.
+            version: The version of the list.
+        """
+        gone = [trace for uid, trace in self._known.items() if uid not in listing.known]
+        self._known, self.version, self.is_cut = listing.known, version, listing.is_cut
+        return [Change("DELETED", _as_object(trace)) for trace in gone]
+
+    def change(self, line: bytes, parse: Callable[[bytes], Any] = json.loads) -> Change | None:
+        """Return the change in a line of a watch; None for a bookmark and for an object above the limit.
+
+        Args:
+            line: The line.
+            parse: Returns its JSON.
+
+        Raises:
+            ApiError: If the line is an error of the API server, such as an expired version.
+            EpochalError: If the line is cut.
+        """
+        try:
+            event = parse(line)
+            type_, found = event["type"], event["object"]
+            version = found["metadata"]["resourceVersion"] if type_ != "ERROR" else ""
+        except (ValueError, KeyError, TypeError, RecursionError):
+            raise no_connection(self._address, "the answer to the watch was cut") from None
+        if type_ == "ERROR":
+            code = found.get("code") if isinstance(found, dict) else None
+            status = code if code in OVERLOADED or code == GONE else 503
+            raise refused(status, json.dumps(found).encode(), self._action)
+        self.version = version
+        if type_ == "BOOKMARK":
+            return None
+        uid = _uid(found)
+        if type_ == "DELETED":
+            return Change(type_, found) if self._known.pop(uid, None) or not self.is_cut else None
+        if uid not in self._known and len(self._known) >= self._limit:
+            self.is_cut = True
+            return None
+        self._known[uid] = _trace(found)
+        return Change(type_, found)
+
+
+class Listing:
+    """The objects of a list that comes in pages. A list that fails between two pages changes nothing.
+
+    Args:
+        before: The objects known before.
+        limit: Maximum number of objects.
+
+    Attributes:
+        known: The objects of the pages.
+        is_cut: Whether there were more objects.
+    """
+
+    def __init__(self, before: Mapping[str, _Trace], limit: int) -> None:
+        self._before = before
+        self._limit = limit
+        self.known: dict[str, _Trace] = {}
+        self.is_cut = False
+
+    def page(self, objects: Iterable[dict[str, Any]]) -> Iterator[Change]:
+        """Yield the changes of the objects of a page."""
+        for found in objects:
+            if len(self.known) >= self._limit:
+                self.is_cut = True
+                return
+            uid = _uid(found)
+            trace = self.known[uid] = _trace(found)
+            before = self._before.get(uid)
+            if before is None:
+                yield Change("ADDED", found)
+            elif before.version != trace.version:
+                yield Change("MODIFIED", found)
+
+
+def _uid(found: Mapping[str, Any]) -> str:
+    return str(found["metadata"].get("uid") or found["metadata"].get("name"))
+
+
+def _trace(found: Mapping[str, Any]) -> _Trace:
+    metadata = found["metadata"]
+    # Thousands of objects share these texts.
+    api_version, kind = (sys.intern(str(found.get(name) or "")) for name in ("apiVersion", "kind"))
+    namespace = metadata.get("namespace")
+    return _Trace(
+        api_version,
+        kind,
+        sys.intern(namespace) if isinstance(namespace, str) else None,
+        str(metadata.get("name")),
+        metadata.get("uid"),
+        metadata.get("resourceVersion"),
+    )
+
+
+def _as_object(trace: _Trace) -> dict[str, Any]:
+    metadata = {
+        "name": trace.name,
+        "namespace": trace.namespace,
+        "uid": trace.uid,
+        "resourceVersion": trace.version,
+    }
+    return {"apiVersion": trace.api_version, "kind": trace.kind, "metadata": metadata}

@@ -1,0 +1,1 @@
+"""The commands, a module each. A module imports other libraries only within the function of its command."""

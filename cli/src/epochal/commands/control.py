@@ -1,0 +1,41 @@
+"""`epochal suspend`, `resume` and `finish` steer running objects."""
+
+from typing import Annotated
+
+import typer
+
+from epochal.commands.options import environment_of, names_of
+
+Names = Annotated[
+    list[str],
+    typer.Argument(
+        help="NAME, or KIND/NAME such as experiment/search.", autocompletion=names_of("TRAINING_JOBS", "EXPERIMENTS")
+    ),
+]
+
+
+def suspend(context: typer.Context, names: Names) -> None:
+    """Suspend TrainingJobs and Experiments: their pods end, and `resume` continues at the same step."""
+    _set(context, names, "suspend", value=True)
+
+
+def resume(context: typer.Context, names: Names) -> None:
+    """Resume suspended TrainingJobs and Experiments."""
+    _set(context, names, "suspend", value=False)
+
+
+def finish(context: typer.Context, names: Names) -> None:
+    """Finish TrainingJobs after the running epoch, and Experiments after the running trials, with results."""
+    _set(context, names, "finish", value=True)
+
+
+def _set(context: typer.Context, names: list[str], field: str, *, value: bool) -> None:
+    from epochal.client import connect  # noqa: PLC0415 - `--help` needs no client
+    from epochal.client.kinds import EXPERIMENTS, TRAINING_JOBS  # noqa: PLC0415
+    from epochal.client.references import find_all  # noqa: PLC0415
+    from epochal.tasks.control import set_field  # noqa: PLC0415
+
+    environment = environment_of(context)
+    cluster = connect(environment)
+    for each in find_all(cluster, names, (TRAINING_JOBS, EXPERIMENTS)):
+        environment.write(f"{each} {set_field(cluster, each, field, value=value)}")

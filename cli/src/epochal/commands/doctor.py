@@ -1,0 +1,43 @@
+"""`epochal doctor`: prints the problems of the cluster for a TrainingJob."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from epochal.environment import Environment
+from epochal.exit_codes import ExitCode
+
+
+def doctor(
+    context: typer.Context,
+    file: Annotated[
+        Path | None,
+        typer.Argument(help="A file with a TrainingJob: its Secret, buckets, resources and queue are checked, too."),
+    ] = None,
+) -> None:
+    """Find the causes that stop a TrainingJob on the cluster, with a remedy for each.
+
+    The keys of the Secret write, read and delete a small object in the results bucket. Nothing else is changed.
+    """
+    from epochal_api.text import printable  # noqa: PLC0415
+    from epochal_api.trainingjob.spec import TrainingJob  # noqa: PLC0415 - `--help` needs no model of the API
+
+    from epochal.client import connect  # noqa: PLC0415
+    from epochal.client.configuration import NAMESPACE  # noqa: PLC0415
+    from epochal.doctor import Level, examine  # noqa: PLC0415
+    from epochal.manifests import read_one  # noqa: PLC0415
+
+    environment = context.find_object(Environment) or Environment()
+    job = read_one(environment.path(file), TrainingJob) if file else None
+    in_file = job.metadata.namespace if job and "namespace" in job.metadata.model_fields_set else None
+    # --namespace and $EPOCHAL_NAMESPACE win over the file.
+    cluster = connect(environment, namespace=environment.variables.get(NAMESPACE) or in_file)
+    code = ExitCode.DONE
+    for check, finding in examine(cluster, job):
+        environment.write(printable(f"{finding.level:<8} {check}: {finding.message}"))
+        if finding.remedy:
+            environment.write(printable(f"{'':<8} {finding.remedy}"))
+        if finding.level == Level.PROBLEM and code == ExitCode.DONE:
+            code = finding.exit_code
+    raise typer.Exit(code)

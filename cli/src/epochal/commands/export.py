@@ -1,0 +1,79 @@
+"""The command `export`."""
+
+import glob
+from enum import StrEnum
+from itertools import islice
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from epochal.commands.options import Force, environment_of, names_of
+
+_MAX_FILES = 100
+
+
+def _complete(context: typer.Context, incomplete: str) -> list[str]:
+    """Return the files with objects, and the names in the cluster, that begin with a text."""
+    found = Path().glob(f"{glob.escape(incomplete)}*")
+    files = [str(path) for path in islice(found, _MAX_FILES) if path.suffix in {".yaml", ".yml", ".json"}]
+    return [*sorted(files), *names_of("TRAINING_JOBS")(context, incomplete)]
+
+
+class TargetOption(StrEnum):
+    """Values of --to."""
+
+    KERAS = "keras"
+    NOTEBOOK = "notebook"
+    TORCH = "torch"
+    CAFFE = "caffe"
+    ONNX = "onnx"
+
+
+def export(
+    context: typer.Context,
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE|NAME",
+            help="A file with a TrainingJob, or the name of one in the cluster.",
+            autocompletion=_complete,
+        ),
+    ],
+    to: Annotated[
+        TargetOption,
+        typer.Option(
+            "--to",
+            help="keras: a script. notebook: the same in cells, with curves. torch, caffe: the network for these "
+            "libraries. onnx: the stored models of a training.",
+        ),
+    ],
+    out: Annotated[
+        str | None,
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="FILE|FOLDER/",
+            help="The file to write, or a folder, which ends with a slash or exists. Default: the working folder.",
+        ),
+    ] = None,
+    *,
+    simple: Annotated[
+        bool,
+        typer.Option("--simple", help="Let Keras shuffle the samples: a shorter script, with other final weights."),
+    ] = False,
+    force: Force = False,
+) -> None:
+    """Write code that trains the network of a TrainingJob without Epochal, or fetch its models as ONNX.
+
+    The script of keras gives the same weights as the trainer, bit for bit, on the same machine with the same packages.
+    """
+    from epochal.tasks.export import export_files, export_onnx  # noqa: PLC0415 - `--help` needs no models
+
+    environment = environment_of(context)
+    if to is TargetOption.ONNX:
+        files = export_onnx(environment, source, out, force=force)
+    else:
+        files = export_files(environment, source, to.value, out, simple=simple, force=force)
+    for file in files:
+        environment.write(str(file))

@@ -1,0 +1,39 @@
+"""`epochal run`: trains on this machine."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from epochal.environment import Environment
+
+
+def run(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="A file with a TrainingJob, as YAML or JSON.")],
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder in place of the data bucket. Default: the folder with the name of the bucket, or else the "
+            "working folder."
+        ),
+    ] = None,
+    results: Annotated[
+        Path | None, typer.Option(help="Folder in place of the results bucket. Default: the folder results.")
+    ] = None,
+) -> None:
+    """Train a TrainingJob on this machine, with folders in place of buckets.
+
+    It needs epochal[train]. The log goes to standard error, and the folder of the results to standard output. Ctrl-C
+    stores a checkpoint, from which the same command continues.
+    """
+    from epochal.local_training import train  # noqa: PLC0415 - `--help` needs no model of the API
+
+    environment = context.find_object(Environment) or Environment()
+    folder = train(
+        environment.path(file),
+        environment.path(data) if data else None,
+        environment.path(results) if results else None,
+        environment,
+    )
+    environment.write(str(folder))

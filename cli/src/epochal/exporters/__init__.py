@@ -1,0 +1,72 @@
+"""Writers of code that runs without Epochal, a module for each target.
+
+`export` is the only entrance: it refuses a TrainingJob that Epochal itself would refuse, before a target sees it.
+"""
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, NamedTuple
+
+from epochal.errors import EpochalError
+from epochal.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from epochal_api.trainingjob.spec import TrainingJob
+
+
+class Target(NamedTuple):
+    """A target of `export`.
+
+    Args:
+        module: A module with a function `export`, which returns files by name. It is imported on use.
+        content: The files, for the help.
+        has_simple: Whether the function has the argument `simple`.
+    """
+
+    module: str
+    content: str
+    has_simple: bool = False
+
+
+TARGETS: Mapping[str, Target] = {
+    "keras": Target("epochal.exporters.keras", "a script of Keras", has_simple=True),
+    "notebook": Target("epochal.exporters.notebook", "a Jupyter notebook with Keras and curves", has_simple=True),
+    "torch": Target("epochal.exporters.torch", "a module of PyTorch, a training loop and a converter of the weights"),
+    "caffe": Target("epochal.exporters.caffe", "the network of Caffe, and a converter of the weights"),
+}
+"""The targets by name."""
+
+
+def export(job: "TrainingJob", target: str, *, simple: bool = False) -> dict[str, bytes]:
+    """Return the exported files of a TrainingJob by name.
+
+    Args:
+        job: The TrainingJob.
+        target: A name of TARGETS.
+        simple: Whether to write the usual calls of Keras in place of the exact order of samples.
+
+    Raises:
+        EpochalError: If there is no such target, or the TrainingJob has a problem or a part without a counterpart.
+    """
+    found = TARGETS.get(target)
+    if found is None:
+        expected = ", ".join(TARGETS)
+        raise EpochalError(f"cannot export to {target}: expected {expected}", exit_code=ExitCode.USAGE)
+    if simple and not found.has_simple:
+        has = ", ".join(name for name, each in TARGETS.items() if each.has_simple)
+        message = f"{target} has no simple form; the targets that have it: {has}"
+        raise EpochalError(message, "Leave --simple out.", exit_code=ExitCode.USAGE)
+    _check(job)
+    function = import_module(found.module).export
+    files: dict[str, bytes] = function(job, simple=simple) if found.has_simple else function(job)
+    return files
+
+
+def _check(job: "TrainingJob") -> None:
+    """Refuse a TrainingJob that Epochal would refuse: then each class and each argument has a name of Keras."""
+    from epochal_api.catalogue.findings import to_text  # noqa: PLC0415 - the registry alone needs no catalogue
+    from epochal_api.catalogue.problems import spec_problems  # noqa: PLC0415
+
+    found = [problem for problem in spec_problems(job.spec.dump()) if not problem.is_warning]
+    if found:
+        raise EpochalError(to_text(found), "Correct these fields. epochal check FILE gives their lines.")

@@ -1,0 +1,137 @@
+"""Convolutions of Keras as layers of Caffe."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from epochal.exporters.caffe.activations import activate
+from epochal.exporters.caffe.network import CaffeNetwork, Weights
+from epochal.exporters.layer_calls import Call
+from epochal.exporters.tensors import Tensor
+from epochal.exporters.windows import Window, read_window
+
+_IMAGE = 3
+"""Axes of an image: height, width, channels."""
+
+
+def image(call: Call) -> Tensor:
+    """Return the only input, which must be an image."""
+    if len(call.input.shape) != _IMAGE:
+        call.no_counterpart(f"an input of the shape {list(call.input.shape)}")
+    return call.input
+
+
+def height_and_width(name: str, sizes: Sequence[int]) -> str:
+    """Return the fields for two sizes, such as kernel_h and kernel_w."""
+    return f"{name}_h: {sizes[0]} {name}_w: {sizes[1]}"
+
+
+def _geometry(call: Call, x: Tensor, window: Window) -> tuple[str, list[int], list[str]]:
+    """Return the fields of a convolution, the size of its kernel, and the statement that adds zeros to the kernel.
+
+    Caffe pads both sides equally. Where Keras adds one element more after the image, the kernel gets zeros before it.
+    """
+    pads = window.pads(call.known(x.shape[:-1], "its input")) or []
+    more = [after - before for before, after in pads]
+    if any(extra < 0 or extra % step for extra, step in zip(more, window.dilation, strict=True)):
+        call.no_counterpart("its padding")
+    zeros = [extra // step for extra, step in zip(more, window.dilation, strict=True)]
+    kernel = [size + extra for size, extra in zip(window.kernel, zeros, strict=True)]
+    parts = (("kernel", kernel), ("stride", window.strides), ("pad", [after for _, after in pads]))
+    fields = [height_and_width(*part) for part in parts]
+    if set(window.dilation) != {1}:
+        fields.append(f"dilation: {window.dilation[0]} dilation: {window.dilation[1]}")
+    padded = f"kernel = np.pad(kernel, (({zeros[0]}, 0), ({zeros[1]}, 0), (0, 0), (0, 0)))"
+    return " ".join(fields), kernel, [padded] if any(zeros) else []
+
+
+def _conv(call: Call, caffe: CaffeNetwork, keras_name: str) -> Tensor:
+    x, filters, groups = image(call), call.integer("filters"), call.integer("groups")
+    window, bias = read_window(call, 2, "kernel_size"), call.flag("use_bias")
+    fields, _, before = _geometry(call, x, window)
+    fields += f" group: {groups}" if groups > 1 else ""
+    result = _add(call, caffe, (x, window, filters), fields, bias=bias)
+    blobs = ["kernel.transpose(3, 2, 0, 1)", *_bias(bias=bias)]
+    caffe.weights.append(Weights(keras_name, ["kernel", *_bias(bias=bias)], {call.attribute: blobs}, before=before))
+    return activate(call, caffe, result)
+
+
+def _depthwise(call: Call, caffe: CaffeNetwork, keras_name: str) -> Tensor:
+    x, multiplier = image(call), call.integer("depth_multiplier")
+    window, bias, channels = read_window(call, 2, "kernel_size"), call.flag("use_bias"), call.size_of(x)
+    fields, size, before = _geometry(call, x, window)
+    filters = channels * multiplier
+    result = _add(call, caffe, (x, window, filters), f"{fields} group: {channels}", bias=bias)
+    blobs = [_depthwise_kernel(filters, size), *_bias(bias=bias)]
+    caffe.weights.append(Weights(keras_name, ["kernel", *_bias(bias=bias)], {call.attribute: blobs}, before=before))
+    return activate(call, caffe, result)
+
+
+def _separable(call: Call, caffe: CaffeNetwork, keras_name: str) -> Tensor:
+    x, filters, multiplier = image(call), call.integer("filters"), call.integer("depth_multiplier")
+    window, bias, channels = read_window(call, 2, "kernel_size"), call.flag("use_bias"), call.size_of(x)
+    fields, size, before = _geometry(call, x, window)
+    between, name = channels * multiplier, caffe.free_name(f"{call.attribute}/depthwise")
+    shape = call.result("", (*window.output(x.shape[:-1]), between)).shape
+    fields = f"num_output: {between} {fields} group: {channels} bias_term: false"
+    depthwise = caffe.add("Convolution", name, [x], shape, ("convolution_param", fields))
+    fields = f"num_output: {filters} kernel_size: 1{_no_bias(bias=bias)}"
+    result = caffe.add(
+        "Convolution", call.attribute, [depthwise], (*shape[:-1], filters), ("convolution_param", fields)
+    )
+    blobs = {
+        name: [_depthwise_kernel(between, size)],
+        call.attribute: ["pointwise.transpose(3, 2, 0, 1)", *_bias(bias=bias)],
+    }
+    names = ["kernel", "pointwise", *_bias(bias=bias)]
+    caffe.weights.append(Weights(keras_name, names, blobs, before=before))
+    return activate(call, caffe, result)
+
+
+def _add(call: Call, caffe: CaffeNetwork, sizes: tuple[Tensor, Window, int], fields: str, *, bias: bool) -> Tensor:
+    x, window, filters = sizes
+    shape = call.result("", (*window.output(x.shape[:-1]), filters)).shape
+    fields = f"num_output: {filters} {fields}{_no_bias(bias=bias)}"
+    return caffe.add("Convolution", call.attribute, [x], shape, ("convolution_param", fields))
+
+
+def _depthwise_kernel(filters: int, size: Sequence[int]) -> str:
+    return f"kernel.transpose(2, 3, 0, 1).reshape({filters}, 1, {size[0]}, {size[1]})"
+
+
+def _bias(*, bias: bool) -> list[str]:
+    return ["bias"] if bias else []
+
+
+def _no_bias(*, bias: bool) -> str:
+    return "" if bias else " bias_term: false"
+
+
+def _deconvolution(call: Call, caffe: CaffeNetwork, keras_name: str) -> Tensor:
+    x, filters = image(call), call.integer("filters")
+    window, bias = read_window(call, 2, "kernel_size"), call.flag("use_bias")
+    call.off("output_padding")
+    totals = [extent - step for extent, step in zip(window.extents, window.strides, strict=True)]
+    is_same = window.padding == "same"
+    if min(totals) < 0 or (is_same and any(total % 2 for total in totals)) or set(window.dilation) != {1}:
+        call.no_counterpart(f"kernel_size {list(window.kernel)} with strides {list(window.strides)}")
+    lengths = call.known(x.shape[:-1], "its input")
+    sizes = [
+        length * step + (0 if is_same else total)
+        for length, step, total in zip(lengths, window.strides, totals, strict=True)
+    ]
+    pads = [total // 2 if is_same else 0 for total in totals]
+    parts = (("kernel", window.kernel), ("stride", window.strides), ("pad", pads))
+    fields = " ".join(height_and_width(*part) for part in parts)
+    end = "" if bias else " bias_term: false"
+    parameters = ("convolution_param", f"num_output: {filters} {fields}{end}")
+    result = caffe.add("Deconvolution", call.attribute, [x], (*sizes, filters), parameters)
+    blobs = ["kernel.transpose(3, 2, 0, 1)", *(["bias"] if bias else [])]
+    caffe.weights.append(Weights(keras_name, ["kernel", *(["bias"] if bias else [])], {call.attribute: blobs}))
+    return activate(call, caffe, result)
+
+
+LAYERS: Mapping[str, Callable[[Call, CaffeNetwork, str], Tensor]] = {
+    "Conv2D": _conv,
+    "Conv2DTranspose": _deconvolution,
+    "DepthwiseConv2D": _depthwise,
+    "SeparableConv2D": _separable,
+}

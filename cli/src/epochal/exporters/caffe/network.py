@@ -1,0 +1,151 @@
+"""The network of Caffe: its layers, and the weights that the converter fills."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from epochal_api.trainingjob.network import Edge, Network
+
+from epochal.exporters.caffe.prototxt import CaffeLayer
+from epochal.exporters.layer_calls import Call
+from epochal.exporters.support import no_counterpart
+from epochal.exporters.tensors import Shape, Tensor, product
+
+Segments = tuple[tuple[int, ...], ...]
+"""Shapes in Keras of the parts of a flat blob. Caffe flattens each with its channels first."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """The weights of a layer of Keras in layers of Caffe.
+
+    Args:
+        keras_name: The name of the layer in Keras.
+        names: Names for the arrays of `get_weights`, in its order.
+        blobs: Code of the blobs of each layer of Caffe, by its name.
+        order: Parts of the flat input, if Caffe has its elements in another order than Keras.
+        before: Statements before the blobs, such as zeros around a kernel.
+        attributes: Code of arrays that Keras has as attributes of the layer, by the names that `blobs` uses.
+    """
+
+    keras_name: str
+    names: Sequence[str]
+    blobs: Mapping[str, Sequence[str]]
+    order: Segments = ()
+    before: Sequence[str] = ()
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+class CaffeNetwork:
+    """The layers of Caffe for a network, as far as they are written.
+
+    Args:
+        network: The network of the spec.
+    """
+
+    def __init__(self, network: Network) -> None:
+        self._taken = {*network.layer_names, *(item.name for item in network.input_list)}
+        self.layers: list[CaffeLayer] = []
+        self.weights: list[Weights] = []
+        self._segments: dict[str, Segments] = {}
+
+    def free_name(self, name: str) -> str:
+        """Return an unused name that begins with `name`."""
+        while name in self._taken:
+            name += "_"
+        self._taken.add(name)
+        return name
+
+    def add(
+        self, kind: str, name: str, inputs: Sequence[Tensor], shape: Shape, parameters: tuple[str, str] = ("", "")
+    ) -> Tensor:
+        """Add a layer with one output, and return the output."""
+        self.layers.append(CaffeLayer(name, kind, [each.code for each in inputs], [name], parameters))
+        if inputs and len(shape) == 1 and len(inputs[0].shape) == 1:
+            self._segments[name] = self.segments(inputs[0])
+        return Tensor(name, shape)
+
+    def cut(self, name: str, x: Tensor, axis: int, length: int) -> Tensor:
+        """Add a layer that keeps the first elements of an axis of an image, counted from the rows, and return them."""
+        rest = self.free_name(f"{name}/rest")
+        fields = f"axis: {axis + 2} slice_point: {length}"
+        self.layers.append(CaffeLayer(name, "Slice", [x.code], [name, rest], ("slice_param", fields)))
+        self.layers.append(CaffeLayer(self.free_name(f"{rest}/unused"), "Silence", [rest], []))
+        return Tensor(name, (*x.shape[:axis], length, *x.shape[axis + 1 :]))
+
+    def segments(self, tensor: Tensor) -> Segments:
+        """Return the parts of a flat blob."""
+        size = product(tensor.shape)
+        return self._segments.get(tensor.code) or (((size or 0),),)
+
+    def set_segments(self, tensor: Tensor, segments: Segments) -> None:
+        """Set the parts of a flat blob."""
+        self._segments[tensor.code] = segments
+
+    def order(self, tensor: Tensor) -> Segments:
+        """Return the parts of a flat blob, if its elements have another order than in Keras; else nothing."""
+        parts = self.segments(tensor) if len(tensor.shape) == 1 else ()
+        return parts if any(_is_reordered(part) for part in parts) else ()
+
+
+def _is_reordered(part: tuple[int, ...]) -> bool:
+    return len(part) > 1 and part[-1] > 1 and any(size > 1 for size in part[:-1])
+
+
+def write_network(network: Network) -> tuple[CaffeNetwork, list[str]]:
+    """Return the network of Caffe, and the names of the layers that give its outputs.
+
+    Raises:
+        EpochalError: If a layer or an argument has no counterpart in Caffe, or if shapes do not match.
+    """
+    caffe, count = CaffeNetwork(network), len(network.input_list)
+    tensors: dict[int, Tensor] = {}
+    for index, item in enumerate(network.input_list):
+        if item.dtype != "float32" or -1 in item.shape:
+            raise no_counterpart("caffe", f"spec.network input {item.name}", "an input of another type or of any size")
+        sizes = [1, *item.shape[-1:], *item.shape[:-1]]
+        dims = " ".join(f"dim: {size}" for size in sizes)
+        tensors[index - count] = caffe.add(
+            "Input", item.name, [], tuple(item.shape), ("input_param", f"shape {{ {dims} }}")
+        )
+    first = {layer.name: index for index, layer in enumerate(network.layers) if layer.name is not None}
+    names, edges = network.layer_names, network.input_edges
+    for index, layer in enumerate(network.layers):
+        source = index if layer.use is None else first[layer.use]
+        spec = network.layers[source]
+        call = Call(
+            f"spec.network.layers[{index}] ({spec.layer}, {names[source]!r})",
+            spec.layer or "",
+            arguments=spec.arguments,
+            inputs=[_tensor(tensors, edge) for edge in edges[index]],
+            attribute=names[index],
+            helpers=set(),
+            write=_no_inner,
+            target="caffe",
+        )
+        tensors[index] = _write(call, caffe, names[source])
+    outputs = [_tensor(tensors, edge) for edge in network.output_edges]
+    for output in outputs:
+        if caffe.order(output):
+            raise no_counterpart("caffe", "spec.network.outputs", "an output of Flatten, whose order differs,")
+    return caffe, [output.code for output in outputs]
+
+
+def _tensor(tensors: Mapping[int, Tensor], edge: Edge) -> Tensor:
+    if edge.output is not None:
+        raise no_counterpart("caffe", "spec.network", "a layer with several outputs")
+    return tensors[edge.source]
+
+
+def _write(call: Call, caffe: CaffeNetwork, keras_name: str) -> Tensor:
+    from epochal.exporters.caffe.layers import LAYERS  # noqa: PLC0415 - the layers use this module
+
+    if call.kind not in LAYERS:
+        call.no_counterpart()
+    result = LAYERS[call.kind](call, caffe, keras_name)
+    call.ignore_training()
+    call.finish()
+    return result
+
+
+def _no_inner(call: Call) -> Sequence[Tensor]:
+    call.no_counterpart()

@@ -1,0 +1,151 @@
+"""A TrainingJob as sections of Python code, and the script that joins them."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from epochal_api.catalogue.classes import catalogue
+from epochal_api.trainingjob.spec import TrainingJob
+
+from epochal.errors import EpochalError
+from epochal.exporters.keras.data import data_section
+from epochal.exporters.keras.helpers import HELPERS, with_needs
+from epochal.exporters.keras.helpers.helper import ARGPARSE, KERAS, LAYERS, NUMPY, OS, PATH, TENSORFLOW
+from epochal.exporters.keras.section import Section
+from epochal.exporters.keras.source import adapt_section, models_bucket, network_section
+from epochal.exporters.keras.training import compile_section, training_section
+from epochal.exporters.python_code import assign, call, literal, statement
+from epochal.exporters.unsupported import unsupported
+
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?", re.ASCII)
+_ENDPOINT = "https://s3.amazonaws.com"
+"""The endpoint without spec.storage.endpoint: that of Epochal's installation is unknown."""
+_BACKEND = 'os.environ["KERAS_BACKEND"] = "tensorflow"'
+_THIRD_PARTY = (KERAS, NUMPY, TENSORFLOW, LAYERS)
+EXACT = """\
+With the same versions of Python, Keras, TensorFlow and NumPy, the same data and the same
+machine, the final weights equal those of Epochal's trainer, bit for bit."""
+SIMPLE = """\
+Keras shuffles the samples in its own order: the weights differ from those of Epochal's
+trainer, as with another seed."""
+
+
+def title(job: TrainingJob) -> str:
+    """Return the name of a job for a comment, or a general word for a name that Kubernetes does not accept."""
+    return job.metadata.name if _NAME.fullmatch(job.metadata.name) else "network"
+
+
+def sections(job: TrainingJob, *, simple: bool) -> list[Section]:
+    """Return the code of a training in its order.
+
+    Raises:
+        EpochalError: If a part of the TrainingJob has no counterpart.
+    """
+    spec, training = job.spec, job.spec.training
+    if training.continue_from is not None:
+        raise unsupported(
+            "spec.training.continueFrom",
+            "a checkpoint of Epochal holds the state of its trainer",
+            "keras",
+            "Remove it, and write the earlier model.keras into spec.model.uri, or into spec.network.weights.",
+        )
+    if simple and training.steps_per_epoch is not None:
+        raise EpochalError(
+            "cannot export to keras in the simple form: spec.training.stepsPerEpoch needs the exact order of samples",
+            "Leave --simple out.",
+        )
+    settings = Section("Settings", constants=[f"SEED = {training.seed}", f"BATCH_SIZE = {training.batch_size}"])
+    found = [
+        settings,
+        network_section(spec),
+        compile_section(spec),
+        data_section(spec),
+        adapt_section(spec),
+        training_section(spec, simple=simple),
+    ]
+    used = [section for section in found if section is not None]
+    # Needed by `fetch`, which each script has.
+    settings.constants += [
+        assign("ENDPOINT", literal(spec.storage.endpoint or _ENDPOINT)),
+        assign("REGION", literal(spec.storage.region)),
+    ]
+    return used
+
+
+def places(job: TrainingJob) -> list[tuple[str, str, str]]:
+    """Return the places that a user may change: constant, default and description."""
+    found = [("DATA", f"s3://{job.spec.data.bucket}", "folder or s3://BUCKET with the data")]
+    if (bucket := models_bucket(job.spec)) is not None:
+        found.append(("MODELS", f"s3://{bucket}", "folder or s3://BUCKET with the model to start from"))
+    return found
+
+
+def imports(used: Sequence[Section], functions: Sequence[str], *others: str) -> str:
+    """Return the import statements of code."""
+    lines = {OS, PATH, KERAS, *others}
+    for section in used:
+        lines |= set(section.imports)
+    for name in functions:
+        lines |= set(HELPERS[name].imports)
+    standard = sorted(lines - set(_THIRD_PARTY), key=_import_order)
+    return "\n".join([*standard, "", _BACKEND, "", *(line for line in _THIRD_PARTY if line in lines)])
+
+
+def _import_order(line: str) -> tuple[bool, str]:
+    return line.startswith("from"), line
+
+
+def functions_of(section: Section, known: Sequence[str]) -> list[str]:
+    """Return the functions of a section that are not known yet."""
+    return [name for name in with_needs(section.helpers) if name not in known]
+
+
+def script(job: TrainingJob, *, simple: bool) -> str:
+    """Return the script of a TrainingJob."""
+    used = sections(job, simple=simple)
+    every = list(dict.fromkeys(name for section in used for name in with_needs(section.helpers)))
+    blocks = [_docstring(job, simple=simple), imports(used, every, ARGPARSE)]
+    constants = [line for section in used for line in section.constants]
+    blocks += ["\n".join(constants), _arguments(job)]
+    known: list[str] = []
+    for section in used:
+        added = functions_of(section, known)
+        known += added
+        blocks += [HELPERS[name].code.strip("\n") for name in added]
+        if section.lines:
+            blocks.append("\n".join([f"# {section.title}", *section.lines]))
+    return "".join(_spaced(blocks))
+
+
+def _spaced(blocks: Sequence[str]) -> Iterator[str]:
+    """Yield blocks of code with the empty lines between them that black writes."""
+    for index, block in enumerate(blocks):
+        is_definition = [each.startswith(("def ", "class ", "@")) for each in blocks[max(index - 1, 0) : index + 1]]
+        yield ("\n\n" if any(is_definition) else "\n") if index else ""
+        yield f"{block}\n"
+
+
+def _docstring(job: TrainingJob, *, simple: bool) -> str:
+    bucket = job.spec.data.bucket
+    return f'''"""Trains the network of the TrainingJob {title(job)}, without Epochal.
+
+    pip install keras=={catalogue().keras} tensorflow-cpu minio
+    python {title(job)}.py --data FOLDER --results FOLDER
+
+The folder of the data has the objects of the bucket {bucket} under their keys. Without
+--data, the script reads the bucket: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY hold the
+keys, and AWS_ENDPOINT_URL_S3 an address that this machine can reach.
+
+{SIMPLE if simple else EXACT}
+"""'''
+
+
+def _arguments(job: TrainingJob) -> str:
+    lines = ["parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])"]
+    found = places(job)
+    for constant, default, meaning in found:
+        options = {"default": literal(default), "help": literal(meaning)}
+        lines.append(statement(call("parser.add_argument", options, literal(f"--{constant.lower()}"))))
+    lines.append('parser.add_argument("--results", default=".", help="folder for model.keras")')
+    lines.append("arguments = parser.parse_args()")
+    lines += [f"{constant} = arguments.{constant.lower()}" for constant, _, _ in found]
+    return "\n".join([*lines, "RESULTS = Path(arguments.results)", "RESULTS.mkdir(parents=True, exist_ok=True)"])

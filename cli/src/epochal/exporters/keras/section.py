@@ -1,0 +1,28 @@
+"""A section of an exported script: a heading, the functions that it needs, and its code."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Section:
+    """A part of a script, and a cell of a notebook.
+
+    Args:
+        title: Its heading.
+        lines: Its code.
+        helpers: Names of the functions that it calls, see `helpers`.
+        imports: Modules that its code uses, as lines of code.
+        constants: Constants that its code uses, as lines of code.
+    """
+
+    title: str
+    lines: list[str] = field(default_factory=list)
+    helpers: list[str] = field(default_factory=list)
+    imports: list[str] = field(default_factory=list)
+    constants: list[str] = field(default_factory=list)
+
+    def use(self, *names: str, imports: Sequence[str] = ()) -> None:
+        """Note that the code calls functions, or uses modules."""
+        self.helpers += names
+        self.imports += imports

@@ -1,0 +1,51 @@
+"""Parts that the targets share: the network, the name, and the error of a layer without a counterpart."""
+
+import re
+from collections.abc import Mapping
+
+from epochal_api.trainingjob.network import Network
+from epochal_api.trainingjob.spec import TrainingJob
+
+from epochal.errors import EpochalError
+from epochal.exporters.unsupported import unsupported
+
+COMPLETE = ("keras", "notebook", "onnx")
+"""Targets that have all layers and settings of a TrainingJob; onnx fetches the trained model."""
+
+
+def no_counterpart(target: str, where: str, kind: str, what: str = "") -> EpochalError:
+    """Return the error for a layer or setting that a target does not have, with the targets that have it.
+
+    Args:
+        target: The target.
+        where: The place in the spec.
+        kind: The class of the layer, or the setting.
+        what: The argument that the target does not have; "" for the whole layer.
+    """
+    found = f"{what} of {kind}" if what else kind
+    others = [name for name, kinds in _layers().items() if name != target and not what and kind in kinds]
+    return unsupported(where, f"{found} has no counterpart", target, targets=[*COMPLETE, *others])
+
+
+def listed_network(job: TrainingJob, target: str) -> Network:
+    """Return the network of a TrainingJob, for a target that needs its layers.
+
+    Raises:
+        EpochalError: If the network comes from a saved model or from code.
+    """
+    if job.spec.network is None:
+        field = "model" if job.spec.model is not None else "code"
+        raise unsupported(f"spec.{field}", "the TrainingJob does not list its layers", target, targets=COMPLETE)
+    return job.spec.network
+
+
+def safe_name(job: TrainingJob) -> str:
+    """Return the name of a TrainingJob without characters that could end a comment or a text in code."""
+    return re.sub(r"[^A-Za-z0-9.-]", "-", job.metadata.name)
+
+
+def _layers() -> Mapping[str, frozenset[str]]:
+    from epochal.exporters.caffe.layers import LAYERS as CAFFE  # noqa: PLC0415 - only an error needs them
+    from epochal.exporters.torch.layers import LAYERS as TORCH  # noqa: PLC0415
+
+    return {"torch": frozenset(TORCH), "caffe": frozenset(CAFFE)}

@@ -1,0 +1,1 @@
+"""Manifests of FfDL (`manifest.yml`), the training service of 2018."""

@@ -1,0 +1,1 @@
+"""Flows of the Neural Network Modeler (`.nnd`), which Watson Studio saved in 2018."""

@@ -1,0 +1,169 @@
+"""The layers of Keras by the operations of a flow."""
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, NamedTuple
+
+from epochal_api.catalogue.classes import LAYERS, catalogue
+from epochal_api.suggestions import did_you_mean
+
+from epochal.errors import EpochalError
+from epochal.importers.draft import Draft
+from epochal.importers.flow.document import Node
+from epochal.importers.old_arguments import convert_arguments
+from epochal.importers.reading import shown
+from epochal.importers.values import integer, is_nothing
+
+INPUTS = frozenset({"imagedata", "textdata", "numpydata", "numericdata", "data"})
+"""Operations of the category input."""
+_ALIASES: Mapping[str, str] = {
+    "add": "Add",
+    "batchnorm": "BatchNormalization",
+    "concat": "Concatenate",
+    "conv2dtranspose": "Conv2DTranspose",
+    "deconvolution2d": "Conv2DTranspose",
+    "fullyconnected": "Dense",
+    "innerproduct": "Dense",
+    "transposedconvolution2d": "Conv2DTranspose",
+}
+"""Other names of operations."""
+_MERGES: Mapping[str, str] = {
+    "ave": "Average",
+    "average": "Average",
+    "concat": "Concatenate",
+    "dot": "Dot",
+    "max": "Maximum",
+    "min": "Minimum",
+    "mul": "Multiply",
+    "sub": "Subtract",
+    "sum": "Add",
+}
+"""Layers by the mode of a merge."""
+_POOLING: Mapping[str, str] = {
+    "average": "Average",
+    "ave": "Average",
+    "avg": "Average",
+    "mean": "Average",
+    "max": "Max",
+}
+_DEFAULTS: Mapping[str, Any] = {"filters": 32, "kernel_size": 3, "units": 64, "rate": 0.5, "stddev": 0.1}
+"""Values of missing arguments that a layer requires."""
+_IGNORED = frozenset({"label", "name"})
+_SHAPES: Mapping[str, str] = {"Reshape": "target_shape", "Permute": "dims"}
+"""Arguments that a flow may give as a text, such as "(28, 28, 1)"."""
+
+
+class _Kind(NamedTuple):
+    """The class of a layer, the arguments that the operation gives, and the parameters that chose the class."""
+
+    layer: str
+    arguments: Mapping[str, Any]
+    used: frozenset[str] = frozenset()
+
+
+def convert_layer(node: Node, draft: Draft, *, classes: int | None = None) -> dict[str, Any]:
+    """Return the layer of a node in the notation of a TrainingJob, without its name and its inputs.
+
+    Args:
+        node: The node.
+        draft: Gets a warning for each parameter that is lost, wrong, or missing.
+        classes: The number of classes, if the node is the last Dense and may lack its units.
+
+    Raises:
+        EpochalError: If the operation is unknown.
+    """
+    kind = _kind(node, draft)
+    parameters = {key: value for key, value in node.parameters.items() if key not in _IGNORED | kind.used}
+    if (shape_key := _SHAPES.get(kind.layer)) is not None:
+        parameters = _with_shape(parameters, shape_key)
+        if not parameters[shape_key]:
+            draft.warn(node.label, f"{shape_key} is missing: Identity takes the place of the {kind.layer}")
+            return {"layer": "Identity"}
+    converted = convert_arguments(kind.layer, parameters)
+    for name, reason in {**converted.lost, **converted.wrong}.items():
+        outcome = "it is lost" if name in converted.lost else "Keras' default takes its place"
+        draft.warn(node.label, f"{shown(name)} is {shown(parameters.get(name))}: {reason}, and {outcome}")
+    arguments = {**kind.arguments, **converted.arguments}
+    found = catalogue().modules[LAYERS].find(kind.layer)
+    for name, argument in found.arguments.items() if found else ():
+        default = classes if name == "units" and classes else _DEFAULTS.get(name)
+        if argument.required and arguments.get(name) is None and default is not None:
+            draft.warn(node.label, f"{name} of the {kind.layer} is missing, and {default} takes its place")
+            arguments[name] = default
+    return {"layer": kind.layer, **arguments}
+
+
+def check_operation(node: Node) -> None:
+    """Raise EpochalError if no layer has the operation of a node."""
+    _kind(node, Draft(""))
+
+
+def _kind(node: Node, draft: Draft) -> _Kind:
+    category, name = node.category, _normalized(node.op.rpartition(".")[2])
+    activations = _by_normalized_name(tuple(catalogue().modules["keras.activations"].names))
+    if category == "activation" and name in {"relu", "softmax"} and any(map(_has_effect, node.parameters.values())):
+        return _Kind(_layers()[name], {})
+    if category == "activation" and name in activations and name not in {"leakyrelu", "elu"}:
+        return _Kind("Activation", {"activation": activations[name]})
+    if name == "thresholdedrelu":
+        theta = node.parameters.get("theta", 1.0)
+        return _Kind("ReLU", {"threshold": theta}, frozenset({"theta"}))
+    if pooling := re.fullmatch(r"(global)?pooling([123])d", name):
+        function = node.parameters.get("function")
+        kind = _POOLING.get(str(function).strip().lower())
+        if kind is None:
+            draft.warn(node.label, f"function is {shown(function)}: it must be MAX or AVERAGE, and MAX takes its place")
+        start = "Global" if pooling[1] else ""
+        return _Kind(f"{start}{kind or 'Max'}Pooling{pooling[2]}D", {}, frozenset({"function"}))
+    if name == "merge":
+        mode = node.parameters.get("mode", "sum")
+        if (merge := _MERGES.get(str(mode).strip().lower())) is None:
+            raise EpochalError(f"{node.label}: mode must be one of {', '.join(_MERGES)}, found {shown(mode)}")
+        used = {"mode"} if merge == "Concatenate" else {"mode", "concat_axis"}
+        axis = integer(node.parameters.get("concat_axis"))
+        return _Kind(
+            merge,
+            {"axis": axis} if merge == "Concatenate" and axis is not None else {},
+            frozenset({*used, "concat_axis"}),
+        )
+    if layer := _ALIASES.get(name) or _layers().get(name):
+        return _Kind(layer, {})
+    hint = did_you_mean(name, [*_layers(), *activations, "pooling2d", "merge"])
+    raise EpochalError(
+        f"{node.label}: the operation {shown(node.op)} has no layer in Keras", hint and f"{hint[0].upper()}{hint[1:]}"
+    )
+
+
+def _has_effect(value: Any) -> bool:
+    return not is_nothing(value) and value not in (0, "0")
+
+
+def _with_shape(parameters: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """Return the parameters with a shape as a list of integers; without a usable shape, as an empty list."""
+    rest = dict(parameters)
+    value = next((rest.pop(name) for name in (key, "target_shape", "dims", "shape") if name in rest), None)
+    if isinstance(value, str):
+        value = re.findall(r"-?\d{1,9}", value[:1000])
+    sizes = [integer(size) for size in value] if isinstance(value, list) else [integer(value)]
+    return {**rest, key: [] if None in sizes else sizes}
+
+
+def _normalized(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+@cache
+def _by_normalized_name(names: tuple[str, ...]) -> Mapping[str, str]:
+    return {_normalized(name): name for name in names}
+
+
+@cache
+def _layers() -> Mapping[str, str]:
+    """Return the usable layers of Keras by their normalized names, also those that are aliases."""
+    classes = catalogue().modules[LAYERS].classes
+    return {
+        _normalized(name): each.alias or name
+        for name, each in classes.items()
+        if not each.refused and not (each.alias and classes[each.alias].refused)
+    }

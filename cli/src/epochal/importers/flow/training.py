@@ -1,0 +1,133 @@
+"""The losses, the metrics and the optimizer of a flow."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from epochal_api.catalogue.classes import LOSSES, METRICS, catalogue
+from epochal_api.suggestions import did_you_mean
+
+from epochal.errors import EpochalError
+from epochal.importers import losses, optimizers
+from epochal.importers.draft import Draft
+from epochal.importers.flow.document import Node
+from epochal.importers.losses import LastLayer
+from epochal.importers.reading import shown
+
+LOSS, METRIC, OPTIMIZER = "loss", "metric", "optimizer"
+_CROSSENTROPIES: Mapping[str, bool] = {
+    "binarycrossentropy": True,
+    "categoricalcrossentropy": False,
+    "crossentropy": False,
+    "multinomiallogistic": False,
+    "sigmoidcrossentropy": True,
+    "softmaxcrossentropy": False,
+    "softmax": False,
+    "sparsecategoricalcrossentropy": False,
+    "sparsesoftmaxcrossentropy": False,
+    "softmaxcrossentropywithlogits": False,
+    "sigmoidcrossentropywithlogits": True,
+}
+"""Losses of classes, and whether they are that of a sigmoid."""
+_LOSSES: Mapping[str, str] = {
+    "absolutedifference": "MeanAbsoluteError",
+    "euclidean": "MeanSquaredError",
+    "hingel1": "Hinge",
+    "kullbackleiblerdivergence": "KLDivergence",
+    "l1": "MeanAbsoluteError",
+    "l2": "MeanSquaredError",
+    "meanabsolute": "MeanAbsoluteError",
+    "meansquare": "MeanSquaredError",
+    "meansquared": "MeanSquaredError",
+    "meansquareerror": "MeanSquaredError",
+}
+_METRICS: Mapping[str, str] = {
+    "binaryaccuracy": "accuracy",
+    "categoricalaccuracy": "accuracy",
+    "sparsecategoricalaccuracy": "accuracy",
+    "top5accuracy": "SparseTopKCategoricalAccuracy",
+    "topkaccuracy": "SparseTopKCategoricalAccuracy",
+    "topkcategoricalaccuracy": "SparseTopKCategoricalAccuracy",
+}
+
+
+def convert_loss(node: Node, last: LastLayer, draft: Draft) -> str | dict[str, Any]:
+    """Return the loss of a node, or the suitable one, with a warning.
+
+    Args:
+        node: The node of the loss.
+        last: The last layer of the output.
+        draft: Gets the warnings.
+
+    Raises:
+        EpochalError: If the operation is unknown.
+    """
+    for name, value in node.parameters.items():
+        if value not in (None, "", "null", 1, "1", False, 0, "0"):
+            draft.warn(node.label, f"{shown(name)} is {shown(value)}: a loss has no such argument, and it is lost")
+    name = _normalized(node)
+    if name in _CROSSENTROPIES:
+        chosen = losses.crossentropy_for(last, is_binary=_CROSSENTROPIES[name])
+        if chosen.reason:
+            draft.warn(node.label, f"{chosen.reason}: the loss is {_text(chosen.loss)}")
+        return chosen.loss
+    known = {key.lower(): key for key, each in catalogue().modules[LOSSES].classes.items() if not each.refused}
+    if found := _LOSSES.get(name) or known.get(name) or known.get(f"{name}error"):
+        return found
+    if name in catalogue().modules[LOSSES].names:
+        return name
+    raise _unknown(node, [*_CROSSENTROPIES, *_LOSSES, *known])
+
+
+def convert_metrics(nodes: Sequence[Node], loss: str | dict[str, Any]) -> list[str | dict[str, Any]]:
+    """Return the metrics of nodes.
+
+    Raises:
+        EpochalError: If an operation is unknown.
+    """
+    metrics: list[str | dict[str, Any]] = []
+    known = {key.lower(): key for key, each in catalogue().modules[METRICS].classes.items() if not each.refused}
+    for node in nodes:
+        name = _normalized(node)
+        found: str | dict[str, Any] | None = _METRICS.get(name) or (
+            "accuracy" if name == "accuracy" else known.get(name)
+        )
+        if found is None:
+            raise _unknown(node, [*_METRICS, *known])
+        if found == "accuracy" and isinstance(loss, dict) and loss["name"] == losses.BINARY:
+            found = {"name": "BinaryAccuracy", "threshold": 0}  # The outputs are logits.
+        if found not in metrics:
+            metrics.append(found)
+    return metrics
+
+
+def convert_optimizer(node: Node, draft: Draft) -> str | dict[str, Any]:
+    """Return the optimizer of a node.
+
+    Raises:
+        EpochalError: If the operation is unknown.
+    """
+    name = _normalized(node)
+    kind = optimizers.class_of(name)
+    if kind is None:
+        raise EpochalError(f"{node.label}: keras.optimizers has no {shown(node.op)}", optimizers.hint(name))
+    converted = optimizers.convert_optimizer(kind, node.parameters)
+    for key, reason in converted.lost.items():
+        draft.warn(node.label, f"{shown(key)} is {shown(node.parameters[key])}: {reason}, and it is lost")
+    return converted.spec
+
+
+def _normalized(node: Node) -> str:
+    name = re.sub(r"[^a-z0-9]", "", node.op.rpartition(".")[2].lower())
+    return name.removesuffix("loss") or name if node.category == LOSS else name
+
+
+def _text(loss: str | dict[str, Any]) -> str:
+    return loss if isinstance(loss, str) else f"{loss['name']} with from_logits"
+
+
+def _unknown(node: Node, known: Sequence[str]) -> EpochalError:
+    hint = did_you_mean(_normalized(node)[:40], known)
+    return EpochalError(
+        f"{node.label}: the operation {shown(node.op)} has no {node.category} in Keras", hint.capitalize()
+    )

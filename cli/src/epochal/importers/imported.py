@@ -1,0 +1,136 @@
+"""The result of an import: a manifest with comments, the lost details, and the weights."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+from epochal_api.catalogue.findings import MAX_LINES, Problem
+from epochal_api.catalogue.problems import problems
+from epochal_api.text import printable
+
+from epochal.errors import EpochalError
+from epochal.importers.draft import Draft
+from epochal.manifests import write
+
+_TEMPLATE = "spec.template.spec"
+
+
+class Weights(Protocol):
+    """The weights of an imported model."""
+
+    def write(self, path: Path) -> None:
+        """Write the weights as a .weights.h5 file.
+
+        Raises:
+            EpochalError: If the weights are damaged, or a package is missing.
+        """
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A manifest from a file of another tool.
+
+    Args:
+        document: The TrainingJob or Experiment as plain values.
+        comments: Comments by the path of their field.
+        warnings: The details of the file that are lost, a line each.
+        placeholders: Paths of the fields that the file does not give.
+        weights: The weights of the model, or None.
+    """
+
+    document: Mapping[str, Any]
+    comments: Mapping[str, str]
+    warnings: Sequence[str] = ()
+    placeholders: Sequence[str] = ()
+    weights: Weights | None = None
+
+    @cached_property
+    def text(self) -> str:
+        """The manifest as YAML with comments."""
+        return write(self.document, self.comments)
+
+    def with_weights(self, uri: str) -> "Imported":
+        """Return the import with the address of its weights in `network.weights`."""
+        spec = self.document["spec"]
+        network = {**spec["network"], "weights": {"uri": uri}}
+        document = {**self.document, "spec": {**spec, "network": network}}
+        return replace(self, document=document, comments=self._comments_without_weights())
+
+    def without_weights(self) -> "Imported":
+        """Return the import of the network alone."""
+        return replace(self, weights=None, comments=self._comments_without_weights())
+
+    def _comments_without_weights(self) -> Mapping[str, str]:
+        return {path: text for path, text in self.comments.items() if path != "spec.network.weights"}
+
+
+def finish_job(draft: Draft, *, strict: bool, weights: Weights | None = None) -> Imported:
+    """Return the TrainingJob of a draft.
+
+    Raises:
+        EpochalError: If the TrainingJob has problems; or, with `strict`, if a detail of the file is lost.
+    """
+    if weights is not None:
+        text = "The weights are beside this file. Upload them, and write: weights: {uri: s3://BUCKET/NAME.weights.h5}"
+        draft.comment("network.weights", text)
+    return _finish(draft, draft.document(), {}, "spec", strict=strict, weights=weights)
+
+
+def finish_experiment(
+    draft: Draft, document: Mapping[str, Any], comments: Mapping[str, str], *, strict: bool
+) -> Imported:
+    """Return the Experiment whose template is the draft.
+
+    Args:
+        draft: The template, the warnings and the placeholders.
+        document: The Experiment as plain values, with the template.
+        comments: Comments by the path in the Experiment.
+        strict: Whether a lost detail is an error.
+
+    Raises:
+        EpochalError: As `finish_job`.
+    """
+    return _finish(draft, document, comments, _TEMPLATE, strict=strict, weights=None)
+
+
+def _finish(
+    draft: Draft,
+    document: Mapping[str, Any],
+    comments: Mapping[str, str],
+    prefix: str,
+    *,
+    strict: bool,
+    weights: Weights | None,
+) -> Imported:
+    found = [problem for problem in problems(document) if not problem.is_warning]
+    if found:
+        lines = [describe_problem(problem, draft.origins, prefix) for problem in found[:MAX_LINES]]
+        if len(found) > MAX_LINES:
+            lines.append(f"and {len(found) - MAX_LINES} more problems")
+        kind = document["kind"]
+        raise EpochalError("\n".join([f"the file gives no valid {kind}:", *lines]), "Correct these parts of the file.")
+    if strict and draft.warnings:
+        lines = [shown_line(line) for line in draft.warnings]
+        raise EpochalError("\n".join(["--strict: details of the file are lost:", *lines]), "Import without --strict.")
+    inner = {f"{prefix}.{path}": text for path, text in draft.comments.items()}
+    return Imported(
+        document=document,
+        comments={**({"": draft.heading} if draft.heading else {}), **inner, **comments},
+        warnings=[shown_line(line) for line in draft.warnings],
+        placeholders=[f"{prefix}.{path}" for path in draft.placeholders],
+        weights=weights,
+    )
+
+
+def shown_line(text: str) -> str:
+    """Return a message as one line without control characters."""
+    return printable(" ".join(text.split()))
+
+
+def describe_problem(problem: Problem, origins: Mapping[str, str], prefix: str) -> str:
+    """Return a problem with the part of the file from which its field comes."""
+    path = problem.path.removeprefix(f"{prefix}.")
+    origin = next((label for known, label in origins.items() if path == known or path.startswith(f"{known}.")), None)
+    return f"{origin}: {problem}" if origin else shown_line(str(problem))

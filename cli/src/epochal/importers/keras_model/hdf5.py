@@ -1,0 +1,57 @@
+"""Models in legacy .h5 files. h5py reads them, which comes with `epochal[train]`."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from epochal.errors import EpochalError
+from epochal.extras import require_trainer
+from epochal.importers.imported import Imported, finish_job
+from epochal.importers.keras_model.job import convert_model
+from epochal.importers.keras_model.weights import ModelWeights
+from epochal.importers.reading import MAX_BYTES, parse_json, shown
+
+
+def import_hdf5(path: Path, *, name: str | None, strict: bool) -> Imported:
+    """Return the TrainingJob for the model in an .h5 file, with its weights.
+
+    Raises:
+        EpochalError: If the file is damaged, has no model, or its model is not importable; or if `epochal[train]` is
+            missing.
+    """
+    require_trainer("An .h5 file")
+    attributes = _read_attributes(path)
+    if "model_config" not in attributes:
+        raise EpochalError(
+            "the file has weights, but no model",
+            "Import the model from its JSON or .keras file, and name this file in spec.network.weights.",
+        )
+    document = parse_json(attributes["model_config"], "its model_config")
+    if not isinstance(document, Mapping):
+        raise EpochalError(f"its model_config must be a mapping, found {type(document).__name__}")
+    compiled = (
+        parse_json(attributes["training_config"], "its training_config") if "training_config" in attributes else None
+    )
+    if compiled is not None and not isinstance(compiled, Mapping):
+        raise EpochalError(f"its training_config must be a mapping, found {type(compiled).__name__}")
+    document = {**document, **({"keras_version": version} if (version := attributes.get("keras_version")) else {})}
+    converted = convert_model(document, name=name or path.stem, source=path.name, compiled=compiled)
+    return finish_job(converted.draft, strict=strict, weights=ModelWeights(path, converted.imported))
+
+
+def _read_attributes(path: Path) -> dict[str, str]:
+    import h5py  # noqa: PLC0415 - it comes with epochal[train]
+
+    result: dict[str, str] = {}
+    try:
+        with h5py.File(path, "r") as file:
+            for name in ("model_config", "training_config", "keras_version"):
+                if name not in file.attrs:
+                    continue
+                if file.attrs.get_id(name).get_storage_size() > MAX_BYTES:
+                    raise EpochalError(f"its {name} must have at most {MAX_BYTES / 2**20:g} MiB")
+                value: Any = file.attrs[name]
+                result[name] = value.decode("utf-8") if isinstance(value, bytes) else str(value)
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise EpochalError(f"it is no .h5 file of a model, or is damaged: {shown(str(error))}") from None
+    return result

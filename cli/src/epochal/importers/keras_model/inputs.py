@@ -1,0 +1,75 @@
+"""The inputs of a Keras model."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from epochal_api.trainingjob.network import INPUT
+
+from epochal.importers.draft import Draft, label_of
+from epochal.importers.keras_model.objects import FULL_PRECISION, NotImportable
+from epochal.importers.reading import shown
+from epochal.importers.values import integer
+
+_GENERIC = re.compile(r"input(_layer)?(_?\d+)?|.{0,100}_input")
+"""Names that Keras gives to an input."""
+
+
+def read_input(entry: Mapping[str, Any], draft: Draft) -> dict[str, Any]:
+    """Return an input of the network, from its InputLayer.
+
+    Raises:
+        NotImportable: If it has no shape.
+    """
+    config = entry.get("config")
+    config = config if isinstance(config, Mapping) else {}
+    name = str(entry.get("name") or config.get("name") or INPUT)
+    shape = _sample_shape(config.get("batch_shape", config.get("batch_input_shape")))
+    if shape is None:
+        raise NotImportable(f"its input {shown(name)} has no shape")
+    for key in ("sparse", "ragged"):
+        if config.get(key):
+            draft.warn(label_of("input", name), f"{key} is lost: a TrainingJob reads dense arrays")
+    return _input(name, shape, config.get("dtype"))
+
+
+def sequential_input(config: Any, first: Mapping[str, Any], draft: Draft) -> dict[str, Any]:
+    """Return the input of a Sequential without an InputLayer, from its first layer; else a placeholder."""
+    inner = first.get("config")
+    inner = inner if isinstance(inner, Mapping) else {}
+    built = first.get("build_config")
+    candidates: list[Any] = [inner.get("batch_input_shape"), inner.get("batch_shape")]
+    if isinstance(built, Mapping):
+        candidates.append(built.get("input_shape"))
+    if isinstance(config, Mapping):
+        candidates.append(config.get("build_input_shape"))
+    if (size := integer(inner.get("input_dim"))) is not None and first.get("class_name") == "Dense":
+        candidates.append([None, size])
+    shape = next((found for each in candidates if (found := _sample_shape(each)) is not None), None)
+    if shape is None:
+        draft.warn(
+            label_of("layer", inner.get("name", first.get("class_name"))), "the model is not built: it has no shape"
+        )
+        draft.fill_in("network.input", "the shape of a sample.")
+        return {"name": INPUT, "shape": [1]}
+    dtype = "int32" if first.get("class_name") == "Embedding" else inner.get("input_dtype", FULL_PRECISION)
+    return _input(INPUT, shape, dtype)
+
+
+def _input(name: str, shape: Sequence[int], dtype: Any) -> dict[str, Any]:
+    kind = dtype if isinstance(dtype, str) else FULL_PRECISION
+    return {
+        "name": INPUT if _GENERIC.fullmatch(name) else name,
+        "shape": list(shape),
+        **({"dtype": kind} if kind != FULL_PRECISION else {}),
+    }
+
+
+def _sample_shape(value: Any) -> list[int] | None:
+    """Return the shape of a sample, from a shape with the batch axis, or None."""
+    if isinstance(value, Mapping):  # Keras 2 stores a shape as {class_name: TensorShape, items: […]}.
+        value = value.get("items")
+    if not isinstance(value, list) or not value or any(isinstance(size, list | Mapping) for size in value):
+        return None
+    sizes = [-1 if size is None else integer(size) for size in value[1:]]
+    return None if None in sizes else [size for size in sizes if size is not None]

@@ -1,0 +1,78 @@
+"""Reads files of other tools with limits on their size, before anything is parsed."""
+
+import json
+from pathlib import Path
+from typing import Any, NoReturn
+
+from epochal_api.text import printable
+
+from epochal.errors import EpochalError
+from epochal.exit_codes import ExitCode
+
+MAX_BYTES = 16 * 2**20
+"""Maximum size of a description, whose values take many times its size in memory. ResNet152 has 0.3 MB."""
+MAX_SHOWN = 100
+"""Maximum characters of a name or a value in a message."""
+
+
+def shown(value: Any) -> str:
+    """Return a value of a file as one line for a message, without control characters."""
+    text = value[: 2 * MAX_SHOWN] if isinstance(value, str) else f"{value!r:.{2 * MAX_SHOWN}}"
+    text = printable(" ".join(text.split()))
+    return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 1]}…"
+
+
+def read_start(path: Path, size: int = 64) -> bytes:
+    """Return the first bytes of a file.
+
+    Raises:
+        EpochalError: If the file is unreadable.
+    """
+    try:
+        with path.open("rb") as file:
+            return file.read(size)
+    except FileNotFoundError:
+        raise EpochalError(f"{printable(str(path))}: there is no such file", exit_code=ExitCode.NOT_FOUND) from None
+    except OSError as error:
+        raise EpochalError(f"{printable(str(path))}: cannot read the file: {error.strerror}") from None
+
+
+def read_text(path: Path, limit: int = MAX_BYTES) -> str:
+    """Return the text of a file.
+
+    Raises:
+        EpochalError: If the file is unreadable, no text in UTF-8, or larger than the limit.
+    """
+    content = read_start(path, limit + 1)
+    if len(content) > limit:
+        raise EpochalError(f"{printable(str(path))}: a description must have at most {limit / 2**20:g} MiB")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        found = f"byte {error.start} is none of UTF-8"
+        raise EpochalError(f"{printable(str(path))}: must be a text, but {found}") from None
+
+
+def parse_json(text: str, source: str) -> Any:
+    """Return the value of a JSON text.
+
+    Args:
+        text: The text.
+        source: The file, or its part with the text, for messages.
+
+    Raises:
+        EpochalError: If the text is no JSON, such as a file that was cut.
+    """
+    try:
+        return json.loads(text, parse_constant=_refuse)
+    except json.JSONDecodeError as error:
+        end = ": the file may be cut" if error.pos >= len(text.rstrip()) else ""
+        message = f"{source} must be JSON, found an error in line {error.lineno}, column {error.colno}: {error.msg}"
+        raise EpochalError(f"{message}{end}") from None
+    except (RecursionError, ValueError) as error:
+        found = "it is nested too deep" if isinstance(error, RecursionError) else shown(str(error))
+        raise EpochalError(f"{source} must be JSON of an ordinary size: {found}") from None
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"found {constant}, which is no number of JSON")

@@ -1,0 +1,1 @@
+"""Searches of hyper-parameters: of the training service of 2018, and of Katib."""

@@ -1,0 +1,97 @@
+"""The template of a trial of Katib: a program, of which only the names of arguments and the resources are imported."""
+
+import re
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from epochal_api.model import QUANTITY_PATTERN, quantity_value
+from epochal_api.pod import MIN_MEMORY_BYTES
+
+from epochal.importers.draft import Draft
+from epochal.importers.reading import shown
+
+_ARGUMENT = re.compile(r"--?([A-Za-z][A-Za-z0-9_.-]{0,62})[= ]\$\{trialParameters\.([^}]{1,63})\}")
+_PLACEHOLDER = re.compile(r"\$\{trialParameters\.([^}]{1,63})\}")
+_MAX_VALUES = 10_000
+_RESOURCES = frozenset({"cpu", "memory", "ephemeral-storage", "nvidia.com/gpu"})
+
+
+def read_template(value: Any, draft: Draft) -> dict[str, Sequence[str]]:
+    """Return other names of each hyper-parameter, and set the resources of the TrainingJob.
+
+    Args:
+        value: The trialTemplate.
+        draft: Gets the resources, and warnings for the program.
+    """
+    template = value if isinstance(value, Mapping) else {}
+    names: dict[str, list[str]] = {}
+    references: dict[str, str] = {}
+    parameters = template.get("trialParameters")
+    for each in parameters if isinstance(parameters, list) else ():
+        if isinstance(each, Mapping) and isinstance(each.get("name"), str) and isinstance(each.get("reference"), str):
+            names.setdefault(each["reference"], []).append(each["name"])
+            references[each["name"]] = each["reference"]
+    container = _container(template.get("trialSpec"), str(template.get("primaryContainerName", "")))
+    for argument, name in _arguments(container):
+        if name in references:
+            names[references[name]].append(argument)
+    if container is not None:
+        image = f"the image {shown(container.get('image'))}" if container.get("image") else "a program"
+        draft.warn("trialTemplate", f"its trials run {image}, which cannot be imported: write its network as layers")
+        _set_resources(container.get("resources"), draft)
+    elif template.keys() - {"trialParameters"}:
+        draft.warn("trialTemplate", "its trials run a program, which cannot be imported: write its network as layers")
+    return dict(names)
+
+
+def _container(spec: Any, name: str) -> Mapping[str, Any] | None:
+    """Return the container of the training in a trial, at any place of its spec."""
+    waiting, count, first = deque([spec]), 0, None
+    while waiting and count < _MAX_VALUES:
+        value = waiting.popleft()
+        count += 1
+        if isinstance(value, Mapping):
+            containers = value.get("containers")
+            for each in containers if isinstance(containers, list) else ():
+                if isinstance(each, Mapping):
+                    first = first or each
+                    if each.get("name") == name:
+                        return each
+            waiting.extend(value.values())
+        elif isinstance(value, list):
+            waiting.extend(value[:_MAX_VALUES])
+    return first
+
+
+def _arguments(container: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:
+    """Yield the names of arguments and variables of the program, each with the name of its trial parameter."""
+    if container is None:
+        return
+    parts = [container.get("command"), container.get("args")]
+    words = [word for part in parts if isinstance(part, list) for word in part if isinstance(word, str)]
+    for found in _ARGUMENT.finditer(" ".join(words)[:100_000]):
+        yield found[1], found[2]
+    variables = container.get("env")
+    for each in variables if isinstance(variables, list) else ():
+        if isinstance(each, Mapping) and isinstance(each.get("name"), str):
+            for name in _PLACEHOLDER.findall(str(each.get("value"))[:1000]):
+                yield each["name"], name
+
+
+def _set_resources(value: Any, draft: Draft) -> None:
+    resources: dict[str, dict[str, str]] = {}
+    for kind in ("requests", "limits"):
+        amounts = value.get(kind) if isinstance(value, Mapping) else None
+        for name, amount in amounts.items() if isinstance(amounts, Mapping) else ():
+            text = str(amount)
+            if name not in _RESOURCES or not re.fullmatch(QUANTITY_PATTERN, text):
+                draft.warn("trialTemplate", f"the {kind[:-1]} {shown(str(name))}: {shown(text)} is lost")
+            elif (name, kind) == ("memory", "limits") and quantity_value(text) < MIN_MEMORY_BYTES:
+                draft.warn(
+                    "trialTemplate", f"the memory limit {text} is lost: Keras needs {MIN_MEMORY_BYTES // 2**20}Mi"
+                )
+            else:
+                resources.setdefault(kind, {})[name] = text
+    if resources:
+        draft.spec["resources"] = resources

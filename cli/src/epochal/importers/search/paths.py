@@ -1,0 +1,79 @@
+"""The field of a TrainingJob that a hyper-parameter sets, by its name.
+
+Katib and the training service of 2018 pass a hyper-parameter to a program, so that a file does not have its field.
+"""
+
+import re
+from collections.abc import Mapping
+
+_WORDS: Mapping[str, str] = {
+    "activation": "network.layers[hidden].activation",
+    "batch": "training.batchSize",
+    "batchsize": "training.batchSize",
+    "beta1": "training.optimizer.beta_1",
+    "beta2": "training.optimizer.beta_2",
+    "convfilters": "network.layers[conv].filters",
+    "convfiltersize": "network.layers[conv].kernel_size",
+    "densesize": "network.layers[hidden].units",
+    "denseunits": "network.layers[hidden].units",
+    "dropout": "network.layers[dropout].rate",
+    "dropoutprob": "network.layers[dropout].rate",
+    "dropoutrate": "network.layers[dropout].rate",
+    "eta": "training.optimizer.learning_rate",
+    "filters": "network.layers[conv].filters",
+    "filtersize": "network.layers[conv].kernel_size",
+    "hidden": "network.layers[hidden].units",
+    "hiddensize": "network.layers[hidden].units",
+    "hiddenunits": "network.layers[hidden].units",
+    "initiallearningrate": "training.optimizer.learning_rate",
+    "kernelsize": "network.layers[conv].kernel_size",
+    "learningrate": "training.optimizer.learning_rate",
+    "lr": "training.optimizer.learning_rate",
+    "minibatchsize": "training.batchSize",
+    "momentum": "training.optimizer.momentum",
+    "neurons": "network.layers[hidden].units",
+    "numfilters": "network.layers[conv].filters",
+    "numhidden": "network.layers[hidden].units",
+    "numunits": "network.layers[hidden].units",
+    "opt": "training.optimizer.name",
+    "optimizer": "training.optimizer.name",
+    "seed": "training.seed",
+    "solver": "training.optimizer.name",
+    "trainingbatchsize": "training.batchSize",
+    "units": "network.layers[hidden].units",
+    "weightdecay": "training.optimizer.weight_decay",
+}
+"""Fields of the placeholder network and its training, by the name of a parameter without case and separators."""
+EPOCHS = frozenset({"epoch", "epochs", "maxepochs", "numepochs", "nepochs", "trainingepochs"})
+OPTIMIZER = "training.optimizer.name"
+MOMENTUM = "training.optimizer.momentum"
+INTEGERS = frozenset(
+    {
+        "network.layers[conv].filters",
+        "network.layers[conv].kernel_size",
+        "network.layers[hidden].units",
+        "training.batchSize",
+        "training.seed",
+    }
+)
+"""Fields that take integers only."""
+TEXTS = frozenset({OPTIMIZER, "network.layers[hidden].activation"})
+
+
+def normalized(name: str) -> str:
+    """Return the name of a parameter without case, separators, and a number at its end."""
+    return re.sub(r"[^a-z0-9]", "", name[:200].lower())
+
+
+def find_path(*names: str) -> str | None:
+    """Return the field for a parameter, by the first of its names that is known; None if there is none."""
+    for name in names:
+        word = normalized(name)
+        if path := _WORDS.get(word) or _WORDS.get(word.rstrip("0123456789")):
+            return path
+    return None
+
+
+def is_epochs(*names: str) -> bool:
+    """Return whether a parameter is the number of epochs, which is the same for all trials."""
+    return any(normalized(name) in EPOCHS for name in names)

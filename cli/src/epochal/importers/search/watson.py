@@ -1,0 +1,133 @@
+"""The search `hyper_parameters_optimization` of the training service of 2018."""
+
+from collections import deque
+from collections.abc import Mapping
+from typing import Any
+
+from epochal_api.experiment.spec import MAX_PARAMETERS, MAX_TRIALS
+
+from epochal.errors import EpochalError
+from epochal.importers.draft import label_of
+from epochal.importers.ffdl.manifest import MANIFEST_FIELDS, convert_manifest
+from epochal.importers.imported import Imported
+from epochal.importers.reading import shown
+from epochal.importers.search.domains import InvalidDomain, float_range, int_range, powers, value_list
+from epochal.importers.search.experiment import Parameter, Search, finish
+from epochal.importers.values import integer, is_nothing
+
+_KEY = "hyper_parameters_optimization"
+_MAX_VALUES_SEARCHED = 10_000
+_METHODS: Mapping[str, Mapping[str, Any]] = {
+    "hyperband": {"search": {"method": "Random"}, "schedule": {"method": "Hyperband", "minEpochs": 1, "factor": 3}},
+    "random": {"search": {"method": "Random"}},
+    "rbfopt": {"search": {"method": "TPE"}},
+}
+_GOALS: Mapping[str, str] = {"maximize": "Maximize", "minimize": "Minimize"}
+_LISTS = ("int_values", "double_values", "string_values")
+_RANGES = ("int_range", "double_range")
+
+
+def find_search(document: Any) -> Mapping[str, Any] | None:
+    """Return the search in a document, at the top or within it, or None."""
+    waiting, count = deque([document]), 0
+    while waiting and count < _MAX_VALUES_SEARCHED:
+        value = waiting.popleft()
+        count += 1
+        if isinstance(value, Mapping):
+            if isinstance(found := value.get(_KEY), Mapping):
+                return found
+            waiting.extend(value.values())
+        elif isinstance(value, list):
+            waiting.extend(value[:_MAX_VALUES_SEARCHED])
+    return None
+
+
+def import_search(document: Mapping[str, Any], search: Mapping[str, Any], *, name: str, strict: bool) -> Imported:
+    """Return the Experiment for a search.
+
+    Args:
+        document: The manifest with the search.
+        search: The search in it.
+        name: Name of the Experiment, if the manifest has none.
+        strict: Whether a lost detail is an error.
+
+    Raises:
+        EpochalError: If the search is broken; or, with `strict`, if a detail is lost.
+    """
+    draft = convert_manifest({key: value for key, value in document.items() if key in MANIFEST_FIELDS}, name=name)
+    draft.heading = (
+        f"From {_KEY} of 2018.\n{draft.heading}" if MANIFEST_FIELDS & document.keys() else f"From {_KEY} of 2018."
+    )
+    method = search.get("method")
+    method = method if isinstance(method, Mapping) else {}
+    settings = _settings(method.get("parameters"))
+    kind = str(method.get("name", "")).strip().lower()
+    result = Search(
+        metric=str(settings.pop("objective", "accuracy")), goal=_goal(settings.pop("maximize_or_minimize", None))
+    )
+    if kind == "rbfopt":
+        draft.warn("method rbfopt", "TPE takes its place, which is another algorithm: expect other suggestions")
+    elif kind and kind not in _METHODS:
+        draft.warn(f"method {shown(kind)}", f"known are {', '.join(_METHODS)}: TPE takes its place")
+    result.fields = dict(_METHODS.get(kind, {"search": {"method": "TPE"}}))
+    steps = settings.pop("num_optimizer_steps", None)
+    if steps is not None:
+        # Trial 0 is the template, which the old service did not train.
+        result.fields["maxTrials"] = _trials(steps)
+        if result.fields["maxTrials"] == MAX_TRIALS and (integer(steps) or 0) >= MAX_TRIALS:
+            draft.warn("num_optimizer_steps", f"an Experiment has at most {MAX_TRIALS:,} trials")
+    for key, value in settings.items():
+        draft.warn(f"method {shown(kind)}", f"{shown(key)} is {shown(value)}: an Experiment has no such field")
+    found = search.get("hyper_parameters") or []
+    if not isinstance(found, list) or len(found) > MAX_PARAMETERS:
+        raise EpochalError(f"hyper_parameters must be a list of at most {MAX_PARAMETERS} items")
+    result.parameters = [_parameter(index, each) for index, each in enumerate(found)]
+    return finish(result, draft, strict=strict)
+
+
+def _settings(value: Any) -> dict[str, Any]:
+    """Return the parameters of the method, from a list of names and values or from a mapping."""
+    if isinstance(value, Mapping):
+        return {str(key): each for key, each in value.items()}
+    result: dict[str, Any] = {}
+    for each in value if isinstance(value, list) else ():
+        if isinstance(each, Mapping) and isinstance(name := each.get("name"), str):
+            others = [each[key] for key in each if key != "name" and not is_nothing(each[key])]
+            result[name] = others[0] if others else None
+    return result
+
+
+def _goal(value: Any) -> str | None:
+    return _GOALS.get(str(value).strip().lower())
+
+
+def _trials(steps: Any) -> int:
+    count = integer(steps)
+    if count is None or count < 1:
+        raise EpochalError(f"num_optimizer_steps must be an integer from 1, found {shown(steps)}")
+    return min(count + 1, MAX_TRIALS)
+
+
+def _parameter(index: int, value: Any) -> Parameter:
+    name = value.get("name") if isinstance(value, Mapping) else None
+    if not isinstance(value, Mapping) or not isinstance(name, str) or not name:
+        raise EpochalError(f"hyper_parameters[{index}] must be a mapping with a name, found {shown(value)}")
+    try:
+        return Parameter(name, _domain(value))
+    except InvalidDomain as error:
+        raise EpochalError(f"{label_of('hyper-parameter', name)}: {error}") from None
+
+
+def _domain(value: Mapping[str, Any]) -> dict[str, Any]:
+    for key in _LISTS:
+        if key in value:
+            return value_list(value[key])
+    kind = next((key for key in _RANGES if isinstance(value.get(key), Mapping)), None)
+    if kind is None:
+        raise InvalidDomain(f"it must have one of {', '.join((*_RANGES, *_LISTS))}")
+    limits = value[kind]
+    low, high, power = limits.get("min_value"), limits.get("max_value"), limits.get("power")
+    if not is_nothing(power):
+        return powers(low, high, power)
+    step = None if is_nothing(limits.get("step")) else limits["step"]
+    return int_range(low, high, step) if kind == "int_range" else float_range(low, high, step)

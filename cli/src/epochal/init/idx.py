@@ -1,0 +1,132 @@
+"""A look at idx files, the format of MNIST: features and labels are two files each."""
+
+import gzip
+import re
+import struct
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from math import prod
+from pathlib import Path
+from typing import IO, Any, NamedTuple, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from epochal.errors import EpochalError
+from epochal.init.arrays import MAX_LABEL_BYTES, SAMPLE_BYTES, describe_values
+from epochal.init.description import DataDescription, Task
+from epochal.init.labels import describe_labels
+
+TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+_MAX_AXES = 8
+_GZIP = b"\x1f\x8b"
+_FEATURES = re.compile(r"(images|features)", re.IGNORECASE)
+_AXES = re.compile(r"idx[0-9]")
+_ROLES = {"train": "train", "test": "test", "t10k": "test", "val": "validation", "valid": "validation"}
+"""The set of a file, by the word at the start of its name."""
+
+
+class _Pair(NamedTuple):
+    features: Path
+    labels: Path
+
+
+def is_idx(path: Path) -> bool:
+    """Return whether a file is idx, plain or gzipped."""
+    try:
+        with _open(path) as stream:
+            return _is_header(stream.read(4))
+    except EpochalError:
+        return False
+
+
+def describe_idx(path: Path, task: Task | None = None) -> DataDescription:
+    """Return the description of the idx files of a folder, or of a file of features and the labels beside it.
+
+    Raises:
+        EpochalError: If a file of labels is missing, or a file is damaged.
+    """
+    folder = path if path.is_dir() else path.parent
+    pairs = _pairs(folder)
+    if path.is_file():
+        pairs = {role: pair for role, pair in pairs.items() if path in pair or role != "train"}
+    if "train" not in pairs:
+        raise EpochalError(
+            f"{path}: an idx file of features needs the file of its labels beside it",
+            "Name the files as those of MNIST: train-images-idx3-ubyte and train-labels-idx1-ubyte.",
+        )
+    shape, sample = _read(pairs["train"].features, SAMPLE_BYTES)
+    labels = [_labels(pair.labels) for _, pair in sorted(pairs.items(), key=lambda item: item[0] != "train")]
+    if len(labels[0]) != shape[0]:
+        raise EpochalError(
+            f"{pairs['train'].features} has {shape[0]:,} samples, and {pairs['train'].labels} has {len(labels[0]):,}",
+            "The two files must have the same number of samples.",
+        )
+    objects = {role: {"features": pair.features.name, "labels": pair.labels.name} for role, pair in pairs.items()}
+    return DataDescription(
+        source=f"{pairs['train'].features.name} and {pairs['train'].labels.name}",
+        features=describe_values(sample, shape[1:]),
+        labels=describe_labels(labels, str(pairs["train"].labels), task),
+        samples=shape[0],
+        size=prod(shape) * sample.dtype.itemsize,
+        train=objects["train"],
+        validation=objects.get("validation"),
+        test=objects.get("test"),
+        files=tuple(file for role in objects.values() for file in role.values()),
+    )
+
+
+def _pairs(folder: Path) -> Mapping[str, _Pair]:
+    """Return the features and labels of a folder by set."""
+    names = {file.name: file for file in folder.iterdir() if file.is_file()}
+    found = dict[str, _Pair]()
+    for name, file in sorted(names.items()):
+        if not _FEATURES.search(name) or not is_idx(file):
+            continue
+        pattern = _AXES.sub("idx[0-9]", re.escape(_FEATURES.sub("labels", name)).removesuffix(r"\.gz"))
+        labels = next((names[other] for other in sorted(names) if re.fullmatch(rf"{pattern}(\.gz)?", other)), None)
+        if labels is not None:
+            role = _ROLES.get(re.split(r"[^a-z0-9]", name.lower())[0], "train")
+            found.setdefault(role, _Pair(file, labels))
+    return found
+
+
+def _labels(path: Path) -> NDArray[Any]:
+    shape, values = _read(path, MAX_LABEL_BYTES)
+    if prod(shape) > values.size:
+        raise EpochalError(f"{path} has more than {MAX_LABEL_BYTES / 2**20:.0f} MiB of labels", "Use a smaller type.")
+    return values.reshape(shape)
+
+
+def _read(path: Path, limit: int) -> tuple[tuple[int, ...], NDArray[Any]]:
+    """Return the shape of a file's array, and its first values up to a number of bytes."""
+    with _open(path) as stream:
+        head = stream.read(4)
+        if not _is_header(head):
+            raise EpochalError(f"{path} is no idx file: it begins with {head!r}", "Fetch the file again.")
+        axes = stream.read(4 * head[3])
+        if len(axes) < 4 * head[3]:
+            raise EpochalError(f"{path} is cut off within its header", "Fetch the file again.")
+        shape = struct.unpack(f">{head[3]}I", axes)
+        dtype = np.dtype(TYPES[head[2]])
+        expected = min(prod(shape), limit // dtype.itemsize) * dtype.itemsize
+        content = stream.read(expected)
+    if len(content) < expected:
+        raise EpochalError(f"{path} is cut off: it has {len(content):,} bytes of values", "Fetch the file again.")
+    return shape, np.frombuffer(content, dtype)
+
+
+def _is_header(head: bytes) -> bool:
+    return len(head) == 4 and head[:2] == b"\0\0" and head[2] in TYPES and 1 <= head[3] <= _MAX_AXES  # noqa: PLR2004
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[IO[bytes]]:
+    try:
+        with path.open("rb") as file:
+            is_gzipped = file.read(2) == _GZIP
+        with gzip.open(path) if is_gzipped else path.open("rb") as stream:
+            yield cast("IO[bytes]", stream)
+    except (OSError, EOFError, zlib.error) as error:
+        raise EpochalError(f"cannot read {path}: {error}", "Fetch the file again.") from None

@@ -1,0 +1,152 @@
+"""Photographs in folders become arrays: a folder for each class, and all images in one size."""
+
+import os
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from epochal.errors import EpochalError
+from epochal.init.tables import MAX_ARRAY_BYTES, MAX_CLASSES, Table
+from epochal.sentences import counted
+
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp"})
+MAX_PIXELS = 50_000_000
+"""Maximum pixels of an image: a small file may declare far more."""
+_SAMPLES = 64
+"""Number of images that decide the size and the channels."""
+_MAX_SIDE = 64
+"""Side of images that have different sizes, unless the user gives one."""
+_MAX_EQUAL_SIDE = 128
+"""Maximum side of images of one size that keep it."""
+_MIN_CLASSES = 2
+
+
+class Size(NamedTuple):
+    """Height, width and channels of all images."""
+
+    height: int
+    width: int
+    channels: int
+
+
+def class_folders(folder: Path) -> Mapping[str, Sequence[Path]]:
+    """Return the images of each subfolder by its name, in the order of names, without subfolders that have none."""
+    found = {}
+    for child in sorted(folder.iterdir()):
+        if child.is_dir() and not child.name.startswith(".") and (images := sorted(_images(child))):
+            found[child.name] = images
+    return found
+
+
+def read_photographs(folder: Path, side: int | None = None) -> Table:
+    """Return the photographs in the subfolders of a folder as arrays of bytes, with the names of the subfolders.
+
+    Images are cropped to the ratio of the arrays and made smaller.
+
+    Args:
+        folder: The folder.
+        side: Height and width of the arrays; None for a size by the images.
+
+    Raises:
+        EpochalError: If Pillow is missing, there are fewer than two classes, or the images need too much memory.
+    """
+    classes = class_folders(folder)
+    if not _MIN_CLASSES <= len(classes) <= MAX_CLASSES:
+        raise EpochalError(
+            f"{folder} must have {_MIN_CLASSES} to {MAX_CLASSES:,} folders with photographs, one for each class, found "
+            f"{len(classes):,}",
+            f"Put the photographs of each class into a folder of its own, as {', '.join(sorted(SUFFIXES))}.",
+        )
+    files = [(file, index) for index, images in enumerate(classes.values()) for file in images]
+    size = _size(files, side)
+    if len(files) * size.height * size.width * size.channels > MAX_ARRAY_BYTES:
+        raise EpochalError(
+            f"{len(files):,} photographs of {size.height}×{size.width} pixels need more than "
+            f"{MAX_ARRAY_BYTES / 2**30:.0f} GiB",
+            "Choose a smaller size: --size PIXELS.",
+        )
+    x = np.zeros((len(files), *size), "uint8")
+    y, bad = list[int](), list[str]()
+    for file, index in files:
+        image = _read(file, size)
+        if image is None:
+            bad.append(file.name)
+        else:
+            x[len(y)] = image
+            y.append(index)
+    if len(set(y)) < len(classes):
+        raise EpochalError(f"{folder} has a class without a readable photograph", "Replace the damaged files.")
+    notes = [f"The photographs have {size.height}×{size.width} pixels: --size PIXELS chooses another size."]
+    if bad:
+        notes.append(f"Left out: {counted(len(bad), 'unreadable photograph')}, such as {bad[0]}.")
+    return Table({"x": x[: len(y)], "y": np.array(y, "int64"), "class_names": np.array(list(classes))}, notes)
+
+
+def _images(folder: Path) -> Iterator[Path]:
+    for parent, _, names in os.walk(folder):
+        yield from (Path(parent, name) for name in names if Path(name).suffix.lower() in SUFFIXES)
+
+
+def _size(files: Sequence[tuple[Path, int]], side: int | None) -> Size:
+    """Return the size of the arrays, by some images of all classes."""
+    found = [size for file, _ in files[:: max(len(files) // _SAMPLES, 1)] if (size := _size_of(file)) is not None]
+    if not found:
+        raise EpochalError("no photograph is readable", "Use JPEG or PNG.")
+    channels = max(size.channels for size in found)
+    if side is not None:
+        return Size(side, side, channels)
+    height, width, _ = found[0]
+    if all(size[:2] == (height, width) for size in found) and max(height, width) <= _MAX_EQUAL_SIDE:
+        return Size(height, width, channels)
+    side = min(_MAX_SIDE, int(median(min(size[:2]) for size in found)))
+    return Size(side, side, channels)
+
+
+def _size_of(file: Path) -> Size | None:
+    opened = _open(file)
+    if opened is None:
+        return None
+    with opened as image:
+        return Size(image.height, image.width, 1 if image.mode in ("1", "L", "I;16") else 3)
+
+
+def _read(file: Path, size: Size) -> NDArray[np.uint8] | None:
+    """Return an image as an array, or None if it is unreadable."""
+    from PIL import ImageOps  # noqa: PLC0415 - only photographs need Pillow
+
+    opened = _open(file)
+    if opened is None:
+        return None
+    try:
+        with opened as image:
+            image.draft("RGB" if size.channels > 1 else "L", (size.width, size.height))
+            upright = ImageOps.exif_transpose(image).convert("L" if size.channels == 1 else "RGB")
+            fitted = ImageOps.fit(upright, (size.width, size.height))
+            return np.asarray(fitted, "uint8").reshape(size)
+    except (OSError, ValueError, SyntaxError):
+        return None
+
+
+def _open(file: Path) -> Any:
+    """Return an image before its pixels are read, or None if it is unreadable or too large."""
+    try:
+        from PIL import Image  # noqa: PLC0415 - only photographs need Pillow
+    except ImportError:
+        raise EpochalError(
+            "photographs need Pillow, which is not installed", "Install it: pip install pillow"
+        ) from None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the size is checked below
+            image = Image.open(file)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
+    if image.width * image.height > MAX_PIXELS:
+        image.close()
+        return None
+    return image

@@ -1,0 +1,252 @@
+"""Tables in CSV become arrays: words become columns of 0 and 1, and the names of classes become indices."""
+
+import csv
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from epochal.errors import EpochalError
+from epochal.init.description import Task
+from epochal.sentences import counted, listed
+
+MAX_FILE_BYTES = 2**30
+MAX_ARRAY_BYTES = 2**30
+"""Maximum bytes of the features as numbers."""
+MAX_COLUMNS = 10_000
+MAX_WORDS = 64
+"""Maximum number of different words of a column of features. A column with more is a name or an identifier."""
+MAX_CLASSES = 1000
+"""Maximum number of different words of the labels."""
+_MAX_CELL = 128 * 1024
+_HEAD_BYTES = 64 * 1024
+_DELIMITERS = ",;\t|"
+_LABEL_NAMES = ("label", "labels", "class", "target", "y")
+"""Usual names of the column of labels. Without one of them, it is the last column."""
+_VALUES_OF_CLASSES = 0.1
+"""Maximum different values for each sample of a column of whole numbers that are classes."""
+_MISSING_LABELS = frozenset({"", "?", "na", "n/a", "nan", "null"})
+_MISSING = _MISSING_LABELS | {"none", "inf", "-inf"}
+
+
+class Table(NamedTuple):
+    """The arrays of a table for an npz file.
+
+    Args:
+        arrays: `x`, `y`, `feature_names`, and `class_names` for classes.
+        notes: Sentences about rows and columns that were left out or changed.
+    """
+
+    arrays: dict[str, NDArray[Any]]
+    notes: Sequence[str]
+
+
+@dataclass
+class _Column:
+    """The values of a column, after the first pass."""
+
+    name: str
+    words: Counter[str] = field(default_factory=Counter)
+    is_numeric: bool = True
+    is_whole: bool = True
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether the column can be a feature."""
+        return self.is_numeric or len(self.words) <= MAX_WORDS
+
+    def add(self, text: str, number: float | None, most: int) -> None:
+        """Add a value. Beyond a number of different words, further ones are not counted."""
+        self.is_numeric = self.is_numeric and number is not None
+        self.is_whole = self.is_whole and number is not None and number.is_integer()
+        if len(self.words) <= most or text in self.words:
+            self.words[text] += 1
+
+
+class _Form(NamedTuple):
+    """The form of a file: its delimiter, and the decimal mark of its numbers."""
+
+    delimiter: str
+    has_decimal_comma: bool
+
+    def number(self, text: str) -> float | None:
+        """Return the number that a text is; None for other texts."""
+        try:
+            found = float(text.replace(",", ".") if self.has_decimal_comma else text)
+        except ValueError:
+            return None
+        return found if math.isfinite(found) else None
+
+
+class _Survey(NamedTuple):
+    """The columns of a table, the index of the label, and the numbers of rows that are complete and left out."""
+
+    columns: Sequence[_Column]
+    target: int
+    complete: int
+    left_out: int
+
+
+def read_table(path: Path, label: str | None = None, task: Task | None = None) -> Table:
+    """Return a table with a heading as arrays. The label is the named column, or else the last one.
+
+    Raises:
+        EpochalError: If the file is no such table, or too large.
+    """
+    if path.stat().st_size > MAX_FILE_BYTES:
+        raise EpochalError(
+            f"{path} must have at most {MAX_FILE_BYTES / 2**30:.0f} GiB", "Convert it to npz: see docs/tables.md."
+        )
+    form = _form(path)
+    survey = _survey(path, form, label)
+    features = [index for index in range(len(survey.columns)) if index != survey.target]
+    used = [index for index in features if survey.columns[index].is_usable]
+    notes = []
+    if survey.left_out:
+        notes.append(f"Left out: {counted(survey.left_out, 'row')} with empty or too few cells.")
+    if without := [survey.columns[index].name for index in features if not survey.columns[index].is_usable]:
+        notes.append(f"Left out: columns with more than {MAX_WORDS} different words, {listed(without)}.")
+    label_name = listed([survey.columns[survey.target].name])
+    notes.append(f"The label is the column {label_name}: --label names another one.")
+    return Table(_arrays(path, form, survey, used, task), notes)
+
+
+def _survey(path: Path, form: _Form, label: str | None) -> _Survey:
+    """Return the columns of a table after a pass over all rows."""
+    with _rows(path, form) as rows:
+        heading = _heading(next(rows, []), path)
+        target = _label_index(heading, label, path)
+        columns = [_Column(name) for name in heading]
+        count = left_out = 0
+        for row in rows:
+            if not _is_complete(row, heading, target):
+                left_out += 1
+                continue
+            count += 1
+            for index, (column, text) in enumerate(zip(columns, row, strict=True)):
+                column.add(text, form.number(text), MAX_CLASSES if index == target else MAX_WORDS)
+    if not count:
+        raise EpochalError(f"{path} has no complete row below its heading", "Fill the empty cells.")
+    return _Survey(columns, target, count, left_out)
+
+
+def _form(path: Path) -> _Form:
+    """Return the form of a file by its first lines."""
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        head = file.read(_HEAD_BYTES)
+    lines = head.splitlines()[:50]
+    first = lines[0] if lines else ""
+    delimiter = max(_DELIMITERS, key=first.count)
+    if not first.count(delimiter):
+        raise EpochalError(
+            f"{path} is no table: its first line has none of the delimiters , ; | and tab",
+            "Write a table with a heading, a row for each sample and a column for each feature.",
+        )
+    has_comma = delimiter == ";" and any(re.search(r"(^|;)-?\d+,\d+(;|$)", line) for line in lines[1:])
+    return _Form(delimiter, has_comma)
+
+
+@contextmanager
+def _rows(path: Path, form: _Form) -> Iterator[Iterator[list[str]]]:
+    csv.field_size_limit(_MAX_CELL)  # a limit of the process, which another reader may have changed
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file, delimiter=form.delimiter, skipinitialspace=True)
+            yield ([cell.strip() for cell in row] for row in reader if row)
+    except (csv.Error, UnicodeDecodeError, OSError) as error:
+        raise EpochalError(f"cannot read {path}: {error}", "Write it as CSV in UTF-8.") from None
+
+
+def _heading(row: list[str], path: Path) -> list[str]:
+    if not 2 <= len(row) <= MAX_COLUMNS:  # noqa: PLR2004 - a feature and the label
+        raise EpochalError(
+            f"{path} must have 2 to {MAX_COLUMNS:,} columns, found {len(row):,}",
+            "Convert it to npz: see docs/tables.md.",
+        )
+    if all(_Form(",", has_decimal_comma=False).number(cell) is not None for cell in row):
+        raise EpochalError(
+            f"{path} has no heading: its first line has only numbers",
+            "Write the names of the columns into the first line.",
+        )
+    return row
+
+
+def _label_index(heading: list[str], label: str | None, path: Path) -> int:
+    if label is not None:
+        if label not in heading:
+            raise EpochalError(f"{path} has no column {label!r}, only {listed(heading)}", "Give --label NAME.")
+        return heading.index(label)
+    usual = [index for index, name in enumerate(heading) if name.lower() in _LABEL_NAMES]
+    return usual[-1] if usual else len(heading) - 1
+
+
+def _is_complete(row: list[str], heading: list[str], target: int) -> bool:
+    """Return whether a row has a value for each column. The word none may be the name of a class."""
+    return (
+        len(row) == len(heading)
+        and row[target].lower() not in _MISSING_LABELS
+        and not any(cell.lower() in _MISSING for index, cell in enumerate(row) if index != target)
+    )
+
+
+def _arrays(
+    path: Path, form: _Form, survey: _Survey, used: Sequence[int], task: Task | None
+) -> dict[str, NDArray[Any]]:
+    """Return the arrays of a table, by a second pass over its rows."""
+    columns, count, target = survey.columns, survey.complete, survey.target
+    words = {index: sorted(columns[index].words) for index in used if not columns[index].is_numeric}
+    names = list[str]()
+    for index in used:
+        name = columns[index].name
+        names += [f"{name}={word}" for word in words[index]] if index in words else [name]
+    if not names or count * len(names) * 4 > MAX_ARRAY_BYTES:
+        raise EpochalError(
+            f"{path} has {count:,} rows and {len(names):,} columns of features: it must have at most "
+            f"{MAX_ARRAY_BYTES / 2**30:.0f} GiB of numbers, and one column",
+            "Leave columns or rows out.",
+        )
+    classes = _classes(columns[target], count, task, form, path)
+    class_indices = {word: place for place, word in enumerate(classes or ())}
+    positions = {index: {word: place for place, word in enumerate(words[index])} for index in words}
+    x = np.zeros((count, len(names)), "float32")
+    y = np.zeros(count, "int64" if classes is not None else "float32")
+    with _rows(path, form) as rows:
+        heading = next(rows)
+        complete = (row for row in rows if _is_complete(row, heading, target))
+        for line, row in zip(range(count), complete, strict=False):
+            place = 0
+            for index in used:
+                if index in positions:
+                    x[line, place + positions[index][row[index]]] = 1
+                    place += len(positions[index])
+                else:
+                    x[line, place] = form.number(row[index])
+                    place += 1
+            y[line] = class_indices[row[target]] if classes is not None else form.number(row[target])
+    arrays: dict[str, NDArray[Any]] = {"x": x, "y": y, "feature_names": np.array(names)}
+    if classes is not None:
+        arrays["class_names"] = np.array(classes)
+    return arrays
+
+
+def _classes(column: _Column, count: int, task: Task | None, form: _Form, path: Path) -> list[str] | None:
+    """Return the words of the classes in order, or None if the label is a number."""
+    values = len(column.words)
+    may_be_classes = column.is_whole and values <= max(2, _VALUES_OF_CLASSES * count)
+    if column.is_numeric and (task == "numbers" or (task is None and not may_be_classes)):
+        return None
+    if task == "numbers" or not 2 <= values <= MAX_CLASSES:  # noqa: PLR2004 - classes
+        must = "numbers" if task == "numbers" else f"2 to {MAX_CLASSES:,} different values"
+        found = "texts" if task == "numbers" else f"{values:,}{' or more' if values > MAX_CLASSES else ''}"
+        raise EpochalError(
+            f"{path}: the column {listed([column.name])} must have {must} as labels, found {found}",
+            "Name another column: --label NAME.",
+        )
+    return sorted(column.words, key=lambda word: (form.number(word) or 0.0, word))

@@ -1,0 +1,58 @@
+"""Writes a first TrainingJob to a file, and lists the commands after it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from shlex import quote
+
+from epochal_api.catalogue.findings import to_text
+from epochal_api.catalogue.problems import problems
+
+from epochal.errors import EpochalError
+from epochal.init.description import DataDescription
+from epochal.init.plan import training_job
+from epochal.manifests import write
+from epochal.output_files import file_exists
+
+
+def write_training_job(
+    data: DataDescription, target: Path, name: str, *, bucket: str, secret: str, replace: bool
+) -> None:
+    """Write a TrainingJob for data to a file.
+
+    Raises:
+        EpochalError: If the file exists, or the TrainingJob would have problems, such as a key that no bucket has.
+    """
+    document, comments = training_job(data, name, bucket=bucket, secret=secret)
+    if found := problems(document):
+        raise EpochalError(f"the TrainingJob for {data.source} has problems:\n{to_text(found)}", "Rename the files.")
+    try:
+        with target.open("w" if replace else "x", encoding="utf-8") as file:
+            file.write(write(document, comments))
+    except FileExistsError:
+        raise file_exists(target) from None
+    except OSError as error:
+        raise EpochalError(f"cannot write {target}: {error.strerror}", "Choose another file: --out FILE") from None
+
+
+def next_steps(data: DataDescription, file: str, folder: str, bucket: str) -> Sequence[str]:
+    """Return the commands after `init`, a line each.
+
+    Args:
+        data: The data.
+        file: The file of the TrainingJob.
+        folder: The folder with the data files.
+        bucket: Name of the data bucket.
+    """
+    uploads = [f"aws s3 cp {quote(f'{folder}/{name}')} s3://{bucket}/" for name in data.files]
+    return [
+        "Next, on this machine:",
+        f"  epochal run {quote(file)} --data {quote(folder)}",
+        "or on the cluster:",
+        *(f"  {line}" for line in uploads),
+        f"  epochal submit {quote(file)} --watch",
+    ]
+
+
+def shown(path: Path, folder: Path) -> str:
+    """Return a path as a user of a folder would write it."""
+    return str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)

@@ -1,0 +1,54 @@
+"""Files of a notebook that wait for their upload into the buckets."""
+
+import shutil
+import tempfile
+import weakref
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from epochal.client.cluster import Cluster
+
+
+class StagedFile(NamedTuple):
+    """A file to upload before its object is created.
+
+    Args:
+        path: The file.
+        bucket: The bucket.
+        key: The key in the bucket. It has the digest of the file, so that equal content is uploaded once.
+    """
+
+    path: Path
+    bucket: str
+    key: str
+
+
+class Staged:
+    """The files of a TrainingJob, in a folder that is deleted with this object.
+
+    Attributes:
+        folder: The folder.
+        files: The files.
+    """
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="epochal-"))
+        self.files: list[StagedFile] = []
+        weakref.finalize(self, shutil.rmtree, str(self.folder), ignore_errors=True)
+
+    def upload(self, cluster: Cluster, storage: Mapping[str, Any], namespace: str) -> None:
+        """Store the files in their buckets. A file that is there is not sent again.
+
+        Raises:
+            EpochalError: If a bucket does not exist, or refuses a file.
+        """
+        from epochal.client.buckets import open_bucket  # noqa: PLC0415 - minio, which most methods do not need
+
+        for file in self.files:
+            bucket = open_bucket(cluster, storage, file.bucket, namespace=namespace)
+            size = file.path.stat().st_size
+            if any(each.key == file.key and each.size == size for each in bucket.list(file.key)):
+                continue
+            with file.path.open("rb") as stream:
+                bucket.upload(file.key, stream, size)

@@ -1,0 +1,99 @@
+"""The parts that TrainingJobs and Experiments have in common: data, a network, control and a served model."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Self
+
+from epochal.errors import EpochalError
+from epochal.notebook.handle import Handle
+from epochal.notebook.staged import Staged
+
+if TYPE_CHECKING:
+    from epochal.notebook.model_server import ModelServer
+    from epochal.notebook.network_view import NetworkView
+
+
+class Trained(Handle):
+    """A TrainingJob or an Experiment in a notebook."""
+
+    staged: Staged | None = None
+    """Files that `submit` uploads first."""
+
+    @property
+    def job_spec(self) -> dict[str, Any]:
+        """The spec of the TrainingJob, or of the template."""
+        return self.spec
+
+    def submit(self) -> Self:
+        """Upload the arrays, create the object in the cluster, and return this handle.
+
+        Raises:
+            EpochalError: If the API server or the storage refuses it, or an object of this name exists.
+        """
+        if self.staged is not None:
+            self.create(dry_run=True)  # A refused object uploads nothing.
+            self.staged.upload(self.cluster, self.job_spec["storage"], self.namespace)
+        self.create()
+        return self
+
+    @property
+    def network(self) -> "NetworkView":
+        """The layers as a table, and in Jupyter as a graph too. It needs no Keras.
+
+        Raises:
+            EpochalError: If the spec has `model` or `code` in place of `network`.
+        """
+        return _network_of(self.job_spec)
+
+    def serve(self, name: str | None = None, **options: Any) -> "ModelServer":
+        """Create a ModelServer of the trained model, and return its handle.
+
+        Args:
+            name: Name of the ModelServer. Default: that of this object.
+            options: See `ModelServer.of`.
+
+        Raises:
+            EpochalError: If the API server refuses it.
+        """
+        from epochal.notebook.model_server import ModelServer  # noqa: PLC0415 - most notebooks serve no model
+
+        return ModelServer.of(self, name, **options).submit()
+
+    def suspend(self) -> Self:
+        """Pause the training, and free its resources."""
+        return self._steer("suspend", value=True)
+
+    def resume(self) -> Self:
+        """Continue a suspended training at the same step."""
+        return self._steer("suspend", value=False)
+
+    def finish(self) -> Self:
+        """End a training after the running epoch, or a search after its running trials, with results."""
+        return self._steer("finish", value=True)
+
+    def _steer(self, field: str, *, value: bool) -> Self:
+        from epochal.tasks.control import set_field  # noqa: PLC0415 - most notebooks steer nothing
+
+        set_field(self.cluster, self.stored(), field, value=value)
+        return self.refresh()
+
+
+def _network_of(spec: Mapping[str, Any]) -> "NetworkView":
+    from epochal_api.trainingjob.network import Network  # noqa: PLC0415 - most methods need no models of the API
+    from pydantic import ValidationError  # noqa: PLC0415
+
+    from epochal.client.failures import shortened  # noqa: PLC0415
+    from epochal.notebook.network_view import NetworkView  # noqa: PLC0415
+
+    if "network" not in spec:
+        source = next((field for field in ("model", "code") if field in spec), "nothing")
+        raise EpochalError(
+            f"the spec has {source} in place of network, so that only Keras knows its layers",
+            "job.model().summary() prints them after the training.",
+        )
+    try:
+        return NetworkView(Network.model_validate(spec["network"]))
+    except ValidationError as error:
+        raise EpochalError(
+            f"spec.network is not readable: {shortened(str(error))[:1000]}",
+            "Use epochal in the version of the cluster.",
+        ) from None

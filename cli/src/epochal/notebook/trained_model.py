@@ -1,0 +1,62 @@
+"""The trained model of a TrainingJob, from its results bucket."""
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from epochal_api.text import printable
+
+from epochal.client.cluster import Cluster
+from epochal.errors import EpochalError
+from epochal.exit_codes import ExitCode
+from epochal.extras import require_trainer
+
+if TYPE_CHECKING:
+    import keras
+
+    from epochal.client.references import Found
+
+
+def load_model(cluster: Cluster, job: "Found", name: str) -> "keras.Model":
+    """Return a model of Keras from the results of a TrainingJob.
+
+    Args:
+        cluster: The cluster.
+        job: The TrainingJob.
+        name: model.keras of the last epoch, or best.keras.
+
+    Raises:
+        EpochalError: If epochal[train] is missing, there is no such file, or it is not the one that the job stored.
+    """
+    require_trainer("model()")
+    from epochal_lib.digests import sha256  # noqa: PLC0415 - minio, which most methods do not need
+
+    from epochal.runs.folder import results_folder  # noqa: PLC0415
+
+    results = (job.object.get("status") or {}).get("results") or {}
+    models = {str(each.get("name")): each for each in results.get("models") or []}
+    if name not in models:
+        state = (job.object.get("status") or {}).get("state") or "Pending"
+        found = f"its models are {', '.join(models)}" if models else f"its state is {state}"
+        raise EpochalError(
+            printable(f"TrainingJob {job.name} has no {name[:100]}: {found}"[:1000]),
+            "A training stores its models at its end: call watch() before.",
+            exit_code=ExitCode.NOT_FOUND,
+        )
+
+    def invalid(message: str) -> Any:
+        return EpochalError(f"{name}: {message}", "Download it with `epochal results`.")
+
+    with tempfile.TemporaryDirectory(prefix="epochal-") as folder:
+        path = results_folder(cluster, job).download(name, Path(folder))
+        stored = printable(str(models[name].get("sha256"))[:64])
+        if (digest := sha256(path)) != stored:
+            raise EpochalError(
+                f"{name} has the SHA-256 {digest}, but the training stored {stored}",
+                "Another program has replaced the file: train again, or restore the file.",
+            )
+        from epochal_trainer.model.keras_file import KerasFile  # noqa: PLC0415 - Keras, which takes seconds
+
+        file = KerasFile(path, invalid, remedy="load it with keras.saving.load_model, if you trust it")
+        file.sketch()
+        return file.load()

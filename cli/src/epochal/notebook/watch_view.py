@@ -1,0 +1,104 @@
+"""The view of `watch` in a notebook: widgets in Jupyter if ipywidgets is installed, otherwise text."""
+
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from html import escape
+from importlib.util import find_spec
+from typing import Any
+
+from epochal.environment import Environment
+from epochal.notebook import svg
+from epochal.notebook.curves import Curves
+from epochal.tasks.follow import Target, View
+from epochal.tasks.progress_views import progress_view
+from epochal.views import progress
+
+_MAX_WIDTH = 100
+
+
+class WithCurves:
+    """A view in text, with the curves at its end.
+
+    Args:
+        view: Shows the progress.
+        curves: Gets the values.
+    """
+
+    def __init__(self, view: View, curves: Curves) -> None:
+        self._view = view
+        self._curves = curves
+
+    def show(self, target: Target, found: Mapping[str, Any], *, deleted: bool) -> None:
+        """Show an object that has changed."""
+        self._view.show(target, found, deleted=deleted)
+        self._curves.add(found)
+
+    def tick(self) -> None:
+        """Show the remaining time."""
+        self._view.tick()
+
+
+class Widgets:
+    """A bar with the state as a word, and the curves below it.
+
+    Args:
+        environment: The clock.
+        curves: The values of the object.
+        widgets: The package ipywidgets.
+    """
+
+    def __init__(self, environment: Environment, curves: Curves, widgets: Any) -> None:
+        self._environment = environment
+        self._curves = curves
+        self._found: Mapping[str, Any] = {}
+        self._is_deleted = False
+        self._drawn = ""
+        self.bar = widgets.IntProgress(min=0, max=100)
+        self.line = widgets.HTML()
+        self.picture = widgets.HTML()
+        self.box = widgets.VBox([widgets.HBox([self.bar, self.line]), self.picture])
+
+    def show(self, target: Target, found: Mapping[str, Any], *, deleted: bool) -> None:  # noqa: ARG002 - as View
+        """Draw the bar and the curves of an object that has changed."""
+        self._found, self._is_deleted = found, deleted
+        self._curves.add(found)
+        self.bar.value = progress.percent(found)
+        self.bar.bar_style = {"Complete": "success", "Failed": "danger"}.get(progress.state(found), "info")
+        if (panels := self._curves.panels()) and (picture := svg.draw(panels)) != self._drawn:
+            self.picture.value = self._drawn = picture
+        self.tick()
+
+    def tick(self) -> None:
+        """Draw the remaining time."""
+        if self._found:
+            name = str(self._found["metadata"]["name"])
+            state = progress.DELETED if self._is_deleted else progress.line(self._found, self._environment.now())
+            self.line.value = escape(f"{name}  {state}")
+
+
+@contextmanager
+def watch_view(environment: Environment, name: str) -> Iterator[View]:
+    """Open the view for an object with a name."""
+    curves = Curves(name)
+    if is_in_jupyter() and find_spec("ipywidgets") is not None:
+        import ipywidgets  # noqa: PLC0415 - an optional package
+        from IPython.display import display  # noqa: PLC0415 - in Jupyter it is there
+
+        widgets = Widgets(environment, curves, ipywidgets)
+        display(widgets.box)
+        yield widgets
+        return
+    with progress_view(environment, [name]) as view:
+        yield WithCurves(view, curves)
+    if panels := curves.panels():
+        from epochal.runs.text_plots import draw  # noqa: PLC0415 - widgets need no plotext
+
+        environment.write(draw(panels, min(environment.width, _MAX_WIDTH)))
+
+
+def is_in_jupyter() -> bool:
+    """Return whether this process is the kernel of a notebook."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return getattr(shell, "kernel", None) is not None

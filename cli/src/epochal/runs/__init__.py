@@ -1,0 +1,1 @@
+"""TrainingJobs and Experiments after their start: results, logs, curves and differences."""

@@ -1,0 +1,278 @@
+"""The log of a TrainingJob: from its pods while they exist, then from the bucket, without a line twice."""
+
+import re
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
+from itertools import islice, takewhile
+from operator import eq
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from epochal_api.text import printable
+
+from epochal.client.cluster import Cluster, Objects
+from epochal.client.failures import NOT_FOUND, ApiError, MissingObject
+from epochal.client.kinds import PODS, TRAINING_JOBS
+from epochal.errors import EpochalError
+from epochal.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from epochal.environment import Environment
+
+CONTAINER = "trainer"
+LOG = "training.log"
+POD_LABEL, UID_LABEL = "epochal.dev/trainingjob", "epochal.dev/trainingjob-uid"
+KEPT_LINES = 1000
+"""Number of lines that are kept to find where the log in the bucket goes on."""
+COMPARED_LINES = 100
+"""Number of lines before a place that are compared."""
+POLL_SECONDS = 2.0
+GIVE_UP_SECONDS = 300
+"""Seconds without the API server after which following ends with an error."""
+_SERVER_ERROR = 500
+_TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d) ?(.*)", re.DOTALL)
+
+
+class Stamp(NamedTuple):
+    """The time of a line, which orders the lines of a pod."""
+
+    seconds: float
+    nanoseconds: int
+
+
+class Resumable:
+    """The lines of a container's log over several connections, each line once.
+
+    The kubelet starts a new connection at a whole second, so it sends lines again. Lines of the same nanosecond are
+    told apart by their number.
+    """
+
+    def __init__(self) -> None:
+        self._last: Stamp | None = None
+        self._seen = 0
+        self.since = ""
+        """Time from which the next connection reads."""
+
+    def new(self, lines: Iterable[str]) -> Iterator[str]:
+        """Yield the lines of a connection that no earlier connection had, without their times."""
+        last, seen, is_known = self._last, self._seen, False
+        for line in lines:
+            stamp, text = split_time(line)
+            if stamp is None:  # the rest of a long line, or a message of the kubelet
+                if not is_known:
+                    yield line
+                continue
+            is_known = last is not None and (stamp < last or (stamp == last and seen > 0))
+            if is_known:
+                seen -= stamp == last
+                continue
+            self._seen = self._seen + 1 if stamp == self._last else 1
+            self._last, self.since = stamp, line.partition(" ")[0]
+            yield text
+
+
+def split_time(line: str) -> tuple[Stamp | None, str]:
+    """Return the time at the begin of a line, and the rest; None and the whole line if it has no time."""
+    match = _TIME.fullmatch(line)
+    if match is None:
+        return None, line
+    try:
+        seconds = datetime.fromisoformat(match[1] + match[3]).timestamp()
+    except ValueError:
+        return None, line
+    return Stamp(seconds, int((match[2] or "").ljust(9, "0"))), match[4]
+
+
+def count_known(printed: Sequence[str], stored: Iterable[str]) -> int:
+    """Return the number of lines of a stored log until the last printed line, or 0 if it has no printed line.
+
+    The last printed lines may be missing in the stored log, as those after its upload, or of a killed attempt. If equal
+    lines are in several places, the place with the most equal lines before it counts.
+
+    Args:
+        printed: The last printed lines.
+        stored: All lines of the stored log, which may not fit into memory.
+    """
+    ends = {line: end for end, line in enumerate(printed, 1)}
+    window: deque[str] = deque(maxlen=COMPARED_LINES)
+    best = (0, 0, 0)
+    for place, line in enumerate(stored, 1):
+        window.append(line)
+        if (end := ends.get(line, 0)) and end >= best[0]:
+            before = reversed(printed[max(0, end - COMPARED_LINES) : end])
+            best = max(best, (end, sum(takewhile(bool, map(eq, before, reversed(window)))), place))
+    return best[2]
+
+
+class LogReader:
+    """The lines of a TrainingJob's log.
+
+    Args:
+        cluster: The cluster.
+        name: Name of the TrainingJob.
+        stored_log: Returns the lines of the log in the bucket, without their line feeds.
+    """
+
+    def __init__(self, cluster: Cluster, name: str, stored_log: Callable[[dict[str, Any]], Iterable[str]]) -> None:
+        self._cluster = cluster
+        self._environment: Environment = cluster.environment
+        self._name = name
+        self._stored_log = stored_log
+        self._printed: deque[str] = deque(maxlen=KEPT_LINES)
+        self._has_gap = False
+        self._done: set[str] = set()
+        self._told = ""
+        self.job: dict[str, Any] = {}
+        """The TrainingJob, as last read."""
+
+    def lines(self, *, follow: bool) -> Iterator[str]:
+        """Yield the lines of all pods in the order of their start, or those in the bucket if no pod exists.
+
+        Args:
+            follow: Whether to wait for pods and lines until the job has ended.
+        """
+        self.job = self._cluster.get(TRAINING_JOBS, self._name)
+        uid, gone_since = self.job["metadata"]["uid"], None
+        while True:
+            try:
+                has_ended = finished(self.job) is not None
+                pods = self._pods(uid)
+                for pod in pods:
+                    yield from self._of_pod(pod, pods, follow=follow)
+                if not follow or has_ended:
+                    break
+                self._explain_wait(
+                    is_between=bool(self._done) and all(pod["metadata"]["uid"] in self._done for pod in pods)
+                )
+                self._environment.sleep(POLL_SECONDS)
+                self.job = self._cluster.get(TRAINING_JOBS, self._name)
+                gone_since = None
+            except EpochalError as error:
+                gone_since = self._survive(error, gone_since, follow=follow)
+            if self.job["metadata"]["uid"] != uid:
+                raise EpochalError(
+                    f"TrainingJob {self._name} was deleted and created again.",
+                    f"`epochal logs {self._name}` reads the log of the new one.",
+                    exit_code=ExitCode.NOT_FOUND,
+                )
+        if self._has_gap or not self._printed:
+            yield from self._of_bucket()
+
+    def _pods(self, uid: str) -> Objects:
+        """Return the pods of the job that have not been read to their end, the oldest first."""
+        pods = self._cluster.list(PODS, selector=pod_selector(self._name, uid))
+        new = (pod for pod in pods if pod["metadata"]["uid"] not in self._done)
+        return sorted(new, key=lambda pod: (pod["metadata"].get("creationTimestamp") or "", pod["metadata"]["name"]))
+
+    def _of_pod(self, pod: dict[str, Any], pods: Objects, *, follow: bool) -> Iterator[str]:
+        """Yield the lines of a pod to its end, over broken connections."""
+        name, uid = pod["metadata"]["name"], pod["metadata"]["uid"]
+        if not container_states(pod) & {"running", "terminated"}:
+            if (pod.get("status") or {}).get("phase") in {"Failed", "Succeeded"}:
+                self._done.add(uid)
+            return
+        if len(pods) > 1 or self._done:
+            self._environment.warn(f"epochal: the log of pod {name}:")
+        log, lost, is_over = Resumable(), None, False
+        while not is_over:
+            before = log.since
+            try:
+                yield from map(self._kept, log.new(self._connection(name, log.since, follow=follow)))
+                is_over = not follow or self._has_ended(name, uid)
+                if not is_over and log.since == before:
+                    self._environment.sleep(POLL_SECONDS)
+            except EpochalError as error:
+                status = error.status if isinstance(error, ApiError) else 0
+                if status == NOT_FOUND or (status >= _SERVER_ERROR and not follow):
+                    self._has_gap = is_over = True
+                else:
+                    lost = self._survive(error, lost if log.since == before else None, follow=follow)
+        self._done.add(uid)
+
+    def _connection(self, pod: str, since: str, *, follow: bool) -> Iterator[str]:
+        """Yield the lines that the API server sends over one connection, with their times."""
+        # The API server reads only whole seconds.
+        start = re.sub(r"\.\d+", "", since)
+        return self._cluster.log(pod, follow=follow, container=CONTAINER, timestamps=True, since=start)
+
+    def _has_ended(self, name: str, uid: str) -> bool:
+        """Return whether a pod's container has ended, after the end of its log."""
+        pod = self._cluster.get(PODS, name)
+        return pod["metadata"]["uid"] != uid or "terminated" in container_states(pod)
+
+    def _of_bucket(self) -> Iterator[str]:
+        """Yield the lines of the log in the bucket after those that are printed."""
+        try:
+            printed = list(self._printed)
+            known = count_known(printed, map(_clean, self._stored_log(self.job))) if printed else 0
+            yield from map(self._kept, islice(self._stored_log(self.job), known, None))
+        except MissingObject as error:
+            if self._printed:
+                self._environment.warn(f"epochal: the rest of the log is lost with its pod: the bucket has no {LOG}")
+                return
+            state = (self.job.get("status") or {}).get("state") or "Pending"
+            raise EpochalError(
+                f"TrainingJob {self._name} ({state}) has no pod with a log, and no {LOG} in its bucket.",
+                f"`epochal logs --follow {self._name}` waits for the pod. `epochal events {self._name}` names the "
+                "reason for waiting, or why a pod did not start.",
+                exit_code=ExitCode.NOT_FOUND,
+            ) from error
+
+    def _kept(self, line: str) -> str:
+        text = _clean(line)
+        self._printed.append(text)
+        return text
+
+    def _explain_wait(self, *, is_between: bool) -> None:
+        """Write the reason for waiting, if it is new, or that the next pod is awaited."""
+        text = "waiting for the next pod" if is_between else waiting_reason(self.job) or "waiting for the pod"
+        if text != self._told:
+            self._told = text
+            self._environment.warn(f"epochal: {text}")
+
+    def _survive(self, error: EpochalError, since: float | None, *, follow: bool) -> float:
+        """Wait after a lost connection, and return the seconds since its loss; raise any other error."""
+        seconds = 0.0 if since is None else since
+        # The API server answers 500 if it does not reach the kubelet of a node.
+        is_lost = error.exit_code == ExitCode.NO_CONNECTION
+        is_lost |= isinstance(error, ApiError) and error.status >= _SERVER_ERROR
+        if not follow or not is_lost or seconds > GIVE_UP_SECONDS:
+            raise error
+        if since is None:
+            self._environment.warn(f"epochal: {error.message}; trying again")
+        self._environment.sleep(POLL_SECONDS)
+        return seconds + POLL_SECONDS
+
+
+def _clean(line: str) -> str:
+    """Return a line as it is printed."""
+    return printable(line.rstrip("\r"), instead=" ")
+
+
+def finished(job: dict[str, Any]) -> bool | None:
+    """Return whether a TrainingJob completed (True) or failed (False); None before its end."""
+    conditions = {found["type"]: found.get("status") for found in (job.get("status") or {}).get("conditions") or []}
+    if conditions.get("Failed") == "True":
+        return False
+    return True if conditions.get("Complete") == "True" else None
+
+
+def waiting_reason(job: dict[str, Any]) -> str:
+    """Return the state of a TrainingJob and the message of its condition Ready, in one line."""
+    status = job.get("status") or {}
+    ready: dict[str, Any] = next(
+        (found for found in status.get("conditions") or [] if found.get("type") == "Ready"), {}
+    )
+    parts = (status.get("state"), ready.get("reason"), ready.get("message"))
+    return printable(": ".join(str(part) for part in parts if part)[:500], instead=" ")
+
+
+def pod_selector(name: str, uid: str) -> str:
+    """Return the label selector of the pods of a TrainingJob."""
+    return f"{POD_LABEL}={name},{UID_LABEL}={uid}"
+
+
+def container_states(pod: dict[str, Any]) -> set[str]:
+    """Return the state of the trainer's container: waiting, running or terminated; empty before its start."""
+    statuses = (pod.get("status") or {}).get("containerStatuses") or []
+    return {state for found in statuses if found.get("name") == CONTAINER for state in found.get("state") or {}}

@@ -1,0 +1,53 @@
+"""The panels of TrainingJobs and Experiments, from their buckets."""
+
+from collections.abc import Sequence
+
+from epochal.client.cluster import Cluster
+from epochal.client.failures import MissingObject
+from epochal.client.kinds import EXPERIMENTS
+from epochal.client.references import Found, find
+from epochal.errors import EpochalError
+from epochal.exit_codes import ExitCode
+from epochal.runs.figures import Panel, history_panels, monitored_metric, trial_panel
+from epochal.runs.folder import results_folder
+from epochal.runs.history import HISTORY, History, parse_history
+from epochal.runs.selection import trial_rows
+
+
+def find_panels(cluster: Cluster, names: Sequence[str], metrics: Sequence[str]) -> list[Panel]:
+    """Return the panels of runs.
+
+    Args:
+        cluster: The cluster.
+        names: TrainingJobs, or one Experiment.
+        metrics: The metrics; empty for those of `default_metrics`.
+
+    Raises:
+        EpochalError: If a run does not exist, or has no finished epoch.
+    """
+    found = [find(cluster, name) for name in dict.fromkeys(names)]
+    experiments = [each for each in found if each.kind == EXPERIMENTS]
+    if experiments and len(found) > 1:
+        raise EpochalError(
+            f"an Experiment has a panel of its own: found {', '.join(map(str, found))}, expected one Experiment or "
+            "TrainingJobs only.",
+            "Plot them one after another.",
+            exit_code=ExitCode.USAGE,
+        )
+    if experiments:
+        objective = (experiments[0].object.get("spec") or {}).get("objective") or {}
+        rows = trial_rows(cluster, experiments[0])
+        metric, maximize = str(objective.get("metric")), objective.get("goal") == "Maximize"
+        return [trial_panel(experiments[0].name, rows, metric, maximize=maximize)]
+    histories = {each.name: read_history(cluster, each) for each in found}
+    if omitted := sum(history.omitted for history in histories.values()):
+        cluster.environment.warn(f"epochal: {omitted} values are missing or not finite (NaN), and are left out.")
+    return history_panels(histories, metrics, monitored_metric(found[0].object))
+
+
+def read_history(cluster: Cluster, job: Found) -> History:
+    """Return the finished epochs of a TrainingJob, from the history.csv in its bucket; none before the first one."""
+    try:
+        return parse_history(results_folder(cluster, job).read(HISTORY).decode(errors="replace"))
+    except MissingObject:
+        return History({}, 0, 0)

@@ -1,0 +1,194 @@
+"""Curves of any length in bounded memory: the minimum and maximum of each part."""
+
+import csv
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from epochal_api.text import printable
+
+from epochal.runs.history import Point
+
+_MAX_NAME = 128
+_EPOCH = "epoch"
+_EXACT = 2**53
+_BLOCK = 2**16
+"""Characters of the rows that are added to the curves together."""
+
+
+class Thinner:
+    """A bounded number of points of a curve.
+
+    Each part of the curve keeps its minimum and its maximum. If there are too many parts, each two become one.
+
+    Args:
+        limit: Maximum number of points, from 3.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._most = max(1, (limit - 1) // 2)
+        self._width = 1
+        self._filled = 0
+        self._parts: list[tuple[Point, Point]] = []
+        self._last: Point | None = None
+        self.count = 0
+        """Number of points that were added."""
+
+    def extend(self, epochs: Sequence[int], values: Sequence[float]) -> None:
+        """Add the next points: their epochs, and as many finite values."""
+        start = 0
+        while start < len(values):
+            if self._filled in {0, self._width}:
+                self._begin_part()
+            segment = values[start : start + self._width - self._filled]
+            low, high = min(segment), max(segment)
+            first = Point(epochs[start + segment.index(low)], low)
+            second = Point(epochs[start + segment.index(high)], high)
+            if self._filled:
+                known_low, known_high = self._parts[-1]
+                first = first if low < known_low.value else known_low
+                second = second if high > known_high.value else known_high
+                self._parts[-1] = (first, second)
+            else:
+                self._parts.append((first, second))
+            self._filled += len(segment)
+            start += len(segment)
+        if values:
+            self._last = Point(epochs[-1], values[-1])
+            self.count += len(values)
+
+    def points(self) -> list[Point]:
+        """Return the kept points in the order of the epochs."""
+        while len(self._parts) > self._most and self.count > self._most * 2:
+            self._halve()
+        kept = {point for part in self._parts for point in part}
+        return sorted(kept | ({self._last} if self._last else set()))
+
+    def _begin_part(self) -> None:
+        if len(self._parts) == 2 * self._most:
+            self._halve()
+        self._filled = 0
+
+    def _halve(self) -> None:
+        pairs = [self._parts[index : index + 2] for index in range(0, len(self._parts), 2)]
+        self._parts = [
+            (min((low for low, _ in pair), key=_value), max((high for _, high in pair), key=_value)) for pair in pairs
+        ]
+        self._width *= 2
+
+
+class ThinnedHistory(NamedTuple):
+    """The finished epochs of a training, with a bounded number of points.
+
+    Args:
+        curves: The points of each metric by its name. Epochs without a finite value have no point.
+        epochs: Number of finished epochs.
+        is_thinned: Whether points are left out.
+        omitted_metrics: Number of metrics that are left out.
+        is_complete: Whether all rows were read.
+    """
+
+    curves: dict[str, list[Point]]
+    epochs: int
+    is_thinned: bool
+    omitted_metrics: int
+    is_complete: bool
+
+
+class Stop(Exception):
+    """The lines of a table end here, because the rest would take too long."""
+
+
+def thinned_history(lines: Iterable[str], *, points: int, metrics: int) -> ThinnedHistory:
+    """Return the history in the lines of a history.csv of any length. A line that is cut off is left out.
+
+    Args:
+        lines: The lines. They may raise Stop.
+        points: Maximum number of points of a curve.
+        metrics: Maximum number of curves.
+    """
+    rows = csv.reader(_short(lines))
+    table, is_complete = _Table(), True
+    try:
+        table = _Table(next(rows, []), points, metrics)
+        for row in rows:
+            table.add(row)
+    except (Stop, csv.Error):
+        is_complete = False
+    table.flush()
+    found = {name: thinner.points() for name, thinner in table.curves.items()}
+    is_thinned = any(len(found[name]) < thinner.count for name, thinner in table.curves.items())
+    return ThinnedHistory(found, table.epochs, is_thinned, table.omitted, is_complete)
+
+
+class _Table:
+    """The curves of a table. Blocks of rows are added together, a column at a time, which is several times faster.
+
+    Args:
+        header: Names of the columns.
+        points: Maximum number of points of a curve.
+        metrics: Maximum number of curves.
+    """
+
+    def __init__(self, header: Sequence[str] = (), points: int = 3, metrics: int = 0) -> None:
+        self._width, self._epoch = len(header), header.index(_EPOCH) if _EPOCH in header else None
+        columns = {name: index for index, name in reversed([*enumerate(header)]) if name and name != _EPOCH}
+        ordered = sorted(columns.items(), key=lambda item: item[1])
+        self.omitted = max(0, len(ordered) - metrics)
+        self.curves: dict[str, Thinner] = {}
+        self.epochs = 0
+        self._columns = [
+            (index, self.curves.setdefault(printable(name[:_MAX_NAME], instead=" "), Thinner(points)))
+            for name, index in ordered[:metrics]
+        ]
+        self._last = -math.inf
+        self._rows: list[list[str]] = []
+        self._numbers: list[int] = []
+        self._size = 0
+
+    def add(self, row: list[str]) -> None:
+        """Add the row of the next epoch. Other rows are left out."""
+        if self._epoch is None or len(row) != self._width:
+            return
+        epoch = _number(row[self._epoch])
+        if epoch is None or epoch <= self._last or abs(epoch) > _EXACT:
+            return
+        self._last = epoch
+        self._rows.append(row)
+        self._numbers.append(int(epoch))
+        self._size += sum(map(len, row)) + self._width
+        if self._size >= _BLOCK:
+            self.flush()
+
+    def flush(self) -> None:
+        """Add the rows of the block to the curves."""
+        for index, thinner in self._columns:
+            texts = [row[index] for row in self._rows]
+            try:
+                values = list(map(float, texts))
+            except ValueError:
+                values = [math.nan if (value := _number(text)) is None else value for text in texts]
+            if all(map(math.isfinite, values)):
+                thinner.extend(self._numbers, values)
+            else:
+                kept = [place for place, value in enumerate(values) if math.isfinite(value)]
+                thinner.extend([self._numbers[place] for place in kept], [values[place] for place in kept])
+        self.epochs += len(self._rows)
+        self._rows, self._numbers, self._size = [], [], 0
+
+
+def _short(lines: Iterable[str]) -> Iterator[str]:
+    """Yield the lines without quotes, so that a quote cannot join all lines into one field."""
+    return (line.replace('"', "").replace("\0", "") for line in lines)
+
+
+def _number(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def _value(point: Point) -> float:
+    return point.value

@@ -1,0 +1,1 @@
+"""ModelServers: their manifests, and requests to them through the API server."""

@@ -1,0 +1,205 @@
+"""Requests to a ModelServer through the API server's proxy, which needs no port-forward."""
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from epochal_api.text import printable
+
+from epochal.client.cluster import Cluster
+from epochal.client.failures import shortened
+from epochal.client.kinds import MODEL_SERVERS, NETWORK_POLICIES, PODS, SECRETS
+from epochal.client.references import Found
+from epochal.client.transport import Response
+from epochal.errors import EpochalError
+from epochal.exit_codes import ExitCode
+
+API_KEY = "X-API-Key"
+"""The header with the key. The API server removes Authorization."""
+KEY_VARIABLE = "EPOCHAL_API_KEY"
+SERVER_LABEL = "epochal.dev/modelserver"
+MIN_KEY = 16
+"""Minimum characters of a key, as the server requires."""
+SECONDS = 120
+_NOT_REACHED = "error trying to reach service"
+"""Message of the API server if its connection to a pod fails."""
+_ANSWERING = frozenset({"Ready", "Updating", "Degraded"})
+
+
+class Server:
+    """A ModelServer that answers requests.
+
+    Args:
+        cluster: The cluster.
+        found: The ModelServer.
+    """
+
+    def __init__(self, cluster: Cluster, found: Found) -> None:
+        self._cluster = cluster
+        self._found = found
+        spec = found.object.get("spec") or {}
+        self._scheme = "https" if spec.get("tls") else "http"
+        self._key = find_key(cluster, spec, found.object["metadata"].get("namespace"))
+
+    @property
+    def name(self) -> str:
+        """Name of the ModelServer, and of its model."""
+        return self._found.name
+
+    def request(
+        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> Response:
+        """Return the answer to a request.
+
+        Raises:
+            EpochalError: If the server refuses the request, or the API server does not reach it.
+        """
+        answer = self._cluster.proxy(
+            self.name,
+            self._scheme,
+            method,
+            path,
+            body=body,
+            headers={**(headers or {}), **({API_KEY: self._key} if self._key else {})},
+            namespace=self._found.object["metadata"].get("namespace"),
+            scheme="https" if self._scheme == "https" else "",
+            seconds=SECONDS,
+        )
+        if answer.status < HTTPStatus.BAD_REQUEST:
+            return answer
+        status = _status_of_kubernetes(answer.body)
+        if status is None:
+            raise self._refused(answer)
+        raise self._not_reached(answer.status, shortened(str(status.get("message") or "")))
+
+    def _refused(self, answer: Response) -> EpochalError:
+        """Return the error of an answer of the server itself."""
+        message = f"ModelServer {self.name}: {error_message(answer.body) or f'HTTP {answer.status}'}"
+        if answer.status == HTTPStatus.UNAUTHORIZED:
+            remedy = (
+                f"Set {KEY_VARIABLE} to a key of the Secret that spec.auth names. Pods of Epochal before 0.2 read no "
+                f"{API_KEY}: `kubectl rollout restart deployment/{self.name}` starts newer pods."
+            )
+            return EpochalError(message, remedy, exit_code=ExitCode.REFUSED)
+        if answer.status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}:
+            return EpochalError(message, "Repeat the command in a minute.", exit_code=ExitCode.NO_CONNECTION)
+        return EpochalError(message, exit_code=ExitCode.REFUSED)
+
+    def _not_reached(self, status: int, message: str) -> EpochalError:
+        """Return the error of a request that did not reach the server."""
+        namespace, name = self._cluster.namespace, self.name
+        if status == HTTPStatus.FORBIDDEN:
+            return EpochalError(
+                f"you may not send requests to the Service {name}: {message}",
+                f"Ask for the rights get and create of services/proxy in namespace {namespace}, or {_forward(name)}.",
+                exit_code=ExitCode.REFUSED,
+            )
+        document = self._cluster.get(MODEL_SERVERS, name, self._found.object["metadata"].get("namespace"))
+        found = document.get("status") or {}
+        state = str(found.get("state") or "Pending")
+        if _NOT_REACHED in message and state in _ANSWERING:
+            return EpochalError(
+                f"the API server does not reach the pods of ModelServer {name}: {message}. {self._policies()}",
+                "Allow the addresses of the API server in serverNetworkPolicy.from of Epochal's chart, or "
+                f"{_forward(name)}.",
+                exit_code=ExitCode.NO_CONNECTION,
+            )
+        ready: dict[str, Any] = next(
+            (each for each in found.get("conditions") or [] if each.get("type") == "Ready"), {}
+        )
+        reason = shortened(str(ready.get("message") or message))
+        return EpochalError(
+            f"ModelServer {name} does not answer, its state is {printable(state)}: {reason}",
+            f"`epochal events {name}` has more, and `epochal watch modelserver/{name}` follows it.",
+            exit_code=ExitCode.NO_CONNECTION,
+        )
+
+    def _policies(self) -> str:
+        """Return a sentence with the NetworkPolicies that select the pods of the server."""
+        namespace = self._found.object["metadata"].get("namespace")
+        try:
+            policies = self._cluster.list(NETWORK_POLICIES, namespace=namespace)
+            pods = self._cluster.list(PODS, namespace=namespace, selector=f"{SERVER_LABEL}={self.name}")
+        except EpochalError:
+            return "A NetworkPolicy may keep it out, but you may not list these."
+        labels = (pods[0]["metadata"].get("labels") or {}) if pods else {SERVER_LABEL: self.name}
+        names = [str(policy["metadata"]["name"]) for policy in policies if selects(policy, labels)]
+        if not names:
+            return "No NetworkPolicy of the namespace selects these pods: a firewall may keep it out."
+        what = "NetworkPolicy" if len(names) == 1 else "NetworkPolicies"
+        return f"The {what} {', '.join(names[:8])} of the namespace {namespace} limits who reaches these pods."
+
+
+def find_key(cluster: Cluster, spec: Mapping[str, Any], namespace: str | None) -> str:
+    """Return the API key for a ModelServer: of $EPOCHAL_API_KEY, or of the Secret of its spec; "" if it needs none.
+
+    Raises:
+        EpochalError: If the user may not read the Secret, or it has no key.
+    """
+    if key := cluster.environment.variables.get(KEY_VARIABLE, "").strip():
+        if not (key.isascii() and key.isprintable()):
+            raise EpochalError(f"${KEY_VARIABLE} has a character that no header can have.", exit_code=ExitCode.USAGE)
+        return key
+    secret = ((spec.get("auth") or {}).get("secretRef") or {}).get("name")
+    if not secret:
+        return ""
+    try:
+        data = cluster.get(SECRETS, secret, namespace).get("data") or {}
+    except EpochalError as error:
+        raise EpochalError(
+            error.message,
+            f"The ModelServer needs a key: set {KEY_VARIABLE} to one, or ask for the right to read this Secret.",
+            exit_code=error.exit_code,
+        ) from error
+    decoded = map(_decoded, data.values())
+    keys = [key for key in decoded if len(key) >= MIN_KEY and key.isascii() and key.isprintable()]
+    if not keys:
+        raise EpochalError(
+            f"Secret {secret}, which spec.auth names, has no key of at least {MIN_KEY} characters.",
+            "Add an entry with any name and the output of `openssl rand -hex 32`.",
+            exit_code=ExitCode.REFUSED,
+        )
+    return keys[0]
+
+
+def selects(policy: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
+    """Return whether a NetworkPolicy limits who reaches pods with these labels. Expressions count as fulfilled."""
+    spec = policy.get("spec") or {}
+    wanted = (spec.get("podSelector") or {}).get("matchLabels") or {}
+    matches = all(labels.get(name) == value for name, value in wanted.items())
+    return matches and "Ingress" in (spec.get("policyTypes") or ["Ingress"])
+
+
+def error_message(body: bytes) -> str:
+    """Return the message in a refusal of a server, without control characters."""
+    try:
+        content = json.loads(body[: 2**16])
+    except (ValueError, RecursionError):
+        return shortened(body[:1000].decode(errors="replace").strip())
+    message = content.get("error") if isinstance(content, dict) else None
+    return shortened(str(message or ""))
+
+
+def _status_of_kubernetes(body: bytes) -> dict[str, Any] | None:
+    """Return the Status object of an answer of the API server; None for an answer of the model server."""
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError):
+        # The API server answers some failures of its proxy as text.
+        text = body[:2000].decode(errors="replace")
+        return {"message": text} if _NOT_REACHED in text else None
+    return content if isinstance(content, dict) and content.get("kind") == "Status" else None
+
+
+def _forward(name: str) -> str:
+    return f"forward a port with `kubectl port-forward service/{name} 8000:80` and send the request with curl"
+
+
+def _decoded(value: object) -> str:
+    try:
+        return base64.b64decode(str(value), validate=True).decode().strip()
+    except (binascii.Error, UnicodeDecodeError):
+        return ""

@@ -1,0 +1,54 @@
+"""The file of a ModelServer, and its start."""
+
+from pathlib import Path
+
+from epochal.client.cluster import Cluster
+from epochal.client.failures import shortened
+from epochal.client.kinds import MODEL_SERVERS
+from epochal.errors import EpochalError
+from epochal.exit_codes import ExitCode
+from epochal.output_files import file_exists
+
+
+def store(path: Path, text: str, *, force: bool) -> None:
+    """Write a manifest into a file.
+
+    Raises:
+        EpochalError: If the file exists with another content, or cannot be written.
+    """
+    try:
+        if not force and path.exists() and path.read_bytes() != text.encode():
+            raise file_exists(path)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise EpochalError(
+            f"cannot write {path}: {error.strerror or error}",
+            "Choose another file with --out.",
+            exit_code=ExitCode.USAGE,
+        ) from error
+
+
+def wait_until_ready(cluster: Cluster, name: str, namespace: str) -> bool:
+    """Wait for a ModelServer, and return whether it answers (True) or cannot start (False).
+
+    Each new state is written to the user, with its reason.
+    """
+    told = ""
+    for change in cluster.watch(MODEL_SERVERS, name=name, namespace=namespace):
+        if change.type == "DELETED":
+            raise EpochalError(f"ModelServer {name} was deleted.", exit_code=ExitCode.NOT_FOUND)
+        status = change.object.get("status") or {}
+        is_current = status.get("observedGeneration") == change.object["metadata"].get("generation")
+        conditions = {each.get("type"): each for each in status.get("conditions") or []}
+        cause = conditions.get("Progressing") or conditions.get("Ready") or {}
+        state = str(status.get("state") or "Pending")
+        text = ": ".join(part for part in (state, shortened(str(cause.get("message") or ""))) if part)
+        if text != told:
+            told = text
+            cluster.environment.warn(f"epochal: {text}")
+        if is_current and state == "Ready":
+            cluster.environment.write(shortened(str(status.get("url") or "")))
+            return True
+        if is_current and (state == "Failed" or (conditions.get("Stalled") or {}).get("status") == "True"):
+            return False
+    return False

@@ -1,0 +1,179 @@
+"""The inputs and outputs of a served model, and arrays that fit its inputs."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from epochal_api.text import printable
+
+from epochal.errors import EpochalError
+from epochal.exit_codes import ExitCode
+
+TEXT = "str"
+_ANY = -1
+
+
+class Tensor(NamedTuple):
+    """An input or output.
+
+    Args:
+        name: Its name in requests.
+        shape: Its shape without the batch axis; -1 for an axis of any length.
+        dtype: Its type as numpy names it; str for text.
+        classes: Names of the classes of an output, if they have names.
+        class_values: "probability" or "score" if an output has a value for each class.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    classes: Sequence[str] | None = None
+    class_values: str | None = None
+
+    def __str__(self) -> str:
+        shape = " × ".join("any" if length == _ANY else str(length) for length in self.shape) or "a single value"
+        return f"{self.name} ({shape}, {self.dtype})"
+
+
+class Description(NamedTuple):
+    """A served model, as its server describes it.
+
+    Args:
+        inputs: Its inputs.
+        outputs: Its outputs.
+        images: How it takes photographs: None, Resize or Digit.
+        request_bytes: Maximum bytes of a request.
+    """
+
+    inputs: Sequence[Tensor]
+    outputs: Sequence[Tensor]
+    images: str
+    request_bytes: int
+
+
+def describe(content: Mapping[str, Any]) -> Description:
+    """Return the description from the /page/model.json of a server.
+
+    Raises:
+        EpochalError: If the content has another form.
+    """
+    try:
+        return Description(
+            [_tensor(each) for each in content["inputs"]],
+            [_tensor(each) for each in content["outputs"]],
+            str(content["images"]),
+            int(content["limits"]["request_bytes"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise EpochalError(
+            f"the server describes its model in another form ({printable(str(error))[:200]}).",
+            "Use `epochal` in the version of the server.",
+        ) from error
+
+
+def fit(array: np.ndarray, tensor: Tensor, where: str, *, is_batch: bool | None = None) -> np.ndarray:
+    """Return an array as a batch of samples of an input: with its batch axis, a last axis of 1, and its type.
+
+    Args:
+        array: The array of a file.
+        tensor: The input.
+        where: The file, for messages.
+        is_batch: Whether the first axis counts the samples. None finds it out by the shape.
+
+    Raises:
+        EpochalError: If the shape or a value does not fit.
+    """
+    shape = tensor.shape
+    batch = _reshaped(array, shape, is_batch=is_batch)
+    if batch is None:
+        raise EpochalError(
+            f"{where}: found an array of the shape {_text(array.shape)}, expected samples of the input {tensor}: "
+            f"(samples, {', '.join('any' if length == _ANY else str(length) for length in shape)}).",
+            "Save the samples in this shape, as for the training.",
+            exit_code=ExitCode.USAGE,
+        )
+    return _converted(batch, tensor, where)
+
+
+def is_batch(array: np.ndarray, tensor: Tensor) -> bool:
+    """Return whether the first axis of an array counts samples of an input."""
+    return _reshaped(array, tensor.shape, is_batch=True) is not None
+
+
+def _reshaped(array: np.ndarray, shape: tuple[int, ...], *, is_batch: bool | None) -> np.ndarray | None:
+    """Return the array as samples of a shape, or None."""
+    if is_batch is not False and array.ndim:
+        samples = _as_samples(array, shape)
+        if samples is not None:
+            return samples
+    return None if is_batch else _as_samples(array[None], shape)
+
+
+def _as_samples(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray | None:
+    found = array.shape[1:]
+    if _matches(found, shape):
+        return array
+    if shape and shape[-1] == 1 and _matches(found, shape[:-1]):
+        return array[..., None]
+    # Rows of a table, such as 784 columns for 28 × 28 × 1.
+    if len(found) == 1 and _ANY not in shape and found[0] == math.prod(shape):
+        return array.reshape(len(array), *shape)
+    return None
+
+
+def _matches(found: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+    return len(found) == len(shape) and all(length in (_ANY, real) for real, length in zip(found, shape, strict=True))
+
+
+def _converted(array: np.ndarray, tensor: Tensor, where: str) -> np.ndarray:
+    """Return an array in the type of an input, if no value changes by more than its rounding."""
+    if tensor.dtype == TEXT:
+        if array.dtype.kind not in "UST":
+            raise _wrong_type(array, tensor, where)
+        return array.astype(str) if array.dtype.kind != "S" else np.char.decode(array, "utf-8", "replace")
+    wanted = np.dtype(tensor.dtype)
+    if array.dtype == wanted:
+        return array
+    if array.dtype.kind not in "biuf":
+        raise _wrong_type(array, tensor, where)
+    with np.errstate(all="ignore"):
+        converted = array.astype(wanted)
+        is_same = converted.astype(array.dtype) == array if wanted.kind in "biu" else np.isfinite(converted)
+    if wanted.kind == "f":
+        is_same |= ~np.isfinite(array)  # the server refuses these with a message of its own
+    if not is_same.all():
+        value = array[~is_same].flat[0]
+        raise EpochalError(
+            f"{where}: the value {value} of the input {tensor.name} is no {tensor.dtype}.",
+            "Save the values in this type, as for the training.",
+            exit_code=ExitCode.USAGE,
+        )
+    return converted
+
+
+def _wrong_type(array: np.ndarray, tensor: Tensor, where: str) -> EpochalError:
+    kind = "text" if array.dtype.kind in "UST" else str(array.dtype)
+    return EpochalError(
+        f"{where}: found {kind}, expected {'text' if tensor.dtype == TEXT else tensor.dtype} for the input {tensor}.",
+        "Remove columns of text, such as labels and names.",
+        exit_code=ExitCode.USAGE,
+    )
+
+
+def _tensor(content: Mapping[str, Any]) -> Tensor:
+    dtype = str(content["dtype"])
+    if dtype != TEXT:
+        np.dtype(dtype)
+    classes = content.get("classes")
+    return Tensor(
+        printable(str(content["name"]), instead=" "),
+        tuple(int(length) for length in content["shape"][1:]),
+        dtype,
+        [printable(str(name), instead=" ") for name in classes] if classes else None,
+        content.get("class_values"),
+    )
+
+
+def _text(shape: tuple[int, ...]) -> str:
+    return f"({', '.join(map(str, shape))})"

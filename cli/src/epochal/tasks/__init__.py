@@ -1,0 +1,1 @@
+"""Tasks of several requests, which commands and notebooks share."""

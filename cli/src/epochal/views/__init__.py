@@ -1,0 +1,1 @@
+"""Objects of the cluster as text for users. These modules send no requests."""
