@@ -1,0 +1,1 @@
+"""Studio: the web pages of Epochal, and their back end."""

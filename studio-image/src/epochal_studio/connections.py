@@ -1,0 +1,176 @@
+"""The connections of browsers: their number, the bytes of a head and the time for it are bounded.
+
+No middleware runs before the head of a request is complete, so these bounds hold for clients without a token. Behind an
+ingress all connections have one address, so no bound is for an address.
+"""
+
+import asyncio
+import logging
+import socket
+import ssl
+from asyncio import sslproto
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from aiohttp import StreamReader, web
+
+MAX_CONNECTIONS = 1000
+MAX_HEAD = 48 * 1024
+"""Maximum bytes of a head: the cookies of the longest token, or the query of the largest comparison."""
+MAX_HEADERS = 40
+HEAD_SECONDS = 10.0
+"""Time limit for the TLS handshake, and then for a head."""
+READ_BYTES = 32 * 1024
+"""Maximum bytes of one read. The default of asyncio is eight times as many, and TLS keeps as many all the time."""
+RETRY_SECONDS = 0.1
+
+# Its class attribute alone is read when a connection begins.
+sslproto.SSLProtocol.max_size = READ_BYTES
+# aiohttp logs a traceback for each invalid HTTP request, so any client could fill the log. Studio's middleware logs the
+# errors of its own code.
+protocol_log = logging.getLogger(f"{__name__}.protocol")
+protocol_log.setLevel(logging.CRITICAL)
+log = logging.getLogger(__name__)
+
+
+class Connection(web.RequestHandler):
+    """A connection that closes if a head is too long or takes too long.
+
+    Bytes that arrive before the answer to the last request count as a head, too: no browser and no proxy sends any.
+
+    Args:
+        on_close: Is called at the end of the connection.
+        options: Options of aiohttp.
+    """
+
+    __slots__ = ("_deadline", "_head_bytes", "_last_body", "_on_close", "since")
+
+    def __init__(self, on_close: Callable[[], object], **options: Any) -> None:
+        super().__init__(**options)
+        self._on_close = on_close
+        self._head_bytes = 0
+        self._last_body: StreamReader | None = None
+        self._deadline: asyncio.TimerHandle | None = None
+        self.since = self._loop.time()
+
+    @property
+    def is_answering(self) -> bool:
+        """Whether a complete request waits for its answer."""
+        return (self._request_in_progress or bool(self._messages)) and not self._has_body_left
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin to wait for the first head. See asyncio.Protocol."""
+        transport.max_size = READ_BYTES  # type: ignore[attr-defined]
+        super().connection_made(transport)
+        self._wait_for_head()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Forget the connection. See asyncio.Protocol."""
+        self._has_head()
+        self._on_close()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Count the bytes that are not of a body. See asyncio.Protocol."""
+        is_body, requests, was_answering = self._has_body_left, self._request_count, self.is_answering
+        super().data_received(data)
+        if self._request_count > requests:
+            self._has_head()
+            self._last_body = self._messages[-1][1] if self._messages else None
+            self.since = self._loop.time()
+            self._head_bytes = self._head_bytes + len(data) if was_answering else 0
+        elif not is_body:
+            self._head_bytes += len(data)
+            self._wait_for_head()
+        if self._head_bytes > MAX_HEAD:
+            self._abort()
+
+    @property
+    def _has_body_left(self) -> bool:
+        return self._last_body is not None and not self._last_body.is_eof()
+
+    def _wait_for_head(self) -> None:
+        if self._deadline is None:
+            self._deadline = self._loop.call_later(HEAD_SECONDS, self._abort)
+
+    def _has_head(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _abort(self) -> None:
+        if self.transport is not None:
+            self.transport.abort()
+
+
+class Server:
+    """Accepts connections for the requests of an application.
+
+    Above the maximum, the connection closes that has had no request for the longest time: slow clients keep no browser
+    out. If all are busy, the new one closes.
+
+    Args:
+        runner: The runner of the application, set up.
+        listener: The listening socket, which does not block. The server closes it.
+        context: TLS context.
+        options: Options of aiohttp for a connection.
+    """
+
+    def __init__(
+        self, runner: web.AppRunner, listener: socket.socket, context: ssl.SSLContext | None, **options: Any
+    ) -> None:
+        self._runner = runner
+        self._listener = listener
+        self._context = context
+        self._options = options
+        self._open: dict[socket.socket, Connection] = {}
+
+    async def run(self) -> None:
+        """Accept connections until cancelled."""
+        loop = asyncio.get_running_loop()
+        timeouts = {"ssl_handshake_timeout": HEAD_SECONDS, "ssl_shutdown_timeout": HEAD_SECONDS}
+        try:
+            async with asyncio.TaskGroup() as handshakes:
+                while True:
+                    try:
+                        found, _ = await loop.sock_accept(self._listener)
+                    except OSError as error:  # the client has left, or no file descriptor is left
+                        log.warning("cannot accept a connection: %s", error)
+                        await asyncio.sleep(RETRY_SECONDS)
+                        continue
+                    if (connection := self._admit(found)) is not None:
+                        handshakes.create_task(self._begin(found, connection, timeouts if self._context else {}))
+        finally:
+            self._listener.close()
+
+    def _admit(self, found: socket.socket) -> Connection | None:
+        """Return the new connection; None if all others are busy."""
+        if len(self._open) >= MAX_CONNECTIONS:
+            idle = ((each.since, other) for other, each in self._open.items() if not each.is_answering)
+            _, oldest = min(idle, key=lambda pair: pair[0], default=(0.0, None))
+            if oldest is None:
+                found.close()
+                return None
+            del self._open[oldest]
+            with suppress(OSError):  # its client has left
+                oldest.shutdown(socket.SHUT_RDWR)
+        connection = Connection(
+            partial(self._open.pop, found, None),
+            manager=self._runner.server,
+            loop=asyncio.get_running_loop(),
+            logger=protocol_log,
+            **self._options,
+        )
+        self._open[found] = connection
+        return connection
+
+    async def _begin(self, found: socket.socket, connection: Connection, timeouts: dict[str, float]) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.connect_accepted_socket(lambda: connection, found, ssl=self._context, **timeouts)
+        except OSError as error:  # ssl.SSLError is one
+            log.debug("the TLS handshake failed: %s", error)
+            self._open.pop(found, None)
+            found.close()

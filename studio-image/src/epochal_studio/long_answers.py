@@ -1,0 +1,55 @@
+"""A bound on answers that last: downloads, followed logs and comparisons. They hold memory, and connections."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from epochal_studio.problems import too_busy
+
+MAX_ANSWERS = 64
+"""Maximum downloads and logs of all users. Each holds at most one piece of a file."""
+MAX_USER_ANSWERS = 6
+MAX_COMPARISONS, MAX_USER_COMPARISONS = 3, 2
+"""Maximum comparisons of all users, and of one user. Each holds at most about 32 MiB."""
+
+
+class LongAnswers:
+    """The answers that last.
+
+    Args:
+        most: Maximum long answers of all users.
+        most_of_user: Maximum long answers of one user.
+        name: Their name for users.
+    """
+
+    def __init__(
+        self, most: int = MAX_ANSWERS, most_of_user: int = MAX_USER_ANSWERS, name: str = "downloads and logs"
+    ) -> None:
+        self._most = most
+        self._most_of_user = most_of_user
+        self._name = name
+        self._held: Counter[str] = Counter()
+
+    @property
+    def count(self) -> int:
+        """Number of long answers now."""
+        return self._held.total()
+
+    @contextmanager
+    def hold(self, user: str) -> Iterator[None]:
+        """Count a long answer of a user until the end of the block.
+
+        Raises:
+            Refusal: If there are too many.
+        """
+        if self._held[user] >= self._most_of_user:
+            raise too_busy(f"You have {self._most_of_user} {self._name} open already: close one of them.")
+        if self.count >= self._most:
+            raise too_busy(f"Studio has too many {self._name} open.")
+        self._held[user] += 1
+        try:
+            yield
+        finally:
+            self._held[user] -= 1
+            if not self._held[user]:
+                del self._held[user]

@@ -1,0 +1,101 @@
+"""The curves of a training: of its history.csv, or the last epoch in its status."""
+
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from epochal.client.cluster import MAX_LOG_LINE
+from epochal.client.lines import split_lines
+from epochal.runs.folder import Folder
+from epochal.runs.history import HISTORY
+from epochal.runs.thinning import Stop, ThinnedHistory, thinned_history
+
+from epochal_studio.problems import Refusal
+from epochal_studio.results.folders import bucket_errors
+from epochal_studio.results.pieces import PIECE, read_piece
+from epochal_studio.runs.values import count, mapping, number, readable, text
+from epochal_studio.wire import MAX_METRICS, Curve, History, Problem
+
+MAX_BYTES = 256 * 2**20
+"""Maximum bytes that are read: two million epochs with ten metrics."""
+SECONDS = 25.0
+"""Maximum seconds of reading, below the deadline of a call."""
+_NOT_FOUND = 404
+
+
+def history(found: Mapping[str, Any], folder: Folder, points: int) -> History:
+    """Return the curves of a training, from its bucket if that can be read.
+
+    Args:
+        found: The TrainingJob.
+        folder: Its results.
+        points: Maximum points of a curve.
+    """
+    try:
+        with bucket_errors():
+            return read_history(folder, points)
+    except Refusal as refusal:
+        # Before the first epoch there is no file.
+        return status_history(found, None if refusal.status == _NOT_FOUND else refusal.problem)
+
+
+def read_history(folder: Folder, points: int) -> History:
+    """Return the curves in the bucket, with at most `points` points each."""
+    found = thinned_history(_lines(folder), points=points, metrics=MAX_METRICS)
+    return History(
+        curves=[_curve(name, found) for name in found.curves],
+        epochs=found.epochs,
+        is_thinned=found.is_thinned,
+        omitted_metrics=found.omitted_metrics,
+        source="bucket",
+        problem=None if found.is_complete else _incomplete(found),
+    )
+
+
+def status_history(found: Mapping[str, Any], problem: Problem | None) -> History:
+    """Return the last epoch of a training with any content, and why the bucket was not read."""
+    status = readable(found).status
+    epoch = count(mapping(status.get("progress")).get("epoch")) or 0
+    metrics = {text(name): number(value) for name, value in mapping(status.get("metrics")).items()}
+    curves = [Curve(name=name, epochs=[epoch], values=[value]) for name, value in metrics.items() if value is not None]
+    return History(
+        curves=curves[:MAX_METRICS],
+        epochs=epoch,
+        is_thinned=False,
+        omitted_metrics=max(0, len(curves) - MAX_METRICS),
+        source="status" if curves else "none",
+        problem=problem,
+    )
+
+
+def _lines(folder: Folder) -> Iterator[str]:
+    """Yield the lines of history.csv, and raise Stop beyond the limits."""
+    # Without its ETag: a running training replaces the file by a longer one with the same rows.
+    key = f"{folder.path}/{HISTORY}"
+    stored = folder.bucket.stat(key)
+    end = time.monotonic() + SECONDS
+
+    def parts() -> Iterator[bytes]:
+        for offset in range(0, min(stored.size, MAX_BYTES), PIECE):
+            piece = read_piece(folder.bucket, key, offset, min(PIECE, stored.size - offset))
+            yield from (piece[start : start + MAX_LOG_LINE] for start in range(0, len(piece), MAX_LOG_LINE))
+
+    for number_of_line, line in enumerate(split_lines(parts(), MAX_LOG_LINE)):
+        if number_of_line % 1000 == 0 and time.monotonic() > end:
+            raise Stop
+        yield line.decode(errors="replace")
+    if stored.size > MAX_BYTES:
+        raise Stop
+
+
+def _curve(name: str, found: ThinnedHistory) -> Curve:
+    points = found.curves[name]
+    return Curve(name=name, epochs=[point.epoch for point in points], values=[point.value for point in points])
+
+
+def _incomplete(found: ThinnedHistory) -> Problem:
+    return Problem(
+        reason="TooLarge",
+        message=f"{HISTORY} is too large or damaged: the curves have its first {found.epochs} epochs.",
+        remedy="Download the file for all epochs.",
+    )

@@ -1,0 +1,18 @@
+"""Reads the trials.csv of an Experiment."""
+
+from epochal.runs.folder import Folder
+from epochal.runs.history import TRIALS
+
+from epochal_studio.results.folders import bucket_errors
+from epochal_studio.results.pieces import read_whole
+from epochal_studio.runs.trials import from_table
+from epochal_studio.wire import Trials
+
+MAX_TABLE = 8 * 2**20
+
+
+def read(folder: Folder) -> Trials:
+    """Return the trials in the bucket."""
+    with bucket_errors():
+        content = read_whole(folder.bucket, f"{folder.path}/{TRIALS}", MAX_TABLE)
+    return from_table(content.decode(errors="replace").splitlines())

@@ -1,0 +1,132 @@
+"""Changes of runs: suspend, resume, finish, delete, clone, deploy. None is forced over the change of another user."""
+
+from typing import Any
+
+from epochal.client.cluster import Cluster
+from epochal.client.failures import CONFLICT, ApiError
+from epochal.client.kinds import EXPERIMENTS, MODEL_SERVERS, TRAINING_JOBS, Kind, checked_name
+from epochal.client.references import Found
+from epochal.errors import EpochalError
+from epochal.serving.manifest import model_server
+from epochal.views.progress import FINISHED, state
+
+from epochal_studio.problems import Refusal, refuse
+from epochal_studio.runs.document import clone, plain
+from epochal_studio.runs.values import mapping, readable, text
+from epochal_studio.wire import Action, ActionRequest, Problem, RunKey, RunKind
+
+_FIELDS: dict[Action, tuple[str, bool]] = {
+    "suspend": ("suspend", True),
+    "resume": ("suspend", False),
+    "finish": ("finish", True),
+}
+_TRIES = 4
+"""Tries of a change while the operator writes the status of the same object."""
+
+
+def steer(cluster: Cluster, kind: Kind, key: RunKey, request: ActionRequest) -> dict[str, Any]:
+    """Set spec.suspend or spec.finish of a run, and return the run as stored.
+
+    Raises:
+        Refusal: Conflict with the stored object, if somebody else has changed the spec that the user sees.
+    """
+    if kind not in {TRAINING_JOBS, EXPERIMENTS}:
+        raise refuse(422, "Invalid", f"a {key.kind} has no {request.action}: expected a TrainingJob or an Experiment")
+    field, value = _FIELDS[request.action]
+    for _ in range(_TRIES):
+        found = cluster.get(kind, key.name, key.namespace)
+        if bool(mapping(found.get("spec")).get(field)) == value:  # made already, such as by an earlier try
+            return found
+        _require_seen(found, request)
+        now = state(readable(found).document())
+        if now in FINISHED:
+            raise refuse(
+                409, "Ended", f"{key.kind} {key.name} has ended: it is {now}.", "Clone it, to train another one."
+            )
+        try:
+            return cluster.patch(
+                kind,
+                key.name,
+                {"spec": {field: value}},
+                namespace=key.namespace,
+                resource_version=text(found["metadata"]["resourceVersion"]),
+            )
+        except ApiError as error:
+            if error.status != CONFLICT:
+                raise
+    raise _conflict(cluster.get(kind, key.name, key.namespace))
+
+
+def delete(cluster: Cluster, kind: Kind, key: RunKey, uid: str) -> None:
+    """Delete a run, but no other object of its name.
+
+    Raises:
+        Refusal: Conflict with the stored object, if it is another one.
+    """
+    try:
+        cluster.delete(kind, key.name, namespace=key.namespace, uid=uid)
+    except ApiError as error:
+        if error.status != CONFLICT:
+            raise
+        raise _conflict(cluster.get(kind, key.name, key.namespace)) from None
+
+
+def create_clone(cluster: Cluster, kind: Kind, key: RunKey, name: str, *, suspend: bool) -> RunKey:
+    """Create an object with the spec of a run, and return its identity."""
+    found = cluster.get(kind, key.name, key.namespace)
+    document = clone(found, name, suspend=suspend)
+    return _create(cluster, kind, key.kind, document, key.namespace)
+
+
+def deploy(cluster: Cluster, kind: Kind, key: RunKey, name: str) -> RunKey:
+    """Create a ModelServer for the model of a run, and return its identity.
+
+    Raises:
+        Refusal: If an object of this name exists, or the run has no model to serve.
+    """
+    if kind not in {TRAINING_JOBS, EXPERIMENTS}:
+        raise refuse(422, "Invalid", f"a {key.kind} has no model of its own: expected a TrainingJob or an Experiment")
+    found = cluster.get(kind, key.name, key.namespace)
+    try:
+        served = model_server(Found(kind, key.name, found), name, images=None, replicas=None)
+    except EpochalError as error:
+        raise refuse(422, "Invalid", error.message, "Choose another name.") from None
+    return _create(cluster, MODEL_SERVERS, "ModelServer", served.document, key.namespace)
+
+
+def _create(cluster: Cluster, kind: Kind, kind_name: RunKind, document: dict[str, Any], namespace: str) -> RunKey:
+    name = checked_name(kind_name, document["metadata"]["name"])
+    try:
+        cluster.create(kind, document)
+    except ApiError as error:
+        if error.status != CONFLICT:
+            raise
+        raise refuse(
+            409,
+            "NameConflict",
+            f"There is a {kind_name} {name} in the namespace {namespace} already.",
+            "Choose another name. Studio does not change the existing object.",
+        ) from None
+    return RunKey(kind=kind_name, namespace=namespace, name=name)
+
+
+def _require_seen(found: dict[str, Any], request: ActionRequest) -> None:
+    """Raise Refusal if the user does not see the spec that is stored.
+
+    The status of a running training changes every few seconds, and with it the resourceVersion, but not the generation.
+    """
+    metadata = mapping(found.get("metadata"))
+    is_seen = metadata.get("resourceVersion") == request.resource_version
+    if not is_seen and (request.generation is None or metadata.get("generation") != request.generation):
+        raise _conflict(found)
+
+
+def _conflict(current: dict[str, Any]) -> Refusal:
+    """Return the error with the stored object. The page has the other version."""
+    problem = Problem(
+        reason="Conflict",
+        message="Somebody else has changed this object since your page has read it. Your change was not made.",
+        remedy="Compare both versions, and repeat your change.",
+        current=plain(current),
+    )
+    return Refusal(CONFLICT, problem)

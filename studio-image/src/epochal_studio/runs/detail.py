@@ -1,0 +1,110 @@
+"""Everything that the API server has about a run."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from epochal.client.cluster import Cluster, Objects
+from epochal.client.failures import FORBIDDEN, ApiError
+from epochal.client.kinds import PODS, TRAINING_JOBS, Kind
+from epochal.runs.logs import pod_selector
+from epochal.views import history
+from epochal_api.text import printable
+
+from epochal_studio.runs.document import as_yaml, plain
+from epochal_studio.runs.layers import layers, spec_of
+from epochal_studio.runs.rights import permissions
+from epochal_studio.runs.summary import summary
+from epochal_studio.runs.timeline import timeline
+from epochal_studio.runs.values import mapping, readable, text
+from epochal_studio.wire import Entry, Problem, RunDetail
+
+MAX_ENTRIES = 200
+MAX_EVENTS = 500
+"""Events that are read. The cluster keeps those of an hour."""
+MAX_PODS = 50
+_MAX_MESSAGE = 4000
+
+
+def read_detail(cluster: Cluster, kind: Kind, namespace: str, name: str) -> RunDetail:
+    """Return a run with its history, and the permissions of the user.
+
+    Args:
+        cluster: The cluster, with the rights of the user.
+        kind: Kind of the run.
+        namespace: Its namespace.
+        name: Its name.
+    """
+    return detail(cluster, kind, cluster.get(kind, name, namespace), namespace)
+
+
+def detail(cluster: Cluster, kind: Kind, found: dict[str, Any], namespace: str) -> RunDetail:
+    """Return a run that was read, with its history and the permissions of the user."""
+    now = datetime.now(UTC)
+    events, problem = _events(cluster, kind, found, namespace)
+    run = readable(found)
+    past = history.entries(run.document(), events)
+    return RunDetail(
+        summary=summary(found, now),
+        object=plain(found),
+        yaml=as_yaml(found),
+        permissions=permissions(cluster, kind, found, namespace),
+        entries=[
+            Entry(
+                time=entry.time,
+                type=text(entry.type),
+                reason=text(entry.reason),
+                message=printable(entry.message[:_MAX_MESSAGE], instead=" "),
+                count=max(1, entry.times),
+            )
+            for entry in past[:MAX_ENTRIES]
+        ],
+        entries_problem=problem,
+        timeline=timeline(found, past, _pods(cluster, kind, found, namespace), now),
+        layers=layers(spec_of(run.kind, run.spec)),
+    )
+
+
+def changed_detail(found: dict[str, Any], problem: Problem) -> RunDetail:
+    """Return a run that was changed, if the rest of its detail cannot be read.
+
+    Args:
+        found: The run, as the API server has answered the change.
+        problem: Why the rest cannot be read.
+    """
+    now = datetime.now(UTC)
+    return RunDetail(
+        summary=summary(found, now),
+        object=plain(found),
+        yaml="# Studio could not read the whole run after its change: load this page again.\n",
+        permissions=["suspend", "resume", "finish"],
+        entries=[],
+        entries_problem=problem,
+        timeline=timeline(found, [], [], now),
+        layers=[],
+    )
+
+
+def _events(
+    cluster: Cluster, kind: Kind, found: dict[str, Any], namespace: str
+) -> tuple[list[dict[str, Any]], Problem | None]:
+    """Return the Events of a run, or why they are missing: the conditions are part of its history without them."""
+    try:
+        return cluster.events(kind.name, found["metadata"]["name"], namespace, most=MAX_EVENTS), None
+    except ApiError as error:
+        if error.status != FORBIDDEN:
+            raise
+        message = "You may not list Events in this namespace, so the history has the conditions alone."
+        remedy = "Ask an administrator for the right to list events.events.k8s.io."
+        return [], Problem(reason="Forbidden", message=message, remedy=remedy)
+
+
+def _pods(cluster: Cluster, kind: Kind, found: dict[str, Any], namespace: str) -> Objects:
+    """Return the pods of a TrainingJob, for the times of their starts; none if the user may not list them."""
+    metadata = mapping(found.get("metadata"))
+    if kind != TRAINING_JOBS:
+        return []
+    selector = pod_selector(text(metadata.get("name")), text(metadata.get("uid")))
+    try:
+        return cluster.list(PODS, namespace=namespace, selector=selector, most=MAX_PODS)
+    except ApiError:
+        return []

@@ -1,0 +1,113 @@
+"""The row of a run in the list of runs."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from epochal.views import progress
+
+from epochal_studio.runs.values import Readable, count, items, mapping, number, readable, text, time
+from epochal_studio.wire import MAX_SPARKLINE, MetricValue, RunKey, RunSummary
+
+MAX_NAME = 253
+MAX_METRIC_NAME = 128
+EXPERIMENT_LABEL = "epochal.dev/experiment"
+_NO_NAME = "?"
+"""Name of an object without one. The API server has no such object."""
+_COUNTS = ("created", "running", "complete", "failed")
+"""Numbers of trials that are listed if they are 0, too."""
+
+
+def summary(found: Mapping[str, Any], now: datetime, sparkline: Sequence[float] = ()) -> RunSummary:
+    """Return the row of an object with any content.
+
+    Args:
+        found: The object, as users and any version of Epochal wrote it.
+        now: The time, in place of a missing time of its creation.
+        sparkline: Values of the monitored metric, oldest first.
+    """
+    run = readable(found)
+    document, status = run.document(), run.status
+    reported = mapping(status.get("progress"))
+    state = progress.state(document)
+    best = _best(run)
+    finite = [value for value in sparkline[-MAX_SPARKLINE:] if number(value) is not None]
+    return RunSummary(
+        **key(found).model_dump(),
+        uid=text(run.metadata.get("uid"), MAX_NAME),
+        resource_version=text(run.metadata.get("resourceVersion"), MAX_NAME),
+        generation=count(run.metadata.get("generation")) or 0,
+        created=time(run.metadata.get("creationTimestamp")) or now.astimezone(UTC),
+        state=state,
+        reason=progress.reason(document),
+        warnings=len(items(status.get("warnings"))),
+        start_time=time(status.get("startTime")),
+        completion_time=time(status.get("completionTime")),
+        estimated_completion_time=None if state in progress.FINISHED else time(reported.get("estimatedCompletionTime")),
+        percent=min(100, max(0, progress.percent(document))),
+        epoch=count(reported.get("epoch")),
+        epochs=count(reported.get("epochs")) or count(mapping(run.spec.get("training")).get("epochs")),
+        metrics=_metrics(run, best),
+        best=best,
+        sparkline=finite,
+        trials=_trials(run),
+        experiment=text(mapping(run.metadata.get("labels")).get(EXPERIMENT_LABEL), MAX_NAME) or None,
+        has_model=_has_model(run),
+    )
+
+
+def key(found: Mapping[str, Any]) -> RunKey:
+    """Return the identity of an object with any content."""
+    run = readable({"kind": found.get("kind"), "metadata": found.get("metadata")})
+    names = {name: text(run.metadata.get(name), MAX_NAME) or _NO_NAME for name in ("namespace", "name")}
+    return RunKey(kind=run.kind, **names)
+
+
+def monitored(found: Mapping[str, Any]) -> MetricValue | None:
+    """Return the metric that a sparkline shows, with its last value, or None before the first one.
+
+    It is the metric that decides the best epoch, or the best value of an Experiment.
+    """
+    run = readable(found)
+    best = _best(run)
+    if best is None or run.kind == "Experiment":
+        return best
+    metrics = mapping(run.status.get("metrics"))
+    return MetricValue(name=best.name, value=number(metrics.get(best.name)))
+
+
+def _best(run: Readable) -> MetricValue | None:
+    best = mapping(run.status.get("best"))
+    metric = mapping(run.spec.get("objective")).get("metric") if run.kind == "Experiment" else best.get("metric")
+    name = text(metric, MAX_METRIC_NAME)
+    return MetricValue(name=name, value=number(best.get("value"))) if best and name else None
+
+
+def _metrics(run: Readable, best: MetricValue | None) -> list[MetricValue]:
+    if run.kind == "Experiment":
+        return [best] if best is not None else []
+    values = mapping(run.status.get("metrics"))
+    # The monitored metric is always among them.
+    first = [best.name] if best is not None and best.name in [*values][progress.MAX_METRICS :] else []
+    names = [*first, *(name for name in values if name not in first)][: progress.MAX_METRICS]
+    return [MetricValue(name=text(name, MAX_METRIC_NAME), value=number(values[name])) for name in names]
+
+
+def _trials(run: Readable) -> dict[str, int] | None:
+    if run.kind != "Experiment":
+        return None
+    counts = {name: found for name, value in mapping(run.status.get("trials")).items() if (found := count(value))}
+    return {
+        **dict.fromkeys(_COUNTS, 0),
+        **counts,
+        "total": count(run.spec.get("maxTrials")) or counts.get("created", 0),
+    }
+
+
+def _has_model(run: Readable) -> bool:
+    """Return whether a ModelServer finds a model, as the operator decides it."""
+    if run.status.get("state") != "Complete":
+        return False
+    if run.kind == "Experiment":
+        return bool(mapping(run.status.get("best")).get("jobName"))
+    return bool(items(mapping(run.status.get("results")).get("models")))

@@ -1,0 +1,1 @@
+"""The rules for each request: host, origin, size, session and headers."""

@@ -1,0 +1,28 @@
+"""The headers of each answer."""
+
+from collections.abc import Mapping, MutableMapping
+
+from epochal_lib.page_headers import ISOLATION, PAGE_HEADERS
+
+API = "/api/"
+_API_HEADERS = {
+    **ISOLATION,
+    # An answer that a browser shows as a page, such as a file of a bucket, can run and load nothing.
+    "Content-Security-Policy": (
+        "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox"
+    ),
+    "Cache-Control": "no-store",
+}
+
+
+def headers_for(path: str) -> Mapping[str, str]:
+    """Return the headers of the answer to a request for a path."""
+    return _API_HEADERS if path.startswith(API) else PAGE_HEADERS
+
+
+def add_headers(headers: MutableMapping[str, str], path: str) -> None:
+    """Add the headers to those of an answer. They replace headers of the same name, except the caching of a file."""
+    for name, value in headers_for(path).items():
+        headers[name] = value
+    headers.setdefault("Cache-Control", "no-cache")
+    headers["Server"] = "epochal-studio"

@@ -1,0 +1,1 @@
+"""The session of a browser: sign-in, encrypted cookies, and sign-out."""

@@ -1,0 +1,71 @@
+"""The cookies of a session: as many as its length needs.
+
+A browser keeps at most 4,096 bytes of a cookie, and a token may be longer. The first cookie has the number of cookies
+in front, so that one left over from an earlier session does no harm.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from aiohttp import web
+
+NAME = "__Host-epochal"
+"""A browser accepts this prefix only with Secure, Path=/ and no Domain, so no other host can set the cookie.
+Chromium 156 and Firefox accept it from http://localhost too, for a port-forward."""
+MAX_COOKIES = 8
+PART = 3800
+"""Bytes of a cookie's value. The rest of the 4,096 bytes is for its name and attributes."""
+_COUNTS = frozenset(str(number) for number in range(1, MAX_COOKIES + 1))
+
+
+def split(text: str) -> list[str]:
+    """Return the values of the cookies for a text.
+
+    Raises:
+        ValueError: If the text needs more than MAX_COOKIES.
+    """
+    parts = [text[start : start + PART] for start in range(0, len(text), PART)] or [""]
+    if len(parts) > MAX_COOKIES:
+        raise ValueError(f"the session needs {len(parts)} cookies, but may have {MAX_COOKIES}")
+    return [f"{len(parts)}.{parts[0]}", *parts[1:]]
+
+
+def read(request: web.BaseRequest) -> str | None:
+    """Return the text in the cookies of a request; None if a cookie is missing."""
+    return joined(request.cookies)
+
+
+def joined(cookies: Mapping[str, str]) -> str | None:
+    """Return the text in cookies; None if one of them is missing."""
+    count, dot, first = cookies.get(f"{NAME}-0", "").partition(".")
+    if not dot or count not in _COUNTS:
+        return None
+    parts = [first, *(cookies.get(f"{NAME}-{number}", "") for number in range(1, int(count)))]
+    return "".join(parts) if all(parts) else None
+
+
+def store(response: web.StreamResponse, request: web.BaseRequest, text: str, seconds: int) -> None:
+    """Set the cookies of a session, and delete those of an earlier, longer session.
+
+    Args:
+        response: The answer.
+        request: The request, with the cookies until now.
+        text: The encrypted session.
+        seconds: Seconds until the browser deletes the cookies.
+    """
+    values = split(text)
+    for number, value in enumerate(values):
+        name = f"{NAME}-{number}"
+        response.set_cookie(name, value, max_age=seconds, path="/", secure=True, httponly=True, samesite="Strict")
+    _delete(response, request, range(len(values), MAX_COOKIES))
+
+
+def delete(response: web.StreamResponse, request: web.BaseRequest) -> None:
+    """Delete the cookies of a session."""
+    _delete(response, request, range(MAX_COOKIES))
+
+
+def _delete(response: web.StreamResponse, request: web.BaseRequest, numbers: Iterable[int]) -> None:
+    for number in numbers:
+        name = f"{NAME}-{number}"
+        if name in request.cookies:
+            response.del_cookie(name, path="/", secure=True, httponly=True, samesite="Strict")

@@ -1,0 +1,65 @@
+"""The parts of Studio that handlers use: `request.app[STATE]`."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from aiohttp import web
+
+from epochal_studio.access import Access, Connections
+from epochal_studio.config import Config
+from epochal_studio.long_answers import MAX_COMPARISONS, MAX_USER_COMPARISONS, LongAnswers
+from epochal_studio.session.owners import Owners
+from epochal_studio.session.refused_tokens import RefusedTokens
+from epochal_studio.session.sealing import Sealer
+from epochal_studio.storage.endpoints import Endpoints
+from epochal_studio.stream.hub import Hub
+from epochal_studio.threads import Threads
+
+
+@dataclass(frozen=True)
+class State:
+    """The parts of Studio that handlers use.
+
+    Args:
+        config: The configuration.
+        sealer: Encrypts sessions.
+        connections: Connections to the API server for the synchronous library.
+        threads: Threads for calls that block.
+        owners: Owners of the tokens that proxies send.
+        refused_tokens: Tokens that the API server refuses now.
+        hub: The watches of all browsers.
+        long_answers: Downloads and followed logs.
+        comparisons: Comparisons under way.
+    """
+
+    config: Config
+    sealer: Sealer
+    connections: Connections
+    threads: Threads
+    owners: Owners
+    hub: Hub
+    refused_tokens: RefusedTokens = field(default_factory=RefusedTokens)
+    long_answers: LongAnswers = field(default_factory=LongAnswers)
+    comparisons: LongAnswers = field(
+        default_factory=lambda: LongAnswers(MAX_COMPARISONS, MAX_USER_COMPARISONS, "comparisons")
+    )
+
+    def access(self, token: str, expires: datetime | None, owner: str, *, is_proxied: bool = False) -> Access:
+        """Return the user of a token.
+
+        Args:
+            token: The token.
+            expires: End of the session; None if a proxy sends the token.
+            owner: Whose requests are bounded together, see session/owners.py.
+            is_proxied: Whether a proxy sends the token.
+        """
+        return Access(token, expires, owner, is_proxied, self.connections, self.threads)
+
+
+STATE = web.AppKey("state", State)
+
+
+def endpoints_of(request: web.Request) -> Endpoints:
+    """Return the S3 services that Studio connects to."""
+    config = request.app[STATE].config
+    return Endpoints(config.storage_endpoints, config.default_endpoint)

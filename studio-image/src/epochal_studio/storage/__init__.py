@@ -1,0 +1,1 @@
+"""The storages that Studio connects to, and their keys."""

@@ -1,0 +1,70 @@
+"""The S3 services that Studio connects to: those of its configuration alone."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from epochal_api.text import printable
+
+from epochal_studio.problems import refuse
+
+_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True)
+class Endpoints:
+    """The S3 services of the configuration.
+
+    Args:
+        allowed: Those that Studio connects to.
+        default: That of objects that name none; "" if there is none.
+    """
+
+    allowed: tuple[str, ...]
+    default: str = ""
+
+
+def allowed_endpoint(endpoint: str, endpoints: Collection[str], default: str = "") -> str:
+    """Return the address of an S3 service in its normal form, which is the one to connect to.
+
+    Args:
+        endpoint: The address, as a user wrote it; "" for the default.
+        endpoints: Addresses of the configuration.
+        default: Address of objects that name none; "" if the installation has none.
+
+    Raises:
+        Refusal: EndpointNotAllowed, if scheme, host and port are not those of the configuration.
+    """
+    if not endpoint and not default:
+        raise refuse(
+            422,
+            "NoStorageEndpoint",
+            "The spec names no storage.endpoint, and Studio knows no default one.",
+            "Set storage.endpoint of the chart.",
+        )
+    found = normalized(endpoint or default)
+    if found is None or found not in {normalized(each) for each in (*endpoints, *([default] if default else []))}:
+        # Without a user and password, which may be in front of an @.
+        shown = found or ("of this address" if "@" in endpoint else " ".join(printable(endpoint[:200]).split()))
+        raise refuse(
+            403,
+            "EndpointNotAllowed",
+            f"Studio does not connect to the storage {shown}.",
+            f"An administrator can allow it: add {shown} to the chart's value studio.storageEndpoints.",
+        )
+    return found
+
+
+def normalized(endpoint: str) -> str | None:
+    """Return scheme, host and port of an address in their normal form; None if it has more parts or is unreadable."""
+    try:
+        parts = urlsplit(endpoint.strip())
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return None
+    is_plain = parts.path in {"", "/"} and not (parts.query or parts.fragment or "@" in parts.netloc)
+    if parts.scheme not in _PORTS or not host or not is_plain or not host.isascii() or not host.isprintable():
+        return None
+    host = host.rstrip(".")
+    shown = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{shown}:{port or _PORTS[parts.scheme]}"

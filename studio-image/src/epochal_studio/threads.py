@@ -1,0 +1,106 @@
+"""Calls of the synchronous library in threads, with a deadline and a bound on the calls that wait."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from typing import ParamSpec, TypeVar
+
+from epochal_studio.memory import AnswerMemory
+from epochal_studio.problems import refuse, too_busy
+
+MAX_THREADS = 24
+MAX_CALLS = 96
+"""Maximum calls that run or wait, of all users."""
+MAX_USER_CALLS = 12
+"""Maximum calls of one user, so that others find a free thread while the API server hangs for one namespace."""
+SIGN_IN = ""
+"""Key, which no owner has, of the calls that find out whose token it is: Studio cannot count them by owner yet."""
+MAX_SIGN_INS = 16
+"""Maximum calls of all sign-ins together, so that others find a free thread while a program tries tokens."""
+DEADLINE_SECONDS = 40.0
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Threads:
+    """Runs calls that block.
+
+    A call beyond its deadline keeps its thread until the timeouts of the library end it: Python cannot stop a thread.
+    So it counts as running until then.
+
+    Args:
+        max_threads: Calls that run at the same time.
+        max_calls: Calls that run or wait.
+        max_user_calls: Calls of one user that run or wait.
+
+    Attributes:
+        memory: Bounds the bytes that the calls read from the API server.
+    """
+
+    def __init__(
+        self, max_threads: int = MAX_THREADS, max_calls: int = MAX_CALLS, max_user_calls: int = MAX_USER_CALLS
+    ) -> None:
+        self._executor = ThreadPoolExecutor(max_threads, thread_name_prefix="studio")
+        self.memory = AnswerMemory()
+        self._max_calls = max_calls
+        self._max_user_calls = max_user_calls
+        self._calls: Counter[str] = Counter()
+
+    @property
+    def calls(self) -> int:
+        """Number of calls that run or wait."""
+        return self._calls.total()
+
+    async def run(self, user: str, seconds: float, function: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:
+        """Return the result of a call.
+
+        Args:
+            user: Key of the user, which bounds his calls.
+            seconds: Deadline.
+            function: The function to call.
+            args: Its arguments.
+            options: Its arguments by name.
+
+        Raises:
+            Refusal: If too many calls wait, or the deadline is over.
+        """
+        if self.calls >= self._max_calls:
+            raise too_busy("Studio is busy with the requests of other users.")
+        if user == SIGN_IN and self._calls[user] >= MAX_SIGN_INS:
+            raise too_busy("Too many users sign in at this moment.")
+        if user != SIGN_IN and self._calls[user] >= self._max_user_calls:
+            raise too_busy(f"{self._max_user_calls} of your requests wait for an answer already.")
+        loop = asyncio.get_running_loop()
+        self._calls[user] += 1
+        try:
+            running = self._executor.submit(self.memory.call, function, *args, **options)
+        except RuntimeError:
+            self._end(user)
+            raise too_busy("Studio is shutting down.") from None
+        running.add_done_callback(lambda done: self._end_soon(loop, user, done))
+        try:
+            async with asyncio.timeout(seconds):
+                return await asyncio.wrap_future(running, loop=loop)
+        except TimeoutError:
+            raise refuse(
+                504,
+                "Unreachable",
+                f"The cluster or the storage has not answered within {seconds:g} s.",
+                "Try again. If this stays, ask an administrator of the cluster.",
+            ) from None
+
+    def close(self) -> None:
+        """Start no more calls. Running ones end by their timeouts, or with the process."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def _end_soon(self, loop: asyncio.AbstractEventLoop, user: str, _done: "Future[T]") -> None:
+        with suppress(RuntimeError):  # the loop is closed: the process ends
+            loop.call_soon_threadsafe(self._end, user)
+
+    def _end(self, user: str) -> None:
+        self._calls[user] -= 1
+        if not self._calls[user]:
+            del self._calls[user]

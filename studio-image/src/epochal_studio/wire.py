@@ -1,0 +1,330 @@
+"""The JSON that Studio's pages and its back end exchange. `make manifests` generates the types of TypeScript from it.
+
+| request | body | answer |
+|---|---|---|
+| POST /api/session | SignIn | Session, and the cookie |
+| GET /api/session | | Session |
+| DELETE /api/session | | 204, and the cookie is deleted |
+| GET /api/stream?namespace=NS (or `*`) | | server-sent events: `runs` (RunsUpdate), `connection` (ConnectionState) |
+| GET /api/runs/KIND/NS/NAME | | RunDetail |
+| POST /api/runs/KIND/NS/NAME/actions | ActionRequest | RunDetail |
+| DELETE /api/runs/KIND/NS/NAME?uid=UID | | 204 |
+| POST /api/runs/KIND/NS/NAME/clone | CloneRequest | RunKey |
+| POST /api/runs/KIND/NS/NAME/deployment | DeployRequest | RunKey of the ModelServer |
+| GET /api/runs/KIND/NS/NAME/history?points=N | | History |
+| GET /api/runs/KIND/NS/NAME/log?follow=1&tail=N | | text/plain, a stream |
+| GET /api/runs/KIND/NS/NAME/files | | Files |
+| GET /api/runs/KIND/NS/NAME/files/PATH | | the file as an attachment |
+| GET /api/runs/KIND/NS/NAME/report/data | | data.json, docs/schemas/data.schema.json |
+| GET /api/runs/KIND/NS/NAME/report/evaluation | | evaluation.json, docs/schemas/evaluation.schema.json |
+| GET /api/runs/KIND/NS/NAME/pictures/NAME.png | | a PNG file at the top of the results, such as importance |
+| GET /api/runs/Experiment/NS/NAME/trials | | Trials |
+| GET /api/compare?run=KIND/NS/NAME&run=… (at most 200) | | Comparison |
+| GET /api/storage?namespace=NS | | Storage |
+| POST /api/storage | ConnectStorage | Storage |
+
+KIND is TrainingJob, Experiment or ModelServer. Each error has the body Problem and a status above 399. A page sends
+every request that changes something with the content type application/json.
+
+The stream begins with `connection` and a complete list of `runs`, in parts. It repeats `connection` at least every
+15 s, so that a page notices a network that is silent: the browser shows no event for a comment. Without an event for
+45 s the page connects again. It closes the stream while its tab is hidden, because a browser opens at most six
+connections to a host.
+"""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal, get_args
+
+from epochal_api.model import Model
+from pydantic import Field
+
+MAX_RUNS_COMPARED = 200
+MAX_SPARKLINE = 32
+MAX_POINTS = 2000
+"""Maximum points of a curve in one answer."""
+MAX_METRICS = 100
+"""Maximum metrics of a history in one answer."""
+MAX_FIELDS = 500
+"""Maximum differing fields, and figures, of a comparison."""
+
+RunKind = Literal["TrainingJob", "Experiment", "ModelServer"]
+RUN_KINDS: tuple[RunKind, ...] = get_args(RunKind)
+Action = Literal["suspend", "resume", "finish"]
+Permission = Literal["suspend", "resume", "finish", "clone", "delete", "deploy", "log", "storage"]
+Name = Annotated[str, Field(min_length=1, max_length=253)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class Problem(Model):
+    """An error for users."""
+
+    reason: Name
+    """Machine-readable cause, such as Expired, Forbidden, NotFound, Conflict, EndpointNotAllowed or Unreachable."""
+    message: str
+    """Cause in a sentence."""
+    remedy: str = ""
+    """What the user can do."""
+    current: dict[str, Any] | None = None
+    """For Conflict: the object as it is stored now."""
+
+
+class SignIn(Model):
+    """A token of Kubernetes."""
+
+    token: Annotated[str, Field(min_length=1, max_length=16_384)]
+
+
+class Session(Model):
+    """The signed-in user."""
+
+    user: str
+    """User name of the token."""
+    expires: datetime | None
+    """End of the token, if it is known."""
+    namespaces: list[str] | None
+    """Namespaces that the user can list; None if the user may not list them, and types a namespace."""
+    is_proxied: bool
+    """Whether a proxy in front of Studio sends the token, so that signing out is the proxy's task."""
+    storage_endpoints: list[str]
+    """Endpoints of storages that Studio connects to."""
+
+
+class RunKey(Model):
+    """The identity of a run or server."""
+
+    kind: RunKind
+    namespace: Name
+    name: Name
+
+
+class MetricValue(Model):
+    """A value of a metric."""
+
+    name: str
+    value: Finite | None
+    """None if it is not finite."""
+
+
+class Trials(Model):
+    """Numbers of an Experiment's trials, and the best ones."""
+
+    columns: list[str]
+    """Names of the columns: those of trials.csv, or parameters and value."""
+    rows: list[list[str]]
+    is_complete: bool
+    """Whether all trials are listed. While an Experiment runs, its status lists only the best ones."""
+
+
+class RunSummary(RunKey):
+    """A row of the list of runs."""
+
+    uid: str
+    resource_version: str
+    generation: int = 0
+    """Number of the changes of its spec, for ActionRequest."""
+    created: datetime
+    state: str
+    """Its state, such as Running; Pending until the operator has written one."""
+    reason: str
+    """Why it waits or has failed, such as `Unschedulable: 0/3 nodes have a free GPU`; empty otherwise."""
+    warnings: int
+    """Number of warnings."""
+    start_time: datetime | None
+    completion_time: datetime | None
+    estimated_completion_time: datetime | None
+    percent: Annotated[int, Field(ge=0, le=100)]
+    epoch: int | None
+    epochs: int | None
+    metrics: list[MetricValue]
+    """Values after the last epoch, or the best value of an Experiment: at most 6."""
+    best: MetricValue | None
+    sparkline: Annotated[list[Finite], Field(max_length=MAX_SPARKLINE)]
+    """Values of the monitored metric that Studio has seen, oldest first. Empty after a restart of Studio."""
+    trials: dict[str, int] | None
+    """Numbers of an Experiment's trials by state: created, running, complete, failed, total."""
+    experiment: str | None
+    """The Experiment of a trial."""
+    has_model: bool
+    """Whether it has a model that can be served."""
+
+
+class RunsUpdate(Model):
+    """Changes of the list of runs. A complete list comes in parts, each with at most some hundred runs."""
+
+    is_first: bool
+    """Whether this is the first part of a complete list. It may be the last one, too."""
+    is_complete: bool
+    """Whether this is the last part: the page forgets the runs that no part since `is_first` has named."""
+    changed: list[RunSummary]
+    removed: list[RunKey]
+
+
+class ConnectionState(Model):
+    """The connection of the back end to the API server."""
+
+    is_connected: bool
+    kinds: list[RunKind]
+    """Kinds that the user may watch."""
+    problem: Problem | None = None
+
+
+class Entry(Model):
+    """A line of an object's history: an Event or a condition."""
+
+    time: datetime
+    type: str
+    """Normal or Warning; or a condition with its status, such as Ready=False."""
+    reason: str
+    message: str
+    count: int
+
+
+class Phase(Model):
+    """A part of the timeline of a run."""
+
+    name: Literal["Queue", "Start", "Data", "Training", "Storing", "Suspended"]
+    begin: datetime
+    end: datetime | None
+    """None while it lasts."""
+    is_estimated: bool = False
+    """Whether its begin is computed from the duration of an epoch, because the status has no time for it."""
+
+
+class RunDetail(Model):
+    """A run with everything that the API server has."""
+
+    summary: RunSummary
+    object: dict[str, Any]
+    """The object without managedFields."""
+    yaml: str
+    """The object as YAML to apply again: without status and fields that the server sets."""
+    permissions: list[Permission]
+    entries: list[Entry]
+    """Events and conditions, newest first: at most 200."""
+    entries_problem: Problem | None = None
+    """Why Events are missing."""
+    timeline: list[Phase]
+    layers: list[list[str]]
+    """The network: name, class and arguments of each layer, at most 1,000."""
+
+
+class ActionRequest(Model):
+    """A change of a run."""
+
+    action: Action
+    resource_version: str
+    """The version that the user sees. If the object has a newer version, the answer is Conflict."""
+    generation: int | None = None
+    """The generation that the user sees. With it, a newer version with the same generation is no conflict: the status
+    of a running training changes every few seconds."""
+
+
+class CloneRequest(Model):
+    """A copy of a run."""
+
+    name: Name
+    suspend: bool = True
+
+
+class DeployRequest(Model):
+    """A ModelServer for the model of a run."""
+
+    name: Name
+
+
+class Curve(Model):
+    """The values of a metric."""
+
+    name: str
+    epochs: list[int]
+    values: list[Finite]
+
+
+class History(Model):
+    """The finished epochs of a training."""
+
+    curves: list[Curve]
+    epochs: int
+    """Number of finished epochs."""
+    is_thinned: bool
+    """Whether points are left out: each part of a curve keeps its minimum and maximum."""
+    omitted_metrics: int
+    """Metrics above MAX_METRICS."""
+    source: Literal["bucket", "status", "none"]
+    """Where the values come from: `status` has the last epoch alone."""
+    problem: Problem | None = None
+    """Why the bucket was not read."""
+
+
+class StoredFile(Model):
+    """A file of the results."""
+
+    path: str
+    size: int
+    description: str
+    """Its content in a few words, such as `model of the best epoch`; empty for an unknown file."""
+
+
+class Files(Model):
+    """The results of a run in its bucket."""
+
+    uri: str
+    files: list[StoredFile]
+    """At most 1,000."""
+    is_complete: bool
+
+
+class ComparedRun(Model):
+    """A run in a comparison."""
+
+    key: RunKey
+    state: str
+    is_best: bool
+    fields: dict[str, str | None]
+    figures: dict[str, str | None]
+    is_cut: bool = False
+    """Whether its spec has more fields than are compared."""
+
+
+class Comparison(Model):
+    """Differing fields of the specs, and the figures of the results."""
+
+    runs: list[ComparedRun]
+    fields: list[str]
+    """Paths of the fields that differ: at most MAX_FIELDS."""
+    figures: list[str]
+    omitted_fields: int = 0
+    """Differing fields above MAX_FIELDS, or above the size of an answer."""
+
+
+class Storage(Model):
+    """The storages of a namespace."""
+
+    secrets: list[str] | None
+    """Secrets with accessKey and secretKey; None if the user may not list Secrets."""
+    endpoints: list[str]
+    """Endpoints that Studio connects to."""
+    default_endpoint: str
+    buckets: list[str] | None = None
+    """Buckets of the storage that was connected; None if the keys may not list them."""
+    created: list[str] = []
+    """Buckets that were created."""
+    is_cut: bool = False
+    """Whether there may be more Secrets than those that were read."""
+
+
+class ConnectStorage(Model):
+    """The keys of a storage, which become a Secret in the user's namespace."""
+
+    namespace: Name
+    secret: Name
+    endpoint: str
+    access_key: Annotated[str, Field(min_length=1, max_length=1024)]
+    secret_key: Annotated[str, Field(min_length=1, max_length=1024)]
+    session_token: Annotated[str, Field(max_length=8192)] | None = None
+    region: str = "us-east-1"
+    """Region for which requests are signed."""
+    ca_config_map: Name | None = None
+    """ConfigMap with the certificate authority of an https endpoint, under the key ca.crt."""
+    create_buckets: Annotated[list[Name], Field(max_length=2)] = []
+    """Buckets to create if they are missing: for data and for results."""

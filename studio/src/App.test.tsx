@@ -1,0 +1,68 @@
+import { render, screen, waitFor } from "@testing-library/react";
+import userEvent from "@testing-library/user-event";
+import { beforeEach, expect, test, vi } from "vitest";
+import { App } from "./App";
+import { loadSession } from "./api/session";
+import { tokenProblem } from "./pages/sign-in/SignInPage";
+import { fakeFetch, FakeChannel, Refused } from "./testing/backEnd";
+
+const SESSION = { user: "ada", expires: null, namespaces: ["team-a"], isProxied: false, storageEndpoints: [] };
+const STORAGE = { secrets: [], endpoints: [], defaultEndpoint: "", buckets: null, created: [] };
+const SIGNED_OUT = new Refused(401, { reason: "NoToken", message: "You are not signed in.", remedy: "", current: null });
+
+beforeEach(() => {
+  vi.stubGlobal("EventSource", FakeChannel);
+});
+
+async function opened(answers: Record<string, unknown>) {
+  const sent = fakeFetch(answers);
+  await loadSession();
+  render(<App />);
+  return { sent, user: userEvent.setup() };
+}
+
+test("a token signs in", async () => {
+  const { user, sent } = await opened({ "GET /api/session": SIGNED_OUT, "POST /api/session": SESSION });
+  const field = screen.getByLabelText("Token of Kubernetes");
+  expect(field.getAttribute("type")).toBe("password");
+  await user.type(field, " abc.def ");
+  await user.click(screen.getByRole("button", { name: "Sign in" }));
+  expect(await screen.findByText("ada")).toBeTruthy();
+  expect(sent.find(({ method }) => method === "POST")?.body).toEqual({ token: "abc.def" });
+});
+
+test("a refused token shows cause and remedy", async () => {
+  const expired = new Refused(401, { reason: "Expired", message: "The token has expired.", remedy: "Create another one.", current: null });
+  const answers: Record<string, unknown> = { "GET /api/session": SIGNED_OUT, "POST /api/session": expired, "DELETE /api/session": undefined };
+  const { user } = await opened(answers);
+  const signOut = screen.queryByRole("button", { name: "Sign out" });
+  if (signOut) await user.click(signOut);
+  await user.type(await screen.findByLabelText("Token of Kubernetes"), "abc");
+  await user.click(screen.getByRole("button", { name: "Sign in" }));
+  expect(await screen.findByText("Create another one.")).toBeTruthy();
+});
+
+test("an expired session keeps the drafts of the page", async () => {
+  window.history.replaceState(null, "", "/storage?namespace=team-a");
+  const answers: Record<string, unknown> = { "GET /api/session": SESSION, "GET /api/storage": STORAGE, "POST /api/storage": SIGNED_OUT, "POST /api/session": SESSION };
+  const { user } = await opened(answers);
+  await user.type(await screen.findByLabelText("Access key"), "draft");
+  await user.type(screen.getByLabelText("Secret key"), "secret");
+  await user.type(screen.getByLabelText("Endpoint"), "http://minio:9000");
+  await user.click(screen.getByRole("button", { name: "Connect" }));
+  expect(await screen.findByText("Sign in again")).toBeTruthy();
+  await user.type(screen.getByLabelText("Token of Kubernetes"), "abc");
+  await user.click(screen.getByRole("button", { name: "Sign in" }));
+  await waitFor(() => expect(screen.queryByText("Sign in again")).toBeNull());
+  expect(screen.getByLabelText<HTMLInputElement>("Access key").value).toBe("draft");
+});
+
+test.each([
+  ["", "NoToken"],
+  ["a".repeat(20_000), "LongToken"],
+  ["apiVersion: v1", "NotAToken"],
+  ["tökén", "NotAToken"],
+  ["abc.def-ghi_jkl", undefined],
+])("the text %.20j is refused as %s", (token, reason) => {
+  expect(tokenProblem(token)?.reason).toBe(reason);
+});

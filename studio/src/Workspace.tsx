@@ -1,0 +1,82 @@
+// The frame of all pages of a signed-in user: header, stream, notices, and the page of the address.
+import { lazy, Suspense, useEffect, useRef } from "react";
+import { Header } from "./Header";
+import { useAddress, routeOf, type Route } from "./navigation";
+import { chosenNamespace } from "./namespaces";
+import { ErrorBoundary } from "./parts/ErrorBoundary";
+import { LiveRegion, Notices } from "./parts/announcements";
+import { RunsProvider } from "./stream/RunsProvider";
+import { ConnectionBanner } from "./stream/ConnectionBanner";
+import type { Session } from "./wire";
+
+const loadRunsPage = () => import("./pages/runs/RunsPage");
+const RunsPage = lazy(loadRunsPage);
+const RunPage = lazy(() => import("./pages/run/RunPage"));
+const ComparePage = lazy(() => import("./pages/compare/ComparePage"));
+const StoragePage = lazy(() => import("./pages/storage/StoragePage"));
+
+/** Loads the code of the first page while the back end is asked who is signed in. */
+export function preload(route: Route): void {
+  // A failure shows itself when the page is drawn.
+  if (route.page === "runs") loadRunsPage().catch(() => undefined);
+}
+
+interface Props {
+  session: Session;
+  /** Whether the session is valid: without one nothing is requested. */
+  isActive: boolean;
+}
+
+export function Workspace({ session, isActive }: Props) {
+  const { pathname, search } = useAddress();
+  const route = routeOf(pathname, search);
+  const namespace = chosenNamespace(route, search, session.namespaces);
+  const main = useRef<HTMLElement>(null);
+  const shown = useRef(pathname);
+
+  useEffect(() => {
+    // A new page begins with its content for keyboards and screen readers, as after a load.
+    if (shown.current === pathname) return;
+    shown.current = pathname;
+    main.current?.focus({ preventScroll: true });
+  }, [pathname]);
+
+  return (
+    <RunsProvider namespace={namespace} isActive={isActive}>
+      <a className="skip-link" href="#content" onClick={(event) => { event.preventDefault(); main.current?.focus(); }}>
+        Skip to the content
+      </a>
+      <Header session={session} namespace={namespace} route={route} />
+      <ConnectionBanner />
+      <main id="content" ref={main} tabIndex={-1}>
+        <ErrorBoundary key={pathname}>
+          <Suspense fallback={<p className="page-wait" role="status">Loading the page…</p>}>
+            <Page route={route} namespace={namespace} session={session} />
+          </Suspense>
+        </ErrorBoundary>
+      </main>
+      <Notices />
+      <LiveRegion />
+    </RunsProvider>
+  );
+}
+
+function Page({ route, namespace, session }: { route: Route; namespace: string | null; session: Session }) {
+  switch (route.page) {
+    case "runs":
+      return <RunsPage namespace={namespace} />;
+    case "run":
+      return <RunPage run={route.run} />;
+    case "compare":
+      return <ComparePage runs={route.runs} />;
+    case "storage":
+      return <StoragePage namespace={namespace} session={session} />;
+    case "not-found":
+      return (
+        <div className="page">
+          <h1>Page not found</h1>
+          <p>This address names no page of Studio. <a href="/">Show the runs</a>.</p>
+        </div>
+      );
+  }
+}

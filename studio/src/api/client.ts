@@ -1,0 +1,130 @@
+// Requests to the back end: typed answers, and errors that name cause and remedy.
+import type { Problem } from "../wire";
+
+/** Time that a request may take, in milliseconds. The back end has shorter limits of its own. */
+const TIMEOUT = 60_000;
+
+/** A refusal of the back end, or a failed connection. */
+export class RequestError extends Error {
+  readonly problem: Problem;
+  /** The HTTP status; 0 if there was no answer. */
+  readonly status: number;
+
+  constructor(problem: Problem, status: number) {
+    super(problem.message);
+    this.name = "RequestError";
+    this.problem = problem;
+    this.status = status;
+  }
+
+  /** Whether the user has to sign in again. */
+  get isSignedOut(): boolean {
+    return this.status === 401;
+  }
+}
+
+/** Returns a problem whose object is not there. */
+export function problem(reason: string, message: string, remedy: string): Problem {
+  return { reason, message, remedy, current: null };
+}
+
+/** Returns the problem of any error, for display. */
+export function problemOf(error: unknown): Problem {
+  if (error instanceof RequestError) return error.problem;
+  const message = error instanceof Error ? error.message : String(error);
+  return problem("PageError", `The page failed: ${message}`, "Reload the page.");
+}
+
+export interface RequestOptions {
+  method?: "GET" | "POST" | "DELETE";
+  /** Sent as JSON. */
+  body?: unknown;
+  signal?: AbortSignal;
+  /** Content type of the answer. */
+  accept?: string;
+  /** Whether the body never ends, so that the time limit holds for its begin alone. */
+  isStream?: boolean;
+}
+
+let onSignedOut: () => void = () => undefined;
+
+/** Sets the function that is called whenever an answer says that the session has ended. */
+export function whenSignedOut(listener: () => void): void {
+  onSignedOut = listener;
+}
+
+/** Returns the JSON of an answer.
+ *
+ * Throws RequestError if the back end refuses, or cannot be reached.
+ */
+export async function request<Answer>(path: string, options: RequestOptions = {}): Promise<Answer> {
+  const response = await send(path, options);
+  if (response.status === 204) return undefined as Answer;
+  try {
+    return (await response.json()) as Answer;
+  } catch (error) {
+    if (isAbort(error)) throw error;
+    if (isTimeout(error)) throw new RequestError(unreachable(error), 0);
+    throw new RequestError(
+      problem("InvalidAnswer", `The answer to ${path.split("?")[0]} is not JSON.`, "Reload the page. If it stays so, Studio and this page differ in their version."),
+      response.status,
+    );
+  }
+}
+
+/** Returns an answer whose body the caller reads, such as a log.
+ *
+ * Throws RequestError if the back end refuses, or cannot be reached.
+ */
+export async function send(path: string, { method = "GET", body, signal, accept = "application/json", isStream = false }: RequestOptions = {}): Promise<Response> {
+  const late = new AbortController();
+  const timer = isStream ? setTimeout(() => late.abort(new DOMException("late", "TimeoutError")), TIMEOUT) : undefined;
+  const limits = [isStream ? late.signal : AbortSignal.timeout(TIMEOUT), ...(signal ? [signal] : [])];
+  const changes = method !== "GET";
+  let response: Response;
+  try {
+    response = await fetch(path, {
+      method,
+      credentials: "same-origin",
+      redirect: "error",
+      cache: "no-store",
+      signal: AbortSignal.any(limits),
+      headers: { accept, ...(changes ? { "content-type": "application/json" } : {}) },
+      ...(changes && body !== undefined ? { body: JSON.stringify(body) } : {}),
+    });
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new RequestError(unreachable(error), 0);
+  } finally {
+    clearTimeout(timer);
+  }
+  if (response.ok) return response;
+  const refusal = new RequestError(await refusalOf(response), response.status);
+  if (refusal.isSignedOut) onSignedOut();
+  throw refusal;
+}
+
+/** Whether an error is only the end of a request that nobody waits for. */
+export function isAbort(error: unknown): boolean {
+  return error instanceof DOMException && error.name === "AbortError";
+}
+
+function isTimeout(error: unknown): boolean {
+  return error instanceof DOMException && error.name === "TimeoutError";
+}
+
+function unreachable(error: unknown): Problem {
+  return isTimeout(error)
+    ? problem("Timeout", `Studio has not answered within ${TIMEOUT / 1000} s.`, "Try again in a moment.")
+    : problem("Unreachable", "Studio cannot be reached.", "Check your network, or whether the port forwarding still runs.");
+}
+
+async function refusalOf(response: Response): Promise<Problem> {
+  const found: unknown = await response.json().catch(() => null);
+  if (isProblem(found)) return { ...found, remedy: found.remedy ?? "", current: found.current ?? null };
+  return problem("HTTP", `Studio answered with status ${response.status}.`, "Try again. If it stays so, look at the log of Studio's pod.");
+}
+
+function isProblem(found: unknown): found is Problem {
+  return typeof found === "object" && found !== null && "reason" in found && "message" in found;
+}

@@ -1,0 +1,66 @@
+import { screen, waitFor, within } from "@testing-library/react";
+import userEvent from "@testing-library/user-event";
+import { expect, test } from "vitest";
+import { detail, pageBackEnd } from "../../testing/pageBackEnd";
+import { TrialsSection } from "./TrialsSection";
+
+const SEARCH = detail(
+  { kind: "Experiment", name: "search" },
+  {
+    object: {
+      spec: { objective: { metric: "val_accuracy", goal: "Maximize" } },
+      status: { best: { trial: 1, jobName: "search-1-r0" } },
+    },
+  },
+);
+const TRIALS = {
+  columns: ["number", "state", "rate", "value", "uri"],
+  rows: [
+    ["0", "Complete", "0.1", "0.8", "s3://results/vision/search-0-r1/uid/"],
+    ["1", "Complete", "0.01", "0.9", "s3://results/vision/search-1-r0/uid/"],
+    ["2", "Failed", "1", "", ""],
+  ],
+  isComplete: true,
+};
+const ANSWERS = {
+  "GET /api/runs/Experiment/vision/search/trials": TRIALS,
+  "GET /api/runs/TrainingJob/vision/search-1-r0/history": {
+    curves: [{ name: "val_accuracy", epochs: [1], values: [0.9] }],
+    epochs: 1,
+    isThinned: false,
+    omittedMetrics: 0,
+    source: "bucket",
+    problem: null,
+  },
+};
+
+test("the best trial is first, marked in words, with a link to its TrainingJob", async () => {
+  pageBackEnd(ANSWERS).show(<TrialsSection detail={SEARCH} version="1" />);
+  const table = await screen.findByRole("table", { name: "Trials" });
+  const [, first] = within(table).getAllByRole("row");
+  expect(first?.textContent).toContain("best");
+  const link = within(first as HTMLElement).getByRole("link", { name: "1" });
+  expect(link.getAttribute("href")).toBe("/runs/TrainingJob/vision/search-1-r0");
+  expect(within(table).getByRole("columnheader", { name: /value/u }).getAttribute("aria-sort")).toBe("descending");
+});
+
+test("a column can be sorted by keyboard", async () => {
+  pageBackEnd(ANSWERS).show(<TrialsSection detail={SEARCH} version="1" />);
+  const table = await screen.findByRole("table", { name: "Trials" });
+  within(table).getByRole("button", { name: "rate" }).focus();
+  await userEvent.keyboard("{Enter}");
+  const numbers = within(table)
+    .getAllByRole("rowheader")
+    .map((cell) => cell.textContent?.charAt(0));
+  expect(numbers).toEqual(["1", "0", "2"]);
+});
+
+test("curves of a trial are fetched when it is chosen, and a trial without a TrainingJob has none", async () => {
+  const server = pageBackEnd(ANSWERS);
+  server.show(<TrialsSection detail={SEARCH} version="1" />);
+  const box = await screen.findByRole("checkbox", { name: "Draw trial 1" });
+  expect(screen.queryByRole("checkbox", { name: "Draw trial 2" })).toBeNull();
+  expect(server.paths().some((path) => path.includes("/history"))).toBe(false);
+  await userEvent.click(box);
+  await waitFor(() => expect(screen.getByRole("region", { name: "val_accuracy" })).toBeTruthy());
+});

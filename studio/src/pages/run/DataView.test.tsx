@@ -1,0 +1,54 @@
+import { render, screen, within } from "@testing-library/react";
+import { expect, test } from "vitest";
+import type { DataSummary, SetSummary } from "../../data-report";
+import { DataView } from "./DataView";
+
+const set = (samples: number, changes: Partial<SetSummary> = {}): SetSummary => ({
+  samples,
+  features: { source: "digits.npz[x]", shape: [28, 28], dtype: "uint8", lowest: 0, highest: 255, mean: 33.5 },
+  labels: {
+    source: "digits.npz[y]",
+    shape: [],
+    dtype: "uint8",
+    classes: {
+      count: 2,
+      byClass: [
+        { index: 0, name: "<b>odd</b>", samples },
+        { index: 1, samples: 3 },
+      ],
+    },
+  },
+  repeated: { checked: samples, found: 0 },
+  ...changes,
+});
+
+test("arrays have shape, type and range, and classes their samples in each set", () => {
+  const { container } = render(<DataView report={{ train: set(100), test: set(20) }} />);
+  const arrays = screen.getByRole("table", { name: "Arrays" });
+  expect(
+    within(arrays)
+      .getAllByRole("row")
+      .map((row) => row.textContent),
+  ).toContain("trainfeatures10028 × 28uint80 to 25533.5digits.npz[x]");
+  const classes = screen.getByRole("table", { name: "Samples of each class" });
+  expect(within(classes).getByRole("row", { name: /odd/u }).textContent).toBe("<b>odd</b>10020");
+  expect(container.querySelector("b")).toBeNull();
+});
+
+test("samples that two sets share are a warning", () => {
+  const report: DataSummary = { train: set(100), shared: [{ set: "test", other: "train", checked: 20, found: 4 }] };
+  render(<DataView report={report} />);
+  expect(screen.getByText("4 of 20 checked samples of test are in train, too.")).toBeTruthy();
+});
+
+test("several inputs and outputs have a row each", () => {
+  const several = set(10);
+  render(
+    <DataView
+      report={{ train: { ...several, inputs: { image: several.features }, outputs: { digit: several.labels } } }}
+    />,
+  );
+  const arrays = screen.getByRole("table", { name: "Arrays" });
+  expect(within(arrays).getByRole("cell", { name: "image" })).toBeTruthy();
+  expect(within(arrays).getByRole("cell", { name: "digit" })).toBeTruthy();
+});

@@ -1,0 +1,85 @@
+/** Deploys the model of a run: asks for a name, creates the ModelServer, and leads to its page. */
+
+import { type FormEvent, useId, useState } from "react";
+import { problemOf, request } from "../../api/client";
+import { runPath } from "../../api/paths";
+import { navigate, runAddress } from "../../navigation";
+import { Dialog } from "../../parts/Dialog";
+import { ProblemBox } from "../../parts/ProblemBox";
+import type { DeployRequest, Problem, RunKey } from "../../wire";
+import { nameProblem } from "./names";
+
+export function DeployButton({ run }: { run: RunKey }) {
+  const [isOpen, setIsOpen] = useState(false);
+  const close = () => setIsOpen(false);
+  return (
+    <>
+      <button type="button" className="button primary" onClick={() => setIsOpen(true)}>
+        Deploy
+      </button>
+      {isOpen && (
+        <Dialog title={`Deploy the model of ${run.name}`} onClose={close}>
+          <DeployForm run={run} onClose={close} />
+        </Dialog>
+      )}
+    </>
+  );
+}
+
+function DeployForm({ run, onClose }: { run: RunKey; onClose: () => void }) {
+  const [name, setName] = useState(run.name);
+  const [isSending, setIsSending] = useState(false);
+  const [problem, setProblem] = useState<Problem | null>(null);
+  const [wrong, setWrong] = useState("");
+  const id = useId();
+
+  const submit = async (event: FormEvent) => {
+    event.preventDefault();
+    const found = nameProblem(name);
+    setWrong(found);
+    if (found !== "") return;
+    setIsSending(true);
+    setProblem(null);
+    try {
+      const body: DeployRequest = { name };
+      const server = await request<RunKey>(`${runPath(run)}/deployment`, { method: "POST", body });
+      onClose();
+      navigate(runAddress(server));
+    } catch (error) {
+      setProblem(problemOf(error));
+      setIsSending(false);
+    }
+  };
+  return (
+    <form onSubmit={(event) => void submit(event)} noValidate>
+      <p className="quiet">
+        A ModelServer answers requests with the model of the best epoch. It runs until you delete it.
+      </p>
+      <div className="field">
+        <label htmlFor={id}>Name of the ModelServer</label>
+        <input
+          id={id}
+          value={name}
+          autoComplete="off"
+          spellCheck={false}
+          autoFocus
+          aria-invalid={wrong !== ""}
+          aria-describedby={`${id}-hint`}
+          onChange={(event) => setName(event.target.value)}
+        />
+        <p id={`${id}-hint`} className={wrong ? "field-error" : "hint"}>
+          {wrong || "Small letters, digits and hyphens. It becomes a part of the address."}
+        </p>
+      </div>
+      {problem && <ProblemBox problem={problem} />}
+      <div className="buttons end">
+        <button type="button" className="button" onClick={onClose}>
+          Cancel
+        </button>
+        <button type="submit" className="button primary" disabled={isSending}>
+          {isSending ? "Deploying…" : "Deploy"}
+        </button>
+      </div>
+    </form>
+  );
+}

@@ -1,0 +1,21 @@
+/** A picture of the results. It may be missing: then a sentence stands in its place. */
+
+import { useState } from "react";
+
+export interface ResultPictureProps {
+  address: string;
+  /** Content of the picture in words. */
+  text: string;
+  /** Sentence without the picture. */
+  absent: string;
+}
+
+export function ResultPicture({ address, text, absent }: ResultPictureProps) {
+  const [failed, setFailed] = useState<string | null>(null);
+  if (failed === address) return <p className="hint">{absent}</p>;
+  return (
+    <figure className="result-picture">
+      <img src={address} alt={text} loading="lazy" decoding="async" onError={() => setFailed(address)} />
+    </figure>
+  );
+}

@@ -1,0 +1,60 @@
+import { act, renderHook, waitFor } from "@testing-library/react";
+import { expect, test } from "vitest";
+import { signIn } from "../../api/session";
+import { fakeFetch } from "../../testing/backEnd";
+import { refusal } from "../../testing/pageBackEnd";
+import { useResource } from "./useResource";
+
+/** Returns answers that a test sends one by one, and their requests. */
+function slowBackEnd() {
+  const waiting: ((answer: unknown) => void)[] = [];
+  const answer = () => new Promise((resolve) => waiting.push(resolve));
+  const sent = fakeFetch({ "GET /api/a": answer, "GET /api/b": answer });
+  return { sent, send: (found: unknown) => act(async () => waiting.shift()?.(found)) };
+}
+
+function shown(path: string) {
+  return renderHook((props: { path: string; version: number }) => useResource<string>(props.path, props.version), {
+    initialProps: { path, version: 1 },
+  });
+}
+
+test("answers arrive although versions are faster, and the newest version is fetched once", async () => {
+  const { sent, send } = slowBackEnd();
+  const { result, rerender } = shown("/api/a");
+  for (const version of [2, 3, 4]) rerender({ path: "/api/a", version });
+  expect(sent).toHaveLength(1);
+  await send("first");
+  expect(result.current.data).toBe("first");
+  expect(sent).toHaveLength(2);
+  await send("newest");
+  expect(result.current).toMatchObject({ data: "newest", isLoading: false });
+  expect(sent).toHaveLength(2);
+});
+
+test("another path does not wait, and the late answer of the last one is not shown", async () => {
+  const { sent, send } = slowBackEnd();
+  const { result, rerender } = shown("/api/a");
+  rerender({ path: "/api/b", version: 1 });
+  expect(sent.map(({ path }) => path)).toEqual(["/api/a", "/api/b"]);
+  await send("late");
+  expect(result.current.data).toBeUndefined();
+  await send("current");
+  await waitFor(() => expect(result.current.data).toBe("current"));
+});
+
+test("after the end of the session, it waits for the next one without a problem", async () => {
+  const ended = refusal(401, "Expired", "Your sign-in has ended.");
+  const answers: Record<string, unknown> = { "GET /api/a": ended, "POST /api/session": { user: "ada" } };
+  const sent = fakeFetch(answers);
+  await signIn("token");
+  const { result, rerender } = shown("/api/a");
+  await waitFor(() => expect(sent).toHaveLength(2));
+  rerender({ path: "/api/a", version: 2 });
+  expect(sent).toHaveLength(2);
+  expect(result.current).toMatchObject({ data: undefined, problem: null });
+  answers["GET /api/a"] = "found";
+  await act(() => signIn("another"));
+  await waitFor(() => expect(result.current.data).toBe("found"));
+  expect(sent).toHaveLength(4);
+});
