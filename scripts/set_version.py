@@ -1,9 +1,10 @@
 # ruff: noqa: INP001, T201 - a program, not a package
 """Set the version of all packages, the chart and the images.
 
-`python scripts/set_version.py 0.2.0-dev` writes the version into each pyproject.toml, uv.lock, the chart and the build
-commands of README.md and charts/epochal/README.md. Run `make manifests` afterwards. A release is the commit with a
-version such as 0.2.0; the next commit names that commit in tests/released and sets the version 0.3.0-dev.
+`python scripts/set_version.py 0.2.0-dev` writes the version into each pyproject.toml, uv.lock, the chart, Studio's
+package.json, and the build commands of README.md, charts/epochal/README.md and docs/studio.md. Run `make manifests`
+afterwards. A release is the commit with a version such as 0.2.0; the next commit names that commit in tests/released
+and sets the version 0.3.0-dev.
 """
 
 import re
@@ -23,8 +24,10 @@ def patterns() -> Iterator[tuple[str, str]]:
     yield "uv.lock", r'^name = "epochal[a-z-]*"\nversion = "'
     yield CHART, "^version: "
     yield CHART, "^appVersion: "
-    for path in ("README.md", "charts/epochal/README.md"):
+    for path in ("README.md", "charts/epochal/README.md", "docs/studio.md", CHART):
         yield path, r"epochal-[a-z$]+:"
+    for path in ("studio/package.json", "studio/package-lock.json"):
+        yield path, r'"name": "epochal-studio",\n(?: .*\n)?? +"version": "'
 
 
 def versions() -> Iterator[tuple[str, str]]:
@@ -46,6 +49,9 @@ def set_version(version: str) -> None:
         file.write_text(
             re.sub(rf"(?m)({before})[0-9][a-z0-9.-]*", rf"\g<1>{version_in(path, version)}", file.read_text())
         )
+    chart = ROOT / CHART
+    prerelease = str("-" in version).lower()
+    chart.write_text(re.sub(r'(artifacthub.io/prerelease: )"\w+"', rf'\g<1>"{prerelease}"', chart.read_text()))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""Builds the documents into a site: `python -m scripts.site`."""
