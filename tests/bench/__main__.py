@@ -7,7 +7,8 @@ from functools import partial
 from pathlib import Path
 
 from tests.bench.at_once import many_at_once
-from tests.bench.figures import Figure, table
+from tests.bench.checker import asked_and_not, checker
+from tests.bench.figures import Figure, measure_rows, table
 from tests.bench.memory import operator_memory
 from tests.bench.mnist import mnist
 from tests.bench.networks import DATA, LARGE, SMALL
@@ -27,6 +28,8 @@ ROWS: dict[str, Callable[[Namespace], list[Figure]]] = {
     "memory": operator_memory,
     "running": apply_to_running,
     "at-once": many_at_once,
+    "checker": checker,
+    "checked": asked_and_not,
     "visible": epoch_to_status,
     "start": start_up,
     "pod-time": pod_time,
@@ -61,13 +64,7 @@ def measure(rows: list[str]) -> list[Figure]:
     namespace = Namespace(NAMESPACE)
     kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--wait")
     apply(*buckets.namespace_with_credentials(NAMESPACE, *buckets.credentials()))
-    figures: list[Figure] = []
-    for row in rows:
-        print(f"{row} ...", flush=True)
-        measured = ROWS[row](namespace)
-        for figure in measured:
-            print(f"  {figure.what}: {figure.measured}", flush=True)
-        figures += measured
+    figures = measure_rows(rows, lambda row: ROWS[row](namespace))
     kubectl("delete", "namespace", NAMESPACE, "--wait=false")
     return figures
 

@@ -41,12 +41,12 @@ def many_at_once(namespace: Namespace) -> list[Figure]:
         for number, who in abba(ROUNDS):
             things = [_of(who, raw, f"{who}-{number}-{item:03}") for item in range(COUNT)]
             before = _cpu()
-            rates[who].append(asyncio.run(_rate(namespace.name, RESOURCE[who], things)))
+            rates[who].append(asyncio.run(start_rate(namespace.name, RESOURCE[who], things)))
             spent = [now - then for then, now in zip(before, _cpu(), strict=True)]
             if who == "ours":
                 server.append(1000 * spent[0] / COUNT)
                 ours.append(1000 * spent[1] / COUNT)
-            _clear(namespace.name, who)
+            clear(namespace.name, RESOURCE[who], who)
     ratio = Ratio.of([[item] for item in rates["ours"]], [[item] for item in rates["theirs"]])
     return [
         Figure(
@@ -66,7 +66,7 @@ def _of(who: Who, raw: Object, name: str) -> Object:
     return digits(name, scheduling=SCHEDULING, resources=RESOURCES)
 
 
-async def _rate(namespace: str, resource: str, things: list[Object]) -> float:
+async def start_rate(namespace: str, resource: str, things: list[Object]) -> float:
     """Creates objects at once and returns how many of their pods started in a second."""
     server = apiserver.server()
     api = session(server.context, f"https://{server.host}:{server.port}")
@@ -102,12 +102,14 @@ async def _rate(namespace: str, resource: str, things: list[Object]) -> float:
 _JSON = {"Content-Type": "application/json"}
 
 
-def _clear(namespace: str, who: Who) -> None:
+def clear(namespace: str, resource: str, who: Who) -> None:
     """Deletes the objects of a turn, and waits until their Jobs and pods are deleted. Other rows may have left Jobs."""
     own = f"/{who}-"
-    names = [name for name in _names(RESOURCE[who], namespace) if own in name]
-    kubectl("delete", *names, "--namespace", namespace, "--cascade=foreground", "--wait", timeout=600)
-    wait(f"no Jobs or pods of {who} left", lambda: own not in "".join(_names("jobs,pods", namespace)), seconds=SECONDS)
+    names = [name for name in _names(resource, namespace) if own in name]
+    # With --wait, kubectl watches each of a thousand objects in turn.
+    kubectl("delete", *names, "--namespace", namespace, "--cascade=foreground", "--wait=false", timeout=600)
+    kinds = f"{resource},jobs,pods"
+    wait(f"no objects of {who} left", lambda: own not in "".join(_names(kinds, namespace)), seconds=SECONDS, every=5)
     time.sleep(5)
 
 

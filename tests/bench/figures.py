@@ -1,6 +1,7 @@
 """The lines of the results."""
 
 import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from statistics import median
 
@@ -20,6 +21,18 @@ class Figure:
     measured: str
     goal: str = ""
     met: bool = True
+
+
+def measure_rows(rows: Iterable[str], measure: Callable[[str], list[Figure]]) -> list[Figure]:
+    """Measures rows one after the other, and prints the figures of each as it ends."""
+    figures: list[Figure] = []
+    for row in rows:
+        print(f"{row} ...", flush=True)
+        measured = measure(row)
+        for figure in measured:
+            print(f"  {figure.what}: {figure.measured}", flush=True)
+        figures += measured
+    return figures
 
 
 def percentile(values: list[float], share: float) -> float:

@@ -32,10 +32,22 @@ def timed(namespace: str, kind: str) -> Iterator["queue.Queue[tuple[float, Objec
         yield seen
 
 
-def _until_running(seen: "queue.Queue[tuple[float, Object]]", prefix: str) -> float:
+def until_running(seen: "queue.Queue[tuple[float, Object]]", prefix: str) -> float:
+    """Waits until a pod whose name begins so runs, and returns when that was seen, in seconds since 1970."""
     while True:
         at, pod = seen.get(timeout=60)
         if pod["metadata"]["name"].startswith(prefix) and pod["status"].get("phase") == "Running":
+            return at
+
+
+def until_created(seen: "queue.Queue[tuple[float, Object]]", prefix: str) -> float:
+    """Waits until a pod whose name begins so exists, and returns when that was seen, in seconds since 1970.
+
+    The kubelet looks at its pods each second, which hides differences of milliseconds until a pod runs.
+    """
+    while True:
+        at, pod = seen.get(timeout=60)
+        if pod["metadata"]["name"].startswith(prefix):
             return at
 
 
@@ -50,7 +62,7 @@ def apply_to_running(namespace: Namespace) -> list[Figure]:
                 manifest = raw | {"metadata": {"name": name}} if which == "raw" else digits(name)
                 started = time.time()
                 apply(manifest, namespace=namespace.name)
-                times[which].append(_until_running(pods, name) - started)
+                times[which].append(until_running(pods, name) - started)
                 kind = "job" if which == "raw" else "tj"
                 kubectl("delete", kind, name, "--namespace", namespace.name, "--cascade=foreground", "--wait")
     more = (median(times["ours"]) - median(times["raw"])) * 1000

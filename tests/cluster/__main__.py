@@ -53,7 +53,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     single.add_argument("name")
     command("browser", cluster.browser, "install the browser that tests look at pages with, if need be")
-    command("open", cluster.open_ports, "forward loopback ports of this machine to MinIO and to the model servers")
+    command("torch", cluster.torch, "install PyTorch, which runs exported networks in tests, if need be")
+    command("open", cluster.open_ports, "forward loopback ports of this machine to MinIO, Studio and the model servers")
     command("kubeconfig", cluster.kubeconfig, "print the path of the cluster's kubeconfig")
     for name, run in (("start", cluster.start), ("stop", cluster.stop), ("restart", cluster.restart)):
         single = command(name, run, f"{name} one component, such as etcd, kube-apiserver or kubelet")

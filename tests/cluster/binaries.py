@@ -76,6 +76,8 @@ HELM = Module(
         for part in ("Major=1", "Minor=34")
     ),
 )
+HELM4 = Module("helm4", seconds=110, source=MODULES / "helm4", programs={"helm4": "helm.sh/helm/v4/cmd/helm"})
+"""The other major version of Helm that users have: the chart's tests render and lint with both."""
 RUNC = Module(
     "runc",
     seconds=15,
@@ -93,8 +95,10 @@ VERSITYGW = Module(
     programs={"versitygw": "github.com/versity/versitygw/cmd/versitygw"},
 )
 KWOK = Module("kwok", seconds=60, source=MODULES / "kwok", programs={"kwok": "sigs.k8s.io/kwok/cmd/kwok"})
+ADMISSION = Module("admission", seconds=60, source=MODULES / "admission", programs={"admission": "."})
+"""Evaluates admission policies with the code of the API server, but without one."""
 ALL = (KUBERNETES, ETCD, RUNC, COREDNS, MINIO, HELM, PAUSE)
-ON_DEMAND = (VERSITYGW, KWOK)
+ON_DEMAND = (VERSITYGW, KWOK, ADMISSION, HELM4)
 """Programs that the cluster does not need: a test or a bench that needs one builds it."""
 
 

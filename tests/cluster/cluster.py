@@ -2,7 +2,7 @@
 
 import fcntl
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import addons
@@ -129,14 +129,23 @@ def image_id(name: str) -> None:
 
 def browser() -> None:
     """Installs the browser that tests look at pages with, if need be."""
-    if packages.missing(packages.BROWSER):
+    _install(packages.BROWSER)
+
+
+def torch() -> None:
+    """Installs PyTorch, which runs exported networks in tests, if need be."""
+    _install(packages.TORCH)
+
+
+def _install(wanted: Sequence[str]) -> None:
+    if packages.missing(wanted):
         machine.check_root()
         with _alone():
-            packages.install(packages.BROWSER)
+            packages.install(wanted)
 
 
 def open_ports() -> None:
-    """Forwards loopback ports of the machine to MinIO and the model servers, until Ctrl-C."""
+    """Forwards loopback ports of the machine to MinIO, Studio and the model servers, until Ctrl-C."""
     _require_cluster()
     forward.serve(forward.services())
 

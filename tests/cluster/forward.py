@@ -14,6 +14,7 @@ from process import call
 from report import Failure, console
 
 MINIO_PORT = 9000
+STUDIO_PORT = 8090
 FIRST_SERVER_PORT = 8000
 MAX_SERVERS = 20
 CHUNK = 64 << 10
@@ -38,9 +39,12 @@ class Forward:
 
 
 def services() -> list[Forward]:
-    """Return MinIO on its own port, and the model servers from port 8000 on, in the order of their names."""
+    """Return MinIO and Studio, and the model servers from port 8000 on, in the order of their names."""
     minio = _get("service", "minio", "--namespace=minio")
     forwards = [Forward(MINIO_PORT, "http", "MinIO", (minio["spec"]["clusterIP"], MINIO_PORT))]
+    studio = _get("service", "epochal-studio", "--namespace=epochal-system", "--ignore-not-found")
+    if studio:
+        forwards.append(Forward(STUDIO_PORT, "http", "Studio", (studio["spec"]["clusterIP"], 80)))
     if not _get("crd", "modelservers.epochal.dev", "--ignore-not-found"):
         return forwards
     servers = _get("modelservers", "--all-namespaces")["items"]

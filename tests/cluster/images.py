@@ -19,6 +19,7 @@ BASE_PACKAGES = "ca-certificates,python3,python3-venv,python-is-python3"
 PROJECT = {
     "operator": ("localhost/epochal-operator:dev", CHECKOUT / "operator" / "Dockerfile"),
     "server": ("localhost/epochal-server:dev", CHECKOUT / "server-image" / "Dockerfile"),
+    "studio": ("localhost/epochal-studio:dev", CHECKOUT / "studio-image" / "Dockerfile"),
     "trainer": ("localhost/epochal-trainer:dev", CHECKOUT / "trainer-image" / "Dockerfile"),
 }
 ON_DEMAND = {
@@ -35,6 +36,7 @@ BUILDAH = ("buildah", f"--root={STORE}", f"--runroot={RUN}", "--storage-driver=o
 STORE_BYTES = 12 * 2**30
 """Size of old layers from which the store is built anew, which takes minutes."""
 BUILD_LOGS = CACHE / "logs"
+CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 
 
 def tag(module: binaries.Module) -> str:
@@ -84,8 +86,9 @@ def build_commit(commit: str) -> Path:
             files.rename(folder)
     for reference, dockerfile in PROJECT.values():
         tagged = f"{reference.rpartition(':')[0]}:{commit}"
-        if not containers.has_image(tagged):
-            build(tagged, folder / dockerfile.relative_to(CHECKOUT), folder)
+        former = folder / dockerfile.relative_to(CHECKOUT)
+        if former.exists() and not containers.has_image(tagged):  # a former commit may have fewer images
+            build(tagged, former, folder)
     return folder
 
 
@@ -146,9 +149,10 @@ def _build(reference: str, *, dockerfile: str, context: Path, arguments: dict[st
     BUILD_LOGS.mkdir(parents=True, exist_ok=True)
     log = BUILD_LOGS / f"{_name(reference)}.log"
     with tempfile.TemporaryDirectory(prefix="epochal-") as folder:
-        file, pip = Path(folder) / "Dockerfile", Path(folder) / "pip.conf"
+        file, pip, npm = (Path(folder) / name for name in ("Dockerfile", "pip.conf", "npmrc"))
         file.write_text(dockerfile)
         pip.write_text(_pip_settings())
+        npm.write_text(_npm_settings())
         call(
             *(
                 *BUILDAH,
@@ -161,9 +165,10 @@ def _build(reference: str, *, dockerfile: str, context: Path, arguments: dict[st
                 f"--tag={reference}",
             ),
             *(f"--build-arg={name}={value}" for name, value in (arguments or {}).items()),
-            # RUN steps see the machine's certificates and package index; the image does not hold them.
+            # RUN steps see the machine's certificates and package registries; the image does not hold them.
             *("--volume=/etc/ssl/certs:/etc/ssl/certs:ro", f"--volume={pip}:/etc/pip.conf:ro"),
-            f"--volume={_pip_cache()}:/root/.cache/pip",
+            f"--volume={npm}:/root/.npmrc:ro",
+            *(f"--volume={_cache(name)}:/root/{place}" for name, place in (("pip", ".cache/pip"), ("npm", ".npm"))),
             context,
             log=log,
             timeout=1800,
@@ -172,7 +177,7 @@ def _build(reference: str, *, dockerfile: str, context: Path, arguments: dict[st
 
 def _pip_settings() -> str:
     """The machine's settings of pip that hold in a container as well."""
-    settings = {"cert": "/etc/ssl/certs/ca-certificates.crt", "timeout": "180"}
+    settings = {"cert": CERTIFICATES, "timeout": "180"}
     for name in ("index-url", "extra-index-url", "trusted-host"):
         value = os.environ.get(f"PIP_{name.upper().replace('-', '_')}")
         if value:
@@ -180,8 +185,18 @@ def _pip_settings() -> str:
     return "[global]\n" + "".join(f"{name} = {value}\n" for name, value in settings.items())
 
 
-def _pip_cache() -> Path:
-    cache = CACHE / "pip"
+def _npm_settings() -> str:
+    """The machine's settings of npm that hold in a container as well."""
+    settings = {"cafile": CERTIFICATES, "fetch-timeout": "180000"}
+    for name, value in os.environ.items():
+        if name.lower() == "npm_config_registry" and value:  # npm reads any case
+            settings["registry"] = value
+    return "".join(f"{name}={value}\n" for name, value in settings.items())
+
+
+def _cache(name: str) -> Path:
+    """The folder where a package manager keeps its downloads, for the machine and for containers."""
+    cache = CACHE / name
     cache.mkdir(parents=True, exist_ok=True)
     return cache
 

@@ -1,4 +1,4 @@
-"""The Debian packages that the cluster is made of, and the browser that looks at pages."""
+"""The Debian packages that the cluster is made of, and those that tests use: a browser, and PyTorch."""
 
 import shutil
 import subprocess
@@ -28,6 +28,7 @@ PACKAGES = (
     "wrk",
 )
 BROWSER = ("chromium",)
+TORCH = ("python3-torch",)
 # Services that these packages bring along; the cluster starts programs of its own instead.
 SERVICES = ("containerd", "prometheus")
 

@@ -97,7 +97,8 @@ def test_a_cycle_is_reported_until_it_is_broken(namespace: Namespace) -> None:
 
 
 def test_a_job_that_continues_from_a_failed_job_without_results_reports_it(namespace: Namespace) -> None:
-    empty = digits("empty", network__layers=[{"layer": "Dense", "units": -1}])
+    # Only the trainer knows its memory, so it fails in a pod, before its training begins.
+    empty = digits("empty", network__layers=[{"layer": "Flatten"}, *[{"layer": "Dense", "units": 10**6}] * 2])
     namespace.apply(empty, digits("stuck", training__continueFrom={"name": "empty"}))
     wait_reason(namespace, "stuck", "ContinueFromFailed", seconds=120)
     assert namespace.condition("Stalled", "stuck")["status"] == "True"

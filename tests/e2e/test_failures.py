@@ -34,10 +34,10 @@ def _bad_data(store: Minio, namespace: Namespace) -> None:
 
 WRONG: dict[str, tuple[dict[str, Any], str, list[str]]] = {
     # name: (changes of the spec, reason, words of the message), one for each exit code
-    "wrong-argument": (
-        {"network__layers": [{"layer": "Flatten"}, {"layer": "Dense", "units": 10, "unitz": 3}]},
-        "InvalidNetwork",
-        ["layers[1]", "Dense", "unitz"],
+    "wrong-monitor": (
+        {"training__callbacks": [{"callback": "EarlyStopping", "monitor": "val_acuracy"}]},
+        "InvalidTraining",
+        ["callbacks[0]", "EarlyStopping", "val_acuracy"],
     ),
     "labels": (
         {

@@ -16,8 +16,8 @@ from tests.faults.operator_faults import OperatorKills
 from tests.faults.scenario import Scenario, Tryable
 from tests.faults.table import Row
 from tests.kit import operator
-from tests.kit.jobs import Namespace, digits
-from tests.kit.kubectl import get, kubectl, wait
+from tests.kit.jobs import EXAMPLES, Namespace, digits
+from tests.kit.kubectl import Refused, get, kubectl, wait
 
 pytestmark = pytest.mark.alone
 
@@ -62,6 +62,9 @@ def test_an_operator_that_was_away_reports_the_finished_jobs_and_starts_the_new_
     operator.scale(0)
     try:
         namespace.apply(digits("early", training__epochs=1))
+        with pytest.raises(Refused, match=r"layers\[0\]\.layer: keras\.layers has no Conv2d; did you mean Conv2D\?"):
+            namespace.apply(digits("misspelled", network__layers=[{"layer": "Conv2d", "filters": 8, "kernel_size": 3}]))
+        kubectl("apply", "--dry-run=server", "--namespace", namespace.name, "--filename", str(EXAMPLES))
         for name in ("orphan", "beside"):
             kubectl("wait", "--for=condition=Complete", f"job/{name}", "--namespace", namespace.name, "--timeout=180s")
         assert namespace.status("early") == {}

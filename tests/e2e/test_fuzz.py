@@ -207,10 +207,10 @@ class Cluster:
 
 
 def argument(value: Any) -> Object:
-    """Returns a network with a value as a Keras argument, which no schema describes."""
+    """Returns a network with a value as a Keras argument, which neither schema nor admission policy describes."""
     return {
         "input": {"shape": [8, 8]},
-        "layers": [{"layer": "Flatten"}, {"layer": "Dense", "units": 10, "other": value}],
+        "layers": [{"layer": "Flatten"}, {"layer": "Dense", "units": 10, "quantization_config": value}],
     }
 
 
@@ -264,7 +264,8 @@ def test_every_job_is_taken_or_refused_by_name(cluster: Cluster, job: Object) ->
             cluster.seen["taken"] += 1
             return
         cluster.seen[condition["reason"]] += 1
-        assert condition["reason"] in {"InvalidSpec", "JobRejected", "ContinueFromNotFound"}, condition
+        refusals = {"InvalidSpec", "InvalidNetwork", "JobRejected", "ContinueFromNotFound"}
+        assert condition["reason"] in refusals, condition
         assert FIELD.search(condition["message"]), condition
     finally:
         cluster.delete(name)

@@ -17,6 +17,7 @@ from epochal_api.trainingjob import spec as trainingjob
 from epochal_operator.experiment.ledger.stored import StoredLedger, append_events, experiment_ledger
 from epochal_operator.experiment.report.job import report_job
 from epochal_operator.modelserver.children import CHILDREN
+from epochal_operator.modelserver.observed import Observed
 from epochal_operator.runtime.events import Event, event_object
 from epochal_operator.trainingjob.job.batch_job import batch_job
 from epochal_operator.trainingjob.reasons import Reason
@@ -92,7 +93,11 @@ def serving(namespace: str) -> list[Object]:
     for variant in (spec, scaled):
         server = modelserver.parse(stored(document | {"spec": variant}, namespace))
         for model in MODELS.values():
-            found += [child.build(server, model, INSTALLATION) for child in CHILDREN if child.build]
+            found += [
+                child.build(server, model, INSTALLATION, Observed(datetime.now(UTC)))
+                for child in CHILDREN
+                if child.build
+            ]
     return [child for child in found if child]
 
 

@@ -3,12 +3,14 @@
 import copy
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from epochal_api.modelserver.spec import ModelServer, parse
 from epochal_api.modelserver.status import ServedModel
 from epochal_operator.modelserver.children import CHILDREN
+from epochal_operator.modelserver.observed import Observed
 
 from tests.kit.as_operator import INSTALLATION, OPERATOR
 from tests.kit.jobs import Namespace
@@ -50,7 +52,7 @@ def server(namespace: Namespace) -> ModelServer:
 
 def built(server: ModelServer, model: ServedModel = KERAS) -> dict[str, Object]:
     """Returns all that it should own, by their kinds."""
-    made = [child.build(server, model, INSTALLATION) for child in CHILDREN if child.build]
+    made = [child.build(server, model, INSTALLATION, Observed(datetime.now(UTC))) for child in CHILDREN if child.build]
     return {item["kind"]: json.loads(json.dumps(item)) for item in made if item is not None}
 
 

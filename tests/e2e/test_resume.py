@@ -27,7 +27,7 @@ def rows() -> Iterator[dict[str, Row]]:
         yield {row.name: row for row in measure(FAULTS, where, lanes=3)}
 
 
-@pytest.mark.timeout(900)  # the first one tries them all
+@pytest.mark.timeout(1200)  # the first one tries them all
 @pytest.mark.parametrize("fault", [scenario.name for scenario in FAULTS])
 def test_the_fault_changes_no_result(rows: dict[str, Row], fault: str) -> None:
     rows[fault].check()

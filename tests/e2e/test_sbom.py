@@ -41,7 +41,7 @@ class Image:
         return {f"{item['name']} {item['version']}" for item in found}
 
 
-@pytest.fixture(scope="module", params=["operator", "trainer"])
+@pytest.fixture(scope="module", params=["operator", "studio", "trainer"])
 def image(request: pytest.FixtureRequest, namespace: Namespace) -> Image:
     name: str = request.param
     pod = pods.restricted(name, pods.images()[name], ["python3", "-c", SCRIPT])
@@ -65,6 +65,12 @@ def test_the_bill_names_every_python_distribution(image: Image) -> None:
     named = set(map(normalized, image.components(debian=False)))
     assert image.distributions - named == set()
     assert {"epochal-api", f"epochal-{image.name}"} <= {text.split()[0] for text in named}
+
+
+def test_the_bill_of_studio_names_the_packages_of_its_pages(image: Image) -> None:
+    of_npm = {part["name"] for part in image.bill["components"] if part.get("purl", "").startswith("pkg:npm/")}
+    assert ("react" in of_npm) == (image.name == "studio")
+    assert "vite" not in of_npm
 
 
 def test_the_bill_names_no_build_tool(image: Image) -> None:

@@ -147,7 +147,7 @@ def test_hostile_input_is_refused_within_time_and_memory(namespace: Namespace, n
 
 
 def test_a_megabyte_of_layers_is_refused_without_a_pod(namespace: Namespace) -> None:
-    many = [{"layer": "Dense", "units": 10, "kernel_initializer": "x" * 1000} for _ in range(1000)]
+    many = [{"layer": "Dense", "units": 10, "quantization_config": "x" * 1000} for _ in range(1000)]
     begun = time.monotonic()
     create(namespace, digits("megabyte", network__layers=many))
     namespace.finish("megabyte", seconds=30)

@@ -112,6 +112,7 @@ def admitted(namespace: Namespace, **changes: Any) -> bool:
             "spec.scheduling.tolerations: must be one that is allowed here (nvidia.com/gpu), found *",
         ),
         ({"scheduling__affinity": {"nodeAffinity": {}}}, "spec.scheduling.affinity: must not be set here"),
+        ({"network": None, "code": {"object": "model.py"}}, "spec.code: must not be set here"),
     ],
 )
 def test_forbidden_values_are_refused(namespace: Namespace, changes: dict[str, Any], message: str) -> None:

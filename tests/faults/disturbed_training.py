@@ -24,7 +24,7 @@ MEANWHILE_SECONDS = 1
 """A training that made a step so long before the end of a disturbance did not stop."""
 MOMENTS = 0.1, 0.8
 """The range of the random moments, as parts of a training."""
-START_SECONDS = 240
+START_SECONDS = 400
 FINISH_SECONDS = 400
 
 

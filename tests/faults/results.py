@@ -7,7 +7,7 @@ import zipfile
 from itertools import zip_longest
 from typing import Any
 
-import h5py  # type: ignore[import-untyped]
+import h5py
 import numpy as np
 from minio import Minio
 

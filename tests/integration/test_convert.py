@@ -123,7 +123,7 @@ def trained(
     beside.mkdir()
     (folder / "best.keras").write_bytes(content)
     models = [Model(which="Best", path=folder / "best.keras")]
-    export(Request(models=models, formats=[], samples=samples, image=IMAGE, classes=CLASSES, folder=beside))
+    export(Request(models=models, formats=[], samples=samples, image=IMAGE, classes={"digit": CLASSES}, folder=beside))
     with np.load(beside / CHECK) as stored:
         arrays: dict[str, Any] = dict(stored)
     arrays["best:classes"] = change(arrays["best:classes"])

@@ -13,7 +13,8 @@ import tensorflow as tf
 from epochal_api.trainingjob.network import Network
 from epochal_api.trainingjob.training import Training
 from epochal_trainer.checkpoint import Checkpointer, Costs, Files, Position, ResumeFacts, Snapshot, Writer
-from epochal_trainer.data.samples import Dataset, Order, Samples
+from epochal_trainer.data.dataset import Dataset, Order
+from epochal_trainer.data.samples import Samples
 from epochal_trainer.lib.signals import Stopping
 from epochal_trainer.model import network
 from epochal_trainer.model.compile import compile_model
@@ -179,7 +180,7 @@ def test_a_stream_is_evaluated_like_arrays() -> None:
     steps: list[int] = []
     found = [
         keras_fit.evaluate(model, data, batch_size=8, on_step=lambda: steps.append(1))
-        for data in (Samples(features, labels, "features", "labels"), Stream(range(1, 4), []))
+        for data in (Samples.single(features, labels, "features", "labels"), Stream(range(1, 4), []))
     ]
     assert found[0] == found[1]
     assert len(steps) == 2 * 6

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from epochal_trainer.data.formats.npz import choose_arrays
+from epochal_trainer.data.formats.npz_choice import choose_arrays
 from PIL import Image
 
 from tests.kit.documents import Block, blocks, run
@@ -115,11 +115,11 @@ def test_arrays_tables_and_folders_of_images_become_npz(tmp_path: Path) -> None:
     iris, flowers, pictures = (np.load(tmp_path / f"{name}.npz") for name in ("iris", "flowers", "pictures"))
     assert (flowers["x"].tolist(), flowers["y"].tolist()) == ([[5.5, 2.25], [6.5, 3.0]], [0, 2])
     for role in ("train", "test"):
-        features, labels, _ = choose_arrays(iris, role, "iris.npz")
+        features, labels = choose_arrays(iris, role, "iris.npz").required
         assert features.endswith(role)
         assert len(iris[features]) == len(iris[labels])
     assert (iris["x_train"].shape, iris["x_test"].shape) == ((120, 4), (30, 4))
-    features, labels, _ = choose_arrays(pictures, "train", "pictures.npz")
+    features, labels = choose_arrays(pictures, "train", "pictures.npz").required
     assert (pictures[features].shape, pictures[features].dtype) == ((6, 32, 32, 3), np.uint8)
     assert pictures["class_names"].tolist() == ["cats", "dogs"]
     assert sorted(pictures[labels]) == [0, 0, 0, 1, 1, 1]

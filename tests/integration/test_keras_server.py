@@ -24,9 +24,18 @@ def network() -> keras.Model:
     )
 
 
+def texts() -> keras.Model:
+    keras.utils.set_random_seed(7)
+    note, tokens = keras.Input((), name="note", dtype="string"), keras.Input((None,), name="tokens", dtype="int32")
+    words = keras.layers.TextVectorization(vocabulary=["of", "ähre"], output_mode="multi_hot")(note)
+    states = keras.layers.LSTM(3, return_state=True)(keras.layers.Embedding(9, 2)(tokens))
+    mixed = keras.layers.Dense(3, activation="gelu", name="mixed")(keras.layers.Concatenate()([words, states[-1]]))
+    return keras.Model([note, tokens], [mixed, keras.layers.Dense(2, activation="softmax", name="classes")(mixed)])
+
+
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Process]:
-    network().save(tmp_path / "model.keras")
+    texts().save(tmp_path / "model.keras")
     data = (tmp_path / "model.keras").read_bytes()
     service = Service()
     put(service, "model.keras", data)
@@ -44,19 +53,30 @@ def server(tmp_path: Path) -> Iterator[Process]:
 
 
 def test_the_server_answers_as_keras_does(server: Process) -> None:
-    left, right = np.random.default_rng(7).normal(size=(2, 5, 4)).astype(np.float32)
-    inputs = [
-        {"name": name, "shape": [5, 4], "datatype": "FP32", "data": array.ravel().tolist()}
-        for name, array in (("right", right), ("left", left))
-    ]
-    answer = server.ask("/v2/models/digits/infer", {"inputs": inputs})
-    assert answer.status == 200, answer.body
-    found = {output["name"]: np.array(output["data"]).reshape(output["shape"]) for output in answer.json["outputs"]}
-    mixed, classes = network()({"left": left, "right": right})
-    assert found["mixed"] == pytest.approx(np.asarray(mixed), abs=1e-5)
-    assert found["classes"] == pytest.approx(np.asarray(classes), abs=1e-5)
+    model, notes = texts(), ["Of a kind", "Ähre"]
+    for length in (1, 4):
+        tokens = np.arange(2 * length).reshape(2, length)
+        expected = dict(
+            zip(("mixed", "classes"), model([keras.ops.array(notes, "string"), keras.ops.array(tokens)]), strict=True)
+        )
+        inputs = [
+            {"name": "tokens", "shape": [2, length], "datatype": "INT32", "data": tokens.ravel().tolist()},
+            {"name": "note", "shape": [2], "datatype": "BYTES", "data": notes},
+        ]
+        answer = server.ask("/v2/models/digits/infer", {"inputs": inputs})
+        assert answer.status == 200, answer.body
+        found = {output["name"]: np.array(output["data"]).reshape(output["shape"]) for output in answer.json["outputs"]}
+        rows = [{"note": note, "tokens": row} for note, row in zip(notes, tokens.tolist(), strict=True)]
+        predicted = server.ask("/v1/models/digits:predict", {"instances": rows}).json["predictions"]
+        table = {"fields": ["note", "tokens"], "values": [[*row.values()] for row in rows]}
+        watson = server.ask("/ml/v4/deployments/digits/predictions", {"input_data": [table]}).json["predictions"][0]
+        assert watson["fields"] == ["mixed", "classes"]
+        for at, (name, output) in enumerate(expected.items()):
+            assert found[name] == pytest.approx(np.asarray(output), abs=1e-5)
+            assert np.array([row[name] for row in predicted]) == pytest.approx(found[name], abs=1e-6)
+            assert np.array([row[at] for row in watson["values"]]) == pytest.approx(found[name], abs=1e-6)
+        assert server.ask("/v2/models/digits/infer", {"inputs": inputs[:1]}).status == 400
     assert server.ask("/v2/models/digits").json["platform"] == "keras"
-    assert server.ask("/v2/models/digits/infer", {"inputs": inputs[:1]}).status == 400
 
 
 def test_inputs_match_the_signature_by_name_or_by_its_check() -> None:

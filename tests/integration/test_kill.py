@@ -1,6 +1,7 @@
 """Trainings that are killed: real processes, real signals, at moments that differ from run to run.
 
-They train in mixed precision: its scale of the loss is one more state to resume from.
+They train in mixed precision: its scale of the loss is one more state to resume from. The network has two inputs, one
+of texts, and two outputs. One of them starts with weights from a file.
 """
 
 import csv
@@ -10,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,10 @@ import keras
 import numpy as np
 import pytest
 import yaml
+from epochal_api.data_summary import DATA, DataSummary
+from epochal_api.evaluation import EVALUATION, Evaluation
+from epochal_api.signature import CHECK, SIGNATURE, Signature
+from epochal_lib.digests import sha256
 
 from tests.kit.jobs import EXAMPLES, digits_file
 
@@ -27,24 +33,66 @@ WORST = {"metric": "loss", "mode": "Max"}
 """Makes the first epoch the best one: its weights must survive all later epochs."""
 
 
+NETWORK: dict[str, Any] = {
+    "inputs": [{"name": "image", "shape": [8, 8, 1]}, {"name": "note", "shape": [], "dtype": "string"}],
+    "layers": [
+        {"layer": "Rescaling", "scale": 0.0625, "inputs": ["image"]},
+        {"layer": "Conv2D", "filters": 16, "kernel_size": 3, "activation": "relu"},
+        {"layer": "Flatten"},
+        {"layer": "Dropout", "rate": 0.2, "name": "pixels"},
+        {
+            "layer": "StringLookup",
+            "name": "words",
+            "max_tokens": 3,
+            "output_mode": "one_hot",
+            "pad_to_max_tokens": True,
+            "inputs": ["note"],
+        },
+        {"layer": "Concatenate", "name": "both", "inputs": ["pixels", "words"]},
+        {"layer": "Dense", "name": "digit", "units": 10, "activation": "softmax"},
+        {"layer": "Dense", "name": "odd", "units": 1, "activation": "sigmoid", "inputs": ["both"]},
+    ],
+    "outputs": ["digit", "odd"],
+    "weights": {"uri": "s3://digits-data/base.keras", "layers": ["digit"]},
+}
+OUTPUTS = [
+    {"name": "digit", "loss": "SparseCategoricalCrossentropy", "metrics": ["accuracy"]},
+    {"name": "odd", "loss": "BinaryCrossentropy", "metrics": ["accuracy"], "weight": "0.5"},
+]
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("kill")
-    digits_file(path / "data")
+    with np.load(digits_file(path / "data")) as digits:
+        arrays: dict[str, Any] = {}
+        for part in ("train", "test"):
+            images, labels = digits[f"x_{part}"], digits[f"y_{part}"]
+            notes = np.where(images.reshape(len(images), -1).mean(axis=1) > 5, "dark", "light")
+            named = {"image": images, "note": notes, "digit": labels, "odd": labels % 2}
+            arrays |= {f"{name}_{part}": array for name, array in named.items()}
+    np.savez(path / "data/digits.npz", **arrays)
+    inputs = keras.Input((579,))
+    keras.Model(inputs, keras.layers.Dense(10, name="digit")(inputs)).save(path / "data/base.keras")
     return path
 
 
-def start(folder: Path, results: str, **training: Any) -> subprocess.Popen[str]:
+def start(folder: Path, results: str, exports: Sequence[str] = (), **training: Any) -> subprocess.Popen[str]:
     document = yaml.safe_load((EXAMPLES / "digits.yaml").read_text())
+    document["spec"]["network"] = NETWORK
+    del document["spec"]["training"]["loss"], document["spec"]["training"]["metrics"]
     document["spec"]["training"] |= {
+        "outputs": OUTPUTS,
         "epochs": EPOCHS,
         "checkpoint": {"everySeconds": 1},
         "callbacks": [PATIENT],
         "monitor": WORST,
         "precision": "mixed_float16",
         "optimizer": GROWING_SCALE,
+        "stepsPerEpoch": 19,
+        "validationEveryEpochs": 2,
     } | training
-    document["spec"]["results"] |= {"exports": [], "evaluation": False}
+    document["spec"]["results"] |= {"exports": [*exports], "evaluation": results == "whole"}
     path = folder / f"{results}.yaml"
     path.write_text(yaml.safe_dump(document))
     command = [sys.executable, "-m", "epochal_trainer", "run", str(path)]
@@ -107,6 +155,17 @@ def test_a_killed_training_ends_like_an_undisturbed_one(folder: Path, moment: ra
     for one, other in zip(weights, resumed, strict=True):
         np.testing.assert_array_equal(one, other)
     assert same == history
+    (results,) = (folder / "whole/default/digits").iterdir()
+    evaluation = Evaluation.model_validate_json((results / EVALUATION).read_bytes())
+    assert list(evaluation.outputs or {}) == ["digit", "odd"]
+    summary = json.loads((results / "summary.json").read_text())
+    assert summary["digests"]["network"] == {"s3://digits-data/base.keras": sha256(folder / "data/base.keras")}
+    data = DataSummary.model_validate_json((results / DATA).read_bytes())
+    assert {name: array.dtype for name, array in (data.train.inputs or {}).items()} == {
+        "image": "uint8",
+        "note": "string",
+    }
+    assert {"digit_loss", "odd_accuracy", "val_odd_loss"} <= {*history[0]}
     assert models(folder / "killed") == models(folder / "whole")
     assert [(model["name"], model["epoch"] == 1) for model in models(folder / "whole")] == [
         ("model.keras", False),
@@ -119,10 +178,23 @@ def test_a_killed_training_ends_like_an_undisturbed_one(folder: Path, moment: ra
 def test_a_finished_training_can_be_continued(folder: Path) -> None:
     (before,) = (folder / "whole/default/digits").iterdir()
     uri = f"s3://digits-results/default/digits/{before.name}/"
-    code, output = end(start(folder, "whole", epochs=EPOCHS + 2, continueFrom={"uri": uri}))
+    code, output = end(start(folder, "whole", ["onnx", "savedmodel"], epochs=EPOCHS + 2, continueFrom={"uri": uri}))
     assert code == 0, output
     assert f"Resuming from the end of epoch {EPOCHS}" in output
     (after,) = set((folder / "whole/default/digits").iterdir()) - {before}
     rows = (after / "history.csv").read_text().splitlines()
     assert rows[: EPOCHS + 1] == (before / "history.csv").read_text().splitlines()
     assert len(rows) == EPOCHS + 3
+    signature = Signature.model_validate_json((after / SIGNATURE).read_bytes())
+    assert [(spec.name, spec.shape, spec.dtype) for spec in signature.inputs] == [
+        ("image", [8, 8, 1], "float32"),
+        ("note", [], "str"),
+    ]
+    assert [(spec.name, spec.shape, spec.probabilities) for spec in signature.outputs] == [
+        ("digit", [10], True),
+        ("odd", [1], True),
+    ]
+    assert all(files.onnx is not None for files in signature.models)
+    with np.load(after / CHECK) as check:
+        assert {*check["input:note"].tolist()} == {"dark", "light"}
+        assert {check[name].shape for name in ("last:digit", "best:odd")} == {(16, 10), (16, 1)}

@@ -6,12 +6,13 @@ import time
 from contextlib import suppress
 
 import pytest
+from epochal_operator.experiment.ledger.events import WarmStartTrial
 
+from tests.integration.ledger_fuzz import fuzz, warm_from_the_largest
 from tests.kit import proc
 from tests.unit.operator.experiment.cluster import suggest_by_number
-from tests.unit.operator.experiment.ledger.ledger_fuzz import fuzz, warm_from_the_largest
 
-COUNT = 2_500
+COUNT = 1_500
 SECONDS = 5.0
 """CPU seconds of one reconcile."""
 MEGABYTES = 120.0
@@ -47,5 +48,6 @@ async def test_the_largest_ledgers_are_unpacked_outside_the_event_loop() -> None
     ticking.cancel()
     with suppress(asyncio.CancelledError):
         await ticking
+    assert any(isinstance(event, WarmStartTrial) for event in cluster.events())
     assert longest < 0.5
     assert proc.peak(os.getpid()) - before < MEGABYTES

@@ -6,7 +6,7 @@ import json
 import os
 import re
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,15 +46,18 @@ def train_job(
     data: dict[str, Any] | None = None,
     best: bool | None = None,
     finish: bool = False,
+    source: dict[str, Any] | None = None,
+    exports: Sequence[str] = (),
     **training: Any,
 ) -> int:
     """Runs the trainer and returns its exit code."""
     spec = {
         "storage": {"secretRef": {"name": "none"}},
         "data": {"bucket": "data", "train": {"object": "tiny.npz"}, "test": {"object": "test.npz"}, **(data or {})},
-        "network": {"input": {"shape": [6]}, "layers": LAYERS},
+        **(source or {"network": {"input": {"shape": [6]}, "layers": LAYERS}}),
         "training": {"epochs": 3, "loss": "SparseCategoricalCrossentropy", **training},
-        "results": {"bucket": "results", "exports": [], "evaluation": False} | ({} if best is None else {"best": best}),
+        "results": {"bucket": "results", "exports": [*exports], "evaluation": bool(exports)}
+        | ({} if best is None else {"best": best}),
         "finish": finish,
     }
     metadata = {"name": "tiny", "namespace": "lab", "uid": uid}
@@ -161,6 +164,80 @@ def test_a_checkpoint_of_another_network_ends_the_run_and_is_kept(
     assert train_job(folder, callbacks=[NEVER_BETTER]) == 64
     assert "CheckpointMismatch: the checkpoint of attempt 1 in " in capsys.readouterr().out
     assert files(results(folder) / "checkpoints") == before
+
+
+CODE = """
+import keras
+
+@keras.saving.register_keras_serializable()
+class Scale(keras.layers.Layer):
+    def build(self, shape):
+        self.factor = self.add_weight(shape=(shape[-1],), initializer="glorot_uniform")
+
+    def call(self, inputs):
+        return inputs * self.factor
+
+@keras.saving.register_keras_serializable()
+class Entropy(keras.losses.SparseCategoricalCrossentropy):
+    pass
+
+def build_model(spec):
+    inputs = keras.Input((6,), name="table")
+    hidden = keras.layers.Dropout(0.2)(Scale()(inputs))
+    return keras.Model(inputs, keras.layers.Dense(2, activation="softmax")(hidden))
+"""
+
+
+def saved_model() -> keras.Model:
+    """Returns a model with a layer to freeze, one with moving averages, and random numbers."""
+    parts = [
+        keras.layers.Dense(8, name="conv1"),
+        keras.layers.BatchNormalization(),
+        keras.layers.Dropout(0.2),
+        keras.layers.Dense(2, activation="softmax"),
+    ]
+    return keras.Sequential([keras.Input((6,)), *parts])
+
+
+@pytest.mark.parametrize("kind", ["code", "model"])
+def test_a_network_from_a_file_resumes_unless_the_file_has_changed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    fields: dict[str, Any] = {"metrics": ["accuracy"]}
+    if kind == "code":
+        file, name = folder / "data/model.py", "model.py"
+        file.write_text(CODE)
+        fields |= {"source": {"code": {"object": name}}, "loss": "Entropy"}
+    else:
+        file, name = folder / "results/base.keras", "s3://results/base.keras"
+        file.parent.mkdir()
+        saved_model().save(file)
+        fields |= {"source": {"model": {"uri": name, "freeze": ["conv*"]}}}
+    exports = ["onnx"] if kind == "code" else []  # its process needs the code, too
+    assert train_job(folder, "whole", callbacks=[NEVER_BETTER], exports=exports, **fields) == 0
+    stopped(folder, monkeypatch, **fields)
+    content = file.read_bytes()
+    if kind == "code":
+        file.write_text(CODE.replace("0.2", "0.3"))
+    else:
+        saved_model().save(file)
+    capsys.readouterr()
+    assert train_job(folder, callbacks=[NEVER_BETTER], **fields) == 64
+    assert f"CheckpointMismatch: {name} has changed since the checkpoint of attempt 1" in capsys.readouterr().out
+    file.write_bytes(content)
+    assert train_job(folder, callbacks=[NEVER_BETTER], **fields) == 0
+    whole, resumed = summary(folder, "whole"), summary(folder)
+    assert resumed["models"][0]["weights"] == whole["models"][0]["weights"]
+    assert all(resumed[key] == whole[key] for key in ("metrics", "best", "test", "network"))
+    assert resumed["digests"]["network"] == {name: sha256(file)}
+    assert whole["network"]["layers"] == (3 if kind == "code" else 4)
+    if kind == "code":
+        assert whole["export"]["reason"] == "Exported", whole["export"]
+        assert (results(folder, "whole") / "evaluation.json").exists()
+    else:
+        trained, base = keras.saving.load_model(results(folder) / "model.keras"), keras.saving.load_model(file)
+        for index, (one, other) in enumerate(zip(trained.get_weights(), base.get_weights(), strict=True)):
+            assert np.array_equal(one, other) == (index < 2), "only conv1 is frozen"
 
 
 def test_damaged_checkpoints_end_the_run_and_are_kept(

@@ -338,6 +338,7 @@ def samples(*rows: list[float]) -> str:
 def test_a_model_without_photographs_has_a_request_to_send(chromium: Browser, table: str) -> None:
     with opened(chromium, table, complains=REFUSED) as page:
         expect(page.locator("#photographs")).to_be_hidden()
+        expect(page.locator("#fields > *")).to_have_count(0)
         request = page.get_by_role("textbox", name="Request")
         request.fill('{"inputs": []}')
         request.press("Control+Enter")
@@ -426,14 +427,30 @@ def test_an_output_without_classes_is_shown_as_numbers(chromium: Browser, scores
         expect(page.get_by_text("undefined")).to_have_count(0)
 
 
-def test_each_of_several_outputs_is_a_table(chromium: Browser, tmp_path: Path) -> None:
-    made = onnx.load_from_string(softmax(np.ones((3, 2))))
-    made.graph.output.append(onnx.helper.make_tensor_value_info("logits", onnx.TensorProto.FLOAT, ["n", 2]))
-    another = digits_model.signature()  # which tells nothing of this one
-    with serving(tmp_path, made.SerializeToString(), another) as address, opened(chromium, address) as page:
+def test_each_of_several_inputs_has_a_field_and_each_output_an_answer(chromium: Browser, tmp_path: Path) -> None:
+    made, kinds = onnx.load_from_string(softmax(np.ones((3, 2)))), onnx.TensorProto
+    made.graph.node.append(onnx.helper.make_node("Identity", ["note"], ["said"]))
+    made.graph.input.append(onnx.helper.make_tensor_value_info("note", kinds.STRING, ["n"]))
+    made.graph.output.append(onnx.helper.make_tensor_value_info("logits", kinds.FLOAT, ["n", 2]))
+    made.graph.output.append(onnx.helper.make_tensor_value_info("said", kinds.STRING, ["n"]))
+    inputs = [spec("features", [3]), spec("note", [], "str")]
+    outputs = [spec("logits", [2]), spec("probabilities", [2], probabilities=True, classes=["no", "yes"])]
+    model = made.SerializeToString()
+    about = signature(inputs, [*outputs, spec("said", [], "str")], onnx_file=model).model_dump_json().encode()
+    with serving(tmp_path, model, about) as address, opened(chromium, address) as page:
+        note, request = page.get_by_label("note"), page.get_by_role("textbox", name="Request")
+        note.fill('of "a"')
+        page.get_by_label("features").fill("1, 2, 3")
+        named = {one["name"]: one for one in json.loads(request.input_value())["inputs"]}
+        assert (named["note"]["data"], named["features"]["data"]) == (['of "a"'], [1, 2, 3])
         page.get_by_role("button", name="Ask").click()
-        expect(page.locator("caption")).to_have_text(["probabilities FP32 [1, 2]", "logits FP32 [1, 2]"])
-        expect(page.locator("tbody td")).to_have_text(["0.5", "0.5", "0.3", "0.3"])
+        expect(page.locator("caption")).to_have_text(["logits FP32 [1, 2]", "said BYTES [1]"])
+        expect(page.locator("tbody td")).to_have_text(["6", "6", 'of "a"'])
+        expect(page.locator("#outputs h3")).to_have_text("probabilities")
+        expect(page.locator(".bars .class")).to_have_text(["no", "yes"])
+        expect(page.get_by_text("Classes of probabilities")).to_be_visible()
+        request.fill("{")
+        expect(note).to_be_disabled()
 
 
 def test_the_commands_on_the_api_page_work(chromium: Browser, digits_server: str, tmp_path: Path) -> None:

@@ -113,7 +113,7 @@ def test_an_operation_without_a_small_type_is_reported() -> None:
 
 
 def test_values_too_large_for_float16_are_reported() -> None:
-    large = Samples(1e6 * samples().features, samples().labels, "features", "labels")
+    large = Samples.single(1e6 * samples().features, samples().labels, "features", "labels")
     with pytest.raises(Failure, match=r"mixed_bfloat16 as spec.training.precision, .* 65,504") as caught:
         fit(data=large, precision="mixed_float16")
     assert caught.value.reason == "NonFiniteLoss"

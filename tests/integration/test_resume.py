@@ -62,7 +62,7 @@ STEPS = 4
 def samples(count: int, seed: int) -> Samples:
     random = np.random.default_rng(seed)
     features = random.normal(size=(count, 5, 5, 1)).astype("float32")
-    return Samples(features, features[:, 0, :3, 0].argmax(axis=1), "features", "labels")
+    return Samples.single(features, features[:, 0, :3, 0].argmax(axis=1), "features", "labels")
 
 
 TRAIN, VALIDATION = samples(50, 0), samples(20, 1)
@@ -70,7 +70,7 @@ TRAIN, VALIDATION = samples(50, 0), samples(20, 1)
 
 def weighted(data: Samples) -> Samples:
     weights = np.random.default_rng(2).uniform(0, 3, len(data)).astype("float32")
-    return replace(data, weights=weights, weights_name="sample_weight")
+    return data.with_weights(weights, "sample_weight")
 
 
 class Recorder(Checkpointer):
@@ -142,11 +142,12 @@ def run(
     trial_metrics(model, spec, TRAIN.labels)
     scratch.mkdir(exist_ok=True)
     files = Files(scratch, ["callbacks"], scratch / "staging")
+    steps = spec.steps_per_epoch or STEPS
     user = [*callbacks.build(spec.callbacks, folder=scratch / "callbacks"), *extra]
     facts = ResumeFacts(
         samples=50,
         batch_size=16,
-        steps=STEPS,
+        steps=steps,
         seed=spec.seed,
         optimizer={},
         data={},
@@ -173,7 +174,7 @@ def run(
         )
     progress = Progress(
         spec,
-        steps=STEPS,
+        steps=steps,
         stopping=stopping or Stopping(),
         monitor=Monitor("loss", "Max"),  # an early epoch is the best: its weights have a long way to go
         on_epoch=lambda _: None,
@@ -316,8 +317,23 @@ SCALED = {"name": "LossScaleOptimizer", "inner_optimizer": {"name": "Adam"}}
         ),
         ({"optimizer": SCALED, "layers": MIXED}, [Position(epoch=0, step=2, begun=True)]),
         ({"callbacks": [BEST_OF_STEPS, *CALLBACKS[2:]]}, [Position(epoch=1)]),
+        (
+            {
+                "stepsPerEpoch": STEPS - 1,
+                "validationEveryEpochs": 2,
+                "jitCompile": True,
+                "callbacks": [CALLBACKS[2], {**CALLBACKS[3], "monitor": "loss"}],
+            },
+            [Position(epoch=0, step=1, begun=True), Position(epoch=1, step=2, begun=True)],
+        ),
     ],
-    ids=["averaged weights", "Nadam, accumulated gradients and files", "small types", "the best of steps"],
+    ids=[
+        "averaged weights",
+        "Nadam, accumulated gradients and files",
+        "small types",
+        "the best of steps",
+        "short epochs",
+    ],
 )
 def test_a_training_resumes_with(fields: dict[str, Any], positions: list[Position], tmp_path: Path) -> None:
     fields = {"layers": DENSE, "callbacks": CALLBACKS[2:], **fields}

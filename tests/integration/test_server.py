@@ -308,6 +308,7 @@ def test_keys_are_reloaded(storage: Service, tmp_path: Path) -> None:
 
         assert [status(key) for key in (None, "key", "key-of-the-first")] == [401, 401, 200]
         assert server.ask(INFER, asking(SAMPLES)).headers["WWW-Authenticate"] == "Bearer"
+        assert server.ask(INFER, asking(SAMPLES), {"X-API-Key": "key-of-the-first"}).status == 200
         (keys / "second").write_text("key-of-the-second")
         (keys / "first").unlink()
         wait("the second key to count", lambda: status("key-of-the-second") == 200, seconds=60)

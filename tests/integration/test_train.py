@@ -1,6 +1,5 @@
 import signal
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +35,7 @@ LAYERS: list[dict[str, Any]] = [
 def samples(count: int = 100) -> Samples:
     random = np.random.default_rng(0)
     features = random.normal(size=(count, 4)).astype("float32")
-    return Samples(features, features[:, :3].argmax(axis=1), "features", "labels")
+    return Samples.single(features, features[:, :3].argmax(axis=1), "features", "labels")
 
 
 def fit(
@@ -97,9 +96,10 @@ COUNTS = np.random.default_rng(3).integers(0, 4, 100)
 @pytest.mark.parametrize("beside", [None, COUNTS], ids=["alone", "sample_weight"])
 def test_weighted_training_gives_the_weights_of_a_plain_script(by_class: Any, beside: Any) -> None:
     """Keras takes either class_weight or sample_weight; a script that has both multiplies them."""
-    names = {"weights": beside, "weights_name": "sample_weight"}
-    data, held_out = replace(samples(), **names), replace(samples(), **names)
-    given = check_weights(data, [3])
+    data, held_out = samples(), samples()
+    if beside is not None:
+        data, held_out = (each.with_weights(beside, "sample_weight") for each in (data, held_out))
+    given = check_weights(data, [[3]])
     factors: dict[int, float] = {}
     if by_class == "Balanced":
         factors = dict(enumerate(compute_class_weight("balanced", classes=np.arange(3), y=data.labels)))
@@ -108,7 +108,7 @@ def test_weighted_training_gives_the_weights_of_a_plain_script(by_class: Any, be
     if by_class is not None:
         given, _ = apply_class_weights(given, by_class, Named(name="SparseCategoricalCrossentropy"))
     model, history, _ = fit(
-        data=given, validation=check_weights(held_out, [3]), layers=PLAIN, metrics=["accuracy"], epochs=2
+        data=given, validation=check_weights(held_out, [[3]]), layers=PLAIN, metrics=["accuracy"], epochs=2
     )
 
     described = Network.model_validate({"input": {"shape": [4]}, "layers": PLAIN})
@@ -198,7 +198,7 @@ def test_a_nan_loss_ends_the_training(terminate: list[dict[str, str]]) -> None:
 
 
 def test_data_outside_the_range_of_a_layer_fail() -> None:
-    data = Samples(np.full((10, 4), 12, "float32"), np.zeros(10, "int64"), "features", "labels")
+    data = Samples.single(np.full((10, 4), 12, "float32"), np.zeros(10, "int64"), "features", "labels")
     layers: list[dict[str, Any]] = [
         {"layer": "Embedding", "input_dim": 10, "output_dim": 2},
         {"layer": "Flatten"},
@@ -210,7 +210,7 @@ def test_data_outside_the_range_of_a_layer_fail() -> None:
 
 
 def test_an_argument_that_keras_refuses_is_a_mistake_of_the_user() -> None:
-    data = Samples(samples().features, np.eye(3)[samples().labels], "features", "labels")
+    data = Samples.single(samples().features, np.eye(3)[samples().labels], "features", "labels")
     words = "Keras refuses to train, in step .* of epoch .*: EarlyStopping callback received monitor=other, but Keras"
     with pytest.raises(Failure, match=words) as caught:
         fit(data=data, loss="mse", metrics=["mse"], callbacks=[{"callback": "EarlyStopping", "monitor": "other"}])

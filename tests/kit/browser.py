@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from playwright.sync_api import Browser, ConsoleMessage, Error, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Error, Locator, Page, expect, sync_playwright
 
 CHROMIUM = "/usr/bin/chromium"
 # Everything that a page fetches is on loopback; the browser is not to look for updates, fonts or anything else.
@@ -13,6 +13,7 @@ OPTIONS = ("--no-sandbox", "--disable-dev-shm-usage", "--disable-background-netw
            "--host-resolver-rules=MAP *.test 127.0.0.1")  # fmt: skip
 WIDE = (1100, 900)
 NARROW = (360, 780)
+MAX_TABS = 60
 
 
 @contextmanager
@@ -59,3 +60,13 @@ def opened(
         assert errors == []
     finally:
         context.close()
+
+
+def tab_to(page: Page, target: Locator) -> None:
+    """Presses the tabulator key until an element has the focus."""
+    expect(target).to_be_visible()
+    for _ in range(MAX_TABS):
+        if target.evaluate("element => element === document.activeElement"):
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError(f"{MAX_TABS} tabulators do not reach {target}")

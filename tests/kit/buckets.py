@@ -58,11 +58,16 @@ def unpacked(content: bytes) -> bytes:
         return b"\n".join(part for name in archive.namelist() for part in (name.encode(), archive.read(name)))
 
 
-def objects(client: Minio, uri: str) -> dict[str, bytes]:
-    """Returns the objects in a folder, such as status.results.uri, by their names relative to it."""
+def keys(client: Minio, uri: str) -> list[str]:
+    """Returns the keys of the objects in a folder, such as status.results.uri."""
     bucket, _, folder = uri.removeprefix("s3://").partition("/")
-    keys = [str(item.object_name) for item in client.list_objects(bucket, prefix=folder, recursive=True)]
-    return {key.removeprefix(folder): read(client, bucket, key) for key in keys}
+    return [str(item.object_name) for item in client.list_objects(bucket, prefix=folder, recursive=True)]
+
+
+def objects(client: Minio, uri: str) -> dict[str, bytes]:
+    """Returns the objects in a folder by their names relative to it."""
+    bucket, _, folder = uri.removeprefix("s3://").partition("/")
+    return {key.removeprefix(folder): read(client, bucket, key) for key in keys(client, uri)}
 
 
 def namespace_with_credentials(name: str, access_key: str, secret_key: str) -> list[Object]:

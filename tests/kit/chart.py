@@ -20,8 +20,14 @@ def helm(*arguments: str) -> str:
 
 
 def install(*options: str, chart: Path = CHART) -> None:
-    """Installs or upgrades the release with the values of the local cluster, and waits until it is ready."""
-    values = ["--values", str(ROOT / "tests" / "cluster" / "values.yaml")]
+    """Installs or upgrades the release with the values of the local cluster, and waits until it is ready.
+
+    Args:
+        options: More options of helm.
+        chart: The chart in a checkout of this repository. The values are those of the same checkout, because a former
+            chart refuses values that it does not know.
+    """
+    values = ["--values", str(chart.parents[1] / "tests" / "cluster" / "values.yaml")]
     helm("upgrade", "--install", "epochal", str(chart), "--wait", *values, *options)
 
 

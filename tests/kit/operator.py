@@ -12,7 +12,7 @@ from tests.kit.kubectl import Object, get, items, kubectl, wait
 NAMESPACE = "epochal-system"
 PROGRESS = "https://epochal.epochal-system.svc:8443"
 METRICS = "http://epochal.epochal-system.svc:8080/metrics"
-PROGRAMS = ("/epochal-operator", "/epochal-server", "/epochal-trainer")
+PROGRAMS = ("/epochal-operator", "/epochal-server", "/epochal-studio", "/epochal-trainer")
 SELECTOR = "app.kubernetes.io/name=epochal"
 
 

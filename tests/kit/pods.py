@@ -10,11 +10,12 @@ OPTION = "--trainer-image="
 
 
 def images() -> dict[str, str]:
-    """Returns the installed images of the operator and of the trainers."""
+    """Returns the installed images of the operator, of Studio and of the trainers."""
     deployment = get("deployment", "epochal", namespace=NAMESPACE)
     (container,) = deployment["spec"]["template"]["spec"]["containers"]
     (trainer,) = (option.removeprefix(OPTION) for option in container["args"] if option.startswith(OPTION))
-    return {"operator": container["image"], "trainer": trainer}
+    (studio,) = get("deployment", "epochal-studio", namespace=NAMESPACE)["spec"]["template"]["spec"]["containers"]
+    return {"operator": container["image"], "studio": studio["image"], "trainer": trainer}
 
 
 def restricted(name: str, image: str, command: Sequence[str], **metadata: Any) -> Object:

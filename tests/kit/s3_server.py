@@ -170,8 +170,8 @@ class Handler(BaseHTTPRequestHandler):
             elif key.startswith(prefix):
                 keys.append(key)
         entries = "".join(
-            f"<Contents><Key>{key}</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified><Size>1</Size>"
-            "<StorageClass>STANDARD</StorageClass></Contents>"
+            f"<Contents><Key>{key}</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified>"
+            f"<Size>{len(self.server.service.objects[key])}</Size><StorageClass>STANDARD</StorageClass></Contents>"
             for key in keys[:most]
         )
         entries += "".join(f"<CommonPrefixes><Prefix>{folder}</Prefix></CommonPrefixes>" for folder in folders)

@@ -12,8 +12,8 @@ DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight"
 FILE = ExportedFile(name="model.keras", sha256="0" * 64)
 
 
-def spec(name: str, shape: Sequence[int], dtype: str = "float32") -> TensorSpec:
-    return TensorSpec(name=name, shape=list(shape), dtype=dtype)
+def spec(name: str, shape: Sequence[int], dtype: str = "float32", **more: Any) -> TensorSpec:
+    return TensorSpec(name=name, shape=list(shape), dtype=dtype, **more)
 
 
 def model(

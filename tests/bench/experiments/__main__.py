@@ -8,7 +8,7 @@ from tests.bench.experiments.compare import SEEDS, searches
 from tests.bench.experiments.many import many
 from tests.bench.experiments.replayed import replayed
 from tests.bench.experiments.suggestions import suggestions
-from tests.bench.figures import Figure, table
+from tests.bench.figures import Figure, measure_rows, table
 from tests.bench.results import put, when_and_where
 
 ROWS: dict[str, Callable[[], list[Figure]]] = {
@@ -35,13 +35,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.experiments", description=__doc__)
     parser.add_argument("--only", nargs="+", choices=ROWS, metavar="ROW", help=f"rows to measure, of {', '.join(ROWS)}")
     only = parser.parse_args().only
-    figures: list[Figure] = []
-    for row in only or ROWS:
-        print(f"{row} ...", flush=True)
-        measured = ROWS[row]()
-        for figure in measured:
-            print(f"  {figure.what}: {figure.measured}", flush=True)
-        figures += measured
+    figures = measure_rows(only or ROWS, lambda row: ROWS[row]())
     text = f"{when_and_where()}.\n\n{table(figures)}\n{HOW}"
     if not only:
         put("What `make bench-experiments` measured", text)

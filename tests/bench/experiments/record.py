@@ -63,6 +63,7 @@ def train(template: Object, space: Space, parameters: dict[str, str], x: Array, 
     """Trains a trial in full."""
     kept = len(x) - round(len(x) * HELD_OUT)
     spec = TrainingJobSpec.model_validate(trial_spec(template, space, parameters))
+    assert spec.network is not None
     model = network.build(spec.network, seed=spec.training.seed, memory=MEMORY)
     compile_model(model, spec.training)
     times = [time.process_time()]

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench.figures import Figure, table
+from tests.bench.figures import Figure, measure_rows, table
 from tests.bench.results import put, when_and_where
 from tests.bench.serving.cluster import on_cluster
 from tests.bench.serving.one_core import CONNECTIONS, ROUNDS, SECONDS, mnist_network, slow_network
@@ -29,13 +29,7 @@ def main() -> None:
     parser.add_argument("mnist", type=Path, help="folder with the files of MNIST")
     parser.add_argument("--only", nargs="+", choices=ROWS, metavar="ROW", help=f"rows to measure, of {', '.join(ROWS)}")
     arguments = parser.parse_args()
-    figures: list[Figure] = []
-    for row in arguments.only or ROWS:
-        print(f"{row} ...", flush=True)
-        measured = ROWS[row](arguments.mnist)
-        for figure in measured:
-            print(f"  {figure.what}: {figure.measured}", flush=True)
-        figures += measured
+    figures = measure_rows(arguments.only or ROWS, lambda row: ROWS[row](arguments.mnist))
     text = f"{when_and_where()}.\n\n{table(figures)}\n{HOW}"
     if not arguments.only:
         put("What `make bench-serving` measured", text)

@@ -153,11 +153,15 @@ class Objects:
         self.compacted = self.version
         self._changes.clear()
 
-    def create(self, resource: str, namespace: str, thing: Object, *, manager: str = SOMEBODY) -> Object:
+    def create(
+        self, resource: str, namespace: str, thing: Object, *, manager: str = SOMEBODY, dry_run: bool = False
+    ) -> Object:
         place = Place(resource, namespace, thing["metadata"]["name"])
         if place in self._things:
             raise Refusal(409, "AlreadyExists", f'{resource} "{place.name}" already exists')
         made = self.admit(resource, self._new(place, deepcopy(thing)))
+        if dry_run:
+            return made
         return self._write(place, {}, fields.update({}, made, Owner(manager, "Update"), self._now()))
 
     def replace(

@@ -62,7 +62,15 @@ class FakeApiServer:
         app.router.add_post("/apis/authentication.k8s.io/v1/tokenreviews", self._review)
         app.router.add_get("/{root:apis?}{path:(/.*)?}", self._describe_or_answer)
         app.router.add_route("*", "/{path:.*}", self._answer)
-        self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1, access_log=None)
+        self._runner = web.AppRunner(
+            app,
+            handler_cancellation=True,
+            shutdown_timeout=0.1,
+            access_log=None,
+            # An API server accepts a token of this size.
+            max_line_size=2**20,
+            max_field_size=2**20,
+        )
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", 0).start()
         self.address = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
@@ -157,7 +165,8 @@ class FakeApiServer:
             case "get":
                 return objects.get(*place)
             case "create":
-                return objects.create(name, question.namespace, body, **options)
+                dry_run = request.query.get("dryRun") == "All"
+                return objects.create(name, question.namespace, body, dry_run=dry_run, **options)
             case "update":
                 return objects.replace(name, question.namespace, body, subresource=subresource, **options)
             case "patch":
@@ -177,7 +186,7 @@ class FakeApiServer:
         query = request.query
         selector = Selector.of(namespace, query, resource)
         if ticket := query.get("continue"):
-            version, items = self._pages.pop(ticket, (-1, []))
+            version, items = self._pages.get(ticket, (-1, []))
             if version < self.objects.compacted:
                 raise Refusal(410, "Expired", "The provided continue parameter is too old")
         else:

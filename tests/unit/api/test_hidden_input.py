@@ -11,7 +11,7 @@ import pytest
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 ROOT = Path(__file__).parents[3]
-PACKAGES = ("api", "lib", "operator", "photographs", "server-image", "trainer-image")
+PACKAGES = ("api", "cli", "lib", "operator", "photographs", "server-image", "studio-image", "trainer-image")
 # A module that names neither defines no model, or inherits the settings of another module's model.
 DEFINES = re.compile(r"\bpydantic\b|class \w+\(\w*Model\)")
 

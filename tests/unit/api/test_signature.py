@@ -27,6 +27,18 @@ def test_digest_of_single_range_is_stable() -> None:
     assert signature(OLD_IMAGE).digest() == "36b8fb01fe586c69ee815efd9cded90e301e5a06934d3b3071a8136b49c6b39b"
 
 
+def test_classes_of_outputs_are_beside_those_of_the_first() -> None:
+    tensors = [{"name": name, "shape": [2], "dtype": "float32"} for name in ("digit", "odd")]
+    found = Signature.model_validate({**signature(OLD_IMAGE).model_dump(), "outputs": tensors, "classes": ["a", "b"]})
+    assert found.output_classes == {"digit": ["a", "b"]}
+    assert found.model_dump()["outputs"] == tensors, "as in the old format"
+    odd = found.outputs[1].model_copy(update={"probabilities": True, "classes": ["no", "yes"]})
+    further = found.model_copy(update={"outputs": [found.outputs[0], odd]})
+    assert further.output_classes == {"digit": ["a", "b"], "odd": ["no", "yes"]}
+    assert Signature.model_validate_json(further.model_dump_json()) == further
+    assert further.digest() != found.digest()
+
+
 def test_channel_ranges_keep_the_range_for_older_servers() -> None:
     image = ImageSpec.model_validate({**OLD_IMAGE, "ranges": RANGES})
     assert ImageSpec.model_validate_json(image.model_dump_json()) == image

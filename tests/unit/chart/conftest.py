@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[3]
+CACHE = Path(os.environ.get("EPOCHAL_CACHE") or Path.home() / ".cache" / "epochal")
 REGISTRY = "registry.example.com"
 """A value that the chart requires."""
 # The default of --kube-version depends on the build of helm.
@@ -75,22 +76,8 @@ class Rendering:
 Render = Callable[..., Rendering]
 
 
-@pytest.fixture(scope="session")
-def helm() -> str:
-    """Path of helm: from HELM, from PATH, or as the local cluster builds it."""
-    folder = Path(os.environ.get("EPOCHAL_CACHE") or Path.home() / ".cache" / "epochal")
-    built = next((str(path) for path in sorted(folder.glob("bin/helm-*/helm"))), None)
-    program = os.environ.get("HELM") or shutil.which("helm") or built
-    if program is None:
-        pytest.fail(
-            f"helm not found: add it to PATH, set HELM to its path, or run make helm, which builds it into {folder}/bin"
-        )
-    return program
-
-
-@pytest.fixture(scope="session")
-def render(helm: str) -> Render:
-    """Return a function that renders the chart with values, as a release in a namespace."""
+def renderer(helm: str) -> Render:
+    """Return a function that renders the chart with a helm and values, as a release in a namespace."""
 
     @cache
     def _run(values: str, release: str, namespace: str) -> Rendering:
@@ -109,3 +96,35 @@ def render(helm: str) -> Render:
         return _run(json.dumps({"imageRegistry": REGISTRY} | values), release, namespace)
 
     return _render
+
+
+def _built(name: str) -> str | None:
+    """Return the path of a program that `make helm helm4` has built."""
+    return next((str(path) for path in sorted(CACHE.glob(f"bin/{name}-*/{name}"))), None)
+
+
+@pytest.fixture(scope="session")
+def helm() -> str:
+    """Path of Helm 3: from HELM, from PATH, or as the local cluster builds it."""
+    program = os.environ.get("HELM") or shutil.which("helm") or _built("helm")
+    if program is None:
+        pytest.fail(
+            f"helm not found: add it to PATH, set HELM to its path, or run make helm, which builds it into {CACHE}/bin"
+        )
+    return program
+
+
+@pytest.fixture(scope="session")
+def helm4() -> str:
+    """Path of Helm 4: from HELM4, or as `make helm4` builds it."""
+    program = os.environ.get("HELM4") or _built("helm4")
+    if program is None:
+        pytest.fail(f"Helm 4 not found: set HELM4 to its path, or run make helm4, which builds it into {CACHE}/bin")
+    return program
+
+
+@pytest.fixture(scope="session")
+def render(helm: str) -> Render:
+    """Return a function that renders the chart with values, as a release in a namespace."""
+
+    return renderer(helm)

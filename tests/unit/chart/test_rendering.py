@@ -43,6 +43,7 @@ SERVER_NETWORK: dict[str, Any] = {
 SWITCHES = [
     ("crds", "install"),
     ("admissionPolicy", "enabled"),
+    ("kerasPolicy", "enabled"),
     ("trainingJobPolicy", "enabled"),
     ("operatorPolicy", "enabled"),
     ("rbac", "create"),
@@ -51,9 +52,11 @@ SWITCHES = [
     ("podDisruptionBudget", "enabled"),
     ("networkPolicy", "enabled"),
     ("priorityClass", "enabled"),
+    ("checker", "enabled"),
+    ("studio", "enabled"),
     *((section, "enabled") for section in ("serviceMonitor", "podMonitor", "prometheusRule", "dashboard")),
 ]
-OPTIONAL = {"trainingJobPolicy", "serviceMonitor", "podMonitor", "prometheusRule", "dashboard"}
+OPTIONAL = {"studio", "trainingJobPolicy", "serviceMonitor", "podMonitor", "prometheusRule", "dashboard"}
 
 
 def test_default_objects(render: Render) -> None:
@@ -70,21 +73,29 @@ def test_default_objects(render: Render) -> None:
         ("CustomResourceDefinition", "modelservers.epochal.dev"),
         ("CustomResourceDefinition", "trainingjobs.epochal.dev"),
         ("Deployment", "epochal"),
+        ("Deployment", "epochal-checker"),
         ("NetworkPolicy", "epochal"),
+        ("NetworkPolicy", "epochal-checker"),
         ("PodDisruptionBudget", "epochal"),
         ("PriorityClass", "epochal"),
         ("Role", "epochal"),
         ("RoleBinding", "epochal"),
         ("Secret", "epochal-tls"),
         ("Service", "epochal"),
+        ("Service", "epochal-checker"),
         ("ServiceAccount", "epochal"),
+        ("ServiceAccount", "epochal-checker"),
         ("ValidatingAdmissionPolicy", "epochal-immutable"),
         ("ValidatingAdmissionPolicy", "epochal-immutable-experiments"),
+        ("ValidatingAdmissionPolicy", "epochal-keras"),
+        ("ValidatingAdmissionPolicy", "epochal-keras-warning"),
         ("ValidatingAdmissionPolicy", "epochal-operator"),
         ("ValidatingAdmissionPolicy", "epochal-operator-experiments"),
         ("ValidatingAdmissionPolicy", "epochal-operator-servers"),
         ("ValidatingAdmissionPolicyBinding", "epochal-immutable"),
         ("ValidatingAdmissionPolicyBinding", "epochal-immutable-experiments"),
+        ("ValidatingAdmissionPolicyBinding", "epochal-keras"),
+        ("ValidatingAdmissionPolicyBinding", "epochal-keras-warning"),
         ("ValidatingAdmissionPolicyBinding", "epochal-operator"),
         ("ValidatingAdmissionPolicyBinding", "epochal-operator-experiments"),
         ("ValidatingAdmissionPolicyBinding", "epochal-operator-servers"),
@@ -111,7 +122,7 @@ def test_yaml_like_names_stay_strings(render: Render) -> None:
         assert {type(value) for value in item["metadata"].get("labels", {}).values()} <= {str}, item["metadata"]
         for subject in item.get("subjects", []):
             assert {type(value) for value in subject.values()} == {str}, subject
-    (spec,) = rendering.pod_specs()
+    _, spec = rendering.pod_specs()
     assert (spec["serviceAccountName"], spec["priorityClassName"]) == ("on", "0x1")
     assert {type(argument) for argument in spec["containers"][0]["args"]} == {str}
 
@@ -135,6 +146,7 @@ def test_combinations_of_switches_render_one_operator(render: Render, on: tuple[
         rbac={"create": rbac, "aggregate": rbac},
         serviceAccount={"create": account},
         networkPolicy={"enabled": policy, "egress": {"enabled": policy}},
+        checker={"enabled": False},
         crds={"install": account},
         watchNamespaces=["vision"] if policy else [],
     )
@@ -150,6 +162,7 @@ def test_operator_gets_its_flags(render: Render) -> None:
         f"--server-image=registry.example.com/epochal-server:{VERSION}",
         "--scratch-limit=256Gi",
         "--tmp-limit=4Gi",
+        "--checker-url=http://epochal-checker.epochal-system.svc:8080",
         "--service=epochal.epochal-system.svc",
         "--tls-secret=epochal-tls",
         "--lease=epochal",
@@ -178,6 +191,7 @@ def test_operator_gets_its_flags(render: Render) -> None:
         "--storage-endpoint=https://s3.example.com",
         "--scratch-limit=2Ti",
         "--tmp-limit=4Gi",
+        "--checker-url=http://epochal-checker.epochal-system.svc:8080",
         "--service=epochal.epochal-system.svc",
         "--tls-secret=epochal-tls",
         "--lease=epochal",
@@ -288,7 +302,8 @@ def test_two_installations_share_only_the_crds(helm: str, render: Render) -> Non
         return {(one["kind"], one["metadata"].get("namespace", ""), one["metadata"]["name"]) for one in of}
 
     assert names(objects) & names(first) == set()
-    (container,) = next(one for one in objects if one["kind"] == "Deployment")["spec"]["template"]["spec"]["containers"]
+    pods = [one["spec"]["template"]["spec"] for one in objects if one["kind"] == "Deployment"]
+    (container,) = next(pod["containers"] for pod in pods if pod["containers"][0]["name"] == "operator")
     assert "--namespaces=speech" in container["args"]
     assert "no operator reconciles" not in second
 
@@ -362,6 +377,14 @@ def test_priority_class_of_the_operator_is_refused_to_users(render: Render) -> N
     assert reserved(priorityClassName="high") == []
 
 
+@pytest.mark.parametrize("allowed", [False, True])
+def test_code_is_refused_unless_the_policy_allows_it(render: Render, *, allowed: bool) -> None:
+    policy = {"enabled": True, "storageEndpoints": ["https://minio:9000"]} | ({"code": True} if allowed else {})
+    spec = render(trainingJobPolicy=policy).one("ValidatingAdmissionPolicy", "epochal-trainingjobs")["spec"]
+    messages = [rule["messageExpression"] for rule in spec["validations"] if ".?code" in rule["expression"]]
+    assert messages == ([] if allowed else ["variables.place + '.code: must not be set here'"])
+
+
 HUNG_START_SECONDS = 300
 """Most seconds until the kubelet restarts an operator that hangs during its start, where each probe times out."""
 
@@ -385,9 +408,10 @@ def test_egress_is_restricted_on_request_only(render: Render) -> None:
     policy = {"egress": {"enabled": True, "apiServerPorts": [16443], "apiServerTo": to}}
     spec = render(networkPolicy=policy).one("NetworkPolicy")["spec"]
     assert spec["policyTypes"] == ["Ingress", "Egress"]
-    dns, servers, api_server = spec["egress"]
+    dns, servers, checker, api_server = spec["egress"]
     assert {(port["port"], port["protocol"]) for port in dns["ports"]} == {(53, "UDP"), (53, "TCP")}
     assert servers["ports"] == [{"port": 9090, "protocol": "TCP"}]
+    assert checker["ports"] == [{"port": 8080, "protocol": "TCP"}]
     assert api_server == {"ports": [{"port": 16443, "protocol": "TCP"}], "to": to}
 
 
@@ -566,13 +590,13 @@ def test_documented_installation_pins_every_image(render: Render) -> None:
     installation = readme[readme.index("helm install epochal charts/epochal") :].partition("```")[0]
     values = yaml.safe_load((ROOT / "charts/epochal/values.yaml").read_text())
     images = {key for key, value in values.items() if isinstance(value, dict) and "digest" in value}
-    assert images == {"image", "trainerImage", "serverImage"}
+    assert images == {"image", "trainerImage", "serverImage", "studioImage"}
     assert {image for image in images if f"--set {image}.digest=sha256:" not in installation} == set()
 
 
 def test_images_ignore_user_site_packages() -> None:
     """HOME is /tmp, which is writable in a pod: Python would import packages from /tmp/.local."""
-    for folder in ("operator", "server-image", "trainer-image"):
+    for folder in ("operator", "server-image", "studio-image", "trainer-image"):
         last_stage = (ROOT / folder / "Dockerfile").read_text().rpartition("\nFROM ")[2]
         assert "PYTHONNOUSERSITE=1" in last_stage, folder
 

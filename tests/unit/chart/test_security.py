@@ -101,7 +101,7 @@ def test_every_pod_is_restricted(render: Render, values: Object) -> None:
     ],
 )
 def test_violations_are_found(render: Render, spoil: Callable[[Object, Object], Any], complaint: str) -> None:
-    pod = copy.deepcopy(next(render().pod_specs()))
+    pod = copy.deepcopy(render().one("Deployment")["spec"]["template"]["spec"])
     spoil(pod, pod["containers"][0]["securityContext"])
     assert complaint in violations(pod)
 

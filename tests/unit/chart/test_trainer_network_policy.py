@@ -37,7 +37,7 @@ def trainer_labels() -> dict[str, str]:
 
 def test_disabled_by_default(render: Render) -> None:
     names = [item["metadata"]["name"] for item in render().objects if item["kind"] == "NetworkPolicy"]
-    assert names == ["epochal"]
+    assert sorted(names) == ["epochal", "epochal-checker"]
 
 
 def test_one_policy_per_namespace(render: Render) -> None:

@@ -171,6 +171,6 @@ def test_every_value_has_a_comment() -> None:
         and not above.lstrip().startswith("#")
         # A section whose values have comments of their own, or a value within one that is explained as a whole.
         and not line.endswith(":")
-        and not re.match(r"^  (requests|limits):", line)
+        and not re.match(r"^ +(requests|limits):", line)
     ]
     assert bare == []

@@ -8,7 +8,7 @@ import pytest
 from tests.kit.documents import ROOT
 
 README = (ROOT / "README.md").read_text()
-MOST_LINES = 250
+MOST_LINES = 160
 
 
 def test_the_readme_is_short() -> None:

@@ -4,6 +4,7 @@ import copy
 from collections.abc import AsyncIterator
 from typing import Any
 
+from epochal_operator.checker.verdict import Checker
 from epochal_operator.runtime.api.pages import Page
 from epochal_operator.runtime.api.resource import Key, Resource
 from epochal_operator.runtime.kind import store_for
@@ -72,9 +73,10 @@ class ApiServer(ByKind):
         return self._written(self.jobs[name])
 
 
-def reconciler(server: object, store: Store) -> Reconciler:
+def reconciler(server: object, store: Store, checker: Checker | None = None) -> Reconciler:
     """Returns a reconciler that stands before it."""
-    return Reconciler(reconcile_context(server, store), lambda: INSTALLATION, instance="test", clock=lambda: NOW)
+    context = reconcile_context(server, store)
+    return Reconciler(context, lambda: INSTALLATION, checker=checker, instance="test", clock=lambda: NOW)
 
 
 async def reconciled(server: ApiServer, store: Store | None = None) -> Store:

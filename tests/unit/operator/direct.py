@@ -42,7 +42,7 @@ class Direct:
         return self._request("get", resource, name, lambda: self._objects.get(resource.plural, namespace, name))
 
     async def create(self, resource: Resource, obj: Any, *, manager: str | None = None) -> Any:
-        options = {"manager": manager} if manager else {}
+        options: dict[str, Any] = {"manager": manager} if manager else {}
         create = partial(self._objects.create, resource.plural, obj["metadata"]["namespace"], obj, **options)
         return self._write("create", resource, obj["metadata"]["name"], create)
 

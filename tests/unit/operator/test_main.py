@@ -1,15 +1,20 @@
 """The process of the operator with a fake API server."""
 
 import asyncio
+import copy
 import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from math import inf
 from pathlib import Path
 
 import aiohttp
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from epochal_api.checker import CHECK_PATH
 from epochal_operator import __main__ as main
 from epochal_operator.config import read_config
 from epochal_operator.runtime.api.kube import Kube
@@ -55,6 +60,12 @@ class Process:
 
 @pytest.fixture
 async def process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Process]:
+    async with operator_process(tmp_path, monkeypatch) as running:
+        yield running
+
+
+@asynccontextmanager
+async def operator_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *options: str) -> AsyncIterator[Process]:
     listeners: list[socket.socket] = []
 
     def listen(_: int, *, backlog: int) -> socket.socket:
@@ -65,7 +76,7 @@ async def process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
 
     monkeypatch.setattr(main, "listen", listen)
     arguments = ["--trainer-image=trainer", "--server-image=server", "--storage-endpoint=http://minio.minio.svc:9000"]
-    config = read_config(arguments, {"POD_NAMESPACE": "epochal-system", "POD_NAME": "first"})
+    config = read_config([*arguments, *options], {"POD_NAMESPACE": "epochal-system", "POD_NAME": "first"})
     async with FakeApiServer("vision", "epochal-system") as server:
         server.objects.create("secrets", "epochal-system", {"metadata": {"name": "epochal-tls"}})
         monkeypatch.setenv("KUBECONFIG", str(server.kubeconfig(tmp_path / "kubeconfig")))
@@ -90,6 +101,35 @@ async def test_a_created_training_job_has_a_job_and_a_deleted_one_no_series(proc
     assert await process.exports("second")
     process.create("first")
     await process.wait_jobs("first", "second")
+
+
+async def test_a_training_job_with_a_wrong_network_has_no_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def check(request: web.Request) -> web.Response:
+        units = (await request.json())["network"]["layers"][-1]["units"]
+        wrong = [{"index": 1, "layer": "Dense", "name": "dense", "error": "no"}] if units == 13 else []
+        return web.json_response({"image": "trainer", "layers": wrong})
+
+    app = web.Application()
+    app.add_routes([web.post(CHECK_PATH, check)])
+    wrong = copy.deepcopy(SPEC)
+    wrong["network"]["layers"][-1]["units"] = 13
+    async with TestServer(app, host="127.0.0.1") as checker:
+        url = f"--checker-url=http://127.0.0.1:{checker.port}"
+        async with operator_process(tmp_path, monkeypatch, url) as process:
+            for name, spec in (("wrong", wrong), ("right", SPEC)):
+                manifest = {"metadata": {"name": name}, "spec": spec}
+                process.server.objects.create("trainingjobs", "vision", manifest)
+            await process.wait_jobs("right")
+
+            def state() -> str:
+                status = process.server.objects.get("trainingjobs", "vision", "wrong").get("status") or {}
+                return str(status.get("state"))
+
+            await until(lambda: state() == "Failed")
+            assert process.jobs() == ["right"]
+            metrics = (await process.ask("/metrics"))[1]
+            assert 'epochal_checker_questions_total{result="invalid"} 1.0' in metrics
+            assert 'epochal_checker_questions_total{result="valid"} 1.0' in metrics
 
 
 async def test_an_experiment_and_its_trials_have_series(process: Process) -> None:

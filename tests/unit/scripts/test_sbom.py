@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from scripts.sbom import packages, whole
+from scripts.sbom import components, packages, whole
 
 LISTING = """\
 installed\tlibc6\t2.36-9+deb12u10\tamd64
@@ -46,3 +46,18 @@ def test_the_bill_names_its_image() -> None:
 def test_an_image_without_its_own_distribution_is_refused() -> None:
     with pytest.raises(ValueError, match="not enough values"):
         whole(BOM, "epochal-trainer", [])
+
+
+def test_packages_of_npm_are_named() -> None:
+    """As `npm sbom --sbom-format=cyclonedx` lists them."""
+    react = {
+        "bom-ref": "react@19.3.1",
+        "type": "library",
+        "name": "react",
+        "version": "19.3.1",
+        "purl": "pkg:npm/react@19.3.1",
+        "licenses": [{"license": {"id": "MIT"}}],
+    }
+    of_npm = {"scope": "required", "properties": [{"name": "cdx:npm:package:path", "value": "node_modules/react"}]}
+    vite = {"name": "vite", "properties": [{"name": "cdx:npm:package:development", "value": "true"}]}
+    assert components({"components": [react | of_npm, vite]}) == [react]

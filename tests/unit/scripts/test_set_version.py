@@ -33,6 +33,8 @@ def test_a_new_version_is_written_to_each_place(tmp_path: Path, monkeypatch: pyt
     set_version.set_version("7.8.9-dev")
     written = {version for _, version in versions()}
     assert written == {"7.8.9-dev", "7.8.9.dev0"}
+    set_version.set_version("7.8.9")
+    assert 'artifacthub.io/prerelease: "false"' in (tmp_path / set_version.CHART).read_text()
 
 
 def test_the_changelog_has_the_version() -> None:

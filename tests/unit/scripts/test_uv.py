@@ -10,8 +10,14 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 LOCK: dict[str, Any] = tomllib.loads((ROOT / "uv.lock").read_text())
 PINNED = (ROOT / "scripts" / "uv.txt").read_text()
-BUILDS = ["operator/Dockerfile", "server-image/Dockerfile", "trainer-image/Dockerfile", "Makefile"]
-MEMBERS = ["api", "lib", "operator", "photographs", "server-image", "trainer-image"]
+BUILDS = [
+    "operator/Dockerfile",
+    "server-image/Dockerfile",
+    "studio-image/Dockerfile",
+    "trainer-image/Dockerfile",
+    "Makefile",
+]
+MEMBERS = ["api", "cli", "lib", "operator", "photographs", "server-image", "studio-image", "trainer-image"]
 
 
 def uv() -> dict[str, Any]:

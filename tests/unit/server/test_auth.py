@@ -32,9 +32,10 @@ def loaded(folder: Path) -> Keys:
     return keys
 
 
-def accepts(keys: Keys, header: str | None) -> bool:
+def accepts(keys: Keys, header: str | None, **others: str) -> bool:
+    headers = {} if header is None else {"Authorization": header}
     try:
-        keys.authorize({} if header is None else {"Authorization": header})
+        keys.authorize(headers | {name.replace("_", "-"): value for name, value in others.items()})
     except Unauthorized:
         return False
     return True
@@ -55,6 +56,17 @@ def test_accepts_valid_keys(folder: Path) -> None:
 )  # fmt: skip
 def test_refuses_other_headers(folder: Path, header: str | None) -> None:
     assert not accepts(loaded(folder), header)
+
+
+def test_accepts_a_key_that_passes_the_proxy_of_the_api_server(folder: Path) -> None:
+    keys = loaded(folder)
+    assert accepts(keys, None, X_API_Key=f" {FIRST} ")
+    assert accepts(keys, "Basic of-another-proxy", X_API_Key=SECOND)
+    assert accepts(keys, f"Bearer {FIRST}", X_API_Key=THIRD)
+    for other in ("", THIRD, FIRST[:-1], f"Bearer {FIRST}"):
+        assert not accepts(keys, None, X_API_Key=other)
+    with pytest.raises(Unauthorized, match="X-API-Key: unknown API key"):
+        keys.authorize({"X-API-Key": THIRD})
 
 
 @pytest.mark.parametrize("length", [16, 1000, 8000])

@@ -82,6 +82,38 @@ def test_parts_of_a_training_have_the_same_recipe(tmp_path: Path) -> None:
     assert len(set(digests[2:])) == 3
 
 
+def test_the_order_of_outputs_is_no_part_of_a_recipe(tmp_path: Path) -> None:
+    path, digests = tmp_path / "job.json", []
+    layers = [{"layer": "Dense", "units": 2, "name": name, "inputs": ["input"]} for name in "ab"]
+    network = {"input": {"shape": [6]}, "layers": layers, "outputs": ["a", "b"]}
+    a, b = ({"name": name, "loss": "mse"} for name in "ab")
+    half, one = {**b, "weight": "0.5"}, {**b, "weight": "1"}
+    for outputs in ([a, b], [b, a], [a, one], [{**one, "weight": "1.0"}, a], [a, half], [{**b, "weight": "5e-1"}, a]):
+        spec = {**JOB["spec"], "network": network, "training": {"outputs": outputs}}
+        path.write_text(json.dumps({**JOB, "spec": spec}))
+        digests.append(jobs.training_digest(jobs.read(path)))
+    assert len(set(digests[:4])) == 1
+    assert digests[4] == digests[5] != digests[0]
+
+
+def test_recipe_of_earlier_versions(tmp_path: Path) -> None:
+    """Checkpoints of earlier versions must still fit."""
+    (tmp_path / "job.json").write_text(json.dumps(JOB))
+    assert (
+        jobs.training_digest(jobs.read(tmp_path / "job.json"))
+        == "c0cbb823daa2d50f1e798e83f643e10a31a72331a9f5d8ec0359a96706ed751c"
+    )
+
+
+def test_another_file_of_a_network_is_another_recipe(tmp_path: Path) -> None:
+    path = tmp_path / "job.json"
+    path.write_text(json.dumps(JOB))
+    job = jobs.read(path)
+    assert jobs.training_digest(job, {}) == jobs.training_digest(job)
+    files = [{"model.py": "0" * 64}, {"model.py": "1" * 64}]
+    assert len({jobs.training_digest(job), *(jobs.training_digest(job, each) for each in files)}) == 3
+
+
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
@@ -93,7 +125,7 @@ def test_parts_of_a_training_have_the_same_recipe(tmp_path: Path) -> None:
         (
             "job.yaml",
             json.dumps({**JOB, "spec": {**JOB["spec"], "training": {}}}),
-            "spec.training.loss: is required",
+            "spec.training: loss is required: write a class or a function of keras.losses, such as",
         ),
     ],
 )

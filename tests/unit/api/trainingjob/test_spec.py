@@ -33,6 +33,7 @@ def changed(path: str, value: Any) -> dict[str, Any]:
 def test_defaults() -> None:
     spec = parse(SMALLEST).spec
     assert (spec.training.epochs, spec.training.batch_size, spec.training.optimizer.name) == (1, 32, "RMSprop")
+    assert spec.training.loss is not None
     assert spec.training.loss.name == "MeanSquaredError"
     assert (spec.backoff_limit, spec.suspend, spec.service_account_name) == (3, False, "default")
     assert (spec.training.checkpoint.every_epochs, spec.training.checkpoint.every_seconds) == (1, None)
@@ -49,6 +50,19 @@ def test_keras_arguments_are_kept_as_written() -> None:
     job = parse(changed("training.optimizer", {"name": "Adam", "learning_rate": 0.002, "beta_1": 0.8}))
     assert job.spec.training.optimizer.arguments == {"learning_rate": 0.002, "beta_1": 0.8}
     assert job.dump()["spec"]["training"]["optimizer"] == {"name": "Adam", "learning_rate": 0.002, "beta_1": 0.8}
+
+
+@pytest.mark.parametrize(
+    "source", [{"model": {"uri": "s3://models/base.keras", "freeze": ["conv*"]}}, {"code": {"object": "model.py"}}]
+)
+def test_a_model_or_code_in_place_of_a_network(source: dict[str, Any]) -> None:
+    document = changed("training.outputs", [{"name": "a", "loss": "mse"}, {"name": "b", "loss": "mse"}])
+    del document["spec"]["network"], document["spec"]["training"]["loss"]
+    document["spec"] |= source
+    spec = parse(document).spec
+    assert spec.network is None
+    assert parse(parse(document).dump()).spec == spec
+    assert spec.code is None or spec.code.entrypoint == "build_model"
 
 
 def test_dump_round_trip() -> None:
@@ -157,10 +171,24 @@ def test_gpus_are_counted_from_limits(limits: dict[str, Any], gpus: int) -> None
         ("data.train.object", "a\x9b31m.npz", "spec.data.train.object: must be one line of text without"),
         ("results.prefix", "a\nb", "spec.results.prefix: must be one line of text without control"),
         ("image", "trainer:1 --privileged", "spec.image: must match the pattern ^[a-zA-Z0-9]"),
+        ("model", {"uri": "s3://models/a.keras"}, "spec: give exactly one of network, model and code"),
+        ("network", None, "spec: give exactly one of network, model and code"),
+        ("model", {"uri": "s3://models/a.h5"}, "spec.model.uri: must be s3://BUCKET/KEY, a .keras file"),
+        (
+            "code",
+            {"object": "a.py", "entrypoint": "os.system"},
+            "spec.code.entrypoint: must match the pattern ^[A-Za-z_]",
+        ),
         ("network.layers", [], "spec.network.layers: must have at least 1 item, found a list of 0"),
         ("network.layers.0.inputs", ["nobody"], "spec.network: layers[0] (Dense): inputs contain 'nobody'"),
-        ("network.input.shape", [0], "spec.network.input.shape[0]: must be at least 1"),
+        (
+            "network.input.shape",
+            [0],
+            "spec.network.input.shape: must have sizes from 1, or -1 for an axis of any length",
+        ),
         ("training.stopAfterEpoch", 11, "spec.training: stopAfterEpoch must be at most epochs, found 11 of 1"),
+        ("training.validationEveryEpochs", 2, "validationEveryEpochs must be at most epochs, since otherwise no epoch"),
+        ("training.stepsPerEpoch", 0, "spec.training.stepsPerEpoch: must be"),
         ("training.continueFrom", {}, "spec.training.continueFrom: give exactly one of name and uri"),
         ("training.continueFrom", {"name": "a", "uri": "s3://abc/d"}, "continueFrom: give exactly one of name and uri"),
         ("training.continueFrom.uri", "s3://results", "continueFrom.uri: must be s3://BUCKET/FOLDER, a folder of"),

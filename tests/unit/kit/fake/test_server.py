@@ -70,7 +70,8 @@ async def test_a_written_object_is_read(server: FakeApiServer, kube: Kube) -> No
     await asyncio.sleep(0.01)
     with pytest.raises(NotFound):
         await kube.get(JOBS, "vision", "digits")
-    assert [request.verb for request in server.asked[:3]] == ["create", "patch", "get"]
+    # A client of an earlier test may still try to watch at the same port.
+    assert [request.verb for request in server.asked if request.verb != "watch"][:3] == ["create", "patch", "get"]
 
 
 async def test_a_status_is_applied_with_its_manager(server: FakeApiServer, kube: Kube) -> None:

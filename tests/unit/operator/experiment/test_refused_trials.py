@@ -83,7 +83,7 @@ async def test_a_trial_with_an_invalid_spec_fails_without_a_training_job() -> No
     cluster = Cluster(**FOUR)
     store = {"storage": {"endpoint": "http://minio.vision.svc:9000", "secretRef": {"name": "credentials"}}}
     spec = cluster.experiment()["spec"]["template"]["spec"]
-    huge = [{"layer": "Dense", "units": 8, "name": f"dense{number}", "note": "x" * 140} for number in range(700)]
+    huge = [{"layer": "Dense", "units": 8, "name": f"dense{number:0123}"} for number in range(900)]
     cluster.change(template={"spec": spec | store | {"network": spec["network"] | {"layers": huge}}})
     await cluster.settle()
     assert cluster.job_names() == []

@@ -836,7 +836,10 @@ async def test_a_slow_single_suggestion_is_reported_until_it_is_fast() -> None:
 
 
 async def test_slow_importances_block_no_trial() -> None:
-    two = [{"name": one, "paths": [f"training.optimizer.{one}"], "float": {"min": "0", "max": "1"}} for one in "ab"]
+    two = [
+        {"name": one, "paths": [f"training.optimizer.{one}"], "float": {"min": "0", "max": "1"}}
+        for one in ("beta_1", "beta_2")
+    ]
     cluster = Cluster(maxTrials=40, parallelism=20, schedule={"method": "None"}, parameters=two)
 
     def slow(request: Request) -> Response:

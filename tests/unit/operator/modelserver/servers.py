@@ -151,7 +151,7 @@ def observe(
         if one is DEPLOYMENT:
             children.append(ObservedChild(one, cache_transform.deployment(deployed) if deployed else None))
             continue
-        wanted = one.build(of or server(), model, INSTALLATION) if deployed and one.build else None
+        wanted = one.build(of or server(), model, INSTALLATION, Observed(NOW)) if deployed and one.build else None
         about = {"uid": "u", "resourceVersion": "1"}
         thing = {**wanted, "metadata": {**wanted["metadata"], **about}} if wanted else None
         children.append(ObservedChild(one, thing))

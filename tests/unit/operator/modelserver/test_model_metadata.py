@@ -75,6 +75,14 @@ async def test_fetch_returns_tensors(server: Server) -> None:
     assert (metadata.sha256, metadata.inputs, metadata.outputs) == (SHA, INPUTS, OUTPUTS)
 
 
+async def test_metadata_has_no_class_names_of_outputs(server: Server) -> None:
+    named = SIGNATURE.outputs[0].model_copy(update={"probabilities": True, "classes": ["long name" * 12] * 1000})
+    server.signature = SIGNATURE.model_copy(update={"outputs": [named]})
+    metadata = await fetch("127.0.0.1", SHA, server.port)
+    assert metadata is not None
+    assert metadata.outputs == OUTPUTS
+
+
 async def test_pinned_signature_is_fetched_once(server: Server) -> None:
     client = MetadataClient(lambda: NOW, server.port)
     assert await client.fetch(KEY, PINNED, (cache_transform.pod(pod()), ready())), "of the pod that is ready"

@@ -11,6 +11,7 @@ def test_parses_a_plain_head() -> None:
     assert read_head(PLAIN + b"\r\n") == Head("/v2/models/digits/infer", 12, {})
     head = PLAIN + b"Inference-Header-Content-Length:7\r\nAuthorization:  Bearer key \r\nX-Request-Id: 1\r\n\r\n"
     assert read_head(head) == Head("/v2/models/digits/infer", 12, {HEADER_LENGTH: "7", "Authorization": "Bearer key"})
+    assert read_head(PLAIN + b"x-api-key: key\r\n\r\n") == Head("/v2/models/digits/infer", 12, {"X-API-Key": "key"})
     for more in (
         b"Connection: Keep-Alive",
         b"Content-Type: application/JSON; charset=utf-8",
@@ -38,6 +39,7 @@ def test_parses_a_plain_head() -> None:
                 b"content-length: 13",
                 b"Host: other",
                 b"Authorization: Bearer a\r\nauthorization: Bearer b",
+                b"X-API-Key: a\r\nx-api-key: b",
                 b"Transfer-Encoding: chunked",
                 b"transfer-encoding: identity",
                 b"Content-Encoding: gzip",

@@ -3,7 +3,8 @@
 import re
 
 import pytest
-from epochal_server.page.assets import CONTENT_SECURITY_POLICY, assets
+from epochal_lib.page_headers import CONTENT_SECURITY_POLICY
+from epochal_server.page.assets import assets
 
 PAGES = ("index.html", "docs.html")
 LINK = re.compile(r"""(?:href|src)="([^"]+)"|from "([^"]+)\"""")

@@ -43,16 +43,18 @@ def test_one_value_distinguishes_two_classes() -> None:
 
 
 def test_labels_have_the_form_of_triton() -> None:
-    named = small(classes=("a", "b"))
-    assert labels(ANSWERS, 1, "y", named).tolist() == [["0.700000:1:b"], ["0.400000:0:a"]]
-    assert labels(np.array([1, 3], np.uint8), 9, "z", named).tolist() == [["1.000000:0"], ["3.000000:0"]]
+    outputs = [spec("y", (3,)), spec("z", (), "uint8"), spec("odd", (1,), probabilities=True, classes=["no", "yes"])]
+    served = model([spec("x", (2,))], outputs, classes=("a", "b")).outputs
+    assert labels(ANSWERS, 1, served["y"]).tolist() == [["0.700000:1:b"], ["0.400000:0:a"]]
+    assert labels(np.array([1, 3], np.uint8), 9, served["z"]).tolist() == [["1.000000:0"], ["3.000000:0"]]
+    assert labels(np.array([[0.25]]), 1, served["odd"]).tolist() == [["0.750000:0:no"]]
 
 
 def test_one_probability_has_two_labels() -> None:
     values = np.array([[0.25], [0.75]], np.float32)
-    one = binary(probabilities=True)
-    assert labels(values, 1, "y", one).tolist() == [["0.750000:0:no"], ["0.750000:1:yes"]]
-    assert labels(values, 2, "y", binary()).tolist() == [["0.250000:0"], ["0.750000:0"]]  # logits
+    one = binary(probabilities=True).first_output
+    assert labels(values, 1, one).tolist() == [["0.750000:0:no"], ["0.750000:1:yes"]]
+    assert labels(values, 2, binary().first_output).tolist() == [["0.250000:0"], ["0.750000:0"]]  # logits
 
 
 @pytest.mark.parametrize(
@@ -68,4 +70,4 @@ def test_one_probability_has_two_labels() -> None:
     ],
 )
 def test_some_models_have_classes(served: Model, *, expected: bool) -> None:
-    assert has_classes(served) is expected
+    assert has_classes(served.first_output) is expected

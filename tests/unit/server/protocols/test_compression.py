@@ -2,7 +2,6 @@
 
 import gzip
 import random
-import time
 import zlib
 from contextlib import suppress
 
@@ -45,12 +44,9 @@ def test_the_limit_holds_for_all_members_together() -> None:
         decompress(gzip.compress(b"x" * 500) * 1000, "gzip", 999)
 
 
-def test_many_members_take_little_time() -> None:
-    many = gzip.compress(b"") * 400_000  # 8 MB
-    began = time.process_time()
+def test_the_number_of_members_is_bounded() -> None:
     with pytest.raises(Invalid, match="expected at most 4,096 members of gzip"):
-        decompress(many, "gzip", 2**23)
-    assert time.process_time() - began < 1
+        decompress(gzip.compress(b"") * 4097, "gzip", 2**23)
 
 
 @pytest.mark.parametrize(

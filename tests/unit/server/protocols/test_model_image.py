@@ -97,7 +97,10 @@ def without_signature_file(one: Model) -> Model:
             "signature.json, which has the values of black and white, is missing",
         ),
         (digits(image=None), "its inputs are no images of height, width"),
-        (pair(images="Resize", image=digits().signature.image), "its inputs are no images"),
+        (
+            pair(images="Resize", image=digits().signature.image),
+            'a photograph gives a single input, and the model has several: "count", "words": send all of them',
+        ),
     ],
 )
 def test_some_models_take_no_photographs(served: Model, message: str) -> None:

@@ -81,6 +81,19 @@ def test_describes_the_names_of_classes_if_the_model_has_them() -> None:
         assert ('"class_names"' in orjson.dumps(document(served)).decode()) == has_names
 
 
+def test_a_prediction_has_the_class_of_the_first_output_and_the_other_outputs() -> None:
+    outputs = [spec("digit", (10,)), spec("odd", (1,), probabilities=True), spec("slant", ())]
+    image = digits().signature.image
+    served = model([spec("image", (28, 28, 1))], outputs, probabilities=True, image=image, images="Digit")
+    for one, required in ((served, ["class", "name", "probability", "top", "outputs"]), (digits(), None)):
+        content = document(one)["paths"]["/predict"]["post"]["responses"]["200"]["content"]
+        prediction = content["application/json"]["schema"]["anyOf"][0]
+        assert prediction["required"] == (required or ["class", "name", "probability", "top"])
+        further = prediction["properties"].get("outputs", {}).get("properties", {})
+        assert [*further] == (["odd", "slant"] if required else [])
+        assert not further or (further["slant"], "top" in further["odd"]["properties"]) == ({"type": "number"}, True)
+
+
 def test_photographs_come_first() -> None:
     found = document(digits())
     assert (found["tags"][0]["name"], next(iter(found["paths"]))) == ("Photographs", "/predict")

@@ -10,10 +10,11 @@ from epochal_server.protocols.photographs import Options, answer, predictions, r
 from epochal_server.protocols.preprocess import Box, ModelImage
 from epochal_server.refusals import Invalid
 
-from tests.kit.served import digits, model, spec
+from tests.kit.served import DIGITS, digits, model, spec
 
 IMAGE = ModelImage(np.zeros((28, 28, 1), np.uint8))
 ANSWERS = {"digit": np.array([[0, 0, 0, 0.125, 0, 0, 0, 0.75, 0.125, 0]], np.float32)}
+ODD = [(1, "yes", 0.75), (0, "no", 0.25)]
 PREDICTION = {"class": 7, "name": "seven", "probability": 0.75}
 TOP = [
     PREDICTION,
@@ -73,6 +74,21 @@ def test_a_raw_output_is_a_score() -> None:
     (found,) = predictions([IMAGE], ANSWERS, digits(probabilities=False), Options())
     assert found["score"] == 0.75
     assert "probability" not in found
+
+
+def test_further_outputs_are_beside_the_class_of_the_first() -> None:
+    outputs = [
+        spec("digit", (10,)),
+        spec("odd", (1,), probabilities=True, classes=["no", "yes"]),
+        spec("slant", (), "float32"),
+    ]
+    fields: dict[str, Any] = {"probabilities": True, "classes": DIGITS, "images": "Digit"}
+    served = model([spec("image", (28, 28, 1))], outputs, **fields)
+    answers = {**ANSWERS, "odd": np.array([[0.75]], np.float32), "slant": np.array([0.5], np.float32)}
+    (found,) = predictions([IMAGE], answers, served, Options())
+    yes, no = ({"class": index, "name": name, "probability": value} for index, name, value in ODD)
+    further = {"odd": yes | {"top": [yes, no]}, "slant": 0.5}
+    assert found == PREDICTION | {"top": TOP, "outputs": further}
 
 
 def test_a_model_without_classes_returns_its_outputs() -> None:

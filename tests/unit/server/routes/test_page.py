@@ -5,8 +5,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 from aiohttp import ClientSession
+from epochal_lib.page_headers import CONTENT_SECURITY_POLICY
 from epochal_server.model.model import Arrays
-from epochal_server.page.assets import CONTENT_SECURITY_POLICY, assets
+from epochal_server.page.assets import assets
 from epochal_server.protocols.openapi import document
 from epochal_server.routes.page import routes
 

@@ -51,6 +51,7 @@ def test_facts_and_best_weights_keep_their_stored_names() -> None:
         "data": {"a.npz": "0" * 64},
         "loss": {"name": "mse"},
         "callbacks": [{"callback": "EarlyStopping"}],
+        "networkFiles": {"s3://models/base.keras": "2" * 64},
         "division": {"shuffle": True},
         "recipe": "1" * 64,
         "before": earlier,

@@ -10,7 +10,7 @@ from epochal_trainer.checkpoint import variables
 from epochal_trainer.checkpoint.optimizer_slots import Slot
 from epochal_trainer.checkpoint.state import VariableState
 from epochal_trainer.checkpoint.variables import MODEL, OPTIMIZER, VariablesDiffer
-from epochal_trainer.data.samples import Array
+from epochal_trainer.data.arrays import Array
 
 # Keras 3.15 under numpy 2.4: https://numpy.org/devdocs/numpy_2_0_migration_guide.html
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")

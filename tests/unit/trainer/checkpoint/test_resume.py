@@ -18,6 +18,7 @@ from epochal_trainer.checkpoint import (
     Snapshot,
     Start,
     Store,
+    archive,
     check_fit,
     continued_facts,
     find,
@@ -516,14 +517,15 @@ LOOKUPS: list[list[dict[str, Any]]] = [
 TOKENS = np.array([[7], [8], [9], [1]])
 
 
-def looking_up(layers: list[dict[str, Any]], values: list[int], name: str | None = None) -> keras.Model:
+def looking_up(layers: list[dict[str, Any]], values: list[Any], name: str | None = None) -> keras.Model:
     """Return a network with lookup layers that are adapted to values."""
     described = [{**layers[0], "name": name} if name else layers[0], *layers[1:], {"layer": "Dense", "units": 1}]
-    spec = Network.model_validate({"input": {"shape": [1], "dtype": "int64"}, "layers": described})
+    dtype = "string" if isinstance(values[0], str) else "int64"
+    spec = Network.model_validate({"input": {"shape": [1], "dtype": dtype}, "layers": described})
     built = network.build(spec, seed=1, memory=1 << 30)
     built.compile(optimizer="SGD", loss="mse")
     features = np.array(values)[:, None]
-    adapt(built, graph.build_nodes(spec), Samples(features, np.zeros(len(features)), "features", "labels"))
+    adapt(built, graph.build_nodes(spec), Samples.single(features, np.zeros(len(features)), "features", "labels"))
     return built
 
 
@@ -536,6 +538,30 @@ def test_learned_state_is_restored(layers: Any, *, is_own: bool) -> None:
     facts = FACTS.model_copy(update={"data": {"a": "1" * 64}})
     fit_to_model(start, current, facts, VERSIONS).snapshot.restore(current, [])
     np.testing.assert_array_equal(stored(TOKENS), current(TOKENS))
+
+
+TEXTS: list[list[dict[str, Any]]] = [
+    [{"layer": "StringLookup", "max_tokens": 4, "output_mode": "multi_hot", "pad_to_max_tokens": True}],
+    [
+        {"layer": "TextVectorization", "max_tokens": 6, "output_mode": "tf_idf", "pad_to_max_tokens": True},
+        {"layer": "Reshape", "target_shape": [6]},
+    ],
+    [{"layer": "TextVectorization", "max_tokens": 5, "output_sequence_length": 3}],
+]
+
+
+@pytest.mark.parametrize("layers", TEXTS, ids=lambda layers: " ".join(map(str, layers[0].values())))
+def test_learned_words_are_restored(layers: Any, tmp_path: Path) -> None:
+    stored, current = looking_up(layers, ["a é", "a", "é"]), looking_up(layers, ["c", "é é", "é", "b"])
+    texts = keras.ops.convert_to_tensor([["a"], ["é"], ["c"]])
+    start = taken(stored, is_own=False)
+    archive.write(tmp_path / "checkpoint.zip", start.snapshot.arrays, start.snapshot.state)
+    state, arrays = archive.read(tmp_path / "checkpoint.zip")
+    read = Start(Snapshot(state, dict(arrays)), is_own=False, results_uri=start.results_uri)
+    assert not np.array_equal(stored(texts), current(texts))
+    facts = FACTS.model_copy(update={"data": {"a": "1" * 64}})
+    fit_to_model(read, current, facts, VERSIONS).snapshot.restore(current, [])
+    np.testing.assert_array_equal(stored(texts), current(texts))
 
 
 def without_what_was_learned(start: Start) -> Start:

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from epochal_api.trainingjob.training import Training
-from epochal_trainer.checkpoint import Snapshot
+from epochal_api.trainingjob.network import Named
+from epochal_trainer.checkpoint import Snapshot, check_network_files
 from epochal_trainer.checkpoint.state import BestState
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.reporting.best import Monitor, find_best_epoch
@@ -26,6 +26,22 @@ def test_its_own_checkpoint_comes_first(tmp_path: Path, make: Make) -> None:
     assert start is not None
     assert start.is_own
     assert str(start) == "epoch 3, step 3 of 5 (checkpoint of attempt 7)"
+
+
+def test_another_file_of_the_network_is_another_training(tmp_path: Path, make: Make) -> None:
+    files, changed = {"model.py": "1" * 64}, {"model.py": "2" * 64}
+    other = make(2, facts=FACTS.model_copy(update={"network_files": files}))
+    store(tmp_path, "lab/old/1").write(other)
+    continued = found(tmp_path, training(uri=URI))
+    assert continued is not None
+    check_network_files(continued, changed)  # The variables decide whether it can continue.
+    store(tmp_path, "lab/new/2").write(other)
+    own = found(tmp_path, training())
+    assert own is not None
+    check_network_files(own, files)
+    with pytest.raises(Failure, match=r"model.py has changed since .* found the SHA-256 222.* expected 111") as caught:
+        check_network_files(own, changed)
+    assert caught.value.reason == "CheckpointMismatch"
 
 
 def test_it_continues_another_training(tmp_path: Path, make: Make) -> None:
@@ -63,7 +79,7 @@ def test_results_without_a_checkpoint_fail(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("loss", ["mse", "mae"])
 def test_epochs_of_another_training_are_never_the_best(tmp_path: Path, make: Make, loss: str) -> None:
-    facts = FACTS.model_copy(update={"loss": Training.model_validate({"loss": loss}).loss.dump()})
+    facts = FACTS.model_copy(update={"loss": Named(name=loss).dump()})
     store(tmp_path, "lab/old/1").write(make(4, facts=facts))
     start = found(tmp_path, training(uri=URI))
     assert start is not None

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from epochal_api.signature import MAX_CLASSES
 from epochal_trainer.data.class_names import check_class_names, class_names, matching_class_names
-from epochal_trainer.data.samples import ClassNames, Samples, TrainingData
+from epochal_trainer.data.samples import ClassNames, Samples
+from epochal_trainer.data.training_data import TrainingData
 
 
 @pytest.mark.parametrize(
@@ -51,7 +52,7 @@ THREE = ("cat", "dog", "cow")
 def named(part: str, names: ClassNames | tuple[str, ...] | None) -> Samples:
     if isinstance(names, tuple) and not isinstance(names, ClassNames):
         names = ClassNames(f"{part}.npz[class_names]", names)
-    return Samples(np.zeros((2, 2)), np.zeros(2), f"{part}.npz[x]", f"{part}.npz[y]", class_names=names)
+    return Samples.single(np.zeros((2, 2)), np.zeros(2), f"{part}.npz[x]", f"{part}.npz[y]", class_names=names)
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,8 @@
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
-from epochal_trainer.data import samples as samples_module
+from epochal_trainer.data import arrays
 from epochal_trainer.data.classes import (
     NotClassLabels,
     PartCounts,
@@ -14,13 +13,14 @@ from epochal_trainer.data.classes import (
     count_parts,
     format_indices,
 )
-from epochal_trainer.data.samples import Samples, TrainingData
+from epochal_trainer.data.samples import Samples
+from epochal_trainer.data.training_data import TrainingData
 
 SPARSE, ROWS, BINARY = "SparseCategoricalCrossentropy", "CategoricalCrossentropy", "BinaryCrossentropy"
 
 
 def samples(labels: Any) -> Samples:
-    return Samples(np.zeros(len(labels)), np.asarray(labels), "x", "y")
+    return Samples.single(np.zeros(len(labels)), np.asarray(labels), "x", "y")
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_an_ignored_label_is_no_class() -> None:
 
 
 def test_class_counts_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(samples_module, "BLOCK_SIZE", 3)
+    monkeypatch.setattr(arrays, "BLOCK_SIZE", 3)
     assert np.array_equal(class_counts(samples(np.arange(10) % 4), [4], SPARSE), [3, 3, 2, 2])  # type: ignore[arg-type]
 
 
@@ -103,7 +103,9 @@ def test_long_lists_of_indices_are_shortened() -> None:
 
 
 def test_the_training_part_is_counted_first() -> None:
-    data = TrainingData(samples([0, 1]), None, replace(samples([1, 1]), labels_name="test.npz[y]"), {})
+    data = TrainingData(
+        samples([0, 1]), None, Samples.single(np.zeros(2), np.ones(2, int), "test.npz[x]", "test.npz[y]"), {}
+    )
     train, test = count_parts(data, [2], SPARSE)
     assert (train.name, train.source, test.name, test.source) == ("training", "y", "test", "test.npz[y]")
     assert np.array_equal(test.counts, [0, 2])  # type: ignore[arg-type]

@@ -3,8 +3,9 @@ from typing import Any
 import numpy as np
 import pytest
 from epochal_trainer.data import columns as columns_module
+from epochal_trainer.data.arrays import BLOCK_SIZE
 from epochal_trainer.data.columns import check_columns, count_columns, describe_columns
-from epochal_trainer.data.samples import BLOCK_SIZE, Samples
+from epochal_trainer.data.samples import Samples
 
 from tests.unit.trainer.expect import expect_peak_memory
 
@@ -19,7 +20,7 @@ def table(*columns: Any, rows: int = 200) -> Any:
 
 
 def warnings_of(features: Any, *, is_scaled: bool = False, takes_indices: bool = False) -> dict[str, str]:
-    samples = Samples(features, np.zeros(len(features)), "a.npz[x]", "a.npz[y]")
+    samples = Samples.single(features, np.zeros(len(features)), "a.npz[x]", "a.npz[y]")
     found = check_columns(samples, describe_columns(features), is_scaled=is_scaled, takes_indices=takes_indices)
     return {each.reason: each.message for each in found}
 

@@ -1,30 +1,31 @@
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 from epochal_api.data_summary import DataSummary, SetName
 from epochal_trainer.data import equal_samples
+from epochal_trainer.data.arrays import Array
 from epochal_trainer.data.equal_samples import check_leakage, find_equal_samples
-from epochal_trainer.data.samples import Array, Samples, TrainingData
+from epochal_trainer.data.samples import Samples, SourceArray
 from epochal_trainer.data.summary import summarize
+from epochal_trainer.data.training_data import TrainingData
 
 from tests.unit.trainer.expect import expect_peak_memory
 
 
 def samples(count: int = 400, seed: int = 0, shape: tuple[int, ...] = (5,), dtype: Any = np.float64) -> Samples:
     rng = np.random.default_rng(seed)
-    return Samples((rng.random((count, *shape)) * 200).astype(dtype), rng.integers(0, 3, count), "x", "y")
+    return Samples.single((rng.random((count, *shape)) * 200).astype(dtype), rng.integers(0, 3, count), "x", "y")
 
 
 def join(*parts: Samples) -> Samples:
     features, labels = (np.concatenate([getattr(part, name) for part in parts]) for name in ("features", "labels"))
-    return Samples(features, labels, "x", "y")
+    return Samples.single(features, labels, "x", "y")
 
 
 def summary(train: Samples, validation: Samples | None = None, test: Samples | None = None) -> DataSummary:
-    return summarize(TrainingData(train, validation, test, {}), (), ignores_class=False)[0]
+    return summarize(TrainingData(train, validation, test, {}), {})[0]
 
 
 def found(train: Samples, test: Samples) -> tuple[int, int]:
@@ -43,7 +44,7 @@ def test_shared_samples(dtype: Any, shape: tuple[int, ...]) -> None:
 def test_small_numbers_as_floats_are_told_apart() -> None:
     grid = np.stack(np.meshgrid(*[np.arange(32.0)] * 4), axis=-1).reshape(-1, 4)
     labels = np.zeros(len(grid))
-    repeated, _ = find_equal_samples({"train": Samples(grid, labels, "x", "y")})
+    repeated, _ = find_equal_samples({"train": Samples.single(grid, labels, "x", "y")})
     assert repeated["train"].checked > 32**4 // 20
     assert repeated["train"].found == 0
 
@@ -73,20 +74,20 @@ def test_repeated_values_are_told_apart(
     parts = np.split(found, 2)
     for part, first in zip(parts, values[:2], strict=True):
         part.reshape(len(part), -1)[:, 0] = first  # so that the sets share no sample
-    train, test = (Samples(repeat(part), np.zeros(len(part)), "x", "y") for part in parts)
+    train, test = (Samples.single(repeat(part), np.zeros(len(part)), "x", "y") for part in parts)
     repeated, (shared,) = find_equal_samples({"train": train, "test": test})
     assert (repeated["train"].found, repeated["test"].found, shared.found) == (0, 0, 0)
 
 
 def test_a_sample_with_another_label_differs() -> None:
     train = samples()
-    assert found(train, replace(train, labels=(train.labels + 1) % 3)) == (0, 400)
+    assert found(train, train.with_labels((train.labels + 1) % 3)) == (0, 400)
 
 
 @pytest.mark.parametrize(("first", "second"), [(np.float32, np.float64), (np.uint8, np.float32), (np.int64, np.uint8)])
 def test_equal_values_of_different_types(first: Any, second: Any) -> None:
     train, test = samples(dtype=first), samples(dtype=first)
-    test = replace(test, features=np.asfortranarray(test.features.astype(second)), labels=test.labels.astype(float))
+    test = test.with_features(np.asfortranarray(test.features.astype(second))).with_labels(test.labels.astype(float))
     assert found(train, test) == (400, 400)
 
 
@@ -148,3 +149,20 @@ def test_a_pair_of_equal_samples_in_a_small_table() -> None:
 def test_pairs(name: SetName) -> None:
     sets: dict[SetName, Samples] = {"train": samples(), name: samples(10, 1)}
     assert [(each.set, each.other) for each in find_equal_samples(sets)[1]] == [(name, "train")]
+
+
+def test_samples_are_equal_in_all_inputs_and_outputs() -> None:
+    rows = np.arange(100)
+    texts = np.array([f"text {row} ä" for row in rows])
+
+    def several(note: Any = texts, second: Any = rows % 7) -> Samples:
+        inputs = {"a": SourceArray(rows, "a"), "note": SourceArray(note, "note")}
+        return Samples(inputs, {"c": SourceArray(rows % 3, "c"), "d": SourceArray(second, "d")})
+
+    def shared(test: Samples) -> int:
+        return find_equal_samples({"train": several(), "test": test})[1][0].found
+
+    assert shared(several()) == 100
+    assert shared(several(note=np.char.encode(texts, "utf-8"))) == 100, "bytes and characters of the same texts"
+    assert shared(several(note=texts[::-1])) == 0
+    assert shared(several(second=(rows % 7) + (rows < 10))) == 90

@@ -9,7 +9,7 @@ from tests.unit.trainer.expect import expect_failure
 
 
 def samples(*shape: int) -> Samples:
-    return Samples(np.zeros(shape), np.zeros(shape[0]), "images", "labels")
+    return Samples.single(np.zeros(shape), np.zeros(shape[0]), "images", "labels")
 
 
 @pytest.mark.parametrize(
@@ -54,3 +54,37 @@ def test_shape_mismatch(shape: tuple[int, ...], expected: list[int], message: st
     pattern = re.escape(message).replace(r"\.\*", ".*").replace(r"\$", "$")
     with expect_failure("ShapeMismatch", rf"^a sample in images .*{pattern}"):
         fit_features(samples(*shape), expected)
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected", "found"),
+    [
+        ((5,), [], (5,)),
+        ((5, 7), [None], (5, 7)),
+        ((5, 7), [None, 1], (5, 7, 1)),
+        ((5, 28, 28), [None, None, 1], (5, 28, 28, 1)),
+    ],
+)
+def test_axes_of_any_length_and_single_values(
+    shape: tuple[int, ...], expected: list[int | None], found: tuple[int, ...]
+) -> None:
+    assert fit_features(samples(*shape), expected).features.shape == found
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected", "message"),
+    [
+        ((5, 3), [], r"is 3, but spec.network.inputs\[1\].shape is \[\]: both must be .*, so write spec.*shape: \[3\]"),
+        ((5, 3), [None, 4], r"is 3, but spec.network.inputs\[1\].shape is \?×4: both must be the same"),
+        ((5, 9, 3), [None, 4], r"is 9×3, but .* is \?×4: both must be the same"),
+    ],
+)
+def test_the_message_names_the_input(shape: tuple[int, ...], expected: list[int | None], message: str) -> None:
+    with expect_failure("ShapeMismatch", message):
+        fit_features(samples(*shape), expected, "spec.network.inputs[1]")
+
+
+def test_a_model_without_a_description() -> None:
+    must = "the data must have this shape .a trailing axis of 1 is added automatically.$"
+    with expect_failure("ShapeMismatch", f"is 3, but the input 'x' of the model takes 4: {must}"):
+        fit_features(samples(5, 3), [4], "the input 'x' of the model", is_described=False)

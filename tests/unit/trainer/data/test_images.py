@@ -3,8 +3,8 @@ from typing import Any
 import numpy as np
 import pytest
 from epochal_api.signature import ChannelRange, ImageSpec
+from epochal_trainer.data.arrays import BLOCK_SIZE
 from epochal_trainer.data.images import check_images, image_spec
-from epochal_trainer.data.samples import BLOCK_SIZE
 
 
 def images(low: float, high: float, dtype: Any, shape: tuple[int, ...] = (4, 5, 1)) -> Any:

@@ -16,7 +16,7 @@ MASKS = np.zeros((2, 4, 4), "u1")
 
 
 def samples(labels: Any) -> Samples:
-    return Samples(np.zeros((len(labels), 4)), np.asarray(labels), "features", "labels")
+    return Samples.single(np.zeros((len(labels), 4)), np.asarray(labels), "features", "labels")
 
 
 @pytest.mark.parametrize(
@@ -35,6 +35,7 @@ def samples(labels: Any) -> Samples:
         ([[0], [1]], [1], BINARY, (2, 1)),
         (INDICES, [10], SPARSE, (3,)),
         (INDICES, [10], "sparse_categorical_crossentropy", (3,)),
+        ([[1], [2]], [10], "CategoricalGeneralizedCrossEntropy", (2, 1)),
         (np.array(INDICES, "f4"), [10], SPARSE, (3,)),
         (np.array([True, False]), [2], SPARSE, (2,)),
         (np.array([[0], [9]]), [10], SPARSE, (2, 1)),
@@ -106,6 +107,7 @@ def test_valid_labels_get_the_output_shape(
         (MASKS, [7, 7, 10], SPARSE, "4×4 labels .* output of 7×7×10$"),
         (INDICES, [10], ROWS, "one label for each sample, .* output of 10; use SparseCategoricalCrossentropy"),
         ([[1], [2]], [10], ROWS, ".*; use SparseCategoricalCrossentropy"),
+        (ONE_HOT, [10], "CategoricalGeneralizedCrossEntropy", "rows of 10, .* takes class indices"),
         (ONE_HOT, [11], ROWS, "10 labels for each sample, .* output of 11"),
         (ONE_HOT * 2, [10], ROWS, r"2.0 at \[0, 0\], .* values from 0 to 1"),
         ([0, 2], [1], BINARY, r"2 at \[1\], .* values from 0 to 1"),
@@ -167,5 +169,5 @@ def test_one_hot_check_needs_little_memory() -> None:
     labels[..., 0] = 1
     labels[900, 7, 8] = labels[999, 0, 0] = 1
     with expect_peak_memory(4 * labels.nbytes):
-        (found,) = check_one_hot(Samples(np.zeros((1000, 1)), labels, "x", "y"), "CategoricalCrossentropy")
+        (found,) = check_one_hot(Samples.single(np.zeros((1000, 1)), labels, "x", "y"), "CategoricalCrossentropy")
     assert "2 of its 2,500,000 rows: the first is [900, 7, 8], which sums to 2," in found.message

@@ -14,7 +14,8 @@ from epochal_api.storage import Data
 from epochal_api.trainingjob.training import Training
 from epochal_trainer.data.load import load
 from epochal_trainer.data.memory import MemoryBudget
-from epochal_trainer.data.samples import TrainingData
+from epochal_trainer.data.network_arrays import NetworkArrays
+from epochal_trainer.data.training_data import TrainingData
 from epochal_trainer.storage import FolderBucket
 
 from tests.unit.trainer.expect import expect_failure
@@ -252,3 +253,83 @@ def test_shuffle_keeps_no_copy_in_memory(bucket: FolderBucket, read: Load) -> No
     assert found.train.features.shape == (3200, 1000)
     assert left < 1.1 * x.nbytes
     assert peak < 2.2 * x.nbytes
+
+
+SEVERAL = NetworkArrays(("a", "b"), ("c", "d"))
+TEXT = NetworkArrays(("input",), ("output",), frozenset({"input"}))
+
+
+@pytest.mark.parametrize(
+    ("network", "message"),
+    [
+        (
+            SEVERAL,
+            r"the network has 2 inputs and 2 outputs: save .* numpy.savez\(\"train.npz\", \*\*\{'a': …, 'b': …, ",
+        ),
+        (TEXT, r'the input has dtype: string, which only npz can hold: save .* numpy.savez\("train.npz", x=TEXTS, y='),
+    ],
+    ids=["several", "text"],
+)
+def test_formats_without_names_of_arrays(
+    bucket: FolderBucket, tmp_path: Path, network: NetworkArrays, message: str
+) -> None:
+    bucket.put("images", idx(X))
+    bucket.put("labels", idx(Y))
+    bucket.put("a.pkl", pickle.dumps((X, Y)))
+    bucket.put("b.pkl", pickle.dumps((X[::2], Y[::2])))
+
+    def read(train: dict[str, str]) -> None:
+        spec = Data.model_validate({"bucket": "any", "train": train, "test": {"object": "b.pkl"}})
+        load(spec, bucket, tmp_path / "scratch", MemoryBudget(10**6), training=TRAINING, network=network)
+
+    with expect_failure("MissingArrays", f"^spec.data.train has two objects, features and labels, but {message}", 65):
+        read({"features": "images", "labels": "labels"})
+    with expect_failure("MissingArrays", f"^a.pkl is pickle, whose arrays have no names, but {message}", 65):
+        read({"object": "a.pkl"})
+
+
+def test_several_arrays_are_checked_and_split_together(bucket: FolderBucket, tmp_path: Path) -> None:
+    rows = np.arange(20)
+    arrays = {"a": rows, "b": rows * 2.0, "c": rows % 5, "d": rows % 2}
+    outputs = [{"name": "c", "loss": "SparseCategoricalCrossentropy"}, {"name": "d", "loss": "BinaryCrossentropy"}]
+    training = Training.model_validate({"outputs": outputs, "seed": 3})
+
+    def read(*, stratify: bool = True, test: dict[str, Any] | None = None, **changed: Any) -> TrainingData:
+        npz(bucket.root / "all.npz", **{**arrays, **changed})
+        npz(bucket.root / "test.npz", **{**arrays, **(test or {"b": rows * 3.0})})
+        spec = Data.model_validate(
+            {
+                "bucket": "any",
+                "train": {"object": "all.npz"},
+                "test": {"object": "test.npz"},
+                "validation": {"split": "0.25", "stratify": stratify},
+            }
+        )
+        folder = tmp_path / "scratch"
+        return load(spec, bucket, folder, MemoryBudget(10**6), training=training, network=SEVERAL)
+
+    data = read()
+    assert data.validation is not None
+    held_out = data.validation.inputs["a"].values
+    assert np.bincount(held_out % 5).tolist() == [1] * 5, "drawn from each class of the first output"
+    for part in (data.train, data.validation):
+        values = {name: array.values.tolist() for name, array in {**part.inputs, **part.outputs}.items()}
+        assert values == {name: array[values["a"]].tolist() for name, array in arrays.items()}
+    assert [data.validation.source_row(index) for index in range(5)] == held_out.tolist()
+
+    read(c=rows / 7, stratify=False)
+    stratify = "spec.data.validation.stratify: .*put an output with classes first in spec.network.outputs"
+    cases: list[tuple[dict[str, Any], str, str]] = [
+        ({"c": rows / 7}, "InvalidLabels", stratify),
+        ({"d": rows[:19]}, "LengthMismatch", r"all.npz\[a\] holds 20 samples and all.npz\[d\] 19"),
+        ({"b": np.full(20, np.nan)}, "NonFiniteData", r"all.npz\[b\] holds nan at \[0\]"),
+        ({"sample_weight": rows[:3]}, "LengthMismatch", r"all.npz\[sample_weight\] is 3, but all.npz\[d\] holds 20"),
+        (
+            {"test": {"b": rows * 2}},
+            "DuplicateData",
+            r"all.npz\[a\] of spec.data.train and test.npz\[a\] .*a_train, b_t",
+        ),
+    ]
+    for changed, reason, message in cases:
+        with expect_failure(reason, message, 65):
+            read(**changed)

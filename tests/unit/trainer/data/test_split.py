@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from epochal_api.storage import Data
 from epochal_api.trainingjob.training import Training
-from epochal_trainer.data.samples import Array, Samples
+from epochal_trainer.data.arrays import Array
+from epochal_trainer.data.samples import Samples
 from epochal_trainer.data.split import split_indices, split_parameters, split_samples
 from hypothesis import given
 from hypothesis import strategies as st
@@ -93,7 +94,7 @@ def test_draw_is_determined_by_the_seed() -> None:
     ids=["indices", "a column of indices", "one-hot", "binary"],
 )
 def test_stratify_with_any_form_of_class_labels(labels: Array, loss: str) -> None:
-    samples = Samples(np.arange(100), labels, "x", "y")
+    samples = Samples.single(np.arange(100), labels, "x", "y")
     train, validation = split_samples(samples, 0.2, training=training(loss), stratify=True)
     assert (len(train), len(validation)) == (80, 20)
     expected = np.bincount(SORTED // 2 if loss == "BinaryCrossentropy" else SORTED) // 5
@@ -115,13 +116,13 @@ def test_stratify_with_any_form_of_class_labels(labels: Array, loss: str) -> Non
 )
 def test_stratify_without_class_labels(labels: Array, loss: str, found: str) -> None:
     with expect_failure("InvalidLabels", rf"^spec.data.validation.stratify: {found}.*spec.data.shuffle$", 65):
-        split_samples(Samples(np.arange(100), labels, "x", "y"), 0.2, training=training(loss), stratify=True)
-    split_samples(Samples(np.arange(100), labels, "x", "y"), 0.2, training=training(loss), shuffle=True)
+        split_samples(Samples.single(np.arange(100), labels, "x", "y"), 0.2, training=training(loss), stratify=True)
+    split_samples(Samples.single(np.arange(100), labels, "x", "y"), 0.2, training=training(loss), shuffle=True)
 
 
 @pytest.mark.parametrize(("shuffle", "stratify"), [(False, False), (True, False), (False, True), (True, True)])
 def test_validation_samples_have_their_row_in_the_source(*, shuffle: bool, stratify: bool) -> None:
-    samples = Samples(np.arange(100), SORTED, "x", "y")
+    samples = Samples.single(np.arange(100), SORTED, "x", "y")
     _, validation = split_samples(
         samples, 0.2, training=training("SparseCategoricalCrossentropy"), shuffle=shuffle, stratify=stratify
     )
@@ -133,13 +134,13 @@ def test_validation_samples_have_their_row_in_the_source(*, shuffle: bool, strat
 @pytest.mark.parametrize("classes", [[0, 1, 2], [0]])
 @pytest.mark.parametrize("stratify", [False, True])
 def test_empty_part(classes: Sequence[int], *, stratify: bool) -> None:
-    samples = Samples(np.arange(len(classes)), np.array(classes), "x", "y")
+    samples = Samples.single(np.arange(len(classes)), np.array(classes), "x", "y")
     with expect_failure("EmptyData", "leaves one part without samples"):
         split_samples(samples, 0.5 if stratify else 0.9, training=training(), stratify=stratify)
 
 
 def test_split_without_a_draw_copies_nothing() -> None:
-    samples = Samples(np.arange(100), SORTED, "x", "y")
+    samples = Samples.single(np.arange(100), SORTED, "x", "y")
     for part in split_samples(samples, 0.2, training=training()):
         assert np.shares_memory(part.features, samples.features)
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from epochal_api.data_summary import DataSummary
 from epochal_trainer.data.classes import count_parts
-from epochal_trainer.data.samples import Samples, TrainingData
+from epochal_trainer.data.samples import OUTPUT, Samples, SourceArray
 from epochal_trainer.data.summary import summarize
+from epochal_trainer.data.training_data import TrainingData
 
 SPARSE, ROWS = "SparseCategoricalCrossentropy", "CategoricalCrossentropy"
 
@@ -15,9 +16,11 @@ def summary(
 ) -> DataSummary:
     labels = np.asarray(labels)
     features = np.arange(len(labels) * 2.0).reshape(-1, 2)
-    train = Samples(features, labels, "a.npz[x]", "a.npz[y]")
-    data = TrainingData(train, None, train.subset(slice(0, 2)), {}, class_names=names)
-    return summarize(data, count_parts(data, (units,), loss, ignored), ignores_class=ignored is not None)[0]
+    train = Samples.single(features, labels, "a.npz[x]", "a.npz[y]")
+    data = TrainingData(train, None, train.subset(slice(0, 2)), {}, output_classes={OUTPUT: names})
+    return summarize(
+        data, {OUTPUT: count_parts(data, (units,), loss, ignored)}, ignoring=[] if ignored is None else [OUTPUT]
+    )[0]
 
 
 def counts(found: DataSummary) -> list[tuple[str | None, float]]:
@@ -86,13 +89,39 @@ def test_most_frequent_classes_of_many() -> None:
 def test_columns_of_wide_tables_are_not_listed() -> None:
     features = np.zeros((2, 300))
     features[0, 0], features[1, 1] = 5, np.nan
-    data = TrainingData(Samples(features, np.zeros(2), "x", "y"), None, None, {})
-    found = summarize(data, (), ignores_class=False)[0].train.features
+    data = TrainingData(Samples.single(features, np.zeros(2), "x", "y"), None, None, {})
+    found = summarize(data, {})[0].train.features
     assert (found.columns, found.constant_columns, found.missing, found.highest) == ([], 299, 1, 5)
     assert found.mean == pytest.approx(5 / 599)
 
 
 def test_a_mean_that_overflows_is_absent() -> None:
-    data = TrainingData(Samples(np.full((9, 2), 1e308), np.zeros(9), "x", "y"), None, None, {})
-    found = summarize(data, (), ignores_class=False)[0].train.features
+    data = TrainingData(Samples.single(np.full((9, 2), 1e308), np.zeros(9), "x", "y"), None, None, {})
+    found = summarize(data, {})[0].train.features
     assert (found.highest, found.mean, found.columns[0].mean) == (1e308, None, None)
+
+
+def test_several_inputs_and_outputs() -> None:
+    rows = np.arange(6)
+    samples = Samples(
+        {
+            "image": SourceArray(rows.reshape(6, 1), "a.npz[image]"),
+            "note": SourceArray(np.array([*"abcdef"]), "a.npz[note]"),
+        },
+        {"digit": SourceArray(rows % 3, "a.npz[digit]"), "size": SourceArray(rows / 4, "a.npz[size]")},
+    )
+    data = TrainingData(samples, None, None, {}, output_classes={"digit": ("a", "b", "c")})
+    counts = {"digit": count_parts(data.view(output_name="digit"), (3,), SPARSE)}
+    content = summarize(data, counts)[0].dump()["train"]
+    assert (content["features"], content["labels"]) == (content["inputs"]["image"], content["outputs"]["digit"])
+    assert content["inputs"]["note"] == {
+        "source": "a.npz[note]",
+        "shape": [],
+        "dtype": "string",
+        "missing": 0,
+        "columns": [],
+    }
+    assert content["outputs"]["size"]["highest"] == 1.25
+    assert "classes" not in content["outputs"]["size"]
+    assert [each["name"] for each in content["outputs"]["digit"]["classes"]["byClass"]] == ["a", "b", "c"]
+    assert {"inputs", "outputs"}.isdisjoint(summary([0, 1]).dump()["train"])

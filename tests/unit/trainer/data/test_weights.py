@@ -3,7 +3,8 @@ from typing import Any
 import numpy as np
 import pytest
 from epochal_api.trainingjob.network import Named
-from epochal_trainer.data.samples import Array, Samples
+from epochal_trainer.data.arrays import Array
+from epochal_trainer.data.samples import Samples
 from epochal_trainer.data.weights import apply_class_weights, check_part_weights, check_weights
 from keras.src.trainers.data_adapters.data_adapter_utils import class_weight_to_sample_weights
 from sklearn.utils.class_weight import compute_class_weight
@@ -16,7 +17,7 @@ SPARSE = Named(name="SparseCategoricalCrossentropy")
 
 def samples(labels: Array = LABELS, weights: Any = None) -> Samples:
     found = None if weights is None else np.asarray(weights)
-    return Samples(np.zeros(len(labels)), labels, "x", "y", found, "" if weights is None else "sample_weight")
+    return Samples.single(np.zeros(len(labels)), labels, "x", "y", found, weights_name="sample_weight")
 
 
 @pytest.mark.parametrize(
@@ -32,14 +33,14 @@ def samples(labels: Array = LABELS, weights: Any = None) -> Samples:
     ],
 )
 def test_weights_get_the_axes_of_the_losses(weights: Array, output: list[int | None], shape: tuple[int, ...]) -> None:
-    found = check_weights(samples(weights=weights), output).weights
+    found = check_weights(samples(weights=weights), [output]).weights
     assert found is not None
     assert (found.shape, found.dtype.name) == (shape, "float32")
     np.testing.assert_array_equal(found.reshape(-1), weights.reshape(-1))
 
 
 def test_no_weights() -> None:
-    assert check_weights(samples(), [10]).weights is None
+    assert check_weights(samples(), [[10]]).weights is None
 
 
 @pytest.mark.parametrize(
@@ -54,7 +55,7 @@ def test_no_weights() -> None:
 )
 def test_invalid_weights(weights: Any, output: list[int | None], reason: str, message: str) -> None:
     with expect_failure(reason, f"^sample_weight holds {message}", 65):
-        check_weights(samples(weights=weights), output)
+        check_weights(samples(weights=weights), [output])
 
 
 def test_part_with_zero_weights() -> None:
@@ -78,7 +79,7 @@ def test_part_with_zero_weights() -> None:
 )
 @pytest.mark.parametrize("sample_weight", [None, np.arange(6)], ids=["alone", "with sample_weight"])
 def test_class_weights_as_in_keras(labels: Array, loss: str, sample_weight: Array | None) -> None:
-    checked = check_weights(samples(labels, sample_weight), [5])
+    checked = check_weights(samples(labels, sample_weight), [[5]])
     found, by_class = apply_class_weights(checked, {"0": "0.1", "1": "2"}, Named(name=loss))
     expected = class_weight_to_sample_weights(labels, {0: 0.1, 1: 2.0})
     np.testing.assert_array_equal(

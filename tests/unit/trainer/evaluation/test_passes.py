@@ -32,25 +32,30 @@ class Pass:
         seconds: float = 1e9,
         clock: Callable[[], float] = lambda: 0.0,
     ) -> Counts:
-        def predict(rows: Array) -> Array:
+        def predict(rows: Array) -> list[Array]:
             self.sizes.append(len(rows))
-            return np.where(not_finite(rows), np.nan, rows.astype(float))[:, np.newaxis]
+            outputs = np.where(not_finite(rows), np.nan, rows.astype(float))[:, np.newaxis]
+            return [outputs, np.zeros((len(rows), 1))]
 
         def add(rows: Array, labels: Array, outputs: Array) -> None:
             assert (rows == labels).all()
             assert (rows == outputs[:, 0]).all()
             self.added.extend(rows.tolist())
 
-        return passes.run(
+        counts, others = passes.run(
             samples,
             batch,
             predict=predict,
-            labels=lambda rows: Labels(rows, ~unlabeled(rows)),
-            add=add,
+            tallies=[
+                passes.Tally(lambda rows: Labels(rows, ~unlabeled(rows)), add),
+                passes.Tally(lambda rows: Labels(rows, rows >= 0), lambda *_: None),
+            ],
             stop=stop,
             seconds=seconds,
             clock=clock,
         )
+        assert others == Counts(evaluated=samples - counts.skipped, skipped=counts.skipped)
+        return counts
 
 
 @pytest.mark.parametrize(("samples", "batch"), [(1, 8), (8, 8), (9, 8), (100, 7), (7, 100)])

@@ -14,8 +14,9 @@ import pytest
 from epochal_api.evaluation import CONFUSION, EVALUATION, MISTAKES, EvaluatedModel, Evaluation
 from epochal_api.trainingjob.training import Training
 from epochal_lib.model_server.answers import Arrays
-from epochal_trainer.data.samples import Samples, TrainingData
-from epochal_trainer.evaluation.store import store_evaluation, time_limit
+from epochal_trainer.data.samples import OUTPUT, Samples, SourceArray
+from epochal_trainer.data.training_data import TrainingData
+from epochal_trainer.evaluation.store import file_suffixes, store_evaluation, time_limit
 from epochal_trainer.export.tensors import predict
 from epochal_trainer.lib.failures import Failure, refused, superseded
 from epochal_trainer.lib.signals import Stopping
@@ -30,8 +31,8 @@ EPOCHS = 5
 """Finished epochs of the training, whose best epoch is FILE.epoch."""
 FEATURES = np.random.default_rng(0).integers(0, 255, (50, 8, 8, 1), np.uint8)
 LABELS = np.arange(50) % 3
-TEST = Samples(FEATURES, LABELS, "t.npz[x_test]", "t.npz[y_test]")
-DATA = TrainingData(TEST, None, TEST, {}, class_names=("a", "b", "c"))
+TEST = Samples.single(FEATURES, LABELS, "t.npz[x_test]", "t.npz[y_test]")
+DATA = TrainingData(TEST, None, TEST, {}, output_classes={OUTPUT: ("a", "b", "c")})
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +57,7 @@ def stored(
     data: TrainingData = DATA,
     *,
     loss: str = "SparseCategoricalCrossentropy",
+    outputs: list[dict[str, str]] | None = None,
     check: Callable[[], None] = lambda: None,
     stopping: Stopping | None = None,
     has_retry: bool = True,
@@ -63,7 +65,9 @@ def stored(
     """Store an evaluation, and return the folder of the results."""
     scratch = bucket.parent / "scratch"
     scratch.mkdir(exist_ok=True)
-    training = Training.model_validate({"loss": loss, "epochs": 3, "batchSize": 16})
+    training = Training.model_validate(
+        {**({"outputs": outputs} if outputs else {"loss": loss}), "epochs": 3, "batchSize": 16}
+    )
     context: Any = SimpleNamespace(
         job=SimpleNamespace(
             spec=SimpleNamespace(training=training), metadata=SimpleNamespace(namespace="lab", name="job")
@@ -148,7 +152,7 @@ def test_a_validation_part_names_rows_of_the_training_set(model: keras.Model, bu
 def test_a_regression_has_residuals(bucket: Path) -> None:
     network = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, kernel_initializer="zeros")])
     labels = np.linspace(-1, 3, 20)[:, np.newaxis]
-    data = TrainingData(TEST, None, Samples(np.ones((20, 2)), labels, "x", "y"), {})
+    data = TrainingData(TEST, None, Samples.single(np.ones((20, 2)), labels, "x", "y"), {})
     results = stored(network, bucket, data, loss="MeanSquaredError")
     assert files(results) == {EVALUATION}
     evaluation = Evaluation.model_validate_json((results / EVALUATION).read_bytes())
@@ -161,7 +165,7 @@ def test_a_regression_has_residuals(bucket: Path) -> None:
 def test_outputs_that_are_nan_are_counted(bucket: Path) -> None:
     network = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, bias_initializer="zeros")])
     network.layers[-1].set_weights([np.full((2, 1), np.nan), np.zeros(1)])
-    data = TrainingData(TEST, None, Samples(np.ones((20, 2)), np.zeros((20, 1)), "x", "y"), {})
+    data = TrainingData(TEST, None, Samples.single(np.ones((20, 2)), np.zeros((20, 1)), "x", "y"), {})
     results = stored(network, bucket, data, loss="mse")
     evaluation = Evaluation.model_validate_json((results / EVALUATION).read_bytes())
     assert (evaluation.evaluated, evaluation.not_finite) == (0, 20)
@@ -244,3 +248,53 @@ def test_failures_of_the_storage(model: keras.Model, bucket: Path, caplog: pytes
 @pytest.mark.parametrize(("training", "limit"), [(0, 2), (39, 2), (60, 3), (3600, 180)])
 def test_time_limit(training: float, limit: float) -> None:
     assert time_limit(training) == pytest.approx(limit)
+
+
+@pytest.mark.parametrize(
+    "notes", [np.array([*"abcde"] * 10), np.array([b"a", b"b", b"c", b"d", b"e"] * 10)], ids=["U", "S"]
+)
+def test_each_output_is_evaluated(
+    bucket: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, notes: Any
+) -> None:
+    monkeypatch.setattr("epochal_trainer.evaluation.store.time_limit", lambda _: 60.0)
+    note, image = keras.Input((), dtype="string", name="note"), keras.Input((8, 8, 1), name="image")
+    words = keras.layers.StringLookup(vocabulary=[*"abcde"], output_mode="one_hot", num_oov_indices=0)(note)
+    size = keras.layers.Dense(1, kernel_initializer="zeros", name="size")(keras.layers.Flatten()(image))
+    answer = keras.layers.Dense(3, activation="softmax", kernel_initializer="zeros", name="answer")
+    other = keras.layers.Dense(5, activation="softmax", kernel_initializer="identity", name="a>word")(words)
+    network = keras.Model([note, image], [size, answer(words), other, keras.layers.Dense(2, name="free")(words)])
+    samples = Samples(
+        {"note": SourceArray(notes, "t.npz[note]"), "image": SourceArray(FEATURES, "t.npz[image]")},
+        {
+            "size": SourceArray(np.ones((50, 1)), "t.npz[size]"),
+            "answer": SourceArray(np.zeros(50, int), "t.npz[answer]"),
+            "a>word": SourceArray(np.arange(50) % 5, "t.npz[a>word]"),
+            "free": SourceArray(np.ones((50, 2)), "t.npz[free]"),
+        },
+    )
+    sparse, losses = "SparseCategoricalCrossentropy", {"size": "mse", "free": "CosineSimilarity"}
+    outputs = [{"name": name, "loss": losses.get(name, sparse)} for name in samples.outputs]
+    data = TrainingData(samples, None, samples, {}, output_classes={"answer": ("cat", "dog", "cow")})
+    with caplog.at_level(logging.INFO):
+        results = stored(network, bucket, data, outputs=outputs)
+    evaluation = Evaluation.model_validate_json((results / EVALUATION).read_bytes())
+    assert evaluation.output == "size"
+    assert evaluation.outputs is not None
+    assert list(evaluation.outputs) == ["size", "answer", "a>word"], "CosineSimilarity has no evaluation"
+    size_figures, answers, word_figures = evaluation.outputs.values()
+    assert evaluation.numbers == size_figures.numbers
+    assert evaluation.classes is None
+    assert size_figures.numbers is not None
+    assert size_figures.numbers.mean_residual == pytest.approx(-1)
+    assert answers.classes is not None
+    assert (answers.classes.correct, answers.classes.by_class[0].name) == (50, "cat")
+    assert word_figures.classes is not None
+    assert word_figures.classes.correct == 50
+    assert (answers.confusion, answers.mistakes) == ("confusion-answer.png", None)
+    assert (size_figures.confusion, size_figures.mistakes) == (None, MISTAKES)
+    assert files(results) == {EVALUATION, MISTAKES, "confusion-answer.png", "confusion-a-word.png"}
+    assert "size: mean absolute error 1; answer: 0 misread; a>word: 0 misread" in caplog.text
+
+
+def test_files_of_outputs_have_unique_names_of_safe_characters() -> None:
+    assert file_suffixes(["digit", "a/b", "a>b", "A b", "ok_1.2"]) == ["", "-a-b", "-a-b-2", "-A-b-3", "-ok_1.2"]

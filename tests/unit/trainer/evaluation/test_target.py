@@ -1,6 +1,5 @@
 """The comparison of labels with outputs, for each kind of network, loss and labels."""
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -26,7 +25,7 @@ ROWS = np.arange(4)
 
 
 def samples(labels: Any, weights: Any = None) -> Samples:
-    return Samples(np.zeros((4, 2)), np.asarray(labels), "x", "t.npz[y]", weights, "w")
+    return Samples.single(np.zeros((4, 2)), np.asarray(labels), "x", "t.npz[y]", weights, weights_name="w")
 
 
 def last(activation: str | None, outputs: int) -> LastLayer | None:
@@ -123,7 +122,7 @@ def test_class_labels(labels: Any, classes: Classes, values: list[int], counted:
 
 def test_samples_of_weight_zero_do_not_count() -> None:
     weights = np.array([[0.5], [0], [2], [1]], np.float32)
-    weighted = replace(samples(INDICES), weights=weights)
+    weighted = samples(INDICES, weights)
     assert class_labels(weighted, ROWS, Classes(3, "scores")).counted.tolist() == [True, False, True, True]
     assert number_labels(weighted, ROWS[1:]).counted.tolist() == [False, True, True]
     assert number_labels(weighted, ROWS[1:]).values.tolist() == [0, 1, 2]

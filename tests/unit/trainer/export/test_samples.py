@@ -33,7 +33,10 @@ def test_samples_are_read_in_the_types_of_the_inputs(tmp_path: Path) -> None:
 def test_strings_are_read_without_pickle(tmp_path: Path) -> None:
     write(tmp_path / "samples.npz", {"words": np.array([["a", "b", "c"]])})
     assert read(tmp_path / "samples.npz", [WORDS])["words"].tolist() == [["a", "b", "c"]]
-    write(tmp_path / "odd.npz", {"words": np.array([print], object)})
+    write(tmp_path / "texts.npz", {"words": np.array(["ä", "b"], object)})
+    assert read(tmp_path / "texts.npz", [WORDS])["words"].tolist() == ["ä", "b"]
+    odd: dict[str, Any] = {"input:words": np.array([print], object)}
+    np.savez(tmp_path / "odd.npz", **odd)
     with pytest.raises(ValueError, match="allow_pickle"):
         read(tmp_path / "odd.npz", [WORDS])
 
@@ -59,6 +62,9 @@ def test_generated_images_have_the_range_of_photographs(dtype: str) -> None:
 
 @pytest.mark.parametrize(("most", "count"), [(10_000, 4), (360, 3), (119, 0), (120, 1)])
 def test_max_count_of_samples(most: int, count: int) -> None:
-    inputs = {"a": np.zeros((4, 10), np.float64)}
-    answers = [{"b": np.zeros((4, 5), np.float32)}, {"b": np.zeros((4, 5), np.float32)}]
-    assert max_count(inputs, answers, most) == count
+    arrays: dict[str, Any] = {
+        "a": np.zeros((4, 10), np.float64),
+        "b": np.zeros((4, 5), np.float32),
+        "c": np.full(4, "words"),
+    }
+    assert max_count(arrays, most) == count

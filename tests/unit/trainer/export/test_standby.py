@@ -20,8 +20,8 @@ def export(path):
     print("exports")
     if "fail" in path.name:
         raise ValueError("no network")
-    found = {name: os.readlink(f"/proc/self/fd/{name}") for name in os.listdir("/proc/self/fd") if int(name) > 3
-             and os.path.exists(f"/proc/self/fd/{name}")}
+    found = [os.readlink(f"/proc/self/fd/{name}").partition(":")[0] for name in os.listdir("/proc/self/fd")
+             if int(name) > 2 and os.path.exists(f"/proc/self/fd/{name}")]
     seen = {"environ": dict(os.environ), "cwd": os.getcwd(), "files": found,
             "score": Path("/proc/self/oom_score_adj").read_text().strip()}
     Path("outcome").write_text(json.dumps(seen))
@@ -71,10 +71,25 @@ child.close()
 """
     assert run(tmp_path, code, EPOCHAL_ANY="x") == "written once"
     seen = json.loads((tmp_path / "outcome").read_text())
-    assert (seen["cwd"], seen["score"], seen["files"]) == (str(tmp_path), "1000", {})
+    assert (seen["cwd"], seen["score"], seen["files"]) == (str(tmp_path), "1000", ["pipe"])
     assert seen["environ"]["CUDA_VISIBLE_DEVICES"] == "-1"
     assert not {name for name in seen["environ"] if name.startswith("EPOCHAL_")}
     assert (tmp_path / "log").read_text() == "exports\n"
+
+
+def test_the_log_of_its_parent_closes_no_file_of_the_process(tmp_path: Path) -> None:
+    code = """
+import logging
+file = open(folder / "training.log", "w")
+assert file.fileno() == 3
+logging.getLogger().addHandler(logging.StreamHandler(file))
+del file
+child = fork()
+assert child.order(folder / "request.json")
+assert child.wait() == 0
+"""
+    run(tmp_path, code)
+    assert (tmp_path / "outcome").exists()
 
 
 def test_no_key_is_in_its_memory(tmp_path: Path) -> None:

@@ -9,10 +9,13 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from epochal_api.signature import ExportedFile, Signature
+from epochal_api.signature import ExportedFile, Signature, TensorSpec
+from epochal_api.trainingjob.network import INPUT
 from epochal_api.trainingjob.report import Export, ExportedModel
-from epochal_trainer.data.samples import Samples, TrainingData
+from epochal_trainer.data.samples import OUTPUT, Samples, SourceArray
+from epochal_trainer.data.training_data import TrainingData
 from epochal_trainer.export.request import Request
+from epochal_trainer.export.samples import read
 from epochal_trainer.export.store import export_models, store_signature
 from epochal_trainer.lib.failures import Failure, refused, superseded
 from epochal_trainer.lib.signals import Stopping
@@ -25,8 +28,8 @@ FORMS = [
     ExportedModel(name=f"{name}.onnx", model=which, format="onnx", sha256=SHA256)
     for name, which in (("model", "Last"), ("best", "Best"))
 ]
-TRAIN = Samples(np.full((40, 2, 2, 1), 7, np.uint8), np.zeros(40), "x", "y")
-VALIDATION = Samples(np.arange(120, dtype=np.uint8).reshape(30, 2, 2, 1), np.zeros(30), "x", "y")
+TRAIN = Samples.single(np.full((40, 2, 2, 1), 7, np.uint8), np.zeros(40), "x", "y")
+VALIDATION = Samples.single(np.arange(120, dtype=np.uint8).reshape(30, 2, 2, 1), np.zeros(30), "x", "y")
 
 
 def exported(
@@ -36,13 +39,16 @@ def exported(
     check: Callable[[], None] = lambda: None,
     *,
     has_retry: bool = True,
+    data: TrainingData | None = None,
 ) -> tuple[Export, Path]:
     """Return the outcome of an export, and the folder of its results."""
     monkeypatch.setattr("epochal_trainer.export.process.run", lambda request, *_: work(request))
     scratch, bucket = folder / "scratch", folder / "bucket"
     for path in (scratch, bucket):
         path.mkdir(exist_ok=True)
-    data = TrainingData(TRAIN, VALIDATION, None, {}, class_names=("cat", "dog"), feature_names=("a", "b"))
+    data = data or TrainingData(
+        TRAIN, VALIDATION, None, {}, output_classes={OUTPUT: ("cat", "dog")}, input_columns={INPUT: ("a", "b")}
+    )
     results = Results(FolderBucket(bucket), "n/j/u", check)
     names = ["model.keras", "best.keras"]
     outcome = export_models(
@@ -82,9 +88,33 @@ def test_the_request_has_all_models_and_validation_samples(tmp_path: Path, monke
         ("Last", "model.keras"),
         ("Best", "best.keras"),
     ]
-    assert (request.classes, request.features) == (["cat", "dog"], ["a", "b"])
+    assert (request.classes, request.features) == ({OUTPUT: ["cat", "dog"]}, ["a", "b"])
     assert request.image is not None
     assert (request.image.lowest, request.image.highest) == (0, 7), "as in the training set"
+
+
+def test_the_request_has_samples_of_each_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    requests: list[Request] = []
+
+    def look(request: Request) -> Export:
+        assert request.samples is not None
+        specs = [
+            TensorSpec(name="note", shape=[], dtype="str"),
+            TensorSpec(name="image", shape=[2, 2, 1], dtype="int8"),
+        ]
+        found = read(request.samples, specs)
+        assert [(name, array.shape) for name, array in found.items()] == [("note", (16,)), ("image", (16, 2, 2, 1))]
+        assert found["note"][0] == "ä"
+        requests.append(request)
+        return Export(reason="ExportFailed")
+
+    inputs = {"image": SourceArray(TRAIN.features, "i"), "note": SourceArray(np.array(["ä".encode()] * 40), "n")}
+    outputs = {name: SourceArray(TRAIN.labels, name) for name in ("digit", "odd")}
+    classes = {"odd": ("no", "yes")}
+    data = TrainingData(Samples(inputs, outputs), None, None, {}, output_classes=classes)
+    exported(tmp_path, monkeypatch, look, data=data)
+    (request,) = requests
+    assert (request.image, request.classes, request.features) == (None, {"odd": ["no", "yes"]}, None)
 
 
 def die(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -155,7 +185,9 @@ def stored_signature(
     """Store a signature without an export, and return its digest and path."""
     (folder / "bucket").mkdir()
     (folder / "model.keras").write_bytes(b"a model")
-    data = TrainingData(TRAIN, VALIDATION, None, {}, class_names=("cat", "dog"), feature_names=("a", "b"))
+    data = TrainingData(
+        TRAIN, VALIDATION, None, {}, output_classes={OUTPUT: ("cat", "dog")}, input_columns={INPUT: ("a", "b")}
+    )
     results = Results(FolderBucket(folder / "bucket"), "n/j/u", check)
     digest = store_signature(model, ["model.keras"], data=data, results=results, folder=folder)
     return digest, folder / "bucket/n/j/u/signature.json"

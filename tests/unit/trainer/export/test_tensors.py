@@ -3,7 +3,14 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from epochal_trainer.export.tensors import UnsupportedModel, has_probabilities, inputs_of, outputs_of, predict
+from epochal_trainer.export.tensors import (
+    UnsupportedModel,
+    have_probabilities,
+    inputs_of,
+    network_of,
+    outputs_of,
+    predict,
+)
 from keras import layers
 
 # Keras 3.15 under numpy 2.4: https://numpy.org/devdocs/numpy_2_0_migration_guide.html
@@ -53,6 +60,32 @@ def test_string_inputs() -> None:
     assert predict(model, {"input": np.array([["of", "what"]], object)})["words"].tolist() == [[2, 0]]
 
 
+def test_string_outputs() -> None:
+    model = keras.Sequential([keras.Input((), dtype="string", name="input"), layers.Identity(name="words")])
+    assert [(spec.name, spec.shape, spec.dtype) for spec in outputs_of(model)] == [("words", [], "str")]
+    assert predict(model, {"input": np.array(["of", "ä"], object)})["words"].tolist() == ["of", "ä"]
+
+
+@pytest.mark.parametrize(
+    ("after", "shape"), [([], [2]), ([layers.Identity()], [2]), ([layers.Reshape((2, 1)), layers.Identity()], [2, 1])]
+)
+def test_outputs_of_words_by_their_indices(after: list[keras.layers.Layer], shape: list[int]) -> None:
+    look_up = layers.StringLookup(vocabulary=["a", "of"], invert=True)
+    model = keras.Sequential([keras.Input((2,), dtype="int64", name="input"), look_up, *after])
+    (spec,) = outputs_of(model)
+    assert (spec.shape, spec.dtype) == (shape, "str")
+    found = predict(model, {"input": np.array([[2, 0]])})[spec.name]
+    assert found.reshape(1, 2).tolist() == [["of", "[UNK]"]]
+
+
+def test_outputs_of_words_of_a_model_within_another() -> None:
+    indices = keras.Input((2,), dtype="int64")
+    words = layers.StringLookup(vocabulary=["a", "of"], invert=True)(indices)
+    inner = keras.Model(indices, [layers.Identity()(indices), words], name="inner")
+    outer = keras.Input((2,), dtype="int64")
+    assert [spec.dtype for spec in outputs_of(keras.Model(outer, inner(outer)))] == ["int64", "str"]
+
+
 class Subclassed(keras.Model):  # type: ignore[misc]
     def call(self, inputs: Any) -> Any:
         return inputs
@@ -80,11 +113,21 @@ def test_unsupported_models(model: Any, message: str) -> None:
 )
 def test_has_probabilities(units: int, activation: str | None, *, expected: bool) -> None:
     model = keras.Sequential([keras.Input((3,)), layers.Dense(units, activation=activation), layers.Dropout(0.1)])
-    assert has_probabilities(model) is expected
+    assert have_probabilities(model) == [expected]
 
 
-def test_probabilities_of_the_first_output() -> None:
-    start = keras.Input((3,))
-    outputs = [layers.Dense(4, activation="softmax")(start), layers.Dense(1)(start)]
-    assert has_probabilities(keras.Model(start, outputs))
-    assert not has_probabilities(keras.Model(start, outputs[::-1]))
+def test_the_signature_has_classes_and_probabilities_of_each_output() -> None:
+    left, right = keras.Input((3,), name="left"), keras.Input((3,), name="right")
+    outputs = [layers.Dense(2, name="size")(left), layers.Dense(1, activation="sigmoid", name="odd")(right)]
+    model = keras.Model([left, right], outputs)
+    names = {"odd": ("no", "yes")}
+    found = network_of(model, names, None)
+    assert [(spec.name, spec.probabilities, spec.classes) for spec in found["outputs"]] == [
+        ("size", False, None),
+        ("odd", True, ("no", "yes")),
+    ]
+    assert (found["probabilities"], found["classes"]) == (False, None)
+    found = network_of(keras.Model([left, right], outputs[::-1]), names, None)
+    assert (found["probabilities"], found["classes"]) == (True, ("no", "yes"))
+    found = network_of(keras.Model(right, outputs[1]), {"any": ("no", "yes")}, None)
+    assert (found["probabilities"], found["classes"], found["outputs"][0].probabilities) == (True, ("no", "yes"), False)

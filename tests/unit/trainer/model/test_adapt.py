@@ -11,7 +11,7 @@ from tests.unit.trainer.expect import expect_failure
 from tests.unit.trainer.model.networks import build_network, network_spec
 
 FEATURES = np.random.default_rng(0).normal(5, 3, (3000, 4)).astype("float32")
-TRAIN = Samples(FEATURES, np.zeros(3000), "features", "labels")
+TRAIN = Samples.single(FEATURES, np.zeros(3000), "features", "labels")
 
 
 def adapted(*layers: dict[str, Any]) -> tuple[keras.Model, list[str]]:

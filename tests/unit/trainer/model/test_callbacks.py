@@ -1,4 +1,3 @@
-import inspect
 import re
 from pathlib import Path
 from typing import Any
@@ -21,23 +20,6 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
 
 def specs(*documents: dict[str, Any]) -> list[Callback]:
     return [Callback.model_validate(document) for document in documents]
-
-
-def names() -> list[str]:
-    classes = {name for name, kind in vars(keras.callbacks).items() if inspect.isclass(kind)}
-    return sorted(classes - set(callbacks._REFUSED))
-
-
-@pytest.mark.parametrize("name", names())
-def test_every_callback_works(name: str, tmp_path: Path) -> None:
-    built = callbacks.build(specs({"callback": name, **ARGUMENTS.get(name, {})}), folder=tmp_path)
-    assert [type(callback).__name__ for callback in built][:1] == ([] if name in callbacks._REPLACED else [name])
-
-
-@pytest.mark.parametrize("name", sorted(callbacks._REFUSED))
-def test_refused_callbacks(name: str, tmp_path: Path) -> None:
-    with pytest.raises(Failure, match=rf"spec\.training\.callbacks\[0\] \({name}\): it cannot be used here: "):
-        callbacks.build(specs({"callback": name}), folder=tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -187,6 +169,24 @@ def test_unknown_metrics_in_a_path(arguments: dict[str, Any], message: str) -> N
         {"callback": "ModelCheckpoint", "filepath": "{epoch:02}-{val_loss:.2f}-{learning_rate:.3f}.keras"},
     ]
     callbacks.check_metric_names(specs(*named), ["loss", "val_loss"])
+
+
+@pytest.mark.parametrize(
+    ("described", "message"),
+    [
+        (
+            {"filepath": "best.keras", "save_best_only": True},
+            "validationEveryEpochs is 2: Keras saves the model in each",
+        ),
+        ({"filepath": "{val_loss:.2f}.keras"}, "available are epoch, loss$"),
+    ],
+)
+def test_model_checkpoints_of_epochs_without_validation(described: dict[str, Any], message: str) -> None:
+    saved = specs({"callback": "ModelCheckpoint", **described})
+    callbacks.check_metric_names(saved, ["loss", "val_loss"])
+    with expect_failure("InvalidTraining", message):
+        callbacks.check_metric_names(saved, ["loss", "val_loss"], validation_every=2)
+    callbacks.check_metric_names(specs({"callback": "EarlyStopping"}), ["loss", "val_loss"], validation_every=2)
 
 
 SCHEDULE = keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.9)

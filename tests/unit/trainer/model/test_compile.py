@@ -87,7 +87,6 @@ def test_warning_of_learning_rate_0(
     [
         ({"optimizer": "Sgdd"}, "spec.training.optimizer (Sgdd): keras.optimizers has no 'Sgdd'; did you mean SGD"),
         ({"optimizer": {"name": "Adam", "lr": 1}}, "spec.training.optimizer (Adam): Adam has no argument 'lr'"),
-        ({"optimizer": "OptimizerMap"}, "spec.training.optimizer (OptimizerMap): "),
         ({"loss": "Entropy"}, "spec.training.loss (Entropy): keras.losses has no 'Entropy'"),
         ({"loss": {"name": "Huber", "delta": {}}}, "spec.training.loss (Huber): delta: must not be a mapping"),
         ({"metrics": ["accuracy", "exactness"]}, "spec.training.metrics[1] (exactness): keras.metrics has no"),
@@ -96,6 +95,36 @@ def test_warning_of_learning_rate_0(
 def test_failures_name_the_field(model: keras.Model, fields: dict[str, Any], message: str) -> None:
     with expect_failure("InvalidTraining", re.escape(message), 64):
         compile_model(model, training(**fields))
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"loss": "mse"}, "spec.training.outputs is required, with a loss for each output, .*found digit, odd"),
+        (
+            {"outputs": [{"name": name, "loss": "mse"} for name in ("digit", "even")]},
+            "spec.training.outputs must have one entry for each of .* outputs, digit, odd, found digit, even",
+        ),
+    ],
+)
+def test_outputs_of_a_file_that_the_spec_does_not_name(fields: dict[str, Any], message: str) -> None:
+    tensor = keras.Input((4,))
+    of_file = keras.Model(tensor, [keras.layers.Dense(2, name=name)(tensor) for name in ("digit", "odd")])
+    with expect_failure("InvalidTraining", message, 64):
+        compile_model(of_file, Training.model_validate(fields))
+
+
+def test_jit_compile(model: keras.Model) -> None:
+    for fields, expected in (({"jitCompile": True}, True), ({"jitCompile": False}, False), ({}, False)):
+        compile_model(model, training(**fields))
+        assert model.jit_compile == expected  # without a GPU, Keras uses XLA only on request
+
+
+def test_jit_compile_without_support() -> None:
+    layers: list[dict[str, Any]] = [{"layer": "Hashing", "num_bins": 4}, {"layer": "Dense", "units": 1}]
+    model = build_network(network_spec([4], *layers, dtype="int32"))
+    with expect_failure("InvalidTraining", "jitCompile: found true, .* layers hashing_0: remove", 64):
+        compile_model(model, training(jitCompile=True))
 
 
 def test_loss_spec_includes_class_weights() -> None:
@@ -220,10 +249,12 @@ def test_no_device_errors_in_messages(metric: str, units: int) -> None:
 
 
 def test_device_error_without_advice() -> None:
-    spec = training(metrics=["Mean"])
+    spec = training(metrics=["MeanAbsoluteError"])
     model = built(spec, HIDDEN)
     compile_model(model, spec)
-    with pytest.raises(Failure, match=r"metrics\[0\] \(Mean\): it cannot compare them \(with labels of shape"):
+    with pytest.raises(
+        Failure, match=r"metrics\[0\] \(MeanAbsoluteError\): it cannot compare them \(with labels of shape"
+    ):
         trial_metrics(model, spec, np.zeros(9, "int64"))
 
 

@@ -20,6 +20,12 @@ def test_layer_table() -> None:
     ]
 
 
+def test_layer_table_of_a_model_that_the_spec_does_not_describe() -> None:
+    spec = network_spec([8, 8, 1], {"layer": "Flatten"}, {"layer": "Dense", "units": 1000})
+    model = build_network(spec)
+    assert layer_table(model, []) == layer_table(model, build_nodes(spec))
+
+
 def test_layer_table_shows_inputs_of_a_graph() -> None:
     lines = table_lines({"layer": "ReLU", "name": "a"}, {"layer": "Add", "inputs": ["a", "input"]})
     assert lines[-2].endswith("a, input")

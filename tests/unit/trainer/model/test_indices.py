@@ -49,7 +49,7 @@ NOT_LOOKED_UP: dict[str, list[dict[str, Any]]] = {
 def check(layers: list[dict[str, Any]], features: Any) -> None:
     spec = network_spec([3], *layers)
     build_network(spec)
-    check_indices(Samples(np.array(features), np.zeros(len(features)), "x", "y"), graph.build_nodes(spec))
+    check_indices(Samples.single(np.array(features), np.zeros(len(features)), "x", "y"), graph.build_nodes(spec))
 
 
 @pytest.mark.parametrize("case", LOOKED_UP)

@@ -10,8 +10,10 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from epochal_api.catalogue.classes import catalogue
+from epochal_api.catalogue.notation import as_float
 from epochal_trainer.model import callbacks, keras_objects
-from epochal_trainer.model.keras_objects import as_float, build, takes_floats
+from epochal_trainer.model.keras_objects import build, takes_floats
 
 # Keras 3.15 under numpy 2.4: https://numpy.org/devdocs/numpy_2_0_migration_guide.html
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
@@ -27,7 +29,6 @@ MODULES: Sequence[ModuleType] = (
     keras.regularizers,
     keras.constraints,
 )
-REFUSED = {*keras_objects._REFUSED, *callbacks._REFUSED, *callbacks._REPLACED}
 
 Make = Callable[[], Any]
 REQUIRED: Mapping[str, Make] = {
@@ -102,7 +103,8 @@ def classes() -> Iterator[tuple[ModuleType, str]]:
     seen: set[type] = set()
     for module in MODULES:
         for name, kind in keras_objects.classes(module).items():
-            if name not in REFUSED and kind not in seen:
+            described = catalogue().modules[module.__name__].find(name)
+            if described and not described.refused and name not in callbacks._REPLACED and kind not in seen:
                 seen.add(kind)
                 yield module, name
 
@@ -124,10 +126,11 @@ def parameters(kind: type) -> dict[str, inspect.Parameter]:
 
 
 @cache
-def floats(kind: type) -> frozenset[str]:
+def floats(module: ModuleType, kind: type) -> frozenset[str]:
     """Returns the arguments of a class that become floats."""
     bases = (vars(base)["__init__"] for base in kind.__mro__[:-1] if "__init__" in vars(base))
-    return frozenset(name for init in bases for name in inspect.signature(init).parameters if takes_floats(kind, name))
+    names = {name for init in bases for name in inspect.signature(init).parameters}
+    return frozenset(name for name in names if takes_floats(module, kind, name))
 
 
 ENTRY = re.compile(r" *(?P<name>[a-z]\w*): ?(?P<text>.*)")
@@ -168,17 +171,21 @@ def entries(docstring: str) -> dict[str, str]:
 
 
 def test_float_arguments_as_in_keras_docstrings() -> None:
-    kinds = [getattr(module, name) for module, name in classes()]
-    missing = {(kind.__name__, name) for kind in kinds for name in documented(kind) if not takes_floats(kind, name)}
+    kinds = [(module, getattr(module, name)) for module, name in classes()]
+    missing = {
+        (kind, name)
+        for module, kind in kinds
+        for name in documented(kind) & parameters(kind).keys() - floats(module, kind)
+    }
     assert missing == set()
-    assert frozenset().union(*map(documented, kinds)) >= keras_objects._FLOAT_ARGUMENTS
+    assert frozenset().union(*(documented(kind) for _, kind in kinds)) >= catalogue().float_names
 
 
 def number(default: Any) -> bool:
     return isinstance(default, int | float) and not isinstance(default, bool)
 
 
-def numbers(kind: type) -> Iterator[tuple[str, Any]]:
+def numbers(module: ModuleType, kind: type) -> Iterator[tuple[str, Any]]:
     """Yields the arguments that may be floats, or lists of them, at 0.0 and at 1.0."""
     shared = (
         parameters(keras.Optimizer) if issubclass(kind, keras.Optimizer) and kind is not keras.optimizers.SGD else {}
@@ -187,7 +194,7 @@ def numbers(kind: type) -> Iterator[tuple[str, Any]]:
         default = None if parameter.default is parameter.empty else parameter.default
         if NO_FLOATS.fullmatch(name) or name in shared:
             continue
-        if default is None or isinstance(default, float) or (number(default) and name in floats(kind)):
+        if default is None or isinstance(default, float) or (number(default) and name in floats(module, kind)):
             yield name, 0.0
             yield name, 1.0
         if default is None or (isinstance(default, tuple | list) and all(map(number, default))):
@@ -278,7 +285,7 @@ def use_of(module: ModuleType, name: str) -> Callable[[Any], Any] | None:
 @pytest.mark.parametrize(("module", "name"), list(classes()), ids=lambda value: getattr(value, "__name__", value))
 def test_integers_for_float_arguments(module: ModuleType, name: str) -> None:
     kind = getattr(module, name)
-    written_as = list(numbers(kind))
+    written_as = list(numbers(module, kind))
     use = (use_of(module, name) if written_as else None) or no_use
     for argument, written in written_as:
         served = as_served(written)
@@ -290,11 +297,11 @@ def test_integers_for_float_arguments(module: ModuleType, name: str) -> None:
             continue
         expected = outcome(lambda: kind(**{**required(kind), argument: written}), use)  # noqa: B023 - called at once
         where = f"{name}({argument}={served})"
-        if argument in floats(kind) and expected is not None:
+        if argument in floats(module, kind) and expected is not None:
             build(module, name, {**required(kind), argument: served})  # the same object, which needs no other use
             continue
         unconverted = outcome(lambda: kind(**{**required(kind), argument: served}), use)  # noqa: B023
-        if argument in floats(kind):
+        if argument in floats(module, kind):
             assert unconverted is None, f"{where} works as an integer, but becomes a float"
         elif expected is not None:
             assert unconverted is not None, f"{where} would work as a float"
@@ -306,7 +313,7 @@ def test_most_classes_are_used() -> None:
     unused = [
         name
         for module, name in classes()
-        if {argument for argument, _ in numbers(getattr(module, name))} & floats(getattr(module, name))
+        if {argument for argument, _ in numbers(module, getattr(module, name))} & floats(module, getattr(module, name))
         and module is not keras.callbacks
         and use_of(module, name) is None
     ]

@@ -95,12 +95,6 @@ def test_objects_in_lists() -> None:
     assert [type(cell).__name__ for cell in layer.cells] == ["GRUCell", "LSTMCell"]
 
 
-def test_refused_names_exist_in_keras() -> None:
-    modules = [keras.layers, keras.losses, keras.metrics, keras.optimizers, keras.optimizers.schedules]
-    modules += [keras.initializers, keras.regularizers, keras.constraints]
-    assert all(any(hasattr(module, name) for module in modules) for name in keras_objects._REFUSED)
-
-
 def test_explain() -> None:
     text = (
         "\x1b[1mGraph execution error:\x1b[0m\n\nDetected at node net/embedding_0/GatherV2 defined at (most recent "

@@ -58,6 +58,17 @@ def named(name: str, **arguments: Any) -> Named:
             "gives probabilities, with its activation softmax, but Sparse",
         ),
         ("sigmoid", 1, named("BinaryFocalCrossentropy", from_logits=True), "remove either of the two"),
+        ("softmax", None, named(BINARY), None),
+        ("sigmoid", 10, named(BINARY), None),
+        ("softmax", 10, named(BINARY), "applies softmax to 10 outputs, whose sum is then 1, but BinaryCrossentropy"),
+        (
+            "softmax",
+            10,
+            named(BINARY),
+            "use activation: sigmoid if a sample may have several classes, or else the loss",
+        ),
+        ("sparsemax", 3, named("BinaryFocalCrossentropy"), "applies sparsemax to 3 outputs"),
+        ("softmax", 10, named(BINARY, from_logits=True), "remove either of the two"),
         ("softmax", 1, named(BINARY), "applies softmax to a single output, which is then 1 for every input"),
         ("softmax", 1, named(BINARY), "input: use activation: sigmoid, with the loss BinaryCrossentropy"),
         ("softmax", 1, named("mse"), "input: remove the activation, or, for labels 0 and 1, use activation: sigmoid"),
@@ -132,7 +143,7 @@ def two_outputs() -> keras.Model:
 
 @pytest.mark.parametrize(
     ("make", "activation"),
-    [(nested, "softmax"), (by_operation, "softmax"), (SubclassedModel, None), (two_outputs, None)],
+    [(nested, "softmax"), (by_operation, "softmax"), (SubclassedModel, None), (two_outputs, "linear")],
 )
 def test_find_last_layer_of_other_models(make: Callable[[], keras.Model], activation: str | None) -> None:
     last = find_last_layer(make())

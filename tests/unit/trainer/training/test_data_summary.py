@@ -9,8 +9,9 @@ import yaml
 from epochal_api.data_summary import DataSummary
 from epochal_api.trainingjob.spec import TrainingJobSpec
 from epochal_trainer.data import summary as summary_module
-from epochal_trainer.data.samples import Samples, TrainingData
+from epochal_trainer.data.samples import Samples
 from epochal_trainer.data.split import split_samples
+from epochal_trainer.data.training_data import TrainingData
 from epochal_trainer.lib.failures import Failure, superseded
 from epochal_trainer.reporting.results import Results
 from epochal_trainer.storage import FolderBucket
@@ -35,7 +36,7 @@ def spec(*layers: dict[str, Any], **training: Any) -> TrainingJobSpec:
 
 
 def split(job: TrainingJobSpec, features: Any, labels: Any) -> TrainingData:
-    whole = Samples(features, np.asarray(labels), "a.npz[x]", "a.npz[y]")
+    whole = Samples.single(features, np.asarray(labels), "a.npz[x]", "a.npz[y]")
     return TrainingData(*split_samples(whole, 0.2, training=job.training), None, {})
 
 
@@ -50,14 +51,14 @@ def data() -> TrainingData:
 
 def warned(job: TrainingJobSpec, data: TrainingData, units: int = 2) -> list[str]:
     checks = Checks(job, lambda _: None)
-    checks.check_data(data, (units,))
+    checks.check_data(data, [(units,)])
     checks.summarize_data(data)
     return [str(warning["reason"]) for warning in checks.dump()]
 
 
 def store(folder: Path, data: TrainingData, check: Any = lambda: None) -> list[dict[str, Any]]:
     checks = Checks(spec(), lambda _: None)
-    checks.check_data(data, (2,))
+    checks.check_data(data, [(2,)])
     store_data_summary(data, checks, Results(FolderBucket(folder), "lab/wine/1", check))
     return checks.dump()
 
@@ -107,16 +108,16 @@ def test_scaling_in_the_network(data: TrainingData) -> None:
 
 
 def test_indices_for_the_network(data: TrainingData) -> None:
-    indices = replace(data.train, features=data.train.features.astype(int))
+    indices = data.train.with_features(data.train.features.astype(int))
     layers: list[dict[str, Any]] = [{"layer": "Embedding", "input_dim": 5000, "output_dim": 2}, {"layer": "Flatten"}]
     found = warned(spec(*layers), replace(data, train=indices))
     assert {"ConstantFeature", "UnscaledFeatures"}.isdisjoint(found)
 
 
 def test_weights_are_the_remedy_for_mostly_one_class(data: TrainingData) -> None:
-    weighted = replace(data.train, labels=np.append(np.ones(5, int), np.zeros(395, int)))
+    weighted = data.train.with_labels(np.append(np.ones(5, int), np.zeros(395, int)))
     assert "MostlyOneClass" in warned(spec(), replace(data, train=weighted))
-    weighted = replace(weighted, weights=np.ones(400))
+    weighted = weighted.with_weights(np.ones(400), "sample_weight")
     assert "MostlyOneClass" not in warned(spec(), replace(data, train=weighted))
 
 
@@ -134,7 +135,8 @@ def test_no_warning_for_the_examples(content: dict[str, Any]) -> None:
     job = TrainingJobSpec.model_validate(content)
     digits = load_digits()
     images = digits.images.astype(np.uint8)
-    if job.network.input.shape == [28, 28, 1]:  # images of MNIST have a black border, too
+    assert job.network is not None
+    if job.network.input_list[0].shape == [28, 28, 1]:  # images of MNIST have a black border, too
         images = np.pad(np.kron(images * 15, np.ones((1, 3, 3), np.uint8)), [(0, 0), (2, 2), (2, 2)])
     assert warned(job, split(job, images[..., np.newaxis], digits.target), 10) == []
 

@@ -8,7 +8,7 @@ import pytest
 from epochal_api.trainingjob.spec import TrainingJobSpec
 from epochal_api.trainingjob.training import Training
 from epochal_trainer.data.memory import MemoryBudget
-from epochal_trainer.data.samples import TrainingData
+from epochal_trainer.data.training_data import TrainingData
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.model import network
 from epochal_trainer.model.compile import compile_model
@@ -48,6 +48,7 @@ def read(
     arrays = {"x": np.zeros((len(labels), width)), "y": labels, "sample_weight": weights, "class_names": names}
     arrays["feature_names"] = columns
     np.savez(folder / "a.npz", **{name: array for name, array in arrays.items() if array is not None})
+    assert spec.network is not None
     model = network.build(spec.network, seed=1, memory=1 << 30)
     return load_data(spec, FolderBucket(folder), model, scratch=folder, memory=MemoryBudget())
 
@@ -163,8 +164,13 @@ def test_part_with_zero_weights(tmp_path: Path, at: int) -> None:
 ABSTRACT = {"Loss", "Metric", "Mean", "MeanMetricWrapper", "Sum"}
 SEVERAL_OUTPUTS = {"CTC", "SparseCategoricalCrossentropy", "TopKCategoricalAccuracy"}
 """Losses and metrics for which Keras refuses a single output."""
-REFUSED_LOSSES = {"CategoricalCrossentropy", "CategoricalFocalCrossentropy", "CategoricalHinge"}
-"""Losses for which `fit_labels` refuses a single label."""
+REFUSED_LOSSES = {
+    "CategoricalCrossentropy",
+    "CategoricalFocalCrossentropy",
+    "CategoricalGeneralizedCrossEntropy",
+    "CategoricalHinge",
+}
+"""Losses for which `fit_labels` refuses a single label, or class indices of a single output."""
 REQUIRED = {"num_classes": 2, "target_class_ids": [1]}
 """Values for arguments that have no default; a number for the others."""
 
@@ -205,3 +211,78 @@ def test_a_column_of_labels_gives_the_same_metrics(tmp_path: Path, field: str, n
         metrics = model.compute_metrics(x=None, y=data.train.labels, y_pred=outputs)
         values.append([float(np.mean(value)) for value in (loss, *metrics.values())])
     np.testing.assert_allclose(values[0], values[1], rtol=1e-6)
+
+
+def read_several(folder: Path, **changed: Any) -> TrainingData:
+    inputs = [{"name": "image", "shape": [4, 4, 1]}, {"name": "note", "shape": [-1], "dtype": "int32"}]
+    layers = [
+        {"layer": "Flatten", "name": "pixels", "inputs": ["image"]},
+        {"layer": "Embedding", "name": "words", "input_dim": 9, "output_dim": 2, "inputs": ["note"]},
+        {"layer": "GlobalAveragePooling1D", "name": "mean"},
+        {"layer": "Concatenate", "name": "both", "inputs": ["pixels", "mean"]},
+        {"layer": "Dense", "name": "digit", "units": 3, "activation": "softmax"},
+        {"layer": "Dense", "name": "odd", "units": 1, "activation": "sigmoid", "inputs": ["both"]},
+    ]
+    outputs = [
+        {"name": "odd", "loss": "BinaryCrossentropy"},
+        {"name": "digit", "loss": "SparseCategoricalCrossentropy", "weight": "0.5"},
+    ]
+    spec = TrainingJobSpec.model_validate(
+        {
+            "storage": {"secretRef": {"name": "none"}},
+            "data": {"bucket": "data", "train": {"object": "a.npz"}, "validation": {"split": "0.2"}},
+            "network": {"inputs": inputs, "layers": layers, "outputs": ["digit", "odd"]},
+            "training": {"outputs": outputs},
+            "results": {"bucket": "results"},
+        }
+    )
+    arrays = {
+        "image": np.zeros((10, 4, 4), "u1"),
+        "note": np.arange(50).reshape(10, 5) % 9,
+        "digit": LABELS,
+        "odd": LABELS % 2,
+        "class_names_odd": ["even", "odd"],
+        "sample_weight": np.ones(10),
+    }
+    np.savez(folder / "a.npz", **{**arrays, **changed})
+    assert spec.network is not None
+    model = network.build(spec.network, seed=1, memory=1 << 30)
+    return load_data(spec, FolderBucket(folder), model, scratch=folder, memory=MemoryBudget())
+
+
+def test_each_input_and_output_gets_the_form_of_the_network(tmp_path: Path) -> None:
+    train = read_several(tmp_path).train
+    assert {name: array.values.shape for name, array in train.inputs.items()} == {"image": (8, 4, 4, 1), "note": (8, 5)}
+    assert {name: array.values.shape for name, array in train.outputs.items()} == {"digit": (8,), "odd": (8, 1)}
+    assert {name: array.values.dtype for name, array in train.output_weights.items()} == {
+        name: np.dtype("float32") for name in ("digit", "odd")
+    }
+    assert read_several(tmp_path).output_classes == {"odd": ("even", "odd")}
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason", "message"),
+    [
+        (
+            {"image": np.zeros((10, 5, 4))},
+            "ShapeMismatch",
+            r"a.npz\[image\] is 5×4, but spec.network.inputs\[0\].shape",
+        ),
+        ({"note": np.zeros((10, 5, 2))}, "ShapeMismatch", r"a.npz\[note\] is 5×2, but spec.network.inputs\[1\].shape"),
+        ({"note": np.full((10, 5), 9)}, "InvalidData", r"a.npz\[note\] holds 9 at \[0, 0\], but .*'words'"),
+        (
+            {"digit": LABELS + 1},
+            "InvalidLabels",
+            r"a.npz\[digit\] holds 3 at .*, but a class index must be from 0 to 2",
+        ),
+        (
+            {"odd": LABELS},
+            "InvalidLabels",
+            r"a.npz\[odd\] holds 2 at .*, but BinaryCrossentropy takes values from 0 to 1",
+        ),
+        ({"sample_weight": np.ones((10, 2))}, "ShapeMismatch", "2 weights for each sample: there must be one$"),
+    ],
+)
+def test_an_array_that_does_not_fit_is_named(tmp_path: Path, changed: Any, reason: str, message: str) -> None:
+    with expect_failure(reason, message):
+        read_several(tmp_path, **changed)

@@ -18,7 +18,6 @@ from epochal_operator.runtime.api.resource import Key
 from tests.kit.fake.objects import Objects, Refusal
 from tests.unit.operator.direct import Direct
 from tests.unit.operator.experiment.cluster import KEY, Cluster, refusing
-from tests.unit.operator.experiment.ledger.ledger_fuzz import warm_from_the_largest
 
 SMALL: dict[str, Any] = {"maxTrials": 4, "parallelism": 2, "epochs": 9}
 
@@ -257,12 +256,6 @@ async def test_ledgers_are_decoded_and_encoded_in_threads(monkeypatch: pytest.Mo
     assert len(cluster.events()) > 1
     assert threads
     assert threading.get_ident() not in threads
-
-
-async def test_warm_start_from_eight_of_the_largest_ledgers() -> None:
-    cluster = warm_from_the_largest()
-    await cluster.complete()
-    assert any(isinstance(one, WarmStartTrial) for one in cluster.events())
 
 
 async def read_ledger(store: LedgerStore, experiment: Any) -> StoredLedger:

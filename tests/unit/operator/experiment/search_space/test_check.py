@@ -1,13 +1,18 @@
 """The faults of an Experiment beyond its schema; each names the parameter or the field."""
 
 import copy
-from time import process_time
 from typing import Any
 
 import pytest
+from epochal_api.experiment import paths
 from epochal_api.trainingjob.spec import InvalidTrainingJob, parse
-from epochal_operator.experiment.search_space import paths
-from epochal_operator.experiment.search_space.check import MAX_CHECKED_VALUES, MAX_FAULTS, _schema_error, check
+from epochal_operator.experiment.search_space.check import (
+    MAX_CHECKED_VALUES,
+    MAX_FAULTS,
+    _replace_value,
+    _schema_error,
+    check,
+)
 from epochal_operator.experiment.search_space.space import InvalidSpace
 
 from tests.unit.operator.experiment.spaces import ALL, OPTIMIZER, RATE, TEMPLATE, UNITS, experiment
@@ -161,9 +166,73 @@ def test_the_objective_metric_must_exist(metric: str, of: dict[str, Any], messag
     assert faults(template=of, objective={"metric": metric, "goal": "Minimize"}) == message
 
 
+@pytest.mark.parametrize(
+    ("every", "strategy", "schedule", "message"),
+    [
+        (3, "Best", {"method": "None"}, None),
+        (3, "Last", {"method": "None"}, "in epoch 10, the last of a rung"),
+        (5, "Last", {"method": "None"}, None),
+        (2, "Best", {"method": "ASHA"}, "until epoch 1, the end of a rung"),
+        (2, "Best", {"method": "ASHA", "minEpochs": 2}, None),
+        (2, "Last", {"method": "ASHA", "minEpochs": 2, "factor": 2}, None),
+        (4, "Last", {"method": "Hyperband", "minEpochs": 4, "factor": 2}, "in epoch 10, the last of a rung"),
+    ],
+)
+def test_each_rung_ends_with_a_value(every: int, strategy: str, schedule: dict[str, Any], message: str | None) -> None:
+    of = VALIDATED | {"training": VALIDATED["training"] | {"epochs": 10, "validationEveryEpochs": every}}
+    objective = {"metric": "val_loss", "goal": "Minimize", "strategy": strategy}
+    found = faults(template=of, objective=objective, schedule=schedule)
+    if message is None:
+        assert found == []
+    else:
+        (fault,) = found
+        assert message in fault
+    assert faults(template=of, objective=objective | {"metric": "loss"}, schedule=schedule) == []
+
+
 def test_a_searched_metric_may_be_the_objective() -> None:
     parameter = at("training.metrics[0]", values=["accuracy", "AUC"])
     assert faults(parameter, objective={"metric": "auc", "goal": "Maximize"}) == []
+
+
+OUTPUTS = [
+    {"name": "digit", "loss": "SparseCategoricalCrossentropy", "metrics": ["accuracy"]},
+    {"name": "odd", "loss": "BinaryCrossentropy", "weight": "0.5"},
+]
+TWO_OUTPUTS = {
+    **TEMPLATE,
+    "network": {
+        "input": {"shape": [8, 8]},
+        "layers": [
+            {"layer": "Flatten", "name": "flat"},
+            {"layer": "Dense", "name": "digit", "units": 10},
+            {"layer": "Dense", "name": "odd", "units": 1, "inputs": ["flat"]},
+        ],
+        "outputs": ["digit", "odd"],
+    },
+    "training": {"outputs": OUTPUTS},
+}
+ODD = (
+    "objective.metric: must be loss or one of template.spec.training.outputs (digit_loss, digit_accuracy, odd_loss), "
+    "with val_ for the validation data; found 'accuracy'. Add the metric to template.spec.training.outputs"
+)
+WEIGHT = {"name": "one", "paths": ["training.outputs[odd].weight"], "float": {"min": "0.1", "max": "2"}}
+
+
+@pytest.mark.parametrize(("metric", "message"), [("odd_loss", []), ("digit_accuracy", []), ("accuracy", [ODD])])
+def test_the_objective_may_be_a_metric_of_an_output(metric: str, message: list[str]) -> None:
+    assert faults(WEIGHT, template=TWO_OUTPUTS, objective={"metric": metric, "goal": "Minimize"}) == message
+    searched = at("training.outputs[digit].metrics[0]", values=["AUC", "accuracy"])
+    assert faults(searched, template=TWO_OUTPUTS, objective={"metric": metric, "goal": "Minimize"}) == []
+
+
+def test_a_weight_of_an_output_is_checked() -> None:
+    (found,) = faults(
+        {**WEIGHT, "float": {"min": "-1", "max": "2"}},
+        template=TWO_OUTPUTS,
+        objective={"metric": "loss", "goal": "Minimize"},
+    )
+    assert "must be a number from 0 as text" in found
 
 
 def test_the_number_of_faults_is_bounded() -> None:
@@ -220,18 +289,29 @@ def test_checked_values_have_the_errors_of_a_whole_training_job(path: str, value
         assert _schema_error(parsed, place, value) == expected
 
 
-MAX_SECONDS = 5.0
-"""CPU seconds: about 0.6 s; a check of the whole template for each value takes 17 s."""
+def test_a_value_is_checked_without_the_other_layers() -> None:
+    """Otherwise a search of many values takes as many checks of the whole template."""
+    parsed = experiment(template=TEMPLATE).spec.template.spec
+    assert parsed.network is not None
+    changed = _replace_value(parsed, ("network", "layers", 1, "units"), 16)["network"]["layers"]
+    assert changed[1]["units"] == 16
+    assert [given is kept for given, kept in zip(changed, parsed.network.layers, strict=True)] == [True, False, True]
 
 
-def test_the_check_of_a_large_search_is_fast() -> None:
-    template = copy.deepcopy(TEMPLATE)
-    template["network"]["layers"] = [{"layer": "Dense", "units": 8, "name": f"dense{n}"} for n in range(900)]
-    of = [[f"network.layers[{16 * number + index}].layer" for index in range(16)] for number in range(32)]
-    classes = [f"Dense{number}" for number in range(256)]
-    parameters = [{"name": f"p{number}", "paths": found, "values": classes} for number, found in enumerate(of)]
-    first = [{f"p{number}": "Dense7" for number in range(32)}] * 64
-    spec = experiment(template=template, parameters=parameters, initialTrials=first).spec
-    began = process_time()
-    check(spec, template)
-    assert process_time() - began < MAX_SECONDS
+def test_keras_objects_of_the_template() -> None:
+    layers = [{"layer": "Dense", "unit": 8, "name": "hidden"}, {"layer": "relu"}]
+    template = TEMPLATE | {"network": TEMPLATE["network"] | {"layers": layers}}
+    assert faults(RATE, template=template) == [
+        "spec.template.spec.network.layers[0]: Dense needs units; add units (an integer)",
+        "spec.template.spec.network.layers[0].unit: Dense has no argument unit; did you mean units?",
+        "spec.template.spec.network.layers[1].layer: keras.layers has no relu; did you mean ReLU?",
+    ]
+
+
+def test_argument_that_only_a_parameter_sets() -> None:
+    layers = [{"layer": "Flatten"}, {"layer": "Dense", "name": "hidden"}, {"layer": "Dense", "units": "10"}]
+    template = TEMPLATE | {"network": TEMPLATE["network"] | {"layers": layers}}
+    assert len(faults(RATE, template=template)) == 2
+    assert faults(UNITS, at("network.layers[2].units", int={"min": 1, "max": 9}), template=template) == []
+    other_image = template | {"image": "registry.example.com/trainer:9"}
+    assert not any("keras.layers" in fault for fault in faults(template=other_image))

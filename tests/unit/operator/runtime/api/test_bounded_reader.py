@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any, Self
 
 import pytest
-from epochal_operator.runtime.api import json_spans as module
+from epochal_lib import json_spans as module
 from epochal_operator.runtime.api.bounded_reader import (
     RAW_JSON_BYTES,
     SPEC_OMITTED,

@@ -411,11 +411,7 @@ NOT_EXPORTABLE = {"reason": "NotExportable", "message": "the layer 'hashing_0'"}
 
 
 def test_plain_http_event() -> None:
-    queued, nothing = derive_status(*QUEUED), derive_status(*NOTHING)
-    (one,) = plain_http_events(nothing, queued, "http://minio:9000")
+    (one,) = plain_http_events("http://minio:9000")
     assert (one.type, one.reason) == ("Warning", "PlainHTTP")
     assert one.note.startswith("spec.storage.endpoint: http://minio:9000 is not https")
-    assert plain_http_events(Status(), nothing, "http://minio:9000") == [], "it has no Job yet"
-    assert plain_http_events(queued, derive_status(*RUNNING), "http://minio:9000") == [], "the Event already exists"
-    assert plain_http_events(nothing, queued, "https://minio:9000") == []
-    assert plain_http_events(nothing, queued, None) == []
+    assert plain_http_events("https://minio:9000") == plain_http_events(None) == []

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from epochal_trainer.data.arrays import Array
 from epochal_trainer.data.formats import idx
 from epochal_trainer.data.memory import MemoryBudget
-from epochal_trainer.data.samples import Array
 from epochal_trainer.data.source import DataFile
 from hypothesis import given
 from hypothesis import strategies as st

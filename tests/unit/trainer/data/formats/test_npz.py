@@ -7,11 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from epochal_api.array_names import ArrayNames, Role
+from epochal_trainer.data.arrays import Array
 from epochal_trainer.data.formats import npz
-from epochal_trainer.data.formats.npz_names import ArrayNames, Role
+from epochal_trainer.data.formats.npz_choice import check_unread_arrays, choose_arrays
 from epochal_trainer.data.memory import MemoryBudget
-from epochal_trainer.data.samples import Array
+from epochal_trainer.data.network_arrays import NetworkArrays
 from epochal_trainer.data.source import DataFile
+from epochal_trainer.data.texts import TEXT_BYTES, as_characters
 from epochal_trainer.lib.failures import Failure
 from hypothesis import given
 from hypothesis import strategies as st
@@ -85,7 +88,7 @@ def test_read(read: Read, *, x: Array, compressed: bool, fortran: bool, gzipped:
     ],
 )
 def test_choose_arrays(names: str, role: Role, chosen: str) -> None:
-    assert npz.choose_arrays(names.split(), role, "file")[:2] == tuple(chosen.split())
+    assert choose_arrays(names.split(), role, "file").required == tuple(chosen.split())
 
 
 @pytest.mark.parametrize(
@@ -93,7 +96,7 @@ def test_choose_arrays(names: str, role: Role, chosen: str) -> None:
 )
 def test_missing_arrays(names: str, role: Role) -> None:
     with expect_failure("MissingArrays", f"file holds .*: for spec.data.{role} it must hold .* x and y"):
-        npz.choose_arrays(names.split(), role, "file")
+        choose_arrays(names.split(), role, "file")
 
 
 @pytest.mark.parametrize(
@@ -108,7 +111,7 @@ def test_missing_arrays(names: str, role: Role) -> None:
 )
 def test_missing_arrays_with_suggested_names(names: str, role: Role, advice: str) -> None:
     with expect_failure("MissingArrays", advice):
-        npz.choose_arrays(names.split(), role, "file")
+        choose_arrays(names.split(), role, "file")
 
 
 @pytest.mark.parametrize("compressed", [False, True])
@@ -135,8 +138,14 @@ def test_changed_byte_never_changes_the_arrays(read: Read, data: st.DataObject) 
 @pytest.mark.parametrize(
     ("array", "what"),
     [
-        (np.array([1, "a"], dtype=object), r"Python objects: .* x = pandas.get_dummies\(table\).to_numpy\(\"f4\"\)$"),
-        (np.array(["a", "b"]), r"elements of type <U1: .* x = pandas.get_dummies\(table\).to_numpy\(\"f4\"\)$"),
+        (
+            np.array([1, "a"], dtype=object),
+            r"Python objects: .* x = pandas.get_dummies.*; .* write dtype: string for the input",
+        ),
+        (
+            np.array(["a", "b"]),
+            r"elements of type <U1: .* x = pandas.get_dummies.*; .* write dtype: string for the input",
+        ),
         (np.array([1j]), "elements of type complex128: it must hold booleans, integers or floats of at most 64 bits$"),
         (np.array(["2026-01-01"], dtype="M8[D]"), "elements of type datetime64"),
         (np.zeros(2, dtype=[("a", "f4"), ("b", "i4")]), "elements of type"),
@@ -325,8 +334,8 @@ ALL = "x_train y_train x_test y_test"
     ],
 )
 def test_arrays_that_are_read_or_ignored(names: str, roles: list[Role], elsewhere: list[Role]) -> None:
-    chosen = {role: npz.choose_arrays(names.split(), role, "file") for role in roles}
-    npz.check_unread_arrays(names.split(), chosen, "file", elsewhere)
+    chosen = {role: choose_arrays(names.split(), role, "file") for role in roles}
+    check_unread_arrays(names.split(), chosen, "file", elsewhere)
 
 
 @pytest.mark.parametrize(
@@ -354,15 +363,15 @@ def test_arrays_that_are_read_or_ignored(names: str, roles: list[Role], elsewher
     ],
 )
 def test_unread_arrays(names: str, roles: list[Role], message: str) -> None:
-    chosen = {role: npz.choose_arrays(names.split(), role, "file") for role in roles}
+    chosen = {role: choose_arrays(names.split(), role, "file") for role in roles}
     with expect_failure("UnreadArrays", f"file holds {message}", 65):
-        npz.check_unread_arrays(names.split(), chosen, "file")
+        check_unread_arrays(names.split(), chosen, "file")
 
 
 def test_no_suggestion_of_a_data_set_that_the_spec_has() -> None:
-    chosen: dict[Role, ArrayNames] = {"train": npz.choose_arrays(ALL.split(), "train", "file")}
+    chosen: dict[Role, ArrayNames] = {"train": choose_arrays(ALL.split(), "train", "file")}
     with pytest.raises(Failure, match="holds x_valid, y_valid, which") as caught:
-        npz.check_unread_arrays([*ALL.split(), "x_valid", "y_valid"], chosen, "file", ["validation", "test"])
+        check_unread_arrays([*ALL.split(), "x_valid", "y_valid"], chosen, "file", ["validation", "test"])
     assert "spec.data.validation.object" not in caught.value.message
 
 
@@ -374,3 +383,122 @@ def test_unread_arrays_fail_before_the_read(
     with expect_failure("UnreadArrays", "file holds weights, which no part"):
         npz.read(source(encode(x=X, y=Y, weights=Y)), ["train"], budget)
     assert budget.remaining == before
+
+
+SEVERAL = NetworkArrays(("image", "note"), ("digit", "odd"), frozenset({"note"}))
+NOTES = np.array(["one", "two", "zebra 🦓"])
+
+
+@pytest.mark.parametrize(
+    "notes", [NOTES, NOTES.astype(">U9"), np.char.encode(NOTES, "utf-8")], ids=lambda notes: notes.dtype
+)
+def test_arrays_of_several_inputs_and_outputs(
+    source: Callable[[bytes], DataFile], memory: Callable[[], MemoryBudget], notes: Array
+) -> None:
+    names: dict[str, Any] = {"class_names_odd": [*NAMES[:2]], "feature_names_image": [*"abcd"]}
+    content = encode(image=X, note=notes, digit=Y, odd=Y % 2, sample_weight=Y, **names)
+    budget = memory()
+    before = budget.remaining
+    found = npz.read(source(content), ["train"], budget, (), SEVERAL)["train"]
+    assert (list(found.inputs), list(found.outputs)) == (["image", "note"], ["digit", "odd"])
+    np.testing.assert_array_equal(found.inputs["image"].values, X)
+    assert as_characters(found.inputs["note"].values).tolist() == NOTES.tolist()
+    assert found.inputs["note"].values.dtype.isnative
+    assert found.outputs["odd"].source == "file[odd]"
+    assert [found.output_weights[name].source for name in ("digit", "odd")] == ["file[sample_weight]"] * 2
+    declared = found.outputs["odd"].names, found.inputs["image"].names
+    assert [each and each.names for each in declared] == [NAMES[:2], tuple("abcd")]
+    assert found.outputs["digit"].names is None
+    # Each text takes memory beside its characters, and each output gets its own weights.
+    named = sum(np.array(texts).nbytes for texts in names.values())
+    stored = sum(array.nbytes for array in (X, notes, Y, Y % 2)) + 2 * Y.nbytes + len(NOTES) * TEXT_BYTES + named
+    assert before - budget.remaining == stored
+
+
+@pytest.mark.parametrize("suffix", ["", "_train"])
+@pytest.mark.parametrize(
+    "network",
+    [
+        NetworkArrays(("sample_weight", "z"), ("out",)),
+        NetworkArrays(("sample_weight_train", "z"), ("out",)),
+        NetworkArrays(("z",), ("out", "sample_weight")),
+        NetworkArrays(("classes", "target_names", "z"), ("class_names",)),
+        NetworkArrays(("feature_names",), ("out", "class_names_out", "class_names_class_names_out")),
+        NetworkArrays(("feature_names_z", "z"), ("out", "label_names")),
+    ],
+    ids=lambda network: network.names[0],
+)
+def test_an_array_of_an_input_or_output_has_no_second_role(
+    source: Callable[[bytes], DataFile], memory: Callable[[], MemoryBudget], network: NetworkArrays, suffix: str
+) -> None:
+    named: dict[str, Any] = {f"{name}{suffix}": Y + 1 for name in network.names}
+    content = encode(**named)
+    found = npz.read(source(content), ["train"], memory(), (), network)["train"]
+    assert found.output_weights == {}
+    assert [array.names for array in (*found.inputs.values(), *found.outputs.values())] == [None] * len(network.names)
+
+
+def test_arrays_of_two_data_sets_have_advice_with_the_names_of_the_network(
+    source: Callable[[bytes], DataFile], memory: Callable[[], MemoryBudget]
+) -> None:
+    content = encode(image=X, note=NOTES, digit=Y, odd=Y)
+    advice = r"^file\[image\] .*, save image_train, note_train, digit_train and odd_train, and the same names with _val"
+    with expect_failure("DuplicateData", advice):
+        npz.read(source(content), ["train", "test"], memory(), (), SEVERAL)
+
+
+def test_an_array_that_two_data_sets_would_read_as_different_inputs(
+    source: Callable[[bytes], DataFile], memory: Callable[[], MemoryBudget]
+) -> None:
+    network = NetworkArrays(("a", "a_train"), ("out",))
+    content = encode(a=X, a_train=X + 1, a_train_train=X + 2, out=Y, out_train=Y)
+    with expect_failure(
+        "MissingArrays", "train reads a_train, .*test reads a, a_train, out: a_train cannot be in both"
+    ):
+        npz.read(source(content), ["train", "test"], memory(), (), network)
+
+
+def test_names_of_classes_beside_an_input_with_another_of_their_names(
+    source: Callable[[bytes], DataFile], memory: Callable[[], MemoryBudget]
+) -> None:
+    network, content = NetworkArrays(("classes", "z"), ("out",)), encode(classes=Y, z=Y, out=Y, label_names=[*NAMES])
+    found = npz.read(source(content), ["train"], memory(), (), network)["train"]
+    assert found.class_names == ("file[label_names]", NAMES, "")
+
+
+@pytest.mark.parametrize(
+    ("arrays_by_name", "reason", "message"),
+    [
+        (
+            {"note": NOTES.astype(object)},
+            "UnsupportedType",
+            r"file\[note\] holds Python objects, but the input has dtype",
+        ),
+        (
+            {"note": np.arange(3)},
+            "UnsupportedType",
+            r"file\[note\] holds elements of type int64, .*dtype: int64 for this",
+        ),
+        (
+            {"note": np.array(["a", "b", "c\ud800"])},
+            "InvalidData",
+            r"file\[note\] holds characters that are no Unicode",
+        ),
+        (
+            {"image": NOTES},
+            "UnsupportedType",
+            r"file\[image\] holds elements of type <U7: .*dtype: string for the input",
+        ),
+        ({"odd": NOTES}, "UnsupportedType", r"file\[odd\] holds elements of type <U7: .*Convert class names"),
+    ],
+)
+def test_arrays_of_a_wrong_type(
+    source: Callable[[bytes], DataFile],
+    memory: Callable[[], MemoryBudget],
+    arrays_by_name: dict[str, Any],
+    reason: str,
+    message: str,
+) -> None:
+    content = encode(**({"image": X, "note": NOTES, "digit": Y, "odd": Y % 2} | arrays_by_name))
+    with expect_failure(reason, message, 65):
+        npz.read(source(content), ["train"], memory(), (), SEVERAL)

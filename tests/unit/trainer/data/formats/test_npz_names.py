@@ -1,11 +1,12 @@
 import pytest
+from epochal_api.array_names import ArrayNames
 from epochal_trainer.data.formats.npz_names import (
-    COMMON_ARRAYS,
-    ROLE_ARRAYS,
+    ROLES,
     rename_advice,
     standard_name,
     suggest_renames,
 )
+from epochal_trainer.data.network_arrays import SINGLE
 
 
 @pytest.mark.parametrize(
@@ -32,9 +33,9 @@ def test_standard_name(name: str, right: str | None) -> None:
     assert standard_name(name) == right
 
 
-@pytest.mark.parametrize("names", [*ROLE_ARRAYS.values(), COMMON_ARRAYS[0]])
-def test_standard_names_have_no_correction(names: tuple[str, ...]) -> None:
-    assert [standard_name(name) for name in names] == [None] * 3
+@pytest.mark.parametrize("names", [SINGLE.array_names(role)[0] for role in (*ROLES, None)], ids=str)
+def test_standard_names_have_no_correction(names: ArrayNames) -> None:
+    assert [standard_name(name) for name in names.all] == [None] * 3
 
 
 def test_suggest_renames() -> None:

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from epochal_trainer.data.arrays import Array
 from epochal_trainer.data.formats import pickled, pickled_arrays
 from epochal_trainer.data.memory import MemoryBudget
-from epochal_trainer.data.samples import Array
 from epochal_trainer.data.source import DataFile
 from epochal_trainer.lib.failures import Failure
 from hypothesis import given

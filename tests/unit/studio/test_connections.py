@@ -1,0 +1,99 @@
+"""Connections of clients that send their heads slowly, send too much, or are too many."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from epochal_studio import connections
+
+from tests.unit.studio.served import Studio
+
+GET = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
+
+
+async def connect(studio: Studio) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    return await asyncio.open_connection("127.0.0.1", studio.port)
+
+
+async def ends(reader: asyncio.StreamReader) -> bytes:
+    """Return the bytes until the connection ends."""
+    async with asyncio.timeout(5):
+        try:
+            return await reader.read()
+        except ConnectionResetError:
+            return b""
+
+
+async def is_served(studio: Studio) -> bool:
+    async with studio.request("GET", "/healthz") as answer:
+        return answer.status == 200
+
+
+async def test_the_bytes_of_a_head_are_bounded(studio: Studio) -> None:
+    reader, writer = await connect(studio)
+    writer.write(GET)
+    for number in range(20):  # each field is short
+        writer.write(b"X-%d: %s\r\n" % (number, b"x" * 8000))
+    assert await ends(reader) == b""
+    assert await is_served(studio)
+    writer.close()
+
+
+async def test_the_number_of_headers_is_bounded(studio: Studio) -> None:
+    reader, writer = await connect(studio)
+    writer.write(GET + b"".join(b"X-%d: x\r\n" % number for number in range(50)) + b"\r\n")
+    assert b" 400 " in await ends(reader)
+    writer.close()
+
+
+async def test_bytes_that_wait_for_an_answer_are_bounded(studio: Studio) -> None:
+    reader, writer = await connect(studio)
+    cookie = studio.cookie()["Cookie"].encode()
+    writer.write(b"GET /api/stream?namespace=vision HTTP/1.1\r\nSec-Fetch-Site: same-origin\r\n")
+    writer.write(b"Host: localhost:%d\r\nCookie: %s\r\n\r\n" % (studio.port, cookie))
+    assert b" 200 " in await reader.readline()
+    writer.write(GET)
+    for number in range(20):
+        writer.write(b"X-%d: %s\r\n" % (number, b"x" * 8000))
+    await ends(reader)
+    writer.close()
+
+
+async def test_a_head_has_a_time_limit(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.2)
+    for sent in (b"", GET):
+        reader, writer = await connect(studio)
+        writer.write(sent)
+        assert await ends(reader) == b""
+        writer.close()
+    reader, writer = await connect(studio)
+    writer.write(GET + b"\r\n")
+    assert b" 200 " in await reader.readline()
+    writer.write(GET)  # the next head
+    await ends(reader)
+    writer.close()
+
+
+async def test_a_body_is_no_head(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.2)
+    reader, writer = await connect(studio)
+    size = 60_000
+    writer.write(b"POST /api/session HTTP/1.1\r\nHost: localhost:%d\r\nConnection: close\r\n" % studio.port)
+    writer.write(b"Content-Length: %d\r\n\r\n" % size + b"x" * (size // 2))
+    await asyncio.sleep(0.4)
+    writer.write(b"x" * (size // 2))
+    assert (await ends(reader)).startswith(b"HTTP/1.1 4")
+    writer.close()
+
+
+async def test_a_new_connection_takes_the_place_of_the_idlest(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "MAX_CONNECTIONS", 2)
+    async with studio.request("GET", "/api/stream?namespace=vision", studio.cookie()) as stream:
+        others: list[Any] = [await connect(studio) for _ in range(5)]
+        for reader, _ in others[:-1]:
+            assert await ends(reader) == b""
+        others[-1][1].write(GET + b"\r\n")
+        assert b" 200 " in await others[-1][0].readline()
+        assert await stream.content.readline() == b"retry: 2000\n"
+        for _, writer in others:
+            writer.close()

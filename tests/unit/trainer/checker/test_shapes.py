@@ -1,0 +1,63 @@
+"""The problems of a document that need the shapes of its layers."""
+
+from typing import Any
+
+from epochal_api.catalogue.problems import problems
+from epochal_trainer.checker.shapes import shape_problems
+
+from tests.unit.operator.experiment.searches import spec_document
+from tests.unit.operator.objects import SPEC
+
+API = "epochal.dev/v1alpha1"
+LAYERS = [
+    {"layer": "Conv2D", "name": "conv", "filters": 8, "kernel_size": 9},
+    {"layer": "Flatten"},
+    {"layer": "Dens", "units": 1, "inputs": ["input"]},
+]
+NETWORK = {"input": {"shape": [8, 8, 1]}, "layers": LAYERS}
+
+
+def job(**changes: Any) -> dict[str, Any]:
+    return {"apiVersion": API, "kind": "TrainingJob", "metadata": {"name": "a"}, "spec": {**SPEC, **changes}}
+
+
+def test_a_shape_problem_has_the_path_of_its_layer_and_both_shapes() -> None:
+    conv, *others = shape_problems(job(network=NETWORK))
+    assert conv.path == "spec.network.layers[0]"
+    assert "(None, 8, 8, 1)" in conv.message
+    assert "(9, 9, 1, 8)" in conv.message
+    assert [problem.path for problem in others] == ["spec.network.layers[1]", "spec.network.layers[2]"]
+
+
+def test_a_layer_with_a_known_problem_is_left_out() -> None:
+    document = job(network=NETWORK)
+    known = problems(document)
+    assert {"spec.network.layers[0]"} == {problem.path for problem in shape_problems(document, known)} - {
+        "spec.network.layers[1]"
+    }
+
+
+def test_an_experiment_has_the_problems_of_its_template() -> None:
+    spec = spec_document()
+    spec["template"]["spec"]["network"] = NETWORK
+    document = {"apiVersion": API, "kind": "Experiment", "metadata": {"name": "a"}, "spec": spec}
+    assert shape_problems(document)[0].path == "spec.template.spec.network.layers[0]"
+
+
+def test_a_layer_that_a_parameter_changes_is_left_out() -> None:
+    spec = spec_document()
+    layers = [{"layer": "Flatten"}, {"layer": "Conv2D", "kernel_size": 3}, {"layer": "Dense", "name": "hidden"}]
+    spec["template"]["spec"]["network"] = {**NETWORK, "layers": layers}
+    document = {"apiVersion": API, "kind": "Experiment", "metadata": {"name": "a"}, "spec": spec}
+    spec["parameters"] = [{"name": "units", "paths": ["network.layers[hidden].units"], "values": ["1"]}]
+    assert [problem.path for problem in shape_problems(document)] == ["spec.template.spec.network.layers[1]"]
+    spec["parameters"][0]["paths"] += ["network.layers[1].filters"]
+    assert shape_problems(document) == []
+
+
+def test_no_problems_without_a_network_that_can_be_built() -> None:
+    assert shape_problems(job()) == []
+    assert shape_problems(job(network={"layers": 5})) == []
+    assert shape_problems(job(network=NETWORK, image="registry/own:1")) == []
+    assert shape_problems({}) == []
+    assert shape_problems(job(network=NETWORK, training=5)) != []
