@@ -16,6 +16,194 @@ export interface ActionRequest {
   generation?: number | null;
 }
 /**
+ * An array of a file.
+ */
+export interface ArrayPreview {
+  /**
+   * Name within an npz file; empty for a file with one array.
+   */
+  name: string;
+  shape: number[];
+  /**
+   * As of numpy, such as uint8 or float32.
+   */
+  dtype: string;
+  /**
+   * The first values, as text: at most 20.
+   */
+  values: string[];
+  /**
+   * Of labels: the number of samples of each class among the values that were read, at most 100 classes.
+   */
+  classes?: {
+    [k: string]: number;
+  } | null;
+  /**
+   * Why its values are unknown, such as objects, which are never unpickled.
+   */
+  problem?: string | null;
+}
+/**
+ * The buckets of a storage.
+ */
+export interface Buckets {
+  endpoint: string;
+  /**
+   * At most 1,000; None if the keys may not list them, so that the user types a name.
+   */
+  buckets: string[] | null;
+}
+/**
+ * The nodes of the cluster.
+ */
+export interface Capacity {
+  /**
+   * At most 500; None if the user may not list nodes.
+   */
+  nodes: NodeCapacity[] | null;
+  problem?: Problem | null;
+}
+/**
+ * The resources of a node. Free is what no pod requests; None if the user may not list the pods.
+ */
+export interface NodeCapacity {
+  name: string;
+  /**
+   * Whether it takes new pods: Ready and not cordoned.
+   */
+  isReady: boolean;
+  /**
+   * GPUs by resource name, such as nvidia.com/gpu.
+   */
+  gpus: {
+    [k: string]: number;
+  };
+  freeGpus: {
+    [k: string]: number;
+  } | null;
+  /**
+   * Bytes.
+   */
+  memory: number;
+  freeMemory: number | null;
+  /**
+   * Cores.
+   */
+  cpu: number;
+  freeCpu: number | null;
+}
+/**
+ * An error for users.
+ */
+export interface Problem {
+  /**
+   * Machine-readable cause, such as Expired, Forbidden, NotFound, Conflict, EndpointNotAllowed or Unreachable.
+   */
+  reason: string;
+  /**
+   * Cause in a sentence.
+   */
+  message: string;
+  /**
+   * What the user can do.
+   */
+  remedy?: string;
+  /**
+   * For Conflict: the object as it is stored now.
+   */
+  current?: {
+    [k: string]: unknown;
+  } | null;
+}
+/**
+ * A document to check: a TrainingJob or an Experiment.
+ */
+export interface CheckRequest {
+  yaml: string;
+}
+/**
+ * What is known of a document.
+ */
+export interface Checked {
+  /**
+   * At most 200.
+   */
+  problems: DocumentProblem[];
+  /**
+   * In the order of spec.network.layers; empty if the checker has not built the network.
+   */
+  layers: LayerShapes[];
+  parameters: number | null;
+  /**
+   * Whether the checker has built the network: without it, errors of shapes are unknown.
+   */
+  isBuilt: boolean;
+  /**
+   * Why the checker was not asked, or has not answered.
+   */
+  problem?: Problem | null;
+}
+/**
+ * A problem of a document.
+ */
+export interface DocumentProblem {
+  /**
+   * Its field, such as spec.network.layers[2].units; empty for the whole document.
+   */
+  path: string;
+  /**
+   * Cause and remedy.
+   */
+  message: string;
+  /**
+   * Position of the layer in spec.network.layers, if it belongs to a layer.
+   */
+  layer?: number | null;
+  /**
+   * Line of the text, from 1, if the text is no YAML.
+   */
+  line?: number | null;
+  isWarning?: boolean;
+}
+/**
+ * The outputs of a layer, from the checker.
+ */
+export interface LayerShapes {
+  /**
+   * Position in spec.network.layers.
+   */
+  index: number;
+  /**
+   * Shape of each output without the batch axis; -1 is an axis of any length. Empty if unknown.
+   */
+  outputs: number[][];
+  /**
+   * Number of parameters; None if unknown.
+   */
+  parameters: number | null;
+}
+/**
+ * The answers that named a class.
+ */
+export interface ClassCount {
+  output: string;
+  name: string;
+  count: number;
+}
+/**
+ * The documentation of a Keras class.
+ */
+export interface ClassText {
+  /**
+   * Its docstring; empty without the checker.
+   */
+  text: string;
+  /**
+   * Why there is none.
+   */
+  problem?: Problem | null;
+}
+/**
  * A copy of a run.
  */
 export interface CloneRequest {
@@ -96,29 +284,6 @@ export interface ConnectionState {
    */
   kinds: ("TrainingJob" | "Experiment" | "ModelServer")[];
   problem?: Problem | null;
-}
-/**
- * An error for users.
- */
-export interface Problem {
-  /**
-   * Machine-readable cause, such as Expired, Forbidden, NotFound, Conflict, EndpointNotAllowed or Unreachable.
-   */
-  reason: string;
-  /**
-   * Cause in a sentence.
-   */
-  message: string;
-  /**
-   * What the user can do.
-   */
-  remedy?: string;
-  /**
-   * For Conflict: the object as it is stored now.
-   */
-  current?: {
-    [k: string]: unknown;
-  } | null;
 }
 /**
  * The values of a metric.
@@ -219,6 +384,47 @@ export interface Phase {
    * Whether its begin is computed from the duration of an epoch, because the status has no time for it.
    */
   isEstimated?: boolean;
+}
+/**
+ * The begin of a data file, read in part.
+ */
+export interface Preview {
+  key: string;
+  size: number;
+  format: "npz" | "npy" | "idx" | "csv" | "unknown";
+  /**
+   * At most 50.
+   */
+  arrays: ArrayPreview[];
+  /**
+   * The first samples, if they look like pictures: at most 12.
+   */
+  samples: SamplePicture[];
+  /**
+   * Names of the columns of a CSV file: at most 200.
+   */
+  columns: string[];
+  /**
+   * The first rows of a CSV file: at most 10.
+   */
+  rows: string[][];
+  /**
+   * Why a part is missing.
+   */
+  problem?: Problem | null;
+}
+/**
+ * A sample as a picture.
+ */
+export interface SamplePicture {
+  width: number;
+  height: number;
+  channels: 1 | 3;
+  /**
+   * Base64 of height times width times channels bytes, scaled: the smallest value is 0 and the greatest 255.
+   */
+  pixels: string;
+  label: string | null;
 }
 /**
  * A run with everything that the API server has.
@@ -322,6 +528,62 @@ export interface RunsUpdate {
   removed: RunKey[];
 }
 /**
+ * A TrainingJob or an Experiment to create or to change.
+ */
+export interface SaveRequest {
+  /**
+   * The namespace, if metadata.namespace of the document is absent. They must not differ.
+   */
+  namespace: string;
+  yaml: string;
+  /**
+   * The version that the user has changed; None creates an object, and never changes one.
+   */
+  resourceVersion?: string | null;
+  /**
+   * Whether the API server only checks the document, with its schema, policies and quota.
+   */
+  dryRun?: boolean;
+}
+/**
+ * An object as the API server has stored it, or would store it.
+ */
+export interface Saved {
+  key: RunKey;
+  /**
+   * None after a dry run that creates.
+   */
+  resourceVersion: string | null;
+  /**
+   * The object as YAML to apply again, with the defaults of the API server.
+   */
+  yaml: string;
+  /**
+   * Warnings of the API server and its policies.
+   */
+  warnings: string[];
+}
+/**
+ * A model that a ModelServer serves, in the words of its page.
+ */
+export interface ServedModel {
+  server: RunKey;
+  isReady: boolean;
+  state: string;
+  /**
+   * Whether the server asks for a key, and the request had none or a wrong one.
+   */
+  needsKey: boolean;
+  /**
+   * What the server tells its own page about the model: inputs, outputs, classes, kinds of pictures, limits, example.
+   * None if it does not answer.
+   */
+  page: {
+    [k: string]: unknown;
+  } | null;
+  problem?: Problem | null;
+}
+/**
  * The signed-in user.
  */
 export interface Session {
@@ -379,6 +641,43 @@ export interface Storage {
   isCut?: boolean;
 }
 /**
+ * An object of a bucket.
+ */
+export interface StoredObject {
+  key: string;
+  size: number;
+  modified: string | null;
+}
+/**
+ * A page of a bucket's folder: at most 200 entries.
+ */
+export interface StoredObjects {
+  /**
+   * Prefixes that end with /.
+   */
+  folders: string[];
+  objects: StoredObject[];
+  /**
+   * For `after` of the next page; None at the end.
+   */
+  next: string | null;
+}
+/**
+ * A document to begin with.
+ */
+export interface Template {
+  name: string;
+  title: string;
+  description: string;
+  yaml: string;
+}
+/**
+ * Documents to begin with.
+ */
+export interface Templates {
+  templates: Template[];
+}
+/**
  * Numbers of an Experiment's trials, and the best ones.
  */
 export interface Trials {
@@ -392,9 +691,26 @@ export interface Trials {
    */
   isComplete: boolean;
 }
+/**
+ * The requests of a model server since its pods started, from the metrics of the pods that the user may reach.
+ */
+export interface Usage {
+  requests: number;
+  refused: number;
+  /**
+   * At most 1,000, most frequent first.
+   */
+  classes: ClassCount[];
+  /**
+   * Number of the pods that were read.
+   */
+  pods: number;
+  problem?: Problem | null;
+}
 
 export const MAX_FIELDS = 500;
 export const MAX_METRICS = 100;
 export const MAX_POINTS = 2000;
 export const MAX_RUNS_COMPARED = 200;
 export const MAX_SPARKLINE = 32;
+export const MAX_YAML = 131072;

@@ -20,6 +20,8 @@ REQUESTS: tuple[type[Model], ...] = (
     wire.CloneRequest,
     wire.DeployRequest,
     wire.ConnectStorage,
+    wire.CheckRequest,
+    wire.SaveRequest,
 )
 """Bodies that pages send: fields with a default may be left out."""
 ANSWERS: tuple[type[Model], ...] = (
@@ -34,6 +36,17 @@ ANSWERS: tuple[type[Model], ...] = (
     wire.Trials,
     wire.Comparison,
     wire.Storage,
+    wire.ClassText,
+    wire.Checked,
+    wire.Templates,
+    wire.Saved,
+    wire.Capacity,
+    wire.Buckets,
+    wire.StoredObjects,
+    wire.StoredObject,
+    wire.Preview,
+    wire.ServedModel,
+    wire.Usage,
 )
 """Bodies that pages receive: each field is there."""
 CONSTANTS: Mapping[str, int] = {
@@ -42,6 +55,7 @@ CONSTANTS: Mapping[str, int] = {
     "MAX_POINTS": wire.MAX_POINTS,
     "MAX_RUNS_COMPARED": wire.MAX_RUNS_COMPARED,
     "MAX_SPARKLINE": wire.MAX_SPARKLINE,
+    "MAX_YAML": wire.MAX_YAML,
 }
 """Limits that pages need to know."""
 

@@ -22,9 +22,28 @@
 | GET /api/compare?run=KIND/NS/NAME&run=… (at most 200) | | Comparison |
 | GET /api/storage?namespace=NS | | Storage |
 | POST /api/storage | ConnectStorage | Storage |
+| GET /api/catalogue | | the classes of Keras with their arguments: catalogue.json of epochal_api |
+| GET /api/catalogue/MODULE/CLASS | | ClassText, the docstring of a class, such as keras.layers/Dense |
+| POST /api/check | CheckRequest | Checked |
+| GET /api/templates | | Templates |
+| POST /api/jobs | SaveRequest | Saved |
+| GET /api/capacity | | Capacity |
+| GET /api/buckets?STORAGE | | Buckets |
+| GET /api/buckets/BUCKET?STORAGE&prefix=P&after=TEXT | | StoredObjects |
+| GET /api/buckets/BUCKET/preview?STORAGE&key=K | | Preview |
+| PUT /api/buckets/BUCKET/object?STORAGE&key=K&replace=1 | the bytes, a stream | StoredObject |
+| GET /api/servers/NS/NAME | | ServedModel |
+| GET /api/servers/NS/NAME/usage | | Usage |
+| POST /api/servers/NS/NAME/predict?QUERY | a picture, CSV or JSON | the answer of the server's /predict |
 
-KIND is TrainingJob, Experiment or ModelServer. Each error has the body Problem and a status above 399. A page sends
-every request that changes something with the content type application/json.
+KIND is TrainingJob, Experiment or ModelServer. STORAGE is `namespace=NS&secret=NAME`, and if they differ from the
+defaults `endpoint=URL`, `region=TEXT` and `ca=CONFIGMAP`. QUERY is `show=true`, `several=true` and `class_names=true`,
+as the server has them. Each error has the body Problem and a status above 399. A page sends every request that changes
+something with the content type application/json. Uploads and predictions have other types; they carry the header
+`Epochal-Studio: 1`, which no form of another page can send.
+
+The key of a ModelServer is in the header `X-API-Key` of the requests below /api/servers. Studio passes it on to the
+server, and keeps it nowhere.
 
 The stream begins with `connection` and a complete list of `runs`, in parts. It repeats `connection` at least every
 15 s, so that a page notices a network that is silent: the browser shows no event for a comment. Without an event for
@@ -44,6 +63,8 @@ MAX_POINTS = 2000
 """Maximum points of a curve in one answer."""
 MAX_METRICS = 100
 """Maximum metrics of a history in one answer."""
+MAX_YAML = 128 * 1024
+"""Maximum characters of a document."""
 MAX_FIELDS = 500
 """Maximum differing fields, and figures, of a comparison."""
 
@@ -328,3 +349,226 @@ class ConnectStorage(Model):
     """ConfigMap with the certificate authority of an https endpoint, under the key ca.crt."""
     create_buckets: Annotated[list[Name], Field(max_length=2)] = []
     """Buckets to create if they are missing: for data and for results."""
+
+
+class ClassText(Model):
+    """The documentation of a Keras class."""
+
+    text: str
+    """Its docstring; empty without the checker."""
+    problem: Problem | None = None
+    """Why there is none."""
+
+
+class CheckRequest(Model):
+    """A document to check: a TrainingJob or an Experiment."""
+
+    yaml: Annotated[str, Field(max_length=MAX_YAML)]
+
+
+class DocumentProblem(Model):
+    """A problem of a document."""
+
+    path: str
+    """Its field, such as spec.network.layers[2].units; empty for the whole document."""
+    message: str
+    """Cause and remedy."""
+    layer: int | None = None
+    """Position of the layer in spec.network.layers, if it belongs to a layer."""
+    line: int | None = None
+    """Line of the text, from 1, if the text is no YAML."""
+    is_warning: bool = False
+
+
+class LayerShapes(Model):
+    """The outputs of a layer, from the checker."""
+
+    index: int
+    """Position in spec.network.layers."""
+    outputs: list[list[int]]
+    """Shape of each output without the batch axis; -1 is an axis of any length. Empty if unknown."""
+    parameters: int | None
+    """Number of parameters; None if unknown."""
+
+
+class Checked(Model):
+    """What is known of a document."""
+
+    problems: list[DocumentProblem]
+    """At most 200."""
+    layers: list[LayerShapes]
+    """In the order of spec.network.layers; empty if the checker has not built the network."""
+    parameters: int | None
+    is_built: bool
+    """Whether the checker has built the network: without it, errors of shapes are unknown."""
+    problem: Problem | None = None
+    """Why the checker was not asked, or has not answered."""
+
+
+class Template(Model):
+    """A document to begin with."""
+
+    name: Name
+    title: str
+    description: str
+    yaml: str
+
+
+class Templates(Model):
+    """Documents to begin with."""
+
+    templates: list[Template]
+
+
+class SaveRequest(Model):
+    """A TrainingJob or an Experiment to create or to change."""
+
+    namespace: Name
+    """The namespace, if metadata.namespace of the document is absent. They must not differ."""
+    yaml: Annotated[str, Field(max_length=MAX_YAML)]
+    resource_version: str | None = None
+    """The version that the user has changed; None creates an object, and never changes one."""
+    dry_run: bool = False
+    """Whether the API server only checks the document, with its schema, policies and quota."""
+
+
+class Saved(Model):
+    """An object as the API server has stored it, or would store it."""
+
+    key: RunKey
+    resource_version: str | None
+    """None after a dry run that creates."""
+    yaml: str
+    """The object as YAML to apply again, with the defaults of the API server."""
+    warnings: list[str]
+    """Warnings of the API server and its policies."""
+
+
+class NodeCapacity(Model):
+    """The resources of a node. Free is what no pod requests; None if the user may not list the pods."""
+
+    name: str
+    is_ready: bool
+    """Whether it takes new pods: Ready and not cordoned."""
+    gpus: dict[str, int]
+    """GPUs by resource name, such as nvidia.com/gpu."""
+    free_gpus: dict[str, int] | None
+    memory: int
+    """Bytes."""
+    free_memory: int | None
+    cpu: Finite
+    """Cores."""
+    free_cpu: Finite | None
+
+
+class Capacity(Model):
+    """The nodes of the cluster."""
+
+    nodes: list[NodeCapacity] | None
+    """At most 500; None if the user may not list nodes."""
+    problem: Problem | None = None
+
+
+class Buckets(Model):
+    """The buckets of a storage."""
+
+    endpoint: str
+    buckets: list[str] | None
+    """At most 1,000; None if the keys may not list them, so that the user types a name."""
+
+
+class StoredObject(Model):
+    """An object of a bucket."""
+
+    key: str
+    size: int
+    modified: datetime | None
+
+
+class StoredObjects(Model):
+    """A page of a bucket's folder: at most 200 entries."""
+
+    folders: list[str]
+    """Prefixes that end with /."""
+    objects: list[StoredObject]
+    next: str | None
+    """For `after` of the next page; None at the end."""
+
+
+class SamplePicture(Model):
+    """A sample as a picture."""
+
+    width: int
+    height: int
+    channels: Literal[1, 3]
+    pixels: str
+    """Base64 of height times width times channels bytes, scaled: the smallest value is 0 and the greatest 255."""
+    label: str | None
+
+
+class ArrayPreview(Model):
+    """An array of a file."""
+
+    name: str
+    """Name within an npz file; empty for a file with one array."""
+    shape: list[int]
+    dtype: str
+    """As of numpy, such as uint8 or float32."""
+    values: list[str]
+    """The first values, as text: at most 20."""
+    classes: dict[str, int] | None = None
+    """Of labels: the number of samples of each class among the values that were read, at most 100 classes."""
+    problem: str | None = None
+    """Why its values are unknown, such as objects, which are never unpickled."""
+
+
+class Preview(Model):
+    """The begin of a data file, read in part."""
+
+    key: str
+    size: int
+    format: Literal["npz", "npy", "idx", "csv", "unknown"]
+    arrays: list[ArrayPreview]
+    """At most 50."""
+    samples: list[SamplePicture]
+    """The first samples, if they look like pictures: at most 12."""
+    columns: list[str]
+    """Names of the columns of a CSV file: at most 200."""
+    rows: list[list[str]]
+    """The first rows of a CSV file: at most 10."""
+    problem: Problem | None = None
+    """Why a part is missing."""
+
+
+class ServedModel(Model):
+    """A model that a ModelServer serves, in the words of its page."""
+
+    server: RunKey
+    is_ready: bool
+    state: str
+    needs_key: bool
+    """Whether the server asks for a key, and the request had none or a wrong one."""
+    page: dict[str, Any] | None
+    """What the server tells its own page about the model: inputs, outputs, classes, kinds of pictures, limits, example.
+    None if it does not answer."""
+    problem: Problem | None = None
+
+
+class ClassCount(Model):
+    """The answers that named a class."""
+
+    output: str
+    name: str
+    count: int
+
+
+class Usage(Model):
+    """The requests of a model server since its pods started, from the metrics of the pods that the user may reach."""
+
+    requests: int
+    refused: int
+    classes: list[ClassCount]
+    """At most 1,000, most frequent first."""
+    pods: int
+    """Number of the pods that were read."""
+    problem: Problem | None = None
