@@ -124,6 +124,7 @@ def _body(head: Head) -> Refusal | None:
 
 
 def _json(head: Head) -> Refusal | None:
+    """Return the refusal of a body that must be JSON."""
     if head.content_type != "application/json" or head.content_encoding not in {"", "identity"}:
         return refuse(415, "NotJSON", "the body must have the content type application/json, and no encoding")
     if head.is_chunked or (head.content_length is None and head.method == "POST"):

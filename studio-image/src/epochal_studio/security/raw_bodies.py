@@ -9,6 +9,9 @@ from epochal_studio.servers.options import MAX_BYTES, TYPES
 MARK, MARK_VALUE = "Epochal-Studio", "1"
 """A header that a page of another origin cannot send without a preflight, which Studio never allows: as the content
 type application/json is for all other changes."""
+MAX_UPLOAD = 5 * 2**30
+"""Maximum bytes of an upload: the largest object that any S3 service takes in one request, so that `replace` and copies
+of other programs work for it."""
 
 
 class RawBody(NamedTuple):
@@ -25,6 +28,7 @@ class RawBody(NamedTuple):
 
 _RAW_BODIES: Mapping[str, tuple[re.Pattern[str], RawBody]] = {
     "POST": (re.compile(r"/api/servers/[^/]+/[^/]+/predict"), RawBody(TYPES, MAX_BYTES)),
+    "PUT": (re.compile(r"/api/buckets/[^/]+/object"), RawBody(frozenset({"application/octet-stream"}), MAX_UPLOAD)),
 }
 """Path and body by method. A method that is not POST or DELETE is allowed for its path alone."""
 
