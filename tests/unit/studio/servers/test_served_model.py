@@ -12,7 +12,7 @@ from epochal_studio.servers.description import parsed
 from tests.kit.served import digits
 from tests.unit.studio.servers.conftest import KEY, Models
 
-PAGE = {
+PAGE: dict[str, Any] = {
     "name": "digits",
     "version": "1",
     "runtime": "Keras",
