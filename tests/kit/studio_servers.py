@@ -42,7 +42,7 @@ def serve_digits(studio: Studio, folder: Path, name: str = "digits", *, key: str
 
 @contextmanager
 def serve_table(studio: Studio, folder: Path, name: str = "table", *, key: str = "") -> Iterator[Process]:
-    """Runs a ModelServer of three numbers, `features`, whose classes are no and yes. See `serve_digits`."""
+    """Runs a ModelServer with three numbers as input and the classes no and yes. See `serve_digits`."""
     folder.mkdir(exist_ok=True)
     model, features = sigmoid(np.array([1, 2, 3])), np.array(SAMPLES, np.float32)
     probability = 1 / (1 + np.exp(-features @ [[1], [2], [3]]))

@@ -54,7 +54,7 @@ _ANY = TypeAdapter(dict[str, Any])
 
 
 async def read_model(api: ApiServer, access: Access, server: Server, key: dict[str, str]) -> ServedModel:
-    """Return a served model. A server that does not answer is no error: its state says more.
+    """Return a served model. For a server that does not answer, it has the state and the problem.
 
     Args:
         api: The API server.
@@ -75,7 +75,7 @@ async def _page(api: ApiServer, access: Access, server: Server, key: dict[str, s
         raise not_ready(server)
     answered = await ask(api, access, server.service_path(PATH), key, limit=MAX_PAGE, seconds=SECONDS)
     if answered.status != 200:  # noqa: PLR2004 - HTTP's success
-        raise refusal(server, DESCRIBE, answered.status, answered.headers, answered.body)
+        raise refusal(server, DESCRIBE, answered, has_key=bool(key))
     if answered.content_type != JSON or len(answered.body) > MAX_PAGE:
         raise _other_form(server)
 

@@ -19,6 +19,7 @@ from epochal.client.failures import (
 from epochal.serving.access import NOT_REACHED, error_message, status_of_kubernetes
 
 from epochal_studio.problems import Refusal, refuse, token_refused, too_busy
+from epochal_studio.servers.requests import Answered
 from epochal_studio.servers.server import Server
 
 KEY_REQUIRED = "KeyRequired"
@@ -59,20 +60,21 @@ DESCRIBE, PREDICT = Right("get", "services/proxy"), Right("create", "services/pr
 MEASURE = Right("get", "pods/proxy")
 
 
-def refusal(server: Server, right: Right, status: int, headers: Mapping[str, str], body: bytes) -> Refusal:
+def refusal(server: Server, right: Right, answered: Answered, *, has_key: bool = False) -> Refusal:
     """Return the error of an answer that is no success.
 
     Args:
         server: The server.
         right: The right that the request needs.
-        status: The HTTP status of the answer.
-        headers: Its headers.
-        body: Its first bytes.
+        answered: The answer.
+        has_key: Whether the request had a key of the server.
     """
-    found = status_of_kubernetes(body)
-    if found is None:
-        return _of_model_server(server, status, headers, error_message(body))
-    return _of_api_server(server, right, status, shortened(str(found.get("message") or "")))
+    found = status_of_kubernetes(answered.body)
+    if found is not None:
+        return _of_api_server(server, right, answered.status, shortened(str(found.get("message") or "")))
+    if answered.status == UNAUTHORIZED:
+        return _key_required(server, has_key=has_key)
+    return _of_model_server(server, answered.status, answered.headers, error_message(answered.body))
 
 
 def not_ready(server: Server, message: str = "") -> Refusal:
@@ -103,12 +105,15 @@ def forbidden(server: Server, right: Right) -> Refusal:
     )
 
 
+def _key_required(server: Server, *, has_key: bool) -> Refusal:
+    # The message of the server names a header that the API server's proxy removes.
+    cause = "does not know this key" if has_key else "asks for a key"
+    remedy = "Enter a key of the Secret that spec.auth of the ModelServer names."
+    return refuse(FORBIDDEN, KEY_REQUIRED, f"ModelServer {server.name} {cause}.", remedy)
+
+
 def _of_model_server(server: Server, status: int, headers: Mapping[str, str], message: str) -> Refusal:
     said = f"ModelServer {server.name}: {message or f'HTTP {status}'}"
-    if status == UNAUTHORIZED:
-        return refuse(
-            FORBIDDEN, KEY_REQUIRED, said, "Enter a key of the Secret that spec.auth of the ModelServer names."
-        )
     if status in _REMEDIES:
         code, reason, remedy = _REMEDIES[HTTPStatus(status)]
         seconds = headers.get("Retry-After", "")

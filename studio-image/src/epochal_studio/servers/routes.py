@@ -21,8 +21,9 @@ from epochal_studio.wire import RunKey
 SERVER_PATH = "/api/servers/{namespace}/{name}"
 MAX_ANSWER = 4 * 2**20
 """Maximum bytes of an answer to a prediction."""
-PREDICT_SECONDS = 60.0
-"""Deadline of a prediction, with its body. A server refuses requests that would wait longer than 20 s."""
+PREDICT_SECONDS = 50.0
+"""Deadline of a prediction, with its body. A server refuses requests that would wait longer than 20 s, and a page waits
+for 60 s."""
 
 
 def routes() -> list[web.RouteDef]:
@@ -67,7 +68,7 @@ async def predict(request: web.Request) -> web.StreamResponse:
             body=_parts(request),
         )
         if answered.status != 200:  # noqa: PLR2004 - HTTP's success
-            raise refusal(server, PREDICT, answered.status, answered.headers, answered.body)
+            raise refusal(server, PREDICT, answered, has_key=bool(key))
         if answered.content_type != JSON:
             raise refuse(502, "ServerFailed", f"ModelServer {server.name} has sent an answer that is no JSON.")
         if len(answered.body) > MAX_ANSWER:

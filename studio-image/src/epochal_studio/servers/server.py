@@ -20,7 +20,7 @@ _MAX_NAME = 256
 
 
 class Server(NamedTuple):
-    """A ModelServer.
+    """The fields of a ModelServer that requests to its pods need.
 
     Args:
         key: Its identity.
@@ -44,7 +44,7 @@ class Server(NamedTuple):
 
     @property
     def namespace(self) -> str:
-        """Its namespace."""
+        """Namespace of the ModelServer and its pods."""
         return self.key.namespace
 
     @property
@@ -71,7 +71,7 @@ class Server(NamedTuple):
 
 
 def read_server(cluster: Cluster, key: RunKey) -> Server:
-    """Return a ModelServer."""
+    """Return a ModelServer, as the API server has it."""
     return server_of(key, cluster.get(MODEL_SERVERS, key.name, key.namespace))
 
 

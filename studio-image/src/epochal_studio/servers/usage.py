@@ -75,7 +75,7 @@ async def _figures(api: ApiServer, access: Access, server: Server, pod: str) -> 
         api, access, server.metrics_path(pod), {"Accept": "text/plain"}, limit=MAX_METRICS, seconds=POD_SECONDS
     )
     if answered.status != 200:  # noqa: PLR2004 - HTTP's success
-        raise refusal(server, MEASURE, answered.status, answered.headers, answered.body)
+        raise refusal(server, MEASURE, answered)
 
     def parse() -> Figures | None:
         access.threads.memory.reserve(len(answered.body))

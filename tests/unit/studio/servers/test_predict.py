@@ -111,6 +111,21 @@ async def test_a_body_above_the_limit_of_the_server_or_of_studio_is_not_read(mod
     assert models.pod.heard == []
 
 
+async def test_an_answer_before_the_end_of_the_body(models: Models) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        yield bytes(2**16)
+        await asyncio.Event().wait()
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.json_response({"error": "the server needs no more"}, status=415)
+
+    models.pod.answer = answer
+    headers = {"Content-Type": "image/png", "Epochal-Studio": "1", "Content-Length": str(2**20)}
+    found = await models.ask("POST", "/predict", endless(), headers=headers)
+    assert (found.status, found.json()["reason"]) == (415, "UnsupportedType")
+    assert models.studio.state.predictions.count == 0
+
+
 async def test_a_server_without_a_pod(models: Models) -> None:
     models.studio.set_status("modelservers", "digits", {"state": "Stopped", "conditions": []})
     found = await models.predict(ONE)

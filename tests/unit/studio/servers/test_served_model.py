@@ -58,6 +58,8 @@ async def test_a_missing_or_wrong_key_is_asked_for_and_ends_no_session(keyed: Mo
         found = await keyed.show(key=key)
         assert (found["needsKey"], found["page"], found["isReady"]) == (True, None, True)
         assert found["problem"]["reason"] == "KeyRequired"
+        cause = "does not know this key" if key else "asks for a key"
+        assert found["problem"]["message"] == f"ModelServer digits {cause}."
         assert "spec.auth" in found["problem"]["remedy"]
         assert not key or key not in found["problem"]["message"]
     assert keyed.studio.state.refused_tokens._first == {}
