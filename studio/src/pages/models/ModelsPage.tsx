@@ -48,7 +48,7 @@ function Models({ namespace }: { namespace: string }) {
           <Filter text={text} onText={setText} />
           <section className="models-part" aria-labelledby="servers-title">
             <h2 id="servers-title">
-              Served <span className="count">{servers.length}</span>
+              Served models <span className="count">{servers.length}</span>
             </h2>
             {servers.length > 0 ? (
               <ServerCards servers={servers} namespace={namespace} />
@@ -58,7 +58,7 @@ function Models({ namespace }: { namespace: string }) {
           </section>
           <section className="models-part" aria-labelledby="models-title">
             <h2 id="models-title">
-              Trained, to deploy <span className="count">{models.length}</span>
+              Trained models <span className="count">{models.length}</span>
             </h2>
             {models.length > 0 ? (
               <DeployableTable models={models} namespace={namespace} />

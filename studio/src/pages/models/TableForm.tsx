@@ -4,7 +4,7 @@ import { useId, useState, type ChangeEvent, type FormEvent } from "react";
 import type { PageModel } from "server-page/model";
 import { bytes } from "server-page/make.js";
 import { MAX_CHARACTERS } from "./csv";
-import { columnsOf, columnsText, readTable, TableError, type TableRequest } from "./table";
+import { columnsText, readTable, TableError, type TableRequest } from "./table";
 
 export interface TableFormProps {
   model: PageModel;
@@ -53,7 +53,6 @@ export function TableForm({ model, onRequest }: TableFormProps) {
     ask(text);
   }
 
-  const columns = columnsOf(model) ?? 0;
   return (
     <section className="card" aria-labelledby={`${id}-title`}>
       <h2 id={`${id}-title`}>Table</h2>
@@ -73,9 +72,8 @@ export function TableForm({ model, onRequest }: TableFormProps) {
             onChange={(event) => setText(event.target.value)}
           />
           <p id={`${id}-hint`} className="hint">
-            Paste cells of a spreadsheet, or open a CSV file. A row is a sample
-            {columns === 1 ? ": " : ` of ${columns} values: `}
-            {columnsText(model)}. The first row may have names.
+            Paste cells of a spreadsheet, or open a CSV file. A row is a sample: {columnsText(model)}. The first row may
+            have names.
           </p>
         </div>
         {wrong && (

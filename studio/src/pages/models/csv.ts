@@ -46,10 +46,10 @@ export function readCells(text: string): Cells {
   return { rows, separator };
 }
 
-/** Returns the most frequent separator of the first line outside of quotes. */
+/** Returns the separator of the first line. A semicolon separates cells without commas, and numbers with a decimal comma. */
 function separatorOf(text: string): Cells["separator"] {
   const [line = ""] = text.trimStart().replace(/"[^"]*"/gu, "").split("\n", 1);
-  const count = (separator: string) => line.split(separator).length - 1;
   if (line.includes("\t")) return "\t";
-  return count(";") > count(",") ? ";" : ",";
+  const cells = line.split(";");
+  return cells.length > 1 && cells.every((cell) => /^[^,]*$|^\s*[-+]?\d*,\d+\s*$/u.test(cell)) ? ";" : ",";
 }
