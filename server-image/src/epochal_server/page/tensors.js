@@ -82,6 +82,7 @@ export function tensors({ model, elements, infer, refused, answered = () => {}, 
       const seconds = (performance.now() - began) / 1000;
       const parts = answer.outputs.map((output) => shown(output, model));
       show(...parts.map(({ element }) => element), details(answer, seconds));
+      outputs.scrollIntoView({ block: "nearest" });
       say(`Answered: ${parts.map(({ words }) => words).join("; ")}`);
       answered();
     } catch (error) {

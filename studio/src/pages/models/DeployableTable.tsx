@@ -73,6 +73,7 @@ function Row({ run, namespace }: ModelListProps & { run: RunSummary }) {
         )}
       </td>
       <td className="nowrap">
+        <span className="narrow-only">Ended </span>
         <time dateTime={ended} title={formatTime(ended)}>
           {formatAge(ended, now)}
         </time>

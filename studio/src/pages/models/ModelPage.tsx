@@ -148,7 +148,12 @@ function Served({ server, served, resource, version, apiKey, setKey, address }: 
           ) : (
             <PhotographPart key={shown.text} model={shown.model} {...part} />
           )}
-          <UsageSection server={server} version={version} answers={answers} />
+          <UsageSection
+            server={server}
+            version={version}
+            answers={answers}
+            hasClasses={shown.model.outputs.some((output) => output.class_values !== null)}
+          />
           <AboutModel model={shown.model} request={request} address={address} hasKey={apiKey !== ""} />
         </>
       )}
@@ -163,18 +168,26 @@ const OTHER_FORM = {
   remedy: "Reload this page. If it stays so, the server and Studio differ in their version.",
 };
 
-function UsageSection({ server, version, answers }: { server: RunKey; version: string; answers: number }) {
+interface UsageSectionProps {
+  server: RunKey;
+  version: string;
+  /** Number of answers on this page. */
+  answers: number;
+  hasClasses: boolean;
+}
+
+function UsageSection({ server, version, answers, hasClasses }: UsageSectionProps) {
   const usage = useResource<Usage>(`${servedPath(server)}/usage`, useThrottled(`${version} ${answers}`, USAGE_PERIOD));
   return (
     <section className="card usage" aria-labelledby="usage-title">
       <div className="card-head">
-        <h2 id="usage-title">Requests by class</h2>
+        <h2 id="usage-title">{hasClasses ? "Requests by class" : "Requests"}</h2>
         <button type="button" className="button" onClick={usage.retry}>
           Refresh
         </button>
       </div>
       <Loaded resource={usage} name="the requests">
-        {(data) => <UsageView usage={data} />}
+        {(data) => <UsageView usage={data} hasClasses={hasClasses} />}
       </Loaded>
     </section>
   );

@@ -56,6 +56,15 @@ test.each([
   expect(screen.getByRole("link", { name: "Show the runs" }).getAttribute("href")).toBe("/?namespace=vision");
 });
 
+test("trials appear when they are wanted", async () => {
+  const trial = summary({ name: "search-0", state: "Complete", hasModel: true, experiment: "search" });
+  pageBackEnd({}, [trial]).show(<ModelsPage namespace="vision" />);
+  expect(await screen.findByText("Only trials of Experiments have a model yet.")).toBeTruthy();
+  await userEvent.click(screen.getByLabelText("Trials of Experiments"));
+  expect(screen.getByRole("button", { name: "Deploy search-0" })).toBeTruthy();
+  expect(screen.getByText("a trial of search")).toBeTruthy();
+});
+
 test("many models have pages", async () => {
   const runs = Array.from({ length: 45 }, (_, index) => summary({ name: `run-${index}`, state: "Complete", hasModel: true }));
   pageBackEnd({}, runs).show(<ModelsPage namespace="vision" />);

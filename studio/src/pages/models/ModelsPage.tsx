@@ -26,8 +26,10 @@ function Models({ namespace }: { namespace: string }) {
   const isLoaded = useSyncExternalStore(store.subscribe, () => store.isLoaded);
   const runs = useSyncExternalStore(store.subscribe, store.list);
   const [text, setText] = useState("");
-  const all = useMemo(() => listsOf(runs, ""), [runs]);
-  const { servers, models } = useMemo(() => listsOf(runs, text), [runs, text]);
+  const [withTrials, setWithTrials] = useState(false);
+  const all = useMemo(() => listsOf(runs, "", true), [runs]);
+  const { servers, models } = useMemo(() => listsOf(runs, text, withTrials), [runs, text, withTrials]);
+  const hasTrials = all.models.some(({ experiment }) => experiment);
   const isEmpty = all.servers.length === 0 && all.models.length === 0;
   const kinds = status.status === "live" ? status.connection.kinds : null;
   return (
@@ -57,13 +59,21 @@ function Models({ namespace }: { namespace: string }) {
             )}
           </section>
           <section className="models-part" aria-labelledby="models-title">
-            <h2 id="models-title">
-              Trained models <span className="count">{models.length}</span>
-            </h2>
+            <div className="card-head">
+              <h2 id="models-title">
+                Trained models <span className="count">{models.length}</span>
+              </h2>
+              {hasTrials && (
+                <label className="check">
+                  <input type="checkbox" checked={withTrials} onChange={(event) => setWithTrials(event.target.checked)} />
+                  Trials of Experiments
+                </label>
+              )}
+            </div>
             {models.length > 0 ? (
               <DeployableTable models={models} namespace={namespace} />
             ) : (
-              <p className="hint">{all.models.length > 0 ? "No run passes the filter." : "No ended run has a model yet."}</p>
+              <p className="hint">{noModels(all.models.length > 0, text !== "")}</p>
             )}
           </section>
         </>
@@ -75,6 +85,11 @@ function Models({ namespace }: { namespace: string }) {
 function noServers(isFiltered: boolean, mayWatch: boolean): string {
   if (isFiltered) return "No server passes the filter.";
   return mayWatch ? "No model is served yet. Deploy one of those below." : "You may not list ModelServers here.";
+}
+
+function noModels(hasModels: boolean, isFiltered: boolean): string {
+  if (!hasModels) return "No ended run has a model yet.";
+  return isFiltered ? "No run passes the filter." : "Only trials of Experiments have a model yet.";
 }
 
 function Filter({ text, onText }: { text: string; onText: (text: string) => void }) {

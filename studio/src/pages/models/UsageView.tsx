@@ -9,7 +9,13 @@ import { percentage } from "../run/confusion";
 /** Rows of a page of the table. */
 const ROWS = 20;
 
-export function UsageView({ usage }: { usage: Usage }) {
+export interface UsageViewProps {
+  usage: Usage;
+  /** Whether the model answers with classes. */
+  hasClasses: boolean;
+}
+
+export function UsageView({ usage, hasClasses }: UsageViewProps) {
   const { requests, refused, classes, pods, problem } = usage;
   return (
     <>
@@ -33,7 +39,7 @@ export function UsageView({ usage }: { usage: Usage }) {
       {classes.some(({ count }) => count > 0) ? (
         <ClassTable classes={classes} />
       ) : (
-        pods > 0 && <p className="hint">There are no answers with classes yet.</p>
+        pods > 0 && hasClasses && <p className="hint">There are no answers yet.</p>
       )}
       {pods > 0 && <p className="hint">Since the pods started. Studio does not store these figures; Prometheus can.</p>}
     </>

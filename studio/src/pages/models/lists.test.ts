@@ -12,13 +12,17 @@ const RUNS = [
   makeRun({ kind: "ModelServer", name: "digits", state: "Ready" }),
 ];
 
-const names = (text: string) => {
-  const { servers, models } = listsOf(RUNS, text);
+const names = (text: string, withTrials = true) => {
+  const { servers, models } = listsOf(RUNS, text, withTrials);
   return [servers.map(({ name }) => name), models.map(({ name }) => name)];
 };
 
 test("servers are in the order of their names, and models of ended runs newest first", () => {
   expect(names("")).toEqual([["digits", "numbers"], ["new", "old"]]);
+});
+
+test("trials are left out unless they are wanted", () => {
+  expect(names("", false)).toEqual([["digits", "numbers"], ["old"]]);
 });
 
 test.each([

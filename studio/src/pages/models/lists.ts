@@ -9,8 +9,12 @@ export interface Lists {
   models: RunSummary[];
 }
 
-/** Returns servers and models whose names have a text, or whose source, namespace, state or Experiment has it. */
-export function listsOf(runs: readonly RunSummary[], text: string): Lists {
+/**
+ * Returns servers and models whose names have a text, or whose source, namespace, state or Experiment has it.
+ *
+ * Trials are left out unless they are wanted: the model of an Experiment is that of its best trial.
+ */
+export function listsOf(runs: readonly RunSummary[], text: string, withTrials: boolean): Lists {
   const words = text.toLowerCase().split(/\s+/u).filter(Boolean);
   const shown = runs.filter((run) => {
     const all = searched(run);
@@ -18,7 +22,7 @@ export function listsOf(runs: readonly RunSummary[], text: string): Lists {
   });
   return {
     servers: shown.filter(({ kind }) => kind === "ModelServer").sort(byName),
-    models: shown.filter(isDeployable).sort((a, b) => endOf(b) - endOf(a) || byName(a, b)),
+    models: shown.filter((run) => isDeployable(run) && (withTrials || !run.experiment)).sort((a, b) => endOf(b) - endOf(a) || byName(a, b)),
   };
 }
 
