@@ -120,7 +120,7 @@ def _server(run: Readable) -> ServerSummary | None:
 
 
 def _source(run: Readable, model: Mapping[str, Any]) -> RunKey | None:
-    """Return the Experiment or TrainingJob of a server's model. The Experiment comes first: users know it by name."""
+    """Return the Experiment or TrainingJob of a server's model. The Experiment, which users name, comes first."""
     namespace = text(run.metadata.get("namespace"), MAX_NAME) or _NO_NAME
     if name := text(model.get("experimentName"), MAX_NAME):
         return RunKey(kind="Experiment", namespace=namespace, name=name)
