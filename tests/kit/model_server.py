@@ -26,6 +26,21 @@ def serving(
     **config_fields: Any,
 ) -> Iterator[str]:
     """Runs a server of an ONNX model with bearer keys and other fields of a ServerConfig; yields its address."""
+    with running(folder, model, signature, check=check, keys=keys, **config_fields) as process:
+        yield process.url
+
+
+@contextmanager
+def running(
+    folder: Path,
+    model: bytes,
+    signature: bytes,
+    *,
+    check: bytes | None = None,
+    keys: Mapping[str, str] | None = None,
+    **config_fields: Any,
+) -> Iterator[server_process.Process]:
+    """Runs a server as `serving` does, and yields its process when it is ready."""
     storage = Service()
     config = server_process.stored(storage, model, signature, check) | {"auth": keys is not None} | config_fields
     (folder / "auth").mkdir()
@@ -34,7 +49,7 @@ def serving(
     try:
         with server_process.serving(folder, config) as process:
             process.wait(seconds=START_SECONDS)
-            yield process.url
+            yield process
     finally:
         storage.stop()
 

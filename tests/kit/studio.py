@@ -26,8 +26,11 @@ STOP_SECONDS = 20
 EDITOR, VIEWER, ADMINISTRATOR = "token-of-ada", "token-of-victor", "token-of-root"
 WRITES = ("create", "update", "patch", "delete")
 KINDS = ("trainingjobs", "experiments", "modelservers")
-ONLY_VIEW = {(verb, kind) for verb in WRITES for kind in KINDS} | {
-    (verb, "secrets") for verb in ("get", "list", *WRITES)
+_PROXIES = {(verb, f"{resource}/proxy") for verb in ("get", "create") for resource in ("services", "pods")}
+ONLY_VIEW = {
+    *((verb, kind) for verb in WRITES for kind in KINDS),
+    *((verb, "secrets") for verb in ("get", "list", *WRITES)),
+    *_PROXIES,
 }
 USERS = {
     EDITOR: User({NAMESPACE}, name="ada"),

@@ -45,16 +45,19 @@ class Client:
         """Signs in with a token."""
         return self.ask("/api/session", {"token": token})
 
-    def ask(self, path: str, body: Any = None, *, method: str | None = None) -> Answer:
+    def ask(
+        self, path: str, body: Any = None, *, method: str | None = None, headers: Mapping[str, str] | None = None
+    ) -> Answer:
         """Sends a request and returns its answer.
 
         Args:
             path: Path and query.
-            body: Body, to send as JSON.
+            body: Body, to send as JSON unless it is bytes.
             method: Method. Default: GET, or POST with a body.
+            headers: More headers, or other values.
         """
         try:
-            answer = self._open(path, body, method)
+            answer = self._open(path, body, method, headers)
         except HTTPError as error:
             answer = error
         with closing(answer):
@@ -83,12 +86,14 @@ class Client:
                         return {run["name"]: run for run in update["changed"]}
         raise ConnectionError("the stream ended before a complete list of runs")
 
-    def _open(self, path: str, body: Any, method: str | None) -> HTTPResponse | HTTPError:
+    def _open(
+        self, path: str, body: Any, method: str | None, more: Mapping[str, str] | None = None
+    ) -> HTTPResponse | HTTPError:
         cookies = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         headers = {"Cookie": cookies, "Origin": self.address}
         if body is not None or method is not None:
             headers["Content-Type"] = "application/json"
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"{self.address}{path}", data, headers, method=method)
+        data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+        request = urllib.request.Request(f"{self.address}{path}", data, headers | dict(more or {}), method=method)
         answer: HTTPResponse = urllib.request.urlopen(request, timeout=SECONDS)
         return answer

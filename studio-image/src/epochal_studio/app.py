@@ -13,6 +13,7 @@ from epochal_studio.results import routes as results
 from epochal_studio.runs import routes as runs
 from epochal_studio.security.checks import PROBES
 from epochal_studio.security.middleware import guard, on_prepare
+from epochal_studio.servers import routes as servers
 from epochal_studio.session import routes as session
 from epochal_studio.session.owners import Owners
 from epochal_studio.session.sealing import Sealer
@@ -31,7 +32,7 @@ class RouteModule(Protocol):
         ...
 
 
-MODULES: tuple[RouteModule, ...] = (session, stream, runs, results, storage)
+MODULES: tuple[RouteModule, ...] = (session, stream, runs, results, storage, servers)
 """The modules with routes. Add yours here: the middleware signs users in, and tests/unit/studio covers all routes."""
 
 

@@ -1,4 +1,7 @@
-"""A bound on answers that last: downloads, followed logs and comparisons. They hold memory, and connections."""
+"""A bound on answers that last: downloads, followed logs, comparisons, and those of model servers.
+
+They hold memory, and connections.
+"""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -11,6 +14,10 @@ MAX_ANSWERS = 64
 MAX_USER_ANSWERS = 6
 MAX_COMPARISONS, MAX_USER_COMPARISONS = 3, 2
 """Maximum comparisons of all users, and of one user. Each holds at most about 32 MiB."""
+MAX_PREDICTIONS, MAX_USER_PREDICTIONS = 16, 4
+"""Maximum predictions of all users, and of one user. Each holds a part of its body, or an answer of at most 4 MiB."""
+MAX_MODEL_READS, MAX_USER_MODEL_READS = 12, 3
+"""Maximum reads of model servers, of all users and of one user. Each holds at most 4 MiB."""
 
 
 class LongAnswers:

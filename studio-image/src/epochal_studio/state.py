@@ -7,7 +7,15 @@ from aiohttp import web
 
 from epochal_studio.access import Access, Connections
 from epochal_studio.config import Config
-from epochal_studio.long_answers import MAX_COMPARISONS, MAX_USER_COMPARISONS, LongAnswers
+from epochal_studio.long_answers import (
+    MAX_COMPARISONS,
+    MAX_MODEL_READS,
+    MAX_PREDICTIONS,
+    MAX_USER_COMPARISONS,
+    MAX_USER_MODEL_READS,
+    MAX_USER_PREDICTIONS,
+    LongAnswers,
+)
 from epochal_studio.session.owners import Owners
 from epochal_studio.session.refused_tokens import RefusedTokens
 from epochal_studio.session.sealing import Sealer
@@ -30,6 +38,8 @@ class State:
         hub: The watches of all browsers.
         long_answers: Downloads and followed logs.
         comparisons: Comparisons under way.
+        predictions: Predictions under way.
+        model_reads: Reads of model servers' descriptions and metrics under way.
     """
 
     config: Config
@@ -42,6 +52,12 @@ class State:
     long_answers: LongAnswers = field(default_factory=LongAnswers)
     comparisons: LongAnswers = field(
         default_factory=lambda: LongAnswers(MAX_COMPARISONS, MAX_USER_COMPARISONS, "comparisons")
+    )
+    predictions: LongAnswers = field(
+        default_factory=lambda: LongAnswers(MAX_PREDICTIONS, MAX_USER_PREDICTIONS, "predictions")
+    )
+    model_reads: LongAnswers = field(
+        default_factory=lambda: LongAnswers(MAX_MODEL_READS, MAX_USER_MODEL_READS, "pages of models")
     )
 
     def access(self, token: str, expires: datetime | None, owner: str, *, is_proxied: bool = False) -> Access:

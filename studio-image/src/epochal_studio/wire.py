@@ -34,16 +34,19 @@
 | PUT /api/buckets/BUCKET/object?STORAGE&key=K&replace=1 | the bytes, a stream | StoredObject |
 | GET /api/servers/NS/NAME | | ServedModel |
 | GET /api/servers/NS/NAME/usage | | Usage |
-| POST /api/servers/NS/NAME/predict?QUERY | a picture, CSV or JSON | the answer of the server's /predict |
+| POST /api/servers/NS/NAME/predict?QUERY | a picture | the answer of the server's /predict |
+| POST /api/servers/NS/NAME/predict | OpenInference | that of its /v2/models/NAME/infer |
 
 KIND is TrainingJob, Experiment or ModelServer. STORAGE is `namespace=NS&secret=NAME`, and if they differ from the
-defaults `endpoint=URL`, `region=TEXT` and `ca=CONFIGMAP`. QUERY is `show=true`, `several=true` and `class_names=true`,
-as the server has them. Each error has the body Problem and a status above 399. A page sends every request that changes
+defaults `endpoint=URL`, `region=TEXT` and `ca=CONFIGMAP`. QUERY is `show=true` and `several=true`, as the server has
+them. Each error has the body Problem and a status above 399. A page sends every request that changes
 something with the content type application/json. Uploads and predictions have other types; they carry the header
 `Epochal-Studio: 1`, which no form of another page can send.
 
 The key of a ModelServer is in the header `X-API-Key` of the requests below /api/servers. Studio passes it on to the
-server, and keeps it nowhere.
+server, and keeps it nowhere. A prediction without a valid key has the status 403 and the reason KeyRequired: the status
+401 is for the session alone. A picture is image/png, image/jpeg or image/webp. OpenInference is a request in JSON, such
+as `example` of ServedModel.page.
 
 The stream begins with `connection` and a complete list of `runs`, in parts. It repeats `connection` at least every
 15 s, so that a page notices a network that is silent: the browser shows no event for a comment. Without an event for

@@ -24,6 +24,7 @@ from tests.kit import kubeconfig
 from tests.kit.fake.faults import Fault
 from tests.kit.fake.fields import Object
 from tests.kit.fake.objects import Objects, Refusal
+from tests.kit.fake.proxies import Proxies, pass_on, proxied
 from tests.kit.fake.resources import ApiRequest, BadRequest, Resource, Selector, parse_request
 from tests.kit.fake.watches import Watches
 
@@ -43,6 +44,7 @@ class FakeApiServer:
         faults: What goes wrong from now on: the first one that a request meets happens to it.
         tokens: The status of a TokenReview of each token that is known.
         collects: Whether the garbage collector follows every change.
+        proxies: Addresses of Services and pods for the proxy, see proxies.py.
     """
 
     def __init__(self, *namespaces: str, objects: Objects | None = None, page: int = 500) -> None:
@@ -52,6 +54,7 @@ class FakeApiServer:
         self.asked: list[ApiRequest] = []
         self.tokens: dict[str, Object] = {}
         self.collects = True
+        self.proxies: Proxies = {}
         self._page = page
         self._pages: dict[str, tuple[int, list[Object]]] = {}
         self._tickets = count(1)
@@ -119,6 +122,12 @@ class FakeApiServer:
         return web.json_response({"resources": [part for item in served for part in _described(item)]})
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
+        if (asked := proxied(request)) is None:
+            return await self._answer_itself(request)
+        self.asked.append(ApiRequest(asked.verb, f"{asked.resource}/proxy", asked.namespace, asked.name))
+        return await pass_on(asked, request, self.proxies)
+
+    async def _answer_itself(self, request: web.Request) -> web.StreamResponse:
         try:
             question, resource = parse_request(
                 request.method, request.path, request.query, self.objects.resources.values()

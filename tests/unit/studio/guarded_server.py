@@ -12,6 +12,7 @@ from typing import Any
 from aiohttp import web
 
 from tests.kit.fake.objects import Objects, Refusal
+from tests.kit.fake.proxies import proxied
 from tests.kit.fake.resources import RESOURCES, Resource, parse_request
 from tests.kit.fake.server import FakeApiServer
 
@@ -63,13 +64,20 @@ class GuardedApiServer(FakeApiServer):
             return await _review(user, request)
         if match := _LOG.fullmatch(request.path):
             return self._log(user, match[1], match[2], request)
+        right = self._right(request)
+        if right is not None and not user.may(*right):
+            return _refused(403, "Forbidden", f"may not {right[0]} {right[1]}")
+        return await super()._answer(request)
+
+    def _right(self, request: web.Request) -> tuple[str, str, str] | None:
+        """Returns verb, resource and namespace of the right that a request needs; None for an unknown path."""
+        if (asked := proxied(request)) is not None:
+            return asked.verb, f"{asked.resource}/proxy", asked.namespace
         try:
             question, _ = parse_request(request.method, request.path, request.query, self.objects.resources.values())
         except LookupError:
-            return await super()._answer(request)
-        if not user.may(question.verb, question.resource, question.namespace):
-            return _refused(403, "Forbidden", f"may not {question.verb} {question.resource}")
-        return await super()._answer(request)
+            return None
+        return question.verb, question.resource, question.namespace
 
     def _log(self, user: User, namespace: str, pod: str, request: web.Request) -> web.Response:
         if not user.may("get", "pods/log", namespace):

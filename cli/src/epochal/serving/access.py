@@ -24,7 +24,7 @@ SERVER_LABEL = "epochal.dev/modelserver"
 MIN_KEY = 16
 """Minimum characters of a key, as the server requires."""
 SECONDS = 120
-_NOT_REACHED = "error trying to reach service"
+NOT_REACHED = "error trying to reach service"
 """Message of the API server if its connection to a pod fails."""
 _ANSWERING = frozenset({"Ready", "Updating", "Degraded"})
 
@@ -70,7 +70,7 @@ class Server:
         )
         if answer.status < HTTPStatus.BAD_REQUEST:
             return answer
-        status = _status_of_kubernetes(answer.body)
+        status = status_of_kubernetes(answer.body)
         if status is None:
             raise self._refused(answer)
         raise self._not_reached(answer.status, shortened(str(status.get("message") or "")))
@@ -100,7 +100,7 @@ class Server:
         document = self._cluster.get(MODEL_SERVERS, name, self._found.object["metadata"].get("namespace"))
         found = document.get("status") or {}
         state = str(found.get("state") or "Pending")
-        if _NOT_REACHED in message and state in _ANSWERING:
+        if NOT_REACHED in message and state in _ANSWERING:
             return EpochalError(
                 f"the API server does not reach the pods of ModelServer {name}: {message}. {self._policies()}",
                 "Allow the addresses of the API server in serverNetworkPolicy.from of Epochal's chart, or "
@@ -183,14 +183,14 @@ def error_message(body: bytes) -> str:
     return shortened(str(message or ""))
 
 
-def _status_of_kubernetes(body: bytes) -> dict[str, Any] | None:
+def status_of_kubernetes(body: bytes) -> dict[str, Any] | None:
     """Return the Status object of an answer of the API server; None for an answer of the model server."""
     try:
         content = json.loads(body)
     except (ValueError, RecursionError):
         # The API server answers some failures of its proxy as text.
         text = body[:2000].decode(errors="replace")
-        return {"message": text} if _NOT_REACHED in text else None
+        return {"message": text} if NOT_REACHED in text else None
     return content if isinstance(content, dict) and content.get("kind") == "Status" else None
 
 

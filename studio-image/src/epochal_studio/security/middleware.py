@@ -15,6 +15,8 @@ from epochal_studio.access import ACCESS, Access, is_token
 from epochal_studio.problems import Refusal, expired, problem_response, refusal_of, refuse, token_refused
 from epochal_studio.security.checks import PROBES, READS, Head, check
 from epochal_studio.security.headers import API, add_headers
+from epochal_studio.security.raw_bodies import MARK
+from epochal_studio.servers.options import API_KEY
 from epochal_studio.session import cookies
 from epochal_studio.state import STATE
 
@@ -122,6 +124,7 @@ def _head(request: web.Request) -> Head:
         content_encoding=headers.get(hdrs.CONTENT_ENCODING, "").lower(),
         content_length=request.content_length,
         is_chunked=hdrs.TRANSFER_ENCODING in headers,
+        mark=headers.get(MARK, ""),
     )
 
 
@@ -149,9 +152,9 @@ def _answer(request: web.Request, error: Exception) -> Refusal:
 
 
 def _of_fault(request: web.Request, error: Exception) -> Refusal:
-    """Log a fault of Studio, without the user's token, and return its answer."""
+    """Log a fault of Studio, without the user's token and key of a server, and return its answer."""
     access = request.get(ACCESS)
-    redact = Redactor([access.token] if access else [])
+    redact = Redactor([*([access.token] if access else []), *request.headers.getall(API_KEY, [])])
     text = "".join(traceback.format_exception(error))
     log.error("error in the handler of %s %s: %s", request.method, _path(request), redact(text))
     return refuse(500, "InternalError", "Studio has failed at this request.", "See the log of Studio's pod.")

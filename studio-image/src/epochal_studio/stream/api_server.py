@@ -1,11 +1,13 @@
-"""Requests to the API server that do not block a thread, each with the token of its user: lists and watches.
+"""Requests to the API server that do not block a thread, each with the token of its user.
+
+They are lists, watches, and requests to pods through its proxy.
 
 The synchronous library needs a thread for each watch. Fifty users with three kinds would need 150 threads.
 """
 
 import socket
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from aiohttp import (
@@ -19,6 +21,7 @@ from aiohttp import (
 )
 from epochal.client.failures import no_connection, refused
 from epochal.errors import EpochalError
+from yarl import URL
 
 from epochal_studio.access import FIELD_MANAGER
 from epochal_studio.config import Config
@@ -35,6 +38,37 @@ _KEEP_ALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}
 
 class TooLarge(EpochalError):
     """An answer that is too large."""
+
+
+class Exchange:
+    """The answer to a request through the API server's proxy.
+
+    Args:
+        response: The answer of aiohttp.
+        address: Address of the API server, for messages.
+    """
+
+    def __init__(self, response: ClientResponse, address: str) -> None:
+        self._response = response
+        self._address = address
+        self.status = response.status
+        self.headers: Mapping[str, str] = response.headers
+
+    @property
+    def content_type(self) -> str:
+        """The media type of the content, without parameters; "" for content that is compressed."""
+        return "" if self.headers.get("Content-Encoding") else self._response.content_type
+
+    async def read(self, limit: int) -> bytes:
+        """Return the first bytes of the content, at most the limit and the rest of a chunk.
+
+        Raises:
+            EpochalError: If the connection breaks.
+        """
+        try:
+            return await _read(self._response, limit)
+        except (ClientError, OSError) as error:
+            raise no_connection(self._address, _cause(error)) from error
 
 
 class ApiServer:
@@ -102,6 +136,43 @@ class ApiServer:
                 yield response
         except (ClientError, OSError) as error:  # TimeoutError is an OSError
             raise no_connection(self.address, _cause(error)) from error
+
+    @asynccontextmanager
+    async def exchange(
+        self,
+        token: str,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: AsyncIterable[bytes] | None = None,
+    ) -> AsyncIterator[Exchange]:
+        """Yield the answer to a request through the API server's proxy, whatever its status. It follows no redirect.
+
+        A pod may send its answer as slowly as it likes, so the caller bounds the time.
+
+        Args:
+            token: The user's token. The API server removes it from the request.
+            method: The HTTP method.
+            path: Path and query, encoded.
+            headers: Headers for the pod, with Content-Length if there is a body.
+            body: The parts of the body.
+
+        Raises:
+            EpochalError: If the API server does not answer.
+        """
+        assert self._session is not None  # noqa: S101 - `start` comes first
+        try:
+            response = await self._session.request(
+                method,
+                URL(f"{self.address}{path}", encoded=True),
+                headers={"Accept": "application/json", **headers, "Authorization": f"Bearer {token}"},
+                data=body,
+                allow_redirects=False,
+            )
+        except (ClientError, OSError) as error:
+            raise no_connection(self.address, _cause(error)) from error
+        async with response:
+            yield Exchange(response, self.address)
 
     async def content(self, token: str, path: str, query: Mapping[str, str | int], action: str, *, limit: int) -> bytes:
         """Return the answer to a GET.

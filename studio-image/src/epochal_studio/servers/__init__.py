@@ -1,0 +1,1 @@
+"""The models that ModelServers serve: their description, their predictions and their requests so far."""

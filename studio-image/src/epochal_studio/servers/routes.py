@@ -1,0 +1,132 @@
+"""The routes of served models."""
+
+from collections.abc import AsyncIterator
+
+from aiohttp import hdrs, web
+from epochal.client.kinds import checked_name
+
+from epochal_studio.access import Access, access_of
+from epochal_studio.bodies import namespace_of
+from epochal_studio.problems import answer, refuse
+from epochal_studio.sending import end, send
+from epochal_studio.servers.description import read_model
+from epochal_studio.servers.options import API_KEY, JSON, predict_path, read_key
+from epochal_studio.servers.refusals import PREDICT, not_ready, refusal
+from epochal_studio.servers.requests import ask
+from epochal_studio.servers.server import Server, read_server
+from epochal_studio.servers.usage import read_usage
+from epochal_studio.state import STATE
+from epochal_studio.wire import RunKey
+
+SERVER_PATH = "/api/servers/{namespace}/{name}"
+MAX_ANSWER = 4 * 2**20
+"""Maximum bytes of an answer to a prediction."""
+PREDICT_SECONDS = 60.0
+"""Deadline of a prediction, with its body. A server refuses requests that would wait longer than 20 s."""
+
+
+def routes() -> list[web.RouteDef]:
+    """Return the routes of served models."""
+    return [
+        web.get(SERVER_PATH, show),
+        web.get(f"{SERVER_PATH}/usage", usage),
+        web.post(f"{SERVER_PATH}/predict", predict),
+    ]
+
+
+async def show(request: web.Request) -> web.Response:
+    """Return a served model, as its server describes it."""
+    access, state, key = access_of(request), request.app[STATE], _key(request)
+    named = _named(request)
+    with state.model_reads.hold(access.owner):
+        return answer(await read_model(state.hub.api, access, await _server(access, named), key))
+
+
+async def usage(request: web.Request) -> web.Response:
+    """Return the requests of a server so far."""
+    access, state, named = access_of(request), request.app[STATE], _named(request)
+    with state.model_reads.hold(access.owner):
+        return answer(await read_usage(state.hub.api, access, await _server(access, named)))
+
+
+async def predict(request: web.Request) -> web.StreamResponse:
+    """Return the answer of a server to a picture, or to a request of Open Inference."""
+    access, state, key = access_of(request), request.app[STATE], _key(request)
+    named = _named(request)
+    path = predict_path(named.name, request.content_type, request.query.items())
+    with state.predictions.hold(access.owner):
+        server = await _server(access, named)
+        headers = {**key, "Content-Type": request.content_type, "Content-Length": str(_size(request, server))}
+        answered = await ask(
+            state.hub.api,
+            access,
+            server.service_path(path),
+            headers,
+            limit=MAX_ANSWER,
+            seconds=PREDICT_SECONDS,
+            body=_parts(request),
+        )
+        if answered.status != 200:  # noqa: PLR2004 - HTTP's success
+            raise refusal(server, PREDICT, answered.status, answered.headers, answered.body)
+        if answered.content_type != JSON:
+            raise refuse(502, "ServerFailed", f"ModelServer {server.name} has sent an answer that is no JSON.")
+        if len(answered.body) > MAX_ANSWER:
+            raise refuse(
+                422,
+                "TooLarge",
+                f"The answer has more than {MAX_ANSWER // 2**20} MiB, the most that Studio shows.",
+                "Send fewer samples at a time.",
+            )
+        return await _send(request, answered.body, access)
+
+
+def _named(request: web.Request) -> RunKey:
+    """Return the server in the path.
+
+    Raises:
+        Refusal: If no namespace can have this name.
+        EpochalError: If no server can have this name.
+    """
+    values = request.match_info
+    namespace = namespace_of(values["namespace"])
+    return RunKey(kind="ModelServer", namespace=namespace, name=checked_name("ModelServer", values["name"]))
+
+
+def _key(request: web.Request) -> dict[str, str]:
+    return read_key(request.headers.getall(API_KEY, []))
+
+
+async def _server(access: Access, named: RunKey) -> Server:
+    return await access.in_thread(read_server, access.cluster(named.namespace), named)
+
+
+def _size(request: web.Request, server: Server) -> int:
+    """Return the bytes of the body, which the middleware requires in the head.
+
+    Raises:
+        Refusal: 413, if the server accepts fewer bytes; 503, if no pod answers.
+    """
+    if not server.is_ready:
+        raise not_ready(server)
+    size = request.content_length or 0
+    if size > server.max_bytes:
+        raise refuse(
+            413,
+            "TooLarge",
+            f"The body has {size:,} bytes, and ModelServer {server.name} accepts {server.max_bytes:,}.",
+            "Send less at a time, or raise spec.limits.requestBytes of the ModelServer.",
+        )
+    return size
+
+
+async def _parts(request: web.Request) -> AsyncIterator[bytes]:
+    async for part in request.content.iter_any():
+        yield part
+
+
+async def _send(request: web.Request, content: bytes, access: Access) -> web.StreamResponse:
+    response = web.StreamResponse(headers={hdrs.CONTENT_TYPE: JSON, hdrs.CONTENT_LENGTH: str(len(content))})
+    await response.prepare(request)
+    await send(request, response, content, access.expires)
+    await end(request, response)
+    return response

@@ -1,0 +1,122 @@
+"""The requests of a model server so far, from the metrics of its pods."""
+
+import asyncio
+from typing import Any
+
+from epochal.client.cluster import Cluster
+from epochal.client.failures import FORBIDDEN, ApiError
+from epochal.client.kinds import PODS
+from epochal.errors import EpochalError
+
+from epochal_studio.access import Access
+from epochal_studio.problems import Refusal, refusal_of, refuse
+from epochal_studio.runs.values import mapping, text
+from epochal_studio.servers.metrics import Figures, figures
+from epochal_studio.servers.refusals import MEASURE, refusal
+from epochal_studio.servers.requests import ask
+from epochal_studio.servers.server import Server
+from epochal_studio.stream.api_server import ApiServer
+from epochal_studio.wire import ClassCount, Problem, Usage
+
+MAX_PODS = 16
+"""Maximum pods that are read."""
+MAX_METRICS = 2**20
+"""Maximum bytes of a pod's metrics. Those of a model with 1,000 classes have 200 KiB."""
+MAX_CLASSES = 1000
+POD_SECONDS, SECONDS = 8.0, 20.0
+"""Deadline of a pod, and of all pods. A pod makes a metric page that is asked for too often wait."""
+_AT_ONCE = 4
+"""Pods that are read at the same time."""
+
+
+async def read_usage(api: ApiServer, access: Access, server: Server) -> Usage:
+    """Return the requests of a server, from the pods that answer.
+
+    Args:
+        api: The API server.
+        access: The user.
+        server: The server.
+    """
+    try:
+        names = await access.in_thread(_running_pods, access.cluster(server.namespace), server)
+    except ApiError as error:
+        if error.status != FORBIDDEN:
+            raise
+        return _usage(server, Figures(), 0, _problem(error))
+    problems: list[Problem] = []
+    total, read, turns = Figures(), 0, asyncio.Semaphore(_AT_ONCE)
+
+    async def add(name: str) -> None:
+        nonlocal read
+        async with turns:
+            try:
+                found = await _figures(api, access, server, name)
+            except (Refusal, EpochalError) as error:
+                problems.append(_problem(error))
+            else:
+                total.add(found)
+                read += 1
+
+    try:
+        async with asyncio.timeout(SECONDS), asyncio.TaskGroup() as group:
+            for name in names[:MAX_PODS]:
+                group.create_task(add(name))
+    except TimeoutError:
+        problems.append(_slow(server).problem)
+    if len(names) > MAX_PODS:
+        message = f"ModelServer {server.name} has more than {MAX_PODS} pods: Studio reads the metrics of {MAX_PODS}."
+        problems.append(Problem(reason="TooMany", message=message, remedy="Prometheus can read all of them."))
+    return _usage(server, total, read, problems[0] if problems else None)
+
+
+async def _figures(api: ApiServer, access: Access, server: Server, pod: str) -> Figures:
+    """Return the figures of a pod."""
+    answered = await ask(
+        api, access, server.metrics_path(pod), {"Accept": "text/plain"}, limit=MAX_METRICS, seconds=POD_SECONDS
+    )
+    if answered.status != 200:  # noqa: PLR2004 - HTTP's success
+        raise refusal(server, MEASURE, answered.status, answered.headers, answered.body)
+
+    def parse() -> Figures | None:
+        access.threads.memory.reserve(len(answered.body))
+        return figures(answered.body)
+
+    found = None if len(answered.body) > MAX_METRICS else await access.in_thread(parse)
+    if found is None:
+        raise refuse(502, "ServerFailed", f"The metrics of the pod {pod} have another form.")
+    return found
+
+
+def _running_pods(cluster: Cluster, server: Server) -> list[str]:
+    """Return the names of the running pods: at most MAX_PODS, and one more if there are more."""
+    pods = cluster.list(PODS, namespace=server.namespace, selector=server.selector, most=2 * MAX_PODS)
+    return [name for pod in pods if _is_running(pod) and (name := text(mapping(pod.get("metadata")).get("name")))]
+
+
+def _is_running(pod: dict[str, Any]) -> bool:
+    return mapping(pod.get("status")).get("phase") == "Running"
+
+
+def _usage(server: Server, total: Figures, pods: int, problem: Problem | None) -> Usage:
+    counts = sorted(total.classes.items(), key=lambda item: (-item[1], item[0]))[:MAX_CLASSES]
+    return Usage(
+        requests=total.requests,
+        refused=total.refused,
+        classes=[ClassCount(output=server.output, name=name, count=count) for name, count in counts],
+        pods=pods,
+        problem=problem,
+    )
+
+
+def _slow(server: Server) -> Refusal:
+    return refuse(
+        504,
+        "Unreachable",
+        f"The pods of ModelServer {server.name} have not sent their metrics within {SECONDS:g} s.",
+        "Try again in a minute.",
+    )
+
+
+def _problem(error: Exception) -> Problem:
+    found = refusal_of(error)
+    return found.problem if found else Problem(reason="Failed", message=str(error))
