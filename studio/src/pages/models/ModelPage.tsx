@@ -50,7 +50,7 @@ function Model({ server }: { server: RunKey }) {
           <h1>{server.name}</h1>
           {state && <StateBadge state={state} />}
           <div className="buttons run-actions">
-            <Link href={withNamespace("/models", namespace)} className="button">
+            <Link href={withNamespace("/models", namespace ?? server.namespace)} className="button">
               All models
             </Link>
             <Link href={withNamespace(runAddress(server), namespace)} className="button">
