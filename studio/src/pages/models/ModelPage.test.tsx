@@ -182,6 +182,16 @@ test("a server that does not exist, and one of another version, have their cause
   expect(await screen.findByText("The server describes its model in another form.")).toBeTruthy();
 });
 
+test("a deleted server says so, and its page stays", async () => {
+  const server = open({ [`GET ${PATH}`]: served(makeModel()) });
+  await screen.findByRole("button", { name: "Ask" });
+  await waitFor(() => expect(server.paths().filter((path) => path === PATH).length).toBeGreaterThan(1));
+  server.answers[`GET ${PATH}`] = refusal(404, "NotFound", "digits does not exist.");
+  act(() => server.update({ isFirst: false, isComplete: false, changed: [], removed: [SERVER] }));
+  expect(await screen.findByText(/This server was deleted\./u)).toBeTruthy();
+  expect(screen.getByRole("button", { name: "Ask" })).toBeTruthy();
+});
+
 test("the requests by class are a table, with the facts about the model below", async () => {
   open({ [`GET ${PATH}`]: served(makeModel()) });
   const rows = await screen.findAllByRole("row");

@@ -138,7 +138,11 @@ function Served({ server, served, resource, version, apiKey, setKey, address }: 
         <ProblemNote title="The model does not answer now." problem={problem} onRetry={resource.retry} />
       )}
       {resource.problem && (
-        <ProblemNote title="Studio cannot refresh this page." problem={resource.problem} onRetry={resource.retry} />
+        <ProblemNote
+          title={resource.problem.reason === "NotFound" ? "This server was deleted." : "Studio cannot refresh this page."}
+          problem={resource.problem}
+          onRetry={resource.retry}
+        />
       )}
       {page && !model && <ProblemBox problem={OTHER_FORM} />}
       {shown.model && (
