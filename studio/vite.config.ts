@@ -1,8 +1,14 @@
+import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 import { mockBackEnd } from "./mock/server.ts";
 
+/** The page of a model server: its pad, photographs and answers are those of Studio. src/server-page has their types. */
+const SERVER_PAGE = fileURLToPath(new URL("../server-image/src/epochal_server/page", import.meta.url));
+
 export default defineConfig({
   plugins: [mockBackEnd()],
+  resolve: { alias: { "server-page": SERVER_PAGE } },
+  server: { fs: { allow: [".", SERVER_PAGE] } },
   build: {
     target: "es2023",
     manifest: true,

@@ -89,12 +89,27 @@ function makeExperiment(name: string, index: number): RunSummary[] {
 }
 
 function makeServers(): RunSummary[] {
-  const states = ["Ready", "Degraded", "Waiting", "Stopped", "Updating"];
-  return states.map((state, index) => ({
-    ...base("ModelServer", "team-a", `digits-${state.toLowerCase()}`, (index + 1) * DAY), state,
+  const servers = [
+    ...["Ready", "Degraded", "Waiting", "Stopped", "Updating"].map((state) => [`digits-${state.toLowerCase()}`, state] as const),
+    ...["flowers", "iris", "houses"].map((name) => [name, "Ready"] as const),
+  ];
+  return servers.map(([name, state], index) => ({
+    ...base("ModelServer", "team-a", name, (index + 1) * DAY), state, server: serverOf(name, state),
     reason: state === "Waiting" ? "ModelNotReady: TrainingJob mnist-0007 is not complete" : state === "Degraded" ? "PodsNotReady: 1 of 2 pods answers" : "",
     percent: state === "Ready" ? 100 : 0,
   }));
+}
+
+function serverOf(name: string, state: string): NonNullable<RunSummary["server"]> {
+  const hasModel = state !== "Waiting";
+  const source = name.startsWith("digits") ? ({ kind: "TrainingJob", name: "mnist-0006" } as const) : ({ kind: "Experiment", name: `${name}-search` } as const);
+  return {
+    url: hasModel ? `http://${name}.team-a.svc:8080` : "",
+    model: hasModel ? `s3://mnist-results/team-a/${source.name}/uid/best.onnx` : "",
+    source: hasModel ? { ...source, namespace: "team-a" } : null,
+    replicas: state === "Stopped" ? 0 : 2,
+    readyReplicas: state === "Ready" ? 2 : ["Degraded", "Updating"].includes(state) ? 1 : 0,
+  };
 }
 
 let turn = 0;

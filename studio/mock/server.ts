@@ -9,6 +9,7 @@ import type { Problem, RunDetail, RunSummary, Session, Storage } from "../src/wi
 import { detailOf } from "./detail.ts";
 import { comparisonOf, dataOf, evaluationOf, filesOf, historyOf, picture, resultsProblem, trialsOf, writeLog } from "./results.ts";
 import { advance, makeRuns } from "./runs.ts";
+import { serveModel } from "./served.ts";
 
 const POLICY = [
   "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' data: blob:", "connect-src 'self'",
@@ -70,6 +71,11 @@ async function serve(request: IncomingMessage, response: ServerResponse): Promis
       return;
     }
     if (request.method === "GET" && serveResult(url, response)) return;
+    if (session && url.pathname.startsWith("/servers/")) {
+      const parts = url.pathname.split("/").slice(2).map(decodeURIComponent);
+      await serveModel(parts, request, response, (key) => runs.get(key));
+      return;
+    }
     const answer = route(request.method ?? "GET", url, await body(request));
     response.writeHead(answer === undefined ? 204 : 200, { "content-type": "application/json" });
     response.end(answer === undefined ? undefined : JSON.stringify(answer));
@@ -164,7 +170,7 @@ function runRoute(method: string, parts: string[], sent: Record<string, unknown>
 function deploy(run: RunSummary, name: string): RunSummary {
   const key = `ModelServer/${run.namespace}/${name}`;
   if (runs.has(key)) throw new Refusal(409, "AlreadyExists", `ModelServer ${name} exists already.`, "Choose another name.");
-  const server: RunSummary = { ...run, kind: "ModelServer", name, uid: `uid-${name}`, state: "Starting", reason: "", percent: 0, created: new Date().toISOString(), startTime: null, completionTime: null, sparkline: [], metrics: [], best: null, hasModel: false };
+  const server: RunSummary = { ...run, kind: "ModelServer", name, uid: `uid-${name}`, state: "Starting", reason: "", percent: 0, created: new Date().toISOString(), startTime: null, completionTime: null, sparkline: [], metrics: [], best: null, hasModel: false, server: { url: "", model: "", source: { kind: run.kind, namespace: run.namespace, name: run.name }, replicas: 1, readyReplicas: 0 } };
   runs.set(key, server);
   changed.add(server);
   return server;

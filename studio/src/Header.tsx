@@ -27,6 +27,9 @@ export function Header({ session, namespace, route }: Props) {
         <Link href={withNamespace("/", namespace)} aria-current={isRuns ? (route.page === "runs" ? "page" : "true") : undefined}>
           Runs
         </Link>
+        <Link href={withNamespace("/models", namespace)} aria-current={MODEL_PAGES[route.page]}>
+          Models
+        </Link>
         <Link href={withNamespace("/storage", namespace)} aria-current={route.page === "storage" ? "page" : undefined}>
           Storage
         </Link>
@@ -42,9 +45,14 @@ export function Header({ session, namespace, route }: Props) {
   );
 }
 
-/** Shows another namespace: the same page if it is a page of a namespace, and otherwise the runs. */
+const MODEL_PAGES: Partial<Record<Route["page"], "page" | "true">> = { models: "page", model: "true" };
+
+/** The list that another namespace shows; the runs for other pages. */
+const LISTS: Partial<Record<Route["page"], string>> = { storage: "/storage", models: "/models", model: "/models" };
+
+/** Shows another namespace: the same page if it is a page of a namespace, and otherwise the list above it. */
 function chooseNamespace(namespace: string, route: Route): void {
-  navigate(withNamespace(route.page === "storage" ? "/storage" : "/", namespace));
+  navigate(withNamespace(LISTS[route.page] ?? "/", namespace));
 }
 
 function NamespaceChoice({ namespace, namespaces, route }: { namespace: string | null; namespaces: readonly string[]; route: Route }) {

@@ -4,6 +4,7 @@ import { Header } from "./Header";
 import { useAddress, routeOf, type Route } from "./navigation";
 import { chosenNamespace } from "./namespaces";
 import { ErrorBoundary } from "./parts/ErrorBoundary";
+import { ServerKeys } from "./parts/ServerKeys";
 import { LiveRegion, Notices } from "./parts/announcements";
 import { RunsProvider } from "./stream/RunsProvider";
 import { ConnectionBanner } from "./stream/ConnectionBanner";
@@ -13,6 +14,8 @@ const loadRunsPage = () => import("./pages/runs/RunsPage");
 const RunsPage = lazy(loadRunsPage);
 const RunPage = lazy(() => import("./pages/run/RunPage"));
 const ComparePage = lazy(() => import("./pages/compare/ComparePage"));
+const ModelsPage = lazy(() => import("./pages/models/ModelsPage"));
+const ModelPage = lazy(() => import("./pages/models/ModelPage"));
 const StoragePage = lazy(() => import("./pages/storage/StoragePage"));
 
 /** Loads the code of the first page while the back end is asked who is signed in. */
@@ -49,11 +52,13 @@ export function Workspace({ session, isActive }: Props) {
       <Header session={session} namespace={namespace} route={route} />
       <ConnectionBanner />
       <main id="content" ref={main} tabIndex={-1}>
-        <ErrorBoundary key={pathname}>
-          <Suspense fallback={<p className="page-wait" role="status">Loading the page…</p>}>
-            <Page route={route} namespace={namespace} session={session} />
-          </Suspense>
-        </ErrorBoundary>
+        <ServerKeys>
+          <ErrorBoundary key={pathname}>
+            <Suspense fallback={<p className="page-wait" role="status">Loading the page…</p>}>
+              <Page route={route} namespace={namespace} session={session} />
+            </Suspense>
+          </ErrorBoundary>
+        </ServerKeys>
       </main>
       <Notices />
       <LiveRegion />
@@ -69,6 +74,10 @@ function Page({ route, namespace, session }: { route: Route; namespace: string |
       return <RunPage run={route.run} />;
     case "compare":
       return <ComparePage runs={route.runs} />;
+    case "models":
+      return <ModelsPage namespace={namespace} />;
+    case "model":
+      return <ModelPage server={route.server} />;
     case "storage":
       return <StoragePage namespace={namespace} session={session} />;
     case "not-found":

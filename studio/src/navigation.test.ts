@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
-import { compareAddress, navigate, routeOf, runAddress, setQuery, withNamespace } from "./navigation";
+import { compareAddress, modelAddress, navigate, routeOf, runAddress, setQuery, withNamespace } from "./navigation";
 import { chosenNamespace, namespaceProblem } from "./namespaces";
 
+const SERVER = { kind: "ModelServer", namespace: "team-a", name: "digits" } as const;
 const RUN = { kind: "TrainingJob", namespace: "team-a", name: "mnist" } as const;
 
 test.each([
@@ -12,6 +13,10 @@ test.each([
   ["/runs/TrainingJob/team-a", "", { page: "not-found" }],
   ["/runs/TrainingJob/team-a/a/b", "", { page: "not-found" }],
   ["/runs/%E0%A4%A", "", { page: "not-found" }],
+  ["/models", "?namespace=team-a", { page: "models" }],
+  ["/models/team-a/digits", "", { page: "model", server: SERVER }],
+  ["/models/team-a", "", { page: "not-found" }],
+  ["/models/team-a/a/b", "", { page: "not-found" }],
   ["/compare", "?run=TrainingJob/team-a/mnist&run=broken", { page: "compare", runs: [RUN] }],
 ])("%s%s", (pathname, search, route) => {
   expect(routeOf(pathname, search)).toEqual(route);
@@ -19,6 +24,7 @@ test.each([
 
 test("addresses lead back to their runs", () => {
   expect(routeOf(runAddress(RUN), "")).toEqual({ page: "run", run: RUN });
+  expect(routeOf(modelAddress(SERVER), "")).toEqual({ page: "model", server: SERVER });
   const { pathname, search } = new URL(compareAddress([RUN], "*"), "http://studio");
   expect(routeOf(pathname, search)).toEqual({ page: "compare", runs: [RUN] });
   expect(withNamespace("/", "team-a")).toBe("/?namespace=team-a");
@@ -44,6 +50,7 @@ test.each([
 test("the page of a run shows the run's namespace", () => {
   expect(chosenNamespace({ page: "run", run: RUN }, "", null)).toBe("team-a");
   expect(chosenNamespace({ page: "compare", runs: [RUN] }, "", null)).toBe("team-a");
+  expect(chosenNamespace({ page: "model", server: SERVER }, "", null)).toBe("team-a");
 });
 
 test.each([["", false], ["team-a", true], ["Team", false], ["-a", false], ["a".repeat(64), false]])("%s is a namespace: %s", (text, isValid) => {

@@ -1,4 +1,4 @@
-// The address bar: three pages, and the parameters in the query. A router library would bring nested routes and
+// The address bar: the pages, and the parameters in the query. A router library would bring nested routes and
 // loaders, which these pages do not have.
 import { useSyncExternalStore } from "react";
 import { keyText, parseKey } from "./api/paths";
@@ -9,12 +9,19 @@ export type Route =
   | { page: "run"; run: RunKey }
   | { page: "compare"; runs: RunKey[] }
   | { page: "storage" }
+  | { page: "models" }
+  | { page: "model"; server: RunKey }
   | { page: "not-found" };
 
 /** Returns the page of an address. */
 export function routeOf(pathname: string, search: string): Route {
   if (pathname === "/" || pathname === "/runs") return { page: "runs" };
   if (pathname === "/storage") return { page: "storage" };
+  if (pathname === "/models") return { page: "models" };
+  if (pathname.startsWith("/models/")) {
+    const server = parseKey(decode(`ModelServer/${pathname.slice("/models/".length)}`));
+    return server ? { page: "model", server } : { page: "not-found" };
+  }
   if (pathname === "/compare") {
     const runs = new URLSearchParams(search).getAll("run").map(parseKey);
     return { page: "compare", runs: runs.filter((run) => run !== undefined) };
@@ -34,6 +41,11 @@ function decode(text: string): string {
 /** Returns the address of a run's page. */
 export function runAddress(run: RunKey): string {
   return `/runs/${keyText(run)}`;
+}
+
+/** Returns the address of the page that tries a ModelServer. */
+export function modelAddress({ namespace, name }: Pick<RunKey, "namespace" | "name">): string {
+  return `/models/${namespace}/${name}`;
 }
 
 /** Returns the address of a comparison. */

@@ -511,6 +511,29 @@ export interface RunSummary {
    * Whether it has a model that can be served.
    */
   hasModel: boolean;
+  /**
+   * For a ModelServer: its model and its pods.
+   */
+  server?: ServerSummary | null;
+}
+/**
+ * The model and the pods of a ModelServer.
+ */
+export interface ServerSummary {
+  /**
+   * Its address in the cluster; empty until the operator has written it.
+   */
+  url: string;
+  /**
+   * URI of the model; empty until it has one.
+   */
+  model: string;
+  /**
+   * The run that trained or found the model. It may no longer exist.
+   */
+  source: RunKey | null;
+  replicas: number;
+  readyReplicas: number;
 }
 /**
  * Changes of the list of runs. A complete list comes in parts, each with at most some hundred runs.

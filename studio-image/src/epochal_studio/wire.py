@@ -139,6 +139,19 @@ class Trials(Model):
     """Whether all trials are listed. While an Experiment runs, its status lists only the best ones."""
 
 
+class ServerSummary(Model):
+    """The model and the pods of a ModelServer."""
+
+    url: str
+    """Its address in the cluster; empty until the operator has written it."""
+    model: str
+    """URI of the model; empty until it has one."""
+    source: RunKey | None
+    """The run that trained or found the model. It may no longer exist."""
+    replicas: int
+    ready_replicas: int
+
+
 class RunSummary(RunKey):
     """A row of the list of runs."""
 
@@ -170,6 +183,8 @@ class RunSummary(RunKey):
     """The Experiment of a trial."""
     has_model: bool
     """Whether it has a model that can be served."""
+    server: ServerSummary | None = None
+    """For a ModelServer: its model and its pods."""
 
 
 class RunsUpdate(Model):

@@ -39,6 +39,9 @@ export interface RequestOptions {
   method?: "GET" | "POST" | "DELETE";
   /** Sent as JSON. */
   body?: unknown;
+  /** Sent as it is, with its content type, in place of `body`. */
+  content?: { type: string; data: Blob | string };
+  headers?: Readonly<Record<string, string>>;
   signal?: AbortSignal;
   /** Content type of the answer. */
   accept?: string;
@@ -76,11 +79,11 @@ export async function request<Answer>(path: string, options: RequestOptions = {}
  *
  * Throws RequestError if the back end refuses, or cannot be reached.
  */
-export async function send(path: string, { method = "GET", body, signal, accept = "application/json", isStream = false }: RequestOptions = {}): Promise<Response> {
+export async function send(path: string, options: RequestOptions = {}): Promise<Response> {
+  const { method = "GET", signal, accept = "application/json", isStream = false } = options;
   const late = new AbortController();
   const timer = isStream ? setTimeout(() => late.abort(new DOMException("late", "TimeoutError")), TIMEOUT) : undefined;
   const limits = [isStream ? late.signal : AbortSignal.timeout(TIMEOUT), ...(signal ? [signal] : [])];
-  const changes = method !== "GET";
   let response: Response;
   try {
     response = await fetch(path, {
@@ -89,8 +92,8 @@ export async function send(path: string, { method = "GET", body, signal, accept 
       redirect: "error",
       cache: "no-store",
       signal: AbortSignal.any(limits),
-      headers: { accept, ...(changes ? { "content-type": "application/json" } : {}) },
-      ...(changes && body !== undefined ? { body: JSON.stringify(body) } : {}),
+      ...contentOf(method, options),
+      headers: { accept, ...options.headers, ...contentHeaders(method, options) },
     });
   } catch (error) {
     if (signal?.aborted) throw error;
@@ -102,6 +105,18 @@ export async function send(path: string, { method = "GET", body, signal, accept 
   const refusal = new RequestError(await refusalOf(response), response.status);
   if (refusal.isSignedOut) onSignedOut();
   throw refusal;
+}
+
+function contentOf(method: string, { body, content }: RequestOptions): Pick<RequestInit, "body"> {
+  if (method === "GET") return {};
+  if (content) return { body: content.data };
+  return body === undefined ? {} : { body: JSON.stringify(body) };
+}
+
+/** Returns the headers of a change: no form of another page can send this type, or this header beside another type. */
+function contentHeaders(method: string, { content }: RequestOptions): Record<string, string> {
+  if (method === "GET") return {};
+  return content ? { "content-type": content.type, "epochal-studio": "1" } : { "content-type": "application/json" };
 }
 
 /** Whether an error is only the end of a request that nobody waits for. */

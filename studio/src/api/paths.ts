@@ -6,6 +6,11 @@ export function runPath({ kind, namespace, name }: RunKey): string {
   return `/api/runs/${[kind, namespace, name].map(encodeURIComponent).join("/")}`;
 }
 
+/** Returns the path of a ModelServer's model. */
+export function servedPath({ namespace, name }: Pick<RunKey, "namespace" | "name">): string {
+  return `/api/servers/${[namespace, name].map(encodeURIComponent).join("/")}`;
+}
+
 /** Returns a text that names a run within the page. */
 export function keyText({ kind, namespace, name }: RunKey): string {
   return `${kind}/${namespace}/${name}`;

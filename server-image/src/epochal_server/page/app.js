@@ -1,39 +1,28 @@
-// The page of a model: what it is, and what it answers.
+// The page of a model: its description, and its answers.
 
-import { Refusal, ask, key } from "./client.js";
+import { ask, key } from "./client.js";
 import { command } from "./command.js";
 import { copyable } from "./copy.js";
-import { byId, make, say } from "./make.js";
+import { byId, say } from "./document.js";
+import { facts } from "./facts.js";
+import { make } from "./make.js";
 import { photographs } from "./photographs.js";
+import { Refusal } from "./refusal.js";
 import { tensors } from "./tensors.js";
 
-const IMAGES = {
-  Digit: "The digit is found, set light on dark, cropped and centred, as those of MNIST are.",
-  Resize: "A photograph is turned upright, cropped or padded, and resized.",
-};
-let again = null; // Asks once more what was asked last; null while the model is not known.
-
-function shape({ name, dtype, shape: [, ...axes] }) {
-  const type = `${dtype} (${["n", ...axes.map((axis) => (axis < 0 ? "any" : axis))].join(", ")})`;
-  return [name, ", ", make("span", { className: "whole" }, type)];
-}
+let again = null; // Sends the last request again; null while the model is not known.
 
 function about(model) {
   document.title = model.name;
   byId("name").textContent = model.name;
   byId("version").textContent = `version ${model.version}`;
-  const several = model.outputs.length > 1;
-  const facts = [
-    ...model.inputs.map((input) => ["Input", shape(input)]),
-    ...model.outputs.map((output) => ["Output", shape(output)]),
-    ...model.outputs.map(({ name, classes }) => [several ? `Classes of ${name}` : "Classes", classes?.join(", ")]),
-    ["Photographs", IMAGES[model.images]],
-    ["Computed by", model.runtime],
-  ];
-  const told = facts.filter(([, fact]) => fact).flatMap(([term, fact]) => [make("dt", {}, term), make("dd", {}, ...[fact].flat())]);
-  byId("facts").replaceChildren(...told);
+  byId("facts").replaceChildren(...facts(model));
   const terminal = copyable("Command");
-  const tell = () => (terminal.box.textContent = command(model, byId("request").value));
+  const tell = () => {
+    const header = key.get() ? '-H "Authorization: Bearer $KEY"' : "";
+    const address = new URL(".", document.baseURI).href;
+    terminal.box.textContent = command(model, byId("request").value, { address, header });
+  };
   byId("request").oninput = tell;
   byId("terminal").replaceChildren(terminal.element);
   byId("about").hidden = false;
@@ -48,13 +37,33 @@ function askForKey({ message }) {
   byId("key-value").focus();
 }
 
+function predict(body, type, { several, signal }) {
+  return ask(`predict?show=true${several ? "&several=true" : ""}`, { type, body, signal });
+}
+
+/** Shows the part of the page for a model, and returns the function that sends the last request again. */
+function part(model) {
+  const found = (...ids) => Object.fromEntries(ids.map((id) => [id, byId(id)]));
+  if (model.images === "None") {
+    byId("tensors").hidden = false;
+    const path = `v2/models/${encodeURIComponent(model.name)}/infer`;
+    const infer = (body, { signal }) => ask(path, { type: "application/json", body, signal });
+    const elements = { ...found("request", "fields", "origin", "example", "outputs"), form: byId("ask") };
+    return tensors({ model, elements, infer, refused: askForKey, say }).again;
+  }
+  byId("photographs").hidden = false;
+  byId("drawing").hidden = byId("several-option").hidden = model.images !== "Digit";
+  const elements = found("answers", "several", "files", "drop", "pad", "undo", "clear");
+  return photographs({ model, elements, predict, refused: askForKey, say });
+}
+
 async function open() {
   try {
     const model = await ask("page/model.json");
     byId("key").hidden = true;
     const tell = about(model);
     if (again) again();
-    else again = (model.images === "None" ? tensors : photographs)(model, askForKey);
+    else again = part(model);
     tell();
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;

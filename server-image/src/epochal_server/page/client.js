@@ -1,14 +1,8 @@
 // Asks the server, with the key if there is one, and tells its refusals in words.
 
-const KEY = "epochal-key";
+import { Refusal } from "./refusal.js";
 
-/** What the server, or the way to it, has refused. */
-export class Refusal extends Error {
-  constructor(status, message) {
-    super(message);
-    this.status = status;
-  }
-}
+const KEY = "epochal-key";
 
 /** The key that requests bear: this tab's alone, and gone with it. */
 export const key = {

@@ -1,6 +1,7 @@
 // Boxes with a command that can be copied.
 
-import { make, say } from "./make.js";
+import { say } from "./document.js";
+import { make } from "./make.js";
 
 /** Returns a box with a text, and a button that copies the text as it is then. */
 export function copyable(label, text = "") {

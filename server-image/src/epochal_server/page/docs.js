@@ -1,9 +1,11 @@
 // The page of the API: what stands in openapi.json, for people, with a command for each request.
 
-import { Refusal, ask, key } from "./client.js";
+import { ask, key } from "./client.js";
 import { copyable } from "./copy.js";
 import { curl, examples } from "./curl.js";
-import { byId, make } from "./make.js";
+import { byId } from "./document.js";
+import { make } from "./make.js";
+import { Refusal } from "./refusal.js";
 
 const METHODS = ["get", "post", "put", "patch", "delete", "head"];
 

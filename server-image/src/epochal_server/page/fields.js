@@ -1,6 +1,6 @@
 // A field for each input of a model, which write its values into the request. One array alone needs no field.
 
-import { byId, make } from "./make.js";
+import { make } from "./make.js";
 
 const product = (axes) => axes.reduce((size, axis) => size * axis, 1);
 
@@ -44,11 +44,12 @@ function parsed(text, model) {
 }
 
 /**
- * Shows the fields, and returns the function that fills them in from the text of a request.
+ * Shows the fields in a container, and returns the function that fills them in from the text of a request.
  *
  * `write` gets the request with the values of the fields after each change of them.
  */
-export function fields(model, write) {
+export function fields(container, model, write) {
+  container.replaceChildren();
   if (model.inputs.length < 2 && !model.inputs.some(isText)) return () => {};
   let asking = null; // The request; null while it has no single sample.
   let writes = false;
@@ -67,7 +68,7 @@ export function fields(model, write) {
     return box;
   });
   const rows = model.inputs.map(({ name }, at) => make("p", {}, make("label", { htmlFor: boxes[at].id }, name), boxes[at]));
-  byId("fields").replaceChildren(...rows);
+  container.replaceChildren(...rows);
   return (text) => {
     if (writes) return;
     asking = parsed(text, model);

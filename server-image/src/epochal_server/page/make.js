@@ -11,14 +11,6 @@ export function make(tag, properties = {}, ...children) {
   return element;
 }
 
-/** Returns the element of the page that has an id. */
-export const byId = (id) => document.getElementById(id);
-
-/** Tells those who hear the page instead of seeing it. */
-export function say(text) {
-  byId("said").textContent = text;
-}
-
 /** Returns the numbers from 0 on, as many as asked for. */
 export const indices = (count) => Array.from({ length: count }, (_, index) => index);
 

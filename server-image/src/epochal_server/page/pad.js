@@ -8,9 +8,13 @@ const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], Arrow
 
 const within = (value) => Math.min(1, Math.max(0, value));
 
-/** A pad on a canvas. Its events: "change", of a stroke that has ended or gone, and "pen", of the keyboard's pen. */
+/**
+ * A pad on a canvas. Its events: "change", of a stroke that has ended or gone, and "pen", of the keyboard's pen.
+ *
+ * It listens until `signal` is aborted.
+ */
 export class Pad extends EventTarget {
-  constructor(canvas) {
+  constructor(canvas, signal) {
     super();
     this.canvas = canvas;
     this.strokes = []; // Each a list of points from 0 to 1.
@@ -18,17 +22,20 @@ export class Pad extends EventTarget {
     this.pen = [0.5, 0.2]; // Where the keyboard's pen is,
     this.down = false; // and whether it draws.
     this.keyboard = false; // Whether to show it.
-    canvas.addEventListener("pointerdown", (event) => this.#begin(event));
-    canvas.addEventListener("pointermove", (event) => this.#move(event));
-    for (const ended of ["pointerup", "pointercancel"]) canvas.addEventListener(ended, (event) => this.#end(event));
-    canvas.addEventListener("keydown", (event) => this.#press(event));
-    canvas.addEventListener("focus", () => this.#show(canvas.matches(":focus-visible")));
-    canvas.addEventListener("blur", () => {
+    const listen = (name, listener) => canvas.addEventListener(name, listener, { signal });
+    listen("pointerdown", (event) => this.#begin(event));
+    listen("pointermove", (event) => this.#move(event));
+    for (const ended of ["pointerup", "pointercancel"]) listen(ended, (event) => this.#end(event));
+    listen("keydown", (event) => this.#press(event));
+    listen("focus", () => this.#show(canvas.matches(":focus-visible")));
+    listen("blur", () => {
       this.#lift();
       this.#show(false);
     });
-    new ResizeObserver(() => this.draw()).observe(canvas);
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
+    const size = new ResizeObserver(() => this.draw());
+    size.observe(canvas);
+    signal?.addEventListener("abort", () => size.disconnect());
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw(), { signal });
   }
 
   get empty() {

@@ -1,34 +1,38 @@
-// Takes drawings and photographs, and asks about them.
+// Sends drawings and photographs to a model, and shows its answers.
 
 import { card, sentence } from "./answers.js";
-import { Refusal, ask } from "./client.js";
-import { byId, bytes, make, say } from "./make.js";
+import { takeFiles } from "./files.js";
+import { bytes, make } from "./make.js";
 import { Pad } from "./pad.js";
+import { Refusal } from "./refusal.js";
 
 const PAUSE = 350; // Milliseconds after a stroke: a digit may have a second one.
 
 const TYPES = { jpg: "image/jpeg", jpeg: "image/jpeg", png: "image/png", webp: "image/webp" };
 const typeOf = (file) => file.type || TYPES[file.name.split(".").at(-1).toLowerCase()] || "application/octet-stream";
 
-async function predict(body, type, signal) {
-  const several = byId("several").checked ? "&several=true" : "";
-  const answer = await ask(`predict?show=true${several}`, { type, body, signal });
-  return answer.predictions ?? [answer];
-}
-
-/** Shows the part of the page for photographs. `refused` is told of a Refusal that is about the key. */
-export function photographs(model, refused) {
-  const answers = byId("answers");
+/**
+ * Makes the elements for photographs work, and returns a function that sends the last photographs or drawing again.
+ *
+ * `elements` has `answers`, `several` (a checkbox), `files` (a file input) and `drop`; for a model of digits also `pad`
+ * (a canvas), `undo` and `clear`. `predict(body, type, { several, signal })` returns the answer of /predict, or throws
+ * Refusal. `refused` gets a Refusal with status 401. `answered` is called after each answer. `say` gets texts for
+ * screen readers. Everything ends when `signal` is aborted.
+ */
+export function photographs({ model, elements, predict, refused, answered = () => {}, say, signal }) {
+  const { answers, several, files: input, drop } = elements;
   const draws = model.images === "Digit";
-  byId("photographs").hidden = false;
-  byId("drawing").hidden = !draws;
-  byId("several-option").hidden = !draws;
   const toDo = draws ? "Draw a digit, or choose a photograph of one." : "Choose a photograph.";
   const hint = make("p", { className: "quiet" }, toDo);
   answers.replaceChildren(hint);
 
-  let asked = new AbortController(); // What is asked now: a newer question puts an end to it.
+  let asked = new AbortController(); // The request in flight: a newer one ends it.
   let sources = []; // URLs of the pictures shown.
+  const revoke = () => sources.splice(0).forEach((url) => URL.revokeObjectURL(url));
+  signal?.addEventListener("abort", () => {
+    asked.abort();
+    revoke();
+  });
 
   function begin() {
     asked.abort();
@@ -36,10 +40,12 @@ export function photographs(model, refused) {
     return asked.signal;
   }
 
-  async function answerTo(shown, body, type, signal) {
+  async function answerTo(shown, body, type, ended) {
     try {
-      const found = await predict(body, type, signal);
+      const answer = await predict(body, type, { several: several.checked, signal: ended });
+      const found = answer.predictions ?? [answer];
       shown.answer(found);
+      answered();
       return sentence(found);
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
@@ -49,24 +55,24 @@ export function photographs(model, refused) {
     }
   }
 
-  async function aboutDrawing(pad) {
-    const signal = begin();
+  async function askDrawing(pad) {
+    const ended = begin();
     if (pad.empty) {
       answers.replaceChildren(hint);
       say("The pad is empty.");
       return;
     }
     const body = await pad.picture();
-    const shown = card("", byId("several").checked ? source(body) : undefined);
-    const words = await answerTo(shown, body, "image/png", signal);
-    if (signal.aborted) return;
+    const shown = card("", several.checked ? source(body) : undefined);
+    const words = await answerTo(shown, body, "image/png", ended);
+    if (ended.aborted) return;
     answers.replaceChildren(shown.article);
     say(words);
   }
 
-  async function aboutFiles(files) {
-    const signal = begin();
-    for (const url of sources.splice(0)) URL.revokeObjectURL(url);
+  async function askFiles(files) {
+    const ended = begin();
+    revoke();
     const shown = files.map((file) => card(file.name, source(file)));
     answers.replaceChildren(...shown.map(({ article }) => article));
     answers.scrollIntoView({ block: "nearest" });
@@ -74,13 +80,13 @@ export function photographs(model, refused) {
     for (const [index, file] of files.entries()) {
       const most = model.limits.request_bytes;
       if (file.size > most) {
-        // The server would close the connection amid the file, and no browser shows what it says then.
+        // The server would close the connection amid the file, and no browser shows its message then.
         const message = `This photograph has ${bytes(file.size)}, and the model takes ${bytes(most)}: make it smaller.`;
         shown[index].refuse(message);
         all.push(`${file.name}: ${message}`);
         continue;
       }
-      all.push(`${file.name}: ${await answerTo(shown[index], file, typeOf(file), signal)}`);
+      all.push(`${file.name}: ${await answerTo(shown[index], file, typeOf(file), ended)}`);
     }
     say(all.join(". "));
   }
@@ -96,57 +102,29 @@ export function photographs(model, refused) {
       if (error.name !== "AbortError") throw error;
     });
   let again = () => {};
-  const askFiles = (list) => {
+  function taken(list) {
     const files = [...list];
     if (files.length === 0) return;
-    again = () => quietly(aboutFiles(files));
+    again = () => quietly(askFiles(files));
     again();
-  };
+  }
 
   if (draws) {
-    const pad = new Pad(byId("pad"));
+    const { undo, clear } = elements;
+    const pad = new Pad(elements.pad, signal);
     let timer;
     pad.addEventListener("pen", ({ detail }) => say(detail));
     pad.addEventListener("change", () => {
-      byId("undo").disabled = byId("clear").disabled = pad.empty;
+      undo.disabled = clear.disabled = pad.empty;
       clearTimeout(timer);
-      again = () => quietly(aboutDrawing(pad));
+      again = () => quietly(askDrawing(pad));
       timer = setTimeout(again, pad.empty ? 0 : PAUSE);
     });
-    byId("undo").addEventListener("click", () => pad.undo());
-    byId("clear").addEventListener("click", () => pad.clear());
+    signal?.addEventListener("abort", () => clearTimeout(timer));
+    undo.addEventListener("click", () => pad.undo(), { signal });
+    clear.addEventListener("click", () => pad.clear(), { signal });
   }
-  byId("several").addEventListener("change", () => again());
-  takeFiles(askFiles);
+  several.addEventListener("change", () => again(), { signal });
+  takeFiles({ input, zone: drop, taken, signal });
   return () => again();
-}
-
-/** Takes files that are chosen, dropped anywhere on the page, or pasted. */
-function takeFiles(taken) {
-  const input = byId("files");
-  input.addEventListener("change", () => {
-    taken(input.files);
-    input.value = ""; // The same file may be chosen again.
-  });
-  const holds = (event) => event.dataTransfer?.types.includes("Files");
-  const over = (is) => byId("drop").classList.toggle("over", is);
-  addEventListener("dragover", (event) => {
-    if (!holds(event)) return;
-    event.preventDefault();
-    over(true);
-  });
-  addEventListener("dragleave", (event) => {
-    if (event.relatedTarget === null) over(false);
-  });
-  addEventListener("drop", (event) => {
-    if (!holds(event)) return;
-    event.preventDefault();
-    over(false);
-    taken(event.dataTransfer.files);
-  });
-  addEventListener("paste", (event) => {
-    if (event.clipboardData.files.length === 0) return;
-    event.preventDefault();
-    taken(event.clipboardData.files);
-  });
 }

@@ -4,9 +4,9 @@ import { indices } from "./make.js";
 
 const LINE = 8; // Numbers that a line of the example has, at least.
 
-// What Open Inference calls the types of numpy.
+// Names of the types of numpy in Open Inference.
 const DATATYPES = { bool: "BOOL", str: "BYTES", float16: "FP16", float32: "FP32", float64: "FP64" };
-const datatypeOf = (dtype) => DATATYPES[dtype] ?? dtype.toUpperCase();
+export const datatypeOf = (dtype) => DATATYPES[dtype] ?? dtype.toUpperCase();
 const ANY = 16; // Length of an axis that may have any.
 
 function madeUp(dtype, index) {

@@ -7,10 +7,11 @@ from typing import Any
 from epochal.views import progress
 
 from epochal_studio.runs.values import Readable, count, items, mapping, number, readable, text, time
-from epochal_studio.wire import MAX_SPARKLINE, MetricValue, RunKey, RunSummary
+from epochal_studio.wire import MAX_SPARKLINE, MetricValue, RunKey, RunSummary, ServerSummary
 
 MAX_NAME = 253
 MAX_METRIC_NAME = 128
+MAX_URI = 2048
 EXPERIMENT_LABEL = "epochal.dev/experiment"
 _NO_NAME = "?"
 """Name of an object without one. The API server has no such object."""
@@ -53,6 +54,7 @@ def summary(found: Mapping[str, Any], now: datetime, sparkline: Sequence[float] 
         trials=_trials(run),
         experiment=text(mapping(run.metadata.get("labels")).get(EXPERIMENT_LABEL), MAX_NAME) or None,
         has_model=_has_model(run),
+        server=_server(run),
     )
 
 
@@ -102,6 +104,29 @@ def _trials(run: Readable) -> dict[str, int] | None:
         **counts,
         "total": count(run.spec.get("maxTrials")) or counts.get("created", 0),
     }
+
+
+def _server(run: Readable) -> ServerSummary | None:
+    if run.kind != "ModelServer":
+        return None
+    model = mapping(run.status.get("model"))
+    return ServerSummary(
+        url=text(run.status.get("url"), MAX_URI),
+        model=text(model.get("uri"), MAX_URI),
+        source=_source(run, model),
+        replicas=count(run.status.get("replicas")) or 0,
+        ready_replicas=count(run.status.get("readyReplicas")) or 0,
+    )
+
+
+def _source(run: Readable, model: Mapping[str, Any]) -> RunKey | None:
+    """Return the Experiment or TrainingJob of a server's model. The Experiment, which users name, comes first."""
+    namespace = text(run.metadata.get("namespace"), MAX_NAME) or _NO_NAME
+    if name := text(model.get("experimentName"), MAX_NAME):
+        return RunKey(kind="Experiment", namespace=namespace, name=name)
+    if name := text(model.get("trainingJobName"), MAX_NAME):
+        return RunKey(kind="TrainingJob", namespace=namespace, name=name)
+    return None
 
 
 def _has_model(run: Readable) -> bool:

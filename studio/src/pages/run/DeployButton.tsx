@@ -9,24 +9,43 @@ import { ProblemBox } from "../../parts/ProblemBox";
 import type { DeployRequest, Problem, RunKey } from "../../wire";
 import { nameProblem } from "./names";
 
-export function DeployButton({ run }: { run: RunKey }) {
+export interface DeployButtonProps {
+  run: RunKey;
+  /** Address of the page that shows the new ModelServer. */
+  addressOf?: (server: RunKey) => string;
+  /** Whether it is the main action of its page. */
+  isPrimary?: boolean;
+}
+
+export function DeployButton({ run, addressOf = runAddress, isPrimary = true }: DeployButtonProps) {
   const [isOpen, setIsOpen] = useState(false);
   const close = () => setIsOpen(false);
   return (
     <>
-      <button type="button" className="button primary" onClick={() => setIsOpen(true)}>
+      <button
+        type="button"
+        className={isPrimary ? "button primary" : "button"}
+        aria-label={isPrimary ? undefined : `Deploy ${run.name}`}
+        onClick={() => setIsOpen(true)}
+      >
         Deploy
       </button>
       {isOpen && (
         <Dialog title={`Deploy the model of ${run.name}`} onClose={close}>
-          <DeployForm run={run} onClose={close} />
+          <DeployForm run={run} addressOf={addressOf} onClose={close} />
         </Dialog>
       )}
     </>
   );
 }
 
-function DeployForm({ run, onClose }: { run: RunKey; onClose: () => void }) {
+interface DeployFormProps {
+  run: RunKey;
+  addressOf: (server: RunKey) => string;
+  onClose: () => void;
+}
+
+function DeployForm({ run, addressOf, onClose }: DeployFormProps) {
   const [name, setName] = useState(run.name);
   const [isSending, setIsSending] = useState(false);
   const [problem, setProblem] = useState<Problem | null>(null);
@@ -44,7 +63,7 @@ function DeployForm({ run, onClose }: { run: RunKey; onClose: () => void }) {
       const body: DeployRequest = { name };
       const server = await request<RunKey>(`${runPath(run)}/deployment`, { method: "POST", body });
       onClose();
-      navigate(runAddress(server));
+      navigate(addressOf(server));
     } catch (error) {
       setProblem(problemOf(error));
       setIsSending(false);

@@ -1,7 +1,9 @@
 /** The head of a run's page: name, state, cause and remedy, progress, actions. */
 
 import { useState } from "react";
+import { modelAddress, useQuery, withNamespace } from "../../navigation";
 import { StateIcon } from "../../parts/icons";
+import { Link } from "../../parts/Link";
 import { RunActions } from "../../parts/actions/RunActions";
 import { formatDuration } from "../../parts/format";
 import { StateBadge } from "../../parts/StateBadge";
@@ -30,6 +32,7 @@ export function RunHeader({ detail, isDeleted, onDeleted }: RunHeaderProps) {
         <h1>{summary.name}</h1>
         <StateBadge state={state} />
         <div className="buttons run-actions">
+          {!isDeleted && summary.kind === "ModelServer" && <TryLink server={summary} />}
           {!isDeleted && permissions.includes("deploy") && summary.hasModel && <DeployButton run={summary} />}
           {!isDeleted && <ActionsButton run={summary} onDeleted={onDeleted} />}
         </div>
@@ -54,6 +57,16 @@ export function RunHeader({ detail, isDeleted, onDeleted }: RunHeaderProps) {
       )}
       {summary.kind !== "ModelServer" && !hasEnded(summary.state) && <ProgressLine detail={detail} />}
     </header>
+  );
+}
+
+/** Leads to the page that tries the model of a server. */
+function TryLink({ server }: { server: RunKey }) {
+  const namespace = useQuery("namespace");
+  return (
+    <Link href={withNamespace(modelAddress(server), namespace)} className="button primary">
+      Try the model
+    </Link>
   );
 }
 

@@ -28,8 +28,9 @@ interface Found<T> {
  *
  * @param path - Null to request nothing.
  * @param version - Another version requests the answer again, such as the resourceVersion of its run.
+ * @param apiKey - Key of a ModelServer; another key requests the answer again.
  */
-export function useResource<T>(path: string | null, version: unknown = null): Resource<T> {
+export function useResource<T>(path: string | null, version: unknown = null, apiKey = ""): Resource<T> {
   const [found, setFound] = useState<Found<T>>({ path: "", data: undefined, problem: null });
   const [isLoading, setIsLoading] = useState(path !== null);
   const [tries, setTries] = useState(0);
@@ -43,7 +44,8 @@ export function useResource<T>(path: string | null, version: unknown = null): Re
     load.current = oneAtATime(async () => {
       setIsLoading(true);
       try {
-        const data = await request<T>(path, { signal: abort.signal });
+        const headers = apiKey ? { "x-api-key": apiKey } : {};
+        const data = await request<T>(path, { signal: abort.signal, headers });
         if (abort.signal.aborted) return;
         setFound({ path, data, problem: null });
       } catch (error) {
@@ -58,9 +60,9 @@ export function useResource<T>(path: string | null, version: unknown = null): Re
       abort.abort();
       load.current = undefined;
     };
-  }, [path, isSignedOut]);
+  }, [path, isSignedOut, apiKey]);
 
-  useEffect(() => load.current?.(), [path, isSignedOut, version, tries]);
+  useEffect(() => load.current?.(), [path, isSignedOut, apiKey, version, tries]);
 
   const retry = useCallback(() => setTries((count) => count + 1), []);
   const isCurrent = found.path === path;

@@ -65,13 +65,13 @@ export function NoMatch({ isFiltered, tab, onClear }: { isFiltered: boolean; tab
   );
 }
 
-export function NoNamespace() {
+export function NoNamespace({ page = "runs" }: { page?: "runs" | "models" }) {
   return (
     <div className="page">
       <div className="empty">
         <h1>Which namespace?</h1>
         <p>You may not list the namespaces of this cluster, so type the name of yours. The address of the page then has it.</p>
-        <NamespaceInput namespace={null} route={{ page: "runs" }} />
+        <NamespaceInput namespace={null} route={{ page }} />
       </div>
     </div>
   );

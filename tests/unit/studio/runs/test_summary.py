@@ -148,3 +148,28 @@ def test_any_object_has_a_row(status: Any, other: Any, kind: str) -> None:
     found = {"kind": kind, "metadata": other, "spec": other, "status": status}
     assert summary(found, NOW).kind in {"TrainingJob", "Experiment"}
     assert key(found).name
+
+
+def server(**status: Any) -> dict[str, Any]:
+    return {"kind": "ModelServer", "metadata": METADATA, "spec": {}, "status": status}
+
+
+def test_a_server_has_its_model_and_its_pods() -> None:
+    url, uri = "http://mnist.vision.svc:8080", "s3://results/vision/mnist/u-1/best.onnx"
+    model = {"uri": uri, "sha256": "5e" * 32, "trainingJobName": "mnist-3", "experimentName": "mnist"}
+    found = summary(server(state="Updating", url=url, model=model, replicas=3, readyReplicas=2), NOW).server
+    assert found is not None
+    assert (found.url, found.model, found.ready_replicas, found.replicas) == (url, uri, 2, 3)
+    assert found.source is not None
+    assert (found.source.kind, found.source.namespace, found.source.name) == ("Experiment", "vision", "mnist")
+    trained = summary(server(model={**model, "experimentName": None}), NOW).server
+    assert trained is not None
+    assert trained.source is not None
+    assert (trained.source.kind, trained.source.name) == ("TrainingJob", "mnist-3")
+
+
+def test_a_new_server_has_no_model_and_a_job_is_no_server() -> None:
+    found = summary(server(), NOW).server
+    assert found is not None
+    assert (found.url, found.model, found.source, found.replicas, found.ready_replicas) == ("", "", None, 0, 0)
+    assert summary(job(), NOW).server is None

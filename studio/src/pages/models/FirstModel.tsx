@@ -1,0 +1,36 @@
+/** The page Models without a model: the way to the first one. */
+
+import { useId } from "react";
+import { ALL } from "../../namespaces";
+import { withNamespace } from "../../navigation";
+import { Link } from "../../parts/Link";
+
+export function FirstModel({ namespace, hasRuns }: { namespace: string; hasRuns: boolean }) {
+  const id = useId();
+  return (
+    <section className="first-steps card" aria-labelledby={id}>
+      <h2 id={id}>No models yet{namespace === ALL ? "" : ` in ${namespace}`}</h2>
+      <ol>
+        <li>
+          <h3>Train a network</h3>
+          <p>
+            {hasRuns
+              ? "A run has a model when it is Complete. The list of runs shows how far each one is."
+              : "The list of runs shows the first steps: a storage, a TrainingJob, and its training."}
+          </p>
+          <Link href={withNamespace("/", namespace)} className="button primary">
+            Show the runs
+          </Link>
+        </li>
+        <li>
+          <h3>Deploy its model</h3>
+          <p>Ended runs with a model appear on this page. Deploy creates a ModelServer, which answers requests.</p>
+        </li>
+        <li>
+          <h3>Try it</h3>
+          <p>Give it a photograph, a drawing or a table, and look at its answer.</p>
+        </li>
+      </ol>
+    </section>
+  );
+}

@@ -1,0 +1,3 @@
+import type { PageModel } from "./model";
+
+export function facts(model: PageModel): HTMLElement[];

@@ -1,0 +1,1 @@
+export function bytes(count: number): string;
