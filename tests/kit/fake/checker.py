@@ -29,6 +29,7 @@ class FakeChecker:
         status: Its HTTP status.
         headers: More headers of its answers.
         delay: Seconds until it answers.
+        gate: It answers while this is set.
         asked: The questions that it got.
         heard: The headers of all requests.
     """
@@ -36,6 +37,8 @@ class FakeChecker:
     def __init__(self) -> None:
         self.answer: Any = None
         self.status, self.delay = 200, 0.0
+        self.gate = threading.Event()
+        self.gate.set()
         self.headers: dict[str, str] = {}
         self.asked: list[Object] = []
         self.heard: list[dict[str, str]] = []
@@ -53,6 +56,7 @@ class FakeChecker:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.gate.set()
         self._server.shutdown()
         self._server.server_close()
 
@@ -64,6 +68,7 @@ class FakeChecker:
         elif path == CATALOGUE_PATH:
             self.catalogues += 1
         time.sleep(self.delay)
+        self.gate.wait(30)
         if self.answer is not None:
             return self.status, self.answer if isinstance(self.answer, bytes) else json.dumps(self.answer).encode()
         found: Object = {"error": "not found"}

@@ -36,9 +36,10 @@ def _shape_problems(examined: Examined, answer: Answer) -> Iterator[DocumentProb
         if layer.error is None or layer.index in known or (end is not None and layer.index >= end):
             continue
         # The error begins with the path, the class and the name of the layer.
-        message = layer.error.partition(": ")[2] or layer.error
+        error = _line(layer.error)
+        message = error.partition(": ")[2] or error
         yield DocumentProblem(
-            path=f"{examined.network}.layers[{layer.index}]", message=_line(message), layer=layer.index
+            path=f"{examined.network}.layers[{layer.index}]", message=message, layer=layer.index
         )
     if end is None:
         for error in answer.errors:
