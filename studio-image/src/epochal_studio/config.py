@@ -29,8 +29,8 @@ PREFIX = "EPOCHAL_STUDIO_"
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 API_CA = Path("/etc/epochal/api-server/ca.crt")
 """The key of the ConfigMap kube-root-ca.crt, which the chart mounts: Studio's pod has no token, so no authority."""
-_OWN_TEMPLATES = Path(__file__).parent / "templates"
-TEMPLATES = _OWN_TEMPLATES if _OWN_TEMPLATES.is_dir() else Path(__file__).parents[3] / "manifests" / "examples"
+OWN_TEMPLATES = Path(__file__).parent / "templates"
+TEMPLATES = OWN_TEMPLATES if OWN_TEMPLATES.is_dir() else Path(__file__).parents[3] / "manifests" / "examples"
 """Folder of the examples: in the image beside this module, and else that of the checkout."""
 _HOST = re.compile(r"([a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?|\[[0-9a-f:.]{2,45}\])(:[0-9]{1,5})?")
 _LEVELS = ("debug", "info", "warning", "error")

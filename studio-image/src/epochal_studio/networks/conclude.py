@@ -38,9 +38,7 @@ def _shape_problems(examined: Examined, answer: Answer) -> Iterator[DocumentProb
         # The error begins with the path, the class and the name of the layer.
         error = _line(layer.error)
         message = error.partition(": ")[2] or error
-        yield DocumentProblem(
-            path=f"{examined.network}.layers[{layer.index}]", message=message, layer=layer.index
-        )
+        yield DocumentProblem(path=f"{examined.network}.layers[{layer.index}]", message=message, layer=layer.index)
     if end is None:
         for error in answer.errors:
             yield DocumentProblem(path=examined.network, message=_line(error))

@@ -4,12 +4,12 @@ from typing import Any
 
 import yaml
 
-LAYERS = [
+LAYERS: list[dict[str, Any]] = [
     {"layer": "Conv2D", "filters": 8, "kernel_size": 3},
     {"layer": "Flatten"},
     {"layer": "Dense", "units": 10, "activation": "softmax"},
 ]
-SPEC = {
+SPEC: dict[str, Any] = {
     "storage": {"secretRef": {"name": "keys"}},
     "data": {"bucket": "data", "train": {"object": "train.npz"}},
     "network": {"input": {"shape": [8, 8, 1]}, "layers": LAYERS},

@@ -130,7 +130,11 @@ async def test_an_object_that_is_gone(studio: StudioInMemory) -> None:
 
 
 async def test_the_fields_of_others_stay(studio: StudioInMemory) -> None:
-    metadata = {"finalizers": ["a/b"], "annotations": {LAST_APPLIED: "{}"}, "labels": {"team": "vision"}}
+    metadata: dict[str, Any] = {
+        "finalizers": ["a/b"],
+        "annotations": {LAST_APPLIED: "{}"},
+        "labels": {"team": "vision"},
+    }
     before = studio.create("trainingjobs", NAME, document()["spec"], **metadata)
     version = {"resourceVersion": before["metadata"]["resourceVersion"]}
     assert (await save(studio, document(training={"epochs": 9}), **version)).status == 200
