@@ -10,7 +10,8 @@ from epochal_studio.networks.reading import UnreadableDocument, read_object
 from epochal_studio.wire import MAX_YAML, Template
 
 MAX_TEMPLATES = 100
-_SENTENCE = re.compile(r"(?<=[.!?])\s+")
+_END = re.compile(r"(?<=[.!?:])\s+")
+"""The end of a title."""
 
 log = logging.getLogger(__name__)
 
@@ -34,11 +35,12 @@ def _templates(folder: Path) -> Iterator[Template]:
 
 
 def described(text: str) -> tuple[str, str]:
-    """Return the first sentence of the comment at the head of a text, and the others."""
+    """Return the first sentence of the comment at the head of a text, or its part before a colon, and the rest."""
     lines: list[str] = []
     for line in text.splitlines():
         if not line.startswith("#"):
             break
         lines.append(line.removeprefix("#").strip())
-    title, *others = _SENTENCE.split(" ".join(lines).strip(), maxsplit=1)
-    return title.removesuffix("."), others[0] if others else ""
+    title, *others = _END.split(" ".join(lines).strip(), maxsplit=1)
+    rest = others[0] if others else ""
+    return title.rstrip(".:"), rest[:1].upper() + rest[1:]

@@ -40,8 +40,8 @@ def test_files_that_are_no_templates(tmp_path: Path, caplog: pytest.LogCaptureFi
     [
         (
             "# Trains in\n# seconds: digits. More `code`.\n#   indented: x\na: 1\n",
-            "Trains in seconds: digits",
-            "More `code`. indented: x",
+            "Trains in seconds",
+            "Digits. More `code`. indented: x",
         ),
         ("# On version 3.5 of Keras! Yes.\n", "On version 3.5 of Keras!", "Yes."),
         ("a: 1\n# not the head\n", "", ""),
