@@ -12,6 +12,7 @@ from epochal_studio.networks import routes as networks
 from epochal_studio.networks.checker import Checker
 from epochal_studio.networks.checks import Checks
 from epochal_studio.networks.docstrings import Docstrings
+from epochal_studio.networks.readers import Readers
 from epochal_studio.pages import routes as page_routes
 from epochal_studio.results import routes as results
 from epochal_studio.runs import routes as runs
@@ -53,7 +54,7 @@ def make_app(
     threads = Threads()
     connections = Connections(config, threads.memory)
     owners = Owners(connections, threads)
-    checker = Checker(config.checker)
+    checker, readers = Checker(config.checker), Readers()
     state = State(
         config,
         sealer or Sealer(),
@@ -62,7 +63,8 @@ def make_app(
         owners,
         Hub(config),
         checker,
-        Checks(checker),
+        readers,
+        Checks(checker, readers),
         Docstrings(checker),
     )
     app = web.Application(client_max_size=MAX_BODY, middlewares=[guard])

@@ -11,6 +11,7 @@ from epochal_studio.long_answers import MAX_COMPARISONS, MAX_USER_COMPARISONS, L
 from epochal_studio.networks.checker import Checker
 from epochal_studio.networks.checks import Checks
 from epochal_studio.networks.docstrings import Docstrings
+from epochal_studio.networks.readers import Readers
 from epochal_studio.session.owners import Owners
 from epochal_studio.session.refused_tokens import RefusedTokens
 from epochal_studio.session.sealing import Sealer
@@ -32,6 +33,7 @@ class State:
         refused_tokens: Tokens that the API server refuses now.
         hub: The watches of all browsers.
         checker: The connection to the checker.
+        readers: Read the documents of users.
         checks: Checks of documents under way.
         docstrings: Docstrings of Keras.
         long_answers: Downloads and followed logs.
@@ -45,6 +47,7 @@ class State:
     owners: Owners
     hub: Hub
     checker: Checker
+    readers: Readers
     checks: Checks
     docstrings: Docstrings
     refused_tokens: RefusedTokens = field(default_factory=RefusedTokens)

@@ -10,10 +10,9 @@ from epochal_studio.networks.checker import Checker, NoAnswer
 from epochal_studio.networks.conclude import with_answer, without_answer
 from epochal_studio.networks.examine import Examined, examine
 from epochal_studio.networks.latest import Latest
+from epochal_studio.networks.readers import Readers
 from epochal_studio.wire import Checked, Problem
 
-MAX_READING = 2
-"""Maximum documents that are read at a time: reading holds back the event loop."""
 MAX_ASKING = 4
 """Maximum questions at a time. 16 may wait at the checker, of which the operator needs some, too."""
 WAIT_SECONDS = 6.0
@@ -34,12 +33,13 @@ class Checks:
 
     Args:
         checker: The checker.
+        readers: Read the documents.
     """
 
-    def __init__(self, checker: Checker) -> None:
+    def __init__(self, checker: Checker, readers: Readers) -> None:
         self._checker = checker
+        self._readers = readers
         self._latest = Latest()
-        self._reading = asyncio.Semaphore(MAX_READING)
         self._asking = asyncio.Semaphore(MAX_ASKING)
         self._running: set[asyncio.Task[Checked]] = set()
 
@@ -70,8 +70,7 @@ class Checks:
         await asyncio.gather(*self._running, return_exceptions=True)
 
     async def _check(self, access: Access, text: str) -> Checked:
-        async with self._reading:
-            examined = await access.in_thread(examine, text)
+        examined = await self._readers.run(access, examine, text)
         if examined.question is None:
             return without_answer(examined, examined.reason)
         try:

@@ -3,6 +3,7 @@
 import gzip
 import json
 from functools import cache
+from pathlib import Path
 
 from aiohttp import hdrs, web
 from epochal_api.catalogue.classes import document
@@ -13,7 +14,7 @@ from epochal_studio.networks.docstrings import is_known
 from epochal_studio.networks.templates import read_templates
 from epochal_studio.problems import answer, refuse
 from epochal_studio.state import STATE
-from epochal_studio.wire import CheckRequest, Templates
+from epochal_studio.wire import CheckRequest, Template, Templates
 
 _MAX_SHOWN = 100
 
@@ -57,8 +58,14 @@ async def check(request: web.Request) -> web.Response:
 async def show_templates(request: web.Request) -> web.Response:
     """Return the examples to begin with."""
     access = access_of(request)
-    found = await access.in_thread(read_templates, request.app[STATE].config.templates)
+    found = await access.in_thread(_templates, request.app[STATE].config.templates)
     return answer(Templates(templates=found))
+
+
+@cache
+def _templates(folder: Path) -> list[Template]:
+    """Return the examples. The files of an image do not change."""
+    return read_templates(folder)
 
 
 @cache

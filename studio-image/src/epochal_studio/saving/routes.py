@@ -7,6 +7,7 @@ from epochal_studio.bodies import namespace_of, read_body
 from epochal_studio.problems import answer
 from epochal_studio.saving.document import read_document
 from epochal_studio.saving.save import save
+from epochal_studio.state import STATE
 from epochal_studio.wire import SaveRequest
 
 
@@ -21,6 +22,6 @@ async def save_job(request: web.Request) -> web.Response:
     body = await read_body(request, SaveRequest)
     namespace = namespace_of(body.namespace)
     warnings: list[str] = []
-    key, document = await access.in_thread(read_document, body.yaml, namespace)
+    key, document = await request.app[STATE].readers.run(access, read_document, body.yaml, namespace)
     saved = await access.in_thread(save, access.cluster(namespace, warnings.append), key, document, body, warnings)
     return answer(saved, 201 if body.resource_version is None and not body.dry_run else 200)
