@@ -23,11 +23,28 @@ _LAST_PART = re.compile(r"(\.[^.\[\]]*|\[\d+\])$")
 class Loader(yaml.SafeLoader):
     """Reads YAML as kubectl does: 1e-3 is a number, although YAML 1.1 requires 1.0e-3, and 1:30 is a text."""
 
+    _depth = 0
+
     def resolve(self, kind: type[yaml.Node], value: Any, implicit: Any) -> str:
         """Return the tag of a node. See yaml.resolver.BaseResolver."""
         tag: str = super().resolve(kind, value, implicit)  # type: ignore[no-untyped-call]
         # YAML 1.1 has numbers to the base 60. PyYAML takes seconds for such a number with thousands of digits.
         return _TEXT if tag in _NUMBERS and ":" in value and implicit[0] else tag
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """Return the next node. See yaml.composer.Composer.
+
+        Raises:
+            UnreadableFile: If it is too deep, before the recursion of Python is.
+        """
+        if self._depth > _MAX_DEPTH:
+            raise _too_large(f"{_MAX_DEPTH} levels", self.line + 1)
+        self._depth += 1
+        try:
+            node: yaml.Node | None = super().compose_node(parent, index)  # type: ignore[no-untyped-call]
+            return node
+        finally:
+            self._depth -= 1
 
 
 Loader.add_implicit_resolver(
@@ -116,15 +133,16 @@ def read_documents(text: str) -> Iterator[Document]:
                 yield Document(value, places)
     except UnreadableFile:
         raise
-    except RecursionError as error:
-        line = loader.line + 1 if loader else None
-        raise UnreadableFile(f"an object in it has more than {_MAX_DEPTH} levels: use fewer", line) from error
-    except (yaml.YAMLError, ValueError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         found = " ".join(str(error).split()) or type(error).__name__
         raise UnreadableFile(f"it must be YAML or JSON: {found[:500]}", _line_of(error, text)) from error
     finally:
         if loader is not None:
             loader.dispose()
+
+
+def _too_large(limit: str, line: int) -> UnreadableFile:
+    return UnreadableFile(f"an object in it has more than {limit}: use fewer", line)
 
 
 def _line_of(error: Exception, text: str) -> int | None:
@@ -144,7 +162,7 @@ def _places(root: yaml.Node) -> dict[str, Place]:
         path, node, depth = waiting.pop()
         if len(places) > _MAX_NODES or depth > _MAX_DEPTH:
             limit = f"{_MAX_NODES:,} values" if len(places) > _MAX_NODES else f"{_MAX_DEPTH} levels"
-            raise UnreadableFile(f"an object in it has more than {limit}: use fewer", _place(node).line)
+            raise _too_large(limit, _place(node).line)
         for inner_path, key, inner in _inner(path, node):
             places[inner_path] = _place(key)
             waiting.append((inner_path, inner, depth + 1))
