@@ -8,9 +8,15 @@ from aiohttp import web
 from epochal_studio.access import Connections
 from epochal_studio.bodies import MAX_BODY
 from epochal_studio.config import Config
+from epochal_studio.networks import routes as networks
+from epochal_studio.networks.checker import Checker
+from epochal_studio.networks.checks import Checks
+from epochal_studio.networks.docstrings import Docstrings
+from epochal_studio.networks.readers import Readers
 from epochal_studio.pages import routes as page_routes
 from epochal_studio.results import routes as results
 from epochal_studio.runs import routes as runs
+from epochal_studio.saving import routes as saving
 from epochal_studio.security.checks import PROBES
 from epochal_studio.security.middleware import guard, on_prepare
 from epochal_studio.servers import routes as servers
@@ -32,7 +38,7 @@ class RouteModule(Protocol):
         ...
 
 
-MODULES: tuple[RouteModule, ...] = (session, stream, runs, results, storage, servers)
+MODULES: tuple[RouteModule, ...] = (session, stream, runs, results, storage, servers, networks, saving)
 """The modules with routes. Add yours here: the middleware signs users in, and tests/unit/studio covers all routes."""
 
 
@@ -49,7 +55,19 @@ def make_app(
     threads = Threads()
     connections = Connections(config, threads.memory)
     owners = Owners(connections, threads)
-    state = State(config, sealer or Sealer(), connections, threads, owners, Hub(config))
+    checker, readers = Checker(config.checker), Readers()
+    state = State(
+        config,
+        sealer or Sealer(),
+        connections,
+        threads,
+        owners,
+        Hub(config),
+        checker,
+        readers,
+        Checks(checker, readers),
+        Docstrings(checker),
+    )
     app = web.Application(client_max_size=MAX_BODY, middlewares=[guard])
     app[STATE] = state
     app.on_response_prepare.append(on_prepare)
@@ -66,6 +84,8 @@ async def _running(app: web.Application) -> AsyncIterator[None]:
     app[STATE].hub.start()
     yield
     await app[STATE].hub.close()
+    await app[STATE].checks.close()
+    await app[STATE].checker.close()
     app[STATE].threads.close()
 
 

@@ -16,6 +16,10 @@ from epochal_studio.long_answers import (
     MAX_USER_PREDICTIONS,
     LongAnswers,
 )
+from epochal_studio.networks.checker import Checker
+from epochal_studio.networks.checks import Checks
+from epochal_studio.networks.docstrings import Docstrings
+from epochal_studio.networks.readers import Readers
 from epochal_studio.session.owners import Owners
 from epochal_studio.session.refused_tokens import RefusedTokens
 from epochal_studio.session.sealing import Sealer
@@ -36,6 +40,10 @@ class State:
         owners: Owners of the tokens that proxies send.
         refused_tokens: Tokens that the API server refuses now.
         hub: The watches of all browsers.
+        checker: The connection to the checker.
+        readers: Read the documents of users.
+        checks: Checks of documents under way.
+        docstrings: Docstrings of Keras.
         long_answers: Downloads and followed logs.
         comparisons: Comparisons under way.
         predictions: Predictions under way.
@@ -48,6 +56,10 @@ class State:
     threads: Threads
     owners: Owners
     hub: Hub
+    checker: Checker
+    readers: Readers
+    checks: Checks
+    docstrings: Docstrings
     refused_tokens: RefusedTokens = field(default_factory=RefusedTokens)
     long_answers: LongAnswers = field(default_factory=LongAnswers)
     comparisons: LongAnswers = field(
