@@ -9,8 +9,10 @@ from epochal_studio.access import Access, Connections
 from epochal_studio.config import Config
 from epochal_studio.data.uploads import Uploads
 from epochal_studio.long_answers import (
+    MAX_CAPACITIES,
     MAX_COMPARISONS,
     MAX_PREVIEWS,
+    MAX_USER_CAPACITIES,
     MAX_USER_COMPARISONS,
     MAX_USER_PREVIEWS,
     LongAnswers,
@@ -37,7 +39,8 @@ class State:
         hub: The watches of all browsers.
         long_answers: Downloads and followed logs.
         comparisons: Comparisons under way.
-        previews: Previews of data and readings of the capacity under way.
+        previews: Previews of data under way.
+        capacities: Lists of all nodes and pods under way.
         uploads: Uploads under way, with their threads.
     """
 
@@ -53,6 +56,9 @@ class State:
         default_factory=lambda: LongAnswers(MAX_COMPARISONS, MAX_USER_COMPARISONS, "comparisons")
     )
     previews: LongAnswers = field(default_factory=lambda: LongAnswers(MAX_PREVIEWS, MAX_USER_PREVIEWS, "previews"))
+    capacities: LongAnswers = field(
+        default_factory=lambda: LongAnswers(MAX_CAPACITIES, MAX_USER_CAPACITIES, "lists of nodes")
+    )
     uploads: Uploads = field(default_factory=Uploads)
 
     def access(self, token: str, expires: datetime | None, owner: str, *, is_proxied: bool = False) -> Access:

@@ -81,17 +81,18 @@ class Upload:
         self._client._put_object(*self._place, content, {**_TYPE, **condition})  # noqa: SLF001
 
     def _complete(self, condition: Mapping[str, str]) -> None:
-        root = Element("CompleteMultipartUpload")
+        whole = Element("CompleteMultipartUpload")
         for part in self._parts:
-            tag = SubElement(root, "Part")
+            tag = SubElement(whole, "Part")
             SubElement(tag, "PartNumber", str(part.part_number))
             SubElement(tag, "ETag", f'"{part.etag}"')
-        body = getbytes(root)
+        body = getbytes(whole)
         headers = {"Content-Type": "application/xml", "Content-MD5": md5sum_hash(body), **condition}
         query = {"uploadId": self._id}
         answer = self._client._execute("POST", *self._place, body=body, headers=headers, query_params=query)  # noqa: SLF001
         # A service may find an error after it has sent the status 200.
-        if ET.fromstring(answer.data.decode()).tag.rpartition("}")[2] == "Error":
+        root = ET.fromstring(answer.data.decode())  # noqa: S314 - as the client parses all answers; expat bounds entities
+        if root.tag.rpartition("}")[2] == "Error":
             raise S3Error.fromxml(answer)
 
 

@@ -7,14 +7,15 @@ from contextlib import suppress
 from functools import partial
 
 from aiohttp import web
-from epochal.client.buckets import Bucket, MissingObject, ObjectExists
+from epochal.client.buckets import Bucket, ObjectExists
+from epochal.client.failures import MissingObject
 from epochal.errors import EpochalError
 from epochal_api.text import printable
 from epochal_lib.s3.bounded import AnswerLimits
 
 from epochal_studio.access import access_of
 from epochal_studio.data.places import Place, with_bucket
-from epochal_studio.problems import Refusal, expired, refuse
+from epochal_studio.problems import Refusal, refuse
 from epochal_studio.results.folders import bucket_errors
 from epochal_studio.security.raw_bodies import MAX_UPLOAD
 from epochal_studio.state import STATE
@@ -55,8 +56,7 @@ async def store(request: web.Request, place: Place, key: str, *, replace: bool) 
         try:
             while body.left > PART:
                 part = await body.read(PART)
-                if access.is_expired:
-                    raise expired()
+                access_of(request)  # which ends with the session
                 await uploads.run(_call, bucket, key, partial(upload.part, part))
                 del part  # before the next one is read
             rest = await body.read(body.left)

@@ -119,8 +119,12 @@ def _body(head: Head) -> Refusal | None:
         if head.is_chunked or head.content_length:
             return refuse(400, "Invalid", f"a {head.method} has no body")
         return None
-    if (raw := raw_body(head.method, head.path)) is not None:
-        return _raw(head, raw)
+    raw = raw_body(head.method, head.path)
+    return _json(head) if raw is None else _raw(head, raw)
+
+
+def _json(head: Head) -> Refusal | None:
+    """Return the refusal of a body that must be JSON."""
     if head.content_type != "application/json" or head.content_encoding not in {"", "identity"}:
         return refuse(415, "NotJSON", "the body must have the content type application/json, and no encoding")
     if head.is_chunked or (head.content_length is None and head.method == "POST"):
