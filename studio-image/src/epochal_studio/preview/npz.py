@@ -49,13 +49,13 @@ def read_arrays(file: StoredFile) -> tuple[list[StoredArray], int]:
     with _errors("it"):
         archive = zipfile.ZipFile(SeekableFile(file))
     members = archive.infolist()
-    return [_array(archive, member) for member in members[:MAX_ARRAYS]], len(members)
+    return [_array(archive, member, file.size) for member in members[:MAX_ARRAYS]], len(members)
 
 
-def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> StoredArray:
+def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo, size: int) -> StoredArray:
     name = shown_name(member.filename.removesuffix(_SUFFIX))
     open_ = partial(_open, archive, member, name)
-    if (problem := _problem(member, name)) is None:
+    if (problem := _problem(member, name, size)) is None:
         try:
             return read_array(name, member.file_size, open_)
         except Unreadable as error:
@@ -63,12 +63,14 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> StoredArray:
     return StoredArray(name, (), "", open_, problem=problem)
 
 
-def _problem(member: zipfile.ZipInfo, name: str) -> str | None:
-    """Return why a member cannot be read; None if it may be an array."""
+def _problem(member: zipfile.ZipInfo, name: str, size: int) -> str | None:
+    """Return why a member of an archive of some bytes cannot be read; None if it may be an array."""
     if member.flag_bits & _ENCRYPTED:
         return f"{name} is encrypted: numpy and trainings read no encrypted archive."
     if member.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
         return f"{name} has a compression that numpy does not use. Save it with numpy.savez_compressed."
+    if member.header_offset + member.compress_size > size:
+        return f"{name} is cut off: it ends after the end of the file. Upload it again."
     ratio = _DEFLATE_RATIO if member.compress_type == zipfile.ZIP_DEFLATED else 1
     if member.file_size > member.compress_size * ratio:
         declared = f"{name} declares {member.file_size:,} bytes"
