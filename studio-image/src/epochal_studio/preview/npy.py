@@ -1,4 +1,4 @@
-"""The header of numpy's npy format. It is never evaluated: regular expressions find its three fields.
+"""The header of numpy's npy format. It is never evaluated: regular expressions read its three fields.
 
 The format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 """
@@ -23,10 +23,16 @@ _LENGTH_BYTES = {1: 2, 2: 4, 3: 4}
 """Bytes of the header's length, by the version of the format."""
 _UTF8_VERSION = 3
 _SPACE = r"[ \t\n\r]*"
-_DESCR = re.compile(rf"(['\"])descr\1{_SPACE}:{_SPACE}(?:(['\"])(?P<text>[^'\"\\]{{1,64}})\2|(?P<record>[\[(]))")
-_ORDER = re.compile(rf"(['\"])fortran_order\1{_SPACE}:{_SPACE}(?P<value>True|False)\b")
-_SHAPE = re.compile(rf"(['\"])shape\1{_SPACE}:{_SPACE}\((?P<sizes>[0-9L, \t\n\r]*)\)")
-_SIZE = re.compile(r"[0-9]{1,16}")
+_BEGIN = re.compile(rf"[ \t]*\{{{_SPACE}")
+_NAME = re.compile(rf"(['\"])(descr|fortran_order|shape)\1{_SPACE}:{_SPACE}")
+_TEXT = re.compile(r"(['\"])([^'\"\\\n]{1,64})\1")
+_ORDER = re.compile(r"True|False")
+_SIZE = rf"{_SPACE}(?:0|[1-9][0-9]{{0,15}})L?{_SPACE}"
+_SHAPE = re.compile(rf"\((?:{_SPACE}|{_SIZE},{_SPACE}|{_SIZE}(?:,{_SIZE}){{1,{MAX_AXES}}},?{_SPACE})\)")
+_COMMA = re.compile(rf"{_SPACE},?{_SPACE}")
+_END = re.compile(rf"\}}{_SPACE}")
+_VALUES = {"descr": _TEXT, "fortran_order": _ORDER, "shape": _SHAPE}
+_RECORDS = "records"
 
 
 class _Header(NamedTuple):
@@ -75,8 +81,8 @@ def _header(open_: Callable[[], AbstractContextManager[Stream]]) -> _Header | No
         begin = read_exactly(stream, len(MAGIC) + 2)
         if not begin.startswith(MAGIC) or len(begin) < len(MAGIC) + 2:
             return None
-        version = begin[len(MAGIC)]
-        length_bytes = _LENGTH_BYTES.get(version, 0)
+        version, minor = begin[len(MAGIC) :]
+        length_bytes = 0 if minor else _LENGTH_BYTES.get(version, 0)
         length = int.from_bytes(read_exactly(stream, length_bytes), "little")
         if not length_bytes or length > MAX_HEADER:
             return None
@@ -86,18 +92,46 @@ def _header(open_: Callable[[], AbstractContextManager[Stream]]) -> _Header | No
 
 
 def _fields(header: str) -> tuple[str, bool, tuple[int, ...]] | None:
-    """Return type, order and shape in a header; None if it is damaged."""
-    descr, order = _DESCR.search(header), _ORDER.search(header)
-    # The names of a record's fields come before the shape, and could look like it.
-    shapes = list(_SHAPE.finditer(header))
-    if descr is None or order is None or not shapes or not header.lstrip().startswith("{"):
+    """Return type, order and shape in a header; None if it is not of the form that numpy writes."""
+    values: dict[str, str] = {}
+    position = match.end() if (match := _BEGIN.match(header)) else len(header)
+    while name := _NAME.match(header, position):
+        end = _value_end(header, name.end(), name[2])
+        comma = _COMMA.match(header, end) if end else None
+        if comma is None or ("," not in comma[0] and not header.startswith("}", comma.end())):
+            return None
+        values[name[2]] = header[name.end() : end]
+        position = comma.end()
+    if len(values) < len(_VALUES) or not _END.fullmatch(header, position):
         return None
-    sizes = [size.strip(" \t\n\rL") for size in shapes[-1]["sizes"].split(",")]
-    if sizes[-1] == "":
-        sizes.pop()
-    if len(sizes) > MAX_AXES or not all(_SIZE.fullmatch(size) for size in sizes):
+    descr = values["descr"]
+    shape = tuple(int(size) for size in re.findall(r"[0-9]+", values["shape"]))
+    if len(shape) > MAX_AXES or any(size > 2**53 for size in shape):
         return None
-    shape = tuple(int(size) for size in sizes)
-    if any(size > 2**53 for size in shape):
-        return None
-    return (descr["text"] or "records"), order["value"] == "True", shape
+    return _RECORDS if descr[0] in "[(" else descr[1:-1], values["fortran_order"] == "True", shape
+
+
+def _value_end(header: str, position: int, name: str) -> int:
+    """Return the position after the value of a field; 0 if it has another form."""
+    if name == "descr" and header.startswith(("[", "("), position):
+        return _record_end(header, position)
+    match = _VALUES[name].match(header, position)
+    return match.end() if match else 0
+
+
+def _record_end(header: str, position: int) -> int:
+    """Return the position after the types of a record, which are nested lists and tuples; 0 if they have no end."""
+    depth, quote = 0, ""
+    for index in range(position, len(header)):
+        character = header[index]
+        if quote:
+            quote = "" if character == quote else quote
+        elif character in "'\"":
+            quote = character
+        elif character in "[(":
+            depth += 1
+        elif character in ")]":
+            depth -= 1
+            if not depth:
+                return index + 1
+    return 0

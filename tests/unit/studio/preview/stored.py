@@ -13,7 +13,7 @@ from epochal_studio.wire import ArrayPreview, Preview
 
 
 class _Part(io.BytesIO):
-    def read1(self, size: int | None = -1, *, decode_content: bool = True) -> bytes:
+    def read1(self, size: int | None = -1, *, decode_content: bool = True) -> bytes:  # noqa: ARG002 - of urllib3
         return self.read(size)
 
 
@@ -47,9 +47,10 @@ def preview(content: bytes, name: str = "data.bin", **others: bytes) -> Preview:
     return read_preview(MemoryBucket(**{name: content}, **others), name)  # type: ignore[arg-type]
 
 
-def npz(compressed: bool = True, **arrays: Any) -> bytes:
+def npz(*, compressed: bool = True, **arrays: Any) -> bytes:
     file = io.BytesIO()
-    (np.savez_compressed if compressed else np.savez)(file, **{name: np.asarray(each) for name, each in arrays.items()})
+    save = np.savez_compressed if compressed else np.savez
+    save(file, **{name: np.asarray(each) for name, each in arrays.items()})
     return file.getvalue()
 
 

@@ -44,7 +44,7 @@ def texts(values: Any) -> list[str]:
 
 @settings(deadline=None, max_examples=150)
 @given(data=st.data(), is_fortran=st.booleans(), version=st.sampled_from([(1, 0), (2, 0), (3, 0)]))
-def test_values_are_those_of_numpy(data: st.DataObject, is_fortran: bool, version: tuple[int, int]) -> None:
+def test_values_are_those_of_numpy(*, data: st.DataObject, is_fortran: bool, version: tuple[int, int]) -> None:
     dtype = np.dtype(data.draw(NUMBERS))
     values = data.draw(arrays_of.arrays(dtype, SHAPES))
     stored = np.asarray(values, order="F" if is_fortran else "C")

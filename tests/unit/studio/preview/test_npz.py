@@ -29,8 +29,8 @@ RANDOM = np.random.default_rng(0)
     ),
     is_compressed=st.booleans(),
 )
-def test_arrays_are_those_of_numpy(arrays: dict[str, Any], is_compressed: bool) -> None:
-    found = preview(npz(is_compressed, **arrays))
+def test_arrays_are_those_of_numpy(*, arrays: dict[str, Any], is_compressed: bool) -> None:
+    found = preview(npz(compressed=is_compressed, **arrays))
     assert found.format == "npz"
     for name, values in arrays.items():
         one = array(found, name)
@@ -170,7 +170,7 @@ def test_10000_members() -> None:
 
 def test_50_large_arrays_stay_within_the_bounds() -> None:
     arrays = {f"a{number}": RANDOM.integers(0, 255, (40, 32, 32), "u1") for number in range(60)}
-    bucket = MemoryBucket(**{"large.npz": npz(False, **arrays)})
+    bucket = MemoryBucket(**{"large.npz": npz(compressed=False, **arrays)})
     found = read_preview(bucket, "large.npz")  # type: ignore[arg-type]
     assert [each.problem for each in found.arrays] == [None] * 50
     assert len(found.samples) == 12
@@ -189,7 +189,7 @@ def test_encrypted_and_other_compressions_have_sentences() -> None:
 
 def test_a_bomb_is_not_unpacked() -> None:
     size = 2**28
-    header = raw("{'descr': '|u1', 'fortran_order': False, 'shape': (%d, 256, 256), }" % (size // 65536))
+    header = raw("{'descr': '|u1', 'fortran_order': False, 'shape': (4096, 256, 256), }")
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("x.npy", "w") as member:
         member.write(header)
@@ -228,8 +228,8 @@ def test_an_end_record_that_lies(offset: int, value: int) -> None:
 
 @settings(deadline=None, max_examples=150)
 @given(data=st.data(), is_compressed=st.booleans())
-def test_changed_and_truncated_archives_never_fail(data: st.DataObject, is_compressed: bool) -> None:
-    content = bytearray(npz(is_compressed, x=np.arange(60, dtype="f4").reshape(5, 12), y=[0, 1, 1, 0, 2]))
+def test_changed_and_truncated_archives_never_fail(*, data: st.DataObject, is_compressed: bool) -> None:
+    content = bytearray(npz(compressed=is_compressed, x=np.arange(60, dtype="f4").reshape(5, 12), y=[0, 1, 1, 0, 2]))
     for _ in range(data.draw(st.integers(0, 6))):
         content[data.draw(st.integers(4, len(content) - 1))] = data.draw(st.integers(0, 255))
     cut = data.draw(st.one_of(st.just(len(content)), st.integers(4, len(content))))
