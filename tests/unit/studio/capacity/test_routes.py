@@ -12,8 +12,9 @@ from tests.unit.studio.in_memory import StudioInMemory
 def cluster(studio: StudioInMemory) -> StudioInMemory:
     """Studio whose user may list the nodes and the pods of all namespaces, with two nodes and some pods."""
     studio.alice.namespaces.add("")
-    add_node(studio, "gpu-1", cpu="8", memory="64Gi", **{"nvidia.com/gpu": "4", "nvidia.com/mig-1g.5gb": "2"})
-    add_node(studio, "cpu-1", is_ready=False, cpu="3920m", memory="16Gi", **{"example.com/license": "1"})
+    gpus = {"nvidia.com/gpu": "4", "nvidia.com/mig-1g.5gb": "2"}
+    add_node(studio, "gpu-1", {"cpu": "8", "memory": "64Gi", **gpus})
+    add_node(studio, "cpu-1", {"cpu": "3920m", "memory": "16Gi", "example.com/license": "1"}, ready="Unknown")
     add_pod(studio, "one", "gpu-1", cpu="500m", memory="4Gi", **{"nvidia.com/gpu": "1"})
     add_pod(studio, "two", "gpu-1", namespace="speech", cpu="1", memory="4Gi", **{"nvidia.com/gpu": "2"})
     add_pod(studio, "ended", "gpu-1", phase="Succeeded", cpu="4")
@@ -21,10 +22,9 @@ def cluster(studio: StudioInMemory) -> StudioInMemory:
     return studio
 
 
-def add_node(studio: StudioInMemory, name: str, *, is_ready: bool = True, **allocatable: str) -> None:
-    ready = {"type": "Ready", "status": "True" if is_ready else "Unknown"}
+def add_node(studio: StudioInMemory, name: str, allocatable: dict[str, str], *, ready: str = "True") -> None:
     studio.server.objects.create("nodes", "", {"metadata": {"name": name}, "spec": {}})
-    status = {"allocatable": allocatable, "conditions": [ready]}
+    status = {"allocatable": allocatable, "conditions": [{"type": "Ready", "status": ready}]}
     studio.server.objects.patch("nodes", "", name, {"status": status}, subresource="status")
 
 

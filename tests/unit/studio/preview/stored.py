@@ -49,7 +49,7 @@ def preview(content: bytes, name: str = "data.bin", **others: bytes) -> Preview:
 
 def npz(*, compressed: bool = True, **arrays: Any) -> bytes:
     file = io.BytesIO()
-    save = np.savez_compressed if compressed else np.savez
+    save: Any = np.savez_compressed if compressed else np.savez
     save(file, **{name: np.asarray(each) for name, each in arrays.items()})
     return file.getvalue()
 

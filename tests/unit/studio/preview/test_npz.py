@@ -141,7 +141,8 @@ def test_names_that_repeat_or_are_damaged_are_not_used() -> None:
 def test_several_sets_and_other_names() -> None:
     pictures = np.zeros((4, 8, 8), "u1")
     for x, y in (("x_train", "y_train"), ("x", "y"), ("features", "labels"), ("x_val", "y_val"), ("x_test", "y_test")):
-        found = preview(npz(other=pictures, **{x: pictures, y: [7, 1, 1, 1]}))
+        arrays: dict[str, Any] = {"other": pictures, x: pictures, y: [7, 1, 1, 1]}
+        found = preview(npz(**arrays))
         assert found.samples[0].label == "7", x
     assert preview(npz(image=pictures, digit=[1, 2, 3, 4])).samples[0].label is None
 
