@@ -1,4 +1,4 @@
-"""Stores an object from parts, of which one at a time is in memory, and leaves nothing behind if it ends early."""
+"""Stores an object part by part. An upload that ends early leaves no parts in the bucket."""
 
 import threading
 import xml.etree.ElementTree as ET

@@ -43,7 +43,7 @@ class Uploads:
         return self._places.hold(owner)
 
     async def run(self, function: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:
-        """Return the result of a call that blocks. It goes on if this coroutine is cancelled."""
+        """Return the result of a call that blocks. The call goes on if this coroutine is cancelled."""
         return await asyncio.wrap_future(self._executor.submit(function, *args, **options))
 
     async def clean_up(self, function: Callable[[], None]) -> None:

@@ -1,4 +1,4 @@
-"""What a preview shows of the arrays of a file: values, classes, and the first samples as pictures."""
+"""The preview of the arrays of a file: values, classes, and the first samples as pictures."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -29,7 +29,7 @@ class Described(NamedTuple):
 
 
 def describe(arrays: Sequence[StoredArray], *, labels: StoredArray | None = None) -> Described:
-    """Return what a preview shows of arrays.
+    """Return the preview of arrays: values, classes and samples.
 
     Args:
         arrays: The arrays of a file.

@@ -37,7 +37,7 @@ _ERRORS = (
 
 
 def read_arrays(file: StoredFile) -> tuple[list[StoredArray], int]:
-    """Return the first arrays of an archive, and the number of all of them.
+    """Return the first arrays of an archive, and the number of its arrays.
 
     Args:
         file: The archive.

@@ -73,7 +73,7 @@ def read_pictures(array: StoredArray, form: Form, labels: Sequence[str]) -> list
 
 
 def _scaled(samples: Sequence[bytes], elements: Elements) -> Iterable[bytes]:
-    """Yield the pixels of samples: the smallest value of all of them is black, and the greatest one white."""
+    """Yield the pixels of samples: the smallest value of all samples is black, the greatest value is white."""
     if elements.kind == "b":
         samples = [bytes(byte != 0 for byte in sample) for sample in samples]
     if elements.kind == "b" or (elements.kind, elements.size) == ("u", 1):

@@ -47,7 +47,7 @@ class _Content(NamedTuple):
 
 
 def read_preview(bucket: Bucket, key: str) -> Preview:
-    """Return the preview of a data file, from a few requests for parts of it.
+    """Return the preview of a data file, from a few requests for parts of the file.
 
     Args:
         bucket: The bucket.

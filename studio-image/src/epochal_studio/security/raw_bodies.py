@@ -1,4 +1,4 @@
-"""The requests whose body is no JSON: each has its own types and maximum, and a header that no form can send."""
+"""Requests with a body that is no JSON: each has its own types and maximum, and a header that no form can send."""
 
 import re
 from collections.abc import Mapping
