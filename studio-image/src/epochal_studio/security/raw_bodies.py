@@ -8,8 +8,7 @@ MARK, MARK_VALUE = "Epochal-Studio", "1"
 """A header that a page of another origin cannot send without a preflight, which Studio never allows: as the content
 type application/json is for all other changes."""
 MAX_UPLOAD = 5 * 2**30
-"""Maximum bytes of an upload: the largest object that any S3 service takes in one request, so that `replace` and copies
-of other programs work for it."""
+"""Maximum bytes of an upload: the largest object that S3 copies with one request."""
 
 
 class RawBody(NamedTuple):
