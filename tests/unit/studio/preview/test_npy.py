@@ -42,7 +42,7 @@ def texts(values: Any) -> list[str]:
     ]
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=100)
 @given(data=st.data(), is_fortran=st.booleans(), version=st.sampled_from([(1, 0), (2, 0), (3, 0)]))
 def test_values_are_those_of_numpy(*, data: st.DataObject, is_fortran: bool, version: tuple[int, int]) -> None:
     dtype = np.dtype(data.draw(NUMBERS))
@@ -55,7 +55,7 @@ def test_values_are_those_of_numpy(*, data: st.DataObject, is_fortran: bool, ver
     assert found.values == texts(values)
 
 
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=50)
 @given(data=st.data())
 def test_texts_are_those_of_numpy(data: st.DataObject) -> None:
     values = data.draw(arrays_of.arrays(data.draw(TEXTS), arrays_of.array_shapes(max_dims=2, max_side=4)))
@@ -64,7 +64,7 @@ def test_texts_are_those_of_numpy(data: st.DataObject) -> None:
     assert found.values == texts(values)
 
 
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=50)
 @given(values=arrays_of.arrays(NUMBERS, SHAPES), cut=st.integers(0, 400))
 def test_a_truncated_file_has_a_sentence(values: Any, cut: int) -> None:
     whole = npy(values)
@@ -76,14 +76,14 @@ def test_a_truncated_file_has_a_sentence(values: Any, cut: int) -> None:
         assert found.problem is not None
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=100)
 @given(content=st.binary(max_size=300), version=st.integers(0, 5))
 def test_a_damaged_header_has_a_sentence(content: bytes, version: int) -> None:
     found = preview(raw(content.decode("latin-1"), version=version))
     assert found.arrays[0].problem == "The file does not begin with the header of an array"
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=150)
 @given(data=st.data())
 def test_a_changed_byte_never_fails(data: st.DataObject) -> None:
     whole = bytearray(npy(np.arange(12, dtype="<i4").reshape(3, 4)))
