@@ -7,7 +7,9 @@ from aiohttp import web
 
 from epochal_studio.access import Connections
 from epochal_studio.bodies import MAX_BODY
+from epochal_studio.capacity import routes as capacity
 from epochal_studio.config import Config
+from epochal_studio.data import routes as data
 from epochal_studio.networks import routes as networks
 from epochal_studio.networks.checker import Checker
 from epochal_studio.networks.checks import Checks
@@ -38,7 +40,18 @@ class RouteModule(Protocol):
         ...
 
 
-MODULES: tuple[RouteModule, ...] = (session, stream, runs, results, storage, servers, networks, saving)
+MODULES: tuple[RouteModule, ...] = (
+    session,
+    stream,
+    runs,
+    results,
+    storage,
+    servers,
+    networks,
+    saving,
+    data,
+    capacity,
+)
 """The modules with routes. Add yours here: the middleware signs users in, and tests/unit/studio covers all routes."""
 
 
@@ -87,6 +100,7 @@ async def _running(app: web.Application) -> AsyncIterator[None]:
     await app[STATE].checks.close()
     await app[STATE].checker.close()
     app[STATE].threads.close()
+    app[STATE].uploads.close()
 
 
 async def _end_streams(app: web.Application) -> None:

@@ -18,6 +18,10 @@ MAX_PREDICTIONS, MAX_USER_PREDICTIONS = 16, 4
 """Maximum predictions of all users, and of one user. Each holds a part of its body, or an answer of at most 4 MiB."""
 MAX_MODEL_READS, MAX_USER_MODEL_READS = 12, 3
 """Maximum reads of model servers, of all users and of one user. Each holds at most 4 MiB."""
+MAX_PREVIEWS, MAX_USER_PREVIEWS = 3, 2
+"""Maximum previews of data of all users, and of one user. Each holds at most about 24 MiB."""
+MAX_CAPACITIES, MAX_USER_CAPACITIES = 4, 2
+"""Maximum lists of nodes and pods of all users, and of one user: each requests all pods of the cluster."""
 
 
 class LongAnswers:

@@ -7,13 +7,18 @@ from aiohttp import web
 
 from epochal_studio.access import Access, Connections
 from epochal_studio.config import Config
+from epochal_studio.data.uploads import Uploads
 from epochal_studio.long_answers import (
+    MAX_CAPACITIES,
     MAX_COMPARISONS,
     MAX_MODEL_READS,
     MAX_PREDICTIONS,
+    MAX_PREVIEWS,
+    MAX_USER_CAPACITIES,
     MAX_USER_COMPARISONS,
     MAX_USER_MODEL_READS,
     MAX_USER_PREDICTIONS,
+    MAX_USER_PREVIEWS,
     LongAnswers,
 )
 from epochal_studio.networks.checker import Checker
@@ -48,6 +53,9 @@ class State:
         comparisons: Comparisons under way.
         predictions: Predictions under way.
         model_reads: Reads of model servers' descriptions and metrics under way.
+        previews: Previews of data under way.
+        capacities: Lists of all nodes and pods under way.
+        uploads: Uploads under way, with their threads.
     """
 
     config: Config
@@ -71,6 +79,11 @@ class State:
     model_reads: LongAnswers = field(
         default_factory=lambda: LongAnswers(MAX_MODEL_READS, MAX_USER_MODEL_READS, "pages of models")
     )
+    previews: LongAnswers = field(default_factory=lambda: LongAnswers(MAX_PREVIEWS, MAX_USER_PREVIEWS, "previews"))
+    capacities: LongAnswers = field(
+        default_factory=lambda: LongAnswers(MAX_CAPACITIES, MAX_USER_CAPACITIES, "lists of nodes")
+    )
+    uploads: Uploads = field(default_factory=Uploads)
 
     def access(self, token: str, expires: datetime | None, owner: str, *, is_proxied: bool = False) -> Access:
         """Return the user of a token.

@@ -8,6 +8,7 @@ import pytest
 from epochal_lib.s3 import bounded
 from epochal_lib.s3.bounded import AnswerLimits, BoundedPool
 from epochal_lib.s3.client import connect
+from epochal_lib.s3.upload import Upload
 from minio import Minio
 from minio.error import S3Error
 from urllib3.exceptions import HTTPError
@@ -102,3 +103,12 @@ def test_no_redirect_is_followed(service: Service) -> None:
         assert (answer.status, other.asked) == (307, [])
     finally:
         other.stop()
+
+
+@pytest.mark.parametrize(
+    "content", [b"x" * 200_000, bytearray(b"y" * 200_001), b""], ids=["bytes", "bytearray", "none"]
+)
+def test_a_large_body_is_sent_whole(service: Service, content: bytes | bytearray) -> None:
+    """It is sent in parts, since one call of the socket has a few seconds."""
+    Upload(client(service), "bucket", "a").finish(content, replace=True)
+    assert service.objects["a"] == content
