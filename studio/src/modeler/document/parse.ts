@@ -32,11 +32,31 @@ export interface ParsedText {
   problems: DocumentProblem[];
 }
 
+export interface ReadYaml {
+  value: Json;
+  root: ParsedNode | null;
+  lines: LineCounter;
+  /** Without problems, `value` is complete. */
+  problems: DocumentProblem[];
+}
+
 /** Returns the document of a text, or its faults with their lines. */
 export function parseDocument(text: string): ParsedText {
-  const tooLarge = sizeFault(text);
-  if (tooLarge) return failed([toProblem(tooLarge, new LineCounter())]);
+  const { value, root, lines, problems } = readYaml(text);
+  if (!root || !isObject(value)) return failed(problems.length > 0 ? problems : [{ path: "", message: "It is empty or no object: write apiVersion, kind, metadata and spec.", line: 1 }]);
+  const isExperiment = value["kind"] === "Experiment" || (value["kind"] === undefined && getIn(value, ["spec", "template"]) !== undefined);
+  const specPath = isExperiment ? ["spec", "template", "spec"] : ["spec"];
+  const document: ModelerDocument = { text, value, kind: isExperiment ? "Experiment" : "TrainingJob", specPath, root, lines };
+  for (const { path, message } of undrawable(document)) problems.push({ path: pathText(path), message, line: rangeOf(document, path)?.line ?? 1 });
+  return problems.length > 0 ? { document: null, partial: document, problems } : { document, partial: document, problems };
+}
+
+/** Returns the value of any YAML, within the bounds of a document. */
+export function readYaml(text: string): ReadYaml {
   const lines = new LineCounter();
+  const nothing = (fault: Fault): ReadYaml => ({ value: null, root: null, lines, problems: [toProblem(fault, lines)] });
+  const tooLarge = sizeFault(text);
+  if (tooLarge) return nothing(tooLarge);
   try {
     // Duplicate keys are found in linear time by `build`. The schema is that of kubectl and of the back end.
     const parsed = parseYaml(text, {
@@ -45,11 +65,11 @@ export function parseDocument(text: string): ParsedText {
     });
     const found: Fault[] = [...parsed.errors, ...parsed.warnings].map(({ pos, message }) => ({ offset: pos[0], message: plain(message) }));
     const { value, faults } = build(parsed.contents);
-    const problems = [...found, ...faults].sort((a, b) => a.offset - b.offset).map((fault) => toProblem(fault, lines));
-    return check(text, value, parsed.contents, lines, problems.slice(0, MAX_PROBLEMS));
+    const all = [...found, ...faults].sort((a, b) => a.offset - b.offset).slice(0, MAX_PROBLEMS);
+    return { value, root: parsed.contents, lines, problems: all.map((fault) => toProblem(fault, lines)) };
   } catch (error) {
-    if (error instanceof TooLarge) return failed([toProblem({ offset: error.offset, message: error.message }, lines)]);
-    if (error instanceof RangeError) return failed([toProblem({ offset: 0, message: "It is nested too deep: use fewer levels." }, lines)]);
+    if (error instanceof TooLarge) return nothing({ offset: error.offset, message: error.message });
+    if (error instanceof RangeError) return nothing({ offset: 0, message: "It is nested too deep: use fewer levels." });
     throw error;
   }
 }
@@ -66,15 +86,6 @@ export function rangeOf({ root, lines }: ModelerDocument, path: Path): { from: n
   const from = (key ?? node).range?.[0];
   const to = node.range?.[1];
   return from === undefined || to === undefined ? null : { from, to: Math.max(from, to), line: lines.linePos(from).line };
-}
-
-function check(text: string, value: Json, root: ParsedNode | null, lines: LineCounter, problems: DocumentProblem[]): ParsedText {
-  if (!root || !isObject(value)) return failed(problems.length > 0 ? problems : [{ path: "", message: "It is empty or no object: write apiVersion, kind, metadata and spec.", line: 1 }]);
-  const isExperiment = value["kind"] === "Experiment" || (value["kind"] === undefined && getIn(value, ["spec", "template"]) !== undefined);
-  const specPath = isExperiment ? ["spec", "template", "spec"] : ["spec"];
-  const document: ModelerDocument = { text, value, kind: isExperiment ? "Experiment" : "TrainingJob", specPath, root, lines };
-  for (const { path, message } of undrawable(document)) problems.push({ path: pathText(path), message, line: rangeOf(document, path)?.line ?? 1 });
-  return problems.length > 0 ? { document: null, partial: document, problems } : { document, partial: document, problems };
 }
 
 /** Yields the parts that a drawing needs and cannot read. */
