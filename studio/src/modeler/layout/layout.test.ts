@@ -58,6 +58,20 @@ test.each([["dagre", layered], ["rows", rows]])("%s puts each node below its sou
   }
 });
 
+test("an edge around nodes has bends, and a chain of 1,000 nodes is straight", () => {
+  const skip: LayoutRequest = { nodes: ["a", "b", "c", "x", "d"].map(node), edges: [["a", "b"], ["b", "c"], ["b", "x"], ["c", "d"], ["x", "d"], ["a", "d"]].map(([source = "", target = ""]) => ({ source, target })) };
+  const { bends } = layered({ id: 1, request: skip });
+  expect(bends.map(({ source, target }) => `${source}${target}`)).toEqual(["ad"]);
+  const { points, height } = layered({ id: 1, request: chain(1000) });
+  expect(new Set(points.map(([x]) => x)).size).toBe(1);
+  expect(height).toBeGreaterThan(40_000);
+});
+
+test("a cycle of a broken document has a layout", () => {
+  const cycle = { nodes: ["a", "b", "c"].map(node), edges: [["a", "b"], ["b", "c"], ["c", "a"]].map(([source = "", target = ""]) => ({ source, target })) };
+  expect(layered({ id: 1, request: cycle }).points).toHaveLength(3);
+});
+
 test("a cycle and 1,000 nodes have a simple layout", () => {
   expect(rows({ id: 1, request: { nodes: [node("a"), node("b")], edges: [{ source: "a", target: "b" }, { source: "b", target: "a" }] } }).points).toHaveLength(2);
   expect(rows({ id: 1, request: chain(1000) }).height).toBeGreaterThan(40_000);

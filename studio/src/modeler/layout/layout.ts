@@ -73,10 +73,10 @@ export class LayoutClient {
     return worker;
   }
 
-  #answer({ id, points, width, height }: LayoutAnswer): void {
+  #answer(answer: LayoutAnswer): void {
     const pending = this.#pending;
-    if (pending?.id !== id) return;
-    const layout = toLayout(pending.request, points, width, height, false);
+    if (pending?.id !== answer.id) return;
+    const layout = toLayout(pending.request, answer, false);
     this.#cache.set(pending.key, layout);
     const oldest = this.#cache.keys().next().value;
     if (this.#cache.size > MAX_CACHED && oldest !== undefined) this.#cache.delete(oldest);
@@ -110,11 +110,11 @@ export class LayoutClient {
 }
 
 function simple(request: LayoutRequest): Layout {
-  const { points, width, height } = rows({ id: 0, request });
-  return toLayout(request, points, width, height, true);
+  return toLayout(request, rows({ id: 0, request }), true);
 }
 
-function toLayout({ nodes }: LayoutRequest, points: LayoutAnswer["points"], width: number, height: number, isSimple: boolean): Layout {
+function toLayout({ nodes }: LayoutRequest, { points, bends, width, height }: LayoutAnswer, isSimple: boolean): Layout {
   const positions = new Map(nodes.map(({ id }, index) => [id, { x: points[index]?.[0] ?? 0, y: points[index]?.[1] ?? 0 }]));
-  return { positions, width, height, isSimple };
+  const ways = bends.map(({ source, target, points: inner }) => [`${source}→${target}`, inner.map(([x, y]) => ({ x, y }))] as const);
+  return { positions, bends: new Map(ways), width, height, isSimple };
 }

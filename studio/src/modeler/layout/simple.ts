@@ -18,7 +18,7 @@ export function rows({ id, request: { nodes, edges } }: LayoutQuestion): LayoutA
     }
     y += row.reduce((highest, node) => Math.max(highest, node.height), 0) + RANK_GAP;
   }
-  return { id, points: nodes.map((node) => found.get(node.id) ?? [0, 0]), width, height: Math.max(0, y - RANK_GAP) };
+  return { id, points: nodes.map((node) => found.get(node.id) ?? [0, 0]), bends: [], width, height: Math.max(0, y - RANK_GAP) };
 }
 
 /** Returns the rank of each node. Nodes of a cycle, which only a broken document has, get the rank of their first source. */

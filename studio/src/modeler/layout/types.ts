@@ -14,16 +14,22 @@ export interface LayoutRequest {
 export interface Layout {
   /** The top left corner of each node. */
   positions: ReadonlyMap<string, { x: number; y: number }>;
+  /** Points through which an edge goes around other nodes, by `SOURCE→TARGET`. Other edges are direct. */
+  bends: ReadonlyMap<string, readonly { x: number; y: number }[]>;
   width: number;
   height: number;
   /** Whether it is the simple layout of the main thread, because the worker has failed. */
   isSimple: boolean;
 }
 
-/** A layout as a message of the worker: x and y of the nodes in the order of the request. */
+export type Point = readonly [x: number, y: number];
+
+/** A layout as a message of the worker. */
 export interface LayoutAnswer {
   id: number;
-  points: readonly (readonly [x: number, y: number])[];
+  /** The nodes in the order of the request. */
+  points: readonly Point[];
+  bends: readonly { source: string; target: string; points: readonly Point[] }[];
   width: number;
   height: number;
 }
