@@ -51,7 +51,12 @@ function isLong(value: JsonObject, indent: number): boolean {
 function scalar(value: string | number | boolean | null): string {
   if (typeof value === "number") return number(value);
   if (typeof value !== "string") return String(value);
-  return PLAIN.test(value) && !WORDS.has(value.toLowerCase()) ? value : JSON.stringify(value);
+  return PLAIN.test(value) && !WORDS.has(value.toLowerCase()) ? value : quoted(value);
+}
+
+/** Returns a text in double quotes. Parsers of YAML 1.1 refuse control characters, and read some others as line ends. */
+export function quoted(value: string): string {
+  return JSON.stringify(value).replace(/[\u007f-\u009f\u2028\u2029\ufeff]/gu, (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
 function number(value: number): string {

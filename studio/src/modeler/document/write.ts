@@ -10,7 +10,7 @@ import { deletedFields, insertedFields } from "./map";
 import { startOfLine } from "./lines";
 import { endOf, isEmpty, type ParsedPair } from "./nodes";
 import { parseDocument, type ModelerDocument } from "./parse";
-import { behindKey, flow, inBlock } from "./stringify";
+import { behindKey, flow, inBlock, quoted } from "./stringify";
 
 /** The old objects of new ones: an item of a list that has changed, and moved perhaps. */
 export type Origins = ReadonlyMap<Json, Json>;
@@ -98,7 +98,7 @@ export class Writer {
   /** Returns a scalar with the quotes of the one before it. */
   #likeBefore(type: string | undefined, value: Json): string {
     if (typeof value !== "string") return inBlock(value);
-    if (type === "QUOTE_DOUBLE") return JSON.stringify(value);
+    if (type === "QUOTE_DOUBLE") return quoted(value);
     const isSimple = /^[\x20-\x7e]*$/u.test(value);
     return type === "QUOTE_SINGLE" && isSimple ? `'${value.replaceAll("'", "''")}'` : inBlock(value);
   }
