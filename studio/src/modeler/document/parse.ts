@@ -61,7 +61,7 @@ export function readYaml(text: string): ReadYaml {
     // Duplicate keys are found in linear time by `build`. The schema is that of kubectl and of the back end.
     const parsed = parseYaml(text, {
       keepSourceTokens: true, lineCounter: lines, prettyErrors: false, uniqueKeys: false,
-      schema: "yaml-1.1", merge: true, customTags: withoutTypes, logLevel: "silent",
+      schema: "yaml-1.1", merge: true, customTags: withoutTypes, logLevel: "error",
     });
     const found: Fault[] = [...parsed.errors, ...parsed.warnings].map(({ pos, message }) => ({ offset: pos[0], message: plain(message) }));
     const { value, faults } = build(parsed.contents);
