@@ -41,7 +41,7 @@ class Loader(yaml.SafeLoader):
             raise _too_large(f"{_MAX_DEPTH} levels", self.line + 1)
         self._depth += 1
         try:
-            node: yaml.Node | None = super().compose_node(parent, index)  # type: ignore[no-untyped-call]
+            node: yaml.Node | None = super().compose_node(parent, index)
             return node
         finally:
             self._depth -= 1
