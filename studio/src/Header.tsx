@@ -3,7 +3,7 @@ import { useId, useState, type FormEvent } from "react";
 import { signOut } from "./api/session";
 import { problemOf } from "./api/client";
 import { ALL, namespaceProblem } from "./namespaces";
-import { navigate, withNamespace, type Route } from "./navigation";
+import { navigate, setQuery, withNamespace, type Route } from "./navigation";
 import { notify } from "./parts/announcements";
 import { Link } from "./parts/Link";
 import { useStreamStatus } from "./stream/RunsProvider";
@@ -27,6 +27,9 @@ export function Header({ session, namespace, route }: Props) {
         <Link href={withNamespace("/", namespace)} aria-current={isRuns ? (route.page === "runs" ? "page" : "true") : undefined}>
           Runs
         </Link>
+        <Link href={withNamespace("/modeler", namespace)} aria-current={route.page === "modeler" ? (route.open.kind === "start" ? "page" : "true") : undefined}>
+          Modeler
+        </Link>
         <Link href={withNamespace("/storage", namespace)} aria-current={route.page === "storage" ? "page" : undefined}>
           Storage
         </Link>
@@ -44,7 +47,8 @@ export function Header({ session, namespace, route }: Props) {
 
 /** Shows another namespace: the same page if it is a page of a namespace, and otherwise the runs. */
 function chooseNamespace(namespace: string, route: Route): void {
-  navigate(withNamespace(route.page === "storage" ? "/storage" : "/", namespace));
+  if (route.page === "modeler" && route.open.kind !== "run") setQuery({ namespace });
+  else navigate(withNamespace(route.page === "storage" ? "/storage" : "/", namespace));
 }
 
 function NamespaceChoice({ namespace, namespaces, route }: { namespace: string | null; namespaces: readonly string[]; route: Route }) {

@@ -13,6 +13,7 @@ const loadRunsPage = () => import("./pages/runs/RunsPage");
 const RunsPage = lazy(loadRunsPage);
 const RunPage = lazy(() => import("./pages/run/RunPage"));
 const ComparePage = lazy(() => import("./pages/compare/ComparePage"));
+const ModelerPage = lazy(() => import("./pages/modeler/ModelerPage"));
 const StoragePage = lazy(() => import("./pages/storage/StoragePage"));
 
 /** Loads the code of the first page while the back end is asked who is signed in. */
@@ -71,6 +72,8 @@ function Page({ route, namespace, session }: { route: Route; namespace: string |
       return <ComparePage runs={route.runs} />;
     case "storage":
       return <StoragePage namespace={namespace} session={session} />;
+    case "modeler":
+      return <ModelerPage open={route.open} namespace={namespace} session={session} />;
     case "not-found":
       return (
         <div className="page">

@@ -1,0 +1,162 @@
+// The visible part of a graph as elements of React Flow. Pure.
+import { MarkerType, Position, type Edge } from "@xyflow/react";
+import type { Block, VisibleEdge, VisibleNode } from "../../../modeler/blocks";
+import type { NodeFindings } from "../../../modeler/check";
+import type { Graph, GraphNode } from "../../../modeler/graph/types";
+import type { Layout } from "../../../modeler/layout/layout";
+import { findClass, LAYERS, type Catalogue } from "../catalogue";
+import type { FrameFlowNode } from "./BlockFrame";
+import { NODE_HEIGHT, NODE_WIDTH, type LayerFlowNode, type NodeContent } from "./LayerNode";
+import { argumentsText, nodeLabel, parametersText, shapeText } from "./texts";
+
+export type FlowNode = LayerFlowNode | FrameFlowNode;
+
+const FRAME_SPACE = 20;
+const FRAME_HEAD = 28;
+const HANDLE = 10;
+
+export interface ViewState {
+  findings: NodeFindings;
+  catalogue: Catalogue;
+  selection: ReadonlySet<string>;
+  /** The node that the Tab key leads to. */
+  tabStop: string | null;
+  focus: { id: string; request: number };
+}
+
+/** Returns the node of React Flow for a visible node. */
+export function flowNode(visible: VisibleNode, position: { x: number; y: number }, view: ViewState): LayerFlowNode {
+  const { id, node, block } = visible;
+  const data = node ? nodeContent(node, view) : blockContent(block, view);
+  return {
+    id,
+    type: "layer",
+    position,
+    width: NODE_WIDTH,
+    height: NODE_HEIGHT,
+    measured: { width: NODE_WIDTH, height: NODE_HEIGHT },
+    // With these, edges are drawn before the browser has measured a node.
+    handles: [
+      { type: "target", position: Position.Top, x: NODE_WIDTH / 2 - HANDLE / 2, y: -HANDLE / 2, width: HANDLE, height: HANDLE },
+      { type: "source", position: Position.Bottom, x: NODE_WIDTH / 2 - HANDLE / 2, y: NODE_HEIGHT - HANDLE / 2, width: HANDLE, height: HANDLE },
+    ],
+    data: { ...data, isTabStop: view.tabStop === id, focusRequest: view.focus.id === id ? view.focus.request : 0 },
+    selectable: false,
+    draggable: false,
+    connectable: node !== null && (node.kind === "layer" || node.kind === "input"),
+  };
+}
+
+type Content = Omit<NodeContent, "isTabStop" | "focusRequest">;
+
+function nodeContent(node: GraphNode, { findings, catalogue, selection }: ViewState): Content {
+  const parameters = findings.parameters.get(node.id);
+  const isLayer = node.kind === "layer";
+  const head = isLayer ? (node.className === "use" ? node.title : node.className) : headOf(node);
+  const own = isLayer && node.name && node.name !== head ? node.name : "";
+  const detail = isLayer ? [own, argumentsText(node)].filter(Boolean).join(" · ") : detailOf(node);
+  return {
+    head: head || "no class",
+    detail: detail || (isLayer ? node.title : ""),
+    figure: parameters ? parametersText(parameters) : "",
+    label: nodeLabel(node, findings),
+    group: isLayer ? groupOf(catalogue, node.className) : node.kind,
+    problems: findings.problems.get(node.id)?.length ?? 0,
+    isSelected: selection.has(node.id),
+    isBlock: false,
+    takesInputs: node.kind !== "data",
+    givesOutput: node.kind !== "optimizer",
+  };
+}
+
+const HEADS: Partial<Record<GraphNode["kind"], string>> = { data: "Data", loss: "Loss", metrics: "Metrics", optimizer: "Optimizer" };
+
+function headOf(node: GraphNode): string {
+  return node.kind === "input" ? node.title : (HEADS[node.kind] ?? node.title);
+}
+
+function detailOf(node: GraphNode): string {
+  if (node.kind === "input") return "input";
+  const [, output = ""] = /^(?:loss|metrics):(.*)$/u.exec(node.id) ?? [];
+  const words = node.kind === "data" ? [node.title] : [node.className || (node.title === HEADS[node.kind] ? "" : node.title), output, argumentsText(node)];
+  return words.filter((word) => word && word !== HEADS[node.kind]).join(" · ") || (node.kind === "metrics" ? "none" : "not set");
+}
+
+function groupOf(catalogue: Catalogue, className: string): string {
+  const name = findClass(catalogue, LAYERS, className)?.name;
+  return (name ? catalogue.modules[LAYERS]?.classes[name]?.group : undefined) ?? "other";
+}
+
+function blockContent(block: Block | null, { findings, selection }: ViewState): Content {
+  const layers = block?.layers ?? [];
+  const parameters = layers.reduce((sum, id) => sum + (findings.parameters.get(id) ?? 0), 0);
+  const problems = layers.reduce((sum, id) => sum + (findings.problems.get(id)?.length ?? 0), 0);
+  const title = block?.title ?? "";
+  const repeats = block && block.repeats > 1 ? `${block.repeats} times · ` : "";
+  return {
+    head: title,
+    detail: `${repeats}${layers.length} layers`,
+    figure: parameters ? parametersText(parameters) : "",
+    label: `Closed block ${title}, ${layers.length} layers${problems > 0 ? `, ${problems} problems` : ""}. Enter opens it.`,
+    group: "block",
+    problems,
+    isSelected: layers.some((id) => selection.has(id)),
+    isBlock: true,
+    takesInputs: true,
+    givesOutput: true,
+  };
+}
+
+/** Returns the edge of React Flow, with the shape that it carries. */
+export function flowEdge({ id, source, target, edges }: VisibleEdge, graph: Graph, { findings, selection }: ViewState): Edge {
+  const [first] = edges;
+  const shapes = first ? findings.shapes.get(first.source) : undefined;
+  const shape = edges.length === 1 && first && graph.byId.get(first.source)?.kind !== "loss" ? shapes?.[first.output ?? 0] : undefined;
+  const isNear = edges.some((edge) => selection.has(edge.source) || selection.has(edge.target));
+  const isFixed = edges.every((edge) => edge.isFixed);
+  return {
+    id, source, target,
+    type: "shape",
+    label: shape ? shapeText(shape) : edges.length > 1 ? `${edges.length} connections` : "",
+    className: `${isNear ? "edge-near" : ""} ${isFixed ? "edge-fixed" : ""}`.trim(),
+    markerEnd: { type: MarkerType.ArrowClosed, width: 16, height: 16 },
+    focusable: false,
+    selectable: false,
+  };
+}
+
+/** Returns frames around the open blocks, outer ones first. */
+export function blockFrames(nodes: readonly VisibleNode[], layout: Layout, onClose: (block: Block) => void): FrameFlowNode[] {
+  const boxes = new Map<string, { block: Block; depth: number; left: number; top: number; right: number; bottom: number }>();
+  for (const { id, parents } of nodes) {
+    const at = layout.positions.get(id);
+    if (!at) continue;
+    parents.forEach((block, depth) => {
+      // Outer frames are larger, so that nested ones do not touch.
+      const space = FRAME_SPACE + (parents.length - 1 - depth) * (FRAME_SPACE / 2);
+      const box = boxes.get(block.id) ?? { block, depth, left: Infinity, top: Infinity, right: -Infinity, bottom: -Infinity };
+      boxes.set(block.id, {
+        ...box,
+        left: Math.min(box.left, at.x - space),
+        top: Math.min(box.top, at.y - space - FRAME_HEAD * (parents.length - depth)),
+        right: Math.max(box.right, at.x + NODE_WIDTH + space),
+        bottom: Math.max(box.bottom, at.y + NODE_HEIGHT + space),
+      });
+    });
+  }
+  return [...boxes.values()]
+    .sort((a, b) => a.depth - b.depth)
+    .map(({ block, left, top, right, bottom }) => ({
+      id: `frame:${block.id}`,
+      type: "frame" as const,
+      position: { x: left, y: top },
+      width: right - left,
+      height: bottom - top,
+      measured: { width: right - left, height: bottom - top },
+      zIndex: -1,
+      selectable: false,
+      draggable: false,
+      connectable: false,
+      data: { title: block.title, onClose: () => onClose(block) },
+    }));
+}
