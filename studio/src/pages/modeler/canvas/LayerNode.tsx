@@ -7,7 +7,8 @@ import { FocusContext } from "./focus";
 export const NODE_WIDTH = 208;
 export const NODE_HEIGHT = 56;
 
-export interface NodeContent extends Record<string, unknown> {
+/** What a node shows. A type, because React Flow asks for an index signature. */
+export type NodeContent = {
   /** Class, or the title of a block. */
   head: string;
   detail: string;
@@ -25,7 +26,7 @@ export interface NodeContent extends Record<string, unknown> {
   givesOutput: boolean;
   /** Grows when the node is to have the focus. */
   focusRequest: number;
-}
+};
 
 export type LayerFlowNode = Node<NodeContent, "layer">;
 

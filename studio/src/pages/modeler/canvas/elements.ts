@@ -7,7 +7,7 @@ import type { Layout } from "../../../modeler/layout/layout";
 import { findClass, LAYERS, type Catalogue } from "../catalogue";
 import type { FrameFlowNode } from "./BlockFrame";
 import { NODE_HEIGHT, NODE_WIDTH, type LayerFlowNode, type NodeContent } from "./LayerNode";
-import { argumentsText, nodeLabel, parametersText, shapeText } from "./texts";
+import { argumentsText, HEADS, nodeLabel, parametersText, shapeText } from "./texts";
 
 export type FlowNode = LayerFlowNode | FrameFlowNode;
 
@@ -52,7 +52,7 @@ type Content = Omit<NodeContent, "isTabStop" | "focusRequest">;
 function nodeContent(node: GraphNode, { findings, catalogue, selection }: ViewState): Content {
   const parameters = findings.parameters.get(node.id);
   const isLayer = node.kind === "layer";
-  const head = isLayer ? (node.className === "use" ? node.title : node.className) : headOf(node);
+  const head = isLayer ? (node.className === "use" ? node.title : node.className) : (HEADS[node.kind] ?? node.title);
   const own = isLayer && node.name && node.name !== head ? node.name : "";
   const detail = isLayer ? [own, argumentsText(node)].filter(Boolean).join(" · ") : detailOf(node);
   return {
@@ -69,17 +69,12 @@ function nodeContent(node: GraphNode, { findings, catalogue, selection }: ViewSt
   };
 }
 
-const HEADS: Partial<Record<GraphNode["kind"], string>> = { data: "Data", loss: "Loss", metrics: "Metrics", optimizer: "Optimizer" };
-
-function headOf(node: GraphNode): string {
-  return node.kind === "input" ? node.title : (HEADS[node.kind] ?? node.title);
-}
-
+/** Returns the second line of a box: its class or name, the output that it belongs to, and its arguments. */
 function detailOf(node: GraphNode): string {
-  if (node.kind === "input") return "input";
-  const [, output = ""] = /^(?:loss|metrics):(.*)$/u.exec(node.id) ?? [];
-  const words = node.kind === "data" ? [node.title] : [node.className || (node.title === HEADS[node.kind] ? "" : node.title), output, argumentsText(node)];
-  return words.filter((word) => word && word !== HEADS[node.kind]).join(" · ") || (node.kind === "metrics" ? "none" : "not set");
+  if (node.kind === "data") return node.title || "not chosen";
+  if (node.kind === "input") return [node.title === "input" ? "" : node.title, argumentsText(node)].filter(Boolean).join(" · ");
+  const missing = node.kind === "metrics" ? "none" : node.kind === "optimizer" ? "default" : "not set";
+  return [node.title, node.className || missing, argumentsText(node)].filter(Boolean).join(" · ");
 }
 
 function groupOf(catalogue: Catalogue, className: string): string {

@@ -15,7 +15,7 @@ export interface Link {
 export type Step = "up" | "down" | "left" | "right" | "first" | "last";
 
 /** How much further a node may lie above or below than sideways. */
-const SLOPE = 1.5;
+const SLOPE = 0.75;
 
 /** Returns the id of the node to which a step leads; null if it leads nowhere. */
 export function stepFrom(id: string | null, step: Step, places: readonly Place[], links: readonly Link[]): string | null {

@@ -6,6 +6,9 @@ import { textOf } from "../form/values";
 const MAX_ARGUMENTS = 3;
 const MAX_VALUE = 24;
 
+/** Names of the boxes around the network. */
+export const HEADS: Partial<Record<GraphNode["kind"], string>> = { data: "Data", input: "Input", loss: "Loss", metrics: "Metrics", optimizer: "Optimizer" };
+
 /** Returns a shape without the batch, such as 26×26×32; `?` is an axis of any length. */
 export function shapeText(shape: readonly number[]): string {
   if (shape.length === 0) return "scalar";
@@ -35,7 +38,9 @@ export function nodeLabel(node: GraphNode, findings: NodeFindings): string {
   const shapes = findings.shapes.get(node.id)?.map(shapeText) ?? [];
   const parameters = findings.parameters.get(node.id);
   const problems = findings.problems.get(node.id)?.length ?? 0;
-  const name = node.className && node.className !== node.title ? `${node.className} ${node.title}` : node.title;
+  const head = HEADS[node.kind] ?? node.className;
+  const own = HEADS[node.kind] ? node.className || node.title : node.title;
+  const name = [head, own !== head ? own : ""].filter(Boolean).join(" ");
   return [
     name,
     shapes.length > 0 ? `gives ${shapes.join(" and ")}` : "",

@@ -2,7 +2,8 @@
 import { nodeOfProblem } from "../../../modeler/check";
 import { copyLayers, pasteLayers } from "../../../modeler/edits/clipboard";
 import type { Edit } from "../../../modeler/edits/edit";
-import { addLayer, duplicateLayers, removeLayers, type Place } from "../../../modeler/edits/layers";
+import { addLayer, duplicateLayers, removeLayers } from "../../../modeler/edits/layers";
+import type { Place } from "../../../modeler/edits/place";
 import type { ModelerSession, ModelerState } from "../../../modeler/session";
 import { announce } from "../../../parts/announcements";
 import type { DocumentProblem, Problem } from "../../../wire";

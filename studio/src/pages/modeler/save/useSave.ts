@@ -38,6 +38,9 @@ export interface SaveState {
   close: () => void;
 }
 
+/** Refusals after which another name helps: the name is used, or its run has started meanwhile. */
+const NEEDS_NAME: readonly string[] = ["AlreadyExists", "NameConflict", "Immutable"];
+
 interface Options {
   origin: Origin;
   session: ModelerSession;
@@ -108,7 +111,7 @@ export function useSave({ origin, session, pending, namespace, drafts, onSaved }
   function refuse(error: unknown, { name }: Target): void {
     const stored = storedVersion(error);
     if (stored) setStep({ name: "conflict", stored });
-    else if (error instanceof RequestError && (error.problem.reason === "AlreadyExists" || error.problem.reason === "NameConflict")) {
+    else if (error instanceof RequestError && NEEDS_NAME.includes(error.problem.reason)) {
       setStep({ name: "name", suggestion: copyName(name), cause: error.problem.message });
     } else setStep({ name: "failed", problem: problemOf(error) });
   }
