@@ -4,7 +4,7 @@ import { memo, use, useEffect, useRef } from "react";
 import { StateIcon } from "../../../parts/icons";
 import { FocusContext } from "./focus";
 
-export const NODE_WIDTH = 208;
+export const NODE_WIDTH = 224;
 export const NODE_HEIGHT = 56;
 
 /** What a node shows. A type, because React Flow asks for an index signature. */

@@ -105,19 +105,25 @@ function blockContent(block: Block | null, { findings, selection }: ViewState): 
 /** Returns the edge of React Flow, with the shape that it carries. */
 export function flowEdge({ id, source, target, edges }: VisibleEdge, graph: Graph, { findings, selection }: ViewState): Edge {
   const [first] = edges;
-  const shapes = first ? findings.shapes.get(first.source) : undefined;
-  const shape = edges.length === 1 && first && graph.byId.get(first.source)?.kind !== "loss" ? shapes?.[first.output ?? 0] : undefined;
+  const from = first ? graph.byId.get(first.source) : undefined;
+  const shape = edges.length === 1 && from ? shapeOf(from, first?.output ?? 0, findings) : undefined;
   const isNear = edges.some((edge) => selection.has(edge.source) || selection.has(edge.target));
-  const isFixed = edges.every((edge) => edge.isFixed);
   return {
     id, source, target,
     type: "shape",
     label: shape ? shapeText(shape) : edges.length > 1 ? `${edges.length} connections` : "",
-    className: `${isNear ? "edge-near" : ""} ${isFixed ? "edge-fixed" : ""}`.trim(),
-    markerEnd: { type: MarkerType.ArrowClosed, width: 16, height: 16 },
+    className: isNear ? "edge-near" : "",
+    markerEnd: { type: MarkerType.ArrowClosed, width: 18, height: 18, color: isNear ? "var(--accent)" : "var(--edge)" },
     focusable: false,
     selectable: false,
   };
+}
+
+/** Returns the shape of an output of a layer, from the check, or that of an input, from the document. */
+function shapeOf(node: GraphNode, output: number, findings: NodeFindings): readonly number[] | undefined {
+  if (node.kind !== "input") return findings.shapes.get(node.id)?.[output];
+  const shape = node.arguments["shape"];
+  return Array.isArray(shape) && shape.every((size) => typeof size === "number") ? (shape as number[]) : undefined;
 }
 
 /** Returns frames around the open blocks, outer ones first. */

@@ -37,7 +37,8 @@ export function stepFrom(id: string | null, step: Step, places: readonly Place[]
   return nearest(beside, here)?.id ?? null;
 }
 
-function nearest(places: readonly Place[], here: Place): Place | undefined {
+/** Returns the place with the smallest distance to another one. */
+export function nearest(places: readonly Place[], here: Pick<Place, "x" | "y">): Place | undefined {
   const distance = ({ x, y }: Place) => (x - here.x) ** 2 + (y - here.y) ** 2;
   return [...places].sort((a, b) => distance(a) - distance(b))[0];
 }

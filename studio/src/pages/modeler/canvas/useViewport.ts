@@ -7,7 +7,7 @@ import { NODE_HEIGHT, NODE_WIDTH } from "./LayerNode";
 import type { Place } from "./steps";
 
 /** Below this scale the words of a node are too small to read. */
-const READABLE = 0.75;
+const READABLE = 0.9;
 const EDGE = 32;
 
 export interface ViewportMoves {

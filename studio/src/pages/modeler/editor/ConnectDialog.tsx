@@ -1,5 +1,5 @@
 // Connects a layer without dragging: a list of the layers whose outputs it can take, with a filter.
-import { useId, useMemo, useState, type KeyboardEvent } from "react";
+import { useEffect, useId, useMemo, useRef, useState, type KeyboardEvent } from "react";
 import { canConnect, connect, disconnect } from "../../../modeler/edits/connections";
 import type { Graph, GraphNode } from "../../../modeler/graph/types";
 import { Dialog } from "../../../parts/Dialog";
@@ -20,6 +20,9 @@ export function ConnectDialog({ rim, graph, node, onClose }: Props) {
   const id = useId();
   const [filter, setFilter] = useState("");
   const [active, setActive] = useState(0);
+  const search = useRef<HTMLInputElement>(null);
+  // After the dialog itself, which gives the focus to its first button.
+  useEffect(() => search.current?.focus(), []);
   const edges = graph.edges.filter((edge) => edge.target === node.id);
   const sources = useMemo(() => sourcesFor(graph, node.id, filter), [graph, node.id, filter]);
   const shown = sources.slice(0, MAX_SHOWN);
@@ -69,6 +72,7 @@ export function ConnectDialog({ rim, graph, node, onClose }: Props) {
           <div className="search">
             <StateIcon shape="search" />
             <input
+              ref={search}
               id={id}
               type="search"
               role="combobox"
@@ -79,7 +83,6 @@ export function ConnectDialog({ rim, graph, node, onClose }: Props) {
               placeholder="Filter by name or class"
               value={filter}
               autoComplete="off"
-              autoFocus
               onChange={(event) => {
                 setFilter(event.target.value);
                 setActive(0);

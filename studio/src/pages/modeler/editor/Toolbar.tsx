@@ -85,7 +85,7 @@ function draftText(draft: DraftState | null, save: SaveState): string {
   if (draft?.kind === "failed") return "The draft is not stored";
   if (draft?.kind === "conflict") return "Changed in another tab";
   if (!save.isChanged) return save.run ? "Saved" : "";
-  return draft ? "Draft stored in this browser" : "Changed";
+  return draft ? "Draft stored in this browser" : save.run ? "Changed" : "Not saved yet";
 }
 
 interface ToolProps {

@@ -27,10 +27,11 @@ export function formRim(rim: EditorRim, edit: (path: Path, value: Json | undefin
   return { catalogue: rim.catalogue, problems: rim.problems, onSet: (path, value) => void rim.apply(edit(path, value)) };
 }
 
-/** Returns the problems of the text and of the check together. */
+/** Returns the problems of the text and of the check together. Of a broken text, both know the same faults. */
 export function allProblems(own: readonly DocumentProblem[], checked: readonly DocumentProblem[]): DocumentProblem[] {
   const known = new Set(own.map((each) => `${each.path}\n${each.message}`));
-  return [...own, ...checked.filter((each) => !known.has(`${each.path}\n${each.message}`))];
+  const isNew = (each: DocumentProblem) => !known.has(`${each.path}\n${each.message}`) && (own.length === 0 || typeof each.line !== "number");
+  return [...own, ...checked.filter(isNew)];
 }
 
 /** Returns a value of the document. */

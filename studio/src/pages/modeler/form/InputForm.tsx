@@ -4,7 +4,7 @@ import type { Graph, GraphNode } from "../../../modeler/graph/types";
 import { pathText, type Json } from "../../../modeler/json";
 import { valueAt, type EditorRim } from "../editor/rim";
 import { Field } from "./Field";
-import { FormHead } from "./LayerForm";
+import { FormHead } from "./FormHead";
 import { TextControl } from "./TextControl";
 
 interface Props {

@@ -8,8 +8,9 @@ import { findClass, LAYERS, usableClasses } from "../catalogue";
 import { formRim, type EditorRim } from "../editor/rim";
 import { ArgumentFields } from "./ArgumentFields";
 import { ClassDocs } from "./ClassDocs";
-import { Field } from "./Field";
 import { Connections } from "./Connections";
+import { Field } from "./Field";
+import { FormHead, FormProblems } from "./FormHead";
 import { TextControl } from "./TextControl";
 
 const OWN_FIELDS = ["layer", "use", "name", "inputs"];
@@ -34,7 +35,7 @@ export function LayerForm({ rim, graph, node }: Props) {
   return (
     <div className="form-body">
       <FormHead title={node.title} subtitle={isUse ? `calls ${graph.byId.get(node.uses ?? "")?.title ?? "a layer"} again, with the same weights` : node.className} />
-      <LayerProblems rim={rim} node={node} />
+      <FormProblems rim={rim} paths={[node.path, [...node.path, "layer"], [...node.path, "use"]]} />
       <Field label="Name" path={path(node, "name")} problems={rim.problems.at([...node.path, "name"])} hint="Only for layers that others refer to">
         {(control) => (
           <TextControl
@@ -60,30 +61,6 @@ export function LayerForm({ rim, graph, node }: Props) {
 
 function path(node: GraphNode, key: string): string {
   return [...node.path, key].join(".");
-}
-
-export function FormHead({ title, subtitle }: { title: string; subtitle: string }) {
-  return (
-    <div className="form-head">
-      <h3>{title}</h3>
-      {subtitle && subtitle !== title && <p className="hint">{subtitle}</p>}
-    </div>
-  );
-}
-
-/** The problems of a layer that belong to no field of it. */
-function LayerProblems({ rim, node }: { rim: EditorRim; node: GraphNode }) {
-  const messages = rim.problems.exactly([node.path, [...node.path, "layer"], [...node.path, "use"]]);
-  if (messages.length === 0) return null;
-  return (
-    <div className="problem error" role="note">
-      <div>
-        {messages.map((message) => (
-          <p key={message}>{message}</p>
-        ))}
-      </div>
-    </div>
-  );
 }
 
 function ClassField({ rim, node }: { rim: EditorRim; node: GraphNode }) {

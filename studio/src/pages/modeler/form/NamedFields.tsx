@@ -25,9 +25,10 @@ export function NamedFields({ rim, label, module, value, path, standard, isRequi
   const record = recordOf(value);
   const written = typeof value === "string" ? value : typeof record["name"] === "string" ? record["name"] : "";
   const classes = usableClasses(rim.catalogue, module);
-  const found = written ? findClass(rim.catalogue, module, written) : undefined;
+  const extra = EXTRA[module] ?? [];
+  const found = written && !extra.includes(written) ? findClass(rim.catalogue, module, written) : undefined;
   const shown = found?.name ?? written;
-  const others = [...(EXTRA[module] ?? []), ...functionNames(rim.catalogue, module).filter((name) => name === name.toLowerCase())];
+  const others = [...extra, ...functionNames(rim.catalogue, module).filter((name) => name === name.toLowerCase())];
   const className = found?.name ?? (written ? undefined : standard);
 
   function setArguments(at: Path, next: Json | undefined): void {

@@ -1,5 +1,5 @@
 // The run itself, while no layer is selected.
-import { FormHead } from "./LayerForm";
+import { FormHead } from "./FormHead";
 import type { EditorRim } from "../editor/rim";
 import { DataFields } from "./DataForm";
 import { TrainingFields } from "./TrainingForm";

@@ -5,7 +5,7 @@ import type { Json } from "../../../modeler/json";
 import { StateIcon } from "../../../parts/icons";
 import { LOSSES, METRICS, OPTIMIZERS } from "../catalogue";
 import { formRim, valueAt, type EditorRim } from "../editor/rim";
-import { FormHead } from "./LayerForm";
+import { FormHead } from "./FormHead";
 import { NamedFields } from "./NamedFields";
 import { SpecField } from "./SpecField";
 

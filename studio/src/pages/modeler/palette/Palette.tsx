@@ -35,6 +35,8 @@ export function Palette({ catalogue, place, onAdd }: Props) {
     } else if (event.key === "Enter" && chosen) {
       event.preventDefault();
       onAdd(chosen.name);
+      // The next word replaces this one.
+      if (event.target instanceof HTMLInputElement) event.target.select();
     } else if (event.key === "Escape" && text) {
       event.preventDefault();
       setText("");

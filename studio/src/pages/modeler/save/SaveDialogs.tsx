@@ -1,5 +1,5 @@
 // The dialogs of saving: a name, a namespace, two versions, a refusal, and the result.
-import { useId, useState, type FormEvent } from "react";
+import { useEffect, useId, useRef, useState, type FormEvent } from "react";
 import { differences, MAX_DIFFERENCES } from "../../../parts/actions/differences";
 import { nameProblem } from "../../../parts/actions/requests";
 import { keyText } from "../../../api/paths";
@@ -72,7 +72,6 @@ function NameDialog({ save, suggestion, cause }: { save: SaveState; suggestion: 
             onChange={(event) => setName(event.target.value)}
             aria-invalid={error !== ""}
             aria-describedby={error ? `${id}-error` : undefined}
-            autoFocus
             autoCapitalize="none"
             autoComplete="off"
             spellCheck={false}
@@ -193,6 +192,9 @@ function ConflictDialog({ save, stored }: { save: SaveState; stored: Record<stri
 
 function SavedDialog({ saved, onClose }: { saved: Saved; onClose: () => void }) {
   const { key, warnings } = saved;
+  const done = useRef<HTMLButtonElement>(null);
+  // After the dialog itself, which gives the focus to its first button.
+  useEffect(() => done.current?.focus(), []);
   return (
     <Dialog title={`${key.name} is saved`} onClose={onClose}>
       <div className="dialog-body">
@@ -210,7 +212,7 @@ function SavedDialog({ saved, onClose }: { saved: Saved; onClose: () => void }) 
           <Link href={`/new?${new URLSearchParams({ run: keyText(key) })}`} className="button">
             Start the training…
           </Link>
-          <button type="button" className="button primary" autoFocus onClick={onClose}>
+          <button ref={done} type="button" className="button primary" onClick={onClose}>
             Go on drawing
           </button>
         </div>

@@ -123,7 +123,7 @@ function Runs({ namespace }: { namespace: string | null }) {
       </div>
       <ul className="start-list card">
         {found.slice(0, MAX_RUNS).map((run) => (
-          <li key={runAddress(run)}>
+          <li key={runAddress(run)} className="runs-row">
             <Link href={modelerAddress({ kind: "run", run }, namespace)}>{run.name}</Link>
             <span className="quiet small">{run.namespace}</span>
             <StateBadge state={run.state} />

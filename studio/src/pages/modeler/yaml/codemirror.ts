@@ -23,7 +23,8 @@ export interface EditorEvents {
 // Colours are variables of design.css: custom properties reach into a shadow root.
 const theme = EditorView.theme({
   "&": { height: "100%", color: "var(--text)", backgroundColor: "var(--surface)", fontSize: "var(--text-sm)" },
-  "&.cm-focused": { outline: "2px solid var(--accent)", outlineOffset: "-2px" },
+  // The host shows the focus: the gutter would cover an outline here.
+  "&.cm-focused": { outline: "none" },
   ".cm-scroller": { fontFamily: "var(--mono)", lineHeight: "1.55" },
   ".cm-content": { caretColor: "var(--accent)", paddingBlock: "var(--space-3)" },
   ".cm-cursor": { borderLeftColor: "var(--accent)", borderLeftWidth: "2px" },
@@ -60,7 +61,7 @@ export function mountEditor(host: HTMLElement, text: string, events: EditorEvent
     extensions: [
       lineNumbers(), highlightActiveLine(), highlightActiveLineGutter(), drawSelection(), indentOnInput(), bracketMatching(),
       highlightSelectionMatches(), lintGutter(), yaml(), indentUnit.of("  "), theme, syntaxHighlighting(colours),
-      EditorView.contentAttributes.of({ "aria-label": "YAML of the run", "aria-multiline": "true" }),
+      EditorView.contentAttributes.of({ "aria-label": "YAML of the run", "aria-multiline": "true", tabindex: "0" }),
       keymap.of([
         // The session undoes everything: edits of the canvas and of the text.
         { key: "Mod-z", run: key(events.onUndo), preventDefault: true },
