@@ -14,7 +14,7 @@ import { advance, makeRuns } from "./runs.ts";
 const POLICY = [
   "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' data: blob:", "connect-src 'self'",
   "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'",
-  "require-trusted-types-for 'script'", "trusted-types 'none'",
+  "require-trusted-types-for 'script'", "trusted-types studio-worker",
 ].join("; ");
 const MAX_BODY = 256 * 1024;
 

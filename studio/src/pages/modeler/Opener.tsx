@@ -166,7 +166,7 @@ function begin(name: string, text: string, namespace: string | null, drafts: Dra
   const own = namespace ?? "";
   const taken = drafts.list().filter((each) => each.namespace === own).map((each) => each.name);
   const draft = { namespace: own, name: freeDraftName(name, taken) };
-  const state = drafts.save({ ...draft, text, saved: new Date().toISOString(), resourceVersion: null });
+  const state = drafts.save({ ...draft, text, resourceVersion: null });
   if (state.kind === "failed") throw new RequestError(state.problem, 0);
   return { origin: { text, run: undefined, draft }, isDraft: true };
 }

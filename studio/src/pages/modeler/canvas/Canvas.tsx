@@ -1,9 +1,9 @@
 // The network as a picture. Selection and edits go through the session; React Flow draws, pans and zooms.
 import { Background, BackgroundVariant, ReactFlow, ReactFlowProvider, type Connection, type Edge, type NodeMouseHandler } from "@xyflow/react";
 import { useCallback, useMemo, type KeyboardEvent } from "react";
-import type { VisibleNode } from "../../../modeler/blocks";
 import { canConnect, connect } from "../../../modeler/edits/connections";
 import type { Graph } from "../../../modeler/graph/types";
+import type { VisibleNode } from "../../../modeler/visible";
 import type { EditorRim } from "../editor/rim";
 import { BlockFrame } from "./BlockFrame";
 import { CanvasControls } from "./CanvasControls";

@@ -1,9 +1,10 @@
 // The visible part of a graph as elements of React Flow. Pure.
 import { MarkerType, Position, type Edge } from "@xyflow/react";
-import type { Block, VisibleEdge, VisibleNode } from "../../../modeler/blocks";
+import type { Block } from "../../../modeler/blocks";
 import type { NodeFindings } from "../../../modeler/check";
 import type { Graph, GraphNode } from "../../../modeler/graph/types";
-import type { Layout } from "../../../modeler/layout/layout";
+import type { Layout } from "../../../modeler/layout/types";
+import type { VisibleEdge, VisibleNode } from "../../../modeler/visible";
 import { findClass, LAYERS, type Catalogue } from "../catalogue";
 import type { FrameFlowNode } from "./BlockFrame";
 import { NODE_HEIGHT, NODE_WIDTH, type LayerFlowNode, type NodeContent } from "./LayerNode";

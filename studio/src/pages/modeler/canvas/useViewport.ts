@@ -1,7 +1,7 @@
 // The part of the picture that the canvas shows.
 import { useReactFlow, useStoreApi } from "@xyflow/react";
 import { useCallback, useEffect, useRef } from "react";
-import type { Layout } from "../../../modeler/layout/layout";
+import type { Layout } from "../../../modeler/layout/types";
 import { useMedia } from "../../../parts/useMedia";
 import { NODE_HEIGHT, NODE_WIDTH } from "./LayerNode";
 import type { Place } from "./steps";

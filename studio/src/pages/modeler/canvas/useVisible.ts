@@ -1,9 +1,10 @@
 // The visible part of a graph, with its layout: blocks are open or closed, and at most 300 nodes are shown.
 import { useCallback, useMemo, useState } from "react";
-import { defaultOpen, findBlocks, openFor, visibleGraph, type Block } from "../../../modeler/blocks";
+import { findBlocks, type Block } from "../../../modeler/blocks";
 import type { Graph } from "../../../modeler/graph/types";
 import { useLayout } from "../../../modeler/hooks";
-import type { Layout, LayoutRequest } from "../../../modeler/layout/layout";
+import type { Layout, LayoutRequest } from "../../../modeler/layout/types";
+import { defaultOpen, openFor, visibleGraph } from "../../../modeler/visible";
 import { NODE_HEIGHT, NODE_WIDTH } from "./LayerNode";
 
 export interface VisibleState {

@@ -35,7 +35,7 @@ export function DraftNotes({ origin, isDraft, draft, drafts, hasRun, session, on
           <button
             type="button"
             className="button"
-            onClick={() => void drafts.overwrite({ ...draft.other, text: session.getState().text, saved: new Date().toISOString() })}
+            onClick={() => void drafts.overwrite({ ...draft.other, text: session.getState().text })}
           >
             Keep this version
           </button>

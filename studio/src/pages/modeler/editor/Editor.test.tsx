@@ -106,7 +106,7 @@ test("the first save creates a suspended run, and the next one changes its versi
   const first = lastJob(shown.sent);
   expect(first).toMatchObject({ namespace: "vision", resourceVersion: null, dryRun: false });
   expect(first["yaml"]).toContain("suspend: true");
-  expect(screen.getByText(/kubectl get tj digits/u)).toBeTruthy();
+  expect(screen.getByRole("button", { name: /kubectl get tj digits --namespace vision/u, hidden: true })).toBeTruthy();
   await shown.user.click(screen.getByRole("button", { name: "Go on drawing", hidden: true }));
   await save(shown);
   await waitFor(() => expect(lastJob(shown.sent)["resourceVersion"]).toBe("8"));

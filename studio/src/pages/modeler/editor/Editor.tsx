@@ -1,7 +1,7 @@
 // The editor: palette, canvas, forms and YAML of one document, under a bar with its actions.
 import { useCallback, useMemo, useRef, useState, type ClipboardEvent, type KeyboardEvent } from "react";
 import type { DraftStore } from "../../../modeler/drafts";
-import { useChecked, useDraft, useModeler } from "../../../modeler/hooks";
+import { useChecked, useModeler } from "../../../modeler/hooks";
 import { notify } from "../../../parts/announcements";
 import type { RunKey } from "../../../wire";
 import { Canvas } from "../canvas/Canvas";
@@ -21,6 +21,7 @@ import { DraftNotes } from "./DraftNotes";
 import { ProblemsPanel } from "./ProblemsPanel";
 import { allProblems, type EditorRim } from "./rim";
 import { Toolbar } from "./Toolbar";
+import { useAutosave } from "./useAutosave";
 import { useSession } from "./useSession";
 
 export type Panel = "form" | "yaml";
@@ -53,7 +54,7 @@ export function Editor({ origin, isDraft, namespace, namespaces, drafts, catalog
   const fieldProblems = useMemo(() => new FieldProblems(problems), [problems]);
   const marks = useMemo(() => marksOf(problems, state.text, state.document), [problems, state.text, state.document]);
   const save = useSave({ origin, session, pending, namespace, drafts, onSaved });
-  const draft = useDraft(drafts, { ...save.draft, resourceVersion: save.run?.resourceVersion ?? null }, state);
+  const draft = useAutosave(drafts, save, state);
 
   const commands = useMemo<Commands>(
     () => commandsFor(session, pending, (problem) => notify([problem.message, problem.remedy].filter(Boolean).join(" "))),
