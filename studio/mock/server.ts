@@ -12,7 +12,7 @@ import { comparisonOf, dataOf, evaluationOf, filesOf, historyOf, picture, result
 import { advance, makeRuns } from "./runs.ts";
 
 const POLICY = [
-  "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' data: blob:", "connect-src 'self'",
+  "default-src 'none'", "script-src 'self'", "worker-src 'self'", "style-src 'self'", "img-src 'self' data: blob:", "connect-src 'self'",
   "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'",
   "require-trusted-types-for 'script'", "trusted-types studio-worker",
 ].join("; ");

@@ -16,3 +16,14 @@ ISOLATION = {
 """Headers of every answer: pages of other origins can neither embed it nor refer to its window."""
 PAGE_HEADERS = {"Content-Security-Policy": CONTENT_SECURITY_POLICY, **ISOLATION}
 """Headers of a page and its files."""
+
+
+def policy_with_worker(trusted_types: str) -> str:
+    """Return the policy of a page that also starts workers from files of its own origin.
+
+    Args:
+        trusted_types: The only policy of Trusted Types that its scripts may create. The scripts themselves decide which
+            addresses it accepts, because a header cannot.
+    """
+    policy = CONTENT_SECURITY_POLICY.replace("trusted-types 'none'", f"trusted-types {trusted_types}")
+    return policy.replace("script-src 'self'; ", "script-src 'self'; worker-src 'self'; ")

@@ -4,7 +4,9 @@ import gzip
 from pathlib import Path
 
 import pytest
+from epochal_lib.page_headers import CONTENT_SECURITY_POLICY
 from epochal_studio import pages
+from epochal_studio.security.headers import PAGE_POLICY
 
 from tests.unit.studio.served import PAGE, Studio
 
@@ -15,10 +17,19 @@ async def test_the_page(studio: Studio, path: str) -> None:
         assert (answer.status, await answer.text()) == (200, PAGE)
         assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
         assert answer.headers["Cache-Control"] == "no-cache"
-        assert "trusted-types" in answer.headers["Content-Security-Policy"]
+        policy = answer.headers["Content-Security-Policy"].split("; ")
+        assert {"script-src 'self'", "worker-src 'self'", "trusted-types studio-worker"} <= set(policy)
+        assert "require-trusted-types-for 'script'" in policy
         tag = answer.headers["ETag"]
     async with studio.request("GET", path, {"If-None-Match": tag}) as answer:
         assert answer.status == 304
+
+
+def test_the_policies_differ_from_that_of_a_model_server_in_the_worker_alone() -> None:
+    worker = ["worker-src 'self'", "trusted-types studio-worker"]
+    shared = [rule for rule in PAGE_POLICY.split("; ") if rule not in worker]
+    assert shared == [rule for rule in CONTENT_SECURITY_POLICY.split("; ") if rule != "trusted-types 'none'"]
+    assert "trusted-types 'none'" in CONTENT_SECURITY_POLICY
 
 
 async def test_a_hashed_file(studio: Studio) -> None:

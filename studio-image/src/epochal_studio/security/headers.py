@@ -2,9 +2,13 @@
 
 from collections.abc import Mapping, MutableMapping
 
-from epochal_lib.page_headers import ISOLATION, PAGE_HEADERS
+from epochal_lib.page_headers import ISOLATION, policy_with_worker
 
 API = "/api/"
+PAGE_POLICY = policy_with_worker("studio-worker")
+"""The policy of the pages. They start a worker for layouts, in studio/src/modeler/layout/startWorker.ts: its policy of
+Trusted Types accepts the address of this worker alone."""
+_PAGE_HEADERS = {"Content-Security-Policy": PAGE_POLICY, **ISOLATION}
 _API_HEADERS = {
     **ISOLATION,
     # An answer that a browser shows as a page, such as a file of a bucket, can run and load nothing.
@@ -17,7 +21,7 @@ _API_HEADERS = {
 
 def headers_for(path: str) -> Mapping[str, str]:
     """Return the headers of the answer to a request for a path."""
-    return _API_HEADERS if path.startswith(API) else PAGE_HEADERS
+    return _API_HEADERS if path.startswith(API) else _PAGE_HEADERS
 
 
 def add_headers(headers: MutableMapping[str, str], path: str) -> None:

@@ -1,0 +1,172 @@
+// Drafts in the browser: documents that are not saved in the cluster, also invalid ones.
+import { problem } from "../api/client";
+import type { Problem } from "../wire";
+import { MAX_YAML } from "../wire";
+
+const PREFIX = "studio:draft:";
+const MAX_DRAFTS = 50;
+
+export interface Draft {
+  namespace: string;
+  name: string;
+  text: string;
+  /** Time of the last change, as ISO 8601. */
+  saved: string;
+  /** The version in the cluster that the draft changes; null for a new object. */
+  resourceVersion: string | null;
+}
+
+export type DraftState =
+  | { kind: "saved"; at: string }
+  /** Another tab has changed the draft meanwhile. */
+  | { kind: "conflict"; other: Draft }
+  | { kind: "failed"; problem: Problem };
+
+/** A change of the drafts, in this tab or in another one. */
+export type DraftListener = (change: { namespace: string; name: string; isOtherTab: boolean }) => void;
+
+/** A part of localStorage. */
+type DraftStorage = Pick<Storage, "getItem" | "setItem" | "removeItem" | "key" | "length">;
+
+export class DraftStore {
+  readonly #storage: DraftStorage | null;
+  /** The texts as this tab has read or written them last: another text is of another tab. */
+  readonly #known = new Map<string, string | null>();
+  readonly #listeners = new Set<DraftListener>();
+  readonly #now: () => Date;
+
+  constructor(storage: DraftStorage | null = localStorageOf(), now = () => new Date()) {
+    this.#storage = storage;
+    this.#now = now;
+  }
+
+  /** Returns all drafts, newest first. */
+  list(): Draft[] {
+    const drafts: Draft[] = [];
+    for (const key of this.#keys()) {
+      const draft = parse(this.#read(key));
+      if (draft) drafts.push(draft);
+    }
+    return drafts.sort((a, b) => b.saved.localeCompare(a.saved));
+  }
+
+  /** Returns a draft; null if there is none. */
+  load(namespace: string, name: string): Draft | null {
+    const key = keyOf(namespace, name);
+    const stored = this.#read(key);
+    this.#known.set(key, stored);
+    return parse(stored);
+  }
+
+  /** Stores a draft, unless another tab has changed it since this one has read or stored it. */
+  save(draft: Omit<Draft, "saved">): DraftState {
+    const key = keyOf(draft.namespace, draft.name);
+    const stored = this.#read(key);
+    const other = parse(stored);
+    // A tab that has not opened the draft yet finds it as that of another one.
+    if (other && stored !== (this.#known.get(key) ?? null) && other.text !== draft.text) return { kind: "conflict", other };
+    return this.#write(key, draft);
+  }
+
+  /** Stores a draft in place of that of another tab. */
+  overwrite(draft: Omit<Draft, "saved">): DraftState {
+    return this.#write(keyOf(draft.namespace, draft.name), draft);
+  }
+
+  remove(namespace: string, name: string): void {
+    const key = keyOf(namespace, name);
+    this.#known.set(key, null);
+    try {
+      this.#storage?.removeItem(key);
+    } catch {
+      // A storage that refuses to be read has no draft to remove.
+    }
+    this.#tell(key, false);
+  }
+
+  /** Calls a function after each change of a draft; returns a function that ends this. */
+  subscribe(listener: DraftListener): () => void {
+    const heard = (event: StorageEvent) => {
+      if (event.key?.startsWith(PREFIX)) this.#tell(event.key, true, listener);
+    };
+    this.#listeners.add(listener);
+    window.addEventListener("storage", heard);
+    return () => {
+      this.#listeners.delete(listener);
+      window.removeEventListener("storage", heard);
+    };
+  }
+
+  #write(key: string, draft: Omit<Draft, "saved">): DraftState {
+    if (draft.text.length > MAX_YAML) return failed("TooLarge", `A draft has at most ${MAX_YAML.toLocaleString("en")} characters.`, "Remove a part of the document.");
+    if (!this.#storage) return failed("NoStorage", "The browser lets this page store nothing.", "Allow site data for this address, or save the document in the cluster.");
+    const keys = this.#keys();
+    if (!keys.includes(key) && keys.length >= MAX_DRAFTS) return failed("TooMany", `The browser keeps ${MAX_DRAFTS} drafts, and all are in use.`, "Delete drafts that you no longer need.");
+    const { namespace, name, text, resourceVersion } = draft;
+    const at = this.#now().toISOString();
+    const stored = JSON.stringify({ namespace, name, text, resourceVersion, saved: at } satisfies Draft);
+    try {
+      this.#storage.setItem(key, stored);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      return failed("QuotaExceeded", `The browser cannot store the draft: ${reason}`, "Delete drafts that you no longer need, or save the document in the cluster.");
+    }
+    this.#known.set(key, stored);
+    this.#tell(key, false);
+    return { kind: "saved", at };
+  }
+
+  #keys(): string[] {
+    const storage = this.#storage;
+    if (!storage) return [];
+    try {
+      return Array.from({ length: storage.length }, (_, index) => storage.key(index)).filter((key) => key !== null && key.startsWith(PREFIX)) as string[];
+    } catch {
+      return [];
+    }
+  }
+
+  #read(key: string): string | null {
+    try {
+      return this.#storage?.getItem(key) ?? null;
+    } catch {
+      return null;
+    }
+  }
+
+  #tell(key: string, isOtherTab: boolean, only?: DraftListener): void {
+    const [namespace = "", name = ""] = key.slice(PREFIX.length).split("/").map(decodeURIComponent);
+    for (const listener of only ? [only] : [...this.#listeners]) listener({ namespace, name, isOtherTab });
+  }
+}
+
+function keyOf(namespace: string, name: string): string {
+  return `${PREFIX}${encodeURIComponent(namespace)}/${encodeURIComponent(name)}`;
+}
+
+/** Returns a stored draft; null if a page of another version, or a user, has stored something else. */
+function parse(stored: string | null): Draft | null {
+  if (stored === null) return null;
+  try {
+    const found: unknown = JSON.parse(stored);
+    if (typeof found !== "object" || found === null) return null;
+    const { namespace, name, text, saved, resourceVersion } = found as Record<string, unknown>;
+    if (typeof namespace !== "string" || typeof name !== "string" || typeof text !== "string" || typeof saved !== "string") return null;
+    return { namespace, name, text, saved, resourceVersion: typeof resourceVersion === "string" ? resourceVersion : null };
+  } catch {
+    return null;
+  }
+}
+
+function failed(reason: string, message: string, remedy: string): DraftState {
+  return { kind: "failed", problem: problem(reason, message, remedy) };
+}
+
+/** Returns the storage of the browser; null if the user forbids it, which only reading the property shows. */
+function localStorageOf(): DraftStorage | null {
+  try {
+    return window.localStorage;
+  } catch {
+    return null;
+  }
+}
