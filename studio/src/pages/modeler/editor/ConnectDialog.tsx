@@ -16,7 +16,7 @@ interface Props {
   onClose: () => void;
 }
 
-export function ConnectDialog({ rim, graph, node, onClose }: Props) {
+export default function ConnectDialog({ rim, graph, node, onClose }: Props) {
   const id = useId();
   const [filter, setFilter] = useState("");
   const [active, setActive] = useState(0);

@@ -106,7 +106,7 @@ test("the first save creates a suspended run, and the next one changes its versi
   const first = lastJob(shown.sent);
   expect(first).toMatchObject({ namespace: "vision", resourceVersion: null, dryRun: false });
   expect(first["yaml"]).toContain("suspend: true");
-  expect(screen.getByRole("button", { name: /kubectl get tj digits --namespace vision/u, hidden: true })).toBeTruthy();
+  expect(await screen.findByRole("button", { name: /kubectl get tj digits --namespace vision/u, hidden: true })).toBeTruthy();
   await shown.user.click(screen.getByRole("button", { name: "Go on drawing", hidden: true }));
   await save(shown);
   await waitFor(() => expect(lastJob(shown.sent)["resourceVersion"]).toBe("8"));
@@ -116,8 +116,8 @@ test("without a namespace Save asks for one", async () => {
   const shown = show({}, {}, null);
   await save(shown);
   expect(lastJob(shown.sent)).toBeUndefined();
-  await shown.user.selectOptions(screen.getByLabelText("Namespace of the run"), "speech");
-  await shown.user.click(within(screen.getByRole("dialog", { hidden: true })).getByRole("button", { name: "Save", hidden: true }));
+  await shown.user.selectOptions(await screen.findByLabelText("Namespace of the run"), "speech");
+  await shown.user.click(within(await screen.findByRole("dialog", { hidden: true })).getByRole("button", { name: "Save", hidden: true }));
   await waitFor(() => expect(lastJob(shown.sent)).toMatchObject({ namespace: "speech" }));
 });
 
@@ -132,7 +132,7 @@ test("a used name asks for another one", async () => {
   });
   await save(shown);
   expect(await screen.findByText("There is a TrainingJob digits.")).toBeTruthy();
-  await shown.user.click(within(screen.getByRole("dialog", { hidden: true })).getByRole("button", { name: "Save", hidden: true }));
+  await shown.user.click(within(await screen.findByRole("dialog", { hidden: true })).getByRole("button", { name: "Save", hidden: true }));
   await waitFor(() => expect(onSaved).toHaveBeenCalledWith({ ...RUN, name: "digits-copy" }));
   expect(lastJob(shown.sent)["yaml"]).toContain("name: digits-copy");
 });
@@ -159,7 +159,7 @@ test("a run that has trained becomes a new one", async () => {
   const shown = show({ run });
   expect(screen.getByText(/does not change any more/u)).toBeTruthy();
   await shown.user.click(screen.getByRole("button", { name: "Save as new…" }));
-  await shown.user.click(within(screen.getByRole("dialog", { hidden: true })).getByRole("button", { name: "Save", hidden: true }));
+  await shown.user.click(within(await screen.findByRole("dialog", { hidden: true })).getByRole("button", { name: "Save", hidden: true }));
   await waitFor(() => expect(lastJob(shown.sent)).toMatchObject({ resourceVersion: null }));
   expect(lastJob(shown.sent)["yaml"]).toContain("name: digits-copy");
 });
@@ -175,7 +175,7 @@ test("a broken document opens with its faults, and is not sent to be saved", asy
   const shown = show({ text: "kind: TrainingJob\nspec: [1\n" });
   expect((await screen.findAllByText(/^Line \d/u)).length).toBeGreaterThan(0);
   await save(shown);
-  expect(screen.getByText(/so it cannot be saved/u)).toBeTruthy();
+  expect(await screen.findByText(/so it cannot be saved/u)).toBeTruthy();
   expect(lastJob(shown.sent)).toBeUndefined();
 });
 

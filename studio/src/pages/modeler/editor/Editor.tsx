@@ -1,5 +1,5 @@
 // The editor: palette, canvas, forms and YAML of one document, under a bar with its actions.
-import { useCallback, useMemo, useRef, useState, type ClipboardEvent, type KeyboardEvent } from "react";
+import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState, type ClipboardEvent, type KeyboardEvent } from "react";
 import type { DraftStore } from "../../../modeler/drafts";
 import { useChecked, useModeler } from "../../../modeler/hooks";
 import { notify } from "../../../parts/announcements";
@@ -11,18 +11,23 @@ import { FieldProblems } from "../form/problems";
 import { SelectionForm } from "../form/SelectionForm";
 import type { Origin } from "../origin";
 import { Palette } from "../palette/Palette";
-import { SaveDialogs } from "../save/SaveDialogs";
 import { useSave } from "../save/useSave";
 import { marksOf, placeOf } from "../yaml/marks";
 import { YamlPanel } from "../yaml/YamlPanel";
 import { commandsFor, type Commands } from "./commands";
-import { ConnectDialog } from "./ConnectDialog";
 import { DraftNotes } from "./DraftNotes";
 import { ProblemsPanel } from "./ProblemsPanel";
 import { allProblems, type EditorRim } from "./rim";
 import { Toolbar } from "./Toolbar";
 import { useAutosave } from "./useAutosave";
 import { useSession } from "./useSession";
+
+// On demand, but before they are needed: the first load of the modeler is smaller, and the dialogs open at once.
+const loadConnectDialog = () => import("./ConnectDialog");
+const loadSaveDialogs = () => import("../save/SaveDialogs");
+const ConnectDialog = lazy(loadConnectDialog);
+const SaveDialogs = lazy(loadSaveDialogs);
+const PRELOADED_AFTER = 1_000;
 
 export type Panel = "form" | "yaml";
 
@@ -55,6 +60,12 @@ export function Editor({ origin, isDraft, namespace, namespaces, drafts, catalog
   const marks = useMemo(() => marksOf(problems, state.text, state.document), [problems, state.text, state.document]);
   const save = useSave({ origin, session, pending, namespace, drafts, onSaved });
   const draft = useAutosave(drafts, save, state);
+
+  useEffect(() => {
+    // A failure shows itself when a dialog opens.
+    const timer = window.setTimeout(() => void Promise.allSettled([loadConnectDialog(), loadSaveDialogs()]), PRELOADED_AFTER);
+    return () => window.clearTimeout(timer);
+  }, []);
 
   const commands = useMemo<Commands>(
     () => commandsFor(session, pending, (problem) => notify([problem.message, problem.remedy].filter(Boolean).join(" "))),
@@ -155,8 +166,10 @@ export function Editor({ origin, isDraft, namespace, namespaces, drafts, catalog
             <YamlPanel text={state.text} marks={marks} target={target} onType={session.type.bind(session)} onUndo={commands.undo} onRedo={commands.redo} onSave={save.begin} />
           )}
         </aside>
-        {isConnecting && only && <ConnectDialog rim={rim} graph={state.graph} node={only} onClose={() => setConnecting(false)} />}
-        <SaveDialogs save={save} namespace={namespace} namespaces={namespaces} />
+        <Suspense>
+          {isConnecting && only && <ConnectDialog rim={rim} graph={state.graph} node={only} onClose={() => setConnecting(false)} />}
+          {save.step.name !== "closed" && <SaveDialogs save={save} namespaces={namespaces} />}
+        </Suspense>
       </div>
     </PendingContext>
   );

@@ -15,11 +15,10 @@ import type { SaveState } from "./useSave";
 
 interface Props {
   save: SaveState;
-  namespace: string | null;
   namespaces: readonly string[] | null;
 }
 
-export function SaveDialogs({ save, namespaces }: Props) {
+export default function SaveDialogs({ save, namespaces }: Props) {
   const { step } = save;
   switch (step.name) {
     case "closed":
