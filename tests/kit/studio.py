@@ -111,7 +111,8 @@ def studio(folder: Path, *, pages: Path = PAGES, **variables: str) -> Iterator[S
     Args:
         folder: Folder of its log.
         pages: The built pages.
-        variables: More variables EPOCHAL_STUDIO_…, by the rest of their names.
+        variables: More variables EPOCHAL_STUDIO_…, by the rest of their names, such as CHECKER with the address of a
+            FakeChecker (tests/kit/fake/checker.py) or of the checker itself.
     """
     assert (pages / "index.html").is_file(), f"there is no index.html in {pages}: run make studio"
     server = GuardedApiServer(NAMESPACE, OTHER_NAMESPACE)

@@ -8,9 +8,14 @@ from aiohttp import web
 from epochal_studio.access import Connections
 from epochal_studio.bodies import MAX_BODY
 from epochal_studio.config import Config
+from epochal_studio.networks import routes as networks
+from epochal_studio.networks.checker import Checker
+from epochal_studio.networks.checks import Checks
+from epochal_studio.networks.docstrings import Docstrings
 from epochal_studio.pages import routes as page_routes
 from epochal_studio.results import routes as results
 from epochal_studio.runs import routes as runs
+from epochal_studio.saving import routes as saving
 from epochal_studio.security.checks import PROBES
 from epochal_studio.security.middleware import guard, on_prepare
 from epochal_studio.session import routes as session
@@ -31,7 +36,7 @@ class RouteModule(Protocol):
         ...
 
 
-MODULES: tuple[RouteModule, ...] = (session, stream, runs, results, storage)
+MODULES: tuple[RouteModule, ...] = (session, stream, runs, results, storage, networks, saving)
 """The modules with routes. Add yours here: the middleware signs users in, and tests/unit/studio covers all routes."""
 
 
@@ -48,7 +53,18 @@ def make_app(
     threads = Threads()
     connections = Connections(config, threads.memory)
     owners = Owners(connections, threads)
-    state = State(config, sealer or Sealer(), connections, threads, owners, Hub(config))
+    checker = Checker(config.checker)
+    state = State(
+        config,
+        sealer or Sealer(),
+        connections,
+        threads,
+        owners,
+        Hub(config),
+        checker,
+        Checks(checker),
+        Docstrings(checker),
+    )
     app = web.Application(client_max_size=MAX_BODY, middlewares=[guard])
     app[STATE] = state
     app.on_response_prepare.append(on_prepare)
@@ -65,6 +81,8 @@ async def _running(app: web.Application) -> AsyncIterator[None]:
     app[STATE].hub.start()
     yield
     await app[STATE].hub.close()
+    await app[STATE].checks.close()
+    await app[STATE].checker.close()
     app[STATE].threads.close()
 
 

@@ -8,6 +8,9 @@ from aiohttp import web
 from epochal_studio.access import Access, Connections
 from epochal_studio.config import Config
 from epochal_studio.long_answers import MAX_COMPARISONS, MAX_USER_COMPARISONS, LongAnswers
+from epochal_studio.networks.checker import Checker
+from epochal_studio.networks.checks import Checks
+from epochal_studio.networks.docstrings import Docstrings
 from epochal_studio.session.owners import Owners
 from epochal_studio.session.refused_tokens import RefusedTokens
 from epochal_studio.session.sealing import Sealer
@@ -28,6 +31,9 @@ class State:
         owners: Owners of the tokens that proxies send.
         refused_tokens: Tokens that the API server refuses now.
         hub: The watches of all browsers.
+        checker: The connection to the checker.
+        checks: Checks of documents under way.
+        docstrings: Docstrings of Keras.
         long_answers: Downloads and followed logs.
         comparisons: Comparisons under way.
     """
@@ -38,6 +44,9 @@ class State:
     threads: Threads
     owners: Owners
     hub: Hub
+    checker: Checker
+    checks: Checks
+    docstrings: Docstrings
     refused_tokens: RefusedTokens = field(default_factory=RefusedTokens)
     long_answers: LongAnswers = field(default_factory=LongAnswers)
     comparisons: LongAnswers = field(

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
+from epochal_api.checker import PORT as CHECKER_PORT
 from epochal_studio import config
 from epochal_studio.config import read_config
 from epochal_studio.security.checks import PROBES
@@ -78,6 +79,7 @@ def test_studio_understands_its_variables(render: Render) -> None:
     assert (default.port, default.hosts) == (8080, config.LOCAL_HOSTS)
     assert (default.default_endpoint, default.storage_endpoints) == ("", ())
     assert (default.proxy_auth, default.tls) == (False, None)
+    assert default.checker == f"http://epochal-checker.epochal-system.svc:{CHECKER_PORT}"
     studio = {
         "enabled": True,
         "hosts": ["studio.example.com", "localhost:8088"],
@@ -151,10 +153,33 @@ def test_studio_reaches_dns_the_api_server_and_storages(render: Render) -> None:
     spec = rendered.one("NetworkPolicy", NAME)["spec"]
     assert spec["policyTypes"] == ["Ingress", "Egress"]
     assert spec["ingress"][0]["from"] == peers
-    dns, server, storages = spec["egress"]
+    dns, server, checker, storages = spec["egress"]
     assert {(port["port"], port["protocol"]) for port in dns["ports"]} == {(53, "UDP"), (53, "TCP")}
     assert server == {"ports": [{"port": 16443, "protocol": "TCP"}], "to": api_server["apiServerTo"]}
+    (selected,) = checker["to"]
+    labels = template(rendered, "epochal-checker")["metadata"]["labels"]
+    assert selected["podSelector"]["matchLabels"].items() <= labels.items()
+    assert checker["ports"] == [{"port": CHECKER_PORT, "protocol": "TCP"}]
     assert storages == {"ports": [{"port": 9000, "protocol": "TCP"}], "to": peers}
+
+
+def test_studio_finds_the_checker(render: Render) -> None:
+    rendered = render(release="mine", namespace="ml", studio={"enabled": True})
+    (studio,) = template(rendered, "mine-epochal-studio")["spec"]["containers"]
+    found = {variable["name"]: variable["value"] for variable in studio["env"]}
+    name = "mine-epochal-checker"
+    assert found["EPOCHAL_STUDIO_CHECKER"] == f"http://{name}.ml.svc:{CHECKER_PORT}"
+    assert rendered.one("Service", name)["metadata"]["namespace"] == "ml"
+    # The policy of the checker admits all pods of its namespace.
+    assert rendered.one("Deployment", "mine-epochal-studio")["metadata"]["namespace"] == "ml"
+    (rule,) = rendered.one("NetworkPolicy", name)["spec"]["ingress"]
+    assert rule["from"] == [{"podSelector": {}}]
+
+
+def test_an_installation_without_a_checker(render: Render) -> None:
+    rendered = render(studio={"enabled": True}, checker={"enabled": False})
+    assert read_config({**environment(rendered), **POD}).checker == ""
+    assert "checker" not in str(rendered.one("NetworkPolicy", NAME))
 
 
 def test_studio_reaches_no_metadata_service_by_default(render: Render) -> None:
@@ -212,8 +237,10 @@ def test_pod_settings_reach_the_pod(render: Render) -> None:
     assert container(rendered)["resources"]["limits"] == {"memory": "1Gi"}
 
 
-def test_the_image_has_the_pages_where_studio_looks_for_them() -> None:
+def test_the_image_has_the_pages_and_examples_where_studio_looks_for_them() -> None:
     dockerfile = (ROOT / "studio-image" / "Dockerfile").read_text()
     package = "/opt/studio/epochal_studio"
     assert f"PYTHONPATH={package.rpartition('/')[0]}" in dockerfile
     assert f" {package}/{config.Config.pages.name}\n" in dockerfile
+    assert f"COPY manifests/examples {package}/{config.OWN_TEMPLATES.name}\n" in dockerfile
+    assert "!manifests/examples" in (ROOT / ".dockerignore").read_text().splitlines()

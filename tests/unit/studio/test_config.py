@@ -25,6 +25,8 @@ def test_all_variables(tmp_path: Path) -> None:
             "EPOCHAL_STUDIO_API_CA": str(tmp_path / "ca.crt"),
             "EPOCHAL_STUDIO_STORAGE_ENDPOINTS": "https://s3.example.com,http://minio:9000/",
             "EPOCHAL_STUDIO_DEFAULT_ENDPOINT": "http://minio:9000",
+            "EPOCHAL_STUDIO_CHECKER": "http://checker:8080/",
+            "EPOCHAL_STUDIO_TEMPLATES": str(tmp_path),
             "EPOCHAL_STUDIO_PAGES": str(tmp_path),
             "EPOCHAL_STUDIO_LOG_LEVEL": "debug",
         }
@@ -39,6 +41,8 @@ def test_all_variables(tmp_path: Path) -> None:
         api_ca=tmp_path / "ca.crt",
         storage_endpoints=("http://minio:9000", "https://s3.example.com"),
         default_endpoint="http://minio:9000",
+        checker="http://checker:8080",
+        templates=tmp_path,
         pages=tmp_path,
         log_level="debug",
     )
@@ -60,6 +64,8 @@ def test_all_variables(tmp_path: Path) -> None:
         ("STORAGE_ENDPOINTS", "minio:9000"),
         ("STORAGE_ENDPOINTS", "http://*.example.com"),
         ("DEFAULT_ENDPOINT", "http://key:secret@minio"),
+        ("CHECKER", "checker:8080"),
+        ("CHECKER", "http://user:key@checker"),
         ("LOG_LEVEL", "trace"),
     ],
 )

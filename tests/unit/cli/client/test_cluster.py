@@ -1,10 +1,11 @@
 """The client of the cluster: objects, pages, patches, and errors with a remedy."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-from epochal.client.failures import AnswerTooLarge, ApiError
+from epochal.client.failures import MAX_CAUSES, AnswerTooLarge, ApiError, refused
 from epochal.client.kinds import EXPERIMENTS, PODS, TRAINING_JOBS
 from epochal.errors import EpochalError
 from epochal.exit_codes import ExitCode
@@ -120,6 +121,41 @@ def test_a_refusal_has_a_remedy(
     assert caught.value.exit_code == exit_code
     assert "cannot list experiments of namespace vision: injected [31m" in str(caught.value)
     assert words in str(caught.value)
+
+
+def test_a_refusal_has_the_fields(cluster: ClusterInMemory) -> None:
+    causes = {"spec.training.epochs": "Invalid value: 0\x1b[31m", **{f"spec.f{n}": "Required value" for n in range(40)}}
+    cluster.server.faults.append(Fault(status=422, causes=causes))
+    with pytest.raises(ApiError) as caught:
+        cluster.connect().create(TRAINING_JOBS, job("mnist"))
+    assert caught.value.causes[0] == ("spec.training.epochs", "Invalid value: 0 [31m")
+    assert len(caught.value.causes) == MAX_CAUSES
+    assert not caught.value.is_rule
+    cluster.server.faults[0].message = "policy p denied request: no"
+    with pytest.raises(ApiError) as caught:
+        cluster.connect().create(TRAINING_JOBS, job("mnist"))
+    assert caught.value.is_rule
+
+
+@pytest.mark.parametrize("details", [None, 1, [], {}, {"causes": None}, {"causes": [1, None]}])
+def test_a_refusal_with_other_details(details: object) -> None:
+    body = json.dumps({"kind": "Status", "message": "no", "details": details}).encode()
+    assert list(refused(422, body, "create it").causes) == []
+    body = json.dumps({"kind": "Status", "details": {"causes": [{"field": None}]}}).encode()
+    assert list(refused(422, body, "create it").causes) == [("", "")]
+
+
+def test_an_object_is_replaced_for_its_version(cluster: ClusterInMemory) -> None:
+    client = cluster.connect()
+    first = client.create(TRAINING_JOBS, job("mnist", suspend=True, finish=True))
+    wanted = {**first, "spec": {"suspend": False}}
+    assert client.replace(TRAINING_JOBS, wanted, dry_run=True)["spec"] == {"suspend": False}
+    assert client.get(TRAINING_JOBS, "mnist") == first
+    assert client.replace(TRAINING_JOBS, wanted)["metadata"]["generation"] == 2
+    assert client.get(TRAINING_JOBS, "mnist")["spec"] == {"suspend": False}
+    with pytest.raises(ApiError, match="cannot change TrainingJob vision/mnist") as caught:
+        client.replace(TRAINING_JOBS, wanted)
+    assert caught.value.reason == "Conflict"
 
 
 def test_a_missing_object(cluster: ClusterInMemory) -> None:
