@@ -13,7 +13,7 @@ export type FrameFlowNode = Node<FrameContent, "frame">;
 export const BlockFrame = memo(function BlockFrame({ data }: NodeProps<FrameFlowNode>) {
   return (
     <div className="block-frame">
-      <button type="button" className="block-close" onClick={data.onClose} aria-label={`Close the block ${data.title}`}>
+      <button type="button" className="block-close" onClick={data.onClose} aria-label={`Close the block ${data.title}`} title={data.title}>
         <StateIcon shape="chevron" />
         {data.title}
       </button>

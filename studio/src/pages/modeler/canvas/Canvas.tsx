@@ -18,6 +18,8 @@ import { useViewport } from "./useViewport";
 import "@xyflow/react/dist/base.css";
 import "./canvas.css";
 
+/** Layers up to which a network is read at once, so that frames around its blocks would only be in the way. */
+const UNFRAMED = 60;
 const NODE_TYPES = { layer: LayerNode, frame: BlockFrame };
 const EDGE_TYPES = { shape: ShapeEdge };
 const STEPS: Record<string, Step> = { ArrowUp: "up", ArrowDown: "down", ArrowLeft: "left", ArrowRight: "right", Home: "first", End: "last" };
@@ -64,9 +66,9 @@ function Flow({ rim, graph, selection, isStale, onSelect, onOpenForm, onKey }: C
       const position = layout.positions.get(each.id);
       return position ? [flowNode(each, position, view)] : [];
     });
-    return [...blockFrames(visible.nodes, layout, toggle), ...drawn];
+    return graph.layerIds.length > UNFRAMED ? [...blockFrames(visible.nodes, layout, toggle), ...drawn] : drawn;
     // `view` is made of these values in each draw.
-  }, [visible, layout, findings, catalogue, selection, active, focus, toggle]);
+  }, [visible, layout, findings, catalogue, selection, active, focus, toggle, graph]);
   const edges = useMemo<Edge[]>(
     () => visible.edges.map((edge) => flowEdge(edge, graph, view)),
     [visible, graph, findings, selection],

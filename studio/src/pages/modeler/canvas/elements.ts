@@ -12,8 +12,8 @@ import { argumentsText, HEADS, nodeLabel, parametersText, shapeText } from "./te
 
 export type FlowNode = LayerFlowNode | FrameFlowNode;
 
-const FRAME_SPACE = 20;
-const FRAME_HEAD = 28;
+const FRAME_SPACE = 12;
+const FRAME_HEAD = 22;
 const HANDLE = 10;
 
 export interface ViewState {
@@ -127,20 +127,23 @@ function shapeOf(node: GraphNode, output: number, findings: NodeFindings): reado
   return Array.isArray(shape) && shape.every((size) => typeof size === "number") ? (shape as number[]) : undefined;
 }
 
-/** Returns frames around the open blocks, outer ones first. */
+/** Returns frames around the open blocks that hold nodes of their own, outer ones first. */
 export function blockFrames(nodes: readonly VisibleNode[], layout: Layout, onClose: (block: Block) => void): FrameFlowNode[] {
   const boxes = new Map<string, { block: Block; depth: number; left: number; top: number; right: number; bottom: number }>();
+  // An outer block whose nodes are all in inner ones would only repeat their frames.
+  const innermost = new Set(nodes.map(({ parents }) => parents.at(-1)?.id));
   for (const { id, parents } of nodes) {
     const at = layout.positions.get(id);
     if (!at) continue;
     parents.forEach((block, depth) => {
+      if (!innermost.has(block.id)) return;
       // Outer frames are larger, so that nested ones do not touch.
-      const space = FRAME_SPACE + (parents.length - 1 - depth) * (FRAME_SPACE / 2);
+      const space = FRAME_SPACE + (parents.length - 1 - depth) * FRAME_SPACE;
       const box = boxes.get(block.id) ?? { block, depth, left: Infinity, top: Infinity, right: -Infinity, bottom: -Infinity };
       boxes.set(block.id, {
         ...box,
         left: Math.min(box.left, at.x - space),
-        top: Math.min(box.top, at.y - space - FRAME_HEAD * (parents.length - depth)),
+        top: Math.min(box.top, at.y - space - FRAME_HEAD),
         right: Math.max(box.right, at.x + NODE_WIDTH + space),
         bottom: Math.max(box.bottom, at.y + NODE_HEIGHT + space),
       });
