@@ -104,9 +104,13 @@ function Flow({ rim, graph, selection, isStale, onSelect, onOpenForm, onKey }: C
       moveTo(to);
       const isNode = byId.get(to)?.node !== null;
       onSelect(isNode ? (event.shiftKey ? [...selection, to] : [to]) : event.shiftKey ? [...selection] : []);
-    } else if (onKey(event)) {
-      event.preventDefault();
+      return;
     }
+    // The Tab key gives a node the focus, but selects nothing: its keys are meant for it.
+    const id = event.target.dataset["node"];
+    const isKey = !["Shift", "Control", "Alt", "Meta", "Tab"].includes(event.key);
+    if (isKey && byId.get(id)?.node && !selection.has(id)) onSelect([id]);
+    if (onKey(event)) event.preventDefault();
   }
 
   function join({ source, target }: Connection | Edge): void {

@@ -96,7 +96,10 @@ export function Editor({ origin, isDraft, namespace, namespaces, drafts, catalog
       setPanel("form");
       window.setTimeout(() => {
         const field = form.current?.querySelector<HTMLElement>(`[data-path="${CSS.escape(problem.path)}"] :is(input, select)`);
-        (field ?? form.current?.querySelector<HTMLElement>("input, select, button"))?.focus();
+        // A problem of the whole layer is often a required argument that is still empty.
+        const required = [...(form.current?.querySelectorAll<HTMLInputElement>('[aria-required="true"]') ?? [])];
+        const empty = required.find((each) => each.value === "");
+        (field ?? empty ?? form.current?.querySelector<HTMLElement>("input, select, button"))?.focus();
       });
       return;
     }
@@ -111,7 +114,10 @@ export function Editor({ origin, isDraft, namespace, namespaces, drafts, catalog
     if (isCommand && event.key.toLowerCase() === "d") return commands.duplicate();
     if (isCommand && event.key.toLowerCase() === "a") return commands.selectAll();
     if (isCommand || event.altKey) return false;
-    if (event.key.toLowerCase() === "c" && only?.kind === "layer") {
+    // The key may have selected its node a moment ago.
+    const { selection, graph } = session.getState();
+    const [id] = selection;
+    if (event.key.toLowerCase() === "c" && selection.size === 1 && id !== undefined && graph.byId.get(id)?.kind === "layer") {
       setConnecting(true);
       return true;
     }
