@@ -3,7 +3,7 @@ import { useId, useState, type FormEvent } from "react";
 import { signOut } from "./api/session";
 import { problemOf } from "./api/client";
 import { ALL, namespaceProblem } from "./namespaces";
-import { navigate, withNamespace, type Route } from "./navigation";
+import { navigate, setQuery, withNamespace, type Route } from "./navigation";
 import { notify } from "./parts/announcements";
 import { Link } from "./parts/Link";
 import { useStreamStatus } from "./stream/RunsProvider";
@@ -30,6 +30,9 @@ export function Header({ session, namespace, route }: Props) {
         <Link href={withNamespace("/models", namespace)} aria-current={MODEL_PAGES[route.page]}>
           Models
         </Link>
+        <Link href={withNamespace("/modeler", namespace)} aria-current={route.page === "modeler" ? (route.open.kind === "start" ? "page" : "true") : undefined}>
+          Modeler
+        </Link>
         <Link href={withNamespace("/storage", namespace)} aria-current={route.page === "storage" ? "page" : undefined}>
           Storage
         </Link>
@@ -52,7 +55,8 @@ const LISTS: Partial<Record<Route["page"], string>> = { storage: "/storage", mod
 
 /** Shows another namespace: the same page if it is a page of a namespace, and otherwise the list above it. */
 function chooseNamespace(namespace: string, route: Route): void {
-  navigate(withNamespace(LISTS[route.page] ?? "/", namespace));
+  if (route.page === "modeler" && route.open.kind !== "run") setQuery({ namespace });
+  else navigate(withNamespace(LISTS[route.page] ?? "/", namespace));
 }
 
 function NamespaceChoice({ namespace, namespaces, route }: { namespace: string | null; namespaces: readonly string[]; route: Route }) {

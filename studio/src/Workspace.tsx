@@ -16,6 +16,7 @@ const RunPage = lazy(() => import("./pages/run/RunPage"));
 const ComparePage = lazy(() => import("./pages/compare/ComparePage"));
 const ModelsPage = lazy(() => import("./pages/models/ModelsPage"));
 const ModelPage = lazy(() => import("./pages/models/ModelPage"));
+const ModelerPage = lazy(() => import("./pages/modeler/ModelerPage"));
 const StoragePage = lazy(() => import("./pages/storage/StoragePage"));
 
 /** Loads the code of the first page while the back end is asked who is signed in. */
@@ -80,6 +81,8 @@ function Page({ route, namespace, session }: { route: Route; namespace: string |
       return <ModelPage server={route.server} />;
     case "storage":
       return <StoragePage namespace={namespace} session={session} />;
+    case "modeler":
+      return <ModelerPage open={route.open} namespace={namespace} session={session} />;
     case "not-found":
       return (
         <div className="page">

@@ -16,6 +16,7 @@ export function chosenNamespace(route: Route, search: string, namespaces: readon
   if (named && (named === ALL || namespaceProblem(named) === "")) return named;
   if (route.page === "run") return route.run.namespace;
   if (route.page === "model") return route.server.namespace;
+  if (route.page === "modeler" && route.open.kind === "run") return route.open.run.namespace;
   const [compared] = route.page === "compare" ? route.runs : [];
   if (compared) return compared.namespace;
   if (namespaces === null) return null;

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { compareAddress, modelAddress, navigate, routeOf, runAddress, setQuery, withNamespace } from "./navigation";
+import { compareAddress, modelAddress, modelerAddress, navigate, routeOf, runAddress, setQuery, withNamespace } from "./navigation";
 import { chosenNamespace, namespaceProblem } from "./namespaces";
 
 const SERVER = { kind: "ModelServer", namespace: "team-a", name: "digits" } as const;
@@ -9,6 +9,11 @@ test.each([
   ["/", "", { page: "runs" }],
   ["/storage", "?namespace=team-a", { page: "storage" }],
   ["/runs/TrainingJob/team-a/mnist", "", { page: "run", run: RUN }],
+  ["/modeler", "", { page: "modeler", open: { kind: "start" } }],
+  ["/modeler", "?run=TrainingJob/team-a/mnist", { page: "modeler", open: { kind: "run", run: RUN } }],
+  ["/modeler", "?run=ModelServer/team-a/mnist", { page: "modeler", open: { kind: "start" } }],
+  ["/modeler", "?template=mnist&namespace=team-a", { page: "modeler", open: { kind: "template", name: "mnist" } }],
+  ["/modeler", "?blank=1", { page: "modeler", open: { kind: "blank" } }],
   ["/runs/Pod/team-a/mnist", "", { page: "not-found" }],
   ["/runs/TrainingJob/team-a", "", { page: "not-found" }],
   ["/runs/TrainingJob/team-a/a/b", "", { page: "not-found" }],
@@ -28,6 +33,13 @@ test("addresses lead back to their runs", () => {
   const { pathname, search } = new URL(compareAddress([RUN], "*"), "http://studio");
   expect(routeOf(pathname, search)).toEqual({ page: "compare", runs: [RUN] });
   expect(withNamespace("/", "team-a")).toBe("/?namespace=team-a");
+});
+
+test.each([
+  { kind: "start" }, { kind: "blank" }, { kind: "run", run: RUN }, { kind: "template", name: "mnist" }, { kind: "draft", key: "team-a/my net" },
+] as const)("the address of the modeler leads back to $kind", (open) => {
+  const { pathname, search } = new URL(modelerAddress(open, "team-a"), "http://studio");
+  expect(routeOf(pathname, search)).toEqual({ page: "modeler", open });
 });
 
 test("parameters change in place", () => {

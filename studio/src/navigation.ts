@@ -11,7 +11,16 @@ export type Route =
   | { page: "storage" }
   | { page: "models" }
   | { page: "model"; server: RunKey }
+  | { page: "modeler"; open: ModelerTarget }
   | { page: "not-found" };
+
+/** What the modeler opens: its start page, an empty network, a stored run, a template, or a draft of this browser. */
+export type ModelerTarget =
+  | { kind: "start" }
+  | { kind: "blank" }
+  | { kind: "run"; run: RunKey }
+  | { kind: "template"; name: string }
+  | { kind: "draft"; key: string };
 
 /** Returns the page of an address. */
 export function routeOf(pathname: string, search: string): Route {
@@ -22,12 +31,35 @@ export function routeOf(pathname: string, search: string): Route {
     const server = parseKey(decode(`ModelServer/${pathname.slice("/models/".length)}`));
     return server ? { page: "model", server } : { page: "not-found" };
   }
+  if (pathname === "/modeler") return { page: "modeler", open: modelerTarget(new URLSearchParams(search)) };
   if (pathname === "/compare") {
     const runs = new URLSearchParams(search).getAll("run").map(parseKey);
     return { page: "compare", runs: runs.filter((run) => run !== undefined) };
   }
   const run = pathname.startsWith("/runs/") ? parseKey(decode(pathname.slice("/runs/".length))) : undefined;
   return run ? { page: "run", run } : { page: "not-found" };
+}
+
+function modelerTarget(query: URLSearchParams): ModelerTarget {
+  const run = parseKey(query.get("run") ?? "");
+  if (run && run.kind !== "ModelServer") return { kind: "run", run };
+  const template = query.get("template");
+  if (template) return { kind: "template", name: template };
+  const draft = query.get("draft");
+  if (draft) return { kind: "draft", key: draft };
+  return query.has("blank") ? { kind: "blank" } : { kind: "start" };
+}
+
+/** Returns the address of the modeler with a document. */
+export function modelerAddress(open: ModelerTarget, namespace: string | null): string {
+  const query = new URLSearchParams();
+  if (open.kind === "run") query.set("run", keyText(open.run));
+  if (open.kind === "template") query.set("template", open.name);
+  if (open.kind === "draft") query.set("draft", open.key);
+  if (open.kind === "blank") query.set("blank", "1");
+  if (namespace) query.set("namespace", namespace);
+  const text = query.toString();
+  return text ? `/modeler?${text}` : "/modeler";
 }
 
 function decode(text: string): string {

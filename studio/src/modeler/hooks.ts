@@ -66,7 +66,11 @@ export function useDraft(store: DraftStore, { namespace, name, resourceVersion }
   /** Stores the change that waits for it. */
   const waiting = useRef<(() => void) | null>(null);
   useEffect(() => {
-    if (version === opened) return undefined;
+    if (version === opened) {
+      // The text is stored elsewhere meanwhile: what waited is no draft any more.
+      waiting.current = null;
+      return undefined;
+    }
     const flush = () => {
       if (waiting.current !== flush) return;
       waiting.current = null;

@@ -1,0 +1,192 @@
+import { act, render, screen, waitFor, within } from "@testing-library/react";
+import userEvent from "@testing-library/user-event";
+import { beforeEach, expect, test, vi } from "vitest";
+import { Notices } from "../../../parts/announcements";
+import { fakeFetch, Refused, type SentRequest } from "../../../testing/backEnd";
+import { refusal, detail } from "../../../testing/pageBackEnd";
+import { DraftStore } from "../../../modeler/drafts";
+import type { Checked, DocumentProblem } from "../../../wire";
+import type { Origin } from "../origin";
+import { CATALOGUE } from "../testing";
+import { Editor } from "./Editor";
+
+const TEXT = `# My network
+apiVersion: epochal.dev/v1alpha1
+kind: TrainingJob
+metadata:
+  name: digits
+spec:
+  network:
+    input: {shape: [8, 8, 1]}
+    layers:
+    - {layer: Conv2D, filters: 8, kernel_size: 3}   # sees edges
+    - {layer: Dense, units: 10}
+  training:
+    loss: SparseCategoricalCrossentropy
+`;
+const RUN = { kind: "TrainingJob", namespace: "vision", name: "digits" } as const;
+const CHECKED: Checked = { problems: [], layers: [], parameters: 1234, isBuilt: true, problem: null };
+const SAVED = { key: RUN, resourceVersion: "8", yaml: TEXT, warnings: [] };
+
+const onSaved = vi.fn();
+const onReopen = vi.fn();
+
+beforeEach(() => {
+  window.localStorage.clear();
+  onSaved.mockClear();
+  if (!("showModal" in HTMLDialogElement.prototype)) Object.assign(HTMLDialogElement.prototype, { showModal: () => undefined });
+});
+
+function missing(path: string, message: string, layer: number | null = null): DocumentProblem {
+  return { path, message, layer, line: null, isWarning: false };
+}
+
+interface Shown {
+  user: ReturnType<typeof userEvent.setup>;
+  sent: SentRequest[];
+  answers: Record<string, unknown>;
+  drafts: DraftStore;
+}
+
+function show(changes: Partial<Origin> = {}, answers: Record<string, unknown> = {}, namespace: string | null = "vision"): Shown {
+  const known: Record<string, unknown> = { "POST /api/check": CHECKED, "POST /api/jobs": SAVED, ...answers };
+  const sent = fakeFetch(known);
+  const drafts = new DraftStore(window.localStorage);
+  const origin: Origin = { text: TEXT, run: undefined, draft: { namespace: "vision", name: "digits" }, ...changes };
+  render(
+    <>
+      <Editor origin={origin} isDraft={false} namespace={namespace} namespaces={["vision", "speech"]} drafts={drafts} catalogue={CATALOGUE} onSaved={onSaved} onReopen={onReopen} />
+      <Notices />
+    </>,
+  );
+  return { user: userEvent.setup(), sent, answers: known, drafts };
+}
+
+function lastJob(sent: readonly SentRequest[]): Record<string, unknown> {
+  return sent.findLast(({ path }) => path === "/api/jobs")?.body as Record<string, unknown>;
+}
+
+async function save({ user }: Shown): Promise<void> {
+  await user.click(screen.getByRole("button", { name: "Save" }));
+}
+
+test("a layer is added by keys, undone, and added again", async () => {
+  const { user, sent } = show();
+  await user.type(screen.getByRole("combobox", { name: "Search layers" }), "max{Enter}");
+  expect(await screen.findByRole("button", { name: /^Undo: add MaxPooling2D/u })).toBeTruthy();
+  await user.click(screen.getByRole("button", { name: /^Undo/u }));
+  expect(screen.getByRole("button", { name: "Undo" }).getAttribute("aria-disabled")).toBe("true");
+  await user.click(screen.getByRole("button", { name: /^Redo/u }));
+  await waitFor(() => expect(JSON.stringify(sent.at(-1)?.body)).toContain("MaxPooling2D"));
+});
+
+test("a problem leads to the field of its layer", async () => {
+  const { user } = show({}, { "POST /api/check": { ...CHECKED, problems: [missing("spec.network.layers[1].units", "must be at least 1", 1)] } });
+  await user.click(await screen.findByRole("button", { name: /must be at least 1/u }));
+  await waitFor(() => expect(document.activeElement).toBe(screen.getByLabelText("units")));
+  expect(screen.getByLabelText("units").getAttribute("aria-invalid")).toBe("true");
+});
+
+test("a changed argument keeps the comments of the document", async () => {
+  const shown = show({}, { "POST /api/check": { ...CHECKED, problems: [missing("spec.network.layers[0].filters", "few", 0)] } });
+  await shown.user.click(await screen.findByRole("button", { name: /few/u }));
+  const filters = await screen.findByLabelText("filters");
+  await shown.user.clear(filters);
+  await shown.user.type(filters, "32");
+  // Ctrl+S while the text is not an edit yet.
+  await shown.user.keyboard("{Control>}s{/Control}");
+  await waitFor(() => expect(onSaved).toHaveBeenCalledWith(RUN));
+  expect(lastJob(shown.sent)["yaml"]).toBe(`${TEXT.replace("filters: 8", "filters: 32")}  suspend: true\n`);
+});
+
+test("the first save creates a suspended run, and the next one changes its version", async () => {
+  const shown = show();
+  await save(shown);
+  await waitFor(() => expect(onSaved).toHaveBeenCalledWith(RUN));
+  const first = lastJob(shown.sent);
+  expect(first).toMatchObject({ namespace: "vision", resourceVersion: null, dryRun: false });
+  expect(first["yaml"]).toContain("suspend: true");
+  expect(await screen.findByRole("button", { name: /kubectl get tj digits --namespace vision/u, hidden: true })).toBeTruthy();
+  await shown.user.click(screen.getByRole("button", { name: "Go on drawing", hidden: true }));
+  await save(shown);
+  await waitFor(() => expect(lastJob(shown.sent)["resourceVersion"]).toBe("8"));
+});
+
+test("without a namespace Save asks for one", async () => {
+  const shown = show({}, {}, null);
+  await save(shown);
+  expect(lastJob(shown.sent)).toBeUndefined();
+  await shown.user.selectOptions(await screen.findByLabelText("Namespace of the run"), "speech");
+  await shown.user.click(within(await screen.findByRole("dialog", { hidden: true })).getByRole("button", { name: "Save", hidden: true }));
+  await waitFor(() => expect(lastJob(shown.sent)).toMatchObject({ namespace: "speech" }));
+});
+
+test("a used name asks for another one", async () => {
+  let isFirst = true;
+  const shown = show({}, {
+    "POST /api/jobs": () => {
+      const answer = isFirst ? refusal(409, "NameConflict", "There is a TrainingJob digits.") : { ...SAVED, key: { ...RUN, name: "digits-copy" } };
+      isFirst = false;
+      return answer;
+    },
+  });
+  await save(shown);
+  expect(await screen.findByText("There is a TrainingJob digits.")).toBeTruthy();
+  await shown.user.click(within(await screen.findByRole("dialog", { hidden: true })).getByRole("button", { name: "Save", hidden: true }));
+  await waitFor(() => expect(onSaved).toHaveBeenCalledWith({ ...RUN, name: "digits-copy" }));
+  expect(lastJob(shown.sent)["yaml"]).toContain("name: digits-copy");
+});
+
+test("a conflict shows both versions, and the stored one replaces the drawing", async () => {
+  const current = { metadata: { resourceVersion: "9" }, spec: { training: { loss: "MeanSquaredError" } } };
+  const stored = detail({ name: "digits" }, { yaml: TEXT.replace("SparseCategoricalCrossentropy", "MeanSquaredError"), object: current });
+  const run = { key: RUN, resourceVersion: "7", object: {}, hasRun: false };
+  const shown = show({ run }, {
+    "POST /api/jobs": new Refused(409, { reason: "Conflict", message: "digits has changed.", remedy: "", current }),
+    "GET /api/runs/TrainingJob/vision/digits": stored,
+  });
+  await save(shown);
+  const row = (await screen.findByText("spec.training.loss")).closest("tr");
+  expect(row?.textContent).toContain("SparseCategoricalCrossentropy");
+  expect(row?.textContent).toContain("MeanSquaredError");
+  await shown.user.click(screen.getByRole("button", { name: "Take the stored version", hidden: true }));
+  await waitFor(() => expect(screen.queryByRole("dialog", { hidden: true })).toBeNull());
+  await waitFor(() => expect(JSON.stringify(shown.sent.at(-1)?.body)).toContain("MeanSquaredError"));
+});
+
+test("a run that has trained becomes a new one", async () => {
+  const run = { key: RUN, resourceVersion: "7", object: {}, hasRun: true };
+  const shown = show({ run });
+  expect(screen.getByText(/does not change any more/u)).toBeTruthy();
+  await shown.user.click(screen.getByRole("button", { name: "Save as new…" }));
+  await shown.user.click(within(await screen.findByRole("dialog", { hidden: true })).getByRole("button", { name: "Save", hidden: true }));
+  await waitFor(() => expect(lastJob(shown.sent)).toMatchObject({ resourceVersion: null }));
+  expect(lastJob(shown.sent)["yaml"]).toContain("name: digits-copy");
+});
+
+test("a refusal names cause and remedy, and the drawing stays", async () => {
+  const shown = show({}, { "POST /api/jobs": refusal(403, "Forbidden", "You may not create TrainingJobs in vision.", "Ask for the role edit.") });
+  await save(shown);
+  expect(await screen.findByText("Ask for the role edit.")).toBeTruthy();
+  expect(onSaved).not.toHaveBeenCalled();
+});
+
+test("a broken document opens with its faults, and is not sent to be saved", async () => {
+  const shown = show({ text: "kind: TrainingJob\nspec: [1\n" });
+  expect((await screen.findAllByText(/^Line \d/u)).length).toBeGreaterThan(0);
+  await save(shown);
+  expect(await screen.findByText(/so it cannot be saved/u)).toBeTruthy();
+  expect(lastJob(shown.sent)).toBeUndefined();
+});
+
+test("a change is a draft, which saving removes", async () => {
+  const shown = show();
+  await shown.user.type(screen.getByRole("combobox", { name: "Search layers" }), "add{Enter}");
+  await waitFor(() => expect(shown.drafts.load("vision", "digits")?.text).toContain("layer: Add"));
+  await save(shown);
+  await waitFor(() => expect(onSaved).toHaveBeenCalled());
+  await act(async () => {
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+  });
+  expect(shown.drafts.list()).toEqual([]);
+});

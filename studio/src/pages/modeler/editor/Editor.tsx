@@ -1,0 +1,186 @@
+// The editor: palette, canvas, forms and YAML of one document, under a bar with its actions.
+import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState, type ClipboardEvent, type KeyboardEvent } from "react";
+import type { DraftStore } from "../../../modeler/drafts";
+import { useChecked, useModeler } from "../../../modeler/hooks";
+import { notify } from "../../../parts/announcements";
+import type { RunKey } from "../../../wire";
+import { Canvas } from "../canvas/Canvas";
+import type { Catalogue } from "../catalogue";
+import { PendingContext, PendingTexts } from "../form/pending";
+import { FieldProblems } from "../form/problems";
+import { SelectionForm } from "../form/SelectionForm";
+import type { Origin } from "../origin";
+import { Palette } from "../palette/Palette";
+import { useSave } from "../save/useSave";
+import { marksOf, placeOf } from "../yaml/marks";
+import { YamlPanel } from "../yaml/YamlPanel";
+import { commandsFor, type Commands } from "./commands";
+import { DraftNotes } from "./DraftNotes";
+import { ProblemsPanel } from "./ProblemsPanel";
+import { allProblems, type EditorRim } from "./rim";
+import { Toolbar } from "./Toolbar";
+import { useAutosave } from "./useAutosave";
+import { useSession } from "./useSession";
+
+// On demand, but before they are needed: the first load of the modeler is smaller, and the dialogs open at once.
+const loadConnectDialog = () => import("./ConnectDialog");
+const loadSaveDialogs = () => import("../save/SaveDialogs");
+const ConnectDialog = lazy(loadConnectDialog);
+const SaveDialogs = lazy(loadSaveDialogs);
+const PRELOADED_AFTER = 1_000;
+
+export type Panel = "form" | "yaml";
+
+interface Props {
+  origin: Origin;
+  isDraft: boolean;
+  namespace: string | null;
+  namespaces: readonly string[] | null;
+  drafts: DraftStore;
+  catalogue: Catalogue;
+  onSaved: (run: RunKey) => void;
+  /** Opens the stored version again, without the draft. */
+  onReopen: () => void;
+}
+
+export function Editor({ origin, isDraft, namespace, namespaces, drafts, catalogue, onSaved, onReopen }: Props) {
+  const session = useSession(origin.text);
+  const state = useModeler(session);
+  const { check, findings } = useChecked(state);
+  const [pending] = useState(() => new PendingTexts());
+  const [panel, setPanel] = useState<Panel>("form");
+  const [isConnecting, setConnecting] = useState(false);
+  const [target, setTarget] = useState({ position: 0, request: 0, takesFocus: false });
+  const root = useRef<HTMLDivElement>(null);
+  const form = useRef<HTMLDivElement>(null);
+
+  const checked = check.checked;
+  const problems = useMemo(() => allProblems(state.problems, checked?.problems ?? []), [state.problems, checked]);
+  const fieldProblems = useMemo(() => new FieldProblems(problems), [problems]);
+  const marks = useMemo(() => marksOf(problems, state.text, state.document), [problems, state.text, state.document]);
+  const save = useSave({ origin, session, pending, namespace, drafts, onSaved });
+  const draft = useAutosave(drafts, save, state);
+
+  useEffect(() => {
+    // A failure shows itself when a dialog opens.
+    const timer = window.setTimeout(() => void Promise.allSettled([loadConnectDialog(), loadSaveDialogs()]), PRELOADED_AFTER);
+    return () => window.clearTimeout(timer);
+  }, []);
+
+  const commands = useMemo<Commands>(
+    () => commandsFor(session, pending, (problem) => notify([problem.message, problem.remedy].filter(Boolean).join(" "))),
+    [session, pending],
+  );
+  const onConnect = useCallback(() => setConnecting(true), []);
+  const rim: EditorRim = { catalogue, document: state.document, findings, problems: fieldProblems, namespace: namespace ?? "", apply: commands.apply, onConnect };
+  const selected = [...state.selection].flatMap((id) => state.graph.byId.get(id) ?? []);
+  const only = selected.length === 1 ? selected[0] : undefined;
+
+  const openForm = useCallback(() => {
+    setPanel("form");
+    // The form is drawn first.
+    window.setTimeout(() => form.current?.querySelector<HTMLElement>("input, select, button")?.focus());
+  }, []);
+
+  const onSelect = useCallback((ids: readonly string[]) => {
+    pending.flush();
+    session.select(ids);
+  }, [pending, session]);
+
+  function showProblem(index: number): void {
+    const problem = problems[index];
+    if (!problem) return;
+    const node = commands.nodeOf(problem);
+    if (node !== null && (problem.line === null || problem.line === undefined)) {
+      onSelect([node]);
+      setPanel("form");
+      window.setTimeout(() => {
+        const field = form.current?.querySelector<HTMLElement>(`[data-path="${CSS.escape(problem.path)}"] :is(input, select)`);
+        // A problem of the whole layer is often a required argument that is still empty.
+        const required = [...(form.current?.querySelectorAll<HTMLInputElement>('[aria-required="true"]') ?? [])];
+        const empty = required.find((each) => each.value === "");
+        (field ?? empty ?? form.current?.querySelector<HTMLElement>("input, select, button"))?.focus();
+      });
+      return;
+    }
+    setPanel("yaml");
+    const place = placeOf(problem, state.text, state.document);
+    setTarget(({ request }) => ({ position: place?.from ?? 0, request: request + 1, takesFocus: true }));
+  }
+
+  function pressOnNode(event: KeyboardEvent): boolean {
+    const isCommand = event.ctrlKey || event.metaKey;
+    if (event.key === "Delete" || event.key === "Backspace") return commands.remove();
+    if (isCommand && event.key.toLowerCase() === "d") return commands.duplicate();
+    if (isCommand && event.key.toLowerCase() === "a") return commands.selectAll();
+    if (isCommand || event.altKey) return false;
+    // The key may have selected its node a moment ago.
+    const { selection, graph } = session.getState();
+    const [id] = selection;
+    if (event.key.toLowerCase() === "c" && selection.size === 1 && id !== undefined && graph.byId.get(id)?.kind === "layer") {
+      setConnecting(true);
+      return true;
+    }
+    if (event.key === "/") {
+      root.current?.querySelector<HTMLElement>("[data-shortcut=palette]")?.focus();
+      return true;
+    }
+    return false;
+  }
+
+  function press(event: KeyboardEvent): void {
+    if (event.defaultPrevented || !(event.ctrlKey || event.metaKey) || event.altKey) return;
+    const key = event.key.toLowerCase();
+    const isText = event.target instanceof Element && event.target.matches("input, textarea, .yaml-editor");
+    if (key === "s") save.begin();
+    else if (key === "z" && !isText) void (event.shiftKey ? commands.redo() : commands.undo());
+    else if (key === "y" && !isText) commands.redo();
+    else return;
+    event.preventDefault();
+  }
+
+  /** Copies with the browser's own keys, which need no permission. */
+  function copy(event: ClipboardEvent, isCut: boolean): void {
+    if (!isNode(event.target)) return;
+    const text = commands.copied();
+    if (!text) return;
+    event.clipboardData.setData("text/plain", text);
+    event.preventDefault();
+    if (isCut) commands.remove();
+  }
+
+  function paste(event: ClipboardEvent): void {
+    if (!isNode(event.target)) return;
+    event.preventDefault();
+    commands.paste(event.clipboardData.getData("text/plain"));
+  }
+
+  return (
+    <PendingContext value={pending}>
+      <div ref={root} className={`modeler panel-${panel}`} onKeyDown={press} onCopy={(event) => copy(event, false)} onCut={(event) => copy(event, true)} onPaste={paste}>
+        <Toolbar rim={rim} state={state} commands={commands} save={save} draft={draft} namespaces={namespaces} panel={panel} onPanel={setPanel} canConnect={only?.kind === "layer"} />
+        <DraftNotes origin={origin} isDraft={isDraft} draft={draft} drafts={drafts} hasRun={save.run?.hasRun ?? false} session={session} onReopen={onReopen} />
+        <Palette catalogue={catalogue} place={commands.placeText(state)} onAdd={commands.add} />
+        <Canvas rim={rim} graph={state.graph} selection={state.selection} isStale={state.document === null} onSelect={onSelect} onOpenForm={openForm} onKey={pressOnNode} />
+        <ProblemsPanel problems={problems} check={check} graph={state.graph} isBroken={state.document === null} onShow={showProblem} />
+        <aside className="side" aria-label={panel === "form" ? "Form" : "YAML"}>
+          {panel === "form" ? (
+            <div ref={form} className="side-form">
+              <SelectionForm rim={rim} graph={state.graph} nodes={selected} />
+            </div>
+          ) : (
+            <YamlPanel text={state.text} marks={marks} target={target} onType={session.type.bind(session)} onUndo={commands.undo} onRedo={commands.redo} onSave={save.begin} />
+          )}
+        </aside>
+        <Suspense>
+          {isConnecting && only && <ConnectDialog rim={rim} graph={state.graph} node={only} onClose={() => setConnecting(false)} />}
+          {save.step.name !== "closed" && <SaveDialogs save={save} namespaces={namespaces} />}
+        </Suspense>
+      </div>
+    </PendingContext>
+  );
+}
+
+function isNode(target: EventTarget): boolean {
+  return target instanceof HTMLElement && target.dataset["node"] !== undefined;
+}

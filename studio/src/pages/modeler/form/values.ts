@@ -1,0 +1,74 @@
+// Arguments as texts of a form, and back. There is no rule about arguments here: a text that is no number is sent as a
+// text, and the check of the back end says what the argument takes. Pure.
+import { parseDocument, stringify } from "yaml";
+import type { Json, JsonObject } from "../../../modeler/json";
+import type { Argument } from "../catalogue";
+
+/** Returns a value in the notation of YAML on one line; empty for an absent value. */
+export function textOf(value: Json | undefined): string {
+  if (value === undefined) return "";
+  if (typeof value === "string" && isPlainText(value)) return value;
+  return stringify(value, { collectionStyle: "flow", lineWidth: 0, flowCollectionPadding: false }).trimEnd();
+}
+
+/** Whether a text stands for itself in YAML, so that it needs no quotes. */
+function isPlainText(value: string): boolean {
+  return !value.includes("\n") && valueOf(value, undefined) === value;
+}
+
+/** Returns the value of a text; undefined for an empty text, which means the default.
+ *
+ * A text that is no YAML, such as a list that is not finished, is a string.
+ */
+export function valueOf(text: string, type: string | undefined): Json | undefined {
+  const trimmed = text.trim();
+  if (trimmed === "") return undefined;
+  if (type === "string" && !isQuoted(trimmed) && trimmed !== "null") return trimmed;
+  const document = parseDocument(trimmed, { strict: true, logLevel: "silent" });
+  if (document.errors.length > 0) return trimmed;
+  try {
+    return document.toJS({ maxAliasCount: 20 }) as Json;
+  } catch {
+    return trimmed;
+  }
+}
+
+function isQuoted(text: string): boolean {
+  return /^(["']).*\1$/su.test(text);
+}
+
+/** Returns whether two values of a document are equal. */
+export function isSameValue(left: Json | undefined, right: Json | undefined): boolean {
+  return left === right || JSON.stringify(left) === JSON.stringify(right);
+}
+
+/** Returns the default of an argument as a placeholder. */
+export function placeholderOf(argument: Argument): string {
+  if (argument.required) return "";
+  if (argument.default === null || argument.default === undefined) return "none";
+  return textOf(argument.default);
+}
+
+/** Returns a value as an object, or an empty one. */
+export function recordOf(value: Json | undefined): JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as JsonObject) : {};
+}
+
+/** Arguments that Keras gives every layer, and which few networks set. */
+const SELDOM = ["trainable", "dtype", "autocast", "activity_regularizer"];
+
+export interface ArgumentGroups {
+  /** Required ones, and those that the document sets. */
+  first: [string, Argument][];
+  rest: [string, Argument][];
+}
+
+/** Returns the arguments of a form, required ones first, without those that have a field of their own. */
+export function groupArguments(known: Record<string, Argument>, value: JsonObject, hidden: readonly string[], shown: readonly string[] = []): ArgumentGroups {
+  const entries = Object.entries(known).filter(([name]) => !hidden.includes(name));
+  const isFirst = ([name, argument]: [string, Argument]) => Boolean(argument.required) || name in value || shown.includes(name);
+  const first = [...entries.filter(([, argument]) => argument.required), ...entries.filter((entry) => !entry[1].required && isFirst(entry))];
+  const rest = entries.filter((entry) => !isFirst(entry));
+  const isSeldom = ([name]: [string, Argument]) => SELDOM.includes(name);
+  return { first, rest: [...rest.filter((entry) => !isSeldom(entry)), ...rest.filter(isSeldom)] };
+}

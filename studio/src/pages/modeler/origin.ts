@@ -1,0 +1,82 @@
+// What the modeler has opened: its text, and the stored run that it belongs to. Pure.
+import { field } from "../../parts/actions/applicable";
+import { versionOf } from "../../parts/actions/requests";
+import type { RunDetail, RunKey } from "../../wire";
+
+/** A run as it was when it was opened, or as it was saved. */
+export interface StoredRun {
+  key: RunKey;
+  resourceVersion: string;
+  object: Record<string, unknown>;
+  /** Whether it has run, so that it is not changed any more. */
+  hasRun: boolean;
+}
+
+export interface Origin {
+  text: string;
+  /** Undefined for a network that is not saved. */
+  run: StoredRun | undefined;
+  /** Name of its draft in this browser. */
+  draft: { namespace: string; name: string };
+}
+
+/** Returns the origin of a stored run. */
+export function originOf(detail: RunDetail): Origin {
+  const { kind, namespace, name } = detail.summary;
+  const key = { kind, namespace, name };
+  const run = { key, resourceVersion: versionOf(detail.object).resourceVersion || detail.summary.resourceVersion, object: detail.object, hasRun: hasRun(detail) };
+  return { text: detail.yaml, run, draft: draftOfRun(key) };
+}
+
+/** Returns whether a run has started once. A suspended run that has trained keeps its start time. */
+export function hasRun({ summary, object }: RunDetail): boolean {
+  const status = field(object, "status");
+  return summary.startTime !== null || typeof status["startTime"] === "string" || field(status, "progress")["epoch"] !== undefined;
+}
+
+export function draftOfRun({ kind, namespace, name }: RunKey): Origin["draft"] {
+  return { namespace, name: `${kind}/${name}` };
+}
+
+/** Returns the key of a draft for the address. */
+export function draftKey({ namespace, name }: Origin["draft"]): string {
+  return `${namespace}/${name}`;
+}
+
+/** Returns the draft of a key; undefined if the text is none. */
+export function parseDraftKey(key: string): Origin["draft"] | undefined {
+  const at = key.indexOf("/");
+  return at < 0 ? undefined : { namespace: key.slice(0, at), name: key.slice(at + 1) };
+}
+
+/** Returns the run that a draft belongs to; undefined for a network that is not saved. */
+export function runOfDraft({ namespace, name }: Origin["draft"]): RunKey | undefined {
+  const [kind, run, ...rest] = name.split("/");
+  return (kind === "TrainingJob" || kind === "Experiment") && run && rest.length === 0 ? { kind, namespace, name: run } : undefined;
+}
+
+/** Returns a name for a new draft that no other draft has. */
+export function freeDraftName(wanted: string, taken: readonly string[]): string {
+  if (!taken.includes(wanted)) return wanted;
+  for (let number = 2; ; number += 1) {
+    if (!taken.includes(`${wanted}-${number}`)) return `${wanted}-${number}`;
+  }
+}
+
+/** A network without layers. */
+export const BLANK = `apiVersion: epochal.dev/v1alpha1
+kind: TrainingJob
+metadata:
+  name: my-network
+spec:
+  suspend: true
+  network:
+    input: {shape: [28, 28, 1]}
+    layers: []
+  training:
+    epochs: 10
+    batchSize: 32
+    optimizer: {name: Adam, learning_rate: 0.001}
+    loss: SparseCategoricalCrossentropy
+    metrics: [accuracy]
+`;

@@ -1,0 +1,31 @@
+// Stores the document: a new TrainingJob, or another version of one that has not run.
+import { request } from "../../../api/client";
+import type { SaveRequest, Saved } from "../../../wire";
+import type { StoredRun } from "../origin";
+
+export interface Target {
+  /** Name in the document. */
+  name: string;
+  namespace: string;
+  kind: string;
+}
+
+/** Returns the request that saves a document.
+ *
+ * A run that the document belongs to, and which has not run, is changed; otherwise an object is created.
+ */
+export function saveRequest(yaml: string, { name, namespace, kind }: Target, run: StoredRun | undefined): SaveRequest {
+  const isSame = run !== undefined && run.key.name === name && run.key.namespace === namespace && run.key.kind === kind;
+  return { namespace, yaml, resourceVersion: isSame && !run.hasRun ? run.resourceVersion : null, dryRun: false };
+}
+
+/** Stores a document. Throws RequestError: Conflict if another user has changed the run, AlreadyExists for a used name. */
+export function saveDocument(body: SaveRequest, signal: AbortSignal): Promise<Saved> {
+  return request<Saved>("/api/jobs", { method: "POST", body, signal });
+}
+
+/** Returns the command that applies the run without Studio. */
+export function kubectlCommand({ key }: Saved): string {
+  const kind = key.kind === "TrainingJob" ? "tj" : "experiment";
+  return `kubectl get ${kind} ${key.name} --namespace ${key.namespace} --output yaml`;
+}

@@ -1,0 +1,165 @@
+// The steps of saving: suspend, send, and the decisions that a refusal asks for.
+import { useEffect, useRef, useState } from "react";
+import { isAbort, problem as makeProblem, problemOf, RequestError } from "../../../api/client";
+import type { DraftStore } from "../../../modeler/drafts";
+import { setField } from "../../../modeler/edits/fields";
+import { getIn } from "../../../modeler/json";
+import type { ModelerSession } from "../../../modeler/session";
+import { copyName, loadDetail, storedVersion } from "../../../parts/actions/requests";
+import type { Problem, RunKey, Saved } from "../../../wire";
+import type { PendingTexts } from "../form/pending";
+import { draftOfRun, originOf, type Origin, type StoredRun } from "../origin";
+import { saveDocument, saveRequest, type Target } from "./save";
+
+export type Step =
+  | { name: "closed" }
+  /** Asks for the name of a new run. */
+  | { name: "name"; suggestion: string; cause: string }
+  | { name: "namespace" }
+  | { name: "conflict"; stored: Record<string, unknown> }
+  | { name: "failed"; problem: Problem }
+  | { name: "saved"; saved: Saved };
+
+export interface SaveState {
+  /** The stored run of the document. */
+  run: StoredRun | undefined;
+  draft: Origin["draft"];
+  /** Whether the text differs from the stored run. */
+  isChanged: boolean;
+  isBusy: boolean;
+  step: Step;
+  /** The document as an object, for the comparison of a conflict. */
+  mine: () => Record<string, unknown>;
+  begin: () => void;
+  saveAs: (name: string) => void;
+  saveIn: (namespace: string) => void;
+  askName: () => void;
+  takeStored: () => void;
+  close: () => void;
+}
+
+/** Refusals after which another name helps: the name is used, or its run has started meanwhile. */
+const NEEDS_NAME: readonly string[] = ["AlreadyExists", "NameConflict", "Immutable"];
+
+interface Options {
+  origin: Origin;
+  session: ModelerSession;
+  pending: PendingTexts;
+  namespace: string | null;
+  drafts: DraftStore;
+  onSaved: (run: RunKey) => void;
+}
+
+export function useSave({ origin, session, pending, namespace, drafts, onSaved }: Options): SaveState {
+  const [run, setRun] = useState(origin.run);
+  const [draft, setDraft] = useState(origin.draft);
+  /** The text of the stored version; null before the first save. */
+  const [storedText, setStoredText] = useState(origin.run ? origin.text : null);
+  const [step, setStep] = useState<Step>({ name: "closed" });
+  const [isBusy, setBusy] = useState(false);
+  const request = useRef<AbortController>(undefined);
+  useEffect(() => () => request.current?.abort(), []);
+
+  function target(): Target | Problem {
+    const { document } = session.getState();
+    if (!document) return makeProblem("Invalid", "The text is no YAML of a TrainingJob, so it cannot be saved.", "Correct the problems that the list names. The draft stays in this browser.");
+    const name = getIn(document.value, ["metadata", "name"]);
+    const own = getIn(document.value, ["metadata", "namespace"]);
+    return { kind: document.kind, name: typeof name === "string" ? name : "", namespace: typeof own === "string" && own ? own : (namespace ?? "") };
+  }
+
+  function begin(): void {
+    pending.flush();
+    const found = target();
+    if ("reason" in found) setStep({ name: "failed", problem: found });
+    else if (found.namespace === "") setStep({ name: "namespace" });
+    else if (found.name === "") setStep({ name: "name", suggestion: "my-network", cause: "A run needs a name." });
+    else if (run?.hasRun && run.key.name === found.name) askName();
+    else void send(found);
+  }
+
+  async function send(to: Target): Promise<void> {
+    if (isBusy) return;
+    // Save never starts a training.
+    const { document } = session.getState();
+    if (document && getIn(document.value, ["spec", "suspend"]) !== true) session.apply(setField(["spec", "suspend"], true));
+    const { text } = session.getState();
+    const abort = new AbortController();
+    request.current?.abort();
+    request.current = abort;
+    setBusy(true);
+    try {
+      const saved = await saveDocument(saveRequest(text, to, run), abort.signal);
+      finish(saved, text);
+    } catch (error) {
+      if (!isAbort(error)) refuse(error, to);
+    } finally {
+      setBusy(false);
+    }
+  }
+
+  function finish(saved: Saved, text: string): void {
+    const object = objectOf(session);
+    drafts.remove(draft.namespace, draft.name);
+    setDraft(draftOfRun(saved.key));
+    setRun({ key: saved.key, resourceVersion: saved.resourceVersion ?? "", object, hasRun: false });
+    setStoredText(text);
+    setStep({ name: "saved", saved });
+    onSaved(saved.key);
+  }
+
+  function refuse(error: unknown, { name }: Target): void {
+    const stored = storedVersion(error);
+    if (stored) setStep({ name: "conflict", stored });
+    else if (error instanceof RequestError && NEEDS_NAME.includes(error.problem.reason)) {
+      setStep({ name: "name", suggestion: copyName(name), cause: error.problem.message });
+    } else setStep({ name: "failed", problem: problemOf(error) });
+  }
+
+  function askName(): void {
+    const found = target();
+    if ("reason" in found) setStep({ name: "failed", problem: found });
+    else setStep({ name: "name", suggestion: copyName(found.name), cause: run?.hasRun ? "This run has trained, so your changes become a new one." : "Your version becomes a run of its own." });
+  }
+
+  /** Sets a field before the request, so that the document and the run agree. */
+  function sendWith(path: readonly string[], value: string): void {
+    const refused = session.apply(setField(path, value));
+    const found = refused ?? target();
+    if ("reason" in found) setStep({ name: "failed", problem: found });
+    else if (found.name === "") setStep({ name: "name", suggestion: "my-network", cause: "A run needs a name." });
+    else void send(found);
+  }
+
+  async function takeStored(): Promise<void> {
+    if (!run) return;
+    setBusy(true);
+    try {
+      const theirs = originOf(await loadDetail(run.key));
+      session.open(theirs.text);
+      drafts.remove(draft.namespace, draft.name);
+      setRun(theirs.run);
+      setStoredText(theirs.text);
+      setStep({ name: "closed" });
+    } catch (error) {
+      setStep({ name: "failed", problem: problemOf(error) });
+    } finally {
+      setBusy(false);
+    }
+  }
+
+  return {
+    run, draft, isBusy, step, begin, askName,
+    isChanged: session.getState().text !== storedText,
+    mine: () => objectOf(session),
+    saveAs: (name) => sendWith(["metadata", "name"], name),
+    saveIn: (chosen) => sendWith(["metadata", "namespace"], chosen),
+    takeStored: () => void takeStored(),
+    close: () => setStep({ name: "closed" }),
+  };
+}
+
+function objectOf(session: ModelerSession): Record<string, unknown> {
+  return { ...(session.getState().document?.value ?? {}) };
+}
+

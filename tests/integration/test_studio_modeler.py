@@ -1,0 +1,226 @@
+"""The modeler of Studio in a real browser: a network is drawn, checked and saved by keyboard alone."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.integration.test_studio import REFUSED, sign_in
+from tests.kit.axe import assert_accessible
+from tests.kit.browser import NARROW, browser, opened, tab_to
+from tests.kit.fake.checker import FakeChecker
+from tests.kit.studio import NAMESPACE, SECRET, Studio, studio
+
+WIDE = (1360, 860)
+MODELER = f"{{}}/modeler?namespace={NAMESPACE}"
+TEXT = """# Keeps its comments
+apiVersion: epochal.dev/v1alpha1
+kind: TrainingJob
+metadata:
+  name: NAME
+spec:
+  suspend: true
+  storage:
+    secretRef: {name: credentials}
+  data:
+    bucket: digits
+    train: {object: digits.npz}
+  network:
+    input: {shape: [8, 8, 1]}
+    layers:
+    - {layer: Flatten}
+    - {layer: Dense, units: 10}   # one unit a class
+  training:
+    loss: SparseCategoricalCrossentropy
+  results:
+    bucket: results
+"""
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with browser() as chromium:
+        yield chromium
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    with FakeChecker() as checker, studio(tmp_path_factory.mktemp("studio"), CHECKER=checker.address) as app:
+        app.put_secret()
+        yield app
+
+
+def node(page: Page, name: str) -> Locator:
+    """Returns a node of the canvas by the begin of its name."""
+    return page.locator(f'.node[aria-label^="{name}"]')
+
+
+def open_draft(page: Page, app: Studio, name: str, text: str = TEXT) -> None:
+    """Opens a draft of the browser, as a reload of the page does."""
+    sign_in(page)
+    page.evaluate(
+        "draft => localStorage.setItem(`studio:draft:${draft.namespace}/${draft.name}`, JSON.stringify(draft))",
+        {
+            "namespace": NAMESPACE,
+            "name": name,
+            "text": text.replace("NAME", name),
+            "saved": "2026-01-01T00:00:00Z",
+            "resourceVersion": None,
+        },
+    )
+    page.goto(f"{app.url}/modeler?namespace={NAMESPACE}&draft={NAMESPACE}/{name}")
+
+
+def test_a_network_is_drawn_and_saved_by_keyboard_alone(chromium: Browser, app: Studio) -> None:
+    with opened(chromium, MODELER.format(app.url), size=WIDE, complains=REFUSED) as page:
+        sign_in(page)
+        keys = page.keyboard
+        tab_to(page, page.get_by_role("link", name="Empty network"))
+        assert_accessible(page, "modeler, start")
+        keys.press("Enter")
+        search = page.get_by_role("combobox", name="Search layers")
+        expect(node(page, "Input")).to_be_visible()
+        page.get_by_label("Name", exact=True).focus()
+        keys.press("Control+A")
+        keys.type("drawn")
+        tab_to(page, search)
+        keys.type("flat")
+        keys.press("Enter")
+        expect(node(page, "Flatten")).to_be_visible()
+        keys.type("dense")
+        keys.press("Enter")
+        expect(node(page, "Dense")).to_be_visible()
+
+        # The list of problems leads to the field of the layer.
+        problem = page.locator(".problems-list button").filter(has_text="units").first
+        expect(problem).to_be_visible()
+        assert_accessible(page, "modeler, problems")
+        problem.focus()
+        keys.press("Enter")
+        expect(page.get_by_label("units")).to_be_focused()
+        keys.type("10")
+        keys.press("Enter")
+        expect(page.locator(".edge-shape").filter(has_text="784")).to_be_visible()
+
+        # Without a layer that is selected, the form is that of the run.
+        node(page, "Dense").focus()
+        keys.press("Home")
+        expect(node(page, "Data")).to_be_focused()
+        keys.press("Enter")
+        for label, value in (
+            ("Storage Secret", SECRET),
+            ("Data bucket", "digits"),
+            ("Training set", "{object: digits.npz}"),
+            ("Results bucket", "results"),
+        ):
+            tab_to(page, page.get_by_label(label, exact=True))
+            keys.type(value)
+        expect(page.locator(".problems-head")).to_contain_text("No problems")
+        keys.press("Control+S")
+        expect(page.get_by_role("heading", name="drawn is saved")).to_be_visible()
+        assert_accessible(page, "modeler, saved")
+        keys.press("Enter")
+        expect(page).to_have_url(f"{app.url}/modeler?run=TrainingJob%2F{NAMESPACE}%2Fdrawn&namespace={NAMESPACE}")
+    spec = app.get("trainingjobs", "drawn")["spec"]
+    assert spec["suspend"] is True
+    assert spec["network"]["layers"] == [{"layer": "Flatten"}, {"layer": "Dense", "units": 10}]
+    assert spec["data"] == {"bucket": "digits", "train": {"object": "digits.npz"}}
+
+
+def test_every_edit_is_undone_and_done_again(chromium: Browser, app: Studio) -> None:
+    with opened(chromium, MODELER.format(app.url), size=WIDE, complains=REFUSED) as page:
+        open_draft(page, app, "undone")
+        keys = page.keyboard
+        node(page, "Dense").focus()
+        keys.press("Control+D")
+        expect(node(page, "Dense")).to_have_count(2)
+        keys.press("Delete")
+        expect(node(page, "Dense")).to_have_count(1)
+        # The focus is at the nearest node, so that the keys go on.
+        expect(page.locator(".node:focus")).to_have_count(1)
+        keys.press("Control+Z")
+        expect(node(page, "Dense")).to_have_count(2)
+        keys.press("Control+Z")
+        expect(node(page, "Dense")).to_have_count(1)
+        keys.press("Control+Shift+Z")
+        expect(node(page, "Dense")).to_have_count(2)
+        page.reload()
+        expect(node(page, "Dense")).to_have_count(2)
+
+
+def test_layers_are_connected_without_dragging(chromium: Browser, app: Studio) -> None:
+    with opened(chromium, MODELER.format(app.url), size=WIDE, complains=REFUSED) as page:
+        open_draft(page, app, "connected")
+        keys = page.keyboard
+        node(page, "Dense").focus()
+        keys.press("Control+D")
+        expect(node(page, "Dense")).to_have_count(2)
+        page.locator(".node[aria-pressed=true]").focus()
+        keys.press("c")
+        filter_ = page.get_by_label("Take the output of")
+        expect(filter_).to_be_focused()
+        assert_accessible(page, "modeler, connect")
+        keys.type("flat")
+        keys.press("Enter")
+        expect(page.get_by_role("dialog")).to_have_count(0)
+        expect(page.get_by_role("group", name="Inputs")).to_contain_text("flatten")
+
+
+def test_the_yaml_and_the_canvas_follow_each_other(chromium: Browser, app: Studio) -> None:
+    with opened(chromium, MODELER.format(app.url), size=WIDE, complains=REFUSED) as page:
+        open_draft(page, app, "written")
+        page.get_by_role("button", name="YAML").click()
+        editor = page.get_by_role("textbox", name="YAML of the run")
+        expect(editor).to_contain_text("# Keeps its comments")
+        assert_accessible(page, "modeler, YAML")
+        editor.focus()
+        page.keyboard.press("Control+End")
+        page.keyboard.type("broken: [1")
+        expect(page.get_by_text("The canvas shows the last version that could be read.")).to_be_visible()
+        expect(node(page, "Dense")).to_be_visible()
+        assert_accessible(page, "modeler, broken YAML")
+        page.keyboard.press("Control+Z")
+        expect(page.get_by_text("The canvas shows the last version")).to_have_count(0)
+        node(page, "Dense").click()
+        page.keyboard.press("Delete")
+        expect(editor).not_to_contain_text("units: 10")
+        expect(editor).to_contain_text("# Keeps its comments")
+
+
+def test_a_broken_draft_opens_with_its_faults(chromium: Browser, app: Studio) -> None:
+    with opened(chromium, MODELER.format(app.url), size=WIDE, complains=REFUSED) as page:
+        open_draft(page, app, "faulty", TEXT + "broken: [1\n")
+        expect(page.locator(".problems-list li").first).to_contain_text("Line")
+        page.locator(".problems-list button").first.click()
+        expect(page.get_by_role("textbox", name="YAML of the run")).to_be_focused()
+        page.keyboard.press("Control+S")
+        expect(page.get_by_role("dialog")).to_contain_text("cannot be saved")
+
+
+def test_a_conflict_shows_both_versions(chromium: Browser, app: Studio) -> None:
+    with opened(chromium, MODELER.format(app.url), size=WIDE, complains=REFUSED) as page:
+        open_draft(page, app, "shared")
+        expect(node(page, "Dense")).to_be_visible()
+        page.get_by_role("button", name="Save", exact=True).click()
+        page.get_by_role("button", name="Go on drawing").click()
+        app.patch_spec("trainingjobs", "shared", backoffLimit=3)
+        node(page, "Dense").click()
+        page.get_by_label("units").fill("20")
+        page.get_by_role("button", name="Save", exact=True).click()
+        dialog = page.get_by_role("dialog")
+        expect(dialog).to_contain_text("spec.backoffLimit")
+        expect(dialog).to_contain_text("spec.network.layers[1].units")
+        assert_accessible(page, "modeler, conflict")
+        dialog.get_by_role("button", name="Keep mine as a new run…").click()
+        dialog.get_by_role("button", name="Save").click()
+        expect(page.get_by_role("heading", name="shared-copy is saved")).to_be_visible()
+    assert app.get("trainingjobs", "shared")["spec"]["network"]["layers"][1]["units"] == 10
+    assert app.get("trainingjobs", "shared-copy")["spec"]["network"]["layers"][1]["units"] == 20
+
+
+def test_a_narrow_screen_shows_the_network(chromium: Browser, app: Studio) -> None:
+    with opened(chromium, MODELER.format(app.url), size=NARROW, complains=REFUSED) as page:
+        open_draft(page, app, "narrow")
+        expect(node(page, "Flatten")).to_be_visible()
+        assert_accessible(page, "modeler, narrow")
+        assert page.evaluate("document.documentElement.scrollWidth") <= NARROW[0]
