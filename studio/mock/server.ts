@@ -6,7 +6,9 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Plugin, ViteDevServer } from "vite";
 import type { Problem, RunDetail, RunSummary, Session, Storage } from "../src/wire";
+import { dataRoute, serveUpload } from "./data.ts";
 import { detailOf } from "./detail.ts";
+import { modelerRoute, withSaved } from "./modeler.ts";
 import { comparisonOf, dataOf, evaluationOf, filesOf, historyOf, picture, resultsProblem, trialsOf, writeLog } from "./results.ts";
 import { advance, makeRuns } from "./runs.ts";
 
@@ -15,7 +17,7 @@ const POLICY = [
   "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'",
   "require-trusted-types-for 'script'", "trusted-types 'none'",
 ].join("; ");
-const MAX_BODY = 64 * 1024;
+const MAX_BODY = 256 * 1024;
 
 const NAMESPACES = ["default", "team-a", "team-b"];
 const runs = new Map<string, RunSummary>(
@@ -70,6 +72,7 @@ async function serve(request: IncomingMessage, response: ServerResponse): Promis
       return;
     }
     if (request.method === "GET" && serveResult(url, response)) return;
+    if (session && (await serveUpload(url, request, response))) return;
     const answer = route(request.method ?? "GET", url, await body(request));
     response.writeHead(answer === undefined ? 204 : 200, { "content-type": "application/json" });
     response.end(answer === undefined ? undefined : JSON.stringify(answer));
@@ -114,6 +117,11 @@ function route(method: string, url: URL, sent: Record<string, unknown>): unknown
   if (parts[0] === "runs") return runRoute(method, parts.slice(1), sent);
   if (parts[0] === "compare") return compareRoute(url.searchParams.getAll("run"));
   if (parts[0] === "storage") return storageRoute(method, sent);
+  const data = dataRoute(parts, url.searchParams, session.namespaces);
+  if (data !== undefined) return data;
+  const refuse = (...problem: ConstructorParameters<typeof Refusal>) => new Refusal(...problem);
+  const modeled = modelerRoute(method, parts, sent, { runs, announce: (run) => changed.add(run), refuse });
+  if (modeled !== undefined) return modeled;
   throw new Refusal(404, "NotFound", `The mock back end has no ${url.pathname}.`, "Use the real one.");
 }
 
@@ -158,7 +166,7 @@ function runRoute(method: string, parts: string[], sent: Record<string, unknown>
     if (run.state !== "Complete") throw new Refusal(404, "NotFound", "The bucket has no such file.", "");
     return parts[4] === "data" ? dataOf() : evaluationOf();
   }
-  return detailOf(run);
+  return withSaved(detailOf(run));
 }
 
 function deploy(run: RunSummary, name: string): RunSummary {
