@@ -27,6 +27,9 @@ export function Header({ session, namespace, route }: Props) {
         <Link href={withNamespace("/", namespace)} aria-current={isRuns ? (route.page === "runs" ? "page" : "true") : undefined}>
           Runs
         </Link>
+        <Link href={withNamespace("/new", namespace)} aria-current={route.page === "new-run" ? "page" : undefined}>
+          New run
+        </Link>
         <Link href={withNamespace("/storage", namespace)} aria-current={route.page === "storage" ? "page" : undefined}>
           Storage
         </Link>
@@ -44,7 +47,8 @@ export function Header({ session, namespace, route }: Props) {
 
 /** Shows another namespace: the same page if it is a page of a namespace, and otherwise the runs. */
 function chooseNamespace(namespace: string, route: Route): void {
-  navigate(withNamespace(route.page === "storage" ? "/storage" : "/", namespace));
+  const path = route.page === "storage" ? "/storage" : route.page === "new-run" ? "/new" : "/";
+  navigate(withNamespace(path, namespace));
 }
 
 function NamespaceChoice({ namespace, namespaces, route }: { namespace: string | null; namespaces: readonly string[]; route: Route }) {

@@ -13,6 +13,7 @@ const loadRunsPage = () => import("./pages/runs/RunsPage");
 const RunsPage = lazy(loadRunsPage);
 const RunPage = lazy(() => import("./pages/run/RunPage"));
 const ComparePage = lazy(() => import("./pages/compare/ComparePage"));
+const NewRunPage = lazy(() => import("./pages/new-run/NewRunPage"));
 const StoragePage = lazy(() => import("./pages/storage/StoragePage"));
 
 /** Loads the code of the first page while the back end is asked who is signed in. */
@@ -69,6 +70,8 @@ function Page({ route, namespace, session }: { route: Route; namespace: string |
       return <RunPage run={route.run} />;
     case "compare":
       return <ComparePage runs={route.runs} />;
+    case "new-run":
+      return <NewRunPage namespace={namespace} session={session} run={route.run} template={route.template} />;
     case "storage":
       return <StoragePage namespace={namespace} session={session} />;
     case "not-found":

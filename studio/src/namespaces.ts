@@ -15,6 +15,7 @@ export function chosenNamespace(route: Route, search: string, namespaces: readon
   const named = new URLSearchParams(search).get("namespace");
   if (named && (named === ALL || namespaceProblem(named) === "")) return named;
   if (route.page === "run") return route.run.namespace;
+  if (route.page === "new-run" && route.run) return route.run.namespace;
   const [compared] = route.page === "compare" ? route.runs : [];
   if (compared) return compared.namespace;
   if (namespaces === null) return null;

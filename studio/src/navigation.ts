@@ -1,4 +1,4 @@
-// The address bar: three pages, and the parameters in the query. A router library would bring nested routes and
+// The address bar: the pages, and the parameters in the query. A router library would bring nested routes and
 // loaders, which these pages do not have.
 import { useSyncExternalStore } from "react";
 import { keyText, parseKey } from "./api/paths";
@@ -9,12 +9,17 @@ export type Route =
   | { page: "run"; run: RunKey }
   | { page: "compare"; runs: RunKey[] }
   | { page: "storage" }
+  | { page: "new-run"; run: RunKey | null; template: string | null }
   | { page: "not-found" };
 
 /** Returns the page of an address. */
 export function routeOf(pathname: string, search: string): Route {
   if (pathname === "/" || pathname === "/runs") return { page: "runs" };
   if (pathname === "/storage") return { page: "storage" };
+  if (pathname === "/new") {
+    const query = new URLSearchParams(search);
+    return { page: "new-run", run: parseKey(query.get("run") ?? "") ?? null, template: query.get("template") };
+  }
   if (pathname === "/compare") {
     const runs = new URLSearchParams(search).getAll("run").map(parseKey);
     return { page: "compare", runs: runs.filter((run) => run !== undefined) };

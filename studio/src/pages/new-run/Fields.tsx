@@ -42,8 +42,9 @@ export function TextField(props: TextProps) {
   return <TextInput {...props} value={shown(value)} error={error} hint={hint} onChange={(text) => change((props.parse ?? textOf)(text))} />;
 }
 
-interface TextInputProps extends Omit<TextProps, "path" | "parse"> {
+interface TextInputProps extends Omit<TextProps, "path" | "parse" | "hint"> {
   value: string;
+  hint?: string | undefined;
   error?: string | undefined;
   onChange: (text: string) => void;
 }
