@@ -1,5 +1,4 @@
 // The panel beside the steps: problems of all steps, the actions, and the YAML.
-import { useId } from "react";
 import { keyText } from "../../api/paths";
 import { count } from "../../parts/format";
 import { StateIcon } from "../../parts/icons";
@@ -8,7 +7,9 @@ import { Link } from "../../parts/Link";
 import { ProblemBox } from "../../parts/ProblemBox";
 import { YamlView } from "../run/YamlView";
 import type { DocumentProblem } from "../../wire";
+import type { View } from "./document";
 import { useForm } from "./form";
+import { overallState } from "./problems";
 import { LABELS } from "./saving";
 import { ProblemList } from "./StepCard";
 import type { CheckState } from "./useCheck";
@@ -31,7 +32,7 @@ export function ActionPanel({ check, problems, saving, stored }: Props) {
   return (
     <aside className="panel" aria-label="Check and start">
       <div className="card panel-actions">
-        <CheckStatus check={check} />
+        <CheckStatus check={check} view={view} />
         {problems.length > 0 && <ProblemList problems={problems} />}
         {check.problem && <ProblemBox problem={check.problem} tone="warning" />}
         <div className="panel-buttons">
@@ -69,18 +70,20 @@ export function ActionPanel({ check, problems, saving, stored }: Props) {
   );
 }
 
-function CheckStatus({ check }: { check: CheckState }) {
-  const id = useId();
+function CheckStatus({ check, view }: { check: CheckState; view: View }) {
   const errors = check.checked?.problems.filter((each) => !each.isWarning).length ?? 0;
   const warnings = (check.checked?.problems.length ?? 0) - errors;
   // The last answer stays while the next one is on its way, so that the panel does not flicker.
   const isFirst = check.checked === undefined;
-  const tone = isFirst ? "waiting" : errors > 0 ? "failed" : "ok";
+  const state = isFirst ? "open" : overallState(view, check.checked?.problems ?? []);
+  const found = { done: "No problems found", open: "Some steps are to do", problem: count(errors, "problem") }[state];
+  const tone = { done: "ok", open: "waiting", problem: "failed" }[state];
+  const shape = ({ done: "check", open: "ring", problem: "cross" } as const)[state];
   return (
-    <p id={id} className={`check-status is-${tone}`} role="status">
-      <StateIcon shape={isFirst ? "dots" : errors > 0 ? "cross" : "check"} />
+    <p className={`check-status is-${tone}`} role="status">
+      <StateIcon shape={isFirst ? "dots" : shape} />
       <span>
-        {isFirst ? (check.problem ? "The run is not checked" : "Checking…") : errors > 0 ? count(errors, "problem") : "No problems found"}
+        {isFirst ? (check.problem ? "The run is not checked" : "Checking…") : found}
         {warnings > 0 && <span className="quiet">, {count(warnings, "warning")}</span>}
       </span>
     </p>

@@ -1,7 +1,8 @@
 // A data set: its form, its files with a preview, and the split of a validation.
+import { useState } from "react";
 import { Loaded } from "../run/Loaded";
 import { textField } from "../run/objectFields";
-import { chooseForm, dataSet, fullKey, type Form, type Role, type Slot } from "./dataChoice";
+import { baseName, chooseForm, dataSet, fullKey, type Form, type Role, type Slot } from "./dataChoice";
 import { CheckField, TextField } from "./Fields";
 import { usePreview } from "./FileDialog";
 import { useForm } from "./form";
@@ -54,7 +55,7 @@ export function DataSetFields({ slot, query, onBrowse }: Props) {
       )}
       {roles.map((role) => {
         const key = keys[role];
-        return key && bucket ? <FilePreview key={role} query={query} bucket={bucket} file={fullKey(view.job, key)} /> : null;
+        return key && bucket ? <FilePreview key={role} query={query} bucket={bucket} file={fullKey(view.job, key)} isOpenAtFirst={slot === "train"} /> : null;
       })}
     </fieldset>
   );
@@ -75,11 +76,18 @@ function FileRow({ slot, role, file, onBrowse }: { slot: Slot; role: Role; file:
   );
 }
 
-function FilePreview({ query, bucket, file }: { query: URLSearchParams; bucket: string; file: string }) {
-  const preview = usePreview(query, bucket, file);
+/** The preview of a chosen file. It is requested once it is open. */
+function FilePreview({ query, bucket, file, isOpenAtFirst }: { query: URLSearchParams; bucket: string; file: string; isOpenAtFirst: boolean }) {
+  const [isOpen, setOpen] = useState(isOpenAtFirst);
+  const preview = usePreview(query, bucket, isOpen ? file : null);
   return (
-    <Loaded resource={preview} name={`the preview of ${file}`}>
-      {(data) => <PreviewView preview={data} />}
-    </Loaded>
+    <details open={isOpen} onToggle={(event) => setOpen(event.currentTarget.open)}>
+      <summary>Preview of {baseName(file)}</summary>
+      {isOpen && (
+        <Loaded resource={preview} name={`the preview of ${file}`}>
+          {(data) => <PreviewView preview={data} />}
+        </Loaded>
+      )}
+    </details>
   );
 }

@@ -2,7 +2,7 @@
 import { useId, useState, type HTMLAttributes } from "react";
 import { field } from "../run/objectFields";
 import { keysOf, set as setIn } from "./document";
-import { fieldOf, hintOf, shown, textOf } from "./fieldTexts";
+import { defaultOf, fieldOf, hintOf, shown, textOf } from "./fieldTexts";
 import { useForm } from "./form";
 import { problemAt } from "./problems";
 
@@ -95,9 +95,10 @@ interface SelectProps extends FieldProps {
 export function SelectField(props: SelectProps) {
   const { value, change, error, hint } = useField(props);
   const about = fieldOf(props.path, props.isSearch);
-  const none = props.none ?? (about.default === undefined ? "Not set" : `Default: ${String(about.default)}`);
+  const fallback = defaultOf(about);
+  const none = props.none ?? (fallback === undefined ? "Not set" : `Default: ${fallback}`);
   return (
-    <SelectInput label={props.label} hint={hint} error={error} value={shown(value)} options={props.options ?? about.options ?? []} none={none} onChange={(text) => change(text || undefined)} />
+    <SelectInput label={props.label} hint={props.hint ? hint : hintOf(about, shown(value) || fallback)} error={error} value={shown(value)} options={props.options ?? about.options ?? []} none={none} onChange={(text) => change(text || undefined)} />
   );
 }
 

@@ -50,9 +50,14 @@ function Row({ parameter, index, onRemove }: { parameter: Parameter; index: numb
   return (
     <fieldset className="parameter">
       <legend className="visually-hidden">Parameter {name}</legend>
-      <div className="parameter-fields">
+      <div className="parameter-fields is-names">
         <TextInput label="Name" value={name} onChange={(text) => change("name", text.trim())} />
         <TextInput label="Path" value={paths.join(", ")} hint={when || undefined} onChange={(text) => change("paths", listOf(text))} />
+        <button type="button" className="button icon-button" aria-label={`Remove the parameter ${name}`} onClick={onRemove}>
+          <StateIcon shape="close" />
+        </button>
+      </div>
+      <div className="parameter-fields">
         <SelectInput
           label="Values"
           value={DOMAINS[domain]}
@@ -85,9 +90,6 @@ function Row({ parameter, index, onRemove }: { parameter: Parameter; index: numb
             </label>
           </>
         )}
-        <button type="button" className="button icon-button" aria-label={`Remove the parameter ${name}`} onClick={onRemove}>
-          <StateIcon shape="close" />
-        </button>
       </div>
       {problem && <p className="field-error">{problem.message}</p>}
     </fieldset>

@@ -3,7 +3,6 @@ import { type CSSProperties } from "react";
 import { StateIcon } from "../../parts/icons";
 import { ProblemBox } from "../../parts/ProblemBox";
 import { Loaded } from "../run/Loaded";
-import { readableBytes } from "../run/sizes";
 import { useResource } from "../run/useResource";
 import type { Capacity, NodeCapacity } from "../../wire";
 import { asRecord, type View } from "./document";
@@ -45,7 +44,7 @@ function ResourceFields({ nodes }: { nodes: readonly NodeCapacity[] }) {
   const at = (part: "requests" | "limits", name: string) => (text: string) => set(["resources", part, name], textOf(text));
   return (
     <>
-      <div className="form-row">
+      <div className="form-row is-compact">
         <TextInput label="CPU cores" value={shown(requests["cpu"])} placeholder="1" hint="As of Kubernetes: 2, or 500m for half a core." onChange={at("requests", "cpu")} />
         <TextInput label="Memory" value={shown(requests["memory"])} placeholder="2Gi" hint="The node must have it free." error={quantityError(requests["memory"])} onChange={at("requests", "memory")} />
         <TextInput label="Limit of the memory" value={shown(limits["memory"])} placeholder="4Gi" hint="The pod is ended above it. At least 282Mi." error={quantityError(limits["memory"])} onChange={at("limits", "memory")} />
@@ -116,7 +115,7 @@ function Node({ node, asked, fit }: { node: NodeCapacity; asked: Asked; fit: Fit
       {Object.entries(node.gpus).map(([name, total]) => (
         <Bar key={name} label={name === USUAL_GPU ? "GPUs" : name} total={total} free={node.freeGpus ? (node.freeGpus[name] ?? 0) : null} asked={asked.gpus[name] ?? 0} format={String} />
       ))}
-      <Bar label="Memory" total={node.memory} free={node.freeMemory} asked={asked.memory} format={readableBytes} />
+      <Bar label="Memory" total={node.memory} free={node.freeMemory} asked={asked.memory} format={gibibytes} />
       <Bar label="CPU" total={node.cpu} free={node.freeCpu} asked={asked.cpu} format={(value) => String(Math.round(value * 10) / 10)} />
     </li>
   );
@@ -143,6 +142,11 @@ function Bar({ label, total, free, asked, format }: BarProps) {
   );
 }
 
+/** Returns bytes in the unit that specs usually have. */
+function gibibytes(bytes: number): string {
+  return `${Number((bytes / 2 ** 30).toPrecision(3)).toLocaleString()} Gi`;
+}
+
 function part(value: number, total: number): number {
   return total > 0 ? Math.min(1, Math.max(0, value / total)) : 0;
 }
@@ -151,6 +155,6 @@ function part(value: number, total: number): number {
 export function resourcesSummary({ job }: View): string {
   const { cpu, memory, gpus } = askedOf(job["resources"]);
   const count = Object.values(gpus).reduce((sum, each) => sum + each, 0);
-  const parts = [count ? `${count} ${count === 1 ? "GPU" : "GPUs"}` : "", cpu ? `${cpu} ${cpu === 1 ? "core" : "cores"}` : "", memory ? readableBytes(memory) : ""];
+  const parts = [count ? `${count} ${count === 1 ? "GPU" : "GPUs"}` : "", cpu ? `${cpu} ${cpu === 1 ? "core" : "cores"}` : "", memory ? `${gibibytes(memory)} of memory` : ""];
   return parts.filter(Boolean).join(", ");
 }

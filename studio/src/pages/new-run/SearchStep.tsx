@@ -46,7 +46,7 @@ function SearchFields() {
   const { view } = useForm();
   return (
     <>
-      <div className="form-row">
+      <div className="form-row is-compact">
         <TextField isSearch path="objective.metric" label="Metric" suggestions={objectiveMetrics(view.job)} />
         <SelectField isSearch path="objective.goal" label="Goal" />
         <TextField isSearch path="maxTrials" label="Trials" parse={numberOf} inputMode="numeric" placeholder="20" />

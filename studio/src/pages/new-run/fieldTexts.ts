@@ -9,10 +9,26 @@ export function fieldOf(path: string, isSearch = false): SpecField {
   return (isSearch ? SEARCH_FIELDS[path] : FIELDS[path]) ?? { description: "" };
 }
 
-/** Returns the first sentence of a description, and its default. */
-export function hintOf({ description }: SpecField): string {
+/** Maximum characters of a description that a form shows in full. */
+const SHORT = 110;
+
+/** Returns the default of a field: some are not in the schema, because the API server does not store them. */
+export function defaultOf(about: SpecField): string | undefined {
+  if (about.default !== undefined && about.default !== "") return String(about.default);
+  return /Default: ([^.,:]+)\.(?: |$)/u.exec(about.description)?.[1];
+}
+
+/**
+ * Returns the part of a description that a form shows: its first sentence, and its default.
+ *
+ * @param option - The chosen value: a description of options has a sentence for each.
+ */
+export function hintOf({ description }: SpecField, option = ""): string {
+  if (description.length <= SHORT) return description;
   const sentences = description.split(/(?<=\.) (?=[A-Z])/u);
   const [first = ""] = sentences;
+  const own = option && sentences.find((each) => each.startsWith(`${option}: `) || each.startsWith(`${option} (`));
+  if (own) return own;
   const fallback = sentences.find((each) => each.startsWith("Default: "));
   return fallback && fallback !== first ? `${first} ${fallback}` : first;
 }

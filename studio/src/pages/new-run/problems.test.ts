@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { DocumentProblem } from "../../wire";
-import { byStep, problemAt, stepOf, stepState } from "./problems";
+import { byStep, overallState, problemAt, stepOf, stepState } from "./problems";
 
 const problem = (path: string, isWarning = false): DocumentProblem => ({ path, message: `${path} is wrong.`, layer: null, line: null, isWarning });
 const VIEW = { kind: "TrainingJob", name: "a", namespace: "b", job: {}, search: null } as const;
@@ -38,4 +38,14 @@ test("a step without fields is open, and has a problem only with fields", () => 
   expect(stepState("training", begun, wrong)).toBe("problem");
   expect(stepState("training", begun, [problem("spec.training", true)])).toBe("done");
   expect(stepState("data", begun, [])).toBe("open");
+});
+
+test("all steps together are open until a begun one is wrong", () => {
+  const begun = { ...VIEW, job: { network: {}, data: { train: {} }, training: {}, results: {} } };
+  expect(overallState(VIEW, [problem("spec.training")])).toBe("open");
+  expect(overallState(begun, [])).toBe("done");
+  expect(overallState(begun, [problem("spec.results.bucket")])).toBe("problem");
+  expect(overallState(begun, [problem("spec.results.bucket", true)])).toBe("done");
+  expect(overallState(VIEW, [problem("spec.unknown")])).toBe("problem");
+  expect(overallState(begun, [problem("spec.resources.limits")])).toBe("problem");
 });

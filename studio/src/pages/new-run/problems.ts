@@ -53,6 +53,17 @@ export function stepState(step: Step, view: View, problems: readonly DocumentPro
   return problems.some((each) => !each.isWarning) ? "problem" : "done";
 }
 
+/** Returns the state of all steps together: problems of steps that the user has not begun are only open. */
+export function overallState(view: View, problems: readonly DocumentProblem[]): "done" | "open" | "problem" {
+  const found = byStep(problems);
+  if (found.document.some((each) => !each.isWarning)) return "problem";
+  const states = STEPS.map((step) => stepState(step, view, found[step]));
+  // Resources and a search that are left out may still be wrong.
+  const isWrong = STEPS.some((step, index) => states[index] === "optional" && found[step].some((each) => !each.isWarning));
+  if (isWrong || states.includes("problem")) return "problem";
+  return states.includes("open") ? "open" : "done";
+}
+
 function isBegun(step: Step, { job, search }: View): boolean {
   switch (step) {
     case "network":
