@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import SHUT_RDWR, socket
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from tests.kit.ports import LOOPBACK, hold, port_of
 
@@ -160,28 +160,36 @@ class Handler(BaseHTTPRequestHandler):
         answer = f"<ListAllMyBucketsResult><Buckets>{entries}</Buckets></ListAllMyBucketsResult>"
         self.send(200, answer.encode(), Content_Type="application/xml")
 
-    def _list_objects(self, prefix: str, delimiter: str, most: int) -> None:
-        keys: list[str] = []
-        folders: dict[str, None] = {}
+    def _list_objects(self, query: dict[str, str]) -> None:
+        prefix, delimiter, most = query.get("prefix", ""), query.get("delimiter", ""), int(query.get("max-keys", 1000))
+        found: dict[str, bool] = {}
         for key in sorted(self.server.service.objects):
             name, deeper, _ = key.removeprefix(prefix).partition(delimiter) if delimiter else (key, "", "")
-            if key.startswith(prefix) and deeper:
-                folders[f"{prefix}{name}{deeper}"] = None
-            elif key.startswith(prefix):
-                keys.append(key)
+            if key.startswith(prefix):
+                found[f"{prefix}{name}{deeper}" if deeper else key] = bool(deeper)
+        left = [name for name in sorted(found) if name > query.get("continuation-token", "")]
+        shown = quote if query.get("encoding-type") == "url" else str
         entries = "".join(
-            f"<Contents><Key>{key}</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified>"
-            f"<Size>{len(self.server.service.objects[key])}</Size><StorageClass>STANDARD</StorageClass></Contents>"
-            for key in keys[:most]
+            f"<CommonPrefixes><Prefix>{shown(name)}</Prefix></CommonPrefixes>"
+            if found[name]
+            else f"<Contents><Key>{shown(name)}</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified>"
+            f"<Size>{len(self.server.service.objects[name])}</Size><StorageClass>STANDARD</StorageClass></Contents>"
+            for name in left[:most]
         )
-        entries += "".join(f"<CommonPrefixes><Prefix>{folder}</Prefix></CommonPrefixes>" for folder in folders)
-        answer = f"<ListBucketResult><Name>bucket</Name><Prefix></Prefix>{entries}</ListBucketResult>"
+        encoding = "<EncodingType>url</EncodingType>" if shown is quote else ""
+        more = (
+            f"<IsTruncated>true</IsTruncated><NextContinuationToken>{shown(left[most - 1])}</NextContinuationToken>"
+            if len(left) > most
+            else ""
+        )
+        about = f"<Name>bucket</Name><Prefix></Prefix>{encoding}{more}"
+        answer = f"<ListBucketResult>{about}{entries}</ListBucketResult>"
         self.send(200, answer.encode(), Content_Type="application/xml")
 
     def _get(self, key: str, query: dict[str, str], _: bytes) -> None:
         service = self.server.service
         if not key:
-            self._list_objects(query.get("prefix", ""), query.get("delimiter", ""), int(query.get("max-keys", 1000)))
+            self._list_objects(query)
         elif key not in service.objects:
             self.refuse(*NO_KEY)
         elif self.headers.get("If-Match", f'"{self._shown(key)}"') != f'"{self._shown(key)}"':
@@ -208,6 +216,8 @@ class Handler(BaseHTTPRequestHandler):
                 self.refuse(404, "NoSuchUpload", "it is not known")
                 return
             service.uploads[query["uploadId"]][int(query["partNumber"])] = body
+        elif self._exists(key):
+            return
         else:
             service.objects[key], service.etags[key] = service.damage(body), etag
         self.send(200, ETag=f'"{etag}"')
@@ -223,6 +233,8 @@ class Handler(BaseHTTPRequestHandler):
             )
         elif query["uploadId"] not in service.uploads:
             self.refuse(404, "NoSuchUpload", "it is not known")
+            return
+        elif self._exists(key):
             return
         else:
             parts = service.uploads.pop(query["uploadId"])
@@ -240,6 +252,13 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self.server.service.objects.pop(key, None)
         self.send(204)
+
+    def _exists(self, key: str) -> bool:
+        """Refuses a request for a new object if there is one already, and returns whether it has."""
+        exists = self.headers.get("If-None-Match") == "*" and key in self.server.service.objects
+        if exists:
+            self.refuse(412, "PreconditionFailed", "there is such an object")
+        return exists
 
     def _shown(self, key: str) -> str:
         return self.server.service.etag(self.server.service.etags[key])

@@ -8,7 +8,8 @@ from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
 from epochal_api.model import NAME_PATTERN, PRESERVE, Model, ObjectName, Quantity, quantity_value
 from epochal_api.pod import MIN_MEMORY_BYTES
 
-_GPU_RESOURCE = re.compile(r"^[a-z0-9.-]+/(gpu|mig-.+)$")
+GPU_RESOURCE = re.compile(r"^[a-z0-9.-]+/(gpu|mig-.+)$")
+"""Names of resources that count as GPUs."""
 
 LabelText = Annotated[str, StringConstraints(max_length=63)]
 LabelKey = Annotated[str, StringConstraints(min_length=1, max_length=317)]
@@ -39,7 +40,7 @@ class Resources(Model):
     @property
     def gpus(self) -> int:
         """Number of GPUs (or GPU slices) that the worker requests, at most the largest integer of the API."""
-        counts = (count for name, count in self.limits.items() if _GPU_RESOURCE.match(name) and count.isdigit())
+        counts = (count for name, count in self.limits.items() if GPU_RESOURCE.match(name) and count.isdigit())
         return min(sum(map(int, counts)), 2**63 - 1)
 
 

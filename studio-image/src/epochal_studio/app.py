@@ -7,7 +7,9 @@ from aiohttp import web
 
 from epochal_studio.access import Connections
 from epochal_studio.bodies import MAX_BODY
+from epochal_studio.capacity import routes as capacity
 from epochal_studio.config import Config
+from epochal_studio.data import routes as data
 from epochal_studio.pages import routes as page_routes
 from epochal_studio.results import routes as results
 from epochal_studio.runs import routes as runs
@@ -31,7 +33,7 @@ class RouteModule(Protocol):
         ...
 
 
-MODULES: tuple[RouteModule, ...] = (session, stream, runs, results, storage)
+MODULES: tuple[RouteModule, ...] = (session, stream, runs, results, storage, data, capacity)
 """The modules with routes. Add yours here: the middleware signs users in, and tests/unit/studio covers all routes."""
 
 
@@ -66,6 +68,7 @@ async def _running(app: web.Application) -> AsyncIterator[None]:
     yield
     await app[STATE].hub.close()
     app[STATE].threads.close()
+    app[STATE].uploads.close()
 
 
 async def _end_streams(app: web.Application) -> None:

@@ -11,6 +11,10 @@ MAX_ANSWERS = 64
 MAX_USER_ANSWERS = 6
 MAX_COMPARISONS, MAX_USER_COMPARISONS = 3, 2
 """Maximum comparisons of all users, and of one user. Each holds at most about 32 MiB."""
+MAX_PREVIEWS, MAX_USER_PREVIEWS = 3, 2
+"""Maximum previews of data of all users, and of one user. Each holds at most about 24 MiB."""
+MAX_CAPACITIES, MAX_USER_CAPACITIES = 4, 2
+"""Maximum lists of nodes and pods of all users, and of one user: each requests all pods of the cluster."""
 
 
 class LongAnswers:

@@ -7,7 +7,16 @@ from aiohttp import web
 
 from epochal_studio.access import Access, Connections
 from epochal_studio.config import Config
-from epochal_studio.long_answers import MAX_COMPARISONS, MAX_USER_COMPARISONS, LongAnswers
+from epochal_studio.data.uploads import Uploads
+from epochal_studio.long_answers import (
+    MAX_CAPACITIES,
+    MAX_COMPARISONS,
+    MAX_PREVIEWS,
+    MAX_USER_CAPACITIES,
+    MAX_USER_COMPARISONS,
+    MAX_USER_PREVIEWS,
+    LongAnswers,
+)
 from epochal_studio.session.owners import Owners
 from epochal_studio.session.refused_tokens import RefusedTokens
 from epochal_studio.session.sealing import Sealer
@@ -30,6 +39,9 @@ class State:
         hub: The watches of all browsers.
         long_answers: Downloads and followed logs.
         comparisons: Comparisons under way.
+        previews: Previews of data under way.
+        capacities: Lists of all nodes and pods under way.
+        uploads: Uploads under way, with their threads.
     """
 
     config: Config
@@ -43,6 +55,11 @@ class State:
     comparisons: LongAnswers = field(
         default_factory=lambda: LongAnswers(MAX_COMPARISONS, MAX_USER_COMPARISONS, "comparisons")
     )
+    previews: LongAnswers = field(default_factory=lambda: LongAnswers(MAX_PREVIEWS, MAX_USER_PREVIEWS, "previews"))
+    capacities: LongAnswers = field(
+        default_factory=lambda: LongAnswers(MAX_CAPACITIES, MAX_USER_CAPACITIES, "lists of nodes")
+    )
+    uploads: Uploads = field(default_factory=Uploads)
 
     def access(self, token: str, expires: datetime | None, owner: str, *, is_proxied: bool = False) -> Access:
         """Return the user of a token.

@@ -46,6 +46,7 @@ RESOURCES = (
     Resource("v1", "Service", "services", has_status=True),
     Resource("batch/v1", "Job", "jobs", has_status=True, fields=frozenset({"status.successful"})),
     Resource("v1", "Pod", "pods", has_status=True, fields=frozenset({"spec.nodeName", "status.phase"})),
+    Resource("v1", "Node", "nodes", namespaced=False, has_status=True),
     Resource("v1", "Secret", "secrets", fields=frozenset({"type"})),
     Resource("v1", "Namespace", "namespaces", namespaced=False, fields=frozenset({"status.phase"})),
     Resource("coordination.k8s.io/v1", "Lease", "leases"),

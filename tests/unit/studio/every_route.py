@@ -9,6 +9,18 @@ from epochal_studio.app import make_app
 from epochal_studio.config import Config
 
 _VALUES = {"kind": "TrainingJob", "namespace": "vision", "name": "mnist"}
+_STORAGE = "?namespace=vision&secret=keys"
+_QUERIES = {
+    "/api/stream": "?namespace=vision",
+    "/api/storage": "?namespace=vision",
+    "/api/compare": "?run=TrainingJob/vision/mnist",
+    "/api/buckets": _STORAGE,
+    "/api/buckets/{bucket}": _STORAGE,
+    "/api/buckets/{bucket}/preview": f"{_STORAGE}&key=mnist.npz",
+    "/api/buckets/{bucket}/object": f"{_STORAGE}&key=mnist.npz",
+}
+_RAW = {"/api/buckets/{bucket}/object": "application/octet-stream"}
+"""Content types of the bodies that are no JSON."""
 _BODIES = {
     "actions": {"action": "suspend", "resourceVersion": "1"},
     "clone": {"name": "copy"},
@@ -47,8 +59,20 @@ class Route(NamedTuple):
         return self.method not in {"GET", "HEAD"}
 
     @property
+    def is_json(self) -> bool:
+        """Whether its body is JSON."""
+        return self.template not in _RAW
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Headers of a body that is no JSON."""
+        return {} if self.is_json else {"Content-Type": _RAW[self.template], "Epochal-Studio": "1"}
+
+    @property
     def body(self) -> bytes | None:
         """A valid body, for a route that has one."""
+        if not self.is_json:
+            return b"content"
         if self.method != "POST":
             return None
         document: dict[str, Any] = _BODIES[self.template.rpartition("/")[2]]
@@ -65,8 +89,7 @@ def every_route() -> list[Route]:
     for route in app.router.routes():
         template = route.resource.canonical if route.resource else ""
         path = re.sub(r"{(\w+)[^}]*}", lambda name: _VALUES.get(name[1], "text"), template)
-        query = {"/api/stream": "?namespace=vision", "/api/storage": "?namespace=vision"}.get(template, "")
-        query = "?run=TrainingJob/vision/mnist" if template == "/api/compare" else query
+        query = _QUERIES.get(template, "")
         query = "?uid=1" if route.method == "DELETE" and template.startswith("/api/runs") else query
         found.append(Route(route.method, path + query, template))
     return found

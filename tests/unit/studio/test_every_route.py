@@ -1,5 +1,6 @@
 """The rules that every route keeps: session, origin, host, size, type and headers. A new route is tested by itself."""
 
+import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
@@ -58,7 +59,7 @@ async def refused(
     """Check that routes refuse requests with some headers, and that the API server has heard of none of them."""
     for route in routes:
         for headers in variants or ({},):
-            sent = {**studio.cookie(), **headers}
+            sent = {**studio.cookie(), **route.headers, **headers}
             async with studio.request(route.method, route.path, sent, data=body(route)) as answer:
                 assert answer.status == status, (str(route), headers)
                 assert not [cookie for cookie in answer.cookies.values() if cookie.value]
@@ -75,7 +76,7 @@ async def test_no_route_answers_without_a_valid_session(studio: Studio, bad: Cal
 async def test_an_invalid_session_is_deleted(studio: Studio) -> None:
     for route in SIGNED_IN:
         headers = studio.cookie(sealer=Sealer())
-        async with studio.request(route.method, route.path, headers, data=route.body) as answer:
+        async with studio.request(route.method, route.path, route.headers | headers, data=route.body) as answer:
             deleted = answer.cookies[f"{cookies.NAME}-0"]
         assert (deleted.value, deleted["max-age"], deleted["path"]) == ("", "0", "/")
         assert deleted["secure"]  # a browser ignores a cookie with the prefix __Host- without it
@@ -96,12 +97,35 @@ async def test_a_change_has_an_origin(studio: Studio) -> None:
 
 
 async def test_a_change_is_json(studio: Studio) -> None:
-    await refused(studio, CHANGES, 415, *NOT_JSON, reason="NotJSON")
+    await refused(studio, [route for route in CHANGES if route.is_json], 415, *NOT_JSON, reason="NotJSON")
+    others = [route for route in CHANGES if not route.is_json]
+    await refused(studio, others, 415, *NOT_JSON, {"Content-Type": "application/json"}, reason="WrongType")
+
+
+async def test_a_change_that_is_no_json_has_a_header_of_its_own(studio: Studio) -> None:
+    """A form of another page can send neither this header nor JSON."""
+    routes = [route for route in CHANGES if not route.is_json]
+    assert routes
+    variants = [{"Epochal-Studio": value} for value in ("", "0", "true")]
+    await refused(studio, routes, 403, *variants, reason="ForeignOrigin")
 
 
 async def test_a_large_body_is_refused_before_it_is_read(studio: Studio) -> None:
     large = b'{"token": "' + b"a" * MAX_BODY + b'"}'
-    await refused(studio, CHANGES, 413, reason="TooLarge", body=lambda _: large)
+    await refused(studio, [route for route in CHANGES if route.is_json], 413, reason="TooLarge", body=lambda _: large)
+
+
+async def test_a_large_upload_is_refused_before_it_is_read(studio: Studio) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", studio.port)
+    try:
+        for route in [route for route in CHANGES if not route.is_json]:
+            headers = {"Host": f"localhost:{studio.port}", "Origin": studio.origin, **studio.cookie(), **route.headers}
+            headers["Content-Length"] = str(5 * 2**30 + 1)
+            lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+            writer.write(f"{route.method} {route.path} HTTP/1.1\r\n{lines}\r\n".encode())
+            assert b" 413 " in await reader.readline(), str(route)
+    finally:
+        writer.close()
 
 
 async def test_a_body_has_a_length(studio: Studio) -> None:
@@ -124,7 +148,7 @@ async def test_an_invalid_body_reaches_no_api_server(studio: Studio, body: bytes
 
 async def test_other_methods_are_refused(studio: Studio) -> None:
     for route in ROUTES:
-        for method in ("PUT", "PATCH", "OPTIONS", "TRACE"):
+        for method in {"PUT", "PATCH", "OPTIONS", "TRACE"} - {route.method}:
             async with studio.request(method, route.path, studio.cookie(), data=b"{}") as answer:
                 assert answer.status == 405, (str(route), method)
                 # No answer allows a page of another origin to read it.
@@ -136,7 +160,7 @@ async def test_the_api_server_decides_about_another_namespace(studio: Studio) ->
     studio.cluster.objects.create("trainingjobs", "vision", {"metadata": {"name": "mnist"}, "spec": {}})
     for route in OF_A_RUN:
         headers = studio.cookie(OTHER_TOKEN)
-        async with studio.request(route.method, route.path, headers, data=route.body) as answer:
+        async with studio.request(route.method, route.path, route.headers | headers, data=route.body) as answer:
             assert answer.status == 403, str(route)
             assert route.method == "HEAD" or (await answer.json())["reason"] == "Forbidden", str(route)
 
@@ -153,7 +177,9 @@ async def test_no_name_leads_to_another_path(studio: Studio) -> None:
 
 async def test_headers_of_each_answer(studio: Studio) -> None:
     for route in ROUTES:
-        async with studio.request(route.method, route.path, {"Host": "localhost"}, data=route.body) as answer:
+        async with studio.request(
+            route.method, route.path, route.headers | {"Host": "localhost"}, data=route.body
+        ) as answer:
             policy = answer.headers["Content-Security-Policy"]
             assert "default-src 'none'" in policy
             assert "frame-ancestors 'none'" in policy
@@ -183,7 +209,7 @@ async def test_no_log_has_a_token_a_key_or_a_query(
         for route in API:
             path = f"{route.path}{'&' if '?' in route.path else '?'}secret-in-query=1"
             for body in [route.body, document] if route.method == "POST" else [None]:
-                async with studio.request(route.method, path, headers, data=body) as answer:
+                async with studio.request(route.method, path, route.headers | headers, data=body) as answer:
                     assert answer.status < 500 or is_broken, str(route)
     logged = "\n".join(logging.Formatter().format(record) for record in caplog.records)
     assert "the fault quotes" in logged

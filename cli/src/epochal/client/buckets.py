@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
@@ -20,6 +21,8 @@ from epochal.exit_codes import ExitCode
 if TYPE_CHECKING:
     from epochal_lib.s3.bounded import AnswerLimits
     from epochal_lib.s3.errors import Verb
+    from epochal_lib.s3.listing import Page
+    from epochal_lib.s3.upload import Upload
     from minio import Minio
 
 _EXIT_CODES = {
@@ -32,6 +35,11 @@ _FORWARD = (
     "AWS_ENDPOINT_URL_S3), such as http://localhost:9000 with `kubectl port-forward service/minio 9000`."
 )
 _PART = 2**20
+Names = list[str]
+
+
+class ObjectExists(EpochalError):
+    """The bucket has an object of this key already."""
 
 
 class StoredObject(NamedTuple):
@@ -42,10 +50,11 @@ class StoredObject(NamedTuple):
 
 
 class StoredVersion(NamedTuple):
-    """Size and ETag of an object in a bucket."""
+    """Size, ETag and time of an object in a bucket."""
 
     size: int
     etag: str
+    modified: datetime | None = None
 
 
 class Bucket:
@@ -70,9 +79,35 @@ class Bucket:
 
     def list(self, prefix: str = "") -> Iterator[StoredObject]:
         """Yield the objects with a prefix, in the order of their keys."""
-        with self._errors("list", prefix):
+        with self.errors("list", prefix):
             for found in self._client.list_objects(self.name, prefix=prefix, recursive=True):
                 yield StoredObject(str(found.object_name), int(found.size or 0))
+
+    def page(self, prefix: str, token: str, most: int) -> "Page":
+        """Return a page of the folders and objects below a prefix.
+
+        Args:
+            prefix: Beginning of the keys.
+            token: Token of the page, which the page before it has; "" for the first one.
+            most: Maximum number of entries.
+        """
+        from epochal_lib.s3.listing import list_page  # noqa: PLC0415 - minio, which most commands do not need
+
+        with self.errors("list", prefix):
+            return list_page(self._client, self.name, prefix, token, most)
+
+    def siblings(self) -> Names | None:
+        """Return the names of all buckets of the service; None if the keys may not list them."""
+        from epochal_lib.s3.errors import MAY_NOT  # noqa: PLC0415
+        from minio.error import S3Error  # noqa: PLC0415
+
+        with self.errors("list", ""):
+            try:
+                return [str(bucket.name) for bucket in self._client.list_buckets()]
+            except S3Error as error:
+                if error.code in MAY_NOT:
+                    return None
+                raise
 
     def size(self, key: str) -> int:
         """Return the bytes of an object."""
@@ -80,9 +115,9 @@ class Bucket:
 
     def stat(self, key: str) -> StoredVersion:
         """Return size and ETag of an object."""
-        with self._errors("read", key):
+        with self.errors("read", key):
             found = self._client.stat_object(self.name, key)
-            return StoredVersion(int(found.size or 0), str(found.etag or ""))
+            return StoredVersion(int(found.size or 0), str(found.etag or ""), found.last_modified)
 
     @contextmanager
     def open(self, key: str, *, etag: str = "", **part: int) -> Iterator[Any]:
@@ -96,7 +131,7 @@ class Bucket:
         from epochal_lib.s3.client import open_object  # noqa: PLC0415 - minio, which most commands do not need
 
         options: dict[str, Any] = {**part, **({"request_headers": {"If-Match": f'"{etag}"'}} if etag else {})}
-        with self._errors("read", key), open_object(self._client, self.name, key, **options) as response:
+        with self.errors("read", key), open_object(self._client, self.name, key, **options) as response:
             yield response
 
     def read(self, key: str, limit: int = 64 * 2**20) -> bytes:
@@ -130,23 +165,33 @@ class Bucket:
 
     def upload(self, key: str, stream: IO[bytes], size: int) -> None:
         """Store an object with `size` bytes of a stream."""
-        with self._errors("write", key):
+        with self.errors("write", key):
             self._client.put_object(self.name, key, stream, size)
+
+    def begin_upload(self, key: str) -> "Upload":
+        """Return an upload in parts. Its calls belong into a block of `errors`."""
+        from epochal_lib.s3.upload import Upload  # noqa: PLC0415
+
+        return Upload(self._client, self.name, key)
 
     def delete(self, key: str) -> None:
         """Delete an object, if it exists."""
-        with self._errors("delete", key):
+        with self.errors("delete", key):
             self._client.remove_object(self.name, key)
 
     @contextmanager
-    def _errors(self, verb: "Verb", key: str) -> Iterator[None]:
-        from epochal_lib.s3.errors import Request, explain  # noqa: PLC0415
+    def errors(self, verb: "Verb", key: str) -> Iterator[None]:
+        """Raise the errors of the service as errors with a message, which has no credentials."""
+        from epochal_lib.s3.errors import EXISTS, Request, explain  # noqa: PLC0415
+        from minio.error import S3Error  # noqa: PLC0415
 
         try:
             yield
         except EpochalError:
             raise
         except Exception as error:
+            if verb == "write" and isinstance(error, S3Error) and error.code in EXISTS:
+                raise ObjectExists(f"s3://{self.name}/{shortened(key)} exists already.") from error
             request = Request(self.endpoint, self.name, verb, key)
             found = explain(error, request, self._credentials.redact)
             if found is None:

@@ -93,16 +93,27 @@ class Cluster:
         place = "" if all_namespaces else self._place(kind, namespace)
         return list_all(self._transport, kind, place, selectors(kind, selector, name), most, page=self._page)[0]
 
-    def pages(self, kind: Kind, *, namespace: str | None = None, field_selector: str = "") -> Iterator[Objects]:
+    def pages(
+        self,
+        kind: Kind,
+        *,
+        namespace: str | None = None,
+        all_namespaces: bool = False,
+        field_selector: str = "",
+        page: int = 0,
+    ) -> Iterator[Objects]:
         """Yield the objects of a kind, page by page, so that the caller can stop.
 
         Args:
             kind: The kind.
             namespace: Their namespace. Default: the one of the user.
+            all_namespaces: Whether to return those of all namespaces.
             field_selector: Field selector, such as `type=Opaque`.
+            page: Objects in one answer. Default: that of the cluster.
         """
+        place = "" if all_namespaces else self._place(kind, namespace)
         query = {"fieldSelector": field_selector} if field_selector else {}
-        for answer in pages(self._transport, kind, self._place(kind, namespace), query, page=self._page):
+        for answer in pages(self._transport, kind, place, query, page=page or self._page):
             yield answer.get("items") or []
 
     def names(self, kind: Kind, *, namespace: str | None = None, limit: int = PAGE) -> Names:

@@ -35,7 +35,7 @@ def describe_nodes(nodes: Sequence[Mapping[str, Any]], spec: Any) -> Iterator[Fi
         yield ok(summary)
         return
     needed = requests(spec.resources)
-    usable = [node for node in nodes if _is_usable(node)]
+    usable = [node for node in nodes if is_usable(node)]
     selected = [node for node in usable if _has_labels(node, spec.scheduling.node_selector)]
     if not selected:
         labels = ", ".join(f"{key}={value}" for key, value in spec.scheduling.node_selector.items())
@@ -92,7 +92,8 @@ def quantities(found: Mapping[str, Any]) -> dict[str, Decimal]:
     return {name: quantity_value(str(text)) for name, text in found.items() if re.match(QUANTITY_PATTERN, str(text))}
 
 
-def _is_usable(node: Mapping[str, Any]) -> bool:
+def is_usable(node: Mapping[str, Any]) -> bool:
+    """Return whether a node takes new pods: it is ready and not cordoned."""
     conditions = (node.get("status") or {}).get("conditions") or []
     is_ready = any(entry.get("type") == "Ready" and entry.get("status") == "True" for entry in conditions)
     return is_ready and not (node.get("spec") or {}).get("unschedulable")

@@ -107,6 +107,10 @@ class BoundedPool(PoolManager):
         self._requests += preload_content
         if self._requests > self._limits.requests:
             raise AnswerTooLarge(f"it has sent {self._limits.requests} answers and says that there are more")
+        if isinstance(body := options.get("body"), bytes | bytearray) and len(body) > _PART:
+            # One call of the socket must send all its bytes within CONNECT_SECONDS, also to a slow service.
+            whole = memoryview(body)
+            options["body"] = [whole[start : start + _PART] for start in range(0, len(whole), _PART)]
         answer = super().urlopen(method, url, redirect=False, preload_content=False, **options)
         if not preload_content and answer.status in _SUCCESS:
             return answer

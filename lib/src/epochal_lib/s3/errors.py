@@ -46,6 +46,10 @@ BUSY = frozenset(
 )
 """S3 error codes below HTTP 500 that may be temporary: a restarted server has lost the parts of an upload, or a wrong
 clock is corrected soon."""
+MAY_NOT = frozenset({"AccessDenied", "AllAccessDisabled", "MethodNotAllowed", "NotImplemented"})
+"""Error codes of a service that knows the keys, but lists no buckets for them."""
+EXISTS = frozenset({"PreconditionFailed", "ConditionalRequestConflict"})
+"""Error codes of a service that has an object of the key already, or stores one at the same time."""
 MAX_QUOTED = 300
 
 CREDENTIALS = "set accessKey and secretKey (and sessionToken) in the Secret that spec.storage.secretRef names"

@@ -25,6 +25,11 @@ LIMITS = AnswerLimits(size=4 * 2**20, seconds=30)
 NO_VARIABLES = Environment(variables={})
 """The keys and addresses of Studio's own environment (AWS_…, EPOCHAL_STORAGE_ENDPOINT) are never used for users."""
 _FIELDS = frozenset({"endpoint", "region", "secretRef", "caConfigMapRef"})
+_CURVES = (
+    "so Studio shows the status alone. The curves of all epochs, the stored log and the files are in a bucket, whose "
+    "keys are in this Secret."
+)
+_NO_RESULTS = "A training stores its results when it ends an epoch."
 
 
 def open_folder(cluster: Cluster, found: Found, endpoints: Endpoints) -> Folder:
@@ -51,14 +56,34 @@ def open_folder(cluster: Cluster, found: Found, endpoints: Endpoints) -> Folder:
 
 
 def open_storage(
-    cluster: Cluster, storage: Mapping[str, Any] | None, bucket: str, namespace: str, endpoints: Endpoints
+    cluster: Cluster,
+    storage: Mapping[str, Any] | None,
+    bucket: str,
+    namespace: str,
+    endpoints: Endpoints,
+    *,
+    limits: AnswerLimits = LIMITS,
+    missing: str = _CURVES,
 ) -> Bucket:
-    """Return a bucket of the service of a spec. No request to the bucket is sent yet."""
+    """Return a bucket of the service of a spec. No request to the bucket is sent yet.
+
+    Args:
+        cluster: The cluster, with the rights of the user.
+        storage: The fields of `spec.storage`.
+        bucket: Name of the bucket; "" to list the buckets.
+        namespace: Namespace of the Secret.
+        endpoints: The S3 services of the configuration.
+        limits: Limits of the service's answers.
+        missing: Says what Studio cannot show to a user who may not read the Secret.
+
+    Raises:
+        Refusal: If the service is not allowed, or the user may not read its Secret.
+    """
     service = service_of(storage, endpoints)
     try:
-        return open_bucket(cluster, service, bucket, environment=NO_VARIABLES, namespace=namespace, limits=LIMITS)
+        return open_bucket(cluster, service, bucket, environment=NO_VARIABLES, namespace=namespace, limits=limits)
     except ApiError as error:
-        raise _unreadable(error, service) from None
+        raise _unreadable(error, service, missing) from None
     except EpochalError as error:
         raise refuse(
             422, "InvalidStorage", error.message, "Correct the Secret or the ConfigMap of the storage."
@@ -87,14 +112,18 @@ def service_of(storage: Mapping[str, Any] | None, endpoints: Endpoints) -> Stora
 
 
 @contextmanager
-def bucket_errors() -> Iterator[None]:
-    """Raise the errors of a bucket as answers. Their texts have no keys, see `epochal.client.buckets`."""
+def bucket_errors(not_found: str = _NO_RESULTS) -> Iterator[None]:
+    """Raise the errors of a bucket as answers. Their texts have no keys, see `epochal.client.buckets`.
+
+    Args:
+        not_found: Remedy for a missing object.
+    """
     try:
         yield
     except (Refusal, ApiError):
         raise
     except EpochalError as error:
-        raise refuse_bucket(error) from None
+        raise refuse_bucket(error, not_found) from None
     except ValueError:
         # Of the client, for a key or header that no request can have. Its text may contain a key of the Secret.
         raise refuse(
@@ -102,26 +131,25 @@ def bucket_errors() -> Iterator[None]:
         ) from None
 
 
-def refuse_bucket(error: EpochalError) -> Refusal:
+def refuse_bucket(error: EpochalError, not_found: str = _NO_RESULTS) -> Refusal:
     """Return an error of a bucket as an answer. The remedies of the library are for the command."""
     match error.exit_code:
         case ExitCode.NOT_FOUND:
-            return refuse(404, "NotFound", error.message, "A training stores its results when it ends an epoch.")
+            return refuse(404, "NotFound", error.message, not_found)
         case ExitCode.NO_CONNECTION:
             remedy = "Check that the storage runs, and that the NetworkPolicy of Studio lets it connect there."
             return refuse(502, "Unreachable", error.message, remedy)
     return refuse(403, "StorageRefused", error.message)
 
 
-def _unreadable(error: ApiError, service: StorageService) -> Refusal | ApiError:
+def _unreadable(error: ApiError, service: StorageService, missing: str) -> Refusal | ApiError:
     """Return why the Secret or the ConfigMap of a storage cannot be read."""
     name = service.secret_ref.name
     if error.status == FORBIDDEN:
         return refuse(
             403,
             "Forbidden",
-            f"You may not read the Secret {name}, so Studio shows the status alone. The curves of all epochs, the "
-            "stored log and the files are in a bucket, whose keys are in this Secret.",
+            f"You may not read the Secret {name}, {missing}",
             f"Ask an administrator for the right to get the Secret {name}, such as by the role edit.",
         )
     if error.status == NOT_FOUND:

@@ -8,6 +8,7 @@ from epochal_studio.bodies import MAX_BODY
 from epochal_studio.problems import Refusal, refuse
 from epochal_studio.security.headers import API
 from epochal_studio.security.hosts import is_allowed, is_own_origin
+from epochal_studio.security.raw_bodies import MARK, MARK_VALUE, RawBody, raw_body
 
 PROBES = frozenset({"/healthz", "/readyz"})
 """Paths of probes. They name the address of the pod as host, so any host may ask. The answer is `ok` for anyone."""
@@ -37,6 +38,7 @@ class Head:
         content_encoding: The header Content-Encoding.
         content_length: Bytes of the body; None if the request does not say.
         is_chunked: Whether the body has a Transfer-Encoding.
+        mark: The header Epochal-Studio; "" if it is missing.
     """
 
     method: str
@@ -50,6 +52,12 @@ class Head:
     content_encoding: str
     content_length: int | None
     is_chunked: bool
+    mark: str = ""
+
+    @property
+    def is_read(self) -> bool:
+        """Whether the request changes nothing."""
+        return self.method in READS
 
 
 def check(head: Head, hosts: Collection[str]) -> Refusal | None:
@@ -69,7 +77,7 @@ def _line(head: Head) -> Refusal | None:
         return refuse(414, "TooLong", f"the path may have {MAX_PATH} bytes, and the query {MAX_QUERY}")
     if not head.raw_path.startswith("/") or _TRICKS.search(head.raw_path):
         return refuse(400, "Invalid", "the path has an encoded slash, a control character, or a segment . or ..")
-    return None if head.method in READS | CHANGES else _method(head)
+    return None if head.method in READS | CHANGES or raw_body(head.method, head.path) else _method(head)
 
 
 def _host(head: Head, hosts: Collection[str]) -> Refusal | None:
@@ -99,7 +107,7 @@ def _origin(head: Head) -> Refusal | None:
     if head.fetch_site not in {"", "same-origin"} and not (head.fetch_site == "none" and _is_plain_read(head)):
         return refused
     # A browser sends the origin with each change, and Sec-Fetch-Site with each request.
-    if head.method in CHANGES and not head.origins:
+    if not head.is_read and not head.origins:
         return refused
     if head.path == STREAM and not head.origins and not head.fetch_site:
         return refused
@@ -107,10 +115,16 @@ def _origin(head: Head) -> Refusal | None:
 
 
 def _body(head: Head) -> Refusal | None:
-    if head.method in READS:
+    if head.is_read:
         if head.is_chunked or head.content_length:
             return refuse(400, "Invalid", f"a {head.method} has no body")
         return None
+    raw = raw_body(head.method, head.path)
+    return _json(head) if raw is None else _raw(head, raw)
+
+
+def _json(head: Head) -> Refusal | None:
+    """Return the refusal of a body that must be JSON."""
     if head.content_type != "application/json" or head.content_encoding not in {"", "identity"}:
         return refuse(415, "NotJSON", "the body must have the content type application/json, and no encoding")
     if head.is_chunked or (head.content_length is None and head.method == "POST"):
@@ -120,9 +134,24 @@ def _body(head: Head) -> Refusal | None:
     return None
 
 
+def _raw(head: Head, body: RawBody) -> Refusal | None:
+    """Return the refusal of a body that is no JSON."""
+    if head.mark != MARK_VALUE:
+        return refuse(403, "ForeignOrigin", f"the request must have the header {MARK}: {MARK_VALUE}")
+    if head.content_type not in body.types or head.content_encoding not in {"", "identity"}:
+        types = " or ".join(sorted(body.types))
+        return refuse(415, "WrongType", f"the body must have the content type {types}, and no encoding")
+    if head.is_chunked or head.content_length is None:
+        return refuse(411, "LengthRequired", "the request must have the header Content-Length")
+    if head.content_length > body.most:
+        size = f"{body.most // 2**20:,} MiB"
+        return refuse(413, "TooLarge", f"the body may have {size}, found {head.content_length:,} bytes")
+    return None
+
+
 def _is_plain_read(head: Head) -> bool:
     """Return whether a request is one that a user can type into the address bar."""
-    return head.method in READS and head.path != STREAM
+    return head.is_read and head.path != STREAM
 
 
 def _method(head: Head) -> Refusal:

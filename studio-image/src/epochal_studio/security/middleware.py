@@ -15,6 +15,7 @@ from epochal_studio.access import ACCESS, Access, is_token
 from epochal_studio.problems import Refusal, expired, problem_response, refusal_of, refuse, token_refused
 from epochal_studio.security.checks import PROBES, READS, Head, check
 from epochal_studio.security.headers import API, add_headers
+from epochal_studio.security.raw_bodies import MARK
 from epochal_studio.session import cookies
 from epochal_studio.state import STATE
 
@@ -122,6 +123,7 @@ def _head(request: web.Request) -> Head:
         content_encoding=headers.get(hdrs.CONTENT_ENCODING, "").lower(),
         content_length=request.content_length,
         is_chunked=hdrs.TRANSFER_ENCODING in headers,
+        mark=headers.get(MARK, ""),
     )
 
 

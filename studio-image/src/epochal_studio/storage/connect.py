@@ -12,7 +12,7 @@ from epochal.errors import EpochalError
 from epochal_api.storage import BUCKET_PATTERN, StorageService
 from epochal_api.text import printable
 from epochal_lib.s3.client import connect
-from epochal_lib.s3.errors import Request, explain
+from epochal_lib.s3.errors import MAY_NOT, Request, explain
 from minio import Minio
 from minio.error import S3Error
 from pydantic import ValidationError
@@ -32,8 +32,6 @@ KEYS = ("accessKey", "secretKey")
 _OPTIONAL_KEY = "sessionToken"
 _AUTHORITY = "ca.crt"
 _OWNED = "BucketAlreadyOwnedByYou"
-_MAY_NOT = frozenset({"AccessDenied", "AllAccessDisabled", "MethodNotAllowed", "NotImplemented"})
-"""Error codes of a service that knows the keys, but lists no buckets for them."""
 
 
 def list_storages(cluster: Cluster, namespace: str, endpoints: Endpoints) -> Storage:
@@ -187,7 +185,7 @@ def _buckets(client: Minio, endpoint: str, credentials: Credentials) -> list[str
     try:
         found = [str(bucket.name) for bucket in client.list_buckets()]
     except Exception as error:  # noqa: BLE001 - the service may answer anything
-        if isinstance(error, S3Error) and error.code in _MAY_NOT:
+        if isinstance(error, S3Error) and error.code in MAY_NOT:
             return None
         raise _refusal(error, Request(endpoint, "", "list"), credentials) from None
     return [name for name in found if re.fullmatch(BUCKET_PATTERN, name)][:MAX_BUCKETS]

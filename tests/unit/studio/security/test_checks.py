@@ -6,6 +6,7 @@ import pytest
 from epochal_studio.bodies import MAX_BODY
 from epochal_studio.security.checks import MAX_PATH, MAX_QUERY, STREAM, Head, check
 from epochal_studio.security.hosts import is_local, is_own_origin
+from epochal_studio.security.raw_bodies import MAX_UPLOAD
 
 HOSTS = ("studio.example.com", "localhost", "127.0.0.1", "[::1]", "ported.example:8443")
 READ = Head("GET", "/api/session", "/api/session", 0, ["studio.example.com"], [], "same-origin", "", "", None, False)  # noqa: FBT003
@@ -177,6 +178,41 @@ def test_bounds() -> None:
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "OPTIONS", "TRACE", "get", ""])
 def test_methods(method: str) -> None:
     assert status(replace(CHANGE, method=method)) == 405
+
+
+UPLOAD = replace(
+    CHANGE,
+    method="PUT",
+    path="/api/buckets/data/object",
+    raw_path="/api/buckets/data/object",
+    content_type="application/octet-stream",
+    content_length=MAX_UPLOAD,
+    mark="1",
+)
+
+
+def test_an_upload_has_bounds_of_its_own() -> None:
+    assert status(UPLOAD) == 200
+    assert status(replace(UPLOAD, content_length=MAX_UPLOAD + 1)) == 413
+    assert status(replace(UPLOAD, content_length=None)) == 411
+    assert status(replace(UPLOAD, is_chunked=True)) == 411
+    assert status(replace(UPLOAD, content_type="text/plain")) == 415
+    assert status(replace(UPLOAD, content_type="application/json")) == 415
+    assert status(replace(UPLOAD, content_encoding="gzip")) == 415
+    assert status(replace(UPLOAD, mark="")) == 403
+    assert status(replace(UPLOAD, origins=[])) == 403
+    assert status(replace(UPLOAD, origins=["https://evil.example"])) == 403
+    assert status(replace(UPLOAD, fetch_site="cross-site")) == 403
+
+
+@pytest.mark.parametrize("path", ["/api/buckets/data", "/api/buckets/data/object/x", "/api/buckets//object", "/object"])
+def test_no_other_path_takes_an_upload(path: str) -> None:
+    assert status(replace(UPLOAD, path=path)) == 405
+
+
+def test_no_other_method_is_an_upload() -> None:
+    assert status(replace(UPLOAD, method="POST")) == 415
+    assert status(replace(UPLOAD, method="PATCH")) == 405
 
 
 def test_probes_of_any_host() -> None:

@@ -1,0 +1,1 @@
+"""The free capacity of the cluster's nodes, with the rights of the user."""

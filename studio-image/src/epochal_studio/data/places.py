@@ -1,0 +1,121 @@
+"""The storage, bucket, key and prefix that a request names, and the bucket that they open."""
+
+import re
+from collections.abc import Callable
+from typing import NamedTuple, TypeVar
+
+from aiohttp import web
+from epochal.client.buckets import Bucket
+from epochal_api.storage import BUCKET_PATTERN
+from epochal_api.text import printable
+from epochal_lib.s3.bounded import AnswerLimits
+
+from epochal_studio.access import access_of
+from epochal_studio.bodies import namespace_of
+from epochal_studio.problems import refuse
+from epochal_studio.results.folders import LIMITS, bucket_errors, open_storage
+from epochal_studio.state import endpoints_of
+
+MAX_KEY = 1024
+"""Maximum bytes of a key of S3."""
+MAX_TOKEN = 4096
+"""Maximum characters of the token of a page."""
+MAX_TEXT = 512
+NO_OBJECT = "Choose another file: it may have been deleted or renamed."
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_MISSING = "so Studio cannot show its buckets: their keys are in this Secret."
+_HAND_WRITTEN = "Or write the bucket and the object into the YAML: the training reads them with its own rights."
+
+T = TypeVar("T")
+
+
+class Place(NamedTuple):
+    """A bucket of a storage.
+
+    Args:
+        namespace: Namespace of the Secret.
+        storage: The fields of `spec.storage`.
+        bucket: Name of the bucket; "" for a list of the buckets.
+    """
+
+    namespace: str
+    storage: dict[str, object]
+    bucket: str
+
+
+def place_of(request: web.Request) -> Place:
+    """Return the place that a request names.
+
+    Raises:
+        Refusal: If no bucket, namespace or Secret can have this name.
+    """
+    query = request.query
+    values = {name: query.get(name, "") for name in ("secret", "endpoint", "region", "ca")}
+    if not values["secret"] or any(len(value) > MAX_TEXT for value in values.values()):
+        raise refuse(400, "Invalid", f"the query needs namespace and secret, each of at most {MAX_TEXT} characters")
+    storage: dict[str, object] = {"secretRef": {"name": values["secret"]}}
+    storage |= {name: values[name] for name in ("endpoint", "region") if values[name]}
+    if values["ca"]:
+        storage["caConfigMapRef"] = {"name": values["ca"]}
+    bucket = request.match_info.get("bucket", "")
+    if "bucket" in request.match_info and not re.fullmatch(BUCKET_PATTERN, bucket):
+        raise refuse(400, "Invalid", "a bucket has a name of 3 to 63 characters: a-z, 0-9, . and -")
+    return Place(namespace_of(query.get("namespace", "")), storage, bucket)
+
+
+def key_of(request: web.Request) -> str:
+    """Return the key that a request names.
+
+    Raises:
+        Refusal: If no object that a training reads can have this key.
+    """
+    key = request.query.get("key", "")
+    if not key or key.startswith("/") or key.endswith("/"):
+        raise refuse(400, "Invalid", "the query needs key, the name of an object without / at its begin or end")
+    return _checked("key", key)
+
+
+def prefix_of(request: web.Request) -> str:
+    """Return the prefix that a request names; "" for the whole bucket.
+
+    Raises:
+        Refusal: If no object can have a key with this prefix.
+    """
+    return _checked("prefix", request.query.get("prefix", ""))
+
+
+async def with_bucket(
+    request: web.Request, place: Place, function: Callable[[Bucket], T], *, limits: AnswerLimits = LIMITS
+) -> T:
+    """Return the result of a function of a bucket, called in a thread with the keys that the user may read.
+
+    Raises:
+        Refusal: If the storage is not allowed, or refuses the request.
+    """
+    access, endpoints = access_of(request), endpoints_of(request)
+    cluster = access.cluster(place.namespace)
+
+    def call() -> T:
+        bucket = open_storage(
+            cluster,
+            place.storage,
+            place.bucket,
+            place.namespace,
+            endpoints,
+            limits=limits,
+            missing=f"{_MISSING} {_HAND_WRITTEN}",
+        )
+        with bucket_errors(NO_OBJECT):
+            return function(bucket)
+
+    return await access.in_thread(call)
+
+
+def _checked(name: str, text: str) -> str:
+    # urllib3 removes the segments . and .. from a path, so the request would be for another key.
+    is_plain = not _CONTROL.search(text) and all(part not in {".", ".."} for part in text.split("/"))
+    if not is_plain or len(text.encode()) > MAX_KEY:
+        found = printable(text[:200], instead=" ")
+        expected = f"at most {MAX_KEY} bytes, without control characters and without the parts . and .."
+        raise refuse(400, "Invalid", f"{name}: found {found!r}, expected {expected}")
+    return text

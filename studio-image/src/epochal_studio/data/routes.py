@@ -1,0 +1,49 @@
+"""The routes of data: buckets, folders, uploads and previews."""
+
+from aiohttp import web
+
+from epochal_studio.access import access_of
+from epochal_studio.data.listing import list_buckets, list_folder
+from epochal_studio.data.places import MAX_TOKEN, key_of, place_of, prefix_of, with_bucket
+from epochal_studio.data.upload import store
+from epochal_studio.preview.read import read_preview
+from epochal_studio.problems import answer, refuse
+from epochal_studio.state import STATE
+
+_BUCKET = "/api/buckets/{bucket}"
+
+
+def routes() -> list[web.RouteDef]:
+    """Return the routes of data."""
+    return [
+        web.get("/api/buckets", buckets),
+        web.get(_BUCKET, folder),
+        web.get(f"{_BUCKET}/preview", preview),
+        web.put(f"{_BUCKET}/object", upload),
+    ]
+
+
+async def buckets(request: web.Request) -> web.Response:
+    """Return the buckets of a storage."""
+    return answer(await with_bucket(request, place_of(request), list_buckets))
+
+
+async def folder(request: web.Request) -> web.Response:
+    """Return a page of a bucket's folder."""
+    place, prefix, token = place_of(request), prefix_of(request), request.query.get("after", "")
+    if len(token) > MAX_TOKEN or not token.isprintable():
+        raise refuse(400, "Invalid", "after: expected the field next of the page before")
+    return answer(await with_bucket(request, place, lambda bucket: list_folder(bucket, prefix, token)))
+
+
+async def preview(request: web.Request) -> web.Response:
+    """Return the begin of a data file."""
+    place, key = place_of(request), key_of(request)
+    with request.app[STATE].previews.hold(access_of(request).owner):
+        return answer(await with_bucket(request, place, lambda bucket: read_preview(bucket, key)))
+
+
+async def upload(request: web.Request) -> web.Response:
+    """Store the body as an object."""
+    place, key = place_of(request), key_of(request)
+    return answer(await store(request, place, key, replace=request.query.get("replace") in {"1", "true"}), 201)

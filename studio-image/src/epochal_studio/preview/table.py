@@ -1,0 +1,96 @@
+"""The first rows of a CSV file. The module's own Sniffer is not used: its expressions take minutes for hostile text."""
+
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from epochal_api.text import printable
+
+MAX_HEAD = 256 * 1024
+"""Bytes that are read of a table."""
+MAX_COLUMNS, MAX_ROWS = 200, 10
+SUFFIXES = (".csv", ".tsv", ".txt")
+_DELIMITERS = "\t;,|"
+_MAX_CELL = 200
+_LINES = 5
+_NUMBER = re.compile(r"[-+]?([0-9]+[.,]?[0-9]*|[.,][0-9]+)([eE][-+]?[0-9]+)?|nan|-?inf", re.IGNORECASE)
+
+
+class Table(NamedTuple):
+    """The begin of a table.
+
+    Args:
+        columns: Names of the first columns.
+        rows: The first rows.
+        omitted: Number of the columns above the maximum.
+    """
+
+    columns: list[str]
+    rows: list[list[str]]
+    omitted: int
+
+
+def is_table(key: str, head: bytes) -> bool:
+    """Return whether a file may be a table of text.
+
+    Args:
+        key: Key of the object.
+        head: The first bytes of its content.
+    """
+    is_text = bool(head) and all(byte >= ord(" ") or byte in b"\t\r\n" for byte in head[:512])
+    name = key.lower().removesuffix(".gz")
+    first = head[:4096].partition(b"\n")[0]
+    return is_text and (name.endswith(SUFFIXES) or bool(re.match(rb"(\xef\xbb\xbf)?[-+.0-9]+[,;\t]", first)))
+
+
+def read_table(head: bytes, *, is_whole: bool) -> Table:
+    """Return the first rows of a table.
+
+    Args:
+        head: The first bytes of its content.
+        is_whole: Whether these are all. The last line is left out otherwise: it may be cut.
+    """
+    lines = list(io.StringIO(head.decode("utf-8-sig", errors="replace"), newline=""))
+    if not is_whole and len(lines) > 1:
+        lines.pop()
+    rows = _rows(lines, _delimiter(lines))
+    if not rows:
+        return Table([], [], 0)
+    width = max(map(len, rows))
+    has_header = not any(_NUMBER.fullmatch(cell.strip()) for cell in rows[0])
+    names = rows[0] if has_header else []
+    padded = _padded(names, min(width, MAX_COLUMNS))
+    columns = [_shown(name) or f"column {number}" for number, name in enumerate(padded, 1)]
+    body = (rows[1:] if has_header else rows)[:MAX_ROWS]
+    return Table(columns, [[_shown(cell) for cell in row[:MAX_COLUMNS]] for row in body], max(0, width - MAX_COLUMNS))
+
+
+def _rows(lines: Sequence[str], delimiter: str) -> list[list[str]]:
+    rows: list[list[str]] = []
+    try:
+        for row in csv.reader(lines, delimiter=delimiter):
+            rows += [row] if any(cell.strip() for cell in row) else []
+            if len(rows) > MAX_ROWS:
+                break
+    except csv.Error:  # a cell above the limit of the module, or a quote without an end
+        pass
+    return rows
+
+
+def _delimiter(lines: Sequence[str]) -> str:
+    """Return the most frequent delimiter of the first lines. Text in quotes does not count."""
+    text = re.sub(r'"[^"]*"', "", "\n".join(lines[:_LINES]))
+    counts = Counter(character for character in text if character in _DELIMITERS)
+    # A tab is seldom part of a number or a word; a comma may be a decimal point.
+    return max(_DELIMITERS, key=lambda delimiter: (counts[delimiter], -_DELIMITERS.index(delimiter)))
+
+
+def _padded(names: Sequence[str], width: int) -> list[str]:
+    return [names[index] if index < len(names) else "" for index in range(width)]
+
+
+def _shown(cell: str) -> str:
+    return " ".join(printable(cell[:_MAX_CELL], instead=" ").split())
