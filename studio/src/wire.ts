@@ -541,6 +541,15 @@ export interface SaveRequest {
    */
   resourceVersion?: string | null;
   /**
+   * The generation that the user has changed. With it and the uid, a newer version with the same generation is no
+   * conflict: the operator writes the status of a new object at once.
+   */
+  generation?: number | null;
+  /**
+   * The UID of the object that the user has changed: another object of its name is a conflict.
+   */
+  uid?: string | null;
+  /**
    * Whether the API server only checks the document, with its schema, policies and quota.
    */
   dryRun?: boolean;
@@ -554,6 +563,14 @@ export interface Saved {
    * None after a dry run that creates.
    */
   resourceVersion: string | null;
+  /**
+   * The generation, for the next SaveRequest.
+   */
+  generation?: number;
+  /**
+   * The UID, for the next SaveRequest; empty after a dry run that creates.
+   */
+  uid?: string;
   /**
    * The object as YAML to apply again, with the defaults of the API server.
    */

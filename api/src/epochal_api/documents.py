@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from epochal_api.catalogue.findings import field, item
+from epochal_api.catalogue.findings import MAX_SHOWN, field, item
 
 MAX_BYTES = 4 * 2**20
 """Maximum size of a file. An object in Kubernetes is smaller."""
@@ -15,11 +15,19 @@ _MAX_NODES = 100_000
 """Maximum number of values of an object, with those of aliases, which a file may repeat at every level."""
 _MAX_DEPTH = 200
 """Maximum nesting, because parsers recurse. A TrainingJob has at most 100 levels."""
+_TEXT, _MERGE = "tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"
+_NUMBERS = frozenset({"tag:yaml.org,2002:int", "tag:yaml.org,2002:float"})
 _LAST_PART = re.compile(r"(\.[^.\[\]]*|\[\d+\])$")
 
 
 class Loader(yaml.SafeLoader):
-    """Reads YAML as kubectl does: 1e-3 is a number, although YAML 1.1 requires 1.0e-3."""
+    """Reads YAML as kubectl does: 1e-3 is a number, although YAML 1.1 requires 1.0e-3, and 1:30 is a text."""
+
+    def resolve(self, kind: type[yaml.Node], value: Any, implicit: Any) -> str:
+        """Return the tag of a node. See yaml.resolver.BaseResolver."""
+        tag: str = super().resolve(kind, value, implicit)  # type: ignore[no-untyped-call]
+        # YAML 1.1 has numbers to the base 60. PyYAML takes seconds for such a number with thousands of digits.
+        return _TEXT if tag in _NUMBERS and ":" in value and implicit[0] else tag
 
 
 Loader.add_implicit_resolver(
@@ -56,7 +64,16 @@ class Document(NamedTuple):
 
 
 class UnreadableFile(ValueError):
-    """A file that is no YAML, or too large. The message has the place and the requirement."""
+    """A file that is no YAML, or too large.
+
+    Args:
+        message: The place and the requirement.
+        line: The line, from 1, if it is known.
+    """
+
+    def __init__(self, message: str, line: int | None = None) -> None:
+        super().__init__(message)
+        self.line = line
 
 
 def read_file(path: Path) -> str:
@@ -87,22 +104,37 @@ def read_documents(text: str) -> Iterator[Document]:
     Raises:
         UnreadableFile: If the text is no YAML, or larger or deeper than an object in Kubernetes.
     """
-    _within_limit(text.encode())
-    loader = Loader(text)
+    _within_limit(text.encode(errors="replace"))
+    loader = None
     try:
+        loader = Loader(text)
         while loader.check_node():
             if (node := loader.get_node()) is None:
                 continue
             places = _places(node)  # It also limits the size of the object, before its values are built.
             if (value := loader.construct_document(node)) is not None:
                 yield Document(value, places)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        if isinstance(error, UnreadableFile):
-            raise
+    except UnreadableFile:
+        raise
+    except RecursionError as error:
+        line = loader.line + 1 if loader else None
+        raise UnreadableFile(f"an object in it has more than {_MAX_DEPTH} levels: use fewer", line) from error
+    except (yaml.YAMLError, ValueError) as error:
         found = " ".join(str(error).split()) or type(error).__name__
-        raise UnreadableFile(f"it must be YAML or JSON: {found[:500]}") from error
+        raise UnreadableFile(f"it must be YAML or JSON: {found[:500]}", _line_of(error, text)) from error
     finally:
-        loader.dispose()
+        if loader is not None:
+            loader.dispose()
+
+
+def _line_of(error: Exception, text: str) -> int | None:
+    """Return the line of an error in a text, from 1, or None."""
+    if isinstance(error, yaml.MarkedYAMLError):
+        mark = error.problem_mark or error.context_mark
+        return mark.line + 1 if mark else None
+    if isinstance(error, yaml.reader.ReaderError):
+        return text.count("\n", 0, error.position) + 1
+    return None
 
 
 def _places(root: yaml.Node) -> dict[str, Place]:
@@ -112,7 +144,7 @@ def _places(root: yaml.Node) -> dict[str, Place]:
         path, node, depth = waiting.pop()
         if len(places) > _MAX_NODES or depth > _MAX_DEPTH:
             limit = f"{_MAX_NODES:,} values" if len(places) > _MAX_NODES else f"{_MAX_DEPTH} levels"
-            raise UnreadableFile(f"an object in it has more than {limit}: use fewer")
+            raise UnreadableFile(f"an object in it has more than {limit}: use fewer", _place(node).line)
         for inner_path, key, inner in _inner(path, node):
             places[inner_path] = _place(key)
             waiting.append((inner_path, inner, depth + 1))
@@ -122,11 +154,31 @@ def _places(root: yaml.Node) -> dict[str, Place]:
 def _inner(path: str, node: yaml.Node) -> Iterator[tuple[str, yaml.Node, yaml.Node]]:
     """Yield the path, the key and the value of each field, or of each item of a list."""
     if isinstance(node, yaml.MappingNode):
+        lines: dict[str, int] = {}
         for key, value in node.value:
+            _require_new(key, lines)
             yield field(path, key.value), key, value
     elif isinstance(node, yaml.SequenceNode):
         for index, value in enumerate(node.value):
             yield item(path, index), value, value
+
+
+def _require_new(key: yaml.Node, lines: dict[str, int]) -> None:
+    """Add the key of a mapping to those before it.
+
+    Raises:
+        UnreadableFile: If one of them is the same. PyYAML would take the last value, and kubectl refuses the file.
+    """
+    if not isinstance(key, yaml.ScalarNode) or key.tag == _MERGE:
+        return
+    line = _place(key).line
+    if key.value in lines:
+        raise UnreadableFile(
+            f"line {line}: the key {key.value[:MAX_SHOWN]!r} is given twice, first in line {lines[key.value]}: "
+            "remove one of them",
+            line,
+        )
+    lines[key.value] = line
 
 
 def _place(node: yaml.Node) -> Place:

@@ -59,12 +59,13 @@ class Connections:
         self.api = _client(config)
         self._memory = memory
 
-    def cluster(self, token: str, namespace: str) -> Cluster:
+    def cluster(self, token: str, namespace: str, warn: Callable[[str], None] = lambda _: None) -> Cluster:
         """Return the cluster with the rights of a token.
 
         Args:
             token: The token.
             namespace: Namespace of requests that name none.
+            warn: Gets each warning of the API server.
         """
         environment = Environment(
             stdin=StringIO(), stdout=StringIO(), stderr=StringIO(), folder=Path("/nonexistent"), variables={}
@@ -76,6 +77,7 @@ class Connections:
             max_answer=MAX_ANSWER,
             max_object=MAX_OBJECT,
             reserve=self._memory.reserve,
+            warn=warn,
         )
         return Cluster(transport, namespace, environment, field_manager=FIELD_MANAGER, page=PAGE)
 
@@ -114,16 +116,17 @@ class Access:
         """Key of the token for shared watches. Nobody can compute the token from it."""
         return user_key(self.token)
 
-    def cluster(self, namespace: str = "default") -> Cluster:
+    def cluster(self, namespace: str = "default", warn: Callable[[str], None] = lambda _: None) -> Cluster:
         """Return the cluster with the rights of the user.
 
         Args:
             namespace: Namespace of requests that name none.
+            warn: Gets each warning of the API server.
 
         Raises:
             EpochalError: If no namespace can have this name.
         """
-        return self.connections.cluster(self.token, namespace)
+        return self.connections.cluster(self.token, namespace, warn)
 
     async def in_thread(self, function: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:
         """Return the result of a call that blocks.

@@ -10,9 +10,14 @@ from epochal_studio.bodies import MAX_BODY
 from epochal_studio.capacity import routes as capacity
 from epochal_studio.config import Config
 from epochal_studio.data import routes as data
+from epochal_studio.networks import routes as networks
+from epochal_studio.networks.checker import Checker
+from epochal_studio.networks.checks import Checks
+from epochal_studio.networks.docstrings import Docstrings
 from epochal_studio.pages import routes as page_routes
 from epochal_studio.results import routes as results
 from epochal_studio.runs import routes as runs
+from epochal_studio.saving import routes as saving
 from epochal_studio.security.checks import PROBES
 from epochal_studio.security.middleware import guard, on_prepare
 from epochal_studio.session import routes as session
@@ -33,7 +38,7 @@ class RouteModule(Protocol):
         ...
 
 
-MODULES: tuple[RouteModule, ...] = (session, stream, runs, results, storage, data, capacity)
+MODULES: tuple[RouteModule, ...] = (session, stream, runs, results, storage, data, capacity, networks, saving)
 """The modules with routes. Add yours here: the middleware signs users in, and tests/unit/studio covers all routes."""
 
 
@@ -50,7 +55,18 @@ def make_app(
     threads = Threads()
     connections = Connections(config, threads.memory)
     owners = Owners(connections, threads)
-    state = State(config, sealer or Sealer(), connections, threads, owners, Hub(config))
+    checker = Checker(config.checker)
+    state = State(
+        config,
+        sealer or Sealer(),
+        connections,
+        threads,
+        owners,
+        Hub(config),
+        checker,
+        Checks(checker),
+        Docstrings(checker),
+    )
     app = web.Application(client_max_size=MAX_BODY, middlewares=[guard])
     app[STATE] = state
     app.on_response_prepare.append(on_prepare)
@@ -67,6 +83,8 @@ async def _running(app: web.Application) -> AsyncIterator[None]:
     app[STATE].hub.start()
     yield
     await app[STATE].hub.close()
+    await app[STATE].checks.close()
+    await app[STATE].checker.close()
     app[STATE].threads.close()
     app[STATE].uploads.close()
 

@@ -10,6 +10,8 @@
 | EPOCHAL_STUDIO_API_CA | PEM file with the authority of the API server. Default: the mounted ConfigMap kube-root-ca.crt |
 | EPOCHAL_STUDIO_STORAGE_ENDPOINTS | S3 services that Studio connects to, comma-separated |
 | EPOCHAL_STUDIO_DEFAULT_ENDPOINT | S3 service of objects that name none. Studio connects to it, too |
+| EPOCHAL_STUDIO_CHECKER | http://HOST[:PORT] of the checker (docs/checker.md). Default: none, so that shapes of layers are unknown |
+| EPOCHAL_STUDIO_TEMPLATES | folder of the examples to begin with. Default: `templates` beside this module, or in a checkout `manifests/examples` |
 | EPOCHAL_STUDIO_PAGES | folder of the built pages. Default: `pages` beside this module |
 | EPOCHAL_STUDIO_LOG_LEVEL | debug, info, warning or error. Default: info |
 """  # noqa: E501 - a row of a table is a line
@@ -27,6 +29,9 @@ PREFIX = "EPOCHAL_STUDIO_"
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 API_CA = Path("/etc/epochal/api-server/ca.crt")
 """The key of the ConfigMap kube-root-ca.crt, which the chart mounts: Studio's pod has no token, so no authority."""
+_OWN_TEMPLATES = Path(__file__).parent / "templates"
+TEMPLATES = _OWN_TEMPLATES if _OWN_TEMPLATES.is_dir() else Path(__file__).parents[3] / "manifests" / "examples"
+"""Folder of the examples: in the image beside this module, and else that of the checkout."""
 _HOST = re.compile(r"([a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?|\[[0-9a-f:.]{2,45}\])(:[0-9]{1,5})?")
 _LEVELS = ("debug", "info", "warning", "error")
 
@@ -49,6 +54,8 @@ class Config:
         api_ca: PEM file of its authority; None for those of the system.
         storage_endpoints: S3 services that Studio connects to, the default endpoint among them.
         default_endpoint: S3 service of objects that name none; "" if the installation has none.
+        checker: Address of the checker; "" if the installation has none.
+        templates: Folder of the examples to begin with.
         pages: Folder of the built pages.
         log_level: Minimum level of the log.
     """
@@ -62,6 +69,8 @@ class Config:
     proxy_auth: bool = False
     storage_endpoints: tuple[str, ...] = ()
     default_endpoint: str = ""
+    checker: str = ""
+    templates: Path = TEMPLATES
     pages: Path = Path(__file__).parent / "pages"
     log_level: str = "info"
 
@@ -89,6 +98,8 @@ def read_config(environ: Mapping[str, str]) -> Config:
         api_ca=_api_ca(values.get("API_CA", "")),
         storage_endpoints=tuple(dict.fromkeys([*([default] if default else []), *endpoints])),
         default_endpoint=default,
+        checker=_endpoint("CHECKER", values["CHECKER"]) if values.get("CHECKER") else "",
+        templates=Path(values["TEMPLATES"]) if values.get("TEMPLATES") else TEMPLATES,
         pages=Path(values["PAGES"]) if values.get("PAGES") else Config.pages,
         log_level=level,
     )

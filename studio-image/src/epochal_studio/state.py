@@ -17,6 +17,9 @@ from epochal_studio.long_answers import (
     MAX_USER_PREVIEWS,
     LongAnswers,
 )
+from epochal_studio.networks.checker import Checker
+from epochal_studio.networks.checks import Checks
+from epochal_studio.networks.docstrings import Docstrings
 from epochal_studio.session.owners import Owners
 from epochal_studio.session.refused_tokens import RefusedTokens
 from epochal_studio.session.sealing import Sealer
@@ -37,6 +40,9 @@ class State:
         owners: Owners of the tokens that proxies send.
         refused_tokens: Tokens that the API server refuses now.
         hub: The watches of all browsers.
+        checker: The connection to the checker.
+        checks: Checks of documents under way.
+        docstrings: Docstrings of Keras.
         long_answers: Downloads and followed logs.
         comparisons: Comparisons under way.
         previews: Previews of data under way.
@@ -50,6 +56,9 @@ class State:
     threads: Threads
     owners: Owners
     hub: Hub
+    checker: Checker
+    checks: Checks
+    docstrings: Docstrings
     refused_tokens: RefusedTokens = field(default_factory=RefusedTokens)
     long_answers: LongAnswers = field(default_factory=LongAnswers)
     comparisons: LongAnswers = field(

@@ -428,6 +428,11 @@ class SaveRequest(Model):
     yaml: Annotated[str, Field(max_length=MAX_YAML)]
     resource_version: str | None = None
     """The version that the user has changed; None creates an object, and never changes one."""
+    generation: int | None = None
+    """The generation that the user has changed. With it and the uid, a newer version with the same generation is no
+    conflict: the operator writes the status of a new object at once."""
+    uid: Name | None = None
+    """The UID of the object that the user has changed: another object of its name is a conflict."""
     dry_run: bool = False
     """Whether the API server only checks the document, with its schema, policies and quota."""
 
@@ -438,6 +443,10 @@ class Saved(Model):
     key: RunKey
     resource_version: str | None
     """None after a dry run that creates."""
+    generation: int = 0
+    """The generation, for the next SaveRequest."""
+    uid: str = ""
+    """The UID, for the next SaveRequest; empty after a dry run that creates."""
     yaml: str
     """The object as YAML to apply again, with the defaults of the API server."""
     warnings: list[str]

@@ -1,6 +1,6 @@
 """Faults of requests to the fake API server."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import inf
 from typing import Any
@@ -17,6 +17,7 @@ class Fault:
         resource: Such as jobs or trainingjobs/status.
         namespace: Namespace that they are about.
         status: HTTP status that refuses them; 0 lets them through.
+        causes: Messages of the refusal by the fields that are wrong.
         retry_after: Seconds that the refusal tells to wait.
         delay: Seconds before anything is done; infinity hangs.
         meanwhile: Does what somebody else does just before.
@@ -30,6 +31,7 @@ class Fault:
     namespace: str = ""
     status: int = 0
     message: str = "injected"
+    causes: Mapping[str, str] | None = None
     retry_after: int = 0
     delay: float = 0
     meanwhile: Callable[[], Any] | None = None

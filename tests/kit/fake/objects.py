@@ -31,18 +31,22 @@ class Refusal(Exception):
 
     Args:
         reason: The reason in one word.
+        causes: Messages by the fields that are wrong.
     """
 
-    def __init__(self, status: int, reason: str, message: str) -> None:
+    def __init__(self, status: int, reason: str, message: str, causes: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
         self.status = status
         self.reason = reason
         self.message = message
+        self.causes = causes or {}
 
     def as_status(self) -> Object:
         """Returns the Status object of the refusal."""
         about = {"apiVersion": "v1", "kind": "Status", "metadata": {}, "status": "Failure"}
-        return about | {"reason": self.reason, "message": self.message, "code": self.status}
+        causes = [{"reason": "FieldValueInvalid", "field": field, "message": m} for field, m in self.causes.items()]
+        details = {"details": {"causes": causes}} if causes else {}
+        return about | details | {"reason": self.reason, "message": self.message, "code": self.status}
 
 
 class Place(NamedTuple):
@@ -165,12 +169,19 @@ class Objects:
         return self._write(place, {}, fields.update({}, made, Owner(manager, "Update"), self._now()))
 
     def replace(
-        self, resource: str, namespace: str, thing: Object, *, subresource: str = "", manager: str = SOMEBODY
+        self,
+        resource: str,
+        namespace: str,
+        thing: Object,
+        *,
+        subresource: str = "",
+        manager: str = SOMEBODY,
+        dry_run: bool = False,
     ) -> Object:
         """Replaces an object; uid and resourceVersion must match where they are given."""
         place = Place(resource, namespace, thing["metadata"]["name"])
         live = self._find(place)
-        return self._update(place, live, deepcopy(thing), subresource, manager)
+        return self._update(place, live, deepcopy(thing), subresource, manager, dry_run=dry_run)
 
     def patch(
         self, resource: str, namespace: str, name: str, patch: Object, *, subresource: str = "", manager: str = SOMEBODY
@@ -306,7 +317,9 @@ class Objects:
             return part == subresource
         return part != "status" or not self.resources[place.resource].has_status
 
-    def _update(self, place: Place, live: Object, thing: Object, subresource: str, manager: str) -> Object:
+    def _update(
+        self, place: Place, live: Object, thing: Object, subresource: str, manager: str, *, dry_run: bool = False
+    ) -> Object:
         """Writes those parts of an object that a write at a path reaches."""
         self._check(place, live, thing["metadata"])
         kept = {part: value for part, value in live.items() if not self._writes(place, part, subresource)}
@@ -316,7 +329,8 @@ class Objects:
             made["metadata"] = _given(thing["metadata"]) | own
             made = self.admit(place.resource, deepcopy(made))
         made |= {name: live[name] for name in ("apiVersion", "kind")}
-        return self._write(place, live, fields.update(live, made, Owner(manager, "Update", subresource), self._now()))
+        made = fields.update(live, made, Owner(manager, "Update", subresource), self._now())
+        return made if dry_run else self._write(place, live, made)
 
     def _write(self, place: Place, live: Object, thing: Object) -> Object:
         """Keeps an object as it is now, if anything has changed, and lets it go if nothing holds it any more."""

@@ -41,6 +41,7 @@ class FakeApiServer:
     Attributes:
         watches: Those that are under way.
         faults: What goes wrong from now on: the first one that a request meets happens to it.
+        warnings: Warnings in the answers to all changes.
         tokens: The status of a TokenReview of each token that is known.
         collects: Whether the garbage collector follows every change.
     """
@@ -50,6 +51,7 @@ class FakeApiServer:
         self.watches = Watches(self.objects)
         self.faults: list[Fault] = []
         self.asked: list[ApiRequest] = []
+        self.warnings: list[str] = []
         self.tokens: dict[str, Object] = {}
         self.collects = True
         self._page = page
@@ -133,7 +135,7 @@ class FakeApiServer:
             fault.meanwhile()
         if fault.status:
             reason = _REASONS.get(fault.status, "InternalError")
-            return _refused(Refusal(fault.status, reason, fault.message), fault.retry_after)
+            return _refused(Refusal(fault.status, reason, fault.message, fault.causes), fault.retry_after)
         try:
             if question.verb == "watch":
                 selector = Selector.of(question.namespace, request.query, resource)
@@ -150,7 +152,13 @@ class FakeApiServer:
         await _sleep(fault.late)
         status = 201 if question.verb == "create" else 200
         text = self.objects.text(answer)
-        return await _cut(request, text) if fault.cut else web.json_response(text=text, status=status)
+        return await _cut(request, text) if fault.cut else self._json(request, text, status)
+
+    def _json(self, request: web.Request, text: str, status: int) -> web.Response:
+        response = web.json_response(text=text, status=status)
+        for warning in () if request.method == "GET" else self.warnings:
+            response.headers.add("Warning", f'299 - "{warning}"')
+        return response
 
     def _do(self, question: ApiRequest, resource: Resource, request: web.Request, text: str) -> Object:
         """Executes a request and returns the answer."""
@@ -168,6 +176,7 @@ class FakeApiServer:
                 dry_run = request.query.get("dryRun") == "All"
                 return objects.create(name, question.namespace, body, dry_run=dry_run, **options)
             case "update":
+                options["dry_run"] = request.query.get("dryRun") == "All"
                 return objects.replace(name, question.namespace, body, subresource=subresource, **options)
             case "patch":
                 return self._patch(request, place, body, subresource=subresource, **options)

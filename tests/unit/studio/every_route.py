@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from epochal_studio.app import make_app
 from epochal_studio.config import Config
 
-_VALUES = {"kind": "TrainingJob", "namespace": "vision", "name": "mnist"}
+_VALUES = {"kind": "TrainingJob", "namespace": "vision", "name": "mnist", "module": "keras.layers", "class": "Dense"}
 _STORAGE = "?namespace=vision&secret=keys"
 _QUERIES = {
     "/api/stream": "?namespace=vision",
@@ -21,7 +21,10 @@ _QUERIES = {
 }
 _RAW = {"/api/buckets/{bucket}/object": "application/octet-stream"}
 """Content types of the bodies that are no JSON."""
+_DOCUMENT = "apiVersion: epochal.dev/v1alpha1\nkind: TrainingJob\nmetadata: {name: mnist}\nspec: {}\n"
 _BODIES = {
+    "check": {"yaml": _DOCUMENT},
+    "jobs": {"namespace": "vision", "yaml": _DOCUMENT},
     "actions": {"action": "suspend", "resourceVersion": "1"},
     "clone": {"name": "copy"},
     "deployment": {"name": "digits"},

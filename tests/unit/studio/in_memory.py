@@ -8,6 +8,7 @@ async def test_it(studio: StudioInMemory) -> None:
 import base64
 import json
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
 import pytest
@@ -49,12 +50,13 @@ class StudioInMemory:
         self.alice, self.bob = User({"vision"}, name="alice"), User({"speech"}, name="bob")
         server.users |= {"alice": self.alice, "bob": self.bob}
 
-    async def start(self) -> None:
+    async def start(self, **settings: Any) -> None:
         config = Config(
             api_server=self.server.address,
             proxy_auth=True,
             storage_endpoints=(self.service.endpoint,),
             default_endpoint=self.service.endpoint,
+            **settings,
         )
         app = make_app(config)
         self.state: State = app[STATE]
@@ -140,18 +142,29 @@ JOB = {
 }
 
 
-@pytest.fixture
-async def studio() -> AsyncIterator[StudioInMemory]:
-    """Studio with an API server and an S3 service in memory."""
+@asynccontextmanager
+async def studio_in_memory(**settings: Any) -> AsyncIterator[StudioInMemory]:
+    """Run Studio with an API server and an S3 service in memory.
+
+    Args:
+        settings: More fields of its configuration.
+    """
     service = Service()
     try:
         async with GuardedApiServer("vision", "speech") as server:
             found = StudioInMemory(server, service)
             found.put_secret()
-            await found.start()
+            await found.start(**settings)
             try:
                 yield found
             finally:
                 await found.stop()
     finally:
         service.stop()
+
+
+@pytest.fixture
+async def studio() -> AsyncIterator[StudioInMemory]:
+    """Studio with an API server and an S3 service in memory."""
+    async with studio_in_memory() as found:
+        yield found

@@ -136,6 +136,19 @@ class Cluster:
             describe("create", kind, place, name), "POST", kind.path(place), query, body=document
         )
 
+    def replace(self, kind: Kind, document: Object, *, dry_run: bool = False) -> Object:
+        """Replace an object in its own namespace, or in that of the user, and return it as stored.
+
+        Args:
+            kind: Its kind.
+            document: The object. If another version than its metadata.resourceVersion is stored, this is a conflict.
+            dry_run: Whether the API server only checks the object.
+        """
+        name, place = self._identity(kind, document)
+        query: Query = {**self._write, **({"dryRun": "All"} if dry_run else {})}
+        action, path = describe("change", kind, place, name), kind.path(place, name)
+        return self._transport.json(action, "PUT", path, query, body=document)
+
     def apply(self, kind: Kind, document: Object, *, force: bool = False, dry_run: bool = False) -> Object:
         """Create or change an object by server-side apply, and return it as stored.
 

@@ -1,7 +1,8 @@
 """The errors of the API server, each with a remedy and an exit code."""
 
 import json
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from epochal_api.text import printable
 
@@ -12,11 +13,24 @@ UNAUTHORIZED, FORBIDDEN, NOT_FOUND, CONFLICT, GONE, INVALID = 401, 403, 404, 409
 TOO_MANY_REQUESTS = 429
 OVERLOADED = frozenset({TOO_MANY_REQUESTS, 502, 503, 504})
 """Statuses of an API server that cannot answer now."""
+MAX_CAUSES = 32
 _MAX_MESSAGE = 4000
 _RULES = (" denied request: ", " denied the request", "exceeded quota: ")
 """Parts of the messages of admission policies, webhooks and quotas."""
 _NO_KIND = "the server could not find the requested resource"
 """Message of the API server for a path that it does not serve, such as the path of a kind without a CRD."""
+
+
+class Cause(NamedTuple):
+    """A field that the API server refuses.
+
+    Args:
+        field: Its path, such as spec.training.epochs; empty if the API server names none.
+        message: The value found, and the rule.
+    """
+
+    field: str
+    message: str
 
 
 class AnswerTooLarge(EpochalError):
@@ -36,12 +50,28 @@ class ApiError(EpochalError):
         exit_code: The exit code of the command that ends with this error.
         status: The HTTP status.
         reason: The reason of the API server in one word, such as AlreadyExists; "" if it gave none.
+        causes: The fields that it refuses, at most MAX_CAUSES.
     """
 
-    def __init__(self, message: str, remedy: str, *, exit_code: ExitCode, status: int, reason: str) -> None:
+    def __init__(
+        self,
+        message: str,
+        remedy: str,
+        *,
+        exit_code: ExitCode,
+        status: int,
+        reason: str,
+        causes: Sequence[Cause] = (),
+    ) -> None:
         super().__init__(message, remedy, exit_code=exit_code)
         self.status = status
         self.reason = reason
+        self.causes = causes
+
+    @property
+    def is_rule(self) -> bool:
+        """Whether an admission policy, a webhook or a quota of the cluster has refused the request."""
+        return any(words in self.message for words in _RULES)
 
     @property
     def is_object_missing(self) -> bool:
@@ -90,12 +120,22 @@ def refused(status: int, body: bytes, action: str) -> ApiError:
     elif status in OVERLOADED:
         exit_code = ExitCode.NO_CONNECTION
         remedy = "Repeat the command in a minute."
-    return ApiError(message, remedy, exit_code=exit_code, status=status, reason=reason)
+    return ApiError(message, remedy, exit_code=exit_code, status=status, reason=reason, causes=_causes(answer))
 
 
 def shortened(text: str) -> str:
     """Return a text of another program, without control characters and not too long for a message."""
     return printable(text if len(text) <= _MAX_MESSAGE else f"{text[:_MAX_MESSAGE]}…", instead=" ")
+
+
+def _causes(answer: dict[str, Any]) -> list[Cause]:
+    details = answer.get("details")
+    causes = details.get("causes") if isinstance(details, dict) else None
+    found = [cause for cause in causes if isinstance(cause, dict)] if isinstance(causes, list) else []
+    return [
+        Cause(shortened(str(cause.get("field") or "")), shortened(str(cause.get("message") or "")))
+        for cause in found[:MAX_CAUSES]
+    ]
 
 
 def _status_object(body: bytes) -> dict[str, Any]:

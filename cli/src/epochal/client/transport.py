@@ -54,6 +54,7 @@ class Transport:
         max_object: Maximum bytes of an object that is read by its name.
         reserve: Counts the bytes of an answer before it is parsed, and gives them back by a negative number. It may
             raise an error, which ends the request.
+        warn: Gets each warning of the API server. Default: the environment writes it.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Transport:
         max_answer: int = MAX_ANSWER,
         max_object: int = MAX_ANSWER,
         reserve: Callable[[int], None] = lambda _: None,
+        warn: Callable[[str], None] | None = None,
     ) -> None:
         self._api = api
         self._environment = environment
@@ -72,6 +74,7 @@ class Transport:
         self._max_answer = max_answer
         self._max_object = max_object
         self._reserve = reserve
+        self._warn = warn or (lambda text: environment.warn(f"epochal: warning: {text}"))
 
     @property
     def address(self) -> str:
@@ -113,7 +116,7 @@ class Transport:
         if response.status not in _SUCCESS:
             raise refused(response.status, response.body, action)
         for text in _WARNING.findall(response.headers.get("warning", ""))[:_MAX_WARNINGS]:
-            self._environment.warn(f"epochal: warning: {shortened(text.replace(chr(92), ''))}")
+            self._warn(shortened(text.replace("\\", "")))
         try:
             answer = json.loads(response.body)
         except (ValueError, RecursionError):

@@ -54,7 +54,7 @@ def steer(cluster: Cluster, kind: Kind, key: RunKey, request: ActionRequest) -> 
         except ApiError as error:
             if error.status != CONFLICT:
                 raise
-    raise _conflict(cluster.get(kind, key.name, key.namespace))
+    raise conflict(cluster.get(kind, key.name, key.namespace))
 
 
 def delete(cluster: Cluster, kind: Kind, key: RunKey, uid: str) -> None:
@@ -68,7 +68,7 @@ def delete(cluster: Cluster, kind: Kind, key: RunKey, uid: str) -> None:
     except ApiError as error:
         if error.status != CONFLICT:
             raise
-        raise _conflict(cluster.get(kind, key.name, key.namespace)) from None
+        raise conflict(cluster.get(kind, key.name, key.namespace)) from None
 
 
 def create_clone(cluster: Cluster, kind: Kind, key: RunKey, name: str, *, suspend: bool) -> RunKey:
@@ -95,19 +95,24 @@ def deploy(cluster: Cluster, kind: Kind, key: RunKey, name: str) -> RunKey:
 
 
 def _create(cluster: Cluster, kind: Kind, kind_name: RunKind, document: dict[str, Any], namespace: str) -> RunKey:
-    name = checked_name(kind_name, document["metadata"]["name"])
+    key = RunKey(kind=kind_name, namespace=namespace, name=checked_name(kind_name, document["metadata"]["name"]))
     try:
         cluster.create(kind, document)
     except ApiError as error:
         if error.status != CONFLICT:
             raise
-        raise refuse(
-            409,
-            "NameConflict",
-            f"There is a {kind_name} {name} in the namespace {namespace} already.",
-            "Choose another name. Studio does not change the existing object.",
-        ) from None
-    return RunKey(kind=kind_name, namespace=namespace, name=name)
+        raise name_conflict(key) from None
+    return key
+
+
+def name_conflict(key: RunKey) -> Refusal:
+    """Return the error of a new object whose name another one has."""
+    return refuse(
+        409,
+        "NameConflict",
+        f"There is a {key.kind} {key.name} in the namespace {key.namespace} already.",
+        "Choose another name. Studio does not change the existing object.",
+    )
 
 
 def _require_seen(found: dict[str, Any], request: ActionRequest) -> None:
@@ -118,10 +123,10 @@ def _require_seen(found: dict[str, Any], request: ActionRequest) -> None:
     metadata = mapping(found.get("metadata"))
     is_seen = metadata.get("resourceVersion") == request.resource_version
     if not is_seen and (request.generation is None or metadata.get("generation") != request.generation):
-        raise _conflict(found)
+        raise conflict(found)
 
 
-def _conflict(current: dict[str, Any]) -> Refusal:
+def conflict(current: dict[str, Any]) -> Refusal:
     """Return the error with the stored object. The page has the other version."""
     problem = Problem(
         reason="Conflict",

@@ -16,7 +16,7 @@ MAX_DEPTH = 64
 """Maximum depth of a document. The serializer refuses 255 levels, and no page can show as many."""
 MAX_YAML = 256 * 1024
 """Maximum bytes of a spec, as JSON, that is written as YAML: twice those of the largest valid one."""
-_SERVER_FIELDS = frozenset(
+SERVER_FIELDS = frozenset(
     {
         "creationTimestamp",
         "deletionGracePeriodSeconds",
@@ -32,7 +32,8 @@ _SERVER_FIELDS = frozenset(
     }
 )
 """Fields of the metadata that the API server or a controller sets."""
-_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+"""Annotation of `kubectl apply`: the last document that it has applied."""
 _STEERING = ("suspend", "finish")
 
 
@@ -46,10 +47,10 @@ def plain(found: Mapping[str, Any]) -> dict[str, Any]:
 def as_yaml(found: Mapping[str, Any]) -> str:
     """Return an object as YAML to apply again: without status and without fields that the API server sets."""
     metadata = {
-        name: value for name, value in mapping(found.get("metadata")).items() if name not in _SERVER_FIELDS and value
+        name: value for name, value in mapping(found.get("metadata")).items() if name not in SERVER_FIELDS and value
     }
     annotations = dict(mapping(metadata.pop("annotations", {})))
-    annotations.pop(_LAST_APPLIED, None)
+    annotations.pop(LAST_APPLIED, None)
     document = {
         "apiVersion": found.get("apiVersion") or API_VERSION,
         "kind": found.get("kind"),

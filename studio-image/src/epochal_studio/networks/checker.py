@@ -1,0 +1,165 @@
+"""The client of the checker. It sends no credential, and reads bounded answers."""
+
+import logging
+from collections.abc import Callable
+from time import monotonic
+
+import aiohttp
+from epochal_api.checker import CATALOGUE_PATH, CHECK_PATH, MAX_ANSWER_BYTES
+from epochal_api.checker import Problem as CheckerProblem
+from epochal_api.text import printable
+
+from epochal_studio.wire import Problem
+
+TIMEOUT_SECONDS = 6.0
+"""Seconds for an answer. The checker ends a question after 5 s."""
+CONNECT_SECONDS = 2.0
+UNREACHABLE_SECONDS = 10.0
+"""Seconds without questions after no connection was possible, so that each edit does not wait for it."""
+MAX_CONNECTIONS = 6
+MAX_CATALOGUE_BYTES = 8 * 2**20
+_OK, _BUSY = 200, 503
+_LIMITS = (504, 507)
+_CLIENT_ERRORS = range(400, 500)
+_MAX_ERROR = 1000
+
+log = logging.getLogger(__name__)
+
+NO_CHECKER = Problem(
+    reason="NoChecker",
+    message="This installation has no checker, so the shapes of layers and the texts of Keras are unknown.",
+    remedy="An administrator can install it with the value checker.enabled of the chart.",
+)
+
+
+class NoAnswer(Exception):
+    """The checker has not answered.
+
+    Args:
+        problem: The cause.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.message)
+        self.problem = problem
+
+
+class Checker:
+    """The checker of this installation.
+
+    Args:
+        address: Its address, such as http://epochal-checker.epochal-system.svc:8080; "" if there is none.
+        clock: Returns a monotonic time in seconds.
+    """
+
+    def __init__(self, address: str, clock: Callable[[], float] = monotonic) -> None:
+        self._address = address.rstrip("/")
+        self._clock = clock
+        self._closed_until = float("-inf")
+        self._session: aiohttp.ClientSession | None = None
+
+    async def ask(self, question: bytes) -> bytes:
+        """Return the answer to a question about a network, JSON.
+
+        Raises:
+            NoAnswer: If there is none.
+        """
+        return await self._request("POST", CHECK_PATH, question, MAX_ANSWER_BYTES)
+
+    async def catalogue(self) -> bytes:
+        """Return the catalogue with the docstrings of Keras, JSON.
+
+        Raises:
+            NoAnswer: If there is none.
+        """
+        return await self._request("GET", CATALOGUE_PATH, None, MAX_CATALOGUE_BYTES)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def _request(self, method: str, path: str, body: bytes | None, limit: int) -> bytes:
+        if not self._address:
+            raise NoAnswer(NO_CHECKER)
+        if self._clock() < self._closed_until:
+            raise _unreachable("there was no connection a few seconds ago")
+        try:
+            # A redirect is no answer: it could lead to any address.
+            async with self._connected().request(
+                method, self._address + path, data=body, allow_redirects=False
+            ) as found:
+                content = await _read(found, limit)
+                status = found.status
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            self._closed_until = self._clock() + UNREACHABLE_SECONDS
+            log.warning("no connection to the checker: %s", type(error).__name__)
+            raise _unreachable("there is no connection") from None
+        except TimeoutError:
+            raise _unreachable(f"it has not answered within {TIMEOUT_SECONDS:g} s") from None
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            log.warning("cannot read the answer of the checker: %s", type(error).__name__)
+            raise _unreachable("its answer cannot be read") from None
+        if status != _OK:
+            raise NoAnswer(_problem(status, content))
+        return content
+
+    def _connected(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            # A session of its own takes no proxy and no credential from the environment.
+            self._session = aiohttp.ClientSession(
+                timeout=aiohttp.ClientTimeout(total=TIMEOUT_SECONDS, sock_connect=CONNECT_SECONDS),
+                connector=aiohttp.TCPConnector(limit=MAX_CONNECTIONS),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                headers={"Content-Type": "application/json", "Accept-Encoding": "identity"},
+                auto_decompress=False,  # a small body could have any size
+                trust_env=False,
+            )
+        return self._session
+
+
+async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:
+    """Return the body of an answer.
+
+    Raises:
+        ValueError: If it has more bytes than the limit.
+    """
+    body = bytearray()
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > limit:
+            raise ValueError(f"the answer has more than {limit:,} bytes")
+    return bytes(body)
+
+
+def _problem(status: int, content: bytes) -> Problem:
+    """Return the problem of an answer with an error."""
+    try:
+        cause = CheckerProblem.model_validate_json(content).error
+    except ValueError:
+        cause = f"HTTP {status}"
+    cause = printable(" ".join(cause.split()))[:_MAX_ERROR]
+    if status == _BUSY:
+        return Problem(
+            reason="Overloaded", message=f"The checker is busy: {cause}.", remedy="Try again in a few seconds."
+        )
+    if status in _LIMITS:
+        return Problem(
+            reason="TooLarge",
+            message=f"The checker cannot build this network within its limits: {cause}.",
+            remedy="The training has more time and memory. Smaller layers are checked.",
+        )
+    if status in _CLIENT_ERRORS:
+        return Problem(reason="Invalid", message=f"The checker refuses the network: {cause}.")
+    return _unreachable(cause).problem
+
+
+def _unreachable(cause: str) -> NoAnswer:
+    return NoAnswer(
+        Problem(
+            reason="Unreachable",
+            message=f"The checker does not answer: {cause}. The shapes of layers and the texts of Keras are unknown.",
+            remedy="Try again in a minute. If this stays, ask an administrator to look at the pods of the checker.",
+        )
+    )

@@ -1,0 +1,108 @@
+"""Reads the one object in a text that a user writes, within bounds."""
+
+import math
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import Any
+
+from epochal_api.catalogue.findings import field, item
+from epochal_api.documents import Document, UnreadableFile, read_documents
+
+from epochal_studio.wire import MAX_YAML, DocumentProblem
+
+MAX_CHARACTERS = 2 * MAX_YAML
+"""Maximum characters of all texts of an object. An alias (*name) may repeat a long text thousands of times."""
+_MAX_BITS = 64
+"""Maximum bits of an integer: JSON of Kubernetes has no larger ones."""
+
+
+class UnreadableDocument(ValueError):
+    """A text that is no object.
+
+    Args:
+        problem: The cause, with its line or its field.
+    """
+
+    def __init__(self, problem: DocumentProblem) -> None:
+        super().__init__(problem.message)
+        self.problem = problem
+
+
+def read_object(text: str) -> dict[str, Any]:
+    """Return the only object of a text as JSON values.
+
+    Raises:
+        UnreadableDocument: If the text is no YAML, has several objects, or values that JSON does not have.
+    """
+    try:
+        documents = list(islice(read_documents(text), 2))
+    except UnreadableFile as error:
+        raise _unreadable(f"The text cannot be read: {error}", line=error.line or 1) from None
+    if not documents:
+        raise _unreadable("The text is empty: expected a TrainingJob or an Experiment.", line=1)
+    if len(documents) > 1:
+        line = documents[1].places[""].line
+        raise _unreadable(f"Line {line} begins another object: a text must have one. Remove the others.", line=line)
+    return _checked(documents[0])
+
+
+def _checked(document: Document) -> dict[str, Any]:
+    if not isinstance(document.value, dict):
+        found = type(document.value).__name__
+        raise _unreadable(f"The text must have an object of Kubernetes, found {found}.", line=1)
+    characters = 0
+    for path, value in _values(document.value):
+        if isinstance(value, str):
+            characters += len(value)
+        if fault := _fault(value):
+            raise _unreadable(f"{path}: {fault}", path=path, line=document.place(path).line)
+        if characters > MAX_CHARACTERS:
+            raise _unreadable(f"The object must have at most {MAX_CHARACTERS:,} characters: use fewer.", line=1)
+    return document.value
+
+
+def _values(document: Mapping[Any, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the path and the value of each field, each item, and each key. Aliases repeat values."""
+    waiting: list[tuple[str, Any]] = [("", document)]
+    while waiting:
+        path, value = waiting.pop()
+        yield path, value
+        if isinstance(value, Mapping):
+            for key, inner in value.items():
+                yield field(path, key), key if isinstance(key, str) else _NotText(key)
+                waiting.append((field(path, key), inner))
+        elif isinstance(value, list):
+            waiting.extend((item(path, index), inner) for index, inner in enumerate(value))
+
+
+class _NotText:
+    """A key that is no text."""
+
+    def __init__(self, key: Any) -> None:
+        self.kind = type(key).__name__
+
+
+def _fault(value: Any) -> str:
+    """Return why JSON of Kubernetes cannot have a value; an empty text if it can."""
+    match value:
+        case _NotText():
+            return f"a key must be a text, found {value.kind}: write it in quotes"
+        case str():
+            return "" if not _has_surrogate(value) else "must be text of Unicode, found half a character: remove it"
+        case bool() | None | dict() | list():
+            return ""
+        case int():
+            found = "" if value.bit_length() <= _MAX_BITS else "a larger one"
+            return found and f"must be a number of at most {_MAX_BITS} bits, found {found}"
+        case float():
+            return "" if math.isfinite(value) else "must be a finite number"
+        case _:
+            return f"must be a value of JSON, found {type(value).__name__}: write it in quotes"
+
+
+def _has_surrogate(text: str) -> bool:
+    return not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _unreadable(message: str, *, path: str = "", line: int | None = None) -> UnreadableDocument:
+    return UnreadableDocument(DocumentProblem(path=path, message=message, line=line))

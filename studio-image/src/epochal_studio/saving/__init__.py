@@ -1,0 +1,1 @@
+"""The documents of users become objects of the cluster."""

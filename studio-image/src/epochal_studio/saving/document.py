@@ -1,0 +1,87 @@
+"""The object that a document becomes: a new one, or a change of the stored one."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from epochal.client.kinds import checked_name
+
+from epochal_studio.bodies import namespace_of
+from epochal_studio.networks.examine import wrong_kind
+from epochal_studio.networks.reading import UnreadableDocument, read_object
+from epochal_studio.problems import refuse
+from epochal_studio.runs.document import LAST_APPLIED, SERVER_FIELDS
+from epochal_studio.runs.values import mapping, run_kind
+from epochal_studio.wire import RunKey
+
+Object = dict[str, Any]
+
+
+def read_document(text: str, namespace: str) -> tuple[RunKey, Object]:
+    """Return the identity and the object of a text, without the fields that the API server and controllers set.
+
+    Args:
+        text: The text.
+        namespace: The namespace of the request.
+
+    Raises:
+        Refusal: If the text is no TrainingJob and no Experiment, or names another namespace.
+        EpochalError: If no object can have its name.
+    """
+    namespace_of(namespace)
+    try:
+        found = read_object(text)
+    except UnreadableDocument as error:
+        place = f"line {error.problem.line}" if error.problem.line else "the line"
+        raise refuse(422, "Invalid", error.problem.message, f"Correct {place} of the text.") from None
+    if (wrong := wrong_kind(found)) is not None:
+        raise refuse(422, "Invalid", f"{wrong.path}: {wrong.message}", "Save another kind with kubectl.")
+    metadata, kind = found.get("metadata"), run_kind(found["kind"])
+    if not isinstance(metadata, dict) or kind is None:
+        raise refuse(422, "Invalid", "metadata: must have the name of the object", "Add metadata.name.")
+    for field in ("labels", "annotations"):
+        if not isinstance(metadata.get(field) or {}, dict):
+            raise refuse(422, "Invalid", f"metadata.{field}: must be texts by their names", "Correct this field.")
+    name, written = metadata.get("name"), metadata.get("namespace") or namespace
+    if not isinstance(name, str) or not name:
+        raise refuse(422, "Invalid", "metadata.name: must be a text, and is missing", "Add metadata.name.")
+    if written != namespace:
+        raise refuse(
+            422,
+            "Invalid",
+            f"metadata.namespace: found {str(written)[:100]!r}, expected {namespace!r}, the namespace to save in",
+            "Remove metadata.namespace, or choose that namespace.",
+        )
+    kept = {field: value for field, value in metadata.items() if field not in SERVER_FIELDS}
+    document = {field: value for field, value in found.items() if field != "status"}
+    document["metadata"] = {**kept, "namespace": namespace}
+    return RunKey(kind=kind, namespace=namespace, name=checked_name(kind, name)), document
+
+
+def changed(stored: Mapping[str, Any], document: Mapping[str, Any], *, keeps_names: bool) -> Object:
+    """Return the stored object with the spec, the labels and the annotations of a document.
+
+    Status, finalizers, owners and all other fields stay as they are stored, and so does the annotation of
+    `kubectl apply`, which the pages do not show. The API server knows from the difference which fields Studio has
+    changed, so that the fields of other managers stay theirs.
+
+    Args:
+        stored: The object as the API server has it.
+        document: The document.
+        keeps_names: Whether labels and annotations stay that the document does not have, because the user may not have
+            seen them.
+    """
+    metadata = {**mapping(stored.get("metadata"))}
+    given = mapping(document.get("metadata"))
+    for field in ("labels", "annotations"):
+        before, after = mapping(metadata.get(field)), mapping(given.get(field))
+        kept = {name: value for name, value in before.items() if keeps_names or name == LAST_APPLIED}
+        metadata[field] = {**kept, **after}
+        if not metadata[field]:
+            del metadata[field]
+    # Other fields of the document are unknown: the API server refuses them by their names.
+    rest = {field: value for field, value in document.items() if field != "metadata"}
+    unknown = {field: value for field, value in given.items() if field not in metadata and field not in _KNOWN}
+    return {**stored, **rest, "spec": document.get("spec"), "metadata": {**metadata, **unknown}}
+
+
+_KNOWN = frozenset({"labels", "annotations", "name", "namespace"})
