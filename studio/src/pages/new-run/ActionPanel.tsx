@@ -26,7 +26,6 @@ interface Props {
 
 export function ActionPanel({ check, problems, saving, stored }: Props) {
   const { view, text, namespace } = useForm();
-  const version = stored?.resourceVersion ?? null;
   const { busy, refusal, accepted, run } = saving;
   const file = `${view.name || "run"}.yaml`;
   return (
@@ -36,13 +35,13 @@ export function ActionPanel({ check, problems, saving, stored }: Props) {
         {problems.length > 0 && <ProblemList problems={problems} />}
         {check.problem && <ProblemBox problem={check.problem} tone="warning" />}
         <div className="panel-buttons">
-          <button type="button" className="button primary wide" disabled={busy !== null} onClick={() => void run("start", version)}>
+          <button type="button" className="button primary wide" disabled={busy !== null} onClick={() => void run("start", stored)}>
             {busy === "start" ? "Starting…" : LABELS.start}
           </button>
-          <button type="button" className="button" disabled={busy !== null} onClick={() => void run("check", version)}>
+          <button type="button" className="button" disabled={busy !== null} onClick={() => void run("check", stored)}>
             {busy === "check" ? "Checking…" : LABELS.check}
           </button>
-          <button type="button" className="button" disabled={busy !== null} onClick={() => void run("save", version)}>
+          <button type="button" className="button" disabled={busy !== null} onClick={() => void run("save", stored)}>
             {busy === "save" ? "Saving…" : LABELS.save}
           </button>
         </div>

@@ -39,7 +39,7 @@ export function DataStep() {
           {(["train", "validation", "test"] as const).map((slot) => (
             <DataSetFields key={slot} slot={slot} query={query} onBrowse={(role) => setChoosing({ slot, role })} />
           ))}
-          <UploadList uploads={uploads} />
+          {!choosing && <UploadList uploads={uploads} />}
           <details>
             <summary>Bucket, prefix, format and order</summary>
             <div className="form-row">

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { afterSave, draftKey, isStoredRun, loadDraft, saveDraft, type Draft } from "./draft";
 
 const KEY = { kind: "TrainingJob", namespace: "vision", name: "mnist" } as const;
-const DRAFT: Draft = { text: "kind: TrainingJob\n", isEdited: true, stored: { key: KEY, resourceVersion: "7", object: {} }, earlierSearch: null };
+const DRAFT: Draft = { text: "kind: TrainingJob\n", isEdited: true, stored: { key: KEY, resourceVersion: "7", generation: 1, uid: "u", object: {} }, earlierSearch: null };
 
 test("a draft survives a reload, and users and runs have their own", () => {
   const key = draftKey("ada", KEY);
@@ -33,7 +33,7 @@ test("another name or kind is a run of its own", () => {
 });
 
 test("a saved draft changes the stored run from then on, a dry run does not", () => {
-  const saved = { key: KEY, resourceVersion: "8", yaml: "", warnings: [] };
-  expect(afterSave(DRAFT, saved, { a: 1 })).toMatchObject({ isEdited: false, stored: { resourceVersion: "8", object: { a: 1 } } });
+  const saved = { key: KEY, resourceVersion: "8", generation: 2, uid: "u", yaml: "", warnings: [] };
+  expect(afterSave(DRAFT, saved, { a: 1 })).toMatchObject({ isEdited: false, stored: { resourceVersion: "8", generation: 2, uid: "u", object: { a: 1 } } });
   expect(afterSave(DRAFT, { ...saved, resourceVersion: null }, {})).toBe(DRAFT);
 });

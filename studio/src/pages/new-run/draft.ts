@@ -3,10 +3,16 @@
 import type { RunKey, Saved } from "../../wire";
 import { keyText } from "../../api/paths";
 
-/** The run that a draft changes in place. */
-export interface Stored {
-  key: RunKey;
+/** The version of an object that a user has seen. The operator writes the status of the same generation. */
+export interface Version {
   resourceVersion: string;
+  generation: number;
+  uid: string;
+}
+
+/** The run that a draft changes in place. */
+export interface Stored extends Version {
+  key: RunKey;
   /** The object as the user has seen it, to show a conflict. */
   object: Record<string, unknown>;
 }
@@ -49,7 +55,7 @@ export function saveDraft(key: string, draft: Draft | null, storage: Pick<Storag
 function isDraft(found: unknown): found is Draft {
   if (typeof found !== "object" || found === null) return false;
   const { text, isEdited, stored, earlierSearch } = found as Record<string, unknown>;
-  const isStored = stored === null || (typeof stored === "object" && "key" in stored && "resourceVersion" in stored && "object" in stored);
+  const isStored = stored === null || (typeof stored === "object" && ["key", "resourceVersion", "generation", "uid", "object"].every((name) => name in stored));
   return typeof text === "string" && typeof isEdited === "boolean" && isStored && (earlierSearch === null || typeof earlierSearch === "string");
 }
 
@@ -61,5 +67,5 @@ export function isStoredRun(stored: Stored | null, { kind, namespace, name }: Ru
 /** Returns the draft after it was saved. The user goes on with the text as it was sent. */
 export function afterSave(draft: Draft, saved: Saved, object: Record<string, unknown>): Draft {
   if (saved.resourceVersion === null) return draft;
-  return { ...draft, isEdited: false, stored: { key: saved.key, resourceVersion: saved.resourceVersion, object } };
+  return { ...draft, isEdited: false, stored: { key: saved.key, resourceVersion: saved.resourceVersion, generation: saved.generation ?? 0, uid: saved.uid ?? "", object } };
 }

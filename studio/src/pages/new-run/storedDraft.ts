@@ -3,7 +3,7 @@ import { copyName, versionOf } from "../../parts/actions/requests";
 import { textField } from "../run/objectFields";
 import type { RunDetail } from "../../wire";
 import { edit, set } from "./document";
-import type { Draft } from "./draft";
+import type { Draft, Version } from "./draft";
 
 /** Whether the pods of a run have begun, so that its spec is fixed. */
 export function hasBegun({ object }: RunDetail): boolean {
@@ -17,8 +17,8 @@ export function hasBegun({ object }: RunDetail): boolean {
  */
 export function storedDraft(detail: RunDetail, kept: Draft | null): Draft {
   const { kind, namespace, name } = detail.summary;
-  const { resourceVersion } = versionOf(detail.object);
-  if (kept && (kept.isEdited || kept.stored?.resourceVersion === resourceVersion)) return kept;
+  const version = versionIn(detail.object);
+  if (kept && (kept.isEdited || isSame(kept.stored, version))) return kept;
   if (hasBegun(detail)) {
     const text = edit(detail.yaml, (document) => {
       set(document, ["metadata", "name"], copyName(name));
@@ -27,7 +27,17 @@ export function storedDraft(detail: RunDetail, kept: Draft | null): Draft {
     });
     return { text, isEdited: false, stored: null, earlierSearch: null };
   }
-  return { text: detail.yaml, isEdited: false, stored: { key: { kind, namespace, name }, resourceVersion, object: contentOf(detail.object) }, earlierSearch: null };
+  return { text: detail.yaml, isEdited: false, stored: { key: { kind, namespace, name }, ...version, object: contentOf(detail.object) }, earlierSearch: null };
+}
+
+/** Returns the version of an object of the API server. */
+export function versionIn(object: Record<string, unknown>): Version {
+  const { resourceVersion, generation = 0 } = versionOf(object);
+  return { resourceVersion, generation, uid: textField(object, "metadata.uid") ?? "" };
+}
+
+function isSame(stored: Version | null, version: Version): boolean {
+  return stored !== null && stored.uid === version.uid && stored.generation === version.generation;
 }
 
 /** Returns the parts of an object that users change: the status is large, and no part of a conflict. */

@@ -1,9 +1,11 @@
 // The actions of the page with their answers: accepted, refused, or a conflict with another user.
 import { useCallback, useState } from "react";
 import { problemOf } from "../../api/client";
-import { storedVersion, versionOf } from "../../parts/actions/requests";
+import { storedVersion } from "../../parts/actions/requests";
 import type { Problem, Saved } from "../../wire";
+import type { Version } from "./draft";
 import { send, type SaveAction } from "./saving";
+import { versionIn } from "./storedDraft";
 
 export interface Conflict {
   action: SaveAction;
@@ -17,7 +19,7 @@ export interface Saving {
   /** The answer of the last dry run, and its text. */
   accepted: { saved: Saved; text: string } | null;
   conflict: Conflict | null;
-  run: (action: SaveAction, version: string | null) => Promise<void>;
+  run: (action: SaveAction, version: Version | null) => Promise<void>;
   /** Sends the same action for the version that is stored now. */
   overwrite: () => Promise<void>;
   dismiss: () => void;
@@ -36,7 +38,7 @@ export function useSaving({ text, namespace, onSaved }: Options): Saving {
   const [conflict, setConflict] = useState<Conflict | null>(null);
 
   const run = useCallback(
-    async (action: SaveAction, version: string | null): Promise<void> => {
+    async (action: SaveAction, version: Version | null): Promise<void> => {
       setBusy(action);
       setRefusal(null);
       setAccepted(null);
@@ -60,7 +62,7 @@ export function useSaving({ text, namespace, onSaved }: Options): Saving {
   );
 
   const overwrite = useCallback(async () => {
-    if (conflict) await run(conflict.action, versionOf(conflict.current).resourceVersion);
+    if (conflict) await run(conflict.action, versionIn(conflict.current));
   }, [conflict, run]);
   const dismiss = useCallback(() => setConflict(null), []);
   return { busy, refusal, accepted, conflict, run, overwrite, dismiss };
