@@ -64,7 +64,7 @@ function Arrays({ arrays }: { arrays: readonly ArrayPreview[] }) {
 function Samples({ samples }: { samples: readonly SamplePicture[] }) {
   return (
     <div>
-      <h4>First samples</h4>
+      <h3 className="preview-title">First samples</h3>
       <ul className="samples">
         {samples.map((sample, index) => (
           <li key={index}>
@@ -96,7 +96,7 @@ function Classes({ name, classes }: { name: string; classes: Readonly<Record<str
   const bars = classBars(classes);
   return (
     <div>
-      <h4>
+      <h3 className="preview-title">
         {count(bars.length, "class").replace(/classs$/u, "classes")}
         {name && (
           <>
@@ -104,7 +104,7 @@ function Classes({ name, classes }: { name: string; classes: Readonly<Record<str
             in <code>{name}</code>
           </>
         )}
-      </h4>
+      </h3>
       <ul className="class-bars" tabIndex={0} aria-label={`Samples of each class${name ? ` in ${name}` : ""}`}>
         {bars.map((each) => (
           <li key={each.name}>
