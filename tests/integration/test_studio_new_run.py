@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, FilePayload, Page, expect
 
 from tests.kit.axe import assert_accessible
 from tests.kit.browser import NARROW, browser, opened, tab_to
@@ -46,6 +46,10 @@ def digits() -> bytes:
     content = io.BytesIO()
     np.savez(content, x=rng.integers(0, 17, (40, 8, 8), "uint8"), y=np.arange(40) % 10)
     return content.getvalue()
+
+
+def file(name: str, content: bytes) -> FilePayload:
+    return {"name": name, "mimeType": "application/octet-stream", "buffer": content}
 
 
 def sign_in(page: Page) -> None:
@@ -175,12 +179,11 @@ def test_an_upload_asks_before_it_replaces(chromium: Browser, app: Studio) -> No
         page.get_by_role("button", name="Change the file for training set").click()
         dialog = page.get_by_role("dialog")
         dialog.get_by_label("Bucket", exact=True).select_option(BUCKET)
-        file = {"name": "new.npz", "mimeType": "application/octet-stream", "buffer": digits()}
-        dialog.get_by_label(f"Files for {BUCKET}").set_input_files(file)
+        dialog.get_by_label(f"Files for {BUCKET}").set_input_files(file("new.npz", digits()))
         expect(dialog.get_by_role("button", name="new.npz", exact=False).last).to_be_visible()
         expect(dialog.get_by_text("Stored,")).to_be_visible()
         assert app.storage.objects["new.npz"] == digits()
-        dialog.get_by_label(f"Files for {BUCKET}").set_input_files({**file, "buffer": b"other"})
+        dialog.get_by_label(f"Files for {BUCKET}").set_input_files(file("new.npz", b"other"))
         expect(dialog.get_by_text("Replace it?")).to_be_visible()
         assert app.storage.objects["new.npz"] == digits()
         assert_accessible(page, "new run, upload that exists")

@@ -2,6 +2,7 @@ import { screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { beforeEach, expect, test, vi } from "vitest";
 import { pageBackEnd, refusal, type PageBackEnd } from "../../testing/pageBackEnd";
+import { FakeUpload } from "../../testing/uploads";
 import type { Preview, Session } from "../../wire";
 import { read } from "./document";
 import NewRunPage from "./NewRunPage";
@@ -125,53 +126,6 @@ test("keys that may not list buckets: the user types one", async () => {
   await user.type(await within(screen.getByRole("dialog")).findByLabelText("Bucket"), "data{Enter}");
   expect(await screen.findByRole("button", { name: /digits/u })).toBeTruthy();
 });
-
-/** A request that a test drives. */
-class FakeUpload {
-  static all: FakeUpload[] = [];
-  readonly upload = new EventTarget();
-  readonly #events = new EventTarget();
-  readonly headers: Record<string, string> = {};
-  address = "";
-  sent: unknown;
-  status = 0;
-  response: unknown = null;
-  isAborted = false;
-
-  constructor() {
-    FakeUpload.all.push(this);
-  }
-
-  open(method: string, address: string): void {
-    this.address = `${method} ${address}`;
-  }
-
-  setRequestHeader(name: string, value: string): void {
-    this.headers[name] = value;
-  }
-
-  addEventListener(type: string, listener: () => void): void {
-    this.#events.addEventListener(type, listener);
-  }
-
-  send(body: unknown): void {
-    this.sent = body;
-  }
-
-  abort(): void {
-    this.isAborted = true;
-  }
-
-  progress(loaded: number): void {
-    this.upload.dispatchEvent(Object.assign(new Event("progress"), { loaded }));
-  }
-
-  answer(status: number, response: unknown): void {
-    this.status = status;
-    this.response = response;
-    this.#events.dispatchEvent(new Event("load"));
-  }
-}
 
 test("an upload shows its progress, asks before it replaces, and can be cancelled", async () => {
   FakeUpload.all = [];

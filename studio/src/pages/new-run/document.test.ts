@@ -90,3 +90,14 @@ test.each([
   if (String(reason) === "/^$/u") expect(typeof found).toBe("object");
   else expect(found).toMatch(reason);
 });
+
+test("an edit of an earlier text is not one of the last text", () => {
+  const first = edit(DIGITS, (document) => set(document, ["spec", "training", "epochs"], 12));
+  const second = edit(first, (document) => set(document, ["spec", "training", "seed"], 1));
+  expect(edit(first, (document) => set(document, ["spec", "training", "seed"], 1))).toBe(second);
+  expect(view(first).job["training"]).toMatchObject({ epochs: 12, seed: 7 });
+  expect(() => edit(second, () => { throw new Error("fails"); })).toThrow("fails");
+  expect(view(second).job["training"]).toMatchObject({ epochs: 12, seed: 1 });
+  // Nodes that were edited, formatted and edited again have the text of nodes that were parsed.
+  expect(edit(`${second}`, () => undefined)).toBe(second);
+});

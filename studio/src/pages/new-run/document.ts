@@ -32,7 +32,7 @@ export interface View {
 
 /** Returns the content of a document, or why there is none. */
 export function read(text: string): View | string {
-  const parsed = parse(text);
+  const parsed = nodesOf(text);
   if (typeof parsed === "string") return parsed;
   let content: unknown;
   try {
@@ -81,12 +81,23 @@ export function format(document: Document): string {
   return document.toString({ lineWidth: 0, indentSeq: false, flowCollectionPadding: false });
 }
 
+/** The nodes of the last edited text: to parse a network of 1,000 layers again takes longer than a key. */
+let last: { text: string; document: Document } | null = null;
+
 /** Returns the text after a change; the same text if it cannot be read. */
 export function edit(text: string, change: (document: Document) => void): string {
-  const document = parse(text);
+  const document = nodesOf(text);
   if (typeof document === "string") return text;
+  // A change that fails must not leave its nodes for the next one.
+  last = null;
   change(document);
-  return format(document);
+  const next = format(document);
+  last = { text: next, document };
+  return next;
+}
+
+function nodesOf(text: string): Document | string {
+  return last?.text === text ? last.document : parse(text);
 }
 
 /** Returns the path of a TrainingJob's spec within a document. */
