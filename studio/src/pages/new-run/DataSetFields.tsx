@@ -7,6 +7,7 @@ import { CheckField, TextField } from "./Fields";
 import { usePreview } from "./FileDialog";
 import { useForm } from "./form";
 import { PreviewView } from "./PreviewView";
+import { useUploadsOfPage } from "./useUploads";
 
 interface Props {
   slot: Slot;
@@ -79,7 +80,7 @@ function FileRow({ slot, role, file, onBrowse }: { slot: Slot; role: Role; file:
 /** The preview of a chosen file. It is requested once it is open. */
 function FilePreview({ query, bucket, file, isOpenAtFirst }: { query: URLSearchParams; bucket: string; file: string; isOpenAtFirst: boolean }) {
   const [isOpen, setOpen] = useState(isOpenAtFirst);
-  const preview = usePreview(query, bucket, isOpen ? file : null);
+  const preview = usePreview(query, bucket, isOpen ? file : null, useUploadsOfPage().stored);
   return (
     <details open={isOpen} onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary>Preview of {baseName(file)}</summary>

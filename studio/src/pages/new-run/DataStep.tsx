@@ -14,14 +14,14 @@ import { CheckField, SelectField, SelectInput, TextField } from "./Fields";
 import { FileDialog } from "./FileDialog";
 import { useForm } from "./form";
 import { UploadList } from "./UploadList";
-import { useUploads } from "./useUploads";
+import { useUploadsOfPage } from "./useUploads";
 
 const NAMES: Record<Slot, string> = { train: "training", validation: "validation", test: "test" };
 
 export function DataStep() {
   const form = useForm();
   const { view, namespace, edit } = form;
-  const uploads = useUploads();
+  const uploads = useUploadsOfPage();
   const [choosing, setChoosing] = useState<{ slot: Slot; role: Role }>();
   const query = storageQuery(view, namespace);
 

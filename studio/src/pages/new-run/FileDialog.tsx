@@ -27,7 +27,7 @@ export function FileDialog({ title, query, bucket: first, chosen, uploads, onCho
   const [bucket, setBucket] = useState(first ?? "");
   const [folder, setFolder] = useState(chosen ? folderOf(chosen) : "");
   const [selected, setSelected] = useState<string | null>(null);
-  const preview = usePreview(query, bucket, selected);
+  const preview = usePreview(query, bucket, selected, uploads.stored);
   const isTable = preview.data?.format === "csv";
 
   const open = (next: string) => {
@@ -76,11 +76,15 @@ export function FileDialog({ title, query, bucket: first, chosen, uploads, onCho
   );
 }
 
-/** Returns the preview of an object; nothing is requested without one. */
-export function usePreview(query: URLSearchParams | null, bucket: string | null, key: string | null) {
+/**
+ * Returns the preview of an object; nothing is requested without one.
+ *
+ * @param version - Another version requests the preview again: an upload may have replaced the object.
+ */
+export function usePreview(query: URLSearchParams | null, bucket: string | null, key: string | null, version: number) {
   const all = new URLSearchParams(query ?? "");
   all.set("key", key ?? "");
-  return useResource<Preview>(query && bucket && key ? `/api/buckets/${encodeURIComponent(bucket)}/preview?${all}` : null);
+  return useResource<Preview>(query && bucket && key ? `/api/buckets/${encodeURIComponent(bucket)}/preview?${all}` : null, version);
 }
 
 function BucketChoice({ query, bucket, onBucket }: { query: URLSearchParams; bucket: string; onBucket: (bucket: string) => void }) {

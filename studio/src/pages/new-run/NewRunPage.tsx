@@ -14,6 +14,7 @@ import { blank } from "./document";
 import { draftKey, loadDraft, type Draft } from "./draft";
 import { NewRun } from "./NewRun";
 import { hasBegun, storedDraft } from "./storedDraft";
+import { UploadsContext, useUploads } from "./useUploads";
 import "../run/run.css";
 import "./new-run.css";
 
@@ -29,17 +30,20 @@ interface Props {
 export default function NewRunPage({ namespace, session, run, template }: Props) {
   useTitle("New run");
   const place = run ? run.namespace : namespace;
+  const uploads = useUploads();
   return (
-    <div className="page new-run-page">
-      <div className="page-head">
-        <h1>New run</h1>
+    <UploadsContext value={uploads}>
+      <div className="page new-run-page">
+        <div className="page-head">
+          <h1>New run</h1>
+        </div>
+        {place && place !== ALL ? (
+          <Opened key={run ? keyText(run) : "new"} namespace={place} session={session} run={run} template={template} />
+        ) : (
+          <NamespaceQuestion session={session} template={template} />
+        )}
       </div>
-      {place && place !== ALL ? (
-        <Opened key={run ? keyText(run) : "new"} namespace={place} session={session} run={run} template={template} />
-      ) : (
-        <NamespaceQuestion session={session} template={template} />
-      )}
-    </div>
+    </UploadsContext>
   );
 }
 

@@ -6,26 +6,30 @@ import type { Upload, Uploads } from "./useUploads";
 
 export function UploadList({ uploads }: { uploads: Uploads }) {
   if (uploads.list.length === 0) return null;
+  const isSending = uploads.list.some(({ state }) => state === "sending" || state === "waiting");
   return (
-    <ul className="uploads" aria-label="Uploads">
-      {uploads.list.map((each) => (
-        <li key={each.id} className={`upload is-${each.state}`}>
-          <span className="upload-name">{each.name}</span>
-          <span className="upload-state">{stateText(each)}</span>
-          <span className="buttons">
-            <UploadButtons item={each} uploads={uploads} />
-          </span>
-          {each.state === "sending" && (
-            <span className="progress" style={{ "--part": each.size === 0 ? 1 : each.sent / each.size } as CSSProperties} role="progressbar" aria-label={`Upload of ${each.name}`} aria-valuenow={percent(each)} aria-valuemin={0} aria-valuemax={100} />
-          )}
-          {each.problem && (
-            <span className={each.state === "failed" ? "field-error" : "hint"}>
-              {each.problem.message} {each.problem.remedy}
+    <>
+      <ul className="uploads" aria-label="Uploads">
+        {uploads.list.map((each) => (
+          <li key={each.id} className={`upload is-${each.state}`}>
+            <span className="upload-name">{each.name}</span>
+            <span className="upload-state">{stateText(each)}</span>
+            <span className="buttons">
+              <UploadButtons item={each} uploads={uploads} />
             </span>
-          )}
-        </li>
-      ))}
-    </ul>
+            {each.state === "sending" && (
+              <span className="progress" style={{ "--part": each.size === 0 ? 1 : each.sent / each.size } as CSSProperties} role="progressbar" aria-label={`Upload of ${each.name}`} aria-valuenow={percent(each)} aria-valuemin={0} aria-valuemax={100} />
+            )}
+            {each.problem && (
+              <span className={each.state === "failed" ? "field-error" : "hint"}>
+                {each.problem.message} {each.problem.remedy}
+              </span>
+            )}
+          </li>
+        ))}
+      </ul>
+      {isSending && <p className="hint">Stay on this page until the files are stored.</p>}
+    </>
   );
 }
 

@@ -1,5 +1,5 @@
 // Uploads of the page, one after the other: their progress, and the questions that they raise.
-import { useCallback, useEffect, useRef, useState } from "react";
+import { createContext, useCallback, useContext, useEffect, useRef, useState } from "react";
 import { isAbort, problemOf } from "../../api/client";
 import { upload } from "../../api/upload";
 import { announce } from "../../parts/announcements";
@@ -35,6 +35,15 @@ export interface Uploads {
   replace: (id: number) => void;
   retry: (id: number) => void;
   remove: (id: number) => void;
+}
+
+/** The uploads of the page: they go on while the page shows another run. */
+export const UploadsContext = createContext<Uploads | null>(null);
+
+export function useUploadsOfPage(): Uploads {
+  const uploads = useContext(UploadsContext);
+  if (!uploads) throw new Error("A step is shown outside of the page New run.");
+  return uploads;
 }
 
 let lastId = 0;
