@@ -6,6 +6,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Plugin, ViteDevServer } from "vite";
 import type { Problem, RunDetail, RunSummary, Session, Storage } from "../src/wire";
+import { dataRoute, serveUpload } from "./data.ts";
 import { detailOf } from "./detail.ts";
 import { modelerRoute, withSaved } from "./modeler.ts";
 import { comparisonOf, dataOf, evaluationOf, filesOf, historyOf, picture, resultsProblem, trialsOf, writeLog } from "./results.ts";
@@ -77,6 +78,7 @@ async function serve(request: IncomingMessage, response: ServerResponse): Promis
       await serveModel(parts, request, response, (key) => runs.get(key));
       return;
     }
+    if (session && (await serveUpload(url, request, response))) return;
     const answer = route(request.method ?? "GET", url, await body(request));
     response.writeHead(answer === undefined ? 204 : 200, { "content-type": "application/json" });
     response.end(answer === undefined ? undefined : JSON.stringify(answer));
@@ -121,6 +123,8 @@ function route(method: string, url: URL, sent: Record<string, unknown>): unknown
   if (parts[0] === "runs") return runRoute(method, parts.slice(1), sent);
   if (parts[0] === "compare") return compareRoute(url.searchParams.getAll("run"));
   if (parts[0] === "storage") return storageRoute(method, sent);
+  const data = dataRoute(parts, url.searchParams, session.namespaces);
+  if (data !== undefined) return data;
   const refuse = (...problem: ConstructorParameters<typeof Refusal>) => new Refusal(...problem);
   const modeled = modelerRoute(method, parts, sent, { runs, announce: (run) => changed.add(run), refuse });
   if (modeled !== undefined) return modeled;

@@ -27,11 +27,14 @@ export function Header({ session, namespace, route }: Props) {
         <Link href={withNamespace("/", namespace)} aria-current={isRuns ? (route.page === "runs" ? "page" : "true") : undefined}>
           Runs
         </Link>
-        <Link href={withNamespace("/models", namespace)} aria-current={MODEL_PAGES[route.page]}>
-          Models
+        <Link href={withNamespace("/new", namespace)} aria-current={route.page === "new-run" ? "page" : undefined}>
+          New run
         </Link>
         <Link href={withNamespace("/modeler", namespace)} aria-current={route.page === "modeler" ? (route.open.kind === "start" ? "page" : "true") : undefined}>
           Modeler
+        </Link>
+        <Link href={withNamespace("/models", namespace)} aria-current={MODEL_PAGES[route.page]}>
+          Models
         </Link>
         <Link href={withNamespace("/storage", namespace)} aria-current={route.page === "storage" ? "page" : undefined}>
           Storage
@@ -51,7 +54,9 @@ export function Header({ session, namespace, route }: Props) {
 const MODEL_PAGES: Partial<Record<Route["page"], "page" | "true">> = { models: "page", model: "true" };
 
 /** The list that another namespace shows; the runs for other pages. */
-const LISTS: Partial<Record<Route["page"], string>> = { storage: "/storage", models: "/models", model: "/models" };
+const LISTS: Partial<Record<Route["page"], string>> = {
+  storage: "/storage", models: "/models", model: "/models", "new-run": "/new",
+};
 
 /** Shows another namespace: the same page if it is a page of a namespace, and otherwise the list above it. */
 function chooseNamespace(namespace: string, route: Route): void {

@@ -17,6 +17,7 @@ const ComparePage = lazy(() => import("./pages/compare/ComparePage"));
 const ModelsPage = lazy(() => import("./pages/models/ModelsPage"));
 const ModelPage = lazy(() => import("./pages/models/ModelPage"));
 const ModelerPage = lazy(() => import("./pages/modeler/ModelerPage"));
+const NewRunPage = lazy(() => import("./pages/new-run/NewRunPage"));
 const StoragePage = lazy(() => import("./pages/storage/StoragePage"));
 
 /** Loads the code of the first page while the back end is asked who is signed in. */
@@ -79,6 +80,8 @@ function Page({ route, namespace, session }: { route: Route; namespace: string |
       return <ModelsPage namespace={namespace} />;
     case "model":
       return <ModelPage server={route.server} />;
+    case "new-run":
+      return <NewRunPage namespace={namespace} session={session} run={route.run} template={route.template} />;
     case "storage":
       return <StoragePage namespace={namespace} session={session} />;
     case "modeler":

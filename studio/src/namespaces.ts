@@ -17,6 +17,7 @@ export function chosenNamespace(route: Route, search: string, namespaces: readon
   if (route.page === "run") return route.run.namespace;
   if (route.page === "model") return route.server.namespace;
   if (route.page === "modeler" && route.open.kind === "run") return route.open.run.namespace;
+  if (route.page === "new-run" && route.run) return route.run.namespace;
   const [compared] = route.page === "compare" ? route.runs : [];
   if (compared) return compared.namespace;
   if (namespaces === null) return null;

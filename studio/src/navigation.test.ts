@@ -8,6 +8,9 @@ const RUN = { kind: "TrainingJob", namespace: "team-a", name: "mnist" } as const
 test.each([
   ["/", "", { page: "runs" }],
   ["/storage", "?namespace=team-a", { page: "storage" }],
+  ["/new", "?template=mnist", { page: "new-run", run: null, template: "mnist" }],
+  ["/new", "?run=TrainingJob/team-a/mnist", { page: "new-run", run: RUN, template: null }],
+  ["/new", "?run=broken", { page: "new-run", run: null, template: null }],
   ["/runs/TrainingJob/team-a/mnist", "", { page: "run", run: RUN }],
   ["/modeler", "", { page: "modeler", open: { kind: "start" } }],
   ["/modeler", "?run=TrainingJob/team-a/mnist", { page: "modeler", open: { kind: "run", run: RUN } }],
@@ -61,6 +64,7 @@ test.each([
 
 test("the page of a run shows the run's namespace", () => {
   expect(chosenNamespace({ page: "run", run: RUN }, "", null)).toBe("team-a");
+  expect(chosenNamespace({ page: "new-run", run: RUN, template: null }, "", null)).toBe("team-a");
   expect(chosenNamespace({ page: "compare", runs: [RUN] }, "", null)).toBe("team-a");
   expect(chosenNamespace({ page: "model", server: SERVER }, "", null)).toBe("team-a");
 });

@@ -12,6 +12,7 @@ export type Route =
   | { page: "models" }
   | { page: "model"; server: RunKey }
   | { page: "modeler"; open: ModelerTarget }
+  | { page: "new-run"; run: RunKey | null; template: string | null }
   | { page: "not-found" };
 
 /** What the modeler opens: its start page, an empty network, a stored run, a template, or a draft of this browser. */
@@ -32,6 +33,9 @@ export function routeOf(pathname: string, search: string): Route {
     return server ? { page: "model", server } : { page: "not-found" };
   }
   if (pathname === "/modeler") return { page: "modeler", open: modelerTarget(new URLSearchParams(search)) };
+  if (pathname === "/new") {
+    const query = new URLSearchParams(search);
+    return { page: "new-run", run: parseKey(query.get("run") ?? "") ?? null, template: query.get("template") };
   if (pathname === "/compare") {
     const runs = new URLSearchParams(search).getAll("run").map(parseKey);
     return { page: "compare", runs: runs.filter((run) => run !== undefined) };

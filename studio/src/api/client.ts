@@ -102,9 +102,14 @@ export async function send(path: string, options: RequestOptions = {}): Promise<
     clearTimeout(timer);
   }
   if (response.ok) return response;
-  const refusal = new RequestError(await refusalOf(response), response.status);
+  throw refused(response.status, await response.json().catch(() => null));
+}
+
+/** Returns the error of a refusal, from the status and the body of its answer. An ended session is announced. */
+export function refused(status: number, body: unknown): RequestError {
+  const refusal = new RequestError(refusalOf(status, body), status);
   if (refusal.isSignedOut) onSignedOut();
-  throw refusal;
+  return refusal;
 }
 
 function contentOf(method: string, { body, content }: RequestOptions): Pick<RequestInit, "body"> {
@@ -134,10 +139,9 @@ function unreachable(error: unknown): Problem {
     : problem("Unreachable", "Studio cannot be reached.", "Check your network, or whether the port forwarding still runs.");
 }
 
-async function refusalOf(response: Response): Promise<Problem> {
-  const found: unknown = await response.json().catch(() => null);
+function refusalOf(status: number, found: unknown): Problem {
   if (isProblem(found)) return { ...found, remedy: found.remedy ?? "", current: found.current ?? null };
-  return problem("HTTP", `Studio answered with status ${response.status}.`, "Try again. If it stays so, look at the log of Studio's pod.");
+  return problem("HTTP", `Studio answered with status ${status}.`, "Try again. If it stays so, look at the log of Studio's pod.");
 }
 
 function isProblem(found: unknown): found is Problem {

@@ -1,15 +1,17 @@
 /** The head of a run's page: name, state, cause and remedy, progress, actions. */
 
 import { useState } from "react";
+import { keyText } from "../../api/paths";
 import { modelAddress, useQuery, withNamespace } from "../../navigation";
 import { StateIcon } from "../../parts/icons";
-import { Link } from "../../parts/Link";
 import { RunActions } from "../../parts/actions/RunActions";
 import { formatDuration } from "../../parts/format";
+import { Link } from "../../parts/Link";
 import { StateBadge } from "../../parts/StateBadge";
 import { useNow } from "../../parts/useNow";
 import type { RunDetail, RunKey } from "../../wire";
 import { DeployButton } from "./DeployButton";
+import { textField } from "./objectFields";
 import { RunLink } from "./RunLink";
 import { causeOf, hasEnded } from "./states";
 
@@ -33,6 +35,11 @@ export function RunHeader({ detail, isDeleted, onDeleted }: RunHeaderProps) {
         <StateBadge state={state} />
         <div className="buttons run-actions">
           {!isDeleted && summary.kind === "ModelServer" && <TryLink server={summary} />}
+          {!isDeleted && isDraft(detail) && (
+            <Link href={`/new?${new URLSearchParams({ run: keyText(summary) })}`} className="button">
+              Edit and start
+            </Link>
+          )}
           {!isDeleted && permissions.includes("deploy") && summary.hasModel && <DeployButton run={summary} />}
           {!isDeleted && <ActionsButton run={summary} onDeleted={onDeleted} />}
         </div>
@@ -68,6 +75,12 @@ function TryLink({ server }: { server: RunKey }) {
       Try the model
     </Link>
   );
+}
+
+/** Whether a run is saved for later: the user may still change all of it. */
+function isDraft({ summary, permissions, object }: RunDetail): boolean {
+  if (summary.kind === "ModelServer" || summary.state !== "Suspended" || summary.experiment) return false;
+  return textField(object, "status.startTime") === null && permissions.includes("resume");
 }
 
 /** The menu with the actions that the user may take. */

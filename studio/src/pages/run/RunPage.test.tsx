@@ -148,3 +148,16 @@ test("without the right to deploy there is no Deploy", async () => {
   await screen.findByText("Running");
   expect(screen.queryByRole("button", { name: "Deploy" })).toBeNull();
 });
+
+test("a run that is saved for later leads to its form, and one that has begun does not", async () => {
+  const saved = detail({ state: "Suspended" }, { permissions: ["resume"] });
+  const server = pageBackEnd({ [`GET ${PATH}`]: saved, [`GET ${PATH}/history`]: HISTORY });
+  const { unmount } = server.show(<RunPage run={RUN} />);
+  expect((await screen.findByRole("link", { name: "Edit and start" })).getAttribute("href")).toBe("/new?run=TrainingJob%2Fvision%2Fmnist");
+  unmount();
+  server.answers[`GET ${PATH}`] = { ...saved, object: { status: { startTime: "2026-01-01T00:00:00Z" } } };
+  server.show(<RunPage run={RUN} />);
+  await screen.findByRole("heading", { name: "mnist" });
+  await screen.findByRole("button", { name: "Actions" });
+  expect(screen.queryByRole("link", { name: "Edit and start" })).toBeNull();
+});

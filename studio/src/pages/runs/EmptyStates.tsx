@@ -23,13 +23,17 @@ export function FirstSteps({ namespace }: { namespace: string }) {
           </Link>
         </li>
         <li>
-          <h3>Write a TrainingJob for your data</h3>
-          <CopyableCommand command="epochal init flowers.csv" />
+          <h3>Train a network on your data</h3>
+          <p>Begin with a template, upload your data, and start the run.</p>
+          <Link href={withNamespace("/new", namespace)} className="button primary">
+            New run
+          </Link>
         </li>
         <li>
-          <h3>Train it</h3>
+          <h3>Or train from a terminal</h3>
+          <CopyableCommand command="epochal init flowers.csv" />
           <CopyableCommand command={`epochal submit flowers.yaml${flag}`} />
-          <p>It appears here at once, as does every TrainingJob that kubectl creates.</p>
+          <p>The run appears here at once, as does every TrainingJob that kubectl creates.</p>
         </li>
       </ol>
     </section>

@@ -2,7 +2,7 @@
 import { useCallback, useEffect, useMemo, useState, useSyncExternalStore } from "react";
 import { parseKey } from "../../api/paths";
 import { ALL } from "../../namespaces";
-import { compareAddress, setQuery } from "../../navigation";
+import { compareAddress, setQuery, withNamespace } from "../../navigation";
 import { RunActions } from "../../parts/actions/RunActions";
 import { count } from "../../parts/format";
 import { Link } from "../../parts/Link";
@@ -56,6 +56,11 @@ function RunList({ namespace }: { namespace: string }) {
     <div className="page runs-page">
       <div className="page-head">
         <h1>Runs</h1>
+        {!isEmpty && (
+          <Link href={withNamespace("/new", namespace)} className="button primary new-run-link">
+            New run
+          </Link>
+        )}
         {!isEmpty && <Tabs tab={options.tab} counts={view.counts} onChange={(tab) => change(() => ({ tab, state: "" }))} />}
       </div>
       {!isEmpty && <Toolbar options={options} states={view.states} matches={view.matches} change={change} onLeave={write} />}

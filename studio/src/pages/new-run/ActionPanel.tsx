@@ -1,0 +1,114 @@
+// The panel beside the steps: problems of all steps, the actions, and the YAML.
+import { keyText } from "../../api/paths";
+import { count } from "../../parts/format";
+import { StateIcon } from "../../parts/icons";
+import { CopyableCommand } from "../../parts/CopyableCommand";
+import { Link } from "../../parts/Link";
+import { ProblemBox } from "../../parts/ProblemBox";
+import { YamlView } from "../run/YamlView";
+import type { DocumentProblem } from "../../wire";
+import type { View } from "./document";
+import { useForm } from "./form";
+import { overallState } from "./problems";
+import { LABELS } from "./saving";
+import { ProblemList } from "./StepCard";
+import type { CheckState } from "./useCheck";
+import type { Saving } from "./useSaving";
+import type { Stored } from "./draft";
+
+interface Props {
+  check: CheckState;
+  /** Problems of the document itself. */
+  problems: readonly DocumentProblem[];
+  saving: Saving;
+  stored: Stored | null;
+}
+
+export function ActionPanel({ check, problems, saving, stored }: Props) {
+  const { view, text, namespace } = useForm();
+  const { busy, refusal, accepted, run } = saving;
+  const file = `${view.name || "run"}.yaml`;
+  return (
+    <aside className="panel" aria-label="Check and start">
+      <div className="card panel-actions">
+        <CheckStatus check={check} view={view} />
+        {problems.length > 0 && <ProblemList problems={problems} />}
+        {check.problem && <ProblemBox problem={check.problem} tone="warning" />}
+        <div className="panel-buttons">
+          <button type="button" className="button primary wide" disabled={busy !== null} onClick={() => void run("start", stored)}>
+            {busy === "start" ? "Starting…" : LABELS.start}
+          </button>
+          <button type="button" className="button" disabled={busy !== null} onClick={() => void run("check", stored)}>
+            {busy === "check" ? "Checking…" : LABELS.check}
+          </button>
+          <button type="button" className="button" disabled={busy !== null} onClick={() => void run("save", stored)}>
+            {busy === "save" ? "Saving…" : LABELS.save}
+          </button>
+        </div>
+        {refusal && <ProblemBox problem={refusal} />}
+        <div role="status">{accepted && <Accepted accepted={accepted} text={text} />}</div>
+      </div>
+      <div className="card panel-yaml">
+        <div className="panel-head">
+          <h2>YAML</h2>
+          {stored && (
+            <Link href={`/modeler?${new URLSearchParams({ run: keyText(stored.key) })}`} className="button">
+              Edit in the modeler
+            </Link>
+          )}
+        </div>
+        {!stored && <p className="hint">Save the run suspended to edit its network in the modeler.</p>}
+        <YamlView yaml={text} file={file} />
+        <details>
+          <summary>Apply it with kubectl</summary>
+          <CopyableCommand command={`kubectl apply --namespace ${namespace} --filename ${file}`} />
+          <p className="hint">A suspended run starts after spec.suspend is false.</p>
+        </details>
+      </div>
+    </aside>
+  );
+}
+
+function CheckStatus({ check, view }: { check: CheckState; view: View }) {
+  const errors = check.checked?.problems.filter((each) => !each.isWarning).length ?? 0;
+  const warnings = (check.checked?.problems.length ?? 0) - errors;
+  // The last answer stays while the next one is on its way, so that the panel does not flicker.
+  const isFirst = check.checked === undefined;
+  const state = isFirst ? "open" : overallState(view, check.checked?.problems ?? []);
+  const found = { done: "No problems found", open: "Some steps are to do", problem: count(errors, "problem") }[state];
+  const tone = { done: "ok", open: "waiting", problem: "failed" }[state];
+  const shape = ({ done: "check", open: "ring", problem: "cross" } as const)[state];
+  return (
+    <p className={`check-status is-${tone}`} role="status">
+      <StateIcon shape={isFirst ? "dots" : shape} />
+      <span>
+        {isFirst ? (check.problem ? "The run is not checked" : "Checking…") : found}
+        {warnings > 0 && <span className="quiet">, {count(warnings, "warning")}</span>}
+      </span>
+    </p>
+  );
+}
+
+function Accepted({ accepted, text }: { accepted: NonNullable<Saving["accepted"]>; text: string }) {
+  const { warnings } = accepted.saved;
+  return (
+    <div className="accepted">
+      <p>
+        <StateIcon shape="check" />
+        <span>
+          The cluster accepts {accepted.text === text ? "this run" : "the run before your last change"}. Nothing is stored.
+        </span>
+      </p>
+      {warnings.length > 0 && (
+        <ul className="problem-list">
+          {warnings.map((each, index) => (
+            <li key={index} className="is-warning">
+              <StateIcon shape="warning" />
+              <span>{each}</span>
+            </li>
+          ))}
+        </ul>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,98 @@
+// Changes of a whole document: another network, a search around a training, and back. Pure.
+import { isMap, type Document, type Node, YAMLMap } from "yaml";
+import { edit, format, jobPath, parse, read, set, type Kind } from "./document";
+
+const NETWORKS = ["network", "model", "code"] as const;
+/** Fields of an Experiment that a TrainingJob lacks; all stay when the search is turned off and on again. */
+const JOB_ONLY = ["suspend", "finish", "ttlSecondsAfterFinished"] as const;
+
+/** Returns a text with the network of another document, which may be an Experiment. Without a training it takes that, too. */
+export function takeNetwork(text: string, other: string): string {
+  const source = parse(other);
+  const seen = read(other);
+  const target = read(text);
+  if (typeof source === "string" || typeof seen === "string" || typeof target === "string") return text;
+  const from = jobPath(seen.kind);
+  const to = jobPath(target.kind);
+  return edit(text, (document) => {
+    for (const name of NETWORKS) copy(source, [...from, name], document, [...to, name]);
+    if (!("training" in target.job)) copy(source, [...from, "training"], document, [...to, "training"]);
+  });
+}
+
+/** Copies a node with its comments; a node that is absent there is removed here. */
+function copy(source: Document, from: readonly (string | number)[], target: Document, to: readonly (string | number)[]): void {
+  set(target, to, undefined);
+  const node = source.getIn(from, true) as Node | undefined;
+  if (!node) return;
+  set(target, to, {});
+  target.setIn(to, node.clone());
+}
+
+/** Returns a template for a namespace: suspended until the user starts it. */
+export function prepare(text: string, namespace: string): string {
+  return edit(text, (document) => {
+    set(document, ["metadata", "namespace"], namespace);
+    set(document, ["spec", "suspend"], true);
+  });
+}
+
+/** Returns the text to send: suspended or not. A TrainingJob or Experiment starts if it is not suspended. */
+export function withSuspend(text: string, isSuspended: boolean): string {
+  return edit(text, (document) => set(document, ["spec", "suspend"], isSuspended));
+}
+
+/**
+ * Returns an Experiment that searches around a TrainingJob.
+ *
+ * @param previous - An Experiment that the user has turned off: its search is taken up again.
+ */
+export function toExperiment(text: string, metric: string, previous: string | null): string {
+  const document = parse(text);
+  if (typeof document === "string" || kindOf(document) !== "TrainingJob") return text;
+  const job = document.getIn(["spec"], true);
+  if (!isMap(job)) return text;
+  for (const name of JOB_ONLY) job.delete(name);
+  const spec = new YAMLMap(document.schema);
+  document.set("kind", "Experiment");
+  document.setIn(["spec"], spec);
+  if (!takeSearch(previous, spec)) {
+    set(document, ["spec", "objective"], { metric, goal: /loss$|error$/iu.test(metric) ? "Minimize" : "Maximize" });
+    set(document, ["spec", "search"], { method: "TPE", seed: 7 });
+    set(document, ["spec", "parallelism"], 1);
+    set(document, ["spec", "maxTrials"], 10);
+  }
+  set(document, ["spec", "suspend"], true);
+  const template = new YAMLMap(document.schema);
+  template.set("spec", job);
+  spec.set("template", template);
+  return format(document);
+}
+
+function takeSearch(previous: string | null, spec: YAMLMap): boolean {
+  const document = previous === null ? "" : parse(previous);
+  if (typeof document === "string") return false;
+  const old = document.getIn(["spec"], true);
+  if (!isMap(old)) return false;
+  for (const pair of old.clone().items as YAMLMap["items"]) {
+    if (!["template", "suspend"].includes(String(pair.key))) spec.items.push(pair);
+  }
+  return true;
+}
+
+/** Returns the TrainingJob that an Experiment has as its template. */
+export function toTrainingJob(text: string): string {
+  const document = parse(text);
+  if (typeof document === "string" || kindOf(document) !== "Experiment") return text;
+  const job = document.getIn(["spec", "template", "spec"], true);
+  if (!isMap(job)) return text;
+  document.set("kind", "TrainingJob");
+  document.setIn(["spec"], job);
+  set(document, ["spec", "suspend"], true);
+  return format(document);
+}
+
+function kindOf(document: Document): Kind | undefined {
+  const kind: unknown = document.get("kind");
+  return kind === "TrainingJob" || kind === "Experiment" ? kind : undefined;
+}

@@ -1,0 +1,103 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { blank, edit, read, set, type View } from "./document";
+import { prepare, takeNetwork, toExperiment, toTrainingJob, withSuspend } from "./convert";
+
+const example = (name: string) => readFileSync(join(import.meta.dirname, "../../../../manifests/examples", `${name}.yaml`), "utf8");
+const DIGITS = example("digits");
+
+function view(text: string): View {
+  const found = read(text);
+  if (typeof found === "string") throw new Error(found);
+  return found;
+}
+
+test.each(["digits", "mnist", "mnist-gpu", "mnist-search"])("%s.yaml stays as it is after an edit of nothing", (name) => {
+  expect(edit(example(name), () => undefined)).toBe(example(name).replaceAll(/ {2,}#/gu, " #"));
+});
+
+test("an edit changes its line alone", () => {
+  const changed = edit(DIGITS, (document) => set(document, ["spec", "training", "epochs"], 12));
+  expect(changed).toBe(DIGITS.replace("epochs: 8", "epochs: 12"));
+});
+
+test("a scalar that needs arguments becomes a mapping, and a removed field takes empty mappings with it", () => {
+  const text = edit(DIGITS, (document) => {
+    set(document, ["spec", "training", "checkpoint", "keep"], 5);
+    set(document, ["spec", "training", "checkpoint", "keep"], undefined);
+    set(document, ["spec", "results", "prefix"], "a/");
+  });
+  expect(text).toBe(DIGITS.replace("bucket: digits-results\n", "bucket: digits-results\n    prefix: a/\n"));
+});
+
+test("added fields take their usual place", () => {
+  const text = edit(blank("team-a"), (document) => {
+    set(document, ["spec", "results", "bucket"], "r");
+    set(document, ["spec", "data", "train", "object"], "a.npz");
+    set(document, ["spec", "storage", "secretRef", "name"], "keys");
+    set(document, ["spec", "data", "bucket"], "d");
+  });
+  expect(text).toBe(
+    `${blank("team-a")}  storage:\n    secretRef: {name: keys}\n  data:\n    bucket: d\n    train: {object: a.npz}\n  results:\n    bucket: r\n`,
+  );
+});
+
+test("texts that YAML 1.1 reads as another type are quoted", () => {
+  expect(edit(blank("a"), (document) => set(document, ["metadata", "name"], "on"))).toContain('name: "on"');
+  expect(edit(blank("a"), (document) => set(document, ["spec", "data", "validation", "split"], "0.2"))).toContain('split: "0.2"');
+});
+
+test("a template is prepared for the namespace, with its comments", () => {
+  const text = prepare(DIGITS, "vision");
+  expect(text.startsWith("# Trains in seconds")).toBe(true);
+  expect(view(text)).toMatchObject({ name: "digits", namespace: "vision", job: { suspend: true } });
+  expect(view(withSuspend(text, false)).job["suspend"]).toBe(false);
+});
+
+test("another network replaces the network, and a training is kept", () => {
+  const text = takeNetwork(DIGITS, example("mnist-search"));
+  expect(view(text).job["network"]).toEqual(view(example("mnist-search")).job["network"]);
+  expect(view(text).job["training"]).toEqual(view(DIGITS).job["training"]);
+  const filled = view(takeNetwork(blank("a"), DIGITS));
+  expect([filled.job["network"], filled.job["training"]]).toEqual([view(DIGITS).job["network"], view(DIGITS).job["training"]]);
+  expect(takeNetwork("a: [", DIGITS)).toBe("a: [");
+});
+
+test("a search around a TrainingJob, off and on again", () => {
+  const started = toExperiment(prepare(DIGITS, "vision"), "val_accuracy", null);
+  const found = view(started);
+  expect(found.kind).toBe("Experiment");
+  expect(found.search).toMatchObject({ objective: { metric: "val_accuracy", goal: "Maximize" }, suspend: true, maxTrials: 10 });
+  expect(found.job).toEqual(view(DIGITS).job);
+  expect(started).toContain("# Trains in seconds");
+  const changed = edit(started, (document) => set(document, ["spec", "maxTrials"], 40));
+  const back = toTrainingJob(changed);
+  expect(view(back).job).toEqual({ ...view(DIGITS).job, suspend: true });
+  expect(view(toExperiment(back, "val_loss", changed)).search).toMatchObject({ maxTrials: 40, objective: { metric: "val_accuracy" } });
+});
+
+test.each([
+  ["a: [", /^The YAML cannot be read/u],
+  ["- 1", /no mapping/u],
+  ["kind: Pod", /no TrainingJob/u],
+  [`a: &a [x]\nb: &b [${"*a,".repeat(60)}]\nc: &c [${"*b,".repeat(60)}]\nd: [${"*c,".repeat(60)}]`, /cannot be read/u],
+  [`a: ${"[".repeat(60_000)}`, /deeper than 100/u],
+  [`a:\n  ${"- ".repeat(40_000)}`, /deeper than 100/u],
+  ["a: &a\n  b: *a\nkind: TrainingJob", /^$/u],
+])("the text %.20s is refused with a reason, or read", (text, reason) => {
+  const found = read(text);
+  if (String(reason) === "/^$/u") expect(typeof found).toBe("object");
+  else expect(found).toMatch(reason);
+});
+
+test("an edit of an earlier text is not one of the last text", () => {
+  const first = edit(DIGITS, (document) => set(document, ["spec", "training", "epochs"], 12));
+  const second = edit(first, (document) => set(document, ["spec", "training", "seed"], 1));
+  expect(edit(first, (document) => set(document, ["spec", "training", "seed"], 1))).toBe(second);
+  expect(view(first).job["training"]).toMatchObject({ epochs: 12, seed: 7 });
+  expect(() => edit(second, () => { throw new Error("fails"); })).toThrow("fails");
+  expect(view(second).job["training"]).toMatchObject({ epochs: 12, seed: 1 });
+  // Nodes that were edited, formatted and edited again have the text of nodes that were parsed.
+  expect(edit(`${second}`, () => undefined)).toBe(second);
+});

@@ -1,0 +1,46 @@
+// The draft of a stored run. A run that has begun cannot change: its draft becomes a new run. Pure.
+import { copyName, versionOf } from "../../parts/actions/requests";
+import { textField } from "../run/objectFields";
+import type { RunDetail } from "../../wire";
+import { edit, set } from "./document";
+import type { Draft, Version } from "./draft";
+
+/** Whether the pods of a run have begun, so that its spec is fixed. */
+export function hasBegun({ object }: RunDetail): boolean {
+  return textField(object, "status.startTime") !== null;
+}
+
+/**
+ * Returns the draft of a stored run.
+ *
+ * @param kept - The draft of this browser: it goes on if the user has changed it, or the stored run is the same.
+ */
+export function storedDraft(detail: RunDetail, kept: Draft | null): Draft {
+  const { kind, namespace, name } = detail.summary;
+  const version = versionIn(detail.object);
+  if (kept && (kept.isEdited || isSame(kept.stored, version))) return kept;
+  if (hasBegun(detail)) {
+    const text = edit(detail.yaml, (document) => {
+      set(document, ["metadata", "name"], copyName(name));
+      set(document, ["spec", "suspend"], true);
+      set(document, ["spec", "finish"], undefined);
+    });
+    return { text, isEdited: false, stored: null, earlierSearch: null };
+  }
+  return { text: detail.yaml, isEdited: false, stored: { key: { kind, namespace, name }, ...version, object: contentOf(detail.object) }, earlierSearch: null };
+}
+
+/** Returns the version of an object of the API server. */
+export function versionIn(object: Record<string, unknown>): Version {
+  const { resourceVersion, generation = 0 } = versionOf(object);
+  return { resourceVersion, generation, uid: textField(object, "metadata.uid") ?? "" };
+}
+
+function isSame(stored: Version | null, version: Version): boolean {
+  return stored !== null && stored.uid === version.uid && stored.generation === version.generation;
+}
+
+/** Returns the parts of an object that users change: the status is large, and no part of a conflict. */
+function contentOf({ spec, metadata }: Record<string, unknown>): Record<string, unknown> {
+  return { spec, metadata };
+}
