@@ -36,6 +36,7 @@ export function routeOf(pathname: string, search: string): Route {
   if (pathname === "/new") {
     const query = new URLSearchParams(search);
     return { page: "new-run", run: parseKey(query.get("run") ?? "") ?? null, template: query.get("template") };
+  }
   if (pathname === "/compare") {
     const runs = new URLSearchParams(search).getAll("run").map(parseKey);
     return { page: "compare", runs: runs.filter((run) => run !== undefined) };
