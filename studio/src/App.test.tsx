@@ -80,11 +80,11 @@ test("the content has the focus after the form that chose the namespace has gone
 });
 
 test.each([
-  ["", "NoToken"],
-  ["a".repeat(20_000), "LongToken"],
-  ["apiVersion: v1", "NotAToken"],
-  ["tökén", "NotAToken"],
-  ["abc.def-ghi_jkl", undefined],
-])("the text %.20j is refused as %s", (token, reason) => {
+  ["an empty text", "", "NoToken"],
+  ["a long text", "a".repeat(20_000), "LongToken"],
+  ["a kubeconfig", "apiVersion: v1", "NotAToken"],
+  ["a text with umlauts", "tökén", "NotAToken"],
+  ["a token", "abc.def-ghi_jkl", undefined],
+])("%s is checked before it is sent", (_, token, reason) => {
   expect(tokenProblem(token)?.reason).toBe(reason);
 });
