@@ -57,12 +57,34 @@ test("an expired session keeps the drafts of the page", async () => {
   expect(screen.getByLabelText<HTMLInputElement>("Access key").value).toBe("draft");
 });
 
+test("the storages are requested again after an expired session", async () => {
+  window.history.replaceState(null, "", "/storage?namespace=team-a");
+  const answers: Record<string, unknown> = { "GET /api/session": SESSION, "GET /api/storage": SIGNED_OUT, "POST /api/session": SESSION };
+  const { user } = await opened(answers);
+  const field = await screen.findByLabelText("Token of Kubernetes");
+  answers["GET /api/storage"] = STORAGE;
+  await user.type(field, "abc");
+  await user.click(screen.getByRole("button", { name: "Sign in" }));
+  expect(await screen.findByLabelText("Access key")).toBeTruthy();
+});
+
+test("the content has the focus after the form that chose the namespace has gone", async () => {
+  window.history.replaceState(null, "", "/storage");
+  const answers = { "GET /api/session": { ...SESSION, namespaces: ["team-a", "team-b"] }, "GET /api/storage": STORAGE };
+  const { user } = await opened(answers);
+  const content = await screen.findByRole("main");
+  expect(document.activeElement).not.toBe(content);
+  await user.click(await screen.findByRole("button", { name: "team-b" }));
+  expect(await screen.findByLabelText("Access key")).toBeTruthy();
+  expect(document.activeElement).toBe(content);
+});
+
 test.each([
-  ["", "NoToken"],
-  ["a".repeat(20_000), "LongToken"],
-  ["apiVersion: v1", "NotAToken"],
-  ["tökén", "NotAToken"],
-  ["abc.def-ghi_jkl", undefined],
-])("the text %.20j is refused as %s", (token, reason) => {
+  ["an empty text", "", "NoToken"],
+  ["a long text", "a".repeat(20_000), "LongToken"],
+  ["a kubeconfig", "apiVersion: v1", "NotAToken"],
+  ["a text with umlauts", "tökén", "NotAToken"],
+  ["a token", "abc.def-ghi_jkl", undefined],
+])("%s is checked before it is sent", (_, token, reason) => {
   expect(tokenProblem(token)?.reason).toBe(reason);
 });

@@ -37,14 +37,16 @@ export function Workspace({ session, isActive }: Props) {
   const route = routeOf(pathname, search);
   const namespace = chosenNamespace(route, search, session.namespaces);
   const main = useRef<HTMLElement>(null);
-  const shown = useRef(pathname);
+  const shown = useRef({ pathname, namespace });
 
   useEffect(() => {
-    // A new page begins with its content for keyboards and screen readers, as after a load.
-    if (shown.current === pathname) return;
-    shown.current = pathname;
-    main.current?.focus({ preventScroll: true });
-  }, [pathname]);
+    const isOther = shown.current.pathname !== pathname;
+    const isChosen = shown.current.namespace !== namespace && document.activeElement === document.body;
+    shown.current = { pathname, namespace };
+    // A new page begins with its content for keyboards and screen readers, as after a load. The form that chooses a
+    // namespace goes with the choice, and the focus with it.
+    if (isOther || isChosen) main.current?.focus({ preventScroll: true });
+  }, [pathname, namespace]);
 
   return (
     <RunsProvider namespace={namespace} isActive={isActive}>

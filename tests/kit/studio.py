@@ -51,12 +51,14 @@ class Studio:
         cluster: The API server.
         storage: The S3 service, with the bucket `bucket`.
         log: The file of its log.
+        pid: Its process.
     """
 
     url: str
     cluster: ServerThread
     storage: Service
     log: Path
+    pid: int
 
     @property
     def server(self) -> GuardedApiServer:
@@ -137,7 +139,7 @@ def studio(folder: Path, *, pages: Path = PAGES, **variables: str) -> Iterator[S
             [sys.executable, "-m", "epochal_studio"], env=environment, stdout=output, stderr=output
         )
         try:
-            found = Studio(f"http://localhost:{port}", cluster, storage, log)
+            found = Studio(f"http://localhost:{port}", cluster, storage, log, process.pid)
             _wait_for(process, found)
             yield found
         finally:

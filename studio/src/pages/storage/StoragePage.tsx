@@ -1,12 +1,12 @@
 // Connects a storage: the back end tests its keys, stores them in a Secret, and lists its buckets.
-import { useEffect, useState } from "react";
-import { isAbort, problemOf, request } from "../../api/client";
+import { useState } from "react";
 import { ALL } from "../../namespaces";
 import { NamespaceInput } from "../../Header";
 import { navigate, withNamespace } from "../../navigation";
 import { ProblemBox } from "../../parts/ProblemBox";
 import { useTitle } from "../../parts/useTitle";
-import type { Problem, Session, Storage } from "../../wire";
+import type { Session, Storage } from "../../wire";
+import { useResource } from "../run/useResource";
 import { Connected } from "./Connected";
 import { StorageForm } from "./StorageForm";
 import "./storage.css";
@@ -42,21 +42,9 @@ export default function StoragePage({ namespace, session }: { namespace: string 
 }
 
 function NamespaceStorage({ namespace }: { namespace: string }) {
-  const [storage, setStorage] = useState<Storage>();
+  const storage = useResource<Storage>(`/api/storage?${new URLSearchParams({ namespace })}`);
   const [connected, setConnected] = useState<{ secret: string; answer: Storage }>();
-  const [refusal, setRefusal] = useState<Problem>();
 
-  useEffect(() => {
-    const abort = new AbortController();
-    const path = `/api/storage?${new URLSearchParams({ namespace })}`;
-    request<Storage>(path, { signal: abort.signal }).then(setStorage, (error: unknown) => {
-      if (!isAbort(error)) setRefusal(problemOf(error));
-    });
-    return () => abort.abort();
-  }, [namespace]);
-
-  if (refusal) return <ProblemBox problem={refusal} />;
-  if (!storage) return <p role="status">Loading the storages of {namespace}…</p>;
   if (connected) {
     return (
       <Connected
@@ -64,16 +52,19 @@ function NamespaceStorage({ namespace }: { namespace: string }) {
         secret={connected.secret}
         storage={connected.answer}
         onAgain={() => {
-          setStorage(connected.answer);
           setConnected(undefined);
+          storage.retry();
         }}
       />
     );
   }
+  if (!storage.data) {
+    return storage.problem ? <ProblemBox problem={storage.problem} /> : <p role="status">Loading the storages of {namespace}…</p>;
+  }
   return (
     <>
-      <Secrets namespace={namespace} secrets={storage.secrets} isCut={storage.isCut ?? false} />
-      <StorageForm namespace={namespace} storage={storage} onConnected={(secret, answer) => setConnected({ secret, answer })} />
+      <Secrets namespace={namespace} secrets={storage.data.secrets} isCut={storage.data.isCut ?? false} />
+      <StorageForm namespace={namespace} storage={storage.data} onConnected={(secret, answer) => setConnected({ secret, answer })} />
     </>
   );
 }

@@ -1,0 +1,99 @@
+"""The list of 1,000 runs: the time until it is shown, its filter, and updates."""
+
+import time
+from collections.abc import Iterator
+from statistics import median
+
+from playwright.sync_api import BrowserContext, Page
+
+from tests.bench.figures import Figure, spread
+from tests.bench.studio.measured_page import measured_studio, signed_in, until
+from tests.kit.studio import NAMESPACE, Studio
+from tests.kit.studio_runs import put_running, running
+
+RUNS = 1000
+REPEATS = 10
+SHOWN_SECONDS, FILTER_MS, LONG_TASK_MS = 1.0, 100, 50
+UPDATES_A_SECOND, UPDATE_SECONDS = 50, 20
+COUNT = "document.querySelector('.segments .count')?.textContent"
+LINKS = "document.querySelectorAll('a.run-link')"
+FILTERED = """([text]) => {
+  const field = document.querySelector('input[type="search"]');
+  Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value").set.call(field, text);
+  const begin = performance.now();
+  field.dispatchEvent(new Event("input", { bubbles: true }));
+  return begin;
+}"""
+TASKS = """() => {
+  window.longTasks = [];
+  new PerformanceObserver((list) => window.longTasks.push(...list.getEntries().map((entry) => entry.duration)))
+    .observe({ type: "longtask" });
+}"""
+
+
+def runs_list() -> list[Figure]:
+    """Measures the list of runs in Chromium."""
+    with measured_studio() as app:
+        for index in range(RUNS):
+            put_running(app, name_of(index), epoch=1 + index % 7)
+        with signed_in(app) as context:
+            return [*_opened(context, app), *_filtered(context, app), *_updated(context, app)]
+
+
+def name_of(index: int) -> str:
+    """Returns the name of a run."""
+    return f"run-{index:04}"
+
+
+def _pages(context: BrowserContext, app: Studio) -> Iterator[tuple[Page, float]]:
+    """Yields pages with the list, and the seconds from the navigation until all runs are there."""
+    for _ in range(REPEATS):
+        page = context.new_page()
+        page.goto(f"{app.url}/?namespace={NAMESPACE}", wait_until="commit")
+        yield page, until(page, f"{COUNT} === '{RUNS}' && {LINKS}.length > 0") / 1000
+        page.close()
+
+
+def _opened(context: BrowserContext, app: Studio) -> list[Figure]:
+    # The first page compiles the scripts.
+    seconds = [shown for _, shown in _pages(context, app)][1:]
+    goal = f"{SHOWN_SECONDS:g} s"
+    return [Figure(f"{RUNS:,} runs shown", "-", spread(seconds), goal, median(seconds) <= SHOWN_SECONDS)]
+
+
+def _filtered(context: BrowserContext, app: Studio) -> list[Figure]:
+    page, _ = next(_pages(context, app))
+    times = []
+    for index in range(0, RUNS, RUNS // 20):
+        name = name_of(index)
+        begin = page.evaluate(FILTERED, [name])
+        only = f"{LINKS}.length === 1 && {LINKS}[0].textContent === '{name}'"
+        times.append(until(page, only) - begin)
+        page.evaluate(FILTERED, [""])
+        until(page, f"{LINKS}.length > 1")
+    page.close()
+    return [Figure("a filter of them shown", "-", spread(times, "ms"), f"{FILTER_MS} ms", median(times) <= FILTER_MS)]
+
+
+def _updated(context: BrowserContext, app: Studio) -> list[Figure]:
+    page, _ = next(_pages(context, app))
+    page.evaluate(TASKS)
+    begin = time.monotonic()
+    sent = 0
+    while (now := time.monotonic() - begin) < UPDATE_SECONDS:
+        while sent < now * UPDATES_A_SECOND:
+            app.set_status("trainingjobs", name_of(sent % RUNS), **running(1 + sent // RUNS % 7))
+            sent += 1
+        time.sleep(0.01)
+    tasks: list[float] = page.evaluate("() => window.longTasks")
+    page.close()
+    longest = f"longest {max(tasks):.0f} ms" if tasks else "none"
+    return [
+        Figure(
+            f"tasks over {LONG_TASK_MS} ms while {sent / UPDATE_SECONDS:.0f} runs a second change",
+            "-",
+            f"{len(tasks)} in {UPDATE_SECONDS} s, {longest}",
+            "0",
+            not tasks,
+        )
+    ]
