@@ -1,6 +1,5 @@
 """Studio on the cluster: users sign in with tokens of kubectl, and each side sees the changes of the other."""
 
-import subprocess
 from collections.abc import Iterator
 from functools import partial
 
@@ -13,8 +12,8 @@ from tests.kit.buckets import ENDPOINT
 from tests.kit.jobs import Namespace, digits
 from tests.kit.kubectl import kubectl, wait
 from tests.kit.operator import NAMESPACE
-from tests.kit.ports import hold, port_of
 from tests.kit.studio_client import Client
+from tests.kit.studio_cluster import create_user, studio_address
 
 RUN = "watched"
 KIND = "TrainingJob"
@@ -24,24 +23,9 @@ SECONDS = 60
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    """The installed Studio, by a port-forward as a user has it."""
-    with hold() as held:
-        port = port_of(held)
-    command = ["kubectl", "port-forward", "--namespace", NAMESPACE, "service/epochal-studio", f"{port}:80"]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
-        try:
-            found = f"http://localhost:{port}"
-            wait("Studio", lambda: answers(found), seconds=SECONDS)
-            yield found
-        finally:
-            process.terminate()
-
-
-def answers(address: str) -> bool:
-    try:
-        return Client(address, "").ask("/healthz").status == 200
-    except OSError:
-        return False
+    """The installed Studio."""
+    with studio_address() as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
@@ -56,12 +40,8 @@ def users(namespace: Namespace, address: str) -> dict[str, Client]:
     """A user for each of the roles, signed in with a token as `kubectl create token` prints it."""
     clients = {}
     for name, role in ROLES.items():
-        where = ("--namespace", namespace.name)
-        kubectl("create", "serviceaccount", name, *where)
-        account = f"--serviceaccount={namespace.name}:{name}"
-        kubectl("create", "rolebinding", name, f"--clusterrole={role}", account, *where)
         clients[name] = Client(address, namespace.name)
-        signed_in = clients[name].sign_in(kubectl("create", "token", name, *where).strip())
+        signed_in = clients[name].sign_in(create_user(namespace.name, name, role))
         assert signed_in.status == 200, signed_in
         assert signed_in.content["user"] == f"system:serviceaccount:{namespace.name}:{name}"
         assert signed_in.content["namespaces"] is None  # these roles may not list namespaces

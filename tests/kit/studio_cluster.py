@@ -1,0 +1,51 @@
+"""The installed Studio on the cluster, and its users."""
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from playwright.sync_api import Page, expect
+
+from tests.kit.kubectl import kubectl, wait
+from tests.kit.operator import NAMESPACE
+from tests.kit.ports import hold, port_of
+from tests.kit.studio_client import Client
+
+SECONDS = 60
+
+
+@contextmanager
+def studio_address() -> Iterator[str]:
+    """Yields the address of Studio, by a port-forward as a user has it."""
+    with hold() as held:
+        port = port_of(held)
+    command = ["kubectl", "port-forward", "--namespace", NAMESPACE, "service/epochal-studio", f"{port}:80"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        try:
+            found = f"http://localhost:{port}"
+            wait("Studio", lambda: _answers(found), seconds=SECONDS)
+            yield found
+        finally:
+            process.terminate()
+
+
+def create_user(namespace: str, name: str, role: str) -> str:
+    """Creates a ServiceAccount with a role in its namespace, and returns a token as `kubectl create token` prints it."""
+    kubectl("create", "serviceaccount", name, "--namespace", namespace)
+    account = f"--serviceaccount={namespace}:{name}"
+    kubectl("create", "rolebinding", name, f"--clusterrole={role}", account, "--namespace", namespace)
+    return kubectl("create", "token", name, "--namespace", namespace).strip()
+
+
+def sign_in(page: Page, token: str) -> None:
+    """Signs in on the page."""
+    page.get_by_label("Token of Kubernetes").fill(token)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+
+
+def _answers(address: str) -> bool:
+    try:
+        return Client(address, "").ask("/healthz").status == 200
+    except OSError:
+        return False
