@@ -30,7 +30,7 @@ def studio_address() -> Iterator[str]:
 
 
 def create_user(namespace: str, name: str, role: str) -> str:
-    """Creates a ServiceAccount with a role in its namespace, and returns a token as `kubectl create token` prints it."""
+    """Creates a ServiceAccount with a role in its namespace, and returns its token of `kubectl create token`."""
     kubectl("create", "serviceaccount", name, "--namespace", namespace)
     account = f"--serviceaccount={namespace}:{name}"
     kubectl("create", "rolebinding", name, f"--clusterrole={role}", account, "--namespace", namespace)
