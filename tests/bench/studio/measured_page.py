@@ -9,7 +9,7 @@ from typing import Any
 from playwright.sync_api import BrowserContext, Page
 
 from tests.kit.browser import browser
-from tests.kit.studio import EDITOR, Studio, studio
+from tests.kit.studio import EDITOR, PAGES, Studio, studio
 from tests.kit.studio_client import Client
 
 SIZE = (1400, 1000)
@@ -29,9 +29,9 @@ since the navigation."""
 
 
 @contextmanager
-def measured_studio() -> Iterator[Studio]:
-    """Runs a Studio with the Secret of its storage."""
-    with tempfile.TemporaryDirectory() as folder, studio(Path(folder)) as app:
+def measured_studio(**variables: str) -> Iterator[Studio]:
+    """Runs a Studio with the Secret of its storage, and variables EPOCHAL_STUDIO_…."""
+    with tempfile.TemporaryDirectory() as folder, studio(Path(folder), pages=PAGES, **variables) as app:
         app.put_secret()
         yield app
 
