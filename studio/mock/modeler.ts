@@ -5,9 +5,10 @@ import { isMap, isSeq, LineCounter, parseDocument } from "yaml";
 import type { Checked, DocumentProblem, LayerShapes, RunDetail, RunSummary, Saved, Template, Templates } from "../src/wire";
 
 const ROOT = new URL("../../", import.meta.url);
-const CATALOGUE = JSON.parse(
-  readFileSync(new URL("api/src/epochal_api/catalogue/catalogue.json", ROOT), "utf8"),
-) as { modules: Record<string, { classes: Record<string, MockClass> }> };
+
+interface MockCatalogue {
+  modules: Record<string, { classes: Record<string, MockClass> }>;
+}
 
 interface MockClass {
   refused?: string;
@@ -34,7 +35,7 @@ export interface MockRuns {
 
 /** Answers a request of the modeler; returns undefined for another one. */
 export function modelerRoute(method: string, parts: readonly string[], sent: Record<string, unknown>, rim: MockRuns): unknown {
-  if (parts[0] === "catalogue") return parts.length === 1 ? CATALOGUE : classText(parts[1] ?? "", parts[2] ?? "");
+  if (parts[0] === "catalogue") return parts.length === 1 ? catalogue() : classText(parts[1] ?? "", parts[2] ?? "");
   if (parts[0] === "check" && method === "POST") return check(String(sent["yaml"]));
   if (parts[0] === "templates") return { templates: templates() } satisfies Templates;
   if (parts[0] === "jobs" && method === "POST") return save(sent, rim);
@@ -55,8 +56,16 @@ function objectOf({ yaml, version }: StoredDocument): Record<string, unknown> {
   return { ...object, metadata: { ...(object["metadata"] as object), resourceVersion: String(version), generation: version } };
 }
 
+let read: MockCatalogue | undefined;
+
+/** Returns the catalogue. The build of the image has this module, but not the file. */
+function catalogue(): MockCatalogue {
+  read ??= JSON.parse(readFileSync(new URL("api/src/epochal_api/catalogue/catalogue.json", ROOT), "utf8")) as MockCatalogue;
+  return read;
+}
+
 function classText(module: string, name: string): { text: string; problem: null } {
-  const found = CATALOGUE.modules[module]?.classes[name];
+  const found = catalogue().modules[module]?.classes[name];
   const names = Object.keys(found?.arguments ?? {});
   const text = found
     ? `${name} of ${module}.\n\nArgs:\n${names.map((each) => `    ${each}: An argument of ${name}.`).join("\n")}\n\nExample:\n\n>>> layer = ${name}()\n`
@@ -150,7 +159,7 @@ export function check(yaml: string): Checked {
 }
 
 function required(layer: Record<string, unknown>): string[] {
-  const found = CATALOGUE.modules["keras.layers"]?.classes[String(layer["layer"])];
+  const found = catalogue().modules["keras.layers"]?.classes[String(layer["layer"])];
   return Object.entries(found?.arguments ?? {}).filter(([name, argument]) => argument.required && !(name in layer)).map(([name]) => name);
 }
 
