@@ -60,6 +60,13 @@ def test_hostile_text_takes_no_time() -> None:
     assert time.monotonic() - began < 10
 
 
+@pytest.mark.parametrize("cell", ["1" * 100_000 + "x", "1" * 50_000 + "." + "1" * 50_000 + "e1x", "." + "1" * 100_000 + "x"])
+def test_a_long_number_takes_no_time(cell: str) -> None:
+    began = time.process_time()
+    assert preview(f"{cell},b\n1,2\n".encode(), "wide.csv").format == "csv"
+    assert time.process_time() - began < 2
+
+
 @settings(deadline=None, max_examples=60)
 @given(rows=st.lists(st.lists(st.text(st.characters(codec="ascii", categories=["L", "P"])), min_size=2, max_size=4)))
 def test_no_text_fails(rows: list[list[str]]) -> None:
