@@ -188,7 +188,11 @@ async def test_the_end_of_studio_waits_for_the_deletion_of_parts() -> None:
 async def test_the_end_of_studio_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(uploads_module, "CLOSE_SECONDS", 0.1)
     uploads, gate = Uploads(), threading.Event()
-    cleaning = asyncio.create_task(uploads.clean_up(lambda: gate.wait(20) and None))
+
+    def hang() -> None:
+        gate.wait(20)
+
+    cleaning = asyncio.create_task(uploads.clean_up(hang))
     await asyncio.sleep(0.05)
     cleaning.cancel()
     async with asyncio.timeout(2):
