@@ -100,7 +100,7 @@ async def _running(app: web.Application) -> AsyncIterator[None]:
     await app[STATE].checks.close()
     await app[STATE].checker.close()
     app[STATE].threads.close()
-    app[STATE].uploads.close()
+    await app[STATE].uploads.close()
 
 
 async def _end_streams(app: web.Application) -> None:

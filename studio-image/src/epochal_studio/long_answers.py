@@ -3,9 +3,11 @@
 They hold memory, and connections.
 """
 
+import asyncio
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from typing import Any, TypeVar
 
 from epochal_studio.problems import too_busy
 
@@ -22,6 +24,8 @@ MAX_PREVIEWS, MAX_USER_PREVIEWS = 3, 2
 """Maximum previews of data of all users, and of one user. Each holds at most about 24 MiB."""
 MAX_CAPACITIES, MAX_USER_CAPACITIES = 4, 2
 """Maximum lists of nodes and pods of all users, and of one user: each requests all pods of the cluster."""
+
+T = TypeVar("T")
 
 
 class LongAnswers:
@@ -40,6 +44,7 @@ class LongAnswers:
         self._most_of_user = most_of_user
         self._name = name
         self._held: Counter[str] = Counter()
+        self._running: set[asyncio.Task[Any]] = set()
 
     @property
     def count(self) -> int:
@@ -64,3 +69,26 @@ class LongAnswers:
             self._held[user] -= 1
             if not self._held[user]:
                 del self._held[user]
+
+    async def to_its_end(self, user: str, read: Callable[[], Awaitable[T]]) -> T:
+        """Return the result of a call in a thread, which counts to its end even if the page leaves.
+
+        Python cannot stop a thread. A page that leaves and comes back would otherwise have more calls than allowed.
+
+        Raises:
+            Refusal: If there are too many.
+        """
+
+        async def held() -> T:
+            with self.hold(user):
+                return await read()
+
+        task = asyncio.create_task(held())
+        self._running.add(task)
+        task.add_done_callback(self._end)
+        return await asyncio.shield(task)
+
+    def _end(self, task: "asyncio.Task[Any]") -> None:
+        self._running.discard(task)
+        if not task.cancelled():
+            task.exception()  # the page may have left

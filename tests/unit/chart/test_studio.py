@@ -5,9 +5,12 @@ from typing import Any
 
 import pytest
 from epochal_api.checker import PORT as CHECKER_PORT
-from epochal_studio import config
+from epochal_studio import config, long_answers, memory
 from epochal_studio.config import read_config
+from epochal_studio.data import upload
+from epochal_studio.data.uploads import MAX_UPLOADS
 from epochal_studio.security.checks import PROBES
+from kubernetes.utils.quantity import parse_quantity
 
 from tests.unit.chart.conftest import ROOT
 from tests.unit.chart.test_security import violations
@@ -235,6 +238,18 @@ def test_pod_settings_reach_the_pod(render: Render) -> None:
     assert template(rendered)["metadata"]["annotations"] == {"note": "yes"}
     assert container(rendered)["image"] == f"registry.example.com/epochal-studio@sha256:{'0' * 64}"
     assert container(rendered)["resources"]["limits"] == {"memory": "1Gi"}
+
+
+def test_the_bounds_of_studio_fit_into_its_memory(render: Render) -> None:
+    idle, json_as_objects = 90 * 2**20, 24
+    bounds = [
+        json_as_objects * memory.MAX_BYTES,
+        MAX_UPLOADS * upload.PART,
+        long_answers.MAX_PREVIEWS * 24 * 2**20,
+        long_answers.MAX_COMPARISONS * 32 * 2**20,
+    ]
+    limit = container(render(studio={"enabled": True}))["resources"]["limits"]["memory"]
+    assert idle + sum(bounds) <= parse_quantity(limit)
 
 
 def test_the_image_has_the_pages_and_examples_where_studio_looks_for_them() -> None:

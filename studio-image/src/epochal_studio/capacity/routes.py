@@ -7,11 +7,12 @@ from typing import Any, TypeVar
 from aiohttp import web
 from epochal.client.failures import FORBIDDEN, ApiError
 from epochal.client.kinds import NODES, PODS
+from epochal.errors import EpochalError
 
 from epochal_studio.access import Access, access_of
 from epochal_studio.capacity.nodes import node_capacity, with_free
 from epochal_studio.capacity.requests import Amounts, add, node_requests
-from epochal_studio.problems import answer, refusal_of
+from epochal_studio.problems import Refusal, answer, refusal_of
 from epochal_studio.state import STATE
 from epochal_studio.wire import Capacity, NodeCapacity, Problem
 
@@ -87,9 +88,11 @@ async def _used(access: Access) -> tuple[dict[str, Amounts] | None, Problem | No
                 return None, _unknown(f"the cluster has more than {MAX_PODS:,} running pods")
             if time.monotonic() > end:
                 return None, _unknown(f"the API server has not listed the pods within {SECONDS:g} s")
-    except ApiError as error:
+    except (EpochalError, Refusal) as error:  # such as a page of larger pods than Studio reads
+        if isinstance(error, ApiError) and error.status == FORBIDDEN:
+            return None, _NO_PODS
         refused = refusal_of(error)
-        return None, _NO_PODS if error.status == FORBIDDEN or refused is None else refused.problem
+        return None, refused.problem if refused else _unknown(str(error))
     return used, None
 
 

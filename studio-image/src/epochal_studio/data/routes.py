@@ -9,6 +9,7 @@ from epochal_studio.data.upload import store
 from epochal_studio.preview.read import read_preview
 from epochal_studio.problems import answer, refuse
 from epochal_studio.state import STATE
+from epochal_studio.wire import Preview
 
 _BUCKET = "/api/buckets/{bucket}"
 
@@ -38,9 +39,12 @@ async def folder(request: web.Request) -> web.Response:
 
 async def preview(request: web.Request) -> web.Response:
     """Return the begin of a data file."""
-    place, key = place_of(request), key_of(request)
-    with request.app[STATE].previews.hold(access_of(request).owner):
-        return answer(await with_bucket(request, place, lambda bucket: read_preview(bucket, key)))
+    place, key, previews = place_of(request), key_of(request), request.app[STATE].previews
+
+    async def read() -> Preview:
+        return await with_bucket(request, place, lambda bucket: read_preview(bucket, key))
+
+    return answer(await previews.to_its_end(access_of(request).owner, read))
 
 
 async def upload(request: web.Request) -> web.Response:

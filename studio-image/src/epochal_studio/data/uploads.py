@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from typing import ParamSpec, TypeVar
 
@@ -11,6 +11,8 @@ from epochal_studio.long_answers import LongAnswers
 
 MAX_UPLOADS, MAX_USER_UPLOADS = 8, 2
 """Maximum uploads of all users, and of one user. Each holds a part in memory."""
+CLOSE_SECONDS = 4.0
+"""Maximum seconds for the deletion of parts at the end of the process, which the kubelet kills after 10 s."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -22,11 +24,12 @@ class Uploads:
     """Threads and places for uploads.
 
     They have threads of their own: an upload that waits for a slow storage delays no page. Above all, the deletion of
-    the parts of an upload that ends early always finds a thread. When the process ends, Python waits for these threads.
+    the parts of an upload that ends early always finds a thread.
     """
 
     def __init__(self) -> None:
         self._executor = ThreadPoolExecutor(MAX_UPLOADS, thread_name_prefix="upload")
+        self._deletions: set[Future[None]] = set()
         self._places = LongAnswers(MAX_UPLOADS, MAX_USER_UPLOADS, "uploads")
 
     @property
@@ -55,8 +58,13 @@ class Uploads:
             except Exception as error:  # noqa: BLE001 - the upload has failed already, for another reason
                 log.warning("cannot delete the parts of an upload that ended early: %s", type(error).__name__)
 
-        await asyncio.shield(asyncio.wrap_future(self._executor.submit(call)))
+        deletion = self._executor.submit(call)
+        self._deletions.add(deletion)
+        deletion.add_done_callback(self._deletions.discard)
+        await asyncio.shield(asyncio.wrap_future(deletion))
 
-    def close(self) -> None:
-        """Start no more calls. Those that wait, such as deletions of parts, still run."""
+    async def close(self) -> None:
+        """Start no more calls, and wait for the deletions of parts: the process ends without its threads."""
         self._executor.shutdown(wait=False)
+        if found := {asyncio.wrap_future(deletion) for deletion in tuple(self._deletions)}:
+            await asyncio.wait(found, timeout=CLOSE_SECONDS)

@@ -22,7 +22,8 @@ MAX_AXES = 64
 _LENGTH_BYTES = {1: 2, 2: 4, 3: 4}
 """Bytes of the header's length, by the version of the format."""
 _UTF8_VERSION = 3
-_SPACE = r"[ \t\n\r]*"
+_SPACE = r"[ \t\n\r]*+"
+"""Any spaces. It gives none back (`*+`): two of them side by side would need the square of their number of steps."""
 _BEGIN = re.compile(rf"[ \t]*\{{{_SPACE}")
 _NAME = re.compile(rf"(['\"])(descr|fortran_order|shape)\1{_SPACE}:{_SPACE}")
 _TEXT = re.compile(r"(['\"])([^'\"\\\n]{1,64})\1")

@@ -84,4 +84,20 @@ def changed(stored: Mapping[str, Any], document: Mapping[str, Any], *, keeps_nam
     return {**stored, **rest, "spec": document.get("spec"), "metadata": {**metadata, **unknown}}
 
 
+def has_other_names(stored: Mapping[str, Any], document: Mapping[str, Any]) -> bool:
+    """Return whether a label or an annotation has another value in the document than in the stored object.
+
+    Labels and annotations have no generation. So in a newer version than the one that the user has read, nobody knows
+    whether the user or somebody else has changed the value.
+    """
+    metadata, given = mapping(stored.get("metadata")), mapping(document.get("metadata"))
+    return any(
+        before[name] != value
+        for field in ("labels", "annotations")
+        for before in (mapping(metadata.get(field)),)
+        for name, value in mapping(given.get(field)).items()
+        if name in before
+    )
+
+
 _KNOWN = frozenset({"labels", "annotations", "name", "namespace"})

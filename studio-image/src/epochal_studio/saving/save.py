@@ -12,7 +12,7 @@ from epochal_studio.problems import refuse
 from epochal_studio.runs.changes import conflict, name_conflict
 from epochal_studio.runs.document import as_yaml
 from epochal_studio.runs.values import mapping
-from epochal_studio.saving.document import changed
+from epochal_studio.saving.document import changed, has_other_names
 from epochal_studio.saving.refusals import refusal_to_save
 from epochal_studio.wire import RunKey, Saved, SaveRequest
 
@@ -72,7 +72,7 @@ def _change(cluster: Cluster, key: RunKey, document: Object, request: SaveReques
         stored = _stored(cluster, kind, key)
         metadata = mapping(stored.get("metadata"))
         is_same = metadata.get("resourceVersion") == request.resource_version
-        if not is_same and not _has_seen_spec(metadata, request):
+        if not is_same and (not _has_seen_spec(metadata, request) or has_other_names(stored, document)):
             raise conflict(stored)
         warnings.clear()
         try:

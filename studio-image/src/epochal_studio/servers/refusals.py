@@ -23,6 +23,8 @@ from epochal_studio.servers.requests import Answered
 from epochal_studio.servers.server import Server
 
 KEY_REQUIRED = "KeyRequired"
+MAX_ERROR = 64 * 1024
+"""Maximum bytes of a refusal that are parsed, in the event loop: a pod may send as many as a prediction may have."""
 _MAX_SECONDS = 3600
 _BAD_GATEWAY = 502
 _REMEDIES = {
@@ -69,12 +71,13 @@ def refusal(server: Server, right: Right, answered: Answered, *, has_key: bool =
         answered: The answer.
         has_key: Whether the request had a key of the server.
     """
-    found = status_of_kubernetes(answered.body)
+    body = answered.body[:MAX_ERROR]
+    found = status_of_kubernetes(body)
     if found is not None:
         return _of_api_server(server, right, answered.status, shortened(str(found.get("message") or "")))
     if answered.status == UNAUTHORIZED:
         return _key_required(server, has_key=has_key)
-    return _of_model_server(server, answered.status, answered.headers, error_message(answered.body))
+    return _of_model_server(server, answered.status, answered.headers, error_message(body))
 
 
 def not_ready(server: Server, message: str = "") -> Refusal:

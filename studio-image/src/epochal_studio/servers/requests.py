@@ -1,7 +1,7 @@
 """Requests to pods through the API server's proxy, with bounded answers and a deadline. A pod may be hostile."""
 
 import asyncio
-from collections.abc import AsyncIterable, Mapping
+from collections.abc import AsyncIterable, Callable, Mapping
 from typing import NamedTuple
 
 from epochal_studio.access import Access
@@ -34,6 +34,7 @@ async def ask(
     limit: int,
     seconds: float,
     body: AsyncIterable[bytes] | None = None,
+    is_sent: Callable[[], bool] = lambda: True,
 ) -> Answered:
     """Return the answer to a GET, or to a POST with a body.
 
@@ -45,9 +46,10 @@ async def ask(
         limit: Maximum bytes of the answer.
         seconds: Deadline of the request and the answer.
         body: The parts of the body.
+        is_sent: Returns whether the browser has sent the whole body.
 
     Raises:
-        Refusal: 504, if the answer is not complete in time.
+        Refusal: 408, if the browser has not sent the body in time; 504, if the answer is not complete in time.
         EpochalError: If the API server does not answer.
     """
     method = "GET" if body is None else "POST"
@@ -56,6 +58,13 @@ async def ask(
             content = await found.read(limit + 1)
             return Answered(found.status, found.headers, found.content_type, content)
     except TimeoutError:
+        if body is not None and not is_sent():
+            raise refuse(
+                408,
+                "Timeout",
+                f"The body has not arrived within {seconds:g} s.",
+                "Check the network, or send a smaller body.",
+            ) from None
         raise refuse(
             504,
             "Unreachable",

@@ -66,6 +66,7 @@ async def predict(request: web.Request) -> web.StreamResponse:
             limit=MAX_ANSWER,
             seconds=PREDICT_SECONDS,
             body=_parts(request),
+            is_sent=request.content.is_eof,
         )
         if answered.status != 200:  # noqa: PLR2004 - HTTP's success
             raise refusal(server, PREDICT, answered, has_key=bool(key))

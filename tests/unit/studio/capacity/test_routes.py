@@ -3,7 +3,9 @@
 from typing import Any
 
 import pytest
+from epochal.client.failures import AnswerTooLarge
 from epochal_studio.capacity import routes
+from epochal_studio.problems import too_busy
 
 from tests.unit.studio.in_memory import StudioInMemory
 
@@ -101,3 +103,15 @@ async def test_the_memory_of_pages_is_given_back(cluster: StudioInMemory) -> Non
         add_pod(cluster, f"large-{number}", "gpu-1", cpu="1m", note="x" * 300_000)
     assert (await capacity(cluster))["problem"] is None  # 18 MB in all, of which 16 MiB fit at once
     assert cluster.state.threads.memory.held == 0
+
+
+async def test_pods_that_cannot_be_read_hide_no_node(cluster: StudioInMemory, monkeypatch: pytest.MonkeyPatch) -> None:
+    for error in (too_busy("Studio reads too many large objects."), AnswerTooLarge("cannot list pods: it has 9 MiB.")):
+
+        def fail(_: object, error: Exception = error) -> None:
+            raise error
+
+        monkeypatch.setattr(routes, "node_requests", fail)
+        found = await capacity(cluster)
+        assert [node["freeCpu"] for node in found["nodes"]] == [None] * 2
+        assert found["problem"]["message"] == str(error)

@@ -1,6 +1,8 @@
 """Buckets, folders and previews, with the Secret of the user alone."""
 
+import asyncio
 import logging
+import threading
 from typing import Any
 from urllib.parse import quote
 
@@ -8,7 +10,7 @@ import numpy as np
 import pytest
 from epochal_studio.preview import source
 
-from tests.kit.s3_server import refusing
+from tests.kit.s3_server import Asked, Handler, refusing
 from tests.unit.studio.in_memory import ACCESS_KEY, SECRET_KEY, StudioInMemory
 from tests.unit.studio.preview.stored import npz
 
@@ -62,6 +64,27 @@ async def test_a_preview(studio: StudioInMemory, caplog: pytest.LogCaptureFixtur
     for secret in (ACCESS_KEY, SECRET_KEY, "mnist.npz"):
         assert secret not in "\n".join(record.getMessage() for record in caplog.records if record.name == "access")
     assert SECRET_KEY not in caplog.text
+
+
+async def test_a_page_that_leaves_frees_no_place(studio: StudioInMemory) -> None:
+    studio.service.put("x.npz", npz(x=np.zeros(3)))
+    gate, begun = threading.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def wait(_: Asked, __: Handler) -> bool:
+        loop.call_soon_threadsafe(begun.set)
+        return not gate.wait(20)
+
+    studio.service.faults.append(wait)
+    reading = asyncio.create_task(studio.get(PREVIEW + "x.npz"))
+    await begun.wait()
+    reading.cancel()
+    await asyncio.sleep(0.2)
+    assert studio.state.previews.count == 1
+    gate.set()
+    async with asyncio.timeout(10):
+        while studio.state.previews.count:  # noqa: ASYNC110 - it has no event
+            await asyncio.sleep(0.01)
 
 
 async def test_a_file_that_changes_during_a_preview(studio: StudioInMemory) -> None:

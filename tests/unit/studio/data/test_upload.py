@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import threading
 import tracemalloc
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,8 @@ from urllib.parse import quote
 import pytest
 from aiohttp import ClientError
 from epochal_studio.data import upload
+from epochal_studio.data import uploads as uploads_module
+from epochal_studio.data.uploads import Uploads
 from epochal_studio.session.sealing import Sealed
 
 from tests.kit.s3_server import Asked, Handler, refusing, slow
@@ -166,6 +169,35 @@ async def test_a_browser_that_leaves_leaves_no_parts(studio: StudioInMemory) -> 
         await sending
     await until(lambda: studio.state.uploads.count == 0 and not studio.service.uploads)
     assert studio.service.objects == {}
+
+
+async def test_the_end_of_studio_waits_for_the_deletion_of_parts() -> None:
+    uploads, ended = Uploads(), threading.Event()
+
+    def delete() -> None:
+        threading.Event().wait(0.3)
+        ended.set()
+
+    cleaning = asyncio.create_task(uploads.clean_up(delete))
+    await asyncio.sleep(0.05)
+    cleaning.cancel()
+    await uploads.close()
+    assert ended.is_set()
+
+
+async def test_the_end_of_studio_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads_module, "CLOSE_SECONDS", 0.1)
+    uploads, gate = Uploads(), threading.Event()
+
+    def hang() -> None:
+        gate.wait(20)
+
+    cleaning = asyncio.create_task(uploads.clean_up(hang))
+    await asyncio.sleep(0.05)
+    cleaning.cancel()
+    async with asyncio.timeout(2):
+        await uploads.close()
+    gate.set()
 
 
 async def test_a_browser_that_stops_sending(studio: StudioInMemory, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 import io
 import pickle
 import struct
+import time
 from typing import Any
 
 import numpy as np
@@ -133,6 +134,14 @@ def test_a_large_shape_is_compared_with_the_file() -> None:
 def test_a_large_header_is_not_read() -> None:
     assert preview(raw(HEADER + " " * MAX_HEADER)).arrays[0].problem
     assert preview(b"\x93NUMPY\x02\0" + b"\xff" * 4 + HEADER.encode()).arrays[0].problem
+
+
+@pytest.mark.parametrize("shape", ["(1, 1{}x)", "({}x)", "(1{}x)", "(1,{}x)"])
+def test_spaces_in_a_header_take_no_time(shape: str) -> None:
+    header = HEADER.replace("(2, 3)", shape.format(" " * (MAX_HEADER - 200)))
+    began = time.process_time()
+    assert "does not begin with the header" in (array(preview(raw(header))).problem or "")
+    assert time.process_time() - began < 0.3
 
 
 def test_headers_of_other_programs() -> None:

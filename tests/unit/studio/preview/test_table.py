@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.unit.studio.preview.stored import npz, preview, zipped
 
+DIGITS = "1" * 50_000
 WINE = "alcohol;acid;kind\n14.23;1,71;a\n13.2;1.78;b\n"
 
 
@@ -58,6 +59,13 @@ def test_hostile_text_takes_no_time() -> None:
     for text in (b'"' * 2**18, b'a"' * 2**17, b",\"'" * 2**16, b"," * 2**18, b"\n" * 2**18):
         assert preview(text, "a.csv").format == "csv"
     assert time.monotonic() - began < 10
+
+
+@pytest.mark.parametrize("cell", [f"{DIGITS}x", f"{DIGITS}.{DIGITS}e1x", f".{DIGITS}x"])
+def test_a_long_number_takes_no_time(cell: str) -> None:
+    began = time.process_time()
+    assert preview(f"{cell},b\n1,2\n".encode(), "wide.csv").format == "csv"
+    assert time.process_time() - began < 2
 
 
 @settings(deadline=None, max_examples=60)

@@ -99,6 +99,17 @@ async def test_a_change_of_another_user_is_a_conflict(studio: StudioInMemory) ->
     assert stored(studio) == before
 
 
+@pytest.mark.parametrize("field", ["labels", "annotations"])
+async def test_a_label_that_another_user_has_changed_is_a_conflict(studio: StudioInMemory, field: str) -> None:
+    named = {**document(suspend=True), "metadata": {"name": NAME, field: {"team": "a"}}}
+    first = (await save(studio, named)).json()
+    studio.server.objects.patch("trainingjobs", "vision", NAME, {"metadata": {field: {"team": "b"}}})
+    found = problem(await save(studio, named, **of(first)), 409, "Conflict")
+    assert found["current"]["metadata"][field] == stored(studio)["metadata"][field] == {"team": "b"}
+    second = {**of(first), "resourceVersion": stored(studio)["metadata"]["resourceVersion"]}
+    assert (await save(studio, named, **second)).status == 200
+
+
 async def test_another_object_of_the_name_is_a_conflict(studio: StudioInMemory) -> None:
     first = (await save(studio, document(suspend=True))).json()
     studio.server.objects.delete("trainingjobs", "vision", NAME)

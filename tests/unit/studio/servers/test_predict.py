@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 from aiohttp import web
-from epochal_studio.servers import routes
+from epochal_studio.servers import refusals, routes
 from epochal_studio.servers.options import MAX_BYTES
 
 from tests.unit.server.protocols.test_preprocess import sheet, stored
-from tests.unit.studio.servers.conftest import KEY, Models
+from tests.unit.studio.servers.conftest import KEY, PATH, Models
 
 ONE = stored(sheet((180, 100)))
 TWO = stored(sheet((100, 100), (280, 100)), "JPEG")
@@ -246,6 +246,44 @@ async def test_a_server_that_never_answers_and_predictions_of_a_user_are_bounded
     assert [found.status for found in await asyncio.gather(*waiting)] == [504] * 4
     assert models.studio.state.predictions.count == 0
     await models.wait(lambda: len(ended) == len(models.pod.heard) == 4)  # the requests to the pod have ended, too
+
+
+async def test_a_slow_browser_is_not_the_fault_of_the_server(models: Models, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(routes, "PREDICT_SECONDS", 0.5)
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield ONE[:10]
+        await asyncio.sleep(5)
+        yield ONE[10:]
+
+    client = models.studio.client
+    headers = {
+        "Origin": str(client.make_url("/")).rstrip("/"),
+        "Authorization": "Bearer alice",
+        "Content-Type": "image/png",
+        "Content-Length": str(len(ONE)),
+        "Epochal-Studio": "1",
+    }
+    async with client.post(f"{PATH}/predict", data=slow(), headers=headers) as found:
+        problem = await found.json()
+    assert (found.status, problem["reason"]) == (408, "Timeout")
+    assert "model server" not in problem["message"]
+
+
+async def test_a_large_refusal_is_not_parsed(models: Models, monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed: list[int] = []
+
+    def status(body: bytes) -> None:
+        parsed.append(len(body))
+
+    monkeypatch.setattr(refusals, "status_of_kubernetes", status)
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(body=b'{"error": "x", "a": [' + b"[]," * 10**6 + b"0]}", status=400)
+
+    models.pod.answer = answer
+    assert (await models.predict(ONE)).status == 400
+    assert max(parsed) <= refusals.MAX_ERROR
 
 
 async def test_a_browser_that_leaves_ends_the_request(models: Models) -> None:

@@ -1,6 +1,7 @@
 """GET /api/servers/NS/NAME/usage: the requests of a server, from the metrics of its pods."""
 
 import asyncio
+import time
 
 import numpy as np
 import pytest
@@ -137,6 +138,14 @@ def test_a_thousand_classes_fit() -> None:
 def test_a_server_without_requests() -> None:
     assert figures(encoded(Metrics(lambda: 0))) == Figures()
     assert figures(b"") == Figures()
+
+
+@pytest.mark.parametrize("label", [b"\\\\" * 480, b'\\"' * 480, b"{" * 960, b'",a="' * 190, b"\\" * 959])
+def test_hostile_lines_take_no_time(label: bytes) -> None:
+    line = b'epochal_server_requests_total{a="' + label + b'"} 1\n'
+    began = time.process_time()
+    figures(line * (usage.MAX_METRICS // len(line)))
+    assert time.process_time() - began < 1
 
 
 LINE = b'epochal_server_requests_total{code="200",protocol="v2"} '
