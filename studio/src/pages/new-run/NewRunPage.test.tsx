@@ -78,6 +78,7 @@ test("a dry run shows the refusal of a policy, and warnings when it is accepted"
   await withTemplate(user);
   await user.click(screen.getByRole("button", { name: "Check with the cluster" }));
   expect((await screen.findByRole("alert")).textContent).toContain("exceeded quota: gpus");
+  expect(document.activeElement).toBe(screen.getByRole("button", { name: "Check with the cluster" }));
   await user.click(screen.getByRole("button", { name: "Check with the cluster" }));
   expect(await screen.findByText(/The cluster accepts this run/u)).toBeTruthy();
   expect(screen.getByText("spec.image is deprecated")).toBeTruthy();
@@ -118,6 +119,10 @@ test("problems of the check stand at their field, their step and in the panel", 
   await user.click(step);
   expect(screen.getByLabelText("Epochs").getAttribute("aria-invalid")).toBe("true");
   expect(screen.getByText("1 problem")).toBeTruthy();
+  await user.click(step);
+  await user.click(within(screen.getByRole("list", { name: "Steps with problems" })).getByRole("button", { name: "Training" }));
+  expect(step.getAttribute("aria-expanded")).toBe("true");
+  expect(document.activeElement).toBe(step);
 });
 
 test("a changed draft is replaced only after a question", async () => {
