@@ -17,10 +17,12 @@ PAGE = f"{{}}/new?namespace={NAMESPACE}"
 REFUSED = ("status of 401", "status of 403", "status of 404", "status of 409", "status of 422")
 """A browser reports every answer that is a refusal."""
 TOO_WIDE = """() => {
-    const scrolls = each => each && each !== document.body && (getComputedStyle(each).overflowX !== "visible" || scrolls(each.parentElement));
+    const scrolls = part => part !== document.body
+        && (getComputedStyle(part).overflowX !== "visible" || scrolls(part.parentElement));
+    const width = document.documentElement.clientWidth;
     return [...document.querySelectorAll("body *")]
-        .filter(each => each.getBoundingClientRect().right > document.documentElement.clientWidth && !scrolls(each.parentElement))
-        .map(each => each.outerHTML.slice(0, 120));
+        .filter(part => part.getBoundingClientRect().right > width && !scrolls(part.parentElement))
+        .map(part => part.outerHTML.slice(0, 120));
 }"""
 """The elements that make a page scroll sideways."""
 STEPS = ("network", "data", "training", "resources", "search", "results")
