@@ -104,7 +104,7 @@ function preview(key: string, bucket: string): Preview {
     };
   }
   if (!key.endsWith(".npz")) return { ...base, problem: { reason: "UnknownFormat", message: `${key} is no npz, npy, idx or CSV file.`, remedy: "Convert it to npz.", current: null } };
-  if (size === 0) throw new Error(`The bucket ${bucket} has no object ${key}`);
+  if (size === 0) return { ...base, problem: { reason: "NotFound", message: `The bucket ${bucket} has no object ${key}.`, remedy: "Choose another file, or upload it.", current: null } };
   return {
     ...base, format: "npz",
     arrays: [

@@ -134,15 +134,17 @@ export function check(yaml: string): Checked {
     const line = counter.linePos(error.pos[0]).line;
     return { problems: [{ path: "", message: error.message.split("\n")[0] ?? "", layer: null, line, isWarning: false }], layers: [], parameters: null, isBuilt: false, problem: null };
   }
-  const layers = document.getIn(["spec", "network", "layers"]);
+  const spec = document.get("kind") === "Experiment" ? ["spec", "template", "spec"] : ["spec"];
+  const layers = document.getIn([...spec, "network", "layers"]);
   if (!isSeq(layers)) {
     add("spec.network.layers", "it needs at least one layer: add one.");
     return { problems, layers: [], parameters: null, isBuilt: false, problem: null };
   }
-  if (!document.hasIn(["spec", "data"])) add("spec.data", "missing: the training data. Add data: {bucket: …, train: {object: …}}.");
-  if (!document.hasIn(["spec", "storage"])) add("spec.storage", "missing: the storage. Add storage: {secretRef: {name: …}}.");
-  if (!document.hasIn(["spec", "results"])) add("spec.results", "missing: the bucket for results. Add results: {bucket: …}.");
-  let shape = (document.toJS() as { spec: { network: { input?: { shape?: number[] } } } }).spec.network.input?.shape ?? [];
+  if (!document.hasIn([...spec, "data"])) add("spec.data", "missing: the training data. Add data: {bucket: …, train: {object: …}}.");
+  if (!document.hasIn([...spec, "storage"])) add("spec.storage", "missing: the storage. Add storage: {secretRef: {name: …}}.");
+  if (!document.hasIn([...spec, "results"])) add("spec.results", "missing: the bucket for results. Add results: {bucket: …}.");
+  const input = document.getIn([...spec, "network", "input", "shape"]);
+  let shape = isSeq(input) ? (input.toJSON() as number[]) : [];
   let isBroken = false;
   const shapes: LayerShapes[] = layers.items.map((item, index) => {
     const layer = (isMap(item) ? item.toJSON() : {}) as Record<string, unknown>;

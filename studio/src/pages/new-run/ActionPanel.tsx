@@ -9,8 +9,8 @@ import { YamlView } from "../run/YamlView";
 import type { DocumentProblem } from "../../wire";
 import type { View } from "./document";
 import { useForm } from "./form";
-import { overallState } from "./problems";
-import { LABELS } from "./saving";
+import { byStep, overallState, STEPS, stepState, TITLES, type Step } from "./problems";
+import { LABELS, type SaveAction } from "./saving";
 import { ProblemList } from "./StepCard";
 import type { CheckState } from "./useCheck";
 import type { Saving } from "./useSaving";
@@ -26,24 +26,19 @@ interface Props {
 
 export function ActionPanel({ check, problems, saving, stored }: Props) {
   const { view, text, namespace } = useForm();
-  const { busy, refusal, accepted, run } = saving;
+  const { refusal, accepted } = saving;
   const file = `${view.name || "run"}.yaml`;
   return (
     <aside className="panel" aria-label="Check and start">
       <div className="card panel-actions">
         <CheckStatus check={check} view={view} />
         {problems.length > 0 && <ProblemList problems={problems} />}
+        <ProblemSteps view={view} problems={check.checked?.problems ?? []} />
         {check.problem && <ProblemBox problem={check.problem} tone="warning" />}
         <div className="panel-buttons">
-          <button type="button" className="button primary wide" disabled={busy !== null} onClick={() => void run("start", stored)}>
-            {busy === "start" ? "Starting…" : LABELS.start}
-          </button>
-          <button type="button" className="button" disabled={busy !== null} onClick={() => void run("check", stored)}>
-            {busy === "check" ? "Checking…" : LABELS.check}
-          </button>
-          <button type="button" className="button" disabled={busy !== null} onClick={() => void run("save", stored)}>
-            {busy === "save" ? "Saving…" : LABELS.save}
-          </button>
+          <ActionButton action="start" waiting="Starting…" saving={saving} stored={stored} isPrimary />
+          <ActionButton action="check" waiting="Checking…" saving={saving} stored={stored} />
+          <ActionButton action="save" waiting="Saving…" saving={saving} stored={stored} />
         </div>
         {refusal && <ProblemBox problem={refusal} />}
         <div role="status">{accepted && <Accepted accepted={accepted} text={text} />}</div>
@@ -68,6 +63,59 @@ export function ActionPanel({ check, problems, saving, stored }: Props) {
     </aside>
   );
 }
+
+interface ActionButtonProps {
+  action: SaveAction;
+  /** Its text while the answer is awaited. */
+  waiting: string;
+  saving: Saving;
+  stored: Stored | null;
+  isPrimary?: boolean;
+}
+
+/** A button that keeps the focus while the answer is awaited: a disabled one would lose it. */
+function ActionButton({ action, waiting, saving: { busy, run }, stored, isPrimary = false }: ActionButtonProps) {
+  return (
+    <button
+      type="button"
+      className={isPrimary ? "button primary wide" : "button"}
+      aria-disabled={busy !== null}
+      onClick={() => {
+        if (busy === null) void run(action, stored);
+      }}
+    >
+      {busy === action ? waiting : LABELS[action]}
+    </button>
+  );
+}
+
+/** The steps with problems: a button leads to each. */
+function ProblemSteps({ view, problems }: { view: View; problems: readonly DocumentProblem[] }) {
+  const found = byStep(problems);
+  const steps = STEPS.filter((step) => stepState(step, view, found[step]) === "problem");
+  if (steps.length === 0) return null;
+  return (
+    <ul className="problem-steps" aria-label="Steps with problems">
+      {steps.map((step) => (
+        <li key={step}>
+          <button type="button" className="link-button" onClick={() => showStep(step)}>
+            {TITLES[step]}
+          </button>
+          <span className="quiet">: {found[step].find((each) => !each.isWarning)?.message}</span>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+/** Opens a step, and gives the focus to its head. */
+function showStep(step: Step): void {
+  const head = document.querySelector<HTMLButtonElement>(`#step-${step} .step-head`);
+  if (head?.getAttribute("aria-expanded") === "false") head.click();
+  head?.focus({ preventScroll: true });
+  head?.scrollIntoView({ block: "start" });
+}
+
 
 function CheckStatus({ check, view }: { check: CheckState; view: View }) {
   const errors = check.checked?.problems.filter((each) => !each.isWarning).length ?? 0;

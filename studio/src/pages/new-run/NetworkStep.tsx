@@ -46,7 +46,7 @@ function TemplateChoice({ onTemplate }: Props) {
             <li key={each.name}>
               <button type="button" className="template" onClick={() => onTemplate(each.yaml, each.title)}>
                 <span className="template-title">{each.title}</span>
-                <code className="quiet small">{each.name}</code>
+                {each.name !== each.title && <code className="quiet small">{each.name}</code>}
                 <span className="template-text">{each.description}</span>
               </button>
             </li>

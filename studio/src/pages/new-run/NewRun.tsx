@@ -1,17 +1,16 @@
 // The steps of a new run beside its YAML. The draft's text is the only state: steps read it and change it.
-import { useCallback, useEffect, useMemo, useState } from "react";
+import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import type { Document } from "yaml";
-import { keyText } from "../../api/paths";
 import { navigate, runAddress } from "../../navigation";
 import { notify } from "../../parts/announcements";
 import { loadDetail } from "../../parts/actions/requests";
 import { problemOf } from "../../api/client";
 import { ProblemBox } from "../../parts/ProblemBox";
-import type { Problem, Saved, Session } from "../../wire";
+import type { Problem, RunKey, Saved, Session } from "../../wire";
 import { ActionPanel } from "./ActionPanel";
 import { ConflictDialog } from "./ConflictDialog";
 import { prepare, takeNetwork, toExperiment, toTrainingJob } from "./convert";
-import { blank, edit, jobPath, keysOf, read, set as setIn, type View } from "./document";
+import { blank, contentOf, edit, jobPath, keysOf, read, set as setIn, type View } from "./document";
 import { afterSave, draftKey, isStoredRun, saveDraft, type Draft } from "./draft";
 import { FormContext, type Form } from "./form";
 import { objectiveMetrics } from "./parameters";
@@ -31,9 +30,11 @@ interface Props {
   session: Session;
   /** A template of the address, which begins the draft. */
   template: { yaml: string; title: string } | null;
+  /** Called with the stored run that the draft has become: the page goes on under its address. */
+  onRenamed: (run: RunKey) => void;
 }
 
-export function NewRun({ first, storageKey, namespace, session, template }: Props) {
+export function NewRun({ first, storageKey, namespace, session, template, onRenamed }: Props) {
   const [draft, setDraft] = useState(first);
   const [asked, setAsked] = useState<{ yaml: string; title: string } | null>(null);
   const [isKept, setKept] = useState(true);
@@ -70,7 +71,7 @@ export function NewRun({ first, storageKey, namespace, session, template }: Prop
   return (
     <>
       {!isKept && <ProblemBox tone="warning" problem={NO_ROOM} />}
-      <Editor draft={draft} view={view} namespace={namespace} session={session} storageKey={storageKey} setDraft={setDraft} write={write} onTemplate={chooseTemplate} />
+      <Editor draft={draft} view={view} namespace={namespace} session={session} storageKey={storageKey} setDraft={setDraft} write={write} onTemplate={chooseTemplate} onRenamed={onRenamed} />
       {asked && (
         <ReplaceDialog
           title={asked.title}
@@ -125,7 +126,7 @@ interface EditorProps extends Omit<Props, "first" | "template"> {
   onTemplate: (yaml: string, title: string) => void;
 }
 
-function Editor({ draft, view, namespace, session, storageKey, setDraft, write, onTemplate }: EditorProps) {
+function Editor({ draft, view, namespace, session, storageKey, setDraft, write, onTemplate, onRenamed }: EditorProps) {
   const { text } = draft;
   const check = useCheck(text);
   const [refusal, setRefusal] = useState<Problem | null>(null);
@@ -141,20 +142,33 @@ function Editor({ draft, view, namespace, session, storageKey, setDraft, write, 
     };
   }, [text, view, namespace, session, check.checked, write]);
 
-  const onSaved = (action: SaveAction, saved: Saved) => {
-    saveDraft(storageKey, null);
+  const latest = useRef({ draft, isShown: true });
+  useEffect(() => {
+    latest.current = { draft, isShown: true };
+    return () => {
+      latest.current = { ...latest.current, isShown: false };
+    };
+  }, [draft]);
+
+  const onSaved = (action: SaveAction, saved: Saved, sent: string) => {
+    const { draft: now, isShown } = latest.current;
     if (action === "start") {
+      saveDraft(storageKey, null);
       notify(`${saved.key.name} is started.`);
-      navigate(runAddress(saved.key));
+      // The user may have left the page meanwhile.
+      if (isShown) navigate(runAddress(saved.key));
       return;
     }
-    const next = afterSave(draft, saved, { ...parsed(saved.yaml) });
+    // The user may have typed on meanwhile: that is not saved.
+    const next = { ...afterSave(now, saved, contentOf(saved.yaml)), isEdited: now.text !== sent };
     const nextKey = draftKey(session.user, saved.key);
     saveDraft(nextKey, next);
     notify(`${saved.key.name} is saved, and waits until you start it.`);
-    if (nextKey === storageKey) setDraft(() => next);
-    // Another address begins with the draft of its run.
-    else navigate(`/new?${new URLSearchParams({ run: keyText(saved.key) })}`, { replace: true });
+    if (nextKey !== storageKey) {
+      if (isShown) onRenamed(saved.key);
+      saveDraft(storageKey, null);
+    }
+    setDraft(() => next);
   };
   const saving = useSaving({ text, namespace, onSaved });
 
@@ -200,10 +214,4 @@ function Editor({ draft, view, namespace, session, storageKey, setDraft, write, 
       )}
     </FormContext>
   );
-}
-
-/** Returns the object of an answer, to compare it with later versions. */
-function parsed(yaml: string): Record<string, unknown> {
-  const view = read(yaml);
-  return typeof view === "string" ? {} : { spec: view.search ?? view.job };
 }

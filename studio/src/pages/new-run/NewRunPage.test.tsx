@@ -4,9 +4,11 @@ import { screen, waitFor, within } from "@testing-library/react";
 import userEvent, { type UserEvent } from "@testing-library/user-event";
 import { beforeEach, expect, test } from "vitest";
 import { detail, pageBackEnd, refusal, summary, type PageBackEnd } from "../../testing/pageBackEnd";
+import { routeOf, useAddress } from "../../navigation";
 import { Refused } from "../../testing/backEnd";
 import type { Checked, SaveRequest, Session } from "../../wire";
 import { read } from "./document";
+import type { Draft } from "./draft";
 import NewRunPage from "./NewRunPage";
 
 const SESSION: Session = { user: "ada", expires: null, namespaces: ["vision", "team-b"], isProxied: false, storageEndpoints: [] };
@@ -76,6 +78,7 @@ test("a dry run shows the refusal of a policy, and warnings when it is accepted"
   await withTemplate(user);
   await user.click(screen.getByRole("button", { name: "Check with the cluster" }));
   expect((await screen.findByRole("alert")).textContent).toContain("exceeded quota: gpus");
+  expect(document.activeElement).toBe(screen.getByRole("button", { name: "Check with the cluster" }));
   await user.click(screen.getByRole("button", { name: "Check with the cluster" }));
   expect(await screen.findByText(/The cluster accepts this run/u)).toBeTruthy();
   expect(screen.getByText("spec.image is deprecated")).toBeTruthy();
@@ -116,6 +119,10 @@ test("problems of the check stand at their field, their step and in the panel", 
   await user.click(step);
   expect(screen.getByLabelText("Epochs").getAttribute("aria-invalid")).toBe("true");
   expect(screen.getByText("1 problem")).toBeTruthy();
+  await user.click(step);
+  await user.click(within(screen.getByRole("list", { name: "Steps with problems" })).getByRole("button", { name: "Training" }));
+  expect(step.getAttribute("aria-expanded")).toBe("true");
+  expect(document.activeElement).toBe(step);
 });
 
 test("a changed draft is replaced only after a question", async () => {
@@ -170,6 +177,61 @@ test("a run that has begun becomes a new one", async () => {
   await waitFor(() => expect(sent).toHaveLength(1));
   expect(sent[0]?.resourceVersion).toBeNull();
   expect(read(sent[0]?.yaml ?? "")).toMatchObject({ name: "digits-copy", namespace: "vision", job: { suspend: true } });
+});
+
+test("text typed during a save stays, and the page goes on under the address of the run", async () => {
+  const server = backEnd();
+  let answer: (saved: unknown) => void = () => undefined;
+  server.answers["POST /api/jobs"] = () => new Promise((resolve) => (answer = resolve));
+  const user = userEvent.setup();
+  window.history.replaceState(null, "", "/new");
+  const Routed = () => {
+    const { pathname, search } = useAddress();
+    const route = routeOf(pathname, search);
+    return page({ run: route.page === "new-run" ? route.run : null });
+  };
+  server.show(<Routed />);
+  await withTemplate(user);
+  await user.click(screen.getByRole("button", { name: /Training/u }));
+  const epochs = screen.getByLabelText("Epochs");
+  await user.clear(epochs);
+  await user.type(epochs, "2");
+  await user.click(screen.getByRole("button", { name: "Save suspended" }));
+  await user.type(epochs, "5");
+  answer(SAVED);
+  await waitFor(() => expect(window.location.search).toContain("digits"));
+  expect(screen.getByLabelText("Epochs")).toBe(epochs);
+  expect(read(yaml())).toMatchObject({ job: { training: { epochs: 25 } } });
+  const kept = JSON.parse(window.sessionStorage.getItem("studio:new-run:ada:TrainingJob/vision/digits") ?? "{}") as Draft;
+  expect(kept).toMatchObject({ isEdited: true, stored: { resourceVersion: "5" } });
+  expect(read(kept.text)).toMatchObject({ job: { training: { epochs: 25 } } });
+  expect(window.sessionStorage.getItem("studio:new-run:ada:")).toBeNull();
+});
+
+test("the answer to a start does not lead back a user who has left the page", async () => {
+  const server = backEnd();
+  let answer: (saved: unknown) => void = () => undefined;
+  server.answers["POST /api/jobs"] = () => new Promise((resolve) => (answer = resolve));
+  const user = userEvent.setup();
+  const { unmount } = server.show(page());
+  await withTemplate(user);
+  await user.click(screen.getByRole("button", { name: "Start" }));
+  unmount();
+  window.history.replaceState(null, "", "/runs");
+  answer(SAVED);
+  await waitFor(() => expect(Object.keys(window.sessionStorage)).toEqual([]));
+  expect(window.location.pathname).toBe("/runs");
+});
+
+test("changes made before the run began become a new run", async () => {
+  const version = { resourceVersion: "3", generation: 1, uid: "u" };
+  const draft: Draft = { text: DIGITS.replace("epochs: 8", "epochs: 77"), isEdited: true, stored: { key: KEY, ...version, object: {} }, earlierSearch: null };
+  window.sessionStorage.setItem("studio:new-run:ada:TrainingJob/vision/digits", JSON.stringify(draft));
+  const object = { metadata: { name: "digits", ...version }, status: { startTime: "2026-01-01T00:00:00Z" } };
+  const server = backEnd({ "GET /api/runs/TrainingJob/vision/digits": detail({ name: "digits" }, { yaml: DIGITS, object }) });
+  server.show(page({ run: KEY }));
+  expect(await screen.findByText(/digits has begun/u)).toBeTruthy();
+  expect(read(yaml())).toMatchObject({ name: "digits-copy", job: { training: { epochs: 77 } } });
 });
 
 test("a search makes an Experiment, with parameters from the network", async () => {

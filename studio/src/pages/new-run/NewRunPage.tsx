@@ -1,5 +1,5 @@
 // The page New run: from a template, a blank draft, or a stored run, to a training.
-import { useEffect, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { isAbort, problem, problemOf, request, RequestError } from "../../api/client";
 import { keyText } from "../../api/paths";
 import { useIsSignedOut } from "../../api/session";
@@ -31,6 +31,14 @@ export default function NewRunPage({ namespace, session, run, template }: Props)
   useTitle("New run");
   const place = run ? run.namespace : namespace;
   const uploads = useUploads();
+  /** The address of the same draft after it was saved: its open steps and the focus stay. */
+  const renamed = useRef<{ from: string; to: string }>(undefined);
+  const address = run ? keyText(run) : "new";
+  const key = renamed.current?.to === address ? renamed.current.from : address;
+  const onRenamed = (saved: RunKey) => {
+    renamed.current = { from: key, to: keyText(saved) };
+    navigate(`/new?${new URLSearchParams({ run: keyText(saved) })}`, { replace: true });
+  };
   return (
     <UploadsContext value={uploads}>
       <div className="page new-run-page">
@@ -38,7 +46,7 @@ export default function NewRunPage({ namespace, session, run, template }: Props)
           <h1>New run</h1>
         </div>
         {place && place !== ALL ? (
-          <Opened key={run ? keyText(run) : "new"} namespace={place} session={session} run={run} template={template} />
+          <Opened key={key} namespace={place} session={session} run={run} template={template} onRenamed={onRenamed} />
         ) : (
           <NamespaceQuestion session={session} template={template} />
         )}
@@ -54,7 +62,7 @@ interface Found {
   note: Problem | null;
 }
 
-function Opened({ namespace, session, run, template }: Props & { namespace: string }) {
+function Opened({ namespace, session, run, template, onRenamed }: Props & { namespace: string; onRenamed: (run: RunKey) => void }) {
   const [found, setFound] = useState<Found>();
   const [refusal, setRefusal] = useState<Problem>();
   const [tries, setTries] = useState(0);
@@ -77,8 +85,8 @@ function Opened({ namespace, session, run, template }: Props & { namespace: stri
   if (found) {
     return (
       <>
-        {found.note && <ProblemBox tone="warning" problem={found.note} />}
-        <NewRun first={found.draft} storageKey={storageKey} namespace={namespace} session={session} template={found.template} />
+        {found.note && storageKey === first.storageKey && <ProblemBox tone="warning" problem={found.note} />}
+        <NewRun first={found.draft} storageKey={storageKey} namespace={namespace} session={session} template={found.template} onRenamed={onRenamed} />
       </>
     );
   }

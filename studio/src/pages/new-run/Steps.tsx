@@ -3,7 +3,7 @@ import type { DocumentProblem } from "../../wire";
 import { DataStep, dataSummary } from "./DataStep";
 import { useForm } from "./form";
 import { NetworkStep, networkSummary } from "./NetworkStep";
-import { STEPS, stepState, type Step } from "./problems";
+import { STEPS, stepState, TITLES, type Step } from "./problems";
 import { ResourcesStep, resourcesSummary } from "./ResourcesStep";
 import { ResultsStep, resultsSummary } from "./ResultsStep";
 import { SearchStep, searchSummary } from "./SearchStep";
@@ -21,9 +21,6 @@ interface Props {
   onSearch: (isOn: boolean) => void;
 }
 
-const TITLES: Record<Step, string> = {
-  network: "Network", data: "Data", training: "Training", resources: "Resources", search: "Search", results: "Results and name",
-};
 const SUMMARIES: Record<Step, (view: View) => string> = {
   network: networkSummary, data: dataSummary, training: trainingSummary, resources: resourcesSummary, search: searchSummary, results: resultsSummary,
 };

@@ -1,6 +1,6 @@
 // The fields that another user has changed, beside the own values. Pure.
 import { differences } from "../../parts/actions/differences";
-import { read } from "./document";
+import { contentOf } from "./document";
 
 export interface ConflictRow {
   path: string;
@@ -10,8 +10,6 @@ export interface ConflictRow {
 
 /** Returns the fields that differ between the version that the user has seen and the stored one, with the values of the draft. */
 export function conflictRows(seen: Record<string, unknown>, current: Record<string, unknown>, text: string): ConflictRow[] {
-  const view = read(text);
-  const own = typeof view === "string" ? {} : { spec: view.search ?? view.job };
-  const mine = new Map(differences(current, own).map((each) => [each.path, each.after]));
+  const mine = new Map(differences(current, contentOf(text)).map((each) => [each.path, each.after]));
   return differences(seen, current).map(({ path, after }) => ({ path, mine: mine.has(path) ? mine.get(path) : after, stored: after }));
 }

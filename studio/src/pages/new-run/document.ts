@@ -70,7 +70,8 @@ function isTooDeep(text: string): boolean {
   let depth = 0;
   for (const character of text) {
     if (character === "[" || character === "{") depth += 1;
-    else if (character === "]" || character === "}") depth -= 1;
+    // A text may have brackets of its own, which end nothing.
+    else if (character === "]" || character === "}") depth = Math.max(0, depth - 1);
     if (depth > MAX_DEPTH) return true;
   }
   return false;
@@ -191,6 +192,18 @@ export function blank(namespace: string): string {
 }
 
 const BLANK = `apiVersion: epochal.dev/v1alpha1\nkind: TrainingJob\nmetadata:\n  name: new-run\nspec:\n  suspend: true\n`;
+
+/** Returns the parts of a document that users change, to compare them with those of a stored object. */
+export function contentOf(text: string): Record<string, unknown> {
+  const parsed = nodesOf(text);
+  if (typeof parsed === "string") return {};
+  try {
+    const { spec, metadata } = asRecord(parsed.toJS({ maxAliasCount: MAX_ALIASES }));
+    return { spec, metadata };
+  } catch {
+    return {};
+  }
+}
 
 function asText(value: unknown): string {
   return typeof value === "string" || typeof value === "number" ? String(value) : "";

@@ -6,6 +6,10 @@ import { field } from "../run/objectFields";
 export const STEPS = ["network", "data", "training", "resources", "search", "results"] as const;
 export type Step = (typeof STEPS)[number];
 
+export const TITLES: Record<Step, string> = {
+  network: "Network", data: "Data", training: "Training", resources: "Resources", search: "Search", results: "Results and name",
+};
+
 const FIELDS: Record<string, Step> = {
   network: "network", model: "network", code: "network",
   storage: "data", data: "data",

@@ -18,16 +18,23 @@ export function hasBegun({ object }: RunDetail): boolean {
 export function storedDraft(detail: RunDetail, kept: Draft | null): Draft {
   const { kind, namespace, name } = detail.summary;
   const version = versionIn(detail.object);
-  if (kept && (kept.isEdited || isSame(kept.stored, version))) return kept;
+  const isKept = kept !== null && (kept.isEdited || isSame(kept.stored, version));
   if (hasBegun(detail)) {
-    const text = edit(detail.yaml, (document) => {
-      set(document, ["metadata", "name"], copyName(name));
-      set(document, ["spec", "suspend"], true);
-      set(document, ["spec", "finish"], undefined);
-    });
-    return { text, isEdited: false, stored: null, earlierSearch: null };
+    // Changes that the user made before the run began go into the new run.
+    if (isKept && kept.isEdited) return { ...kept, text: kept.stored ? renamed(kept.text, name) : kept.text, stored: null };
+    return { text: renamed(detail.yaml, name), isEdited: false, stored: null, earlierSearch: null };
   }
+  if (isKept) return kept;
   return { text: detail.yaml, isEdited: false, stored: { key: { kind, namespace, name }, ...version, object: contentOf(detail.object) }, earlierSearch: null };
+}
+
+/** Returns the document of a new run beside the one that has begun. */
+function renamed(text: string, begun: string): string {
+  return edit(text, (document) => {
+    if (document.getIn(["metadata", "name"]) === begun) set(document, ["metadata", "name"], copyName(begun));
+    set(document, ["spec", "suspend"], true);
+    set(document, ["spec", "finish"], undefined);
+  });
 }
 
 /** Returns the version of an object of the API server. */

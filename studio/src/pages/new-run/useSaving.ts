@@ -28,7 +28,8 @@ export interface Saving {
 interface Options {
   text: string;
   namespace: string;
-  onSaved: (action: SaveAction, saved: Saved) => void;
+  /** `sent` is the text of the request: the user may have changed it meanwhile. */
+  onSaved: (action: SaveAction, saved: Saved, sent: string) => void;
 }
 
 export function useSaving({ text, namespace, onSaved }: Options): Saving {
@@ -46,7 +47,7 @@ export function useSaving({ text, namespace, onSaved }: Options): Saving {
         const saved = await send(text, namespace, action, version);
         setConflict(null);
         if (action === "check") setAccepted({ saved, text });
-        else onSaved(action, saved);
+        else onSaved(action, saved, text);
       } catch (error) {
         const current = storedVersion(error);
         if (current) setConflict({ action, current });

@@ -99,10 +99,10 @@ export function useSave({ origin, session, pending, namespace, drafts, onSaved }
   }
 
   function finish(saved: Saved, text: string): void {
-    const object = objectOf(session);
+    const { resourceVersion, generation, uid } = saved;
     drafts.remove(draft.namespace, draft.name);
     setDraft(draftOfRun(saved.key));
-    setRun({ key: saved.key, resourceVersion: saved.resourceVersion ?? "", object, hasRun: false });
+    setRun({ key: saved.key, resourceVersion: resourceVersion ?? "", object: { metadata: { resourceVersion, generation, uid } }, hasRun: false });
     setStoredText(text);
     setStep({ name: "saved", saved });
     onSaved(saved.key);
