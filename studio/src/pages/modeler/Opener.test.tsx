@@ -14,7 +14,7 @@ const STORED = "apiVersion: epochal.dev/v1alpha1\nkind: TrainingJob\nmetadata:\n
 const DRAWN = STORED.replace("epochs: 3", "epochs: 40");
 const DRAFT = { namespace: "vision", name: "TrainingJob/digits" };
 const CHECKED = { problems: [], layers: [], parameters: 0, isBuilt: true, problem: null };
-const SESSION: Session = { user: "ada", namespaces: ["vision"], isDemo: false } as unknown as Session;
+const SESSION: Session = { user: "ada", expires: null, namespaces: ["vision"], isProxied: false, storageEndpoints: [] };
 
 beforeEach(() => {
   window.localStorage.clear();
