@@ -228,3 +228,22 @@ test("a version that another tab replaces comes back by undo", async () => {
   await shown.user.click(screen.getByRole("button", { name: /^Undo/u }));
   await waitFor(() => expect(JSON.stringify(shown.sent.at(-1)?.body)).toContain("layer: Add"));
 });
+
+test("a layer becomes an output of the network, and the only one stays", async () => {
+  const shown = show({}, { "POST /api/check": { ...CHECKED, problems: [missing("spec.network.layers[0].filters", "few", 0)] } });
+  await shown.user.click(await screen.findByRole("button", { name: /few/u }));
+  const output = () => screen.getByRole<HTMLInputElement>("checkbox", { name: "Output of the network" });
+  expect(output().checked).toBe(false);
+  await shown.user.click(output());
+  expect(output().checked).toBe(true);
+  await waitFor(() => expect(JSON.stringify(shown.sent.at(-1)?.body)).toContain("outputs: [dense_1, conv2d_0]"));
+  await shown.user.click(output());
+  expect(output().checked).toBe(false);
+  await waitFor(() => expect(JSON.stringify(shown.sent.at(-1)?.body)).toContain("outputs: [dense_1]"));
+});
+
+test("a broken document has no form, whose fields would look unset", async () => {
+  show({ text: `${TEXT}broken: [1\n` });
+  expect(await screen.findByText("The YAML cannot be read")).toBeTruthy();
+  expect(screen.queryByLabelText("Storage Secret")).toBeNull();
+});
