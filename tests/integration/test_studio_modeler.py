@@ -144,8 +144,32 @@ def test_every_edit_is_undone_and_done_again(chromium: Browser, app: Studio) -> 
         expect(node(page, "Dense")).to_have_count(1)
         keys.press("Control+Shift+Z")
         expect(node(page, "Dense")).to_have_count(2)
+        # A click beside the nodes leaves the keys with the editor.
+        page.locator(".react-flow__pane").click(position={"x": 5, "y": 5})
+        keys.press("Control+Z")
+        expect(node(page, "Dense")).to_have_count(1)
+        keys.press("Control+Shift+Z")
+        expect(node(page, "Dense")).to_have_count(2)
         page.reload()
         expect(node(page, "Dense")).to_have_count(2)
+
+
+def test_a_draft_of_a_stored_run_outlives_each_reload(chromium: Browser, app: Studio) -> None:
+    with opened(chromium, MODELER.format(app.url), size=WIDE, complains=REFUSED) as page:
+        open_draft(page, app, "reloaded")
+        save = page.get_by_role("button", name="Save", exact=True)
+        save.click()
+        page.get_by_role("button", name="Go on drawing").click()
+        expect(save).to_be_focused()
+        node(page, "Dense").click()
+        page.get_by_label("units").fill("20")
+        expect(page.get_by_text("Draft stored in this browser")).to_be_visible()
+        for _ in range(2):
+            page.reload()
+            expect(page.get_by_text("Its changes are not saved.")).to_be_visible()
+            expect(node(page, "Dense")).to_contain_text("units 20")
+        page.get_by_role("button", name="Discard the draft").click()
+        expect(node(page, "Dense")).to_contain_text("units 10")
 
 
 def test_layers_are_connected_without_dragging(chromium: Browser, app: Studio) -> None:

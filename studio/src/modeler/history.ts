@@ -78,12 +78,6 @@ export class History {
     return this.#step(this.#redo, this.#undo, now);
   }
 
-  clear(): void {
-    this.#undo = [];
-    this.#redo = [];
-    this.#size = 0;
-  }
-
   #step(from: Entry[], to: Entry[], now: Snapshot): Snapshot | null {
     const last = from.pop();
     if (!last) return null;

@@ -59,8 +59,11 @@ export interface DraftKey {
   resourceVersion: string | null;
 }
 
-/** Stores a draft a moment after each change, and as the page is left. Returns null before the first change. */
-export function useDraft(store: DraftStore, { namespace, name, resourceVersion }: DraftKey, { text, version }: ModelerState): DraftState | null {
+/** Stores a draft a moment after each change, and as the page is left.
+ *
+ * Returns its state, null before the first change, and a function that stores it in place of that of another tab.
+ */
+export function useDraft(store: DraftStore, { namespace, name, resourceVersion }: DraftKey, { text, version }: ModelerState): [DraftState | null, () => void] {
   const [state, setState] = useState<DraftState | null>(null);
   const [opened] = useState(version);
   /** Stores the change that waits for it. */
@@ -85,5 +88,5 @@ export function useDraft(store: DraftStore, { namespace, name, resourceVersion }
     };
   }, [store, namespace, name, resourceVersion, text, version, opened]);
   useEffect(() => () => waiting.current?.(), []);
-  return state;
+  return [state, () => setState(store.overwrite({ namespace, name, text, resourceVersion }))];
 }

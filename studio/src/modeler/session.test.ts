@@ -95,19 +95,23 @@ test("ids of layers stay the same while their text is typed", () => {
   expect(new Set(again).size).toBe(again.length);
 });
 
-test("another document begins anew, and listeners hear of each change once", () => {
+test("another version is undone as an edit, and listeners hear of each change once", () => {
   const session = new ModelerSession(chain(2));
   const heard = vi.fn();
   const end = session.subscribe(heard);
   session.apply(addLayer({ layer: "ReLU" }, { kind: "end" }));
   session.select(["missing"]);
   expect(heard).toHaveBeenCalledTimes(2);
+  const drawn = session.getState().text;
   session.open(chain(1));
-  expect(session.undo()).toBe(false);
-  expect(session.getState().undoLabel).toBeNull();
+  expect(session.getState()).toMatchObject({ text: chain(1), undoLabel: "open another version" });
+  expect(session.getState().document?.text).toBe(chain(1));
+  expect(session.undo()).toBe(true);
+  expect(session.getState()).toMatchObject({ text: drawn, undoLabel: "add ReLU" });
   end();
+  const { length } = heard.mock.calls;
   session.apply(addLayer({ layer: "ReLU" }, { kind: "end" }));
-  expect(heard).toHaveBeenCalledTimes(3);
+  expect(heard).toHaveBeenCalledTimes(length);
 });
 
 test("a document that would be too large is refused", () => {

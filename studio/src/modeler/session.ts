@@ -36,7 +36,7 @@ export class ModelerSession {
   #state: ModelerState = { text: "", version: 0, problems: [], document: null, graph: EMPTY_GRAPH, isStale: false, selection: new Set(), undoLabel: null, redoLabel: null };
   /** The layers to which the ids of the graph belong. */
   #layers: readonly Json[] = [];
-  #ids = new IdSource();
+  readonly #ids = new IdSource();
   readonly #history = new History();
   readonly #listeners = new Set<() => void>();
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -75,11 +75,11 @@ export class ModelerSession {
   }
 
   /** Takes a text that a user has typed. It is parsed a moment after the last character. */
-  type(text: string): void {
+  type(text: string, label = "typed YAML"): void {
     if (text === this.#state.text) return;
     const before = this.#snapshot();
     this.#set({ text, version: this.#state.version + 1, isStale: true });
-    this.#history.add("typed YAML", before, this.#snapshot(), "typed", Date.now());
+    this.#history.add(label, before, this.#snapshot(), "typed", Date.now());
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
       this.#parseNow();
@@ -113,9 +113,12 @@ export class ModelerSession {
     this.#tell();
   }
 
-  /** Opens another document: the history and the ids of layers begin anew. */
+  /** Shows another version of the document. Undo leads back to the one before. */
   open(text: string): void {
-    this.#load(text);
+    this.seal();
+    this.type(text, "open another version");
+    this.seal();
+    this.#parseNow();
     this.#tell();
   }
 
@@ -125,11 +128,6 @@ export class ModelerSession {
   }
 
   #load(text: string): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    this.#history.clear();
-    this.#ids = new IdSource();
-    this.#layers = [];
     const { document, partial, problems } = parseDocument(text);
     // A broken text shows as much of its network as is readable.
     const shown = document ?? partial;

@@ -47,5 +47,5 @@ export function formatTime(moment: string): string {
 
 /** Returns a count with its noun: `1 run`, `3 runs`. */
 export function count(number: number, noun: string): string {
-  return `${number} ${noun}${number === 1 ? "" : "s"}`;
+  return `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
 }

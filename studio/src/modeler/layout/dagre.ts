@@ -10,7 +10,7 @@ const MAX_OPTIMAL = 300;
 export function layered({ id, request }: LayoutQuestion): LayoutAnswer {
   const { chains, edges } = contract(request);
   const graph = new dagre.graphlib.Graph();
-  graph.setGraph({ rankdir: "TB", nodesep: NODE_GAP, ranksep: RANK_GAP, edgesep: NODE_GAP / 2, ranker: chains.length > MAX_OPTIMAL ? "longest-path" : "network-simplex" });
+  graph.setGraph({ rankdir: "TB", rankalign: "top", nodesep: NODE_GAP, ranksep: RANK_GAP, edgesep: NODE_GAP / 2, ranker: chains.length > MAX_OPTIMAL ? "longest-path" : "network-simplex" });
   graph.setDefaultEdgeLabel(() => ({}));
   for (const { id: name, width, height } of chains) graph.setNode(name, { width, height });
   for (const { source, target } of edges) graph.setEdge(source, target);

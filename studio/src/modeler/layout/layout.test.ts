@@ -132,3 +132,10 @@ test("a layout that fails or takes too long is replaced, and the next one is tri
 test("the policy accepts the worker's own address alone", () => {
   for (const address of ["https://example.com/worker.js", "/assets/other.js", "data:text/javascript,0", "blob:x", "javascript:0"]) expect(() => onlyWorker(address)).toThrow("not the worker");
 });
+
+test("branches of different length begin at the same height", () => {
+  const nodes = ["dense", "loss", "optimizer", "metrics"].map((id) => ({ id, width: 224, height: 56 }));
+  const edges = [["dense", "loss"], ["loss", "optimizer"], ["dense", "metrics"]].map(([source = "", target = ""]) => ({ source, target }));
+  const { points } = layered({ id: 0, request: { nodes, edges } });
+  expect(points[1]?.[1]).toBe(points[3]?.[1]);
+});

@@ -1,13 +1,15 @@
 // The modeler: its start page, or a network in the editor.
-import { useMemo, useRef } from "react";
+import { lazy, useMemo, useRef } from "react";
 import { DraftStore } from "../../modeler/drafts";
 import { ALL } from "../../namespaces";
 import { modelerAddress, navigate, type ModelerTarget } from "../../navigation";
 import { useTitle } from "../../parts/useTitle";
 import type { Session } from "../../wire";
 import { Opener } from "./Opener";
-import { StartPage } from "./start/StartPage";
 import "./modeler.css";
+
+// An address of a network needs no start page.
+const StartPage = lazy(() => import("./start/StartPage"));
 
 interface Props {
   open: ModelerTarget;

@@ -1,6 +1,6 @@
 // Loads what the address names, and gives it to the editor. A draft that is newer than a stored run comes first.
 import { useEffect, useState } from "react";
-import type { DraftStore } from "../../modeler/drafts";
+import type { Draft, DraftStore } from "../../modeler/drafts";
 import { isAbort, problem as makeProblem, problemOf, request, RequestError } from "../../api/client";
 import { useIsSignedOut } from "../../api/session";
 import { modelerAddress, navigate, withNamespace, type ModelerTarget } from "../../navigation";
@@ -21,14 +21,8 @@ interface Props {
   onSaved: (run: RunKey) => void;
 }
 
-interface Opened {
-  origin: Origin;
-  /** Whether the text is a draft of this browser, which may differ from the stored run. */
-  isDraft: boolean;
-}
-
 export function Opener({ open, namespace, session, drafts, onSaved }: Props) {
-  const [opened, setOpened] = useState<Opened>();
+  const [opened, setOpened] = useState<Origin>();
   const [problem, setProblem] = useState<Problem>();
   const [tries, setTries] = useState(0);
   const { catalogue, problem: missing, retry } = useCatalogue();
@@ -42,7 +36,7 @@ export function Opener({ open, namespace, session, drafts, onSaved }: Props) {
         if (abort.signal.aborted) return;
         // A new network gets an address of its own, so that a reload shows its draft.
         if (open.kind === "blank" || open.kind === "template") {
-          navigate(modelerAddress({ kind: "draft", key: draftKey(found.origin.draft) }, namespace), { replace: true });
+          navigate(modelerAddress({ kind: "draft", key: draftKey(found.draft) }, namespace), { replace: true });
         } else {
           setOpened(found);
         }
@@ -90,15 +84,14 @@ export function Opener({ open, namespace, session, drafts, onSaved }: Props) {
   }
   return (
     <Editor
-      origin={opened.origin}
-      isDraft={opened.isDraft}
+      origin={opened}
       namespace={namespace}
       namespaces={session.namespaces}
       drafts={drafts}
       catalogue={catalogue}
       onSaved={onSaved}
       onReopen={() => {
-        drafts.remove(opened.origin.draft.namespace, opened.origin.draft.name);
+        drafts.remove(opened.draft.namespace, opened.draft.name);
         setOpened(undefined);
       }}
     />
@@ -114,21 +107,20 @@ class Missing extends Error {
   }
 }
 
-async function load(open: ModelerTarget, namespace: string | null, drafts: DraftStore, signal: AbortSignal): Promise<Opened> {
+async function load(open: ModelerTarget, namespace: string | null, drafts: DraftStore, signal: AbortSignal): Promise<Origin> {
   switch (open.kind) {
     case "run": {
       const key = draftOfRun(open.run);
       const draft = drafts.load(key.namespace, key.name);
       const origin = originOf(await loadDetail(open.run, signal));
-      return draft ? { origin: withDraft(origin, draft.text, draft.resourceVersion), isDraft: true } : { origin, isDraft: false };
+      return draft ? withDraft(origin, draft) : origin;
     }
     case "draft": {
       const key = parseDraftKey(open.key);
       const draft = key && drafts.load(key.namespace, key.name);
       if (!draft) throw new Missing("This browser has no such draft.", "It may have been saved or deleted. Go to the start page of the modeler.");
       const run = runOfDraft(key);
-      if (!run) return { origin: { text: draft.text, run: undefined, draft: key }, isDraft: true };
-      return { origin: withDraft(await storedOf(run, key, signal), draft.text, draft.resourceVersion), isDraft: true };
+      return withDraft(run ? await storedOf(run, key, signal) : unsaved(key), draft);
     }
     case "template": {
       const { templates } = await request<Templates>("/api/templates", { signal });
@@ -147,7 +139,7 @@ async function load(open: ModelerTarget, namespace: string | null, drafts: Draft
 }
 
 /** A draft of a run: it replaces the version that it began with, so that another change since then is a conflict. */
-function withDraft(origin: Origin, text: string, resourceVersion: string | null): Origin {
+function withDraft(origin: Origin, { text, resourceVersion }: Draft): Origin {
   return { ...origin, text, run: origin.run && resourceVersion ? { ...origin.run, resourceVersion } : origin.run };
 }
 
@@ -156,17 +148,21 @@ async function storedOf(run: NonNullable<Origin["run"]>["key"], draft: Origin["d
   try {
     return originOf(await loadDetail(run, signal));
   } catch (error) {
-    if (error instanceof RequestError && error.status === 404) return { text: "", run: undefined, draft };
+    if (error instanceof RequestError && error.status === 404) return unsaved(draft);
     throw error;
   }
 }
 
+function unsaved(draft: Origin["draft"], text = ""): Origin {
+  return { text, storedText: null, run: undefined, draft };
+}
+
 /** Writes the draft of a new network, so that a reload finds it. */
-function begin(name: string, text: string, namespace: string | null, drafts: DraftStore): Opened {
+function begin(name: string, text: string, namespace: string | null, drafts: DraftStore): Origin {
   const own = namespace ?? "";
   const taken = drafts.list().filter((each) => each.namespace === own).map((each) => each.name);
   const draft = { namespace: own, name: freeDraftName(name, taken) };
   const state = drafts.save({ ...draft, text, resourceVersion: null });
   if (state.kind === "failed") throw new RequestError(state.problem, 0);
-  return { origin: { text, run: undefined, draft }, isDraft: true };
+  return unsaved(draft, text);
 }

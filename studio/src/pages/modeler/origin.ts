@@ -14,6 +14,8 @@ export interface StoredRun {
 
 export interface Origin {
   text: string;
+  /** The text of the stored run, which a draft differs from; null for a network that is not saved. */
+  storedText: string | null;
   /** Undefined for a network that is not saved. */
   run: StoredRun | undefined;
   /** Name of its draft in this browser. */
@@ -25,7 +27,7 @@ export function originOf(detail: RunDetail): Origin {
   const { kind, namespace, name } = detail.summary;
   const key = { kind, namespace, name };
   const run = { key, resourceVersion: versionOf(detail.object).resourceVersion || detail.summary.resourceVersion, object: detail.object, hasRun: hasRun(detail) };
-  return { text: detail.yaml, run, draft: draftOfRun(key) };
+  return { text: detail.yaml, storedText: detail.yaml, run, draft: draftOfRun(key) };
 }
 
 /** Returns whether a run has started once. A suspended run that has trained keeps its start time. */

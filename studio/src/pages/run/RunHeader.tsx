@@ -2,7 +2,7 @@
 
 import { useState } from "react";
 import { keyText } from "../../api/paths";
-import { modelAddress, useQuery, withNamespace } from "../../navigation";
+import { modelAddress, modelerAddress, useQuery, withNamespace } from "../../navigation";
 import { StateIcon } from "../../parts/icons";
 import { RunActions } from "../../parts/actions/RunActions";
 import { formatDuration } from "../../parts/format";
@@ -28,6 +28,7 @@ export function RunHeader({ detail, isDeleted, onDeleted }: RunHeaderProps) {
   const { summary, permissions } = detail;
   const state = isDeleted ? "Deleted" : summary.state;
   const cause = causeOf(detail);
+  const namespace = useQuery("namespace");
   return (
     <header className="run-header">
       <div className="page-head">
@@ -36,9 +37,14 @@ export function RunHeader({ detail, isDeleted, onDeleted }: RunHeaderProps) {
         <div className="buttons run-actions">
           {!isDeleted && summary.kind === "ModelServer" && <TryLink server={summary} />}
           {!isDeleted && isDraft(detail) && (
-            <Link href={`/new?${new URLSearchParams({ run: keyText(summary) })}`} className="button">
-              Edit and start
-            </Link>
+            <>
+              <Link href={modelerAddress({ kind: "run", run: summary }, namespace)} className="button">
+                Edit in the modeler
+              </Link>
+              <Link href={`/new?${new URLSearchParams({ run: keyText(summary) })}`} className="button">
+                Edit and start
+              </Link>
+            </>
           )}
           {!isDeleted && permissions.includes("deploy") && summary.hasModel && <DeployButton run={summary} />}
           {!isDeleted && <ActionsButton run={summary} onDeleted={onDeleted} />}

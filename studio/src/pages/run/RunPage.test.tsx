@@ -153,6 +153,7 @@ test("a run that is saved for later leads to its form, and one that has begun do
   const saved = detail({ state: "Suspended" }, { permissions: ["resume"] });
   const server = pageBackEnd({ [`GET ${PATH}`]: saved, [`GET ${PATH}/history`]: HISTORY });
   const { unmount } = server.show(<RunPage run={RUN} />);
+  expect((await screen.findByRole("link", { name: "Edit in the modeler" })).getAttribute("href")).toBe("/modeler?run=TrainingJob%2Fvision%2Fmnist");
   expect((await screen.findByRole("link", { name: "Edit and start" })).getAttribute("href")).toBe("/new?run=TrainingJob%2Fvision%2Fmnist");
   unmount();
   server.answers[`GET ${PATH}`] = { ...saved, object: { status: { startTime: "2026-01-01T00:00:00Z" } } };
@@ -160,4 +161,5 @@ test("a run that is saved for later leads to its form, and one that has begun do
   await screen.findByRole("heading", { name: "mnist" });
   await screen.findByRole("button", { name: "Actions" });
   expect(screen.queryByRole("link", { name: "Edit and start" })).toBeNull();
+  expect(screen.queryByRole("link", { name: "Edit in the modeler" })).toBeNull();
 });

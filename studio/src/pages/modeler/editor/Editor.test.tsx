@@ -52,10 +52,10 @@ function show(changes: Partial<Origin> = {}, answers: Record<string, unknown> = 
   const known: Record<string, unknown> = { "POST /api/check": CHECKED, "POST /api/jobs": SAVED, ...answers };
   const sent = fakeFetch(known);
   const drafts = new DraftStore(window.localStorage);
-  const origin: Origin = { text: TEXT, run: undefined, draft: { namespace: "vision", name: "digits" }, ...changes };
+  const origin: Origin = { text: TEXT, run: undefined, storedText: changes.run ? TEXT : null, draft: { namespace: "vision", name: "digits" }, ...changes };
   render(
     <>
-      <Editor origin={origin} isDraft={false} namespace={namespace} namespaces={["vision", "speech"]} drafts={drafts} catalogue={CATALOGUE} onSaved={onSaved} onReopen={onReopen} />
+      <Editor origin={origin} namespace={namespace} namespaces={["vision", "speech"]} drafts={drafts} catalogue={CATALOGUE} onSaved={onSaved} onReopen={onReopen} />
       <Notices />
     </>,
   );
@@ -189,4 +189,61 @@ test("a change is a draft, which saving removes", async () => {
     await new Promise((resolve) => setTimeout(resolve, 1_500));
   });
   expect(shown.drafts.list()).toEqual([]);
+});
+
+const CHANGED = TEXT.replace("units: 10", "units: 20");
+const STORED = { key: RUN, resourceVersion: "7", object: {}, hasRun: false };
+
+test("the draft of a stored run stays a draft when it is opened", async () => {
+  const draft = { namespace: "vision", name: "TrainingJob/digits" };
+  new DraftStore().save({ ...draft, text: CHANGED, resourceVersion: "7" });
+  const shown = show({ run: STORED, text: CHANGED, draft });
+  expect(screen.getByText(/Its changes are not saved/u)).toBeTruthy();
+  expect(screen.queryByRole("link", { name: "Start…" })).toBeNull();
+  expect(shown.drafts.load(draft.namespace, draft.name)?.text).toBe(CHANGED);
+  await save(shown);
+  await waitFor(() => expect(screen.queryByText(/Its changes are not saved/u)).toBeNull());
+  expect(shown.drafts.list()).toEqual([]);
+});
+
+test("a version that is kept against another tab is the draft", async () => {
+  const shown = show({ run: STORED });
+  const other = { namespace: "vision", name: "digits", text: CHANGED, resourceVersion: "9" };
+  new DraftStore().save(other);
+  await shown.user.type(screen.getByRole("combobox", { name: "Search layers" }), "add{Enter}");
+  await shown.user.click(await screen.findByRole("button", { name: "Keep this version" }));
+  expect(screen.queryByText(/Another tab/u)).toBeNull();
+  const kept = shown.drafts.load("vision", "digits");
+  expect(kept?.text).toContain("layer: Add");
+  // Saving it still finds the conflict with the version that the other tab has seen.
+  expect(kept?.resourceVersion).toBe("7");
+});
+
+test("a version that another tab replaces comes back by undo", async () => {
+  const shown = show();
+  new DraftStore().save({ namespace: "vision", name: "digits", text: CHANGED, resourceVersion: null });
+  await shown.user.type(screen.getByRole("combobox", { name: "Search layers" }), "add{Enter}");
+  await shown.user.click(await screen.findByRole("button", { name: "Take the other version" }));
+  await waitFor(() => expect(JSON.stringify(shown.sent.at(-1)?.body)).toContain("units: 20"));
+  await shown.user.click(screen.getByRole("button", { name: /^Undo/u }));
+  await waitFor(() => expect(JSON.stringify(shown.sent.at(-1)?.body)).toContain("layer: Add"));
+});
+
+test("a layer becomes an output of the network, and the only one stays", async () => {
+  const shown = show({}, { "POST /api/check": { ...CHECKED, problems: [missing("spec.network.layers[0].filters", "few", 0)] } });
+  await shown.user.click(await screen.findByRole("button", { name: /few/u }));
+  const output = () => screen.getByRole<HTMLInputElement>("checkbox", { name: "Output of the network" });
+  expect(output().checked).toBe(false);
+  await shown.user.click(output());
+  expect(output().checked).toBe(true);
+  await waitFor(() => expect(JSON.stringify(shown.sent.at(-1)?.body)).toContain("outputs: [dense_1, conv2d_0]"));
+  await shown.user.click(output());
+  expect(output().checked).toBe(false);
+  await waitFor(() => expect(JSON.stringify(shown.sent.at(-1)?.body)).toContain("outputs: [dense_1]"));
+});
+
+test("a broken document has no form, whose fields would look unset", async () => {
+  show({ text: `${TEXT}broken: [1\n` });
+  expect(await screen.findByText("The YAML cannot be read")).toBeTruthy();
+  expect(screen.queryByLabelText("Storage Secret")).toBeNull();
 });

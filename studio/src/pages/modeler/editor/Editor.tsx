@@ -33,7 +33,6 @@ export type Panel = "form" | "yaml";
 
 interface Props {
   origin: Origin;
-  isDraft: boolean;
   namespace: string | null;
   namespaces: readonly string[] | null;
   drafts: DraftStore;
@@ -43,7 +42,7 @@ interface Props {
   onReopen: () => void;
 }
 
-export function Editor({ origin, isDraft, namespace, namespaces, drafts, catalogue, onSaved, onReopen }: Props) {
+export function Editor({ origin, namespace, namespaces, drafts, catalogue, onSaved, onReopen }: Props) {
   const session = useSession(origin.text);
   const state = useModeler(session);
   const { check, findings } = useChecked(state);
@@ -59,7 +58,7 @@ export function Editor({ origin, isDraft, namespace, namespaces, drafts, catalog
   const fieldProblems = useMemo(() => new FieldProblems(problems), [problems]);
   const marks = useMemo(() => marksOf(problems, state.text, state.document), [problems, state.text, state.document]);
   const save = useSave({ origin, session, pending, namespace, drafts, onSaved });
-  const draft = useAutosave(drafts, save, state);
+  const [draft, keepDraft] = useAutosave(drafts, save, state);
 
   useEffect(() => {
     // A failure shows itself when a dialog opens.
@@ -157,9 +156,10 @@ export function Editor({ origin, isDraft, namespace, namespaces, drafts, catalog
 
   return (
     <PendingContext value={pending}>
-      <div ref={root} className={`modeler panel-${panel}`} onKeyDown={press} onCopy={(event) => copy(event, false)} onCut={(event) => copy(event, true)} onPaste={paste}>
+      {/* A click beside the nodes leaves the focus here, so that the keys of undo and of saving go on. */}
+      <div ref={root} tabIndex={-1} className={`modeler panel-${panel}`} onKeyDown={press} onCopy={(event) => copy(event, false)} onCut={(event) => copy(event, true)} onPaste={paste}>
         <Toolbar rim={rim} state={state} commands={commands} save={save} draft={draft} namespaces={namespaces} panel={panel} onPanel={setPanel} canConnect={only?.kind === "layer"} />
-        <DraftNotes origin={origin} isDraft={isDraft} draft={draft} drafts={drafts} hasRun={save.run?.hasRun ?? false} session={session} onReopen={onReopen} />
+        <DraftNotes origin={origin} draft={draft} save={save} session={session} onKeep={keepDraft} onReopen={onReopen} />
         <Palette catalogue={catalogue} place={commands.placeText(state)} onAdd={commands.add} />
         <Canvas rim={rim} graph={state.graph} selection={state.selection} isStale={state.document === null} onSelect={onSelect} onOpenForm={openForm} onKey={pressOnNode} />
         <ProblemsPanel problems={problems} check={check} graph={state.graph} isBroken={state.document === null} onShow={showProblem} />

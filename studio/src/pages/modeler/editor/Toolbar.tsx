@@ -64,7 +64,7 @@ export function Toolbar({ rim, state, commands, save, draft, namespaces, panel, 
         {draftText(draft, save)}
       </p>
       <div className="buttons">
-        <button type="button" className="button primary" aria-keyshortcuts="Control+S" disabled={save.isBusy} onClick={save.begin}>
+        <button type="button" className="button primary" aria-keyshortcuts="Control+S" aria-disabled={save.isBusy} onClick={save.begin}>
           {save.isBusy ? "Saving…" : save.run?.hasRun ? "Save as new…" : "Save"}
         </button>
         {save.run && !save.run.hasRun && !save.isChanged ? (

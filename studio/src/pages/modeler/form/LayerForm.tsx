@@ -1,5 +1,6 @@
 // The form of a layer: its name, class, inputs and arguments, and what Keras' documentation says of its class.
 import { useId } from "react";
+import { setOutputs } from "../../../modeler/edits/connections";
 import { setArgument, setField } from "../../../modeler/edits/fields";
 import { renameLayer, setLayerClass } from "../../../modeler/edits/layers";
 import type { Graph, GraphNode } from "../../../modeler/graph/types";
@@ -49,6 +50,7 @@ export function LayerForm({ rim, graph, node }: Props) {
       </Field>
       {!isUse && <ClassField rim={rim} node={node} />}
       <Connections rim={rim} graph={graph} node={node} />
+      <OutputField rim={rim} graph={graph} node={node} />
       {!isUse && (
         <>
           <ArgumentFields rim={formRim(rim, argumentEdit(node))} module={LAYERS} name={node.className} value={node.arguments} path={node.path} hidden={OWN_FIELDS} shown={["activation"]} />
@@ -61,6 +63,23 @@ export function LayerForm({ rim, graph, node }: Props) {
 
 function path(node: GraphNode, key: string): string {
   return [...node.path, key].join(".");
+}
+
+/** Makes a layer an output of the network. The only output is replaced by choosing the other one first. */
+function OutputField({ rim, graph, node }: Props) {
+  const outputs = graph.edges.flatMap(({ source, target, output }) => (graph.byId.get(target)?.kind === "loss" ? [{ node: source, output }] : []));
+  const others = outputs.filter((each) => each.node !== node.id);
+  const isOutput = others.length < outputs.length;
+  const isOnly = isOutput && others.length === 0;
+  return (
+    <div className="field">
+      <label className="check">
+        <input type="checkbox" checked={isOutput} disabled={isOnly} onChange={() => void rim.apply(setOutputs(isOutput ? others : [...outputs, { node: node.id, output: null }]))} />
+        Output of the network
+      </label>
+      {isOnly && <p className="hint">The only one. To move it, choose another layer first.</p>}
+    </div>
+  );
 }
 
 function ClassField({ rim, node }: { rim: EditorRim; node: GraphNode }) {

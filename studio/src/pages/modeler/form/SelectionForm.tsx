@@ -14,6 +14,7 @@ interface Props {
 }
 
 export function SelectionForm({ rim, graph, nodes }: Props) {
+  if (!rim.document) return <BrokenForm />;
   const [node, ...others] = nodes;
   if (!node) return <RunForm rim={rim} />;
   if (others.length > 0) return <ManyForm nodes={nodes} />;
@@ -31,6 +32,16 @@ export function SelectionForm({ rim, graph, nodes }: Props) {
     case "source":
       return <SourceForm node={node} />;
   }
+}
+
+/** Its fields would be empty, as if nothing was set. */
+function BrokenForm() {
+  return (
+    <div className="form-body">
+      <h3>The YAML cannot be read</h3>
+      <p className="hint">Undo the last change, or correct the problems that the list under the network names.</p>
+    </div>
+  );
 }
 
 function ManyForm({ nodes }: { nodes: readonly GraphNode[] }) {

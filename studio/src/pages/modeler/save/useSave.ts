@@ -53,8 +53,7 @@ interface Options {
 export function useSave({ origin, session, pending, namespace, drafts, onSaved }: Options): SaveState {
   const [run, setRun] = useState(origin.run);
   const [draft, setDraft] = useState(origin.draft);
-  /** The text of the stored version; null before the first save. */
-  const [storedText, setStoredText] = useState(origin.run ? origin.text : null);
+  const [storedText, setStoredText] = useState(origin.storedText);
   const [step, setStep] = useState<Step>({ name: "closed" });
   const [isBusy, setBusy] = useState(false);
   const request = useRef<AbortController>(undefined);

@@ -16,7 +16,7 @@ import { draftKey, runOfDraft } from "../origin";
 /** Runs that are listed; the search finds the others. */
 const MAX_RUNS = 12;
 
-export function StartPage({ namespace, drafts }: { namespace: string | null; drafts: DraftStore }) {
+export default function StartPage({ namespace, drafts }: { namespace: string | null; drafts: DraftStore }) {
   return (
     <div className="page modeler-start">
       <div className="page-head">

@@ -1,0 +1,79 @@
+import { screen, waitFor } from "@testing-library/react";
+import userEvent from "@testing-library/user-event";
+import { beforeEach, expect, test, vi } from "vitest";
+import { DraftStore } from "../../modeler/drafts";
+import type { ModelerTarget } from "../../navigation";
+import { detail, pageBackEnd, type PageBackEnd } from "../../testing/pageBackEnd";
+import type { Session } from "../../wire";
+import { Opener } from "./Opener";
+import { CATALOGUE } from "./testing";
+
+const RUN = { kind: "TrainingJob", namespace: "vision", name: "digits" } as const;
+const PATH = "GET /api/runs/TrainingJob/vision/digits";
+const STORED = "apiVersion: epochal.dev/v1alpha1\nkind: TrainingJob\nmetadata:\n  name: digits\n  namespace: vision\nspec:\n  training:\n    epochs: 3\n";
+const DRAWN = STORED.replace("epochs: 3", "epochs: 40");
+const DRAFT = { namespace: "vision", name: "TrainingJob/digits" };
+const CHECKED = { problems: [], layers: [], parameters: 0, isBuilt: true, problem: null };
+const SESSION: Session = { user: "ada", expires: null, namespaces: ["vision"], isProxied: false, storageEndpoints: [] };
+
+beforeEach(() => {
+  window.localStorage.clear();
+  window.history.replaceState(null, "", "/modeler");
+});
+
+function server(answers: Record<string, unknown> = {}): PageBackEnd {
+  const object = { metadata: { name: "digits", resourceVersion: "8" } };
+  return pageBackEnd({ "GET /api/catalogue": CATALOGUE, "POST /api/check": CHECKED, [PATH]: detail({ name: "digits" }, { yaml: STORED, object }), ...answers });
+}
+
+function open(target: ModelerTarget, backEnd = server()): DraftStore {
+  const drafts = new DraftStore();
+  backEnd.show(<Opener open={target} namespace="vision" session={SESSION} drafts={drafts} onSaved={vi.fn()} />);
+  return drafts;
+}
+
+async function epochs(): Promise<string> {
+  return (await screen.findByRole<HTMLInputElement>("textbox", { name: "Epochs" })).value;
+}
+
+test.each<ModelerTarget>([
+  { kind: "run", run: RUN },
+  { kind: "draft", key: "vision/TrainingJob/digits" },
+])("a draft of a stored run outlives its opening by $kind", async (target) => {
+  new DraftStore().save({ ...DRAFT, text: DRAWN, resourceVersion: "7" });
+  const drafts = open(target);
+  expect(await epochs()).toBe("40");
+  expect(screen.getByText(/Its changes are not saved/u)).toBeTruthy();
+  expect(drafts.load(DRAFT.namespace, DRAFT.name)).toMatchObject({ text: DRAWN, resourceVersion: "7" });
+});
+
+test("a discarded draft shows the stored run", async () => {
+  new DraftStore().save({ ...DRAFT, text: DRAWN, resourceVersion: "7" });
+  const drafts = open({ kind: "run", run: RUN });
+  await userEvent.click(await screen.findByRole("button", { name: "Discard the draft" }));
+  await waitFor(async () => expect(await epochs()).toBe("3"));
+  expect(drafts.list()).toEqual([]);
+});
+
+test("the draft of a run that was deleted is a network that is not saved", async () => {
+  new DraftStore().save({ ...DRAFT, text: DRAWN, resourceVersion: "7" });
+  const backEnd = server({ [PATH]: undefined });
+  open({ kind: "draft", key: "vision/TrainingJob/digits" }, backEnd);
+  expect(await epochs()).toBe("40");
+  expect(screen.getByRole("button", { name: "Save" })).toBeTruthy();
+});
+
+test("a template becomes a draft with an address and a name of its own", async () => {
+  new DraftStore().save({ namespace: "vision", name: "digits", text: "mine", resourceVersion: null });
+  const templates = [{ name: "digits", title: "digits", description: "", yaml: STORED }];
+  const drafts = open({ kind: "template", name: "digits" }, server({ "GET /api/templates": { templates } }));
+  await waitFor(() => expect(window.location.search).toContain("draft=vision%2Fdigits-2"));
+  expect(drafts.load("vision", "digits")?.text).toBe("mine");
+  expect(drafts.load("vision", "digits-2")?.text).toBe(STORED);
+});
+
+test("an address without a draft names the cause and leads on", async () => {
+  open({ kind: "draft", key: "vision/gone" });
+  expect(await screen.findByText("This browser has no such draft.")).toBeTruthy();
+  expect(screen.getByRole("link", { name: "Start page of the modeler" }).getAttribute("href")).toBe("/modeler?namespace=vision");
+});

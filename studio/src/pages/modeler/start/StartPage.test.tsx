@@ -1,0 +1,51 @@
+import { screen, waitFor } from "@testing-library/react";
+import userEvent from "@testing-library/user-event";
+import { beforeEach, expect, test } from "vitest";
+import { DraftStore } from "../../../modeler/drafts";
+import { pageBackEnd, refusal, summary } from "../../../testing/pageBackEnd";
+import type { RunSummary } from "../../../wire";
+import StartPage from "./StartPage";
+
+const TEMPLATES = { templates: [{ name: "digits", title: "Digits", description: "Trains in seconds", yaml: "kind: TrainingJob\n" }] };
+
+beforeEach(() => window.localStorage.clear());
+
+function show({ runs = [], templates = TEMPLATES }: { runs?: RunSummary[]; templates?: unknown } = {}): void {
+  pageBackEnd({ "GET /api/templates": templates }, runs).show(<StartPage namespace="vision" drafts={new DraftStore()} />);
+}
+
+test("an empty namespace offers an empty network and the templates alone", async () => {
+  show();
+  expect((await screen.findByRole("link", { name: /^Digits/u })).getAttribute("href")).toBe("/modeler?template=digits&namespace=vision");
+  expect(screen.getByRole("link", { name: /^Empty network/u })).toBeTruthy();
+  expect(screen.getAllByRole("heading", { level: 2 }).map((each) => each.textContent)).toEqual(["New network"]);
+});
+
+test("templates that do not load leave the rest of the page", async () => {
+  show({ templates: refusal(503, "Unavailable", "The templates cannot be read.", "Try again.") });
+  expect(await screen.findByText("The templates cannot be read.")).toBeTruthy();
+  expect(screen.getByRole("link", { name: /^Empty network/u })).toBeTruthy();
+});
+
+test("drafts are listed, newest first, and can be deleted", async () => {
+  const old = new DraftStore(window.localStorage, () => new Date("2026-01-01"));
+  old.save({ namespace: "vision", name: "older", text: "a", resourceVersion: null });
+  new DraftStore().save({ namespace: "vision", name: "TrainingJob/digits", text: "b", resourceVersion: "1" });
+  show();
+  const links = () => screen.queryAllByRole("link").map((each) => each.textContent).filter((text) => text === "older" || text === "digits");
+  expect(links()).toEqual(["digits", "older"]);
+  expect(screen.getByText("vision, changes that are not saved")).toBeTruthy();
+  await userEvent.click(screen.getByRole("button", { name: "Delete the draft older" }));
+  await waitFor(() => expect(links()).toEqual(["digits"]));
+  expect(new DraftStore().list().map(({ name }) => name)).toEqual(["TrainingJob/digits"]);
+});
+
+test("stored runs are filtered by name; trials and servers are not listed", async () => {
+  const runs = [summary({ name: "digits" }), summary({ name: "flowers" }), summary({ name: "digits-trial", experiment: "search" }), summary({ name: "digits-server", kind: "ModelServer" })];
+  show({ runs });
+  expect(await screen.findByRole("link", { name: "flowers" })).toBeTruthy();
+  await userEvent.type(screen.getByRole("searchbox", { name: "Filter runs by name" }), "DIG");
+  expect(screen.queryAllByRole("link", { name: /^(digits|flowers)/u }).map((each) => each.textContent)).toEqual(["digits"]);
+  await userEvent.type(screen.getByRole("searchbox", { name: "Filter runs by name" }), "z");
+  expect(screen.getByText("No run has this name.")).toBeTruthy();
+});
