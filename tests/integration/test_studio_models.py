@@ -106,7 +106,7 @@ def test_drawings_and_photographs_have_answers(chromium: Browser, app: Studio) -
         expect(page.locator(".bars li")).to_have_count(3)
         expect(page.get_by_alt_text(SEEN)).to_have_js_property("naturalWidth", 28)
         row = page.get_by_role("row").filter(has=page.get_by_role("rowheader", name="seven"))
-        expect(row).to_be_visible(timeout=15_000)
+        expect(row).to_be_visible()
         files = [
             {"name": name, "mimeType": "image/jpeg", "buffer": content}
             for name, content in (("<b>one.jpg", photograph(ONE)), ("words.jpg", b"no picture at all"))
