@@ -194,11 +194,12 @@ def test_a_trained_model_is_deployed_from_the_list(chromium: Browser, app: Studi
         dialog = page.get_by_role("dialog")
         assert_accessible(page, "models, deploy")
         dialog.get_by_label("Name of the ModelServer").fill("fresh")
+        dialog.get_by_label("It takes").select_option("Drawings and photographs of digits")
         dialog.get_by_role("button", name="Deploy").click()
         expect(page).to_have_url(f"{app.url}/models/{NAMESPACE}/fresh?namespace={NAMESPACE}")
         expect(page.get_by_text("The model does not answer now.")).to_be_visible()
         assert_accessible(page, "model, not ready")
-        assert "fresh" in app.names("modelservers")
+        assert app.get("modelservers", "fresh")["spec"]["images"] == {"mode": "Digit"}
         app.delete("modelservers", "fresh")
         page.get_by_role("link", name="All models").click()
         expect(page.get_by_role("article", name="digits")).to_be_visible()
