@@ -111,7 +111,7 @@ function DeployForm({ run, addressOf, onClose }: DeployFormProps) {
           ))}
         </select>
         <p id={`${id}-images-hint`} className="hint">
-          A network of colour images takes photographs, one of gray images of at most 32 × 32 digits, and any other numbers.
+          By its input, a network takes photographs (colour images), digits (gray images of at most 32 × 32), or numbers.
         </p>
       </div>
       {problem && <ProblemBox problem={problem} />}
