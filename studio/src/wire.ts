@@ -300,7 +300,7 @@ export interface DeployRequest {
   name: string;
   /**
    * How it takes photographs. null chooses by the network's input: Resize for colour images, Digit for gray ones of
-   * at most 32 × 32, else None.
+   * 28 × 28, else None.
    */
   images?: ("None" | "Resize" | "Digit") | null;
 }

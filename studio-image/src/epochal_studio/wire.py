@@ -272,7 +272,7 @@ class DeployRequest(Model):
     name: Name
     images: ImageMode | None = None
     """How it takes photographs. null chooses by the network's input: Resize for colour images, Digit for gray ones of
-    at most 32 × 32, else None."""
+    28 × 28, else None."""
 
 
 class Curve(Model):

@@ -21,8 +21,8 @@ _FIELDS: dict[Action, tuple[str, bool]] = {
     "resume": ("suspend", False),
     "finish": ("finish", True),
 }
-MAX_DIGIT_SIDE = 32
-"""Largest side of gray images that are taken for digits; those of MNIST have 28."""
+_MNIST = (28, 28, 1)
+"""Input of the networks for which photographs of digits are converted. Smaller digits are cropped in another way."""
 _TRIES = 4
 """Tries of a change while the operator writes the status of the same object."""
 
@@ -99,12 +99,10 @@ def deploy(cluster: Cluster, kind: Kind, key: RunKey, request: DeployRequest) ->
 
 
 def _images(kind: Kind, found: dict[str, Any]) -> ImageMode | None:
-    """Return Digit for a run whose network takes small gray images; None lets `epochal serve` choose."""
+    """Return Digit for a run whose network takes images as those of MNIST; None lets `epochal serve` choose."""
     spec = mapping(found.get("spec"))
     job = mapping(mapping(spec.get("template")).get("spec")) if kind == EXPERIMENTS else spec
-    shape = image_shape(job)
-    is_digit = shape is not None and shape[2] == 1 and max(shape[:2]) <= MAX_DIGIT_SIDE
-    return "Digit" if is_digit else None
+    return "Digit" if image_shape(job) == _MNIST else None
 
 
 def _create(cluster: Cluster, kind: Kind, kind_name: RunKind, document: dict[str, Any], namespace: str) -> RunKey:

@@ -111,7 +111,7 @@ function DeployForm({ run, addressOf, onClose }: DeployFormProps) {
           ))}
         </select>
         <p id={`${id}-images-hint`} className="hint">
-          By its input, a network takes photographs (colour images), digits (gray images of at most 32 × 32), or numbers.
+          By its input, a network takes photographs (colour images), digits (gray images of 28 × 28), or numbers.
         </p>
       </div>
       {problem && <ProblemBox problem={problem} />}

@@ -186,7 +186,8 @@ async def test_deploy_never_changes_an_existing_server(studio: StudioInMemory) -
     ("shape", "asked", "expected"),
     [
         ([28, 28, 1], {}, {"mode": "Digit"}),
-        ([8, 8, 1], {"images": None}, {"mode": "Digit"}),
+        ([28, 28, 1], {"images": None}, {"mode": "Digit"}),
+        ([8, 8, 1], {}, None),
         ([28, 28, 1], {"images": "None"}, None),
         ([28, 28, 1], {"images": "Resize"}, {"mode": "Resize"}),
         ([512, 512, 1], {}, None),
