@@ -1,11 +1,13 @@
 // The frame of all pages of a signed-in user: header, stream, notices, and the page of the address.
 import { lazy, Suspense, useEffect, useRef } from "react";
 import { Header } from "./Header";
-import { useAddress, routeOf, type Route } from "./navigation";
+import { useAddress, routeOf, withNamespace, type Route } from "./navigation";
 import { chosenNamespace } from "./namespaces";
 import { ErrorBoundary } from "./parts/ErrorBoundary";
 import { ServerKeys } from "./parts/ServerKeys";
 import { LiveRegion, Notices } from "./parts/announcements";
+import { Link } from "./parts/Link";
+import { useTitle } from "./parts/useTitle";
 import { RunsProvider } from "./stream/RunsProvider";
 import { ConnectionBanner } from "./stream/ConnectionBanner";
 import type { Session } from "./wire";
@@ -89,11 +91,21 @@ function Page({ route, namespace, session }: { route: Route; namespace: string |
     case "modeler":
       return <ModelerPage open={route.open} namespace={namespace} session={session} />;
     case "not-found":
-      return (
-        <div className="page">
-          <h1>Page not found</h1>
-          <p>This address names no page of Studio. <a href="/">Show the runs</a>.</p>
-        </div>
-      );
+      return <NotFound namespace={namespace} />;
   }
+}
+
+function NotFound({ namespace }: { namespace: string | null }) {
+  useTitle("Page not found");
+  return (
+    <div className="page">
+      <div className="empty">
+        <h1>Page not found</h1>
+        <p>This address names no page of Studio.</p>
+        <Link href={withNamespace("/", namespace)} className="button primary">
+          Show the runs
+        </Link>
+      </div>
+    </div>
+  );
 }
