@@ -32,7 +32,7 @@ export function FirstModel({ namespace, hasRuns }: { namespace: string; hasRuns:
                   New run
                 </Link>
                 <Link href={withNamespace("/modeler", namespace)} className="button">
-                  Modeler
+                  Draw a network
                 </Link>
               </>
             )}

@@ -47,7 +47,7 @@ test("the filter holds for servers and models", async () => {
 });
 
 test.each([
-  [[], "Connect a storage for your data", [["Connect a storage", "/storage"], ["New run", "/new"], ["Modeler", "/modeler"]]],
+  [[], "Connect a storage for your data", [["Connect a storage", "/storage"], ["New run", "/new"], ["Draw a network", "/modeler"]]],
   [[summary()], "A run has a model when it is Complete.", [["Show the runs", "/"]]],
 ])("without a model the page shows the way to one (%#)", async (runs, text, ways) => {
   pageBackEnd({}, runs).show(<ModelsPage namespace="vision" />);

@@ -24,13 +24,13 @@ export function FirstSteps({ namespace }: { namespace: string }) {
         </li>
         <li>
           <h3>Start a run</h3>
-          <p>New run leads from a template and your data to the training. The modeler draws the network.</p>
+          <p>New run leads from a template and your data to the training. Draw a network opens the modeler.</p>
           <div className="buttons">
             <Link href={withNamespace("/new", namespace)} className="button">
               New run
             </Link>
             <Link href={withNamespace("/modeler", namespace)} className="button">
-              Modeler
+              Draw a network
             </Link>
           </div>
         </li>
@@ -42,7 +42,7 @@ export function FirstSteps({ namespace }: { namespace: string }) {
           <h3>Deploy and try its model</h3>
           <p>The page Models lists the model of the ended run. Deploy it, and give it a photograph, a drawing or a table.</p>
           <Link href={withNamespace("/models", namespace)} className="button">
-            Models
+            Show the models
           </Link>
         </li>
       </ol>

@@ -98,8 +98,8 @@ test("an empty namespace shows the way from a storage to a model", () => {
   expect(links.map((link) => [link.textContent, link.getAttribute("href")])).toEqual([
     ["Connect a storage", "/storage?namespace=team-a"],
     ["New run", "/new?namespace=team-a"],
-    ["Modeler", "/modeler?namespace=team-a"],
-    ["Models", "/models?namespace=team-a"],
+    ["Draw a network", "/modeler?namespace=team-a"],
+    ["Show the models", "/models?namespace=team-a"],
   ]);
 });
 
