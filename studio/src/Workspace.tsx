@@ -39,16 +39,16 @@ export function Workspace({ session, isActive }: Props) {
   const route = routeOf(pathname, search);
   const namespace = chosenNamespace(route, search, session.namespaces);
   const main = useRef<HTMLElement>(null);
-  const shown = useRef({ pathname, namespace });
+  const shown = useRef({ pathname, search });
 
   useEffect(() => {
     const isOther = shown.current.pathname !== pathname;
-    const isChosen = shown.current.namespace !== namespace && document.activeElement === document.body;
-    shown.current = { pathname, namespace };
-    // A new page begins with its content for keyboards and screen readers, as after a load. The form that chooses a
-    // namespace goes with the choice, and the focus with it.
-    if (isOther || isChosen) main.current?.focus({ preventScroll: true });
-  }, [pathname, namespace]);
+    const isLost = shown.current.search !== search && document.activeElement === document.body;
+    shown.current = { pathname, search };
+    // A new page begins with its content for keyboards and screen readers, as after a load. A link or a form that opens
+    // another query, such as a network of the modeler, may go with the page, and the focus with it.
+    if (isOther || isLost) main.current?.focus({ preventScroll: true });
+  }, [pathname, search]);
 
   return (
     <RunsProvider namespace={namespace} isActive={isActive}>
