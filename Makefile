@@ -35,8 +35,8 @@ $(EPOCHAL_CACHE)/uv/bin/uv:
 demo: .venv/synced cluster-up images install $(MNIST) ## From a fresh machine to a network trained on MNIST
 	@$(IN_CLUSTER) $(PYTHON) -m tests.demo $(MNIST)
 
-demo-studio: .venv/synced cluster-up images install ## From a fresh machine to Studio in a browser, until Ctrl-C
-	@$(IN_CLUSTER) $(PYTHON) -m tests.demo.studio
+demo-studio: .venv/synced cluster-up images install $(MNIST) ## From a fresh machine to Studio in a browser, until Ctrl-C
+	@$(IN_CLUSTER) $(PYTHON) -m tests.demo.studio $(MNIST)
 	@$(CLUSTER) open
 
 test: check test-unit test-integration test-e2e test-down ## Everything that proves it

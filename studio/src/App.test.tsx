@@ -1,8 +1,9 @@
-import { render, screen, waitFor } from "@testing-library/react";
+import { act, render, screen, waitFor } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { beforeEach, expect, test, vi } from "vitest";
 import { App } from "./App";
 import { loadSession } from "./api/session";
+import { setQuery } from "./navigation";
 import { tokenProblem } from "./pages/sign-in/SignInPage";
 import { fakeFetch, FakeChannel, Refused } from "./testing/backEnd";
 
@@ -66,6 +67,21 @@ test("the storages are requested again after an expired session", async () => {
   await user.type(field, "abc");
   await user.click(screen.getByRole("button", { name: "Sign in" }));
   expect(await screen.findByLabelText("Access key")).toBeTruthy();
+});
+
+test("the content has the focus after the link that opened another query has gone, and an unknown address a way out", async () => {
+  window.history.replaceState(null, "", "/nowhere?namespace=team-a");
+  await opened({ "GET /api/session": SESSION });
+  expect(await screen.findByRole("heading", { name: "Page not found" })).toBeTruthy();
+  expect(document.title).toBe("Page not found · Studio");
+  const way = screen.getByRole("link", { name: "Show the runs" });
+  expect(way.getAttribute("href")).toBe("/?namespace=team-a");
+  way.focus();
+  act(() => setQuery({ draft: "a" }));
+  expect(document.activeElement).toBe(way);
+  way.blur();
+  act(() => setQuery({ draft: "b" }));
+  expect(document.activeElement).toBe(screen.getByRole("main"));
 });
 
 test("the content has the focus after the form that chose the namespace has gone", async () => {

@@ -1,11 +1,13 @@
 // The frame of all pages of a signed-in user: header, stream, notices, and the page of the address.
 import { lazy, Suspense, useEffect, useRef } from "react";
 import { Header } from "./Header";
-import { useAddress, routeOf, type Route } from "./navigation";
+import { useAddress, routeOf, withNamespace, type Route } from "./navigation";
 import { chosenNamespace } from "./namespaces";
 import { ErrorBoundary } from "./parts/ErrorBoundary";
 import { ServerKeys } from "./parts/ServerKeys";
 import { LiveRegion, Notices } from "./parts/announcements";
+import { Link } from "./parts/Link";
+import { useTitle } from "./parts/useTitle";
 import { RunsProvider } from "./stream/RunsProvider";
 import { ConnectionBanner } from "./stream/ConnectionBanner";
 import type { Session } from "./wire";
@@ -37,16 +39,16 @@ export function Workspace({ session, isActive }: Props) {
   const route = routeOf(pathname, search);
   const namespace = chosenNamespace(route, search, session.namespaces);
   const main = useRef<HTMLElement>(null);
-  const shown = useRef({ pathname, namespace });
+  const shown = useRef({ pathname, search });
 
   useEffect(() => {
     const isOther = shown.current.pathname !== pathname;
-    const isChosen = shown.current.namespace !== namespace && document.activeElement === document.body;
-    shown.current = { pathname, namespace };
-    // A new page begins with its content for keyboards and screen readers, as after a load. The form that chooses a
-    // namespace goes with the choice, and the focus with it.
-    if (isOther || isChosen) main.current?.focus({ preventScroll: true });
-  }, [pathname, namespace]);
+    const isLost = shown.current.search !== search && document.activeElement === document.body;
+    shown.current = { pathname, search };
+    // A new page begins with its content for keyboards and screen readers, as after a load. A link or a form that opens
+    // another query, such as a network of the modeler, may go with the page, and the focus with it.
+    if (isOther || isLost) main.current?.focus({ preventScroll: true });
+  }, [pathname, search]);
 
   return (
     <RunsProvider namespace={namespace} isActive={isActive}>
@@ -89,11 +91,21 @@ function Page({ route, namespace, session }: { route: Route; namespace: string |
     case "modeler":
       return <ModelerPage open={route.open} namespace={namespace} session={session} />;
     case "not-found":
-      return (
-        <div className="page">
-          <h1>Page not found</h1>
-          <p>This address names no page of Studio. <a href="/">Show the runs</a>.</p>
-        </div>
-      );
+      return <NotFound namespace={namespace} />;
   }
+}
+
+function NotFound({ namespace }: { namespace: string | null }) {
+  useTitle("Page not found");
+  return (
+    <div className="page">
+      <div className="empty">
+        <h1>Page not found</h1>
+        <p>This address names no page of Studio.</p>
+        <Link href={withNamespace("/", namespace)} className="button primary">
+          Show the runs
+        </Link>
+      </div>
+    </div>
+  );
 }

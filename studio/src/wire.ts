@@ -298,6 +298,11 @@ export interface Curve {
  */
 export interface DeployRequest {
   name: string;
+  /**
+   * How it takes photographs. null chooses by the network's input: Resize for colour images, Digit for gray ones of
+   * 28 × 28, else None.
+   */
+  images?: ("None" | "Resize" | "Digit") | null;
 }
 /**
  * A line of an object's history: an Event or a condition.

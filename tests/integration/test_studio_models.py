@@ -106,7 +106,7 @@ def test_drawings_and_photographs_have_answers(chromium: Browser, app: Studio) -
         expect(page.locator(".bars li")).to_have_count(3)
         expect(page.get_by_alt_text(SEEN)).to_have_js_property("naturalWidth", 28)
         row = page.get_by_role("row").filter(has=page.get_by_role("rowheader", name="seven"))
-        expect(row).to_be_visible(timeout=15_000)
+        expect(row).to_be_visible()
         files = [
             {"name": name, "mimeType": "image/jpeg", "buffer": content}
             for name, content in (("<b>one.jpg", photograph(ONE)), ("words.jpg", b"no picture at all"))
@@ -194,11 +194,12 @@ def test_a_trained_model_is_deployed_from_the_list(chromium: Browser, app: Studi
         dialog = page.get_by_role("dialog")
         assert_accessible(page, "models, deploy")
         dialog.get_by_label("Name of the ModelServer").fill("fresh")
+        dialog.get_by_label("It takes").select_option("Drawings and photographs of digits")
         dialog.get_by_role("button", name="Deploy").click()
         expect(page).to_have_url(f"{app.url}/models/{NAMESPACE}/fresh?namespace={NAMESPACE}")
         expect(page.get_by_text("The model does not answer now.")).to_be_visible()
         assert_accessible(page, "model, not ready")
-        assert "fresh" in app.names("modelservers")
+        assert app.get("modelservers", "fresh")["spec"]["images"] == {"mode": "Digit"}
         app.delete("modelservers", "fresh")
         page.get_by_role("link", name="All models").click()
         expect(page.get_by_role("article", name="digits")).to_be_visible()

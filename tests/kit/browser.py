@@ -14,11 +14,14 @@ OPTIONS = ("--no-sandbox", "--disable-dev-shm-usage", "--disable-background-netw
 WIDE = (1100, 900)
 NARROW = (360, 780)
 MAX_TABS = 60
+SECONDS = 30
+"""How long an action or an expectation may take: a machine that runs many tests is slow."""
 
 
 @contextmanager
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
+        expect.set_options(timeout=SECONDS * 1000)
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=list(OPTIONS))
         try:
             yield chromium
@@ -41,7 +44,7 @@ def opened(
     context = browser.new_context(
         viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light", has_touch=size == NARROW
     )
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(SECONDS * 1000)
     errors: list[str] = []
 
     def on_console(message: ConsoleMessage) -> None:

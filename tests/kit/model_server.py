@@ -12,7 +12,7 @@ from urllib.error import HTTPError
 from tests.kit import serving as server_process
 from tests.kit.s3_server import Service
 
-START_SECONDS = 60
+START_SECONDS = 180
 
 
 @contextmanager

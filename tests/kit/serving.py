@@ -81,8 +81,8 @@ class Process:
         """Returns the reason why the server is not ready; None if it is."""
         try:
             answer = self.ask("/v2/health/ready")
-        except (urllib.error.URLError, ConnectionError) as error:
-            return f"it does not listen: {error}"
+        except (urllib.error.URLError, ConnectionError, TimeoutError) as error:
+            return f"it does not answer: {error}"
         return None if answer.status == 200 else answer.json["error"]
 
     def wait(self, why_not: str | None = None, seconds: float = START_SECONDS) -> None:

@@ -58,6 +58,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal, get_args
 
 from epochal_api.model import Model
+from epochal_api.modelserver.config import ImageMode
 from pydantic import Field
 
 MAX_RUNS_COMPARED = 200
@@ -269,6 +270,9 @@ class DeployRequest(Model):
     """A ModelServer for the model of a run."""
 
     name: Name
+    images: ImageMode | None = None
+    """How it takes photographs. null chooses by the network's input: Resize for colour images, Digit for gray ones of
+    28 × 28, else None."""
 
 
 class Curve(Model):

@@ -11,6 +11,8 @@ export interface PageBackEnd {
   answers: Record<string, unknown>;
   /** Paths of the requests, with their queries. */
   paths: () => string[];
+  /** Bodies of the requests of a path. */
+  bodies: (path: string) => unknown[];
   /** Sends an update of the stream. */
   update: (update: RunsUpdate) => void;
   show: (page: ReactNode) => RenderResult;
@@ -31,6 +33,7 @@ export function pageBackEnd(answers: Record<string, unknown>, runs: readonly Run
   return {
     answers,
     paths: () => sent.map(({ path }) => path),
+    bodies: (path) => sent.filter((request) => request.path === path).map(({ body }) => body),
     update,
     show(page) {
       const result = render(

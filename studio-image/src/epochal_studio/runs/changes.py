@@ -7,19 +7,22 @@ from epochal.client.failures import CONFLICT, ApiError
 from epochal.client.kinds import EXPERIMENTS, MODEL_SERVERS, TRAINING_JOBS, Kind, checked_name
 from epochal.client.references import Found
 from epochal.errors import EpochalError
-from epochal.serving.manifest import model_server
+from epochal.serving.manifest import image_shape, model_server
 from epochal.views.progress import FINISHED, state
+from epochal_api.modelserver.config import ImageMode
 
 from epochal_studio.problems import Refusal, refuse
 from epochal_studio.runs.document import clone, plain
 from epochal_studio.runs.values import mapping, readable, text
-from epochal_studio.wire import Action, ActionRequest, Problem, RunKey, RunKind
+from epochal_studio.wire import Action, ActionRequest, DeployRequest, Problem, RunKey, RunKind
 
 _FIELDS: dict[Action, tuple[str, bool]] = {
     "suspend": ("suspend", True),
     "resume": ("suspend", False),
     "finish": ("finish", True),
 }
+_MNIST = (28, 28, 1)
+"""Input of the networks for which photographs of digits are converted. Smaller digits are cropped in another way."""
 _TRIES = 4
 """Tries of a change while the operator writes the status of the same object."""
 
@@ -78,7 +81,7 @@ def create_clone(cluster: Cluster, kind: Kind, key: RunKey, name: str, *, suspen
     return _create(cluster, kind, key.kind, document, key.namespace)
 
 
-def deploy(cluster: Cluster, kind: Kind, key: RunKey, name: str) -> RunKey:
+def deploy(cluster: Cluster, kind: Kind, key: RunKey, request: DeployRequest) -> RunKey:
     """Create a ModelServer for the model of a run, and return its identity.
 
     Raises:
@@ -88,10 +91,18 @@ def deploy(cluster: Cluster, kind: Kind, key: RunKey, name: str) -> RunKey:
         raise refuse(422, "Invalid", f"a {key.kind} has no model of its own: expected a TrainingJob or an Experiment")
     found = cluster.get(kind, key.name, key.namespace)
     try:
-        served = model_server(Found(kind, key.name, found), name, images=None, replicas=None)
+        images = request.images or _images(kind, found)
+        served = model_server(Found(kind, key.name, found), request.name, images=images, replicas=None)
     except EpochalError as error:
         raise refuse(422, "Invalid", error.message, "Choose another name.") from None
     return _create(cluster, MODEL_SERVERS, "ModelServer", served.document, key.namespace)
+
+
+def _images(kind: Kind, found: dict[str, Any]) -> ImageMode | None:
+    """Return Digit for a run whose network takes images as those of MNIST; None lets `epochal serve` choose."""
+    spec = mapping(found.get("spec"))
+    job = mapping(mapping(spec.get("template")).get("spec")) if kind == EXPERIMENTS else spec
+    return "Digit" if image_shape(job) == _MNIST else None
 
 
 def _create(cluster: Cluster, kind: Kind, kind_name: RunKind, document: dict[str, Any], namespace: str) -> RunKey:

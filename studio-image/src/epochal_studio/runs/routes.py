@@ -79,7 +79,7 @@ async def deploy(request: web.Request) -> web.Response:
     """Create a ModelServer for the model of a run, and return its identity."""
     access, key = access_of(request), run_key(request)
     body = await read_body(request, DeployRequest)
-    created = await access.in_thread(changes.deploy, access.cluster(key.namespace), kind_of(key), key, body.name)
+    created = await access.in_thread(changes.deploy, access.cluster(key.namespace), kind_of(key), key, body)
     return answer(created, 201)
 
 

@@ -15,12 +15,28 @@ export function FirstModel({ namespace, hasRuns }: { namespace: string; hasRuns:
           <h3>Train a network</h3>
           <p>
             {hasRuns
-              ? "A run has a model when it is Complete. The list of runs shows how far each one is."
-              : "The list of runs shows the first steps: a storage, a TrainingJob, and its training."}
+              ? "A run has a model when it is Complete. The page Runs shows how far each one is."
+              : "Connect a storage for your data and the results. Then start a run, or draw its network first."}
           </p>
-          <Link href={withNamespace("/", namespace)} className="button primary">
-            Show the runs
-          </Link>
+          <div className="buttons">
+            {hasRuns ? (
+              <Link href={withNamespace("/", namespace)} className="button primary">
+                Show the runs
+              </Link>
+            ) : (
+              <>
+                <Link href={withNamespace("/storage", namespace)} className="button primary">
+                  Connect a storage
+                </Link>
+                <Link href={withNamespace("/new", namespace)} className="button">
+                  New run
+                </Link>
+                <Link href={withNamespace("/modeler", namespace)} className="button">
+                  Draw a network
+                </Link>
+              </>
+            )}
+          </div>
         </li>
         <li>
           <h3>Deploy its model</h3>

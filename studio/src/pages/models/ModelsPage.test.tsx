@@ -47,13 +47,14 @@ test("the filter holds for servers and models", async () => {
 });
 
 test.each([
-  [[], "The list of runs shows the first steps"],
-  [[summary()], "A run has a model when it is Complete."],
-])("without a model the page shows the way to one (%#)", async (runs, text) => {
+  [[], "Connect a storage for your data", [["Connect a storage", "/storage"], ["New run", "/new"], ["Draw a network", "/modeler"]]],
+  [[summary()], "A run has a model when it is Complete.", [["Show the runs", "/"]]],
+])("without a model the page shows the way to one (%#)", async (runs, text, ways) => {
   pageBackEnd({}, runs).show(<ModelsPage namespace="vision" />);
   expect(await screen.findByRole("heading", { name: "No models yet in vision" })).toBeTruthy();
   expect(screen.getByText(text, { exact: false })).toBeTruthy();
-  expect(screen.getByRole("link", { name: "Show the runs" }).getAttribute("href")).toBe("/?namespace=vision");
+  const links = screen.getAllByRole("link").map((link) => [link.textContent, link.getAttribute("href")]);
+  expect(links).toEqual(ways.map(([name, path]) => [name, `${path}?namespace=vision`]));
 });
 
 test("trials appear when they are wanted", async () => {

@@ -45,12 +45,23 @@ interface DeployFormProps {
   onClose: () => void;
 }
 
+/** How the server takes photographs, by the value of the choice. */
+const INPUTS: readonly (readonly [Exclude<DeployRequest["images"], undefined>, string])[] = [
+  [null, "Chosen by the network's input"],
+  ["Digit", "Drawings and photographs of digits"],
+  ["Resize", "Photographs"],
+  ["None", "Numbers or a table"],
+];
+
 function DeployForm({ run, addressOf, onClose }: DeployFormProps) {
   const [name, setName] = useState(run.name);
+  const [images, setImages] = useState(INPUTS[0]?.[0] ?? null);
   const [isSending, setIsSending] = useState(false);
   const [problem, setProblem] = useState<Problem | null>(null);
   const [wrong, setWrong] = useState("");
   const id = useId();
+
+  const choose = (chosen: string) => setImages(INPUTS.find(([value]) => (value ?? "") === chosen)?.[0] ?? null);
 
   const submit = async (event: FormEvent) => {
     event.preventDefault();
@@ -60,7 +71,7 @@ function DeployForm({ run, addressOf, onClose }: DeployFormProps) {
     setIsSending(true);
     setProblem(null);
     try {
-      const body: DeployRequest = { name };
+      const body: DeployRequest = { name, images };
       const server = await request<RunKey>(`${runPath(run)}/deployment`, { method: "POST", body });
       onClose();
       navigate(addressOf(server));
@@ -88,6 +99,19 @@ function DeployForm({ run, addressOf, onClose }: DeployFormProps) {
         />
         <p id={`${id}-hint`} className={wrong ? "field-error" : "hint"}>
           {wrong || "Small letters, digits and hyphens. It becomes a part of the address."}
+        </p>
+      </div>
+      <div className="field">
+        <label htmlFor={`${id}-images`}>It takes</label>
+        <select id={`${id}-images`} value={images ?? ""} aria-describedby={`${id}-images-hint`} onChange={(event) => choose(event.target.value)}>
+          {INPUTS.map(([value, text]) => (
+            <option key={text} value={value ?? ""}>
+              {text}
+            </option>
+          ))}
+        </select>
+        <p id={`${id}-images-hint`} className="hint">
+          By its input, a network takes photographs (colour images), digits (gray images of 28 × 28), or numbers.
         </p>
       </div>
       {problem && <ProblemBox problem={problem} />}

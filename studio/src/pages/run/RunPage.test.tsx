@@ -137,8 +137,10 @@ test("Deploy checks the name, creates the ModelServer and leads to its page", as
   await userEvent.type(field, "Digits{Enter}");
   expect(within(dialog).getByText(/Use small letters/u)).toBeTruthy();
   expect(server.paths()).not.toContain(`${PATH}/deployment`);
+  await userEvent.selectOptions(within(dialog).getByLabelText("It takes"), "Photographs");
   await userEvent.clear(field);
   await userEvent.type(field, "digits{Enter}");
+  await waitFor(() => expect(server.bodies(`${PATH}/deployment`)).toEqual([{ name: "digits", images: "Resize" }]));
   await waitFor(() => expect(window.location.pathname).toBe("/runs/ModelServer/vision/digits"));
 });
 

@@ -1,4 +1,4 @@
-// The list without rows: the first step of a new user, and a filter that nothing passes.
+// The list without rows: the first steps of a new user, and a filter that nothing passes.
 import { useId } from "react";
 import { ALL } from "../../namespaces";
 import { NamespaceInput } from "../../Header";
@@ -23,19 +23,34 @@ export function FirstSteps({ namespace }: { namespace: string }) {
           </Link>
         </li>
         <li>
-          <h3>Train a network on your data</h3>
-          <p>Begin with a template, upload your data, and start the run.</p>
-          <Link href={withNamespace("/new", namespace)} className="button primary">
-            New run
-          </Link>
+          <h3>Start a run</h3>
+          <p>New run leads from a template and your data to the training. Draw a network opens the modeler.</p>
+          <div className="buttons">
+            <Link href={withNamespace("/new", namespace)} className="button">
+              New run
+            </Link>
+            <Link href={withNamespace("/modeler", namespace)} className="button">
+              Draw a network
+            </Link>
+          </div>
         </li>
         <li>
-          <h3>Or train from a terminal</h3>
-          <CopyableCommand command="epochal init flowers.csv" />
-          <CopyableCommand command={`epochal submit flowers.yaml${flag}`} />
-          <p>The run appears here at once, as does every TrainingJob that kubectl creates.</p>
+          <h3>Watch it train</h3>
+          <p>It appears on this page at once, as does every run that kubectl creates. Its own page shows its curves and log.</p>
+        </li>
+        <li>
+          <h3>Deploy and try its model</h3>
+          <p>The page Models lists the model of the ended run. Deploy it, and give it a photograph, a drawing or a table.</p>
+          <Link href={withNamespace("/models", namespace)} className="button">
+            Show the models
+          </Link>
         </li>
       </ol>
+      <details>
+        <summary>Start a run from a terminal</summary>
+        <CopyableCommand command="epochal init flowers.csv" />
+        <CopyableCommand command={`epochal submit flowers.yaml${flag}`} />
+      </details>
     </section>
   );
 }
@@ -47,7 +62,7 @@ export function NoMatch({ isFiltered, tab, onClear }: { isFiltered: boolean; tab
     return (
       <div className="empty">
         <h2>No {NOUNS[tab]}</h2>
-        {tab === "ModelServer" && <p>A ModelServer answers requests with a trained model. Open a run that is Complete, and deploy it.</p>}
+        {tab === "ModelServer" && <p>A ModelServer answers requests with a trained model. Open a run that is Complete, and choose Deploy.</p>}
       </div>
     );
   }

@@ -91,10 +91,16 @@ test("an update draws the changed row alone", () => {
   expect(screen.getByText("b").closest('[role="row"]')?.innerHTML).toBe(before);
 });
 
-test("an empty namespace names the first step", () => {
+test("an empty namespace shows the way from a storage to a model", () => {
   opened([]);
   expect(screen.getByRole("heading", { name: "No runs yet in team-a" })).toBeTruthy();
-  expect(screen.getByRole("link", { name: "Connect a storage" }).getAttribute("href")).toBe("/storage?namespace=team-a");
+  const links = within(screen.getByRole("region")).getAllByRole("link");
+  expect(links.map((link) => [link.textContent, link.getAttribute("href")])).toEqual([
+    ["Connect a storage", "/storage?namespace=team-a"],
+    ["New run", "/new?namespace=team-a"],
+    ["Draw a network", "/modeler?namespace=team-a"],
+    ["Show the models", "/models?namespace=team-a"],
+  ]);
 });
 
 test("a user without rights does not read of first steps", () => {

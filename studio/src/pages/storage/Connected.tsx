@@ -42,7 +42,10 @@ export function Connected({ namespace, secret, storage, onAgain }: Props) {
         <p className="quiet">These keys may not list buckets. A training can use a bucket all the same, if they may read and write it.</p>
       )}
       <div className="buttons">
-        <Link href={withNamespace("/", namespace)} className="button primary">
+        <Link href={withNamespace("/new", namespace)} className="button primary">
+          New run
+        </Link>
+        <Link href={withNamespace("/", namespace)} className="button">
           Show the runs
         </Link>
         <button type="button" className="button" onClick={onAgain}>

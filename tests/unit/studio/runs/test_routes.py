@@ -182,6 +182,34 @@ async def test_deploy_never_changes_an_existing_server(studio: StudioInMemory) -
     problem(await studio.post("/api/runs/ModelServer/vision/digits/deployment", {"name": "x"}), 422, "Invalid")
 
 
+@pytest.mark.parametrize(
+    ("shape", "asked", "expected"),
+    [
+        ([28, 28, 1], {}, {"mode": "Digit"}),
+        ([28, 28, 1], {"images": None}, {"mode": "Digit"}),
+        ([8, 8, 1], {}, None),
+        ([28, 28, 1], {"images": "None"}, None),
+        ([28, 28, 1], {"images": "Resize"}, {"mode": "Resize"}),
+        ([512, 512, 1], {}, None),
+        ([64, 64, 3], {}, {"mode": "Resize"}),
+        ([4], {}, None),
+        ("no shape", {}, None),
+    ],
+)
+@pytest.mark.parametrize("kind", ["TrainingJob", "Experiment"])
+async def test_a_model_of_images_is_deployed_for_them(
+    studio: StudioInMemory, kind: str, shape: Any, asked: dict[str, Any], expected: Any
+) -> None:
+    network = {"input": {"shape": shape}, "layers": []}
+    if kind == "Experiment":
+        studio.create("experiments", "mnist", {"template": {"spec": {"network": network}}})
+    else:
+        studio.put_job("mnist", spec={"network": network}, state="Complete")
+    found = await studio.post(f"/api/runs/{kind}/vision/mnist/deployment", {"name": "digits"} | asked)
+    assert found.status == 201
+    assert studio.server.objects.get("modelservers", "vision", "digits")["spec"].get("images") == expected
+
+
 async def test_compare(studio: StudioInMemory) -> None:
     best = {"epoch": 1, "metric": "val_loss", "mode": "Min", "value": "0.5"}
     studio.put_job("slow", spec={"training": {"epochs": 3}}, state="Complete", best=best)
