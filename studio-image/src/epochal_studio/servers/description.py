@@ -4,7 +4,8 @@ import json
 from typing import Annotated, Any
 
 from epochal_api.modelserver.config import ImageMode
-from pydantic import BaseModel, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic_core import to_json
 
 from epochal_studio.access import Access
 from epochal_studio.problems import Refusal, refuse
@@ -22,7 +23,13 @@ SECONDS = 10.0
 _MAX_TENSORS = 256
 
 
-class _Tensor(BaseModel):
+class _Part(BaseModel):
+    """A part of a description. Its names are those of the server, in snake case, so it is no model of epochal_api."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+
+class _Tensor(_Part):
     name: str
     dtype: str
     shape: Annotated[list[int], Field(max_length=64)]
@@ -30,15 +37,12 @@ class _Tensor(BaseModel):
     class_values: str | None = None
 
 
-class _Limits(BaseModel):
+class _Limits(_Part):
     request_bytes: int
 
 
-class _Description(BaseModel):
-    """The fields that pages read. A server may be of another version, or of another author.
-
-    Its names are those of the server, in snake case, so it is no model of epochal_api.
-    """
+class _Description(_Part):
+    """The fields that pages read. A server may be of another version, or of another author."""
 
     name: str
     version: str
@@ -48,9 +52,6 @@ class _Description(BaseModel):
     images: ImageMode
     example: dict[str, Any] | None = None
     limits: _Limits
-
-
-_ANY = TypeAdapter(dict[str, Any])
 
 
 async def read_model(api: ApiServer, access: Access, server: Server, key: dict[str, str]) -> ServedModel:
@@ -93,7 +94,7 @@ def parsed(content: bytes) -> dict[str, Any] | None:
     try:
         page: dict[str, Any] = json.loads(content, parse_constant=_refuse_constant)
         _Description.model_validate(page)
-        _ANY.dump_json(page)  # some texts and depths that Python can read have no form in an answer
+        to_json(page)  # some texts and depths that Python can read have no form in an answer
     except (ValueError, RecursionError):  # a ValidationError is a ValueError
         return None
     return page
