@@ -56,11 +56,11 @@ def start(page: Page, namespace: Namespace) -> None:
     page.get_by_role("button", name="Change the file for training set").click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("button", name="digits.npz").click()
-    expect(dialog.get_by_text("1797 × 8 × 8")).to_be_visible()
-    expect(dialog.get_by_text("10 classes in")).to_be_visible()
+    expect(dialog.get_by_text("1,438 × 8 × 8")).to_be_visible()
+    expect(dialog.get_by_text("10 classes in").first).to_be_visible()
     dialog.get_by_role("button", name="Use this file").click()
     step(page, "resources")
-    expect(page.get_by_text("nodes list")).to_be_visible()  # the role edit has no right to list nodes
+    expect(page.get_by_text("You may not list the nodes")).to_be_visible()  # the role edit has no right to list nodes
     page.get_by_role("button", name="Check with the cluster").click()
     expect(page.get_by_text("The cluster accepts this run")).to_be_visible()
     assert namespace.job(RUN)["spec"]["suspend"] is True
