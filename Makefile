@@ -139,9 +139,10 @@ install: | $(UV) ## Install the chart into the local cluster
 docs: .venv/synced ## Build the documents into a site in build/site
 	@$(PYTHON) -m scripts.site
 
-docs-pictures: .venv/synced # The pictures of commands and diagrams: needs npm and Chromium
+docs-pictures: .venv/synced cluster-up images browser install # The pictures of commands, diagrams and Studio
 	$(PYTHON) -m scripts.site.recordings
 	$(PYTHON) -m scripts.site.diagrams
+	$(IN_CLUSTER) $(PYTHON) -m tests.demo.studio_pictures docs
 
 shell: .venv/synced | $(UV) ## Open a shell where the local cluster can be reached
 	@PATH="$(CURDIR)/.venv/bin:$$PATH" $(IN_CLUSTER) $(SHELL)
