@@ -167,4 +167,4 @@ manifests: .venv/synced studio/node_modules/installed ## Generate the CRDs, inst
 scripts/uv.txt: uv.lock | $(UV) # The one version of uv that builds the images, for pip
 	@$(UV) export --quiet --frozen --only-group uv --no-header --no-annotate > $@
 
-.PHONY: admission browser docs docs-pictures helm helm4 help demo demo-studio studio test check test-unit test-integration test-e2e test-down bench bench-experiments bench-serving bench-cli faults faketime cluster-up cluster-down images released versitygw kwok install open shell kubeconfig manifests torch
+.PHONY: admission browser docs docs-pictures helm helm4 help demo demo-studio studio test check test-unit test-integration test-e2e test-down bench bench-experiments bench-serving bench-cli bench-studio faults faketime cluster-up cluster-down images released versitygw kwok install open shell kubeconfig manifests torch
