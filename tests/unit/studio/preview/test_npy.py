@@ -36,11 +36,18 @@ def raw(header: str, content: bytes = b"", version: int = 1) -> bytes:
 
 
 def texts(values: Any) -> list[str]:
-    """The first values of an array as a preview shows them."""
+    """The first values of an array as a preview shows them. A half of a surrogate pair has no form in JSON."""
     return [
-        shown(value.decode(errors="replace") if isinstance(value, bytes) else value)
+        shown(value.decode(errors="replace") if isinstance(value, bytes) else whole(value))
         for value in np.asarray(values).ravel(order="C")[:20].tolist()
     ]
+
+
+def whole(value: Any) -> Any:
+    """Returns a text without halves of surrogate pairs, and any other value as it is."""
+    if not isinstance(value, str):
+        return value
+    return value.encode("utf-32-le", "surrogatepass").decode("utf-32-le", "replace")
 
 
 @settings(deadline=None, max_examples=100)
