@@ -17,6 +17,7 @@ from tests.kit.studio import (
     Studio,
     studio,
 )
+from tests.kit.studio_client import Client
 from tests.kit.studio_runs import EPOCHS, failed, history, put_complete, put_running, running, spec
 
 LIST = f"{{}}/?namespace={NAMESPACE}"
@@ -352,6 +353,8 @@ def test_requests_of_other_sites_are_refused(chromium: Browser, app: Studio) -> 
 
 
 def test_no_token_is_in_the_log(app: Studio) -> None:
+    for token in (EDITOR, VIEWER, ADMINISTRATOR):
+        assert Client(app.url, NAMESPACE).sign_in(token).status == 200
     log = app.log.read_text()
     assert "/api/session" in log
     for token in (EDITOR, VIEWER, ADMINISTRATOR, "secret-key"):
