@@ -48,6 +48,21 @@ test("a full, a forbidden and a missing storage are named with a remedy", () => 
   expect(store.save(draft("y", "d3"))).toMatchObject({ kind: "saved" });
 });
 
+test("a tab removes its own draft, and leaves that of another one", () => {
+  const one = new DraftStore("ada");
+  const two = new DraftStore("ada");
+  one.save(draft("one"));
+  two.removeOwn("team/a", "mnist");
+  expect(two.load("team/a", "mnist")?.text).toBe("one");
+  two.save(draft("two"));
+  one.removeOwn("team/a", "mnist");
+  expect(one.list().map(({ text }) => text)).toEqual(["two"]);
+  // That it was left does not make it a draft of this tab.
+  expect(one.save(draft("one again"))).toMatchObject({ kind: "conflict" });
+  two.removeOwn("team/a", "mnist");
+  expect(one.list()).toEqual([]);
+});
+
 test("the drafts of a user are not those of another one, who may sign in on the same browser", () => {
   const ada = new DraftStore("ada");
   ada.save(draft("of ada"));

@@ -76,6 +76,13 @@ export class DraftStore {
     return this.#write(this.#keyOf(draft.namespace, draft.name), draft);
   }
 
+  /** Removes a draft as this tab has read or stored it last, and leaves that of another tab. */
+  removeOwn(namespace: string, name: string): void {
+    const key = this.#keyOf(namespace, name);
+    const stored = this.#read(key);
+    if (stored !== null && stored === this.#known.get(key)) this.remove(namespace, name);
+  }
+
   remove(namespace: string, name: string): void {
     const key = this.#keyOf(namespace, name);
     this.#known.set(key, null);

@@ -229,6 +229,38 @@ test("a version that another tab replaces comes back by undo", async () => {
   await waitFor(() => expect(JSON.stringify(shown.sent.at(-1)?.body)).toContain("layer: Add"));
 });
 
+test("a stored run and its save leave the draft of another tab", async () => {
+  const shown = show({ run: STORED });
+  const other = { namespace: "vision", name: "digits", text: CHANGED, resourceVersion: "7" };
+  new DraftStore("ada").save(other);
+  await save(shown);
+  await waitFor(() => expect(onSaved).toHaveBeenCalled());
+  expect(shown.drafts.list()).toMatchObject([{ text: CHANGED }]);
+});
+
+test("a stored run that opens leaves a draft that it has not read", () => {
+  new DraftStore("ada").save({ namespace: "vision", name: "digits", text: CHANGED, resourceVersion: "7" });
+  const shown = show({ run: STORED });
+  expect(shown.drafts.list()).toMatchObject([{ text: CHANGED }]);
+});
+
+test("the version of another tab is saved in place of the one that it began with", async () => {
+  const shown = show({ run: STORED });
+  new DraftStore("ada").save({ namespace: "vision", name: "digits", text: CHANGED, resourceVersion: "9" });
+  await shown.user.type(screen.getByRole("combobox", { name: "Search layers" }), "add{Enter}");
+  await shown.user.click(await screen.findByRole("button", { name: "Take the other version" }));
+  await save(shown);
+  await waitFor(() => expect(lastJob(shown.sent)).toMatchObject({ resourceVersion: "9" }));
+  expect(lastJob(shown.sent)["yaml"]).toContain("units: 20");
+});
+
+test("a document that cannot be suspended is not sent, since it would start", async () => {
+  const shown = show({ text: `${TEXT.replace("spec:", "spec: &spec")}copy: *spec\n` });
+  await save(shown);
+  expect(await screen.findByRole("dialog", { hidden: true })).toBeTruthy();
+  expect(lastJob(shown.sent)).toBeUndefined();
+});
+
 test("a layer becomes an output of the network, and the only one stays", async () => {
   const shown = show({}, { "POST /api/check": { ...CHECKED, problems: [missing("spec.network.layers[0].filters", "few", 0)] } });
   await shown.user.click(await screen.findByRole("button", { name: /few/u }));
