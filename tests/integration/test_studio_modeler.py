@@ -59,7 +59,7 @@ def open_draft(page: Page, app: Studio, name: str, text: str = TEXT) -> None:
     """Opens a draft of the browser, as a reload of the page does."""
     sign_in(page)
     page.evaluate(
-        "draft => localStorage.setItem(`studio:draft:${draft.namespace}/${draft.name}`, JSON.stringify(draft))",
+        "draft => localStorage.setItem(`studio:draft:ada:${draft.namespace}/${draft.name}`, JSON.stringify(draft))",
         {
             "namespace": NAMESPACE,
             "name": name,

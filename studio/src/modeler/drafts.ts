@@ -30,12 +30,15 @@ type DraftStorage = Pick<Storage, "getItem" | "setItem" | "removeItem" | "key" |
 
 export class DraftStore {
   readonly #storage: DraftStorage | null;
+  /** Begin of the keys: the drafts of a user are not those of the next one who signs in. */
+  readonly #prefix: string;
   /** The texts as this tab has read or written them last: another text is of another tab. */
   readonly #known = new Map<string, string | null>();
   readonly #listeners = new Set<DraftListener>();
   readonly #now: () => Date;
 
-  constructor(storage: DraftStorage | null = localStorageOf(), now = () => new Date()) {
+  constructor(user: string, storage: DraftStorage | null = localStorageOf(), now = () => new Date()) {
+    this.#prefix = `${PREFIX}${encodeURIComponent(user)}:`;
     this.#storage = storage;
     this.#now = now;
   }
@@ -52,7 +55,7 @@ export class DraftStore {
 
   /** Returns a draft; null if there is none. */
   load(namespace: string, name: string): Draft | null {
-    const key = keyOf(namespace, name);
+    const key = this.#keyOf(namespace, name);
     const stored = this.#read(key);
     this.#known.set(key, stored);
     return parse(stored);
@@ -60,7 +63,7 @@ export class DraftStore {
 
   /** Stores a draft, unless another tab has changed it since this one has read or stored it. */
   save(draft: Omit<Draft, "saved">): DraftState {
-    const key = keyOf(draft.namespace, draft.name);
+    const key = this.#keyOf(draft.namespace, draft.name);
     const stored = this.#read(key);
     const other = parse(stored);
     // A tab that has not opened the draft yet finds it as that of another one.
@@ -70,11 +73,18 @@ export class DraftStore {
 
   /** Stores a draft in place of that of another tab. */
   overwrite(draft: Omit<Draft, "saved">): DraftState {
-    return this.#write(keyOf(draft.namespace, draft.name), draft);
+    return this.#write(this.#keyOf(draft.namespace, draft.name), draft);
+  }
+
+  /** Removes a draft as this tab has read or stored it last, and leaves that of another tab. */
+  removeOwn(namespace: string, name: string): void {
+    const key = this.#keyOf(namespace, name);
+    const stored = this.#read(key);
+    if (stored !== null && stored === this.#known.get(key)) this.remove(namespace, name);
   }
 
   remove(namespace: string, name: string): void {
-    const key = keyOf(namespace, name);
+    const key = this.#keyOf(namespace, name);
     this.#known.set(key, null);
     try {
       this.#storage?.removeItem(key);
@@ -87,7 +97,7 @@ export class DraftStore {
   /** Calls a function after each change of a draft; returns a function that ends this. */
   subscribe(listener: DraftListener): () => void {
     const heard = (event: StorageEvent) => {
-      if (event.key?.startsWith(PREFIX)) this.#tell(event.key, true, listener);
+      if (event.key?.startsWith(this.#prefix)) this.#tell(event.key, true, listener);
     };
     this.#listeners.add(listener);
     window.addEventListener("storage", heard);
@@ -116,11 +126,15 @@ export class DraftStore {
     return { kind: "saved", at };
   }
 
+  #keyOf(namespace: string, name: string): string {
+    return `${this.#prefix}${encodeURIComponent(namespace)}/${encodeURIComponent(name)}`;
+  }
+
   #keys(): string[] {
     const storage = this.#storage;
     if (!storage) return [];
     try {
-      return Array.from({ length: storage.length }, (_, index) => storage.key(index)).filter((key) => key !== null && key.startsWith(PREFIX)) as string[];
+      return Array.from({ length: storage.length }, (_, index) => storage.key(index)).filter((key) => key !== null && key.startsWith(this.#prefix)) as string[];
     } catch {
       return [];
     }
@@ -135,13 +149,9 @@ export class DraftStore {
   }
 
   #tell(key: string, isOtherTab: boolean, only?: DraftListener): void {
-    const [namespace = "", name = ""] = key.slice(PREFIX.length).split("/").map(decodeURIComponent);
+    const [namespace = "", name = ""] = key.slice(this.#prefix.length).split("/").map(decodeURIComponent);
     for (const listener of only ? [only] : [...this.#listeners]) listener({ namespace, name, isOtherTab });
   }
-}
-
-function keyOf(namespace: string, name: string): string {
-  return `${PREFIX}${encodeURIComponent(namespace)}/${encodeURIComponent(name)}`;
 }
 
 /** Returns a stored draft; null if a page of another version, or a user, has stored something else. */

@@ -89,7 +89,7 @@ def _open(context: BrowserContext, app: Studio, layers: int, units: int = 10) ->
     }
     page = context.new_page()
     page.goto(f"{app.url}/storage?namespace={NAMESPACE}")
-    page.evaluate(f"draft => localStorage.setItem('studio:draft:{NAMESPACE}/large', JSON.stringify(draft))", draft)
+    page.evaluate(f"draft => localStorage.setItem('studio:draft:ada:{NAMESPACE}/large', JSON.stringify(draft))", draft)
     page.goto(f"{app.url}/modeler?namespace={NAMESPACE}&draft={NAMESPACE}/large", wait_until="commit")
     return page, until(page, f"{NODES} > 2") / 1000
 

@@ -6,6 +6,9 @@ const MAX_DEPTH = 100;
 /** Maximum number of values, with those of aliases, which a document may repeat at every level. */
 const MAX_VALUES = 50_000;
 const MERGE = "<<";
+/** Booleans and numbers as the back end resolves them. The parser also takes `e1`, `.`, `1:30` and `08` for numbers. */
+const BOOLEAN = /^[a-z]{2,}$/iu;
+const NUMBER = /^(?:[-+]?(?:0b[01_]+|0x[\da-f_]+|0[0-7_]*|[1-9][\d_]*|\d[\d_]*\.[\d_]*(?:e[-+]\d+)?|(?:\.\d+|\d+(?:\.\d*)?)e[-+]?\d+|\.inf)|\.\d[\d_]*(?:e[-+]\d+)?|\.nan)$/iu;
 
 export interface Fault {
   /** Offset in the text. */
@@ -79,6 +82,8 @@ class Builder {
   #scalar(node: Scalar, offset: number): Json {
     const { value } = node;
     if (value === undefined || value === null) return null;
+    const known = typeof value === "boolean" ? BOOLEAN : typeof value === "number" ? NUMBER : null;
+    if (node.type === "PLAIN" && node.source !== undefined && known?.test(node.source) === false) return node.source;
     if (typeof value === "string" || typeof value === "number" || typeof value === "boolean") return value;
     if (typeof value === "bigint") return Number(value);
     // << as a value.

@@ -75,3 +75,19 @@ test("values are those of kubectl", () => {
   expect(value).toMatchObject({ a: 0.001, b: true, c: "2001-01-01", d: "1", f: { x: 1, y: 3 }, "0": "zero" });
   expect(Object.keys(value as object)).toContain("__proto__");
 });
+
+// As epochal_api.documents.Loader reads them.
+const TEXTS = "e1 E2 e-5 .e3 y n Y N 1:30 -1:30 1:30.5 190:20:30 0o7 08 019 0_9 1_0e3 1_0.5e3 -.5 +.5 . -. ._ ._5 -_ _".split(" ");
+
+test.each(TEXTS)("the plain %s is a text, as in the back end", (text) => {
+  expect(readYaml(`a: ${text}\nb: [${text}]\n`)).toMatchObject({ value: { a: text, b: [text] }, problems: [] });
+});
+
+test.each<[string, number | boolean | null]>([
+  ["yes", true], ["No", false], ["on", true], ["OFF", false], ["true", true], ["null", null], ["~", null], ["", null],
+  ["1e3", 1000], ["1E3", 1000], ["1e+3", 1000], ["1.5e3", 1500], [".5e3", 500], ["-.5e3", -500], ["-1e-3", -0.001], ["1_0.5e+3", 10500],
+  ["0x10", 16], ["-0x1f", -31], ["010", 8], ["+010", 8], ["0b11", 3], ["0", 0], ["+5", 5], ["1_000", 1000], ["1_", 1], [".5", 0.5], ["5.", 5], ["1._5", 1.5],
+  [".inf", Infinity], ["-.inf", -Infinity], [".NaN", NaN],
+])("the plain %j is %j, as in the back end", (text, value) => {
+  expect(readYaml(`a: ${text}\n`).value).toEqual({ a: value });
+});

@@ -1,10 +1,11 @@
 // YAML of a value, in a notation that YAML 1.1, YAML 1.2 and JSON parsers read alike.
 import { isList, isObject, type Json, type JsonObject } from "../json";
 
-/** A text that begins with a letter is no number and no date, and it needs no quotes without these words. */
+/** A text that begins with a letter is no number and no date, and it needs no quotes unless it is one of NO_TEXT. */
 const PLAIN = /^[A-Za-z_/][\w./+-]*$/u;
 const PLAIN_IN_BLOCK = /^[A-Za-z_/](?:[\w./+()%@=-]| (?=[\w./+()%@=-])|:(?=[\w./]))*$/u;
-const WORDS = new Set(["true", "false", "yes", "no", "on", "off", "y", "n", "null"]);
+/** Words, and exponents such as e1, that a parser takes for another value. */
+const NO_TEXT = /^(?:true|false|yes|no|on|off|y|n|null|e[-+]?\d+)$/iu;
 /** A longer object is written with a line for each field, where that is possible. */
 const MAX_LINE = 100;
 
@@ -37,7 +38,7 @@ export function fields(value: JsonObject, indent: number): string {
 
 /** Returns a value on one line that is not inside of [] or {}. */
 export function inBlock(value: Json): string {
-  return typeof value === "string" && PLAIN_IN_BLOCK.test(value) && !WORDS.has(value.toLowerCase()) ? value : flow(value);
+  return typeof value === "string" && PLAIN_IN_BLOCK.test(value) && !NO_TEXT.test(value) ? value : flow(value);
 }
 
 function shortItem(value: Json, indent: number): string {
@@ -51,7 +52,7 @@ function isLong(value: JsonObject, indent: number): boolean {
 function scalar(value: string | number | boolean | null): string {
   if (typeof value === "number") return number(value);
   if (typeof value !== "string") return String(value);
-  return PLAIN.test(value) && !WORDS.has(value.toLowerCase()) ? value : quoted(value);
+  return PLAIN.test(value) && !NO_TEXT.test(value) ? value : quoted(value);
 }
 
 /** Returns a text in double quotes. Parsers of YAML 1.1 refuse control characters, and read some others as line ends. */

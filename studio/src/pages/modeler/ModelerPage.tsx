@@ -19,7 +19,7 @@ interface Props {
 
 export default function ModelerPage({ open, namespace, session }: Props) {
   useTitle("Modeler");
-  const drafts = useMemo(() => new DraftStore(), []);
+  const drafts = useMemo(() => new DraftStore(session.user), [session.user]);
   /** The address of the same editor after it was saved: its undo and its selection stay. */
   const renamed = useRef<{ from: string; to: string }>(undefined);
   const target = JSON.stringify(open);

@@ -27,7 +27,7 @@ function server(answers: Record<string, unknown> = {}): PageBackEnd {
 }
 
 function open(target: ModelerTarget, backEnd = server()): DraftStore {
-  const drafts = new DraftStore();
+  const drafts = new DraftStore("ada");
   backEnd.show(<Opener open={target} namespace="vision" session={SESSION} drafts={drafts} onSaved={vi.fn()} />);
   return drafts;
 }
@@ -40,7 +40,7 @@ test.each<ModelerTarget>([
   { kind: "run", run: RUN },
   { kind: "draft", key: "vision/TrainingJob/digits" },
 ])("a draft of a stored run outlives its opening by $kind", async (target) => {
-  new DraftStore().save({ ...DRAFT, text: DRAWN, resourceVersion: "7" });
+  new DraftStore("ada").save({ ...DRAFT, text: DRAWN, resourceVersion: "7" });
   const drafts = open(target);
   expect(await epochs()).toBe("40");
   expect(screen.getByText(/Its changes are not saved/u)).toBeTruthy();
@@ -48,7 +48,7 @@ test.each<ModelerTarget>([
 });
 
 test("a discarded draft shows the stored run", async () => {
-  new DraftStore().save({ ...DRAFT, text: DRAWN, resourceVersion: "7" });
+  new DraftStore("ada").save({ ...DRAFT, text: DRAWN, resourceVersion: "7" });
   const drafts = open({ kind: "run", run: RUN });
   await userEvent.click(await screen.findByRole("button", { name: "Discard the draft" }));
   await waitFor(async () => expect(await epochs()).toBe("3"));
@@ -56,7 +56,7 @@ test("a discarded draft shows the stored run", async () => {
 });
 
 test("the draft of a run that was deleted is a network that is not saved", async () => {
-  new DraftStore().save({ ...DRAFT, text: DRAWN, resourceVersion: "7" });
+  new DraftStore("ada").save({ ...DRAFT, text: DRAWN, resourceVersion: "7" });
   const backEnd = server({ [PATH]: undefined });
   open({ kind: "draft", key: "vision/TrainingJob/digits" }, backEnd);
   expect(await epochs()).toBe("40");
@@ -64,7 +64,7 @@ test("the draft of a run that was deleted is a network that is not saved", async
 });
 
 test("a template becomes a draft with an address and a name of its own", async () => {
-  new DraftStore().save({ namespace: "vision", name: "digits", text: "mine", resourceVersion: null });
+  new DraftStore("ada").save({ namespace: "vision", name: "digits", text: "mine", resourceVersion: null });
   const templates = [{ name: "digits", title: "digits", description: "", yaml: STORED }];
   const drafts = open({ kind: "template", name: "digits" }, server({ "GET /api/templates": { templates } }));
   await waitFor(() => expect(window.location.search).toContain("draft=vision%2Fdigits-2"));

@@ -18,7 +18,7 @@ interface Props {
 }
 
 export function NetworkStep({ onTemplate }: Props) {
-  const { view, text, write } = useForm();
+  const { view, write } = useForm();
   const [source, setSource] = useState<Source>("template");
   return (
     <>
@@ -31,7 +31,7 @@ export function NetworkStep({ onTemplate }: Props) {
           Stored run
         </button>
       </div>
-      {source === "template" ? <TemplateChoice onTemplate={onTemplate} /> : <RunChoice onChoose={(yaml) => write(takeNetwork(text, yaml))} />}
+      {source === "template" ? <TemplateChoice onTemplate={onTemplate} /> : <RunChoice onChoose={(yaml) => write((text) => takeNetwork(text, yaml))} />}
     </>
   );
 }

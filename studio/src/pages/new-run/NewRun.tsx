@@ -135,10 +135,9 @@ function Editor({ draft, view, namespace, session, storageKey, setDraft, write, 
   const form = useMemo<Form>(() => {
     const change = (edits: (document: Document) => void) => write((old) => edit(old, edits));
     return {
-      text, view, namespace, session, checked: check.checked,
+      text, view, namespace, session, checked: check.checked, write,
       edit: change,
       set: (path, value) => change((document) => setIn(document, [...jobPath(view.kind), ...(typeof path === "string" ? keysOf(path) : path)], value)),
-      write: (next) => write(() => next),
     };
   }, [text, view, namespace, session, check.checked, write]);
 

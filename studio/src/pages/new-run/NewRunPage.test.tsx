@@ -146,6 +146,20 @@ test("the network of a stored run is taken over; trials are not offered", async 
   await waitFor(() => expect(yaml()).toContain("filters: 99"));
 });
 
+test("edits made while a stored run is loading stay", async () => {
+  let answer: (found: unknown) => void = () => undefined;
+  const server = backEnd({ "GET /api/runs/TrainingJob/vision/older": () => new Promise((resolve) => (answer = resolve)) });
+  const user = userEvent.setup();
+  server.show(page());
+  await user.click(await screen.findByRole("button", { name: "Stored run" }));
+  await user.click(screen.getByRole("button", { name: /Results and name/u }));
+  await user.click(screen.getByRole("button", { name: /^older/u }));
+  await user.type(screen.getByLabelText("Bucket for results"), "mine");
+  answer(detail({ name: "older" }, { yaml: DIGITS.replace("filters: 16", "filters: 99") }));
+  await waitFor(() => expect(yaml()).toContain("filters: 99"));
+  expect(read(yaml())).toMatchObject({ job: { results: { bucket: "mine" } } });
+});
+
 test("a stored run is changed in place, and a conflict shows both versions", async () => {
   const object = (epochs: number, version: string) => ({ metadata: { name: "digits", resourceVersion: version, generation: Number(version), uid: "u" }, spec: { training: { epochs } } });
   const stored = DIGITS.replace("name: digits", "name: digits\n  namespace: vision");

@@ -15,8 +15,8 @@ export interface Form {
   set: (path: string | readonly (string | number)[], value: unknown) => void;
   /** Changes the nodes of the document. */
   edit: (change: (document: Document) => void) => void;
-  /** Replaces the text of the document. */
-  write: (text: string) => void;
+  /** Changes the text of the document as it is then, also after a request. */
+  write: (change: (text: string) => string) => void;
 }
 
 export const FormContext = createContext<Form | null>(null);

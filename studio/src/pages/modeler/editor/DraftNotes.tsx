@@ -1,7 +1,6 @@
 // What a user has to know of the open document: it is a draft, it has run, or another tab has changed it.
 import type { ReactNode } from "react";
 import type { DraftState } from "../../../modeler/drafts";
-import type { ModelerSession } from "../../../modeler/session";
 import { StateIcon } from "../../../parts/icons";
 import { ProblemBox } from "../../../parts/ProblemBox";
 import type { Origin } from "../origin";
@@ -11,13 +10,12 @@ interface Props {
   origin: Origin;
   draft: DraftState | null;
   save: SaveState;
-  session: ModelerSession;
   /** Stores this version in place of that of the other tab. */
   onKeep: () => void;
   onReopen: () => void;
 }
 
-export function DraftNotes({ origin, draft, save, session, onKeep, onReopen }: Props) {
+export function DraftNotes({ origin, draft, save, onKeep, onReopen }: Props) {
   return (
     <div className="modeler-notes">
       {origin.run && origin.text !== origin.storedText && save.isChanged && (
@@ -30,7 +28,7 @@ export function DraftNotes({ origin, draft, save, session, onKeep, onReopen }: P
       {save.run?.hasRun && <Note text="This run has trained, so it does not change any more. Save keeps your changes as a new run." />}
       {draft?.kind === "conflict" && (
         <Note text="Another tab of this browser has changed the same draft.">
-          <button type="button" className="button" onClick={() => session.open(draft.other.text)}>
+          <button type="button" className="button" onClick={() => save.takeDraft(draft.other)}>
             Take the other version
           </button>
           <button type="button" className="button" onClick={onKeep}>

@@ -51,7 +51,7 @@ interface Shown {
 function show(changes: Partial<Origin> = {}, answers: Record<string, unknown> = {}, namespace: string | null = "vision"): Shown {
   const known: Record<string, unknown> = { "POST /api/check": CHECKED, "POST /api/jobs": SAVED, ...answers };
   const sent = fakeFetch(known);
-  const drafts = new DraftStore(window.localStorage);
+  const drafts = new DraftStore("ada", window.localStorage);
   const origin: Origin = { text: TEXT, run: undefined, storedText: changes.run ? TEXT : null, draft: { namespace: "vision", name: "digits" }, ...changes };
   render(
     <>
@@ -196,7 +196,7 @@ const STORED = { key: RUN, resourceVersion: "7", object: {}, hasRun: false };
 
 test("the draft of a stored run stays a draft when it is opened", async () => {
   const draft = { namespace: "vision", name: "TrainingJob/digits" };
-  new DraftStore().save({ ...draft, text: CHANGED, resourceVersion: "7" });
+  new DraftStore("ada").save({ ...draft, text: CHANGED, resourceVersion: "7" });
   const shown = show({ run: STORED, text: CHANGED, draft });
   expect(screen.getByText(/Its changes are not saved/u)).toBeTruthy();
   expect(screen.queryByRole("link", { name: "Start…" })).toBeNull();
@@ -209,7 +209,7 @@ test("the draft of a stored run stays a draft when it is opened", async () => {
 test("a version that is kept against another tab is the draft", async () => {
   const shown = show({ run: STORED });
   const other = { namespace: "vision", name: "digits", text: CHANGED, resourceVersion: "9" };
-  new DraftStore().save(other);
+  new DraftStore("ada").save(other);
   await shown.user.type(screen.getByRole("combobox", { name: "Search layers" }), "add{Enter}");
   await shown.user.click(await screen.findByRole("button", { name: "Keep this version" }));
   expect(screen.queryByText(/Another tab/u)).toBeNull();
@@ -221,12 +221,44 @@ test("a version that is kept against another tab is the draft", async () => {
 
 test("a version that another tab replaces comes back by undo", async () => {
   const shown = show();
-  new DraftStore().save({ namespace: "vision", name: "digits", text: CHANGED, resourceVersion: null });
+  new DraftStore("ada").save({ namespace: "vision", name: "digits", text: CHANGED, resourceVersion: null });
   await shown.user.type(screen.getByRole("combobox", { name: "Search layers" }), "add{Enter}");
   await shown.user.click(await screen.findByRole("button", { name: "Take the other version" }));
   await waitFor(() => expect(JSON.stringify(shown.sent.at(-1)?.body)).toContain("units: 20"));
   await shown.user.click(screen.getByRole("button", { name: /^Undo/u }));
   await waitFor(() => expect(JSON.stringify(shown.sent.at(-1)?.body)).toContain("layer: Add"));
+});
+
+test("a stored run and its save leave the draft of another tab", async () => {
+  const shown = show({ run: STORED });
+  const other = { namespace: "vision", name: "digits", text: CHANGED, resourceVersion: "7" };
+  new DraftStore("ada").save(other);
+  await save(shown);
+  await waitFor(() => expect(onSaved).toHaveBeenCalled());
+  expect(shown.drafts.list()).toMatchObject([{ text: CHANGED }]);
+});
+
+test("a stored run that opens leaves a draft that it has not read", () => {
+  new DraftStore("ada").save({ namespace: "vision", name: "digits", text: CHANGED, resourceVersion: "7" });
+  const shown = show({ run: STORED });
+  expect(shown.drafts.list()).toMatchObject([{ text: CHANGED }]);
+});
+
+test("the version of another tab is saved in place of the one that it began with", async () => {
+  const shown = show({ run: STORED });
+  new DraftStore("ada").save({ namespace: "vision", name: "digits", text: CHANGED, resourceVersion: "9" });
+  await shown.user.type(screen.getByRole("combobox", { name: "Search layers" }), "add{Enter}");
+  await shown.user.click(await screen.findByRole("button", { name: "Take the other version" }));
+  await save(shown);
+  await waitFor(() => expect(lastJob(shown.sent)).toMatchObject({ resourceVersion: "9" }));
+  expect(lastJob(shown.sent)["yaml"]).toContain("units: 20");
+});
+
+test("a document that cannot be suspended is not sent, since it would start", async () => {
+  const shown = show({ text: `${TEXT.replace("spec:", "spec: &spec")}copy: *spec\n` });
+  await save(shown);
+  expect(await screen.findByRole("dialog", { hidden: true })).toBeTruthy();
+  expect(lastJob(shown.sent)).toBeUndefined();
 });
 
 test("a layer becomes an output of the network, and the only one stays", async () => {

@@ -159,7 +159,7 @@ export function Editor({ origin, namespace, namespaces, drafts, catalogue, onSav
       {/* A click beside the nodes leaves the focus here, so that the keys of undo and of saving go on. */}
       <div ref={root} tabIndex={-1} className={`modeler panel-${panel}`} onKeyDown={press} onCopy={(event) => copy(event, false)} onCut={(event) => copy(event, true)} onPaste={paste}>
         <Toolbar rim={rim} state={state} commands={commands} save={save} draft={draft} namespaces={namespaces} panel={panel} onPanel={setPanel} canConnect={only?.kind === "layer"} />
-        <DraftNotes origin={origin} draft={draft} save={save} session={session} onKeep={keepDraft} onReopen={onReopen} />
+        <DraftNotes origin={origin} draft={draft} save={save} onKeep={keepDraft} onReopen={onReopen} />
         <Palette catalogue={catalogue} place={commands.placeText(state)} onAdd={commands.add} />
         <Canvas rim={rim} graph={state.graph} selection={state.selection} isStale={state.document === null} onSelect={onSelect} onOpenForm={openForm} onKey={pressOnNode} />
         <ProblemsPanel problems={problems} check={check} graph={state.graph} isBroken={state.document === null} onShow={showProblem} />

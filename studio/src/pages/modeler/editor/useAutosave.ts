@@ -13,7 +13,7 @@ export function useAutosave(drafts: DraftStore, { draft, run, isChanged }: SaveS
   const { namespace, name } = draft;
   useEffect(() => {
     // After a save, or after undo to the stored version.
-    if (!isChanged && drafts.load(namespace, name)) drafts.remove(namespace, name);
+    if (!isChanged) drafts.removeOwn(namespace, name);
   }, [drafts, isChanged, namespace, name]);
   return found;
 }

@@ -68,6 +68,15 @@ test("an initializer is its short name, and an object with its arguments", async
   expect(values.at(-1)?.["kernel_initializer"]).toEqual({ name: "he_normal", seed: 7 });
 });
 
+test.each([[12, "12"], [true, "true"], [1.5, "1.5"]])("the value %j in a field of texts is shown, and becomes a text when it is typed", async (padding, shown) => {
+  const { user, values } = show({ filters: 8, kernel_size: 3, padding });
+  const field = screen.getByLabelText("padding");
+  expect(field).toHaveProperty("value", shown);
+  await user.type(field, "0{Enter}");
+  expect(field).toHaveProperty("value", `${shown}0`);
+  expect(values.at(-1)?.["padding"]).toBe(`${shown}0`);
+});
+
 test("an argument that the catalogue does not know stays visible", () => {
   show({ filters: 8, kernel_size: 3, filterz: 1 });
   expect(screen.getByLabelText("filterz")).toHaveProperty("value", "1");

@@ -43,8 +43,9 @@ export function usePendingText(value: Value, format: (value: Value) => string, p
   const pending = useContext(PendingContext);
   const [text, setText] = useState(() => format(value));
   const [isTyping, setTyping] = useState(false);
-  // Undo, the YAML and other fields change the value, too.
-  if (!isTyping && !isSameValue(parse(text), value)) setText(format(value));
+  // Undo, the YAML and other fields change the value, too. A number in a field of texts is never what its text means.
+  const shown = format(value);
+  if (!isTyping && text !== shown && !isSameValue(parse(text), value)) setText(shown);
 
   const latest = useRef({ text, value, parse, onSet, isTyping });
   latest.current = { text, value, parse, onSet, isTyping };

@@ -1,7 +1,7 @@
 // The steps of saving: suspend, send, and the decisions that a refusal asks for.
 import { useEffect, useRef, useState } from "react";
 import { isAbort, problem as makeProblem, problemOf, RequestError } from "../../../api/client";
-import type { DraftStore } from "../../../modeler/drafts";
+import type { Draft, DraftStore } from "../../../modeler/drafts";
 import { setField } from "../../../modeler/edits/fields";
 import { getIn } from "../../../modeler/json";
 import type { ModelerSession } from "../../../modeler/session";
@@ -35,6 +35,8 @@ export interface SaveState {
   saveIn: (namespace: string) => void;
   askName: () => void;
   takeStored: () => void;
+  /** Goes on with the draft of another tab, and with the version that it changes. */
+  takeDraft: (other: Draft) => void;
   close: () => void;
 }
 
@@ -79,9 +81,12 @@ export function useSave({ origin, session, pending, namespace, drafts, onSaved }
 
   async function send(to: Target): Promise<void> {
     if (isBusy) return;
-    // Save never starts a training.
-    const { document } = session.getState();
-    if (document && getIn(document.value, ["spec", "suspend"]) !== true) session.apply(setField(["spec", "suspend"], true));
+    // Save never starts a training. A text that was typed a moment ago is parsed for this.
+    const refused = session.apply(setField(["spec", "suspend"], true));
+    if (refused) {
+      setStep({ name: "failed", problem: refused });
+      return;
+    }
     const { text } = session.getState();
     const abort = new AbortController();
     request.current?.abort();
@@ -99,7 +104,7 @@ export function useSave({ origin, session, pending, namespace, drafts, onSaved }
 
   function finish(saved: Saved, text: string): void {
     const { resourceVersion, generation, uid } = saved;
-    drafts.remove(draft.namespace, draft.name);
+    drafts.removeOwn(draft.namespace, draft.name);
     setDraft(draftOfRun(saved.key));
     setRun({ key: saved.key, resourceVersion: resourceVersion ?? "", object: { metadata: { resourceVersion, generation, uid } }, hasRun: false });
     setStoredText(text);
@@ -136,7 +141,7 @@ export function useSave({ origin, session, pending, namespace, drafts, onSaved }
     try {
       const theirs = originOf(await loadDetail(run.key));
       session.open(theirs.text);
-      drafts.remove(draft.namespace, draft.name);
+      drafts.removeOwn(draft.namespace, draft.name);
       setRun(theirs.run);
       setStoredText(theirs.text);
       setStep({ name: "closed" });
@@ -147,8 +152,13 @@ export function useSave({ origin, session, pending, namespace, drafts, onSaved }
     }
   }
 
+  function takeDraft({ text, resourceVersion }: Draft): void {
+    session.open(text);
+    if (run && resourceVersion) setRun({ ...run, resourceVersion });
+  }
+
   return {
-    run, draft, isBusy, step, begin, askName,
+    run, draft, isBusy, step, begin, askName, takeDraft,
     isChanged: session.getState().text !== storedText,
     mine: () => objectOf(session),
     saveAs: (name) => sendWith(["metadata", "name"], name),

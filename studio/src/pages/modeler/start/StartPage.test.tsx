@@ -11,7 +11,7 @@ const TEMPLATES = { templates: [{ name: "digits", title: "Digits", description: 
 beforeEach(() => window.localStorage.clear());
 
 function show({ runs = [], templates = TEMPLATES }: { runs?: RunSummary[]; templates?: unknown } = {}): void {
-  pageBackEnd({ "GET /api/templates": templates }, runs).show(<StartPage namespace="vision" drafts={new DraftStore()} />);
+  pageBackEnd({ "GET /api/templates": templates }, runs).show(<StartPage namespace="vision" drafts={new DraftStore("ada")} />);
 }
 
 test("an empty namespace offers an empty network and the templates alone", async () => {
@@ -28,16 +28,16 @@ test("templates that do not load leave the rest of the page", async () => {
 });
 
 test("drafts are listed, newest first, and can be deleted", async () => {
-  const old = new DraftStore(window.localStorage, () => new Date("2026-01-01"));
+  const old = new DraftStore("ada", window.localStorage, () => new Date("2026-01-01"));
   old.save({ namespace: "vision", name: "older", text: "a", resourceVersion: null });
-  new DraftStore().save({ namespace: "vision", name: "TrainingJob/digits", text: "b", resourceVersion: "1" });
+  new DraftStore("ada").save({ namespace: "vision", name: "TrainingJob/digits", text: "b", resourceVersion: "1" });
   show();
   const links = () => screen.queryAllByRole("link").map((each) => each.textContent).filter((text) => text === "older" || text === "digits");
   expect(links()).toEqual(["digits", "older"]);
   expect(screen.getByText("vision, changes that are not saved")).toBeTruthy();
   await userEvent.click(screen.getByRole("button", { name: "Delete the draft older" }));
   await waitFor(() => expect(links()).toEqual(["digits"]));
-  expect(new DraftStore().list().map(({ name }) => name)).toEqual(["TrainingJob/digits"]);
+  expect(new DraftStore("ada").list().map(({ name }) => name)).toEqual(["TrainingJob/digits"]);
 });
 
 test("stored runs are filtered by name; trials and servers are not listed", async () => {
