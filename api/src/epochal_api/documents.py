@@ -1,6 +1,7 @@
 """Reads Kubernetes objects from YAML or JSON, with the line and column of each field."""
 
 import re
+from collections import deque
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,6 +14,8 @@ MAX_BYTES = 4 * 2**20
 """Maximum size of a file. An object in Kubernetes is smaller."""
 _MAX_NODES = 100_000
 """Maximum number of values of an object, with those of aliases, which a file may repeat at every level."""
+_MAX_PATHS = 8 * 2**20
+"""Maximum characters of all paths of an object. Each path has those of the fields around it, so nesting adds up."""
 _MAX_DEPTH = 200
 """Maximum nesting, because parsers recurse. A TrainingJob has at most 100 levels."""
 _TEXT, _MERGE = "tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"
@@ -156,29 +159,48 @@ def _line_of(error: Exception, text: str) -> int | None:
 
 
 def _places(root: yaml.Node) -> dict[str, Place]:
+    """Return the place of each field by its path, except those after _MAX_PATHS, of which the deepest come last.
+
+    Raises:
+        UnreadableFile: If the object is too large or too deep, or has a key that no field can have.
+    """
     places = {"": _place(root)}
-    waiting = [("", root, 0)]
+    waiting: deque[tuple[str | None, yaml.Node, int]] = deque([("", root, 0)])
+    nodes, left = 1, _MAX_PATHS
     while waiting:
-        path, node, depth = waiting.pop()
-        if len(places) > _MAX_NODES or depth > _MAX_DEPTH:
-            limit = f"{_MAX_NODES:,} values" if len(places) > _MAX_NODES else f"{_MAX_DEPTH} levels"
-            raise _too_large(limit, _place(node).line)
+        path, node, depth = waiting.popleft()
+        if depth > _MAX_DEPTH:
+            raise _too_large(f"{_MAX_DEPTH} levels", _place(node).line)
         for inner_path, key, inner in _inner(path, node):
-            places[inner_path] = _place(key)
-            waiting.append((inner_path, inner, depth + 1))
+            nodes += 1  # not the number of places: several keys may have the same path, because paths are cut
+            if nodes > _MAX_NODES:
+                raise _too_large(f"{_MAX_NODES:,} values", _place(node).line)
+            left -= len(inner_path or "")
+            kept = inner_path if left >= 0 else None
+            if kept is not None:
+                places[kept] = _place(key)
+            waiting.append((kept, inner, depth + 1))
     return places
 
 
-def _inner(path: str, node: yaml.Node) -> Iterator[tuple[str, yaml.Node, yaml.Node]]:
-    """Yield the path, the key and the value of each field, or of each item of a list."""
+def _inner(path: str | None, node: yaml.Node) -> Iterator[tuple[str | None, yaml.Node, yaml.Node]]:
+    """Yield the path, the key and the value of each field, or of each item of a list. None has no inner paths."""
     if isinstance(node, yaml.MappingNode):
         lines: dict[str, int] = {}
         for key, value in node.value:
+            _require_scalar(key)
             _require_new(key, lines)
-            yield field(path, key.value), key, value
+            yield None if path is None else field(path, key.value), key, value
     elif isinstance(node, yaml.SequenceNode):
         for index, value in enumerate(node.value):
-            yield item(path, index), value, value
+            yield None if path is None else item(path, index), value, value
+
+
+def _require_scalar(key: yaml.Node) -> None:
+    """Raise UnreadableFile if a key is a list or a mapping. Its text would repeat all aliases in it."""
+    if not isinstance(key, yaml.ScalarNode):
+        line, found = _place(key).line, "a list" if isinstance(key, yaml.SequenceNode) else "a mapping"
+        raise UnreadableFile(f"line {line}: a key must be a text, found {found}: write a text", line)
 
 
 def _require_new(key: yaml.Node, lines: dict[str, int]) -> None:
@@ -187,7 +209,7 @@ def _require_new(key: yaml.Node, lines: dict[str, int]) -> None:
     Raises:
         UnreadableFile: If one of them is the same. PyYAML would take the last value, and kubectl refuses the file.
     """
-    if not isinstance(key, yaml.ScalarNode) or key.tag == _MERGE:
+    if key.tag == _MERGE:
         return
     line = _place(key).line
     if key.value in lines:

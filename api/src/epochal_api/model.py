@@ -20,6 +20,8 @@ from epochal_api.text import PRINTABLE_PATTERN
 
 CEL = "x-kubernetes-validations"
 PRESERVE = "x-kubernetes-preserve-unknown-fields"
+_MAX_ERRORS = 1000
+"""Maximum number of invalid fields with a line each. A hostile document of a few megabytes has millions of them."""
 
 
 class Model(BaseModel):
@@ -68,7 +70,12 @@ def field_errors(error: ValidationError, *, show_found: bool = False) -> list[st
 
 
 def located_errors(error: ValidationError, *, show_found: bool = False) -> list[tuple[str, str]]:
-    """Return the path of each invalid field and the expected value, as `field_errors` does."""
+    """Return the path of each invalid field and the expected value, as `field_errors` does.
+
+    Of more than _MAX_ERRORS invalid fields, it only returns the number, with an empty path.
+    """
+    if (count := error.error_count()) > _MAX_ERRORS:
+        return [("", f"{count:,} fields are invalid: check that this is the right document")]
     located = []
     for detail in error.errors(include_url=False):
         path = ""

@@ -49,6 +49,12 @@ def test_numbers_as_kubectl_reads_them(written: str, value: object) -> None:
 
 BOMB = "a0: &a0 [1, 1]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 40))
 
+LONG = "k" * 100
+"""A path has only these characters of a longer key."""
+BOMB_OF_LONG_KEYS = "a0: &a0 {x: 1}\n" + "".join(
+    f"a{n}: &a{n} {{{LONG}1: *a{n - 1}, {LONG}2: *a{n - 1}}}\n" for n in range(1, 18)
+)
+
 
 @pytest.mark.parametrize(
     ("text", "message"),
@@ -59,7 +65,11 @@ BOMB = "a0: &a0 [1, 1]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for 
         ("[" * 5_000 + "]" * 5_000, "more than 200 levels"),
         ("x" * (4 * 2**20 + 1), "at most 4 MiB"),
         (BOMB, "more than"),
+        (BOMB_OF_LONG_KEYS, "more than 100,000 values"),
         ("&a [*a]", "more than 200 levels"),
+        ("a: 1\n? [b]\n: 2\n", "line 2: a key must be a text, found a list"),
+        ("a: &a [b]\nc: {{d: 1}: 2}\n", "line 2: a key must be a text, found a mapping"),
+        ("a: &a [b]\nc: {*a : 1}\n", "a key must be a text, found a list"),
     ],
 )
 def test_unreadable_files(text: str, message: str) -> None:
@@ -93,3 +103,11 @@ def test_keys_that_only_look_the_same() -> None:
 def test_a_number_to_the_base_60_costs_no_time() -> None:
     (document,) = read_documents("x: 1" + ":1" * 60_000)
     assert isinstance(document.value["x"], str)
+
+
+def test_the_paths_of_nested_fields_have_a_bounded_size() -> None:
+    nested = "".join(f"{{{LONG}: " for _ in range(100)) + "[" + "1," * 2_000 + "]" + "}" * 100
+    (document,) = read_documents(f"first: {nested}\nlast:\n- x: 1\n")
+    assert sum(map(len, document.places)) <= 8 * 2**20
+    assert document.place("last[0].x") == (3, 3)
+    assert document.place("first." + ".".join([LONG] * 100) + "[1999]").line == 1

@@ -50,5 +50,14 @@ def test_an_invalid_body_shows_no_value() -> None:
     assert "secret-token" not in found.problem.message
 
 
+def test_a_body_with_thousands_of_faults_is_not_described_field_by_field() -> None:
+    body = "{" + ",".join(f'"a{number}": 1' for number in range(2_000)) + "}"
+    with pytest.raises(ValidationError) as caught:
+        SignIn.model_validate_json(body)
+    found = refusal_of(caught.value)
+    assert isinstance(found, Refusal)
+    assert found.problem.message == "2,001 fields are invalid: check that this is the right document"
+
+
 def test_a_fault_of_studio() -> None:
     assert refusal_of(RuntimeError("secret")) is None

@@ -58,7 +58,7 @@ def problems(document: Any) -> list[Problem]:
     for invalid_path, message in invalid:
         # The model stops at the first problem of the graph.
         if invalid_path != field(path, "network") or graph.is_empty:
-            findings.add(invalid_path, message)
+            findings.add(invalid_path or "spec", message)
     findings.extend(spec_problems(spec, path, paths_in(document) if model is Experiment else ()))
     return findings.to_list()
 

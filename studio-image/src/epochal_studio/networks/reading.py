@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from epochal_api.catalogue.findings import field, item
 from epochal_api.documents import Document, UnreadableFile, read_documents
@@ -51,28 +51,55 @@ def _checked(document: Document) -> dict[str, Any]:
         found = type(document.value).__name__
         raise _unreadable(f"The text must have an object of Kubernetes, found {found}.", line=1)
     characters = 0
-    for path, value in _values(document.value):
+    for step, value in _values(document.value):
         if isinstance(value, str):
             characters += len(value)
         if fault := _fault(value):
+            path = _path(step)
             raise _unreadable(f"{path}: {fault}", path=path, line=document.place(path).line)
         if characters > MAX_CHARACTERS:
             raise _unreadable(f"The object must have at most {MAX_CHARACTERS:,} characters: use fewer.", line=1)
     return document.value
 
 
-def _values(document: Mapping[Any, Any]) -> Iterator[tuple[str, Any]]:
-    """Yield the path and the value of each field, each item, and each key. Aliases repeat values."""
-    waiting: list[tuple[str, Any]] = [("", document)]
+class _Step(NamedTuple):
+    """The way to a value. Only one path is built of them, because those of all values may take a gigabyte.
+
+    Args:
+        outer: The way to the object or the list around it; None for the object of the text.
+        part: Its key, or its index if `is_item`.
+        is_item: Whether it is an item of a list.
+    """
+
+    outer: "_Step | None"
+    part: Any
+    is_item: bool
+
+
+def _path(step: _Step | None) -> str:
+    steps = []
+    while step is not None:
+        steps.append(step)
+        step = step.outer
+    path = ""
+    for inner in reversed(steps):
+        path = item(path, inner.part) if inner.is_item else field(path, inner.part)
+    return path
+
+
+def _values(document: Mapping[Any, Any]) -> Iterator[tuple[_Step | None, Any]]:
+    """Yield the way to each field, each item, and each key, and its value. Aliases repeat values."""
+    waiting: list[tuple[_Step | None, Any]] = [(None, document)]
     while waiting:
-        path, value = waiting.pop()
-        yield path, value
+        step, value = waiting.pop()
+        yield step, value
         if isinstance(value, Mapping):
             for key, inner in value.items():
-                yield field(path, key), key if isinstance(key, str) else _NotText(key)
-                waiting.append((field(path, key), inner))
+                inner_step = _Step(step, key, is_item=False)
+                yield inner_step, key if isinstance(key, str) else _NotText(key)
+                waiting.append((inner_step, inner))
         elif isinstance(value, list):
-            waiting.extend((item(path, index), inner) for index, inner in enumerate(value))
+            waiting.extend((_Step(step, index, is_item=True), inner) for index, inner in enumerate(value))
 
 
 class _NotText:

@@ -164,9 +164,9 @@ def stored_lines(folder: Folder, tail: int) -> list[str]:
     stored = folder.bucket.stat(key)
     length = min(stored.size, MAX_BYTES)
     content = read_piece(folder.bucket, key, stored.size - length, length, stored.etag) if length else b""
-    lines = content.decode(errors="replace").split("\n")
-    if length < stored.size:
-        lines = lines[1:] or lines  # the first one is cut, but it may be the only one
+    lines = content.decode(errors="replace").rsplit("\n", tail + 1)  # a list of all lines may take 80 MB
+    if length < stored.size or len(lines) > tail + 1:
+        lines = lines[1:] or lines  # the first one is cut, or all those before the tail, but it may be the only one
     return last_lines(lines[:-1] if lines and not lines[-1] else lines, tail)
 
 

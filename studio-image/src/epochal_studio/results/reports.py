@@ -1,5 +1,7 @@
 """The reports of a training in its bucket: data.json, evaluation.json and pictures, which anybody may have written."""
 
+import threading
+
 from epochal.runs.folder import Folder
 from epochal_api.data_summary import DATA, DataSummary
 from epochal_api.evaluation import EVALUATION, Evaluation
@@ -12,10 +14,15 @@ from epochal_studio.results.folders import bucket_errors
 from epochal_studio.results.pieces import read_whole
 
 MAX_REPORT = 4 * 2**20
+MAX_VALUES = 64_000
+"""Maximum values of a report. Each may take a kilobyte as objects, and several as the errors of a damaged report. The
+largest single output has about 20,000."""
 MAX_PICTURE = 8 * 2**20
 MAX_SIDE = 8192
 """Maximum pixels of a side of a picture: a browser unpacks all of them."""
 MAX_PIXELS = 32_000_000
+_PARSING = threading.Lock()
+"""Held while a report is parsed, so that the objects of only one are in memory."""
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _HEADER = 13
 _REPORTS: dict[str, tuple[str, type[TolerantModel]]] = {
@@ -39,6 +46,18 @@ def read_report(folder: Folder, name: str) -> bytes:
     file, model = _REPORTS[name]
     with bucket_errors():
         content = read_whole(folder.bucket, f"{folder.path}/{file}", MAX_REPORT)
+    if content.count(b",") >= MAX_VALUES:
+        raise refuse(
+            422,
+            "TooLarge",
+            f"{file} has more than {MAX_VALUES:,} values, so Studio does not show it.",
+            "Download the file.",
+        )
+    with _PARSING:
+        return _parsed(file, model, content)
+
+
+def _parsed(file: str, model: type[TolerantModel], content: bytes) -> bytes:
     try:
         report = model.model_validate_json(content)
     except ValidationError as error:

@@ -1,5 +1,7 @@
 """Reads the trials.csv of an Experiment."""
 
+import io
+
 from epochal.runs.folder import Folder
 from epochal.runs.history import TRIALS
 
@@ -15,4 +17,5 @@ def read(folder: Folder) -> Trials:
     """Return the trials in the bucket."""
     with bucket_errors():
         content = read_whole(folder.bucket, f"{folder.path}/{TRIALS}", MAX_TABLE)
-    return from_table(content.decode(errors="replace").splitlines())
+    # A list of all lines would take 20 times the bytes of a hostile table.
+    return from_table(io.TextIOWrapper(io.BytesIO(content), encoding="utf-8", errors="replace"))

@@ -1,7 +1,7 @@
 """The trials of an Experiment as a table: from its trials.csv, or the best ones from its status."""
 
 import csv
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
@@ -11,11 +11,13 @@ from epochal_studio.wire import Trials
 MAX_TRIALS = 10_000
 MAX_COLUMNS = 64
 _MAX_CELL = 300
+_MAX_ROW = 256 * 1024
+"""Maximum characters of a row. A row of 8 MiB may have millions of cells, before the first ones are taken."""
 
 
 def from_table(lines: Iterable[str]) -> Trials:
     """Return the trials in the lines of a trials.csv, which anybody with the keys of the bucket may have written."""
-    rows = csv.reader(line.replace("\0", "") for line in lines)
+    rows = _rows(lines)
     try:
         columns = _cells(next(rows, []))
         found = [_cells(row) for row in islice(rows, MAX_TRIALS + 1)]
@@ -46,6 +48,27 @@ def from_status(found: Mapping[str, Any]) -> Trials:
     ]
     created = count(mapping(run.status.get("trials")).get("created")) or 0
     return Trials(columns=columns, rows=rows, is_complete=created <= len(rows))
+
+
+def _rows(lines: Iterable[str]) -> Iterator[list[str]]:
+    """Yield the rows of a table.
+
+    Raises:
+        csv.Error: If one of them is too long, perhaps over several lines.
+    """
+    size = 0
+
+    def bounded() -> Iterator[str]:
+        nonlocal size
+        for line in lines:
+            size += len(line)
+            if size > _MAX_ROW:
+                raise csv.Error("the row is too long")
+            yield line.replace("\0", "")
+
+    for row in csv.reader(bounded()):
+        size = 0
+        yield row
 
 
 def _cells(row: Iterable[str]) -> list[str]:

@@ -1,5 +1,7 @@
 """A text of a user: the object, or the line and the field that cannot be read, within bounded time."""
 
+import tracemalloc
+
 import pytest
 from epochal_studio.networks.reading import MAX_CHARACTERS, UnreadableDocument, read_object
 from epochal_studio.wire import MAX_YAML
@@ -54,3 +56,20 @@ def test_aliases_repeat_no_long_text() -> None:
     assert len(text) < MAX_YAML
     with pytest.raises(UnreadableDocument, match=f"{MAX_CHARACTERS:,} characters"):
         read_object(text)
+
+
+def test_deep_fields_take_no_memory_for_their_paths() -> None:
+    key = "k" * 100
+    text = f"{{{key}: " * 180 + "[" + "1," * 1_500 + "]" + "}" * 180
+    tracemalloc.start()
+    try:
+        read_object(text)
+        assert tracemalloc.get_traced_memory()[1] < 32 * 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def test_the_path_of_a_deep_fault() -> None:
+    with pytest.raises(UnreadableDocument) as caught:
+        read_object("a:\n- b: 1\n  c:\n  - []\n  - - .nan\n")
+    assert (caught.value.problem.path, caught.value.problem.line) == ("a[0].c[1][0]", 5)

@@ -232,6 +232,17 @@ async def test_a_damaged_report(studio: StudioInMemory, content: bytes) -> None:
     problem(await studio.get(f"{RUN}/report/evaluation"), 422, "Damaged")
 
 
+async def test_a_report_with_thousands_of_faults(studio: StudioInMemory) -> None:
+    studio.put_job("mnist", {"data.json": b'{"shared": [' + b"1," * 60_000 + b"1]}"})
+    message = problem(await studio.get(f"{RUN}/report/data"), 422, "Damaged")
+    assert "60,002 fields are invalid" in message
+
+
+async def test_a_report_with_too_many_values_is_not_parsed(studio: StudioInMemory) -> None:
+    studio.put_job("mnist", {"data.json": b'{"shared": [' + b"1," * 64_000 + b"1]}"})
+    problem(await studio.get(f"{RUN}/report/data"), 422, "TooLarge")
+
+
 async def test_a_report_above_the_limit_is_not_read(studio: StudioInMemory) -> None:
     studio.put_job("mnist", {"data.json": b" " * (4 * 2**20 + 1)})
     problem(await studio.get(f"{RUN}/report/data"), 422, "TooLarge")

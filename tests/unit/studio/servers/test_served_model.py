@@ -8,6 +8,7 @@ import pytest
 from aiohttp import web
 from epochal_studio.servers import description
 from epochal_studio.servers.description import parsed
+from pydantic import ValidationError
 
 from tests.kit.served import digits
 from tests.unit.studio.servers.conftest import KEY, Models
@@ -222,3 +223,10 @@ def test_content_that_no_page_can_read(content: bytes) -> None:
 def test_fields_of_newer_servers_stay() -> None:
     newer: dict[str, Any] = {**PAGE, "newer": {"field": [1, 2.5, "é", None]}}
     assert parsed(json.dumps(newer).encode()) == newer
+
+
+def test_a_list_of_faults_ends_at_the_first() -> None:
+    tensor = {"name": "x", "dtype": "float32", "shape": [], "classes": [1] * 5_000}
+    with pytest.raises(ValidationError) as caught:
+        description._Description.model_validate({**PAGE, "inputs": [tensor]})
+    assert caught.value.error_count() == 1
