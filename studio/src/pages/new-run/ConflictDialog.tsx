@@ -1,4 +1,5 @@
 // Another user has changed the stored run: both versions, and the user decides.
+import { DifferenceTable } from "../../parts/actions/DifferenceTable";
 import { Dialog } from "../../parts/Dialog";
 import { ProblemBox } from "../../parts/ProblemBox";
 import type { Problem } from "../../wire";
@@ -19,34 +20,13 @@ interface Props {
 }
 
 export function ConflictDialog({ name, conflict, seen, text, refusal, isBusy, onOverwrite, onTakeStored, onClose }: Props) {
-  const rows = conflictRows(seen, conflict.current, text);
+  const rows = conflictRows(seen, conflict.current, text).map(({ path, mine, stored }) => ({ path, before: mine, after: stored }));
   return (
     <Dialog title={`${name} has changed since you opened it`} onClose={onClose} isWide>
       <div className="dialog-body">
         <p>Another user or program changed these fields. Nothing of yours is stored yet.</p>
         {rows.length > 0 ? (
-          <div className="table-wrap" tabIndex={0} role="region" aria-label="Differing fields">
-            <table>
-              <thead>
-                <tr>
-                  <th scope="col">Field</th>
-                  <th scope="col">Yours</th>
-                  <th scope="col">Stored now</th>
-                </tr>
-              </thead>
-              <tbody>
-                {rows.map(({ path, mine, stored }) => (
-                  <tr key={path}>
-                    <th scope="row">
-                      <code>{path}</code>
-                    </th>
-                    <td>{mine === undefined ? <span className="quiet">not set</span> : <code>{mine}</code>}</td>
-                    <td>{stored === undefined ? <span className="quiet">not set</span> : <code>{stored}</code>}</td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </div>
+          <DifferenceTable rows={rows} before="Yours" after="Stored now" />
         ) : (
           <p>The specs are the same in both versions.</p>
         )}

@@ -2,6 +2,7 @@
 import type { Problem } from "../../wire";
 import { Dialog } from "../Dialog";
 import { ProblemBox } from "../ProblemBox";
+import { DifferenceTable } from "./DifferenceTable";
 import { differences, MAX_DIFFERENCES } from "./differences";
 
 interface Props {
@@ -24,28 +25,7 @@ export function ConflictDialog({ name, label, seen, stored, refusal, isBusy, onC
       <div className="dialog-body">
         <p>Another user or program changed these fields. Nothing of your action is done yet.</p>
         {differing.length > 0 ? (
-          <div className="table-wrap" tabIndex={0} role="region" aria-label="Differing fields">
-            <table>
-              <thead>
-                <tr>
-                  <th scope="col">Field</th>
-                  <th scope="col">As you saw it</th>
-                  <th scope="col">As it is now</th>
-                </tr>
-              </thead>
-              <tbody>
-                {differing.map(({ path, before, after }) => (
-                  <tr key={path}>
-                    <th scope="row">
-                      <code>{path}</code>
-                    </th>
-                    <td>{before === undefined ? <span className="quiet">not set</span> : <code>{before}</code>}</td>
-                    <td>{after === undefined ? <span className="quiet">not set</span> : <code>{after}</code>}</td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </div>
+          <DifferenceTable rows={differing} before="As you saw it" after="As it is now" />
         ) : (
           <p>The spec, labels and annotations are the same in both versions.</p>
         )}

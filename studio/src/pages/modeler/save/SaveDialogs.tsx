@@ -1,6 +1,7 @@
 // The dialogs of saving: a name, a namespace, two versions, a refusal, and the result.
 import { useEffect, useId, useRef, useState, type FormEvent } from "react";
 import { differences, MAX_DIFFERENCES } from "../../../parts/actions/differences";
+import { DifferenceTable } from "../../../parts/actions/DifferenceTable";
 import { nameProblem } from "../../../parts/actions/requests";
 import { keyText } from "../../../api/paths";
 import { namespaceProblem } from "../../../namespaces";
@@ -147,28 +148,7 @@ function ConflictDialog({ save, stored }: { save: SaveState; stored: Record<stri
       <div className="dialog-body">
         <p>Another user or program has changed the stored run. Nothing of yours is saved yet.</p>
         {differing.length > 0 ? (
-          <div className="table-wrap" tabIndex={0} role="region" aria-label="Differing fields">
-            <table>
-              <thead>
-                <tr>
-                  <th scope="col">Field</th>
-                  <th scope="col">Yours</th>
-                  <th scope="col">As it is stored now</th>
-                </tr>
-              </thead>
-              <tbody>
-                {differing.map(({ path, before, after }) => (
-                  <tr key={path}>
-                    <th scope="row">
-                      <code>{path}</code>
-                    </th>
-                    <td>{before === undefined ? <span className="quiet">not set</span> : <code>{before}</code>}</td>
-                    <td>{after === undefined ? <span className="quiet">not set</span> : <code>{after}</code>}</td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </div>
+          <DifferenceTable rows={differing} before="Yours" after="As it is stored now" />
         ) : (
           <p>The spec, labels and annotations are the same in both versions.</p>
         )}
