@@ -3,13 +3,13 @@
 They hold memory, and connections.
 """
 
-import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from epochal_studio.problems import too_busy
+from epochal_studio.shielded import ShieldedTasks
 
 MAX_ANSWERS = 64
 """Maximum downloads and logs of all users. Each holds at most one piece of a file."""
@@ -44,7 +44,7 @@ class LongAnswers:
         self._most_of_user = most_of_user
         self._name = name
         self._held: Counter[str] = Counter()
-        self._running: set[asyncio.Task[Any]] = set()
+        self._tasks = ShieldedTasks()
 
     @property
     def count(self) -> int:
@@ -83,12 +83,4 @@ class LongAnswers:
             with self.hold(user):
                 return await read()
 
-        task = asyncio.create_task(held())
-        self._running.add(task)
-        task.add_done_callback(self._end)
-        return await asyncio.shield(task)
-
-    def _end(self, task: "asyncio.Task[Any]") -> None:
-        self._running.discard(task)
-        if not task.cancelled():
-            task.exception()  # the page may have left
+        return await self._tasks.run(held())

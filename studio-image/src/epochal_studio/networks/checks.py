@@ -1,7 +1,6 @@
 """The checks of all users: documents are read in threads, and few questions at a time go to the checker."""
 
 import asyncio
-from functools import partial
 
 from epochal_api.checker import Answer
 
@@ -11,6 +10,7 @@ from epochal_studio.networks.conclude import with_answer, without_answer
 from epochal_studio.networks.examine import Examined, examine
 from epochal_studio.networks.latest import Latest
 from epochal_studio.networks.readers import Readers
+from epochal_studio.shielded import ShieldedTasks
 from epochal_studio.wire import Checked, Problem
 
 MAX_ASKING = 4
@@ -41,7 +41,7 @@ class Checks:
         self._readers = readers
         self._latest = Latest()
         self._asking = asyncio.Semaphore(MAX_ASKING)
-        self._running: set[asyncio.Task[Checked]] = set()
+        self._tasks = ShieldedTasks()
 
     async def check(self, access: Access, text: str) -> Checked:
         """Return what is known of a document.
@@ -52,22 +52,11 @@ class Checks:
             Refusal: If a newer document of the user is checked in place of this one, or Studio is busy.
         """
         await self._latest.begin(access.owner)
-        task = asyncio.create_task(self._check(access, text))
-        self._running.add(task)
-        task.add_done_callback(partial(self._end, access.owner))
-        return await asyncio.shield(task)
-
-    def _end(self, owner: str, task: "asyncio.Task[Checked]") -> None:
-        self._running.discard(task)
-        self._latest.end(owner)
-        if not task.cancelled():
-            task.exception()  # the page may have left
+        return await self._tasks.run(self._check(access, text), at_end=lambda: self._latest.end(access.owner))
 
     async def close(self) -> None:
         """End the checks under way."""
-        for task in self._running:
-            task.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
+        await self._tasks.close()
 
     async def _check(self, access: Access, text: str) -> Checked:
         examined = await self._readers.run(access, examine, text)

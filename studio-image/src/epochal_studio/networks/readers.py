@@ -3,10 +3,11 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 from epochal_studio.access import Access
 from epochal_studio.problems import too_busy
+from epochal_studio.shielded import ShieldedTasks
 
 MAX_READING = 2
 """Maximum documents that are read at a time."""
@@ -23,7 +24,7 @@ class Readers:
     def __init__(self) -> None:
         self._turns = asyncio.Semaphore(MAX_READING)
         self._held: Counter[str] = Counter()
-        self._running: set[asyncio.Task[Any]] = set()
+        self._tasks = ShieldedTasks()
 
     @property
     def count(self) -> int:
@@ -43,19 +44,13 @@ class Readers:
         if self.count >= MAX_DOCUMENTS:
             raise too_busy("Studio reads the documents of many users now.")
         self._held[access.owner] += 1
-        task = asyncio.create_task(self._run(access, read, *args, **options))
-        self._running.add(task)
-        task.add_done_callback(lambda done: self._end(access.owner, done))
-        return await asyncio.shield(task)
+        return await self._tasks.run(self._run(access, read, *args, **options), at_end=lambda: self._end(access.owner))
 
     async def _run(self, access: Access, read: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:
         async with self._turns:
             return await access.in_thread(read, *args, **options)
 
-    def _end(self, owner: str, task: "asyncio.Task[Any]") -> None:
-        self._running.discard(task)
+    def _end(self, owner: str) -> None:
         self._held[owner] -= 1
         if not self._held[owner]:
             del self._held[owner]
-        if not task.cancelled():
-            task.exception()  # the page may have left
