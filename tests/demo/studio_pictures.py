@@ -14,7 +14,8 @@ from tests.kit.browser import browser, opened
 from tests.kit.digits_model import DRAWN
 from tests.kit.jobs import DIGITS, Namespace, digits, digits_file
 from tests.kit.kubectl import apply, kubectl
-from tests.kit.studio_cluster import create_user, sign_in, studio_address
+from tests.kit.studio_cluster import create_user, studio_address
+from tests.kit.studio_page import open_step, sign_in
 
 NAMESPACE = "vision"
 SIZE = (1280, 800)
@@ -73,12 +74,10 @@ def take(page: Page, address: str, save: Callable[[str], None]) -> None:
     expect(page.locator(".edge-shape").filter(has_text="6×6×16")).to_be_visible()
     save("modeler")
     page.goto(f"{address}/new{here}&template=digits")
-    head = page.locator("#step-data .step-head")
-    if head.get_attribute("aria-expanded") == "false":
-        head.click()
+    open_step(page, "data")
     page.get_by_label("Storage", exact=True).select_option("minio-credentials")
     expect(page.get_by_role("img", name="Sample 12")).to_be_visible()
-    head.evaluate("element => element.scrollIntoView()")
+    page.locator("#step-data .step-head").evaluate("element => element.scrollIntoView()")
     page.locator(".notices button").click()
     save("new-run")
     page.goto(f"{address}/models{here}")

@@ -7,7 +7,8 @@ from playwright.sync_api import Locator, Page, expect
 from tests.kit.browser import browser, opened
 from tests.kit.jobs import Namespace
 from tests.kit.kubectl import kubectl
-from tests.kit.studio_cluster import create_user, sign_in, studio_address
+from tests.kit.studio_cluster import create_user, studio_address
+from tests.kit.studio_page import open_step, sign_in
 
 RUN = "drawn"
 SIZE = (1360, 860)
@@ -20,14 +21,6 @@ SERVED_MS = 120_000
 def node(page: Page, name: str) -> Locator:
     """Returns a node of the canvas by the begin of its name."""
     return page.locator(f'.node[aria-label^="{name}"]')
-
-
-def step(page: Page, name: str) -> None:
-    """Opens a step of the page New run."""
-    head = page.locator(f"#step-{name} .step-head")
-    if head.get_attribute("aria-expanded") == "false":
-        head.click()
-    expect(head).to_have_attribute("aria-expanded", "true")
 
 
 def draw(page: Page, namespace: Namespace) -> None:
@@ -52,14 +45,14 @@ def draw(page: Page, namespace: Namespace) -> None:
 def start(page: Page, namespace: Namespace) -> None:
     """Previews the data, asks the cluster, and starts the training."""
     page.get_by_role("link", name="Start the training").click()
-    step(page, "data")
+    open_step(page, "data")
     page.get_by_role("button", name="Change the file for training set").click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("button", name="digits.npz").click()
     expect(dialog.get_by_text("1,438 × 8 × 8")).to_be_visible()
     expect(dialog.get_by_text("10 classes in").first).to_be_visible()
     dialog.get_by_role("button", name="Use this file").click()
-    step(page, "resources")
+    open_step(page, "resources")
     expect(page.get_by_text("You may not list the nodes")).to_be_visible()  # the role edit has no right to list nodes
     page.get_by_role("button", name="Check with the cluster").click()
     expect(page.get_by_text("The cluster accepts this run")).to_be_visible()

@@ -18,6 +18,7 @@ from tests.kit.studio import (
     studio,
 )
 from tests.kit.studio_client import Client
+from tests.kit.studio_page import sign_in
 from tests.kit.studio_runs import EPOCHS, failed, history, put_complete, put_running, running, spec
 
 LIST = f"{{}}/?namespace={NAMESPACE}"
@@ -36,12 +37,6 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     with studio(tmp_path_factory.mktemp("studio")) as app:
         app.put_secret()
         yield app
-
-
-def sign_in(page: Page, token: str = EDITOR) -> None:
-    page.get_by_label("Token of Kubernetes").fill(token)
-    page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
 
 
 def test_a_wrong_token_is_refused_with_the_reason(chromium: Browser, app: Studio) -> None:

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.integration.test_studio import REFUSED, sign_in
+from tests.integration.test_studio import REFUSED
 from tests.kit.axe import assert_accessible
 from tests.kit.browser import NARROW, browser, opened, tab_to
 from tests.kit.fake.checker import FakeChecker
 from tests.kit.studio import NAMESPACE, SECRET, Studio, studio
+from tests.kit.studio_page import sign_in
 
 WIDE = (1360, 860)
 MODELER = f"{{}}/modeler?namespace={NAMESPACE}"

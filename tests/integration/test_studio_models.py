@@ -12,6 +12,7 @@ from tests.kit.axe import assert_accessible
 from tests.kit.browser import NARROW, browser, opened, tab_to
 from tests.kit.digits_model import Points
 from tests.kit.studio import ADMINISTRATOR, EDITOR, NAMESPACE, OTHER_NAMESPACE, VIEWER, Studio, studio
+from tests.kit.studio_page import sign_in
 from tests.kit.studio_runs import put_complete
 from tests.kit.studio_servers import SAMPLES, serve_digits, serve_table
 
@@ -41,12 +42,6 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     ):
         app.put_secret()
         yield app
-
-
-def sign_in(page: Page, token: str = EDITOR) -> None:
-    page.get_by_label("Token of Kubernetes").fill(token)
-    page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
 
 
 def draw(page: Page, points: Points) -> None:

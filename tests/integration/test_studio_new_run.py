@@ -10,7 +10,8 @@ from playwright.sync_api import Browser, FilePayload, Page, expect
 from tests.kit.axe import assert_accessible
 from tests.kit.browser import NARROW, browser, opened, tab_to
 from tests.kit.fake.faults import Fault
-from tests.kit.studio import BUCKET, EDITOR, NAMESPACE, SECRET, Studio, studio
+from tests.kit.studio import BUCKET, NAMESPACE, SECRET, Studio, studio
+from tests.kit.studio_page import open_step, sign_in
 from tests.kit.studio_runs import spec
 
 PAGE = f"{{}}/new?namespace={NAMESPACE}"
@@ -61,25 +62,11 @@ def file(name: str, content: bytes) -> FilePayload:
     return {"name": name, "mimeType": "application/octet-stream", "buffer": content}
 
 
-def sign_in(page: Page) -> None:
-    page.get_by_label("Token of Kubernetes").fill(EDITOR)
-    page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
-
-
-def step(page: Page, name: str) -> None:
-    """Opens a step of the page."""
-    head = page.locator(f"#step-{name} .step-head")
-    if head.get_attribute("aria-expanded") == "false":
-        head.click()
-    expect(head).to_have_attribute("aria-expanded", "true")
-
-
 def begin(page: Page) -> None:
     """Begins with the template of the digits, and the storage of the namespace."""
     page.locator(".template").filter(has_text="digits").filter(has_text="scikit-learn").click()
     expect(page.get_by_role("group", name="digits.yaml")).to_contain_text(f"namespace: {NAMESPACE}")
-    step(page, "data")
+    open_step(page, "data")
     page.get_by_label("Storage", exact=True).select_option(SECRET)
 
 
@@ -96,7 +83,7 @@ def choose_file(page: Page) -> None:
 
 def fill_results(page: Page) -> None:
     """Names the bucket of the results."""
-    step(page, "results")
+    open_step(page, "results")
     page.get_by_label("Bucket for results").fill(BUCKET)
 
 
@@ -133,7 +120,7 @@ def test_every_step_is_accessible_and_narrow(chromium: Browser, app: Studio) -> 
         sign_in(page)
         begin(page)
         for name in STEPS:
-            step(page, name)
+            open_step(page, name)
         page.get_by_role("button", name="Search", exact=True).click()
         page.locator(".add-parameter").get_by_role("button", name="Add").click()
         expect(page.get_by_role("group", name="digits.yaml")).to_contain_text("kind: Experiment")
@@ -206,7 +193,7 @@ def test_a_draft_survives_a_reload_and_a_stored_run_shows_a_conflict(chromium: B
         begin(page)
         choose_file(page)
         fill_results(page)
-        step(page, "training")
+        open_step(page, "training")
         page.get_by_label("Epochs", exact=True).fill("12")
         page.reload()
         expect(page.get_by_role("group", name="digits.yaml")).to_contain_text("epochs: 12")
@@ -216,7 +203,7 @@ def test_a_draft_survives_a_reload_and_a_stored_run_shows_a_conflict(chromium: B
         assert app.get("trainingjobs", "digits")["spec"]["suspend"] is True
         # The operator writes the status of a new object at once, which is no conflict.
         app.set_status("trainingjobs", "digits", state="Suspended")
-        step(page, "training")
+        open_step(page, "training")
         page.get_by_label("Epochs", exact=True).fill("13")
         with page.expect_response("**/api/jobs") as answer:
             page.get_by_role("button", name="Save suspended").click()

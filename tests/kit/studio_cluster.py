@@ -4,8 +4,6 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from playwright.sync_api import Page, expect
-
 from tests.kit.kubectl import kubectl, wait
 from tests.kit.operator import NAMESPACE
 from tests.kit.ports import hold, port_of
@@ -35,13 +33,6 @@ def create_user(namespace: str, name: str, role: str) -> str:
     account = f"--serviceaccount={namespace}:{name}"
     kubectl("create", "rolebinding", name, f"--clusterrole={role}", account, "--namespace", namespace)
     return kubectl("create", "token", name, "--namespace", namespace).strip()
-
-
-def sign_in(page: Page, token: str) -> None:
-    """Signs in on the page."""
-    page.get_by_label("Token of Kubernetes").fill(token)
-    page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
 
 
 def _answers(address: str) -> bool:
