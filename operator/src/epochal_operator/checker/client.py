@@ -18,6 +18,7 @@ from epochal_operator.checker.verdict import (
     Verdict,
     verdict_of,
 )
+from epochal_operator.runtime.response_body import read_body
 
 TIMEOUT_SECONDS = 1.0
 VERDICT_SECONDS = 3600.0
@@ -145,7 +146,7 @@ class CheckerClient:
                 headers={"Content-Type": "application/json"},
             )
         async with self._session.post(self._url, data=body, allow_redirects=False) as response:
-            content = await _read_body(response)
+            content = await read_body(response, MAX_ANSWER_BYTES)
         if response.status == 503:  # noqa: PLR2004 - its queue is full, or it starts
             raise _Unavailable(f"status {response.status}: {content[:200].decode(errors='replace')}")
         if response.status != 200:  # noqa: PLR2004
@@ -156,17 +157,3 @@ class CheckerClient:
             _log.info("the checker has the image %s, and trainers have %s", answer.image, self._image)
             return None
         return verdict_of(answer)
-
-
-async def _read_body(response: aiohttp.ClientResponse) -> bytes:
-    """Return the body of a response.
-
-    Raises:
-        ValueError: If the body is larger than MAX_ANSWER_BYTES.
-    """
-    body = bytearray()
-    async for chunk in response.content.iter_any():
-        body += chunk
-        if len(body) > MAX_ANSWER_BYTES:
-            raise ValueError(f"response body is larger than {MAX_ANSWER_BYTES:,} bytes")
-    return bytes(body)

@@ -20,6 +20,7 @@ from epochal_operator.modelserver.observed import ModelMetadata
 from epochal_operator.modelserver.pods import is_ready
 from epochal_operator.runtime.api.resource import Key, Object
 from epochal_operator.runtime.metrics import part
+from epochal_operator.runtime.response_body import read_body
 
 TIMEOUT_SECONDS = 2.0
 RETRY_AFTER = timedelta(minutes=5)
@@ -146,23 +147,9 @@ async def fetch(address: str, sha256: str, port: int = METRICS_PORT, pod: str = 
                 f"http://{host}:{port}{METADATA_URL_PATH}", allow_redirects=False, raise_for_status=True
             ) as response,
         ):
-            body = await _read_body(response)
+            body = await read_body(response, MAX_BYTES)
         model = _Response.model_validate_json(body)
     except (aiohttp.ClientError, OSError, ValueError) as error:
         _log.info("cannot read the model metadata of pod %s: %s", pod, str(error) or type(error).__name__)
         return None
     return ModelMetadata(sha256, tuple(model.inputs), tuple(model.outputs), {pod: model.signature})
-
-
-async def _read_body(response: aiohttp.ClientResponse) -> bytes:
-    """Return the whole body of a response, read in chunks.
-
-    Raises:
-        ValueError: If the body is larger than MAX_BYTES.
-    """
-    body = b""
-    async for chunk in response.content.iter_any():
-        body += chunk
-        if len(body) > MAX_BYTES:
-            raise ValueError(f"response body is larger than {MAX_BYTES:,} bytes")
-    return body
