@@ -1,13 +1,12 @@
 """`make bench-cli`: measures the command, prints the figures and writes its part of RESULTS.md."""
 
-import argparse
 from collections.abc import Callable
 
 from tests.bench.cli.convert import convert
 from tests.bench.cli.start import before_a_training, on_a_cluster
 from tests.bench.cli.watch import watched
-from tests.bench.figures import Figure, measure_rows, table
-from tests.bench.results import put, when_and_where
+from tests.bench.command import measure
+from tests.bench.figures import Figure
 
 ROWS: dict[str, Callable[[], list[Figure]]] = {
     "before": before_a_training,
@@ -23,17 +22,5 @@ TrainingJobs are those of a fake API server in another process. Only the row of 
 epoch is in the status when the first of the two watches shows it.
 """
 
-
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.cli", description=__doc__)
-    parser.add_argument("--only", nargs="+", choices=ROWS, metavar="ROW", help=f"rows to measure, of {', '.join(ROWS)}")
-    only = parser.parse_args().only
-    figures = measure_rows(only or ROWS, lambda row: ROWS[row]())
-    text = f"{when_and_where()}.\n\n{table(figures)}\n{HOW}"
-    if not only:
-        put("What `make bench-cli` measured", text)
-    print(text)
-
-
 if __name__ == "__main__":
-    main()
+    measure("cli", __doc__, ROWS, HOW)

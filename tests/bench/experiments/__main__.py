@@ -1,15 +1,14 @@
 """`make bench-experiments`: measures searches, prints the figures and writes its part of RESULTS.md."""
 
-import argparse
 from collections.abc import Callable
 
+from tests.bench.command import measure
 from tests.bench.experiments.cluster import search_on_cluster
 from tests.bench.experiments.compare import SEEDS, searches
 from tests.bench.experiments.many import many
 from tests.bench.experiments.replayed import replayed
 from tests.bench.experiments.suggestions import suggestions
-from tests.bench.figures import Figure, measure_rows, table
-from tests.bench.results import put, when_and_where
+from tests.bench.figures import Figure
 
 ROWS: dict[str, Callable[[], list[Figure]]] = {
     "searches": searches,
@@ -30,17 +29,5 @@ Suggestions and the search on the cluster: median (least-greatest, runs). What t
 seconds; goals are met if the greatest meets them.
 """
 
-
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.experiments", description=__doc__)
-    parser.add_argument("--only", nargs="+", choices=ROWS, metavar="ROW", help=f"rows to measure, of {', '.join(ROWS)}")
-    only = parser.parse_args().only
-    figures = measure_rows(only or ROWS, lambda row: ROWS[row]())
-    text = f"{when_and_where()}.\n\n{table(figures)}\n{HOW}"
-    if not only:
-        put("What `make bench-experiments` measured", text)
-    print(text)
-
-
 if __name__ == "__main__":
-    main()
+    measure("experiments", __doc__, ROWS, HOW)

@@ -1,10 +1,9 @@
 """`make bench-studio`: measures the pages and the back end of Studio, and writes its part of RESULTS.md."""
 
-import argparse
 from collections.abc import Callable
 
-from tests.bench.figures import Figure, measure_rows, table
-from tests.bench.results import put, when_and_where
+from tests.bench.command import measure
+from tests.bench.figures import Figure
 from tests.bench.studio.crowd import crowd
 from tests.bench.studio.curves import curves
 from tests.bench.studio.modeler import modeler
@@ -19,17 +18,5 @@ duration of its tasks, by the developer tools. A browser of the crowd is a clien
 the modeler is a process of this machine; beside it, the same networks are sent to it without a page.
 """
 
-
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.studio", description=__doc__)
-    parser.add_argument("--only", nargs="+", choices=ROWS, metavar="ROW", help=f"rows to measure, of {', '.join(ROWS)}")
-    only = parser.parse_args().only
-    figures = measure_rows(only or ROWS, lambda row: ROWS[row]())
-    text = f"{when_and_where()}.\n\n{table(figures)}\n{HOW}"
-    if not only:
-        put("What `make bench-studio` measured", text)
-    print(text)
-
-
 if __name__ == "__main__":
-    main()
+    measure("studio", __doc__, ROWS, HOW)
