@@ -3,12 +3,12 @@
 import asyncio
 import socket
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing, contextmanager
 
 from aiohttp import web
 
+from tests.kit.kubectl import wait
 from tests.kit.load import Load, SentRequest
 
 BODIES = [b"0", b"1", b"2"]
@@ -19,13 +19,13 @@ def echoed(number: int, content: bytes) -> str:
 
 
 @contextmanager
-def server(handle: Callable[[bytes], web.Response]) -> Iterator[str]:
-    """Serves on the loopback, in a thread of its own."""
+def server(handle: Callable[[bytes], Awaitable[web.Response]]) -> Iterator[str]:
+    """Serve on the loopback, in a thread of its own."""
     listener = socket.create_server(("127.0.0.1", 0))
     loop = asyncio.new_event_loop()
 
     async def answer(request: web.Request) -> web.Response:
-        return handle(await request.read())
+        return await handle(await request.read())
 
     async def start() -> web.AppRunner:
         app = web.Application()
@@ -47,27 +47,39 @@ def server(handle: Callable[[bytes], web.Response]) -> Iterator[str]:
         loop.close()
 
 
-def ask(url: str, **how: float) -> list[SentRequest]:
-    with Load(url, BODIES, {}, echoed, **how) as load:  # type: ignore[arg-type]
-        time.sleep(0.3)
+async def echo(body: bytes) -> web.Response:
+    return web.Response(body=body)
+
+
+async def always_zero(body: bytes) -> web.Response:
+    return web.Response(body=b"0")
+
+
+async def refuse(body: bytes) -> web.Response:
+    return web.Response(status=429, headers={"Retry-After": "3"})
+
+
+def ask(url: str, connections: int) -> list[SentRequest]:
+    """Return the outcomes of a load that ends after six of them."""
+    with Load(url, BODIES, {}, echoed, connections=connections) as load:
+        wait("six outcomes", lambda: len(load.asked) >= 6, seconds=30, every=0.02)
     return load.asked
 
 
 def test_answers_are_judged_by_their_request() -> None:
-    with server(lambda body: web.Response(body=body)) as url:
+    with server(echo) as url:
         asked = ask(url, connections=2)
-    assert len(asked) > 3
     assert all(request.answered and request.by == "echo" for request in asked)
 
 
 def test_the_answer_to_another_question_is_nobodys() -> None:
-    with server(lambda _: web.Response(body=b"0")) as url:
+    with server(always_zero) as url:
         asked = ask(url, connections=1)
     assert {request.by for request in asked} == {"echo", ""}
 
 
 def test_a_refusal_has_retry_after() -> None:
-    with server(lambda _: web.Response(status=429, headers={"Retry-After": "3"})) as url:
+    with server(refuse) as url:
         asked = ask(url, connections=1)
     assert {(request.status, request.again, request.answered) for request in asked} == {(429, "3", False)}
 
@@ -80,10 +92,17 @@ def test_a_refused_connection_accepts_nothing() -> None:
 
 
 def test_a_rate_does_not_wait_for_answers() -> None:
-    def slow(body: bytes) -> web.Response:
-        time.sleep(0.05)
+    received: list[bytes] = []
+    enough = asyncio.Event()
+
+    async def hold(body: bytes) -> web.Response:
+        """Answer no request before the twentieth has come."""
+        received.append(body)
+        if len(received) == 20:
+            enough.set()
+        await enough.wait()
         return web.Response(body=body)
 
-    with server(slow) as url:
-        asked = ask(url, rate=100)
-    assert 20 < len(asked) < 40, "a hundred a second, though only twenty are answered"
+    with server(hold) as url, Load(url, BODIES, {}, echoed, rate=100) as load:
+        wait("twenty answers", lambda: len(load.asked) >= 20, seconds=20, every=0.02)
+    assert all(request.answered for request in load.asked)
