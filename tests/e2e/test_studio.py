@@ -164,7 +164,7 @@ def test_a_user_finds_the_run_in_the_browser_by_keyboard_alone(
         expect(page.get_by_label("Token of Kubernetes")).to_be_focused()
         page.keyboard.insert_text(token)
         page.keyboard.press("Enter")
-        tab_to(page, page.get_by_role("main").get_by_label("Namespace"))
+        tab_to(page, page.get_by_role("main").get_by_label("Namespace", exact=True))
         page.keyboard.type(namespace.name)
         page.keyboard.press("Enter")
         row = page.get_by_role("row").filter(has=page.get_by_role("link", name=run, exact=True))

@@ -213,7 +213,7 @@ def test_the_keyboard_is_enough(chromium: Browser, app: Studio) -> None:
         expect(page.get_by_label("Token of Kubernetes")).to_be_focused()
         page.keyboard.type(EDITOR)
         page.keyboard.press("Enter")
-        tab_to(page, page.get_by_role("main").get_by_label("Namespace"))
+        tab_to(page, page.get_by_role("main").get_by_label("Namespace", exact=True))
         page.keyboard.type(NAMESPACE)
         page.keyboard.press("Enter")
         expect(listed(page, "by-keys")).to_be_visible()

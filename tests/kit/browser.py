@@ -59,7 +59,11 @@ def opened(
         page.on("console", on_console)
         page.on("pageerror", failed)
         page.goto(address)
-        yield page
+        try:
+            yield page
+        except Exception as error:
+            error.add_note(f"{page.url} shows:\n{page.locator('body').aria_snapshot()}\nIts errors: {errors}")
+            raise
         assert errors == []
     finally:
         context.close()
