@@ -318,6 +318,30 @@ export interface Entry {
   count: number;
 }
 /**
+ * A TrainingJob to write as code that runs without Epochal.
+ */
+export interface ExportRequest {
+  yaml: string;
+  target: "keras" | "notebook" | "torch" | "caffe";
+  /**
+   * Whether to write the usual calls of Keras in place of the exact order of samples: for keras and notebook.
+   */
+  simple?: boolean;
+}
+/**
+ * A network as the code of another tool.
+ */
+export interface Exported {
+  files: ExportedFile[];
+}
+/**
+ * A file of code.
+ */
+export interface ExportedFile {
+  name: string;
+  text: string;
+}
+/**
  * The results of a run in its bucket.
  */
 export interface Files {
@@ -364,6 +388,27 @@ export interface History {
    * Why the bucket was not read.
    */
   problem?: Problem | null;
+}
+/**
+ * A network from a file of another tool.
+ */
+export interface Imported {
+  /**
+   * A TrainingJob or an Experiment with comments; the text itself if the file has one already.
+   */
+  yaml: string;
+  /**
+   * Details of the file that are lost, a line each.
+   */
+  warnings: string[];
+  /**
+   * Paths of the fields that the file does not give.
+   */
+  placeholders: string[];
+  /**
+   * Whether the file has weights, which the text does not have.
+   */
+  hasWeights: boolean;
 }
 /**
  * A value of a metric.

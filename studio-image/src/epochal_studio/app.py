@@ -9,6 +9,7 @@ from epochal_studio.access import Connections
 from epochal_studio.bodies import MAX_BODY
 from epochal_studio.capacity import routes as capacity
 from epochal_studio.config import Config
+from epochal_studio.conversion import routes as conversion
 from epochal_studio.data import routes as data
 from epochal_studio.networks import routes as networks
 from epochal_studio.networks.checker import Checker
@@ -51,6 +52,7 @@ MODULES: tuple[RouteModule, ...] = (
     saving,
     data,
     capacity,
+    conversion,
 )
 """The modules with routes. Add yours here: the middleware signs users in, and tests/unit/studio covers all routes."""
 

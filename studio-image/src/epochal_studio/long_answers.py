@@ -24,6 +24,8 @@ MAX_PREVIEWS, MAX_USER_PREVIEWS = 3, 2
 """Maximum previews of data of all users, and of one user. Each holds at most about 24 MiB."""
 MAX_CAPACITIES, MAX_USER_CAPACITIES = 4, 2
 """Maximum lists of nodes and pods of all users, and of one user: each requests all pods of the cluster."""
+MAX_CONVERSIONS, MAX_USER_CONVERSIONS = 2, 1
+"""Maximum imports and exports of all users, and of one user. Each is a process of at most 192 MiB."""
 
 T = TypeVar("T")
 

@@ -21,6 +21,7 @@ REQUESTS: tuple[type[Model], ...] = (
     wire.DeployRequest,
     wire.ConnectStorage,
     wire.CheckRequest,
+    wire.ExportRequest,
     wire.SaveRequest,
 )
 """Bodies that pages send: fields with a default may be left out."""
@@ -39,6 +40,8 @@ ANSWERS: tuple[type[Model], ...] = (
     wire.ClassText,
     wire.Checked,
     wire.Templates,
+    wire.Imported,
+    wire.Exported,
     wire.Saved,
     wire.Capacity,
     wire.Buckets,

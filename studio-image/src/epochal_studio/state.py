@@ -11,11 +11,13 @@ from epochal_studio.data.uploads import Uploads
 from epochal_studio.long_answers import (
     MAX_CAPACITIES,
     MAX_COMPARISONS,
+    MAX_CONVERSIONS,
     MAX_MODEL_READS,
     MAX_PREDICTIONS,
     MAX_PREVIEWS,
     MAX_USER_CAPACITIES,
     MAX_USER_COMPARISONS,
+    MAX_USER_CONVERSIONS,
     MAX_USER_MODEL_READS,
     MAX_USER_PREDICTIONS,
     MAX_USER_PREVIEWS,
@@ -55,6 +57,7 @@ class State:
         model_reads: Reads of model servers' descriptions and metrics under way.
         previews: Previews of data under way.
         capacities: Lists of all nodes and pods under way.
+        conversions: Imports and exports under way.
         uploads: Uploads under way, with their threads.
     """
 
@@ -82,6 +85,9 @@ class State:
     previews: LongAnswers = field(default_factory=lambda: LongAnswers(MAX_PREVIEWS, MAX_USER_PREVIEWS, "previews"))
     capacities: LongAnswers = field(
         default_factory=lambda: LongAnswers(MAX_CAPACITIES, MAX_USER_CAPACITIES, "lists of nodes")
+    )
+    conversions: LongAnswers = field(
+        default_factory=lambda: LongAnswers(MAX_CONVERSIONS, MAX_USER_CONVERSIONS, "imports and exports")
     )
     uploads: Uploads = field(default_factory=Uploads)
 

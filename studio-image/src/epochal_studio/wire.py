@@ -27,6 +27,8 @@
 | POST /api/check | CheckRequest | Checked |
 | GET /api/templates | | Templates |
 | POST /api/jobs | SaveRequest | Saved |
+| POST /api/import?name=FILE | the bytes of a file of another tool | Imported |
+| POST /api/export | ExportRequest | Exported |
 | GET /api/capacity | | Capacity |
 | GET /api/buckets?STORAGE | | Buckets |
 | GET /api/buckets/BUCKET?STORAGE&prefix=P&after=TEXT | | StoredObjects |
@@ -40,8 +42,8 @@
 KIND is TrainingJob, Experiment or ModelServer. STORAGE is `namespace=NS&secret=NAME`, and if they differ from the
 defaults `endpoint=URL`, `region=TEXT` and `ca=CONFIGMAP`. QUERY is `show=true` and `several=true`, as the server has
 them. Each error has the body Problem and a status above 399. A page sends every request that changes
-something with the content type application/json. Uploads and predictions have other types; they carry the header
-`Epochal-Studio: 1`, which no form of another page can send.
+something with the content type application/json. Uploads, imports and predictions have other types; they carry the
+header `Epochal-Studio: 1`, which no form of another page can send.
 
 The key of a ModelServer is in the header `X-API-Key` of the requests below /api/servers. Studio passes it on to the
 server, and keeps it nowhere. A prediction without a valid key has the status 403 and the reason KeyRequired: the status
@@ -440,6 +442,41 @@ class Templates(Model):
     """Documents to begin with."""
 
     templates: list[Template]
+
+
+class Imported(Model):
+    """A network from a file of another tool."""
+
+    yaml: str
+    """A TrainingJob or an Experiment with comments; the text itself if the file has one already."""
+    warnings: list[str]
+    """Details of the file that are lost, a line each."""
+    placeholders: list[str]
+    """Paths of the fields that the file does not give."""
+    has_weights: bool
+    """Whether the file has weights, which the text does not have."""
+
+
+class ExportRequest(Model):
+    """A TrainingJob to write as code that runs without Epochal."""
+
+    yaml: Annotated[str, Field(max_length=MAX_YAML)]
+    target: Literal["keras", "notebook", "torch", "caffe"]
+    simple: bool = False
+    """Whether to write the usual calls of Keras in place of the exact order of samples: for keras and notebook."""
+
+
+class ExportedFile(Model):
+    """A file of code."""
+
+    name: str
+    text: str
+
+
+class Exported(Model):
+    """A network as the code of another tool."""
+
+    files: list[ExportedFile]
 
 
 class SaveRequest(Model):

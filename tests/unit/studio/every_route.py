@@ -12,6 +12,7 @@ _STORAGE = "?namespace=vision&secret=keys"
 _QUERIES = {
     "/api/stream": "?namespace=vision",
     "/api/storage": "?namespace=vision",
+    "/api/import": "?name=flow.json",
     "/api/compare": "?run=TrainingJob/vision/mnist",
     "/api/buckets": _STORAGE,
     "/api/buckets/{bucket}": _STORAGE,
@@ -20,6 +21,7 @@ _QUERIES = {
 }
 _RAW = {
     "/api/buckets/{bucket}/object": "application/octet-stream",
+    "/api/import": "application/octet-stream",
     "/api/servers/{namespace}/{name}/predict": "image/png",
 }
 """Content types of the bodies that are no JSON."""
@@ -31,6 +33,7 @@ _BODIES = {
     "actions": {"action": "suspend", "resourceVersion": "1"},
     "clone": {"name": "copy"},
     "deployment": {"name": "digits"},
+    "export": {"yaml": _DOCUMENT, "target": "keras"},
     "session": {"token": "token-of-eve-5555555555"},
     "storage": {
         "namespace": "vision",

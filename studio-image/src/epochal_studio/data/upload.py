@@ -1,7 +1,5 @@
 """Stores the body of a request as an object, part by part, so that an upload of any size needs the memory of a part."""
 
-import asyncio
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -19,17 +17,13 @@ from epochal_studio.problems import Refusal, refuse
 from epochal_studio.results.folders import bucket_errors
 from epochal_studio.security.raw_bodies import MAX_UPLOAD
 from epochal_studio.state import STATE
+from epochal_studio.streamed_body import StreamedBody
 from epochal_studio.wire import StoredObject
 
 PART = 8 * 2**20
 """Bytes of a part. S3 allows 10,000 parts, each but the last of at least 5 MiB."""
 LIMITS = AnswerLimits(size=64 * 1024, seconds=60, requests=MAX_UPLOAD // PART + 20)
 """Limits of the service's answers: one for each part, and some to begin and end."""
-IDLE_SECONDS = 30.0
-"""Maximum seconds without a byte of the browser."""
-GRACE_SECONDS, MIN_RATE = 60.0, 64 * 1024
-"""Seconds that the browser may take in all, beside those for its bytes at the minimum rate (bytes a second)."""
-_CHUNK = 2**18
 _NO_BUCKET = "Create the bucket, or choose another one."
 
 
@@ -52,7 +46,7 @@ async def store(request: web.Request, place: Place, key: str, *, replace: bool) 
     with uploads.hold(access.owner):
         bucket = await with_bucket(request, place, lambda bucket: _prepare(bucket, key, replace=replace), limits=LIMITS)
         upload = bucket.begin_upload(key)
-        body = _Body(request)
+        body = StreamedBody(request)
         try:
             while body.left > PART:
                 part = await body.read(PART)
@@ -65,53 +59,6 @@ async def store(request: web.Request, place: Place, key: str, *, replace: bool) 
             await uploads.clean_up(upload.abort)
             raise
         return await uploads.run(_stored, bucket, key, body.size)
-
-
-class _Body:
-    """The body of a request, read with a bound on the time that the browser may take.
-
-    Args:
-        request: The request, with a Content-Length.
-    """
-
-    def __init__(self, request: web.Request) -> None:
-        self.size = request.content_length or 0
-        self.left = self.size
-        self._content = request.content
-        self._waited = 0.0
-
-    async def read(self, size: int) -> bytearray:
-        """Return the next bytes.
-
-        Raises:
-            Refusal: If the browser is too slow.
-            ConnectionError: If the browser has left.
-        """
-        part = bytearray(size)
-        filled = 0
-        while filled < size:
-            chunk = await self._next(min(_CHUNK, size - filled))
-            part[filled : filled + len(chunk)] = chunk
-            filled += len(chunk)
-            self.left -= len(chunk)
-        return part
-
-    async def _next(self, most: int) -> bytes:
-        began = time.monotonic()
-        try:
-            async with asyncio.timeout(IDLE_SECONDS):
-                chunk = await self._content.read(most)
-        except TimeoutError:
-            raise _too_slow(f"no byte has arrived for {IDLE_SECONDS:g} s") from None
-        except Exception as error:
-            # aiohttp has several errors for a body that ends too early.
-            raise ConnectionResetError("the browser has ended the upload") from error
-        if not chunk:
-            raise ConnectionResetError("the browser has ended the upload")
-        self._waited += time.monotonic() - began
-        if self._waited > GRACE_SECONDS + (self.size - self.left) / MIN_RATE:
-            raise _too_slow(f"fewer than {MIN_RATE // 1024} KiB arrive in a second")
-        return chunk
 
 
 def _prepare(bucket: Bucket, key: str, *, replace: bool) -> Bucket:
@@ -146,7 +93,3 @@ def _exists(key: str) -> Refusal:
         f"The bucket has an object {printable(key[:200], instead=' ')!r} already.",
         "Choose another name, or replace the object. Trainings that read it now may fail.",
     )
-
-
-def _too_slow(found: str) -> Refusal:
-    return refuse(408, "Timeout", f"The upload has ended, because {found}.", "Check the network, and upload again.")

@@ -1,7 +1,7 @@
 """The requests whose body is no JSON: each has its own types and maximum, and a header that no form can send."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from epochal_studio.servers.options import MAX_BYTES, TYPES
@@ -12,6 +12,11 @@ type application/json is for all other changes."""
 MAX_UPLOAD = 5 * 2**30
 """Maximum bytes of an upload: the largest object that any S3 service takes in one request, so that `replace` and copies
 of other programs work for it."""
+
+
+IMPORT = "/api/import"
+MAX_IMPORT = 64 * 2**20
+"""Maximum bytes of a file to import. It lies on the disk meanwhile: the chart has space for all conversions."""
 
 
 class RawBody(NamedTuple):
@@ -26,14 +31,15 @@ class RawBody(NamedTuple):
     most: int
 
 
-_RAW_BODIES: Mapping[str, tuple[re.Pattern[str], RawBody]] = {
-    "POST": (re.compile(r"/api/servers/[^/]+/[^/]+/predict"), RawBody(TYPES, MAX_BYTES)),
-    "PUT": (re.compile(r"/api/buckets/[^/]+/object"), RawBody(frozenset({"application/octet-stream"}), MAX_UPLOAD)),
-}
-"""Path and body by method. A method that is not POST or DELETE is allowed for its path alone."""
+_BYTES = frozenset({"application/octet-stream"})
+_RAW_BODIES: Sequence[tuple[str, re.Pattern[str], RawBody]] = (
+    ("POST", re.compile(r"/api/servers/[^/]+/[^/]+/predict"), RawBody(TYPES, MAX_BYTES)),
+    ("POST", re.compile(IMPORT), RawBody(_BYTES, MAX_IMPORT)),
+    ("PUT", re.compile(r"/api/buckets/[^/]+/object"), RawBody(_BYTES, MAX_UPLOAD)),
+)
+"""Method, path and body. A method that is not POST or DELETE is allowed for its path alone."""
 
 
 def raw_body(method: str, path: str) -> RawBody | None:
     """Return the body of a request that is no JSON; None for any other request."""
-    pattern, body = _RAW_BODIES.get(method, (None, None))
-    return body if pattern is not None and pattern.fullmatch(path) else None
+    return next((body for of, pattern, body in _RAW_BODIES if of == method and pattern.fullmatch(path)), None)

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import pytest
 from aiohttp import ClientError
+from epochal_studio import streamed_body
 from epochal_studio.data import upload
 from epochal_studio.data import uploads as uploads_module
 from epochal_studio.data.uploads import Uploads
@@ -201,7 +202,7 @@ async def test_the_end_of_studio_does_not_wait_for_ever(monkeypatch: pytest.Monk
 
 
 async def test_a_browser_that_stops_sending(studio: StudioInMemory, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(upload, "IDLE_SECONDS", 0.1)
+    monkeypatch.setattr(streamed_body, "IDLE_SECONDS", 0.1)
     monkeypatch.setattr(upload, "PART", 2**20)
 
     async def stopping() -> AsyncIterator[bytes]:
@@ -214,7 +215,7 @@ async def test_a_browser_that_stops_sending(studio: StudioInMemory, monkeypatch:
 
 
 async def test_a_browser_that_sends_byte_by_byte(studio: StudioInMemory, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(upload, "GRACE_SECONDS", 0.2)
+    monkeypatch.setattr(streamed_body, "GRACE_SECONDS", 0.2)
 
     async def drip() -> AsyncIterator[bytes]:
         for _ in range(1000):

@@ -1,0 +1,156 @@
+"""The process that reads a file of another tool, or writes code: `python -m epochal_studio.conversion.child`.
+
+A file may be hostile, and both take time without a pause. A process of its own bounds the memory, leaves the event loop
+free, and can be killed. It writes JSON of wire.py to standard output: the result, or a Problem with exit code 3.
+"""
+
+import os
+import re
+import resource
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from epochal.errors import EpochalError
+from epochal_api.kind import GROUP
+from epochal_api.trainingjob.spec import InvalidTrainingJob, parse
+
+from epochal_studio.networks.reading import UnreadableDocument, read_object
+from epochal_studio.problems import MAX_MESSAGE
+from epochal_studio.wire import MAX_YAML, Exported, ExportedFile, Imported, Problem
+
+if TYPE_CHECKING:
+    from epochal_api.model import Model
+
+MEMORY = 192 * 2**20
+"""Maximum bytes of the address space. The process itself takes about a quarter of it."""
+CPU_SECONDS = 20
+MAX_CODE = 4 * 2**20
+"""Maximum bytes of exported code. A script of 10,000 layers has 1 MiB."""
+REFUSED = 3
+"""Exit code with a Problem on standard output. Python ends with 1 after a fault."""
+_MAX_LINES, _MAX_LINE = 100, 500
+"""Maximum warnings, placeholders and characters of each."""
+_IMPORT = "Import it with the command on your computer: epochal import FILE -o NAME.yaml"
+_EXPORT = "Export it with the command on your computer: epochal export FILE --to TARGET"
+_FORMATS = (
+    "Studio imports flows (.nnd), models (.keras, and the JSON of model.to_json()), Experiments of Katib, manifests of "
+    "FfDL, and TrainingJobs and Experiments of Epochal."
+)
+_CORRECT = "Correct the problems that the modeler lists."
+_OPTION = re.compile(r"(^|\s)--\w|\bepochal \w")
+"""An option or a use of the command, which a remedy of the library may name."""
+_KINDS = frozenset({"TrainingJob", "Experiment"})
+_PROGRAMS, _HDF5 = frozenset({".py", ".ipynb"}), b"\x89HDF"
+_MANIFESTS = frozenset({".yaml", ".yml", ".json"})
+
+T = TypeVar("T")
+
+
+def import_network(path: Path) -> Imported:
+    """Return the network of a file in the working folder, so that messages have its name alone.
+
+    Args:
+        path: The file, whose ending tells the format.
+
+    Raises:
+        EpochalError: If the file is broken, unknown, or not for Studio.
+    """
+    from epochal.importers import import_file  # noqa: PLC0415 - an export needs no importers
+
+    if path.suffix in _PROGRAMS:
+        message = f"{path}: the model of a program is known only after the program has run, and Studio runs none"
+        remedy = f"Run it on your computer: epochal import {path} --run model -o NAME.yaml. Then import NAME.yaml here."
+        raise EpochalError(message, remedy)
+    with path.open("rb") as file:
+        if file.read(len(_HDF5)) == _HDF5:
+            message = f"{path}: Studio does not read HDF5 files"
+            raise EpochalError(message, f"Save the model as a .keras file in Keras. {_IMPORT}")
+    if path.suffix in _MANIFESTS and (own := _own_manifest(path)) is not None:
+        return own
+    found = _with_remedy(lambda: import_file(path), _FORMATS)
+    has_weights = found.weights is not None
+    found = found.without_weights()
+    return Imported(
+        yaml=_bounded(found.text),
+        warnings=[line[:_MAX_LINE] for line in found.warnings[:_MAX_LINES]],
+        placeholders=[line[:_MAX_LINE] for line in found.placeholders[:_MAX_LINES]],
+        has_weights=has_weights,
+    )
+
+
+def _own_manifest(path: Path) -> Imported | None:
+    """Return a manifest of Epochal as it is; None for another file."""
+    if path.stat().st_size > MAX_YAML:
+        return None
+    try:
+        text = path.read_text("utf-8-sig")
+        document = read_object(text)
+    except (UnicodeDecodeError, UnreadableDocument):
+        return None
+    is_own = str(document.get("apiVersion", "")).startswith(f"{GROUP}/") and document.get("kind") in _KINDS
+    return Imported(yaml=text, warnings=[], placeholders=[], has_weights=False) if is_own else None
+
+
+def _bounded(text: str) -> str:
+    if len(text) > MAX_YAML:
+        message = f"the network gives a text of {len(text):,} characters, but Studio edits at most {MAX_YAML:,}"
+        raise EpochalError(message, _IMPORT)
+    return text
+
+
+def export_network(path: Path, target: str, *, simple: bool) -> Exported:
+    """Return the TrainingJob of a file as code of another tool.
+
+    Raises:
+        EpochalError: If the text is no valid TrainingJob, or a part of it has no counterpart.
+    """
+    from epochal.exporters import export  # noqa: PLC0415 - an import needs no exporters
+
+    try:
+        job = parse(read_object(path.read_text()))
+    except UnreadableDocument as error:
+        raise EpochalError(error.problem.message) from None
+    except InvalidTrainingJob as error:
+        raise EpochalError(f"The text is no valid TrainingJob: {error}", _CORRECT) from None
+    files = _with_remedy(lambda: export(job, target, simple=simple), _CORRECT)
+    if (size := sum(map(len, files.values()))) > MAX_CODE:
+        raise EpochalError(f"the code has {size:,} bytes, but Studio returns at most {MAX_CODE:,}", _EXPORT)
+    return Exported(files=[ExportedFile(name=name, text=content.decode()) for name, content in files.items()])
+
+
+def _with_remedy(function: Callable[[], T], remedy: str) -> T:
+    """Return the result of the library. Its errors have this remedy in place of one for users of the command."""
+    try:
+        return function()
+    except EpochalError as error:
+        raise EpochalError(error.message, remedy if _OPTION.search(error.remedy) else error.remedy) from None
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Convert a file, and return the exit code.
+
+    Args:
+        arguments: `import PATH`, or `export PATH TARGET`, or `export PATH TARGET simple`.
+    """
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    action, file, *options = arguments
+    os.chdir(Path(file).parent)
+    path = Path(Path(file).name)
+    found: Model
+    try:
+        found = (
+            import_network(path) if action == "import" else export_network(path, options[0], simple="simple" in options)
+        )
+        code = 0
+    except EpochalError as error:
+        found, code = Problem(reason="Failed", message=error.message[:MAX_MESSAGE], remedy=error.remedy), REFUSED
+    sys.stdout.write(found.model_dump_json())
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,76 @@
+"""Runs the process that converts a file, with a deadline, and returns its result."""
+
+import asyncio
+import logging
+import sys
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
+from subprocess import DEVNULL, PIPE
+from tempfile import TemporaryDirectory
+from typing import TypeVar
+
+from epochal_api.model import Model
+
+from epochal_studio.conversion.child import REFUSED
+from epochal_studio.problems import Refusal, refuse
+from epochal_studio.wire import Problem
+
+SECONDS = 40.0
+"""Deadline of a conversion, without the time that the browser needs to send the file."""
+_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+"""Each thread of OpenBLAS takes a part of the address space."""
+
+M = TypeVar("M", bound=Model)
+
+log = logging.getLogger(__name__)
+
+
+async def convert(
+    model: type[M], action: str, name: str, content: AsyncIterator[bytes | bytearray], *options: str
+) -> M:
+    """Return the result of a conversion.
+
+    Args:
+        model: The type of the result.
+        action: The action of child.py.
+        name: Name of the file.
+        content: Its parts.
+        options: More arguments of child.py.
+
+    Raises:
+        Refusal: If the conversion fails, or needs more time or memory than it may.
+    """
+    with TemporaryDirectory(prefix="conversion-") as folder:
+        path = Path(folder, name)
+        with await asyncio.to_thread(path.open, "wb") as file:
+            async for part in content:
+                file.write(part)
+        code, output = await _run(action, str(path), *options)
+    if code == 0:
+        return model.model_validate_json(output)
+    if code == REFUSED:
+        raise Refusal(422, Problem.model_validate_json(output))
+    log.warning("a conversion has ended with exit code %s", code)
+    raise _failed("needs more memory or time than Studio has for it, or is damaged")
+
+
+async def _run(*arguments: str) -> tuple[int | None, bytes]:
+    command = (sys.executable, "-m", "epochal_studio.conversion.child", *arguments)
+    process = await asyncio.create_subprocess_exec(
+        *command, stdin=DEVNULL, stdout=PIPE, stderr=DEVNULL, env=_ENVIRONMENT
+    )
+    try:
+        async with asyncio.timeout(SECONDS):
+            output, _ = await process.communicate()
+    except TimeoutError:
+        raise _failed(f"takes more than {SECONDS:g} s") from None
+    finally:
+        with suppress(ProcessLookupError):
+            process.kill()
+    return process.returncode, output
+
+
+def _failed(found: str) -> Refusal:
+    remedy = "Use the command on your computer: epochal import, or epochal export."
+    return refuse(422, "TooLarge", f"The file {found}.", remedy)

@@ -1,0 +1,55 @@
+"""The routes of conversion: import and export."""
+
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
+from epochal_studio.access import access_of
+from epochal_studio.bodies import read_body
+from epochal_studio.conversion.process import convert
+from epochal_studio.problems import answer, refuse
+from epochal_studio.security.raw_bodies import IMPORT
+from epochal_studio.state import STATE
+from epochal_studio.streamed_body import StreamedBody
+from epochal_studio.wire import Exported, ExportRequest, Imported
+
+_MAX_NAME = 200
+_PART = 2**18
+
+
+def routes() -> list[web.RouteDef]:
+    """Return the routes of conversion."""
+    return [web.post(IMPORT, import_file), web.post("/api/export", export)]
+
+
+async def import_file(request: web.Request) -> web.Response:
+    """Return the network of a file, which is the body."""
+    name = request.query.get("name", "")
+    if (
+        not name.isprintable()
+        or "/" in name
+        or not 0 < len(name.encode(errors="replace")) <= _MAX_NAME
+        or name[0] in ".-"
+    ):
+        raise refuse(400, "Invalid", f"the query needs name, the name of a file of at most {_MAX_NAME} bytes")
+    body = StreamedBody(request)
+    with request.app[STATE].conversions.hold(access_of(request).owner):
+        return answer(await convert(Imported, "import", name, _parts(body)))
+
+
+async def _parts(body: StreamedBody) -> AsyncIterator[bytearray]:
+    while body.left:
+        yield await body.read(min(_PART, body.left))
+
+
+async def export(request: web.Request) -> web.Response:
+    """Return a network as the code of another tool."""
+    access = access_of(request)
+    body = await read_body(request, ExportRequest)
+
+    async def text() -> AsyncIterator[bytes]:
+        yield body.yaml.encode(errors="replace")
+
+    with request.app[STATE].conversions.hold(access.owner):
+        options = (body.target, *(["simple"] if body.simple else []))
+        return answer(await convert(Exported, "export", "network.yaml", text(), *options))

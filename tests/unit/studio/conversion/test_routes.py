@@ -1,0 +1,136 @@
+"""Import and export by their routes: the process, its limits, and who may use it."""
+
+import asyncio
+import io
+import json
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from epochal_studio.conversion import process
+from epochal_studio.security.raw_bodies import MAX_IMPORT
+
+from tests.unit.cli.importers.flows import digits
+from tests.unit.studio.in_memory import Answer, StudioInMemory
+from tests.unit.studio.networks.texts import document, text
+
+FLOW = json.dumps(digits()).encode()
+
+
+async def import_file(studio: StudioInMemory, name: str, body: Any, **headers: str) -> Answer:
+    sent = {
+        "Origin": str(studio.client.make_url("/")).rstrip("/"),
+        "Authorization": "Bearer alice",
+        "Content-Type": "application/octet-stream",
+        "Epochal-Studio": "1",
+        **headers,
+    }
+    async with studio.client.post(f"/api/import?name={quote(name, safe='')}", data=body, headers=sent) as response:
+        return Answer(response.status, response.headers, await response.read())
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    for _ in range(1000):
+        if condition():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("the condition did not become true")
+
+
+@pytest.fixture(autouse=True)
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The folder of temporary files, which is empty in the end."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    yield tmp_path
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_flow(studio: StudioInMemory) -> None:
+    found = await import_file(studio, "Überfluss 1.nnd", FLOW)
+    assert found.status == 200, found.text
+    assert "kind: TrainingJob" in found.json()["yaml"]
+    assert studio.state.conversions.count == 0
+
+
+async def test_code(studio: StudioInMemory) -> None:
+    found = await studio.post("/api/export", {"yaml": text(document()), "target": "torch"})
+    assert found.status == 200, found.text
+    assert any("torch" in each["text"] for each in found.json()["files"])
+
+
+async def test_a_refusal_has_cause_and_remedy(studio: StudioInMemory, temporary: Path) -> None:
+    found = await import_file(studio, "x.json", b"{}")
+    assert (found.status, found.json()["reason"]) == (422, "Failed")
+    assert found.json()["message"].startswith("x.json: its format is unknown")
+    assert str(temporary) not in found.text
+
+
+@pytest.mark.parametrize(
+    "name", ["", "a/b.json", "../b.json", "/etc/passwd", ".keras", "-x.json", "a\n.json", "a" * 201]
+)
+async def test_a_name_is_that_of_a_file(studio: StudioInMemory, name: str) -> None:
+    assert (await import_file(studio, name, FLOW)).status == 400
+
+
+async def test_a_file_that_fills_the_memory(studio: StudioInMemory) -> None:
+    found = await import_file(studio, "lists.json", io.BytesIO(b"[" + b"[]," * 5_000_000 + b"[]]"))
+    assert (found.status, found.json()["reason"]) == (422, "TooLarge")
+    assert "epochal import" in found.json()["remedy"]
+
+
+async def test_a_file_that_takes_endless_time(studio: StudioInMemory, monkeypatch: pytest.MonkeyPatch) -> None:
+    started = []
+    start = asyncio.create_subprocess_exec
+
+    async def record(*arguments: Any, **options: Any) -> Any:
+        started.append(await start(*arguments, **options))
+        return started[-1]
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", record)
+    monkeypatch.setattr(process, "SECONDS", 0.0)
+    found = await import_file(studio, "flow.nnd", FLOW)
+    assert (found.status, found.json()["reason"]) == (422, "TooLarge")
+    assert await started[0].wait() < 0  # killed
+
+
+async def test_a_large_file_is_refused(studio: StudioInMemory) -> None:
+    async def nothing() -> AsyncIterator[bytes]:
+        await asyncio.sleep(0)
+        yield b""
+
+    found = await import_file(studio, "a.keras", nothing(), **{"Content-Length": str(MAX_IMPORT + 1)})
+    assert found.status == 413
+
+
+async def test_one_conversion_of_a_user_at_a_time(studio: StudioInMemory) -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield FLOW[:100]
+        begun.set()
+        await go_on.wait()
+        yield FLOW[100:]
+
+    first = asyncio.create_task(import_file(studio, "a.nnd", slow(), **{"Content-Length": str(len(FLOW))}))
+    await begun.wait()
+    await until(lambda: studio.state.conversions.count == 1)
+    assert (await import_file(studio, "b.nnd", FLOW)).status == 503
+    go_on.set()
+    assert (await first).status == 200
+
+
+async def test_a_browser_that_leaves(studio: StudioInMemory) -> None:
+    begun = asyncio.Event()
+
+    async def endless() -> AsyncIterator[bytes]:
+        yield FLOW[:100]
+        begun.set()
+        await asyncio.Event().wait()
+
+    task = asyncio.create_task(import_file(studio, "a.nnd", endless(), **{"Content-Length": str(len(FLOW))}))
+    await begun.wait()
+    await until(lambda: studio.state.conversions.count == 1)
+    task.cancel()
+    await until(lambda: studio.state.conversions.count == 0)
