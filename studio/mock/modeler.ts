@@ -2,7 +2,7 @@
 // enough to see each state of the page. The real one asks Keras.
 import { readdirSync, readFileSync } from "node:fs";
 import { isMap, isSeq, LineCounter, parseDocument } from "yaml";
-import type { Checked, DocumentProblem, LayerShapes, RunDetail, RunSummary, Saved, Template, Templates } from "../src/wire";
+import type { Checked, Exported, Imported, DocumentProblem, LayerShapes, RunDetail, RunSummary, Saved, Template, Templates } from "../src/wire";
 
 const ROOT = new URL("../../", import.meta.url);
 
@@ -38,8 +38,16 @@ export function modelerRoute(method: string, parts: readonly string[], sent: Rec
   if (parts[0] === "catalogue") return parts.length === 1 ? catalogue() : classText(parts[1] ?? "", parts[2] ?? "");
   if (parts[0] === "check" && method === "POST") return check(String(sent["yaml"]));
   if (parts[0] === "templates") return { templates: templates() } satisfies Templates;
+  if (parts[0] === "import" && method === "POST") return imported();
+  if (parts[0] === "export" && method === "POST") return { files: [{ name: "network.py", text: "import keras\n" }] } satisfies Exported;
   if (parts[0] === "jobs" && method === "POST") return save(sent, rim);
   return undefined;
+}
+
+/** Any file becomes the first example, with the hints of an import that is not complete. */
+function imported(): Imported {
+  const yaml = templates()[0]?.yaml ?? "";
+  return { yaml, warnings: ["The node Lambda has no counterpart."], placeholders: ["spec.data.bucket"], hasWeights: true };
 }
 
 /** Returns the details of a run with the document that was saved for it. */

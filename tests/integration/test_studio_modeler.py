@@ -1,5 +1,6 @@
 """The modeler of Studio in a real browser: a network is drawn, checked and saved by keyboard alone."""
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +12,7 @@ from tests.kit.browser import NARROW, browser, opened, tab_to
 from tests.kit.fake.checker import FakeChecker
 from tests.kit.studio import NAMESPACE, SECRET, Studio, studio
 from tests.kit.studio_page import sign_in
+from tests.unit.cli.importers.flows import digits
 
 WIDE = (1360, 860)
 MODELER = f"{{}}/modeler?namespace={NAMESPACE}"
@@ -249,3 +251,30 @@ def test_a_narrow_screen_shows_the_network(chromium: Browser, app: Studio) -> No
         expect(node(page, "Flatten")).to_be_visible()
         assert_accessible(page, "modeler, narrow")
         assert page.evaluate("document.documentElement.scrollWidth") <= NARROW[0]
+
+
+def test_a_flow_is_imported_and_exported_as_a_script(chromium: Browser, app: Studio) -> None:
+    bare = json.dumps(digits()).replace('"digits-data"', '""')
+    flow = {"name": "digits-of-2018.nnd", "mimeType": "application/json", "buffer": bare.encode()}
+    with opened(chromium, MODELER.format(app.url), size=WIDE, complains=REFUSED) as page:
+        sign_in(page)
+        page.get_by_label("File to import").set_input_files(
+            {"name": "old.h5", "mimeType": "application/octet-stream", "buffer": b"\x89HDF\r\n\x1a\n"}
+        )
+        expect(page.get_by_role("dialog", name="old.h5 is not imported")).to_contain_text("Save the model as a .keras")
+        page.get_by_role("button", name="Back").click()
+        page.get_by_label("File to import").set_input_files(flow)
+        found = page.get_by_role("dialog", name="digits-of-2018.nnd is imported")
+        expect(found).to_contain_text("spec.data.bucket")
+        assert_accessible(page, "modeler, imported")
+        found.get_by_role("link", name="Open the network").click()
+        expect(node(page, "Conv2D Conv_2D")).to_be_visible()
+        page.get_by_role("button", name="Export…").click()
+        dialog = page.get_by_role("dialog", name="Export the network")
+        assert_accessible(page, "modeler, export")
+        dialog.get_by_role("button", name="Export", exact=True).click()
+        with page.expect_download() as download:
+            dialog.get_by_role("link", name="Download digits-of-2018.py").click()
+        script = download.value.path().read_text()
+        compile(script, "digits-of-2018.py", "exec")
+        assert "Conv2D" in script

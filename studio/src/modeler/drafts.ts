@@ -1,5 +1,5 @@
 // Drafts in the browser: documents that are not saved in the cluster, also invalid ones.
-import { problem } from "../api/client";
+import { problem, RequestError } from "../api/client";
 import type { Problem } from "../wire";
 import { MAX_YAML } from "../wire";
 
@@ -69,6 +69,16 @@ export class DraftStore {
     // A tab that has not opened the draft yet finds it as that of another one.
     if (other && stored !== (this.#known.get(key) ?? null) && other.text !== draft.text) return { kind: "conflict", other };
     return this.#write(key, draft);
+  }
+
+  /** Stores a new document under a name that no other draft has, and returns its place. Throws RequestError if it cannot. */
+  create(namespace: string, wanted: string, text: string): Pick<Draft, "namespace" | "name"> {
+    const taken = this.list().filter((each) => each.namespace === namespace).map(({ name }) => name);
+    let name = wanted;
+    for (let number = 2; taken.includes(name); number += 1) name = `${wanted}-${number}`;
+    const state = this.save({ namespace, name, text, resourceVersion: null });
+    if (state.kind === "failed") throw new RequestError(state.problem, 0);
+    return { namespace, name };
   }
 
   /** Stores a draft in place of that of another tab. */

@@ -10,7 +10,7 @@ import { ProblemBox } from "../../parts/ProblemBox";
 import type { Problem, RunKey, Session, Templates } from "../../wire";
 import { useCatalogue } from "./catalogue";
 import { Editor } from "./editor/Editor";
-import { BLANK, draftKey, draftOfRun, freeDraftName, originOf, parseDraftKey, runOfDraft, type Origin } from "./origin";
+import { BLANK, draftKey, draftOfRun, originOf, parseDraftKey, runOfDraft, type Origin } from "./origin";
 
 interface Props {
   open: ModelerTarget;
@@ -157,12 +157,7 @@ function unsaved(draft: Origin["draft"], text = ""): Origin {
   return { text, storedText: null, run: undefined, draft };
 }
 
-/** Writes the draft of a new network, so that a reload finds it. */
+/** Stores a new network as a draft, so that a reload finds it. */
 function begin(name: string, text: string, namespace: string | null, drafts: DraftStore): Origin {
-  const own = namespace ?? "";
-  const taken = drafts.list().filter((each) => each.namespace === own).map((each) => each.name);
-  const draft = { namespace: own, name: freeDraftName(name, taken) };
-  const state = drafts.save({ ...draft, text, resourceVersion: null });
-  if (state.kind === "failed") throw new RequestError(state.problem, 0);
-  return unsaved(draft, text);
+  return unsaved(drafts.create(namespace ?? "", name, text), text);
 }

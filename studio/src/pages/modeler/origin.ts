@@ -57,14 +57,6 @@ export function runOfDraft({ namespace, name }: Origin["draft"]): RunKey | undef
   return (kind === "TrainingJob" || kind === "Experiment") && run && rest.length === 0 ? { kind, namespace, name: run } : undefined;
 }
 
-/** Returns a name for a new draft that no other draft has. */
-export function freeDraftName(wanted: string, taken: readonly string[]): string {
-  if (!taken.includes(wanted)) return wanted;
-  for (let number = 2; ; number += 1) {
-    if (!taken.includes(`${wanted}-${number}`)) return `${wanted}-${number}`;
-  }
-}
-
 /** A network without layers. */
 export const BLANK = `apiVersion: epochal.dev/v1alpha1
 kind: TrainingJob

@@ -27,6 +27,7 @@ const loadConnectDialog = () => import("./ConnectDialog");
 const loadSaveDialogs = () => import("../save/SaveDialogs");
 const ConnectDialog = lazy(loadConnectDialog);
 const SaveDialogs = lazy(loadSaveDialogs);
+const ExportDialog = lazy(() => import("./ExportDialog"));
 const PRELOADED_AFTER = 1_000;
 
 export type Panel = "form" | "yaml";
@@ -49,6 +50,7 @@ export function Editor({ origin, namespace, namespaces, drafts, catalogue, onSav
   const [pending] = useState(() => new PendingTexts());
   const [panel, setPanel] = useState<Panel>("form");
   const [isConnecting, setConnecting] = useState(false);
+  const [isExporting, setExporting] = useState(false);
   const [target, setTarget] = useState({ position: 0, request: 0, takesFocus: false });
   const root = useRef<HTMLDivElement>(null);
   const form = useRef<HTMLDivElement>(null);
@@ -107,6 +109,11 @@ export function Editor({ origin, namespace, namespaces, drafts, catalogue, onSav
     setTarget(({ request }) => ({ position: place?.from ?? 0, request: request + 1, takesFocus: true }));
   }
 
+  function exportedText(): string {
+    pending.flush();
+    return session.getState().text;
+  }
+
   function pressOnNode(event: KeyboardEvent): boolean {
     const isCommand = event.ctrlKey || event.metaKey;
     if (event.key === "Delete" || event.key === "Backspace") return commands.remove();
@@ -158,7 +165,7 @@ export function Editor({ origin, namespace, namespaces, drafts, catalogue, onSav
     <PendingContext value={pending}>
       {/* A click beside the nodes leaves the focus here, so that the keys of undo and of saving go on. */}
       <div ref={root} tabIndex={-1} className={`modeler panel-${panel}`} onKeyDown={press} onCopy={(event) => copy(event, false)} onCut={(event) => copy(event, true)} onPaste={paste}>
-        <Toolbar rim={rim} state={state} commands={commands} save={save} draft={draft} namespaces={namespaces} panel={panel} onPanel={setPanel} canConnect={only?.kind === "layer"} />
+        <Toolbar rim={rim} state={state} commands={commands} save={save} draft={draft} namespaces={namespaces} panel={panel} onPanel={setPanel} onExport={() => setExporting(true)} canConnect={only?.kind === "layer"} />
         <DraftNotes origin={origin} draft={draft} save={save} onKeep={keepDraft} onReopen={onReopen} />
         <Palette catalogue={catalogue} place={commands.placeText(state)} onAdd={commands.add} />
         <Canvas rim={rim} graph={state.graph} selection={state.selection} isStale={state.document === null} onSelect={onSelect} onOpenForm={openForm} onKey={pressOnNode} />
@@ -174,6 +181,7 @@ export function Editor({ origin, namespace, namespaces, drafts, catalogue, onSav
         </aside>
         <Suspense>
           {isConnecting && only && <ConnectDialog rim={rim} graph={state.graph} node={only} onClose={() => setConnecting(false)} />}
+          {isExporting && <ExportDialog text={exportedText} onClose={() => setExporting(false)} />}
           {save.step.name !== "closed" && <SaveDialogs save={save} namespaces={namespaces} />}
         </Suspense>
       </div>

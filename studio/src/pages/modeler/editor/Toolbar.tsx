@@ -23,10 +23,11 @@ interface Props {
   namespaces: readonly string[] | null;
   panel: Panel;
   onPanel: (panel: Panel) => void;
+  onExport: () => void;
   canConnect: boolean;
 }
 
-export function Toolbar({ rim, state, commands, save, draft, namespaces, panel, onPanel, canConnect }: Props) {
+export function Toolbar({ rim, state, commands, save, draft, namespaces, panel, onPanel, onExport, canConnect }: Props) {
   const hasLayer = [...state.selection].some((id) => state.graph.byId.get(id)?.kind === "layer");
 
   async function copy(): Promise<void> {
@@ -49,6 +50,8 @@ export function Toolbar({ rim, state, commands, save, draft, namespaces, panel, 
         <Tool shape="copy" label="Copy" keys="Control+C" isOff={!hasLayer} onUse={() => void copy()} />
         <Tool shape="paste" label="Paste" keys="Control+V" isOff={state.document === null} onUse={() => void readClipboard().then(commands.paste)} />
         <Tool shape="trash" label="Delete" keys="Delete" isOff={!hasLayer} onUse={commands.remove} />
+        <span className="tools-gap" />
+        <Tool shape="store" label="Export…" isOff={state.document === null} onUse={onExport} />
       </div>
       <div className="segments" role="group" aria-label="Beside the canvas">
         <button type="button" aria-pressed={panel === "form"} onClick={() => onPanel("form")}>
@@ -91,7 +94,7 @@ function draftText(draft: DraftState | null, save: SaveState): string {
 interface ToolProps {
   shape: Shape;
   label: string;
-  keys: string;
+  keys?: string;
   isOff: boolean;
   onUse: () => void;
 }
@@ -104,7 +107,7 @@ function Tool({ shape, label, keys, isOff, onUse }: ToolProps) {
       className="button icon-button"
       aria-label={label}
       aria-keyshortcuts={keys}
-      title={`${label} (${keys.replace("Control", "Ctrl")})`}
+      title={keys ? `${label} (${keys.replace("Control", "Ctrl")})` : label}
       aria-disabled={isOff}
       onClick={() => {
         if (!isOff) onUse();

@@ -12,6 +12,7 @@ import { StateBadge } from "../../../parts/StateBadge";
 import { useRuns } from "../../../stream/RunsProvider";
 import type { Problem, RunSummary, Template, Templates } from "../../../wire";
 import { draftKey, runOfDraft } from "../origin";
+import { ImportFile } from "./ImportFile";
 
 /** Runs that are listed; the search finds the others. */
 const MAX_RUNS = 12;
@@ -24,13 +25,13 @@ export default function StartPage({ namespace, drafts }: { namespace: string | n
         <p className="quiet">Draw a network, and have it checked while you draw.</p>
       </div>
       <Drafts drafts={drafts} namespace={namespace} />
-      <Beginnings namespace={namespace} />
+      <Beginnings namespace={namespace} drafts={drafts} />
       <Runs namespace={namespace} />
     </div>
   );
 }
 
-function Beginnings({ namespace }: { namespace: string | null }) {
+function Beginnings({ namespace, drafts }: { namespace: string | null; drafts: DraftStore }) {
   const [templates, setTemplates] = useState<Template[]>();
   const [problem, setProblem] = useState<Problem>();
   const isSignedOut = useIsSignedOut();
@@ -55,6 +56,9 @@ function Beginnings({ namespace }: { namespace: string | null }) {
             <strong>Empty network</strong>
             <span className="quiet">An input, a loss and an optimizer. Add the layers.</span>
           </Link>
+        </li>
+        <li>
+          <ImportFile namespace={namespace} drafts={drafts} />
         </li>
         {templates?.map((template) => (
           <li key={template.name}>

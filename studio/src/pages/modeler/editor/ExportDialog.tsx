@@ -1,0 +1,105 @@
+// Exports the network as code that runs without Epochal.
+import { useEffect, useId, useState, type FormEvent } from "react";
+import { isAbort, problemOf, request } from "../../../api/client";
+import { Dialog } from "../../../parts/Dialog";
+import { ProblemBox } from "../../../parts/ProblemBox";
+import type { Exported, ExportRequest, Problem } from "../../../wire";
+
+const TARGETS: readonly { target: ExportRequest["target"]; label: string; hasSimple: boolean }[] = [
+  { target: "keras", label: "Keras, as a script", hasSimple: true },
+  { target: "notebook", label: "Keras, as a Jupyter notebook with curves", hasSimple: true },
+  { target: "torch", label: "PyTorch, with a training loop", hasSimple: false },
+  { target: "caffe", label: "Caffe, the network alone", hasSimple: false },
+];
+
+interface Props {
+  /** The document as it is now. */
+  text: () => string;
+  onClose: () => void;
+}
+
+export default function ExportDialog({ text, onClose }: Props) {
+  const id = useId();
+  const [target, setTarget] = useState<ExportRequest["target"]>("keras");
+  const [isSimple, setSimple] = useState(false);
+  const [running, setRunning] = useState<AbortController>();
+  const [problem, setProblem] = useState<Problem>();
+  const [files, setFiles] = useState<Exported["files"]>([]);
+  const hasSimple = TARGETS.find((each) => each.target === target)?.hasSimple ?? false;
+  useEffect(() => () => running?.abort(), [running]);
+
+  async function submit(event: FormEvent): Promise<void> {
+    event.preventDefault();
+    const abort = new AbortController();
+    setRunning(abort);
+    setProblem(undefined);
+    setFiles([]);
+    const body: ExportRequest = { yaml: text(), target, simple: hasSimple && isSimple };
+    try {
+      setFiles((await request<Exported>("/api/export", { method: "POST", body, signal: abort.signal })).files);
+    } catch (error) {
+      if (!isAbort(error)) setProblem(problemOf(error));
+    } finally {
+      setRunning(undefined);
+    }
+  }
+
+  return (
+    <Dialog title="Export the network" onClose={onClose}>
+      <form className="export-form" onSubmit={(event) => void submit(event)}>
+        <p>Code of the same network that runs without Epochal.</p>
+        <fieldset className="export-targets">
+          <legend>For</legend>
+          {TARGETS.map((each) => (
+            <label key={each.target}>
+              <input type="radio" name={id} checked={target === each.target} onChange={() => setTarget(each.target)} />
+              {each.label}
+            </label>
+          ))}
+        </fieldset>
+        {hasSimple && (
+          <label>
+            <input type="checkbox" checked={isSimple} onChange={(event) => setSimple(event.target.checked)} />
+            Let Keras shuffle the samples: shorter code, other final weights
+          </label>
+        )}
+        {problem && <ProblemBox problem={problem} />}
+        {files.length > 0 && <Files files={files} />}
+        <div className="buttons end">
+          <button type="button" className="button" onClick={onClose}>
+            Close
+          </button>
+          <button type="submit" className="button primary" disabled={running !== undefined}>
+            {running ? "Exporting…" : "Export"}
+          </button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}
+
+function Files({ files }: Exported) {
+  return (
+    <ul role="status" aria-label="Exported files" className="exported">
+      {files.map(({ name, text }) => (
+        <li key={name}>
+          <Download name={name} text={text} />
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function Download({ name, text }: Exported["files"][number]) {
+  const [address, setAddress] = useState("");
+  useEffect(() => {
+    const created = URL.createObjectURL(new Blob([text], { type: "text/plain" }));
+    setAddress(created);
+    return () => URL.revokeObjectURL(created);
+  }, [text]);
+  return (
+    <a href={address} download={name}>
+      Download {name}
+    </a>
+  );
+}

@@ -1,0 +1,62 @@
+import { screen, waitFor } from "@testing-library/react";
+import userEvent from "@testing-library/user-event";
+import { beforeEach, expect, test } from "vitest";
+import { DraftStore } from "../../../modeler/drafts";
+import { pageBackEnd, refusal, type PageBackEnd } from "../../../testing/pageBackEnd";
+import type { Imported } from "../../../wire";
+import { ImportFile } from "./ImportFile";
+
+const FOUND: Imported = { yaml: "kind: TrainingJob\n", warnings: [], placeholders: [], hasWeights: false };
+
+beforeEach(() => {
+  window.localStorage.clear();
+  window.history.replaceState(null, "", "/modeler");
+});
+
+async function open(answer: unknown, name = "old flow.nnd"): Promise<PageBackEnd> {
+  const backEnd = pageBackEnd({ "POST /api/import": answer });
+  backEnd.show(<ImportFile namespace="vision" drafts={new DraftStore("ada")} />);
+  await userEvent.upload(screen.getByLabelText("File to import"), new File(["{}"], name), { applyAccept: false });
+  return backEnd;
+}
+
+function drafts(): string[] {
+  return new DraftStore("ada").list().map(({ name, namespace, text }) => `${namespace}/${name}: ${text.trim()}`);
+}
+
+test("a complete import is opened at once as a draft", async () => {
+  const backEnd = await open(FOUND);
+  await waitFor(() => expect(window.location.search).toBe("?draft=vision%2Fold+flow&namespace=vision"));
+  expect(backEnd.paths()).toEqual(["/api/import?name=old+flow.nnd"]);
+  expect(drafts()).toEqual(["vision/old flow: kind: TrainingJob"]);
+});
+
+test("lost and missing details are shown before the network is opened", async () => {
+  await open({ ...FOUND, warnings: ["The node Lambda is lost."], placeholders: ["spec.data.bucket"], hasWeights: true }, ".keras");
+  expect(await screen.findByText("The node Lambda is lost.")).toBeTruthy();
+  expect(screen.getByText("spec.data.bucket")).toBeTruthy();
+  expect(screen.getByText("network.weights")).toBeTruthy();
+  expect(window.location.search).toBe("");
+  expect(screen.getByRole("link", { name: "Open the network", hidden: true }).getAttribute("href")).toBe("/modeler?draft=vision%2F.keras&namespace=vision");
+});
+
+test("a second file of the same name replaces no draft", async () => {
+  new DraftStore("ada").save({ namespace: "vision", name: "old flow", text: "mine", resourceVersion: null });
+  await open(FOUND);
+  await waitFor(() => expect(drafts().sort()).toEqual(["vision/old flow-2: kind: TrainingJob", "vision/old flow: mine"]));
+});
+
+test("a refusal shows its cause, and stores no draft", async () => {
+  await open(refusal(422, "Failed", "old.h5: Studio does not read HDF5 files", "Save the model as a .keras file."), "old.h5");
+  expect(await screen.findByText("old.h5: Studio does not read HDF5 files")).toBeTruthy();
+  expect(screen.getByText("Save the model as a .keras file.")).toBeTruthy();
+  expect(drafts()).toEqual([]);
+  await userEvent.click(screen.getByRole("button", { name: "Back", hidden: true }));
+  expect(screen.queryByText("old.h5 is not imported")).toBeNull();
+});
+
+test("an import can be cancelled", async () => {
+  await open(() => new Promise(() => undefined));
+  await userEvent.click(await screen.findByRole("button", { name: "Cancel", hidden: true }));
+  expect(screen.queryByText("Importing old flow.nnd")).toBeNull();
+});
