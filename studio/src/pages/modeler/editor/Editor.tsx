@@ -2,7 +2,6 @@
 import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState, type ClipboardEvent, type KeyboardEvent } from "react";
 import type { DraftStore } from "../../../modeler/drafts";
 import { useChecked, useModeler } from "../../../modeler/hooks";
-import { notify } from "../../../parts/announcements";
 import type { RunKey } from "../../../wire";
 import { Canvas } from "../canvas/Canvas";
 import type { Catalogue } from "../catalogue";
@@ -14,7 +13,7 @@ import { Palette } from "../palette/Palette";
 import { useSave } from "../save/useSave";
 import { marksOf, placeOf } from "../yaml/marks";
 import { YamlPanel } from "../yaml/YamlPanel";
-import { commandsFor, type Commands } from "./commands";
+import { commandsFor } from "./commands";
 import { DraftNotes } from "./DraftNotes";
 import { ProblemsPanel } from "./ProblemsPanel";
 import { allProblems, type EditorRim } from "./rim";
@@ -66,10 +65,7 @@ export function Editor({ origin, namespace, namespaces, drafts, catalogue, onSav
     return () => window.clearTimeout(timer);
   }, []);
 
-  const commands = useMemo<Commands>(
-    () => commandsFor(session, pending, (problem) => notify([problem.message, problem.remedy].filter(Boolean).join(" "))),
-    [session, pending],
-  );
+  const commands = useMemo(() => commandsFor(session, pending), [session, pending]);
   const onConnect = useCallback(() => setConnecting(true), []);
   const rim: EditorRim = { catalogue, document: state.document, findings, problems: fieldProblems, namespace: namespace ?? "", apply: commands.apply, onConnect };
   const selected = [...state.selection].flatMap((id) => state.graph.byId.get(id) ?? []);

@@ -5,8 +5,8 @@ import type { Edit } from "../../../modeler/edits/edit";
 import { addLayer, duplicateLayers, removeLayers } from "../../../modeler/edits/layers";
 import type { Place } from "../../../modeler/edits/place";
 import type { ModelerSession, ModelerState } from "../../../modeler/session";
-import { announce } from "../../../parts/announcements";
-import type { DocumentProblem, Problem } from "../../../wire";
+import { announce, notify } from "../../../parts/announcements";
+import type { DocumentProblem } from "../../../wire";
 import type { PendingTexts } from "../form/pending";
 
 export interface Commands {
@@ -25,12 +25,12 @@ export interface Commands {
   nodeOf: (problem: DocumentProblem) => string | null;
 }
 
-/** Returns the commands of a session; `onRefused` gets the cause of an edit that is not possible. */
-export function commandsFor(session: ModelerSession, pending: PendingTexts, onRefused: (problem: Problem) => void): Commands {
+/** Returns the commands of a session. The cause of an edit that is not possible becomes a notice. */
+export function commandsFor(session: ModelerSession, pending: PendingTexts): Commands {
   function apply(edit: Edit): boolean {
     pending.flush();
-    const problem = session.apply(edit);
-    if (problem) onRefused(problem);
+    const problem = session.apply(edit, notify);
+    if (problem) notify([problem.message, problem.remedy].filter(Boolean).join(" "));
     else announce([`Done: ${edit.label}`]);
     return problem === null;
   }
