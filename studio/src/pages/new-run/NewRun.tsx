@@ -6,6 +6,7 @@ import { notify } from "../../parts/announcements";
 import { loadDetail } from "../../parts/actions/requests";
 import { problemOf } from "../../api/client";
 import { ProblemBox } from "../../parts/ProblemBox";
+import { useCheck } from "../../parts/useCheck";
 import type { Problem, RunKey, Saved, Session } from "../../wire";
 import { ActionPanel } from "./ActionPanel";
 import { ConflictDialog } from "./ConflictDialog";
@@ -19,7 +20,6 @@ import { ReplaceDialog } from "./ReplaceDialog";
 import type { SaveAction } from "./saving";
 import { Steps } from "./Steps";
 import { storedDraft } from "./storedDraft";
-import { useCheck } from "./useCheck";
 import { useSaving } from "./useSaving";
 
 interface Props {

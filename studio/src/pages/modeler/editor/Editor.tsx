@@ -44,7 +44,7 @@ interface Props {
 export function Editor({ origin, namespace, namespaces, drafts, catalogue, onSaved, onReopen }: Props) {
   const session = useSession(origin.text);
   const state = useModeler(session);
-  const { check, findings } = useChecked(state);
+  const { check, findings, problems: found } = useChecked(state);
   const [pending] = useState(() => new PendingTexts());
   const [panel, setPanel] = useState<Panel>("form");
   const [isConnecting, setConnecting] = useState(false);
@@ -52,8 +52,7 @@ export function Editor({ origin, namespace, namespaces, drafts, catalogue, onSav
   const root = useRef<HTMLDivElement>(null);
   const form = useRef<HTMLDivElement>(null);
 
-  const checked = check.checked;
-  const problems = useMemo(() => allProblems(state.problems, checked?.problems ?? []), [state.problems, checked]);
+  const problems = useMemo(() => allProblems(state.problems, found), [state.problems, found]);
   const fieldProblems = useMemo(() => new FieldProblems(problems), [problems]);
   const marks = useMemo(() => marksOf(problems, state.text, state.document), [problems, state.text, state.document]);
   const save = useSave({ origin, session, pending, namespace, drafts, onSaved });
@@ -85,8 +84,8 @@ export function Editor({ origin, namespace, namespaces, drafts, catalogue, onSav
   function showProblem(index: number): void {
     const problem = problems[index];
     if (!problem) return;
-    const node = commands.nodeOf(problem);
-    if (node !== null && (problem.line === null || problem.line === undefined)) {
+    const { node } = problem;
+    if (node !== null && typeof problem.line !== "number") {
       onSelect([node]);
       setPanel("form");
       window.setTimeout(() => {

@@ -1,12 +1,10 @@
 // What the buttons and keys of the editor do: edits of the session. A text that a user still types becomes an edit first.
-import { nodeOfProblem } from "../../../modeler/check";
 import { copyLayers, pasteLayers } from "../../../modeler/edits/clipboard";
 import type { Edit } from "../../../modeler/edits/edit";
 import { addLayer, duplicateLayers, removeLayers } from "../../../modeler/edits/layers";
 import type { Place } from "../../../modeler/edits/place";
 import type { ModelerSession, ModelerState } from "../../../modeler/session";
 import { announce, notify } from "../../../parts/announcements";
-import type { DocumentProblem } from "../../../wire";
 import type { PendingTexts } from "../form/pending";
 
 export interface Commands {
@@ -22,7 +20,6 @@ export interface Commands {
   paste: (text: string) => boolean;
   /** Where a new layer goes, in words. */
   placeText: (state: ModelerState) => string;
-  nodeOf: (problem: DocumentProblem) => string | null;
 }
 
 /** Returns the commands of a session. The cause of an edit that is not possible becomes a notice. */
@@ -82,7 +79,6 @@ export function commandsFor(session: ModelerSession, pending: PendingTexts): Com
       const place = placeOf(state);
       return place.kind === "after" ? `Added after ${titleOf(state, place.node)}` : "Added at the end";
     },
-    nodeOf: (problem) => nodeOfProblem(problem, session.getState().graph),
   };
 }
 
