@@ -8,7 +8,7 @@ import type { ModelerSession } from "../../../modeler/session";
 import { copyName, loadDetail, storedVersion } from "../../../parts/actions/requests";
 import type { Problem, RunKey, Saved } from "../../../wire";
 import type { PendingTexts } from "../form/pending";
-import { draftOfRun, originOf, type Origin, type StoredRun } from "../origin";
+import { draftOfRun, NO_VERSION, originOf, type Origin, type StoredRun } from "../origin";
 import { saveDocument, saveRequest, type Target } from "./save";
 
 export type Step =
@@ -154,7 +154,7 @@ export function useSave({ origin, session, pending, namespace, drafts, onSaved }
 
   function takeDraft({ text, resourceVersion }: Draft): void {
     session.open(text);
-    if (run && resourceVersion) setRun({ ...run, resourceVersion });
+    if (run) setRun({ ...run, resourceVersion: resourceVersion ?? NO_VERSION });
   }
 
   return {
