@@ -15,6 +15,8 @@ export default defineConfig({
     // The Content-Security-Policy allows neither data: in styles and scripts nor inline scripts.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    // React Flow wraps also the parts that the canvas does not use, such as its map: the build leaves them out.
+    rolldownOptions: { treeshake: { manualPureFunctions: ["memo", "forwardRef"] } },
   },
   test: {
     environment: "happy-dom",

@@ -1,63 +1,47 @@
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { RequestError } from "../api/client";
+import { expect, test } from "vitest";
 import type { Checked, DocumentProblem } from "../wire";
-import { DocumentChecker, findingsOf, nodeOfProblem } from "./check";
+import { findingsOf, movedProblems } from "./check";
+import { removeLayers, renameLayer } from "./edits/layers";
 import { ModelerSession } from "./session";
 import { BRANCHED } from "./testing";
 
-beforeEach(() => void vi.useFakeTimers());
-afterEach(() => void vi.useRealTimers());
-
+const SPEC = "spec.template.spec";
 const answer = (changes: Partial<Checked> = {}): Checked => ({ problems: [], layers: [], parameters: null, isBuilt: true, ...changes });
+const problem = (path: string, changes: Partial<DocumentProblem> = {}): DocumentProblem => ({ path, message: "wrong", ...changes });
 
-test("only the newest text is asked about, and older requests end", async () => {
-  const asked: { text: string; signal: AbortSignal; resolve: (checked: Checked) => void }[] = [];
-  const checker = new DocumentChecker((text, signal) => new Promise((resolve) => asked.push({ text, signal, resolve })));
-  checker.check("a", 1);
-  checker.check("b", 2);
-  await vi.advanceTimersByTimeAsync(200);
-  expect(asked.map(({ text }) => text)).toEqual(["b"]);
-  checker.check("c", 3);
-  expect(asked[0]?.signal.aborted).toBe(true);
-  await vi.advanceTimersByTimeAsync(200);
-  asked[0]?.resolve(answer({ parameters: 1 }));
-  await vi.advanceTimersByTimeAsync(0);
-  expect(checker.getState()).toMatchObject({ checked: null, isWaiting: true });
-  asked[1]?.resolve(answer({ parameters: 2 }));
-  await vi.advanceTimersByTimeAsync(0);
-  expect(checker.getState()).toMatchObject({ checked: { parameters: 2 }, version: 3, isWaiting: false });
-  checker.check("c", 3);
-  await vi.advanceTimersByTimeAsync(200);
-  expect(asked).toHaveLength(2);
-});
-
-test("a failed request keeps the last answer and names its cause", async () => {
-  const post = vi.fn<() => Promise<Checked>>().mockResolvedValueOnce(answer({ parameters: 5 })).mockRejectedValueOnce(new RequestError({ reason: "Unreachable", message: "Studio cannot be reached." }, 0)).mockResolvedValue(answer());
-  const checker = new DocumentChecker(post);
-  checker.check("a", 1);
-  await vi.advanceTimersByTimeAsync(200);
-  checker.check("b", 2);
-  await vi.advanceTimersByTimeAsync(200);
-  expect(checker.getState()).toMatchObject({ checked: { parameters: 5 }, version: 1, isWaiting: false, problem: { reason: "Unreachable" } });
-  checker.retry("b", 2);
-  await vi.advanceTimersByTimeAsync(200);
-  expect(checker.getState()).toMatchObject({ version: 2, problem: null });
+test.each([
+  [problem("anything", { layer: 3 }), "layer-3"],
+  [problem(`${SPEC}.network.layers[2].units`), "layer-2"],
+  [problem(`${SPEC}.network.inputs[1].shape[0]`), "input-1"],
+  [problem(`${SPEC}.training.outputs[1].loss.delta`), "loss:side"],
+  [problem(`${SPEC}.training.optimizer.learning_rate`), "optimizer"],
+  [problem(`${SPEC}.data.train`), "data"],
+  [problem("metadata.name"), null],
+])("the problem %j belongs to %s", (found, node) => {
+  const { graph } = new ModelerSession(BRANCHED).getState();
+  expect(findingsOf(answer({ problems: [found] }), graph).all).toEqual([{ ...found, node }]);
 });
 
 test("problems and shapes belong to nodes", () => {
   const { graph } = new ModelerSession(BRANCHED).getState();
-  const problem = (path: string, changes: Partial<DocumentProblem> = {}): DocumentProblem => ({ path, message: "wrong", ...changes });
-  const spec = "spec.template.spec";
-  expect(nodeOfProblem(problem("anything", { layer: 3 }), graph)).toBe("layer-3");
-  expect(nodeOfProblem(problem(`${spec}.network.layers[2].units`), graph)).toBe("layer-2");
-  expect(nodeOfProblem(problem(`${spec}.network.inputs[1].shape[0]`), graph)).toBe("input-1");
-  expect(nodeOfProblem(problem(`${spec}.training.outputs[1].loss.delta`), graph)).toBe("loss:side");
-  expect(nodeOfProblem(problem(`${spec}.training.optimizer.learning_rate`), graph)).toBe("optimizer");
-  expect(nodeOfProblem(problem(`${spec}.data.train`), graph)).toBe("data");
-  expect(nodeOfProblem(problem("metadata.name"), graph)).toBeNull();
-  const findings = findingsOf(answer({ problems: [problem(`${spec}.network.layers[2].units`), problem("", { line: 3 }), problem("", { layer: 2 })], layers: [{ index: 0, outputs: [[26, 26, 8]], parameters: 80 }, { index: 5, outputs: [], parameters: null }] }), graph);
+  const findings = findingsOf(answer({ problems: [problem(`${SPEC}.network.layers[2].units`), problem("", { line: 3 }), problem("", { layer: 2 })], layers: [{ index: 0, outputs: [[26, 26, 8]], parameters: 80 }, { index: 5, outputs: [], parameters: null }] }), graph);
   expect(findings.problems.get("layer-2")).toHaveLength(2);
-  expect(findings.rest).toHaveLength(1);
   expect(findings.shapes).toEqual(new Map([["layer-0", [[26, 26, 8]]]]));
   expect(findings.parameters.get("layer-5")).toBeNull();
+});
+
+test("problems of an older text follow their nodes to new positions, and leave with them", () => {
+  const session = new ModelerSession(BRANCHED);
+  const { graph } = session.getState();
+  const problems = [
+    problem(`${SPEC}.network.layers[1].name`), problem(`${SPEC}.network.layers[2].units`), problem("no field", { layer: 5 }),
+    problem(`${SPEC}.training.outputs[1].loss`), problem("metadata.name"), problem("", { line: 3 }),
+  ];
+  const findings = findingsOf(answer({ problems }), graph);
+  expect(session.apply(removeLayers(["layer-1"]))).toBeNull();
+  expect(session.apply(renameLayer("layer-6", "digit_2"))).toBeNull();
+  // The third layer is the second one now, and the problem of a line is of no line of this text.
+  expect(movedProblems(findings, session.getState().graph).map(({ node, path }) => [node, path])).toEqual([
+    ["layer-2", `${SPEC}.network.layers[1].units`], ["layer-5", "no field"], [null, "metadata.name"],
+  ]);
 });

@@ -1,6 +1,7 @@
 // The session, the checker, the layout and the draft in React.
-import { useEffect, useRef, useState, useSyncExternalStore } from "react";
-import { DocumentChecker, findingsOf, type CheckState, type NodeFindings } from "./check";
+import { useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
+import { useCheck, type CheckState } from "../parts/useCheck";
+import { findingsOf, movedProblems, NO_FINDINGS, type NodeFindings, type PlacedProblem } from "./check";
 import type { DraftState, DraftStore } from "./drafts";
 import { LayoutClient } from "./layout/layout";
 import type { Layout, LayoutRequest } from "./layout/types";
@@ -8,25 +9,33 @@ import type { ModelerSession, ModelerState } from "./session";
 
 /** Time after the last change until the draft is stored, in milliseconds. */
 const STORED_AFTER = 400;
-const NO_FINDINGS: NodeFindings = { problems: new Map(), shapes: new Map(), parameters: new Map(), rest: [] };
 
 export function useModeler(session: ModelerSession): ModelerState {
   return useSyncExternalStore(session.subscribe, session.getState);
 }
 
-/** Checks the document after each change. Findings are those of the last answer until the next one is there. */
-export function useChecked({ text, version, graph, isStale }: ModelerState): { check: CheckState; findings: NodeFindings } {
-  const [checker] = useState(() => new DocumentChecker());
-  const check = useSyncExternalStore(checker.subscribe, checker.getState);
-  useEffect(() => checker.check(text, version), [checker, text, version]);
-  useEffect(() => () => checker.dispose(), [checker]);
-  const { checked, version: checkedVersion } = check;
+export interface CheckedDocument {
+  check: CheckState;
+  /** Findings of the last answer, by the ids of nodes. */
+  findings: NodeFindings;
+  /** The problems of the last answer at the nodes of the current graph. */
+  problems: readonly PlacedProblem[];
+}
+
+/** Checks the document after each change. */
+export function useChecked({ text, document, graph, isStale }: ModelerState): CheckedDocument {
+  const check = useCheck(text);
+  const { checked, checkedText } = check;
   // Positions of an answer hold only in the graph of its text; the ids that they lead to hold after further edits, too.
-  const [findings, setFindings] = useState(NO_FINDINGS);
+  const [{ of, findings }, setFound] = useState({ of: "", findings: NO_FINDINGS });
   useEffect(() => {
-    if (checked && checkedVersion === version && !isStale) setFindings(findingsOf(checked, graph));
-  }, [checked, checkedVersion, version, graph, isStale]);
-  return { check, findings };
+    if (!checked || checkedText !== text) return;
+    if (!isStale) setFound({ of: text, findings: findingsOf(checked, graph) });
+    // A broken text has no graph: its problems are in lines.
+    else if (!document) setFound((last) => ({ of: text, findings: { ...last.findings, all: checked.problems.map((found) => ({ ...found, node: null })) } }));
+  }, [checked, checkedText, text, document, graph, isStale]);
+  const problems = useMemo(() => (of === text ? findings.all : movedProblems(findings, graph)), [of, text, findings, graph]);
+  return { check, findings, problems };
 }
 
 /** Returns the layout of a graph; the last one until the new one is there. */

@@ -52,8 +52,8 @@ export class ModelerSession {
     return () => this.#listeners.delete(listener);
   };
 
-  /** Applies an edit; returns why it is refused, or null. A refused edit changes nothing. */
-  apply(edit: Edit): Problem | null {
+  /** Applies an edit; returns why it is refused, or null. A refused edit changes nothing. `tell` gets its notice. */
+  apply(edit: Edit, tell?: (notice: string) => void): Problem | null {
     this.#parseNow();
     const { document, graph, version } = this.#state;
     if (!document) return problem("BrokenText", "The YAML has faults, so that only the text can be edited.", "Correct the faults that are listed, or undo.");
@@ -67,6 +67,7 @@ export class ModelerSession {
       if (result.select) this.#set({ selection: new Set(result.select.flatMap((index) => ids[index] ?? [])) });
       this.#history.add(edit.label, before, this.#snapshot(), edit.mergeKey, Date.now());
       this.#tell();
+      if (result.notice) tell?.(result.notice);
       return null;
     } catch (error) {
       if (error instanceof EditRefused) return error.problem;

@@ -22,6 +22,8 @@ export interface EditResult {
   order?: readonly (number | null)[];
   /** Positions of the layers to select. */
   select?: readonly number[];
+  /** Further fields that the edit has changed, for the user to know. */
+  notice?: string;
 }
 
 export interface Edit {
@@ -85,11 +87,13 @@ function editNetwork(context: EditContext, change: NetworkChange): EditResult {
   const written = write(network, before, value);
   const order = written.layers.map(({ origin }) => origin);
   const named = setIn(document.value, [...document.specPath, "network"], written.value) as JsonObject;
+  const { value: after, lost } = withNewNames(named, document.specPath, written, before);
   return {
-    value: withNewNames(named, document.specPath, written, before),
+    value: after,
     origins: written.origins,
     ...(order.every((origin, index) => origin === index) && order.length === before.layers.length ? {} : { order }),
     ...(selected ? { select: selected.map((layer) => written.layers.indexOf(layer)).filter((index) => index >= 0) } : {}),
+    ...(lost.length > 0 ? { notice: `Removed from the search, too: ${lost.join(", ")}` } : {}),
   };
 }
 

@@ -12,7 +12,7 @@ export interface WrittenNetwork {
   layers: readonly NetworkLayer[];
   /** Layers and inputs of the document by their new value, if it differs. */
   origins: Map<Json, Json>;
-  /** New names of outputs by old ones. */
+  /** The names of outputs by their old ones. */
   outputNames: Map<string, string>;
 }
 
@@ -34,7 +34,7 @@ export function writeNetwork(network: Network, before: Network, value: JsonObjec
   const items = layers.map((layer, index) => (isObject(layer.value) ? track(layerValue(layer, index, written), originalOf(layer, before)) : layer.value));
   const titles = layerTitles(items, network.inputs.map(({ name }) => name), outputs?.map(reference) ?? []);
   for (const [index, layer] of layers.entries()) layer.title = titles[index] ?? "";
-  return { value: networkValue(written, before, value, items, track), layers, origins, outputNames: renamedOutputs(written, before) };
+  return { value: networkValue(written, before, value, items, track), layers, origins, outputNames: outputNames(written, before) };
 }
 
 /** Returns the value of a layer in the document, also if an edit has replaced it. */
@@ -135,16 +135,15 @@ function networkValue(network: Network, before: Network, value: JsonObject, item
   return isList(after["outputs"]) ? without(after, "outputs") : after;
 }
 
-/** Returns the new names of outputs that other fields may name, by their old names. */
-function renamedOutputs(network: Network, before: Network): Map<string, string> {
+/** Returns the names of outputs that other fields may name, by their old names. */
+function outputNames(network: Network, before: Network): Map<string, string> {
   const old = new Map(outputsOf(before).map((source) => [identity(source), outputName(source)]));
-  const renamed = new Map<string, string>();
+  const names = new Map<string, string>();
   for (const source of outputsOf(network)) {
     const name = old.get(identity(source));
-    const now = outputName(source);
-    if (name !== undefined && name !== now) renamed.set(name, now);
+    if (name !== undefined) names.set(name, outputName(source));
   }
-  return renamed;
+  return names;
 }
 
 function identity(source: Source): string {

@@ -3,6 +3,7 @@ import userEvent from "@testing-library/user-event";
 import { beforeEach, expect, test, vi } from "vitest";
 import { DraftStore } from "../../modeler/drafts";
 import type { ModelerTarget } from "../../navigation";
+import { Refused } from "../../testing/backEnd";
 import { detail, pageBackEnd, type PageBackEnd } from "../../testing/pageBackEnd";
 import type { Session } from "../../wire";
 import { Opener } from "./Opener";
@@ -61,6 +62,20 @@ test("the draft of a run that was deleted is a network that is not saved", async
   open({ kind: "draft", key: "vision/TrainingJob/digits" }, backEnd);
   expect(await epochs()).toBe("40");
   expect(screen.getByRole("button", { name: "Save" })).toBeTruthy();
+});
+
+test("the draft of a deleted run does not replace a new run of its name without a question", async () => {
+  // A change of the draft while there was no run has left it without a version.
+  new DraftStore("ada").save({ ...DRAFT, text: DRAWN, resourceVersion: null });
+  const current = { metadata: { name: "digits", resourceVersion: "8" }, spec: { training: { epochs: 3 } } };
+  const conflict = new Refused(409, { reason: "Conflict", message: "digits has changed.", remedy: "", current });
+  const backEnd = server({ "POST /api/jobs": conflict });
+  const drafts = open({ kind: "draft", key: "vision/TrainingJob/digits" }, backEnd);
+  expect(await epochs()).toBe("40");
+  await userEvent.click(screen.getByRole("button", { name: "Save" }));
+  expect((await screen.findByText("spec.training.epochs")).closest("tr")?.textContent).toMatch(/40.*3/u);
+  expect(backEnd.bodies("/api/jobs")).toMatchObject([{ resourceVersion: "" }]);
+  expect(drafts.load(DRAFT.namespace, DRAFT.name)).toMatchObject({ resourceVersion: "" });
 });
 
 test("a template becomes a draft with an address and a name of its own", async () => {

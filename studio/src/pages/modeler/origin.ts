@@ -12,6 +12,9 @@ export interface StoredRun {
   hasRun: boolean;
 }
 
+/** The version of a draft whose run was deleted: a new run of its name is another one, so that to save over it is a conflict. */
+export const NO_VERSION = "";
+
 export interface Origin {
   text: string;
   /** The text of the stored run, which a draft differs from; null for a network that is not saved. */

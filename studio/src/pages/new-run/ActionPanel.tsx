@@ -5,6 +5,7 @@ import { StateIcon } from "../../parts/icons";
 import { CopyableCommand } from "../../parts/CopyableCommand";
 import { Link } from "../../parts/Link";
 import { ProblemBox } from "../../parts/ProblemBox";
+import type { CheckState } from "../../parts/useCheck";
 import { YamlView } from "../run/YamlView";
 import type { DocumentProblem } from "../../wire";
 import type { View } from "./document";
@@ -12,7 +13,6 @@ import { useForm } from "./form";
 import { byStep, overallState, STEPS, stepState, TITLES, type Step } from "./problems";
 import { LABELS, type SaveAction } from "./saving";
 import { ProblemList } from "./StepCard";
-import type { CheckState } from "./useCheck";
 import type { Saving } from "./useSaving";
 import type { Stored } from "./draft";
 
@@ -34,7 +34,14 @@ export function ActionPanel({ check, problems, saving, stored }: Props) {
         <CheckStatus check={check} view={view} />
         {problems.length > 0 && <ProblemList problems={problems} />}
         <ProblemSteps view={view} problems={check.checked?.problems ?? []} />
-        {check.problem && <ProblemBox problem={check.problem} tone="warning" />}
+        {check.problem && (
+          <>
+            <ProblemBox problem={check.problem} tone="warning" />
+            <button type="button" className="button" onClick={check.retry}>
+              Check the run again
+            </button>
+          </>
+        )}
         <div className="panel-buttons">
           <ActionButton action="start" waiting="Starting…" saving={saving} stored={stored} isPrimary />
           <ActionButton action="check" waiting="Checking…" saving={saving} stored={stored} />

@@ -3,9 +3,11 @@ import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import type { Document } from "yaml";
 import { navigate, runAddress } from "../../navigation";
 import { notify } from "../../parts/announcements";
+import { addedNames } from "../../parts/actions/addedNames";
 import { loadDetail } from "../../parts/actions/requests";
 import { problemOf } from "../../api/client";
 import { ProblemBox } from "../../parts/ProblemBox";
+import { useCheck } from "../../parts/useCheck";
 import type { Problem, RunKey, Saved, Session } from "../../wire";
 import { ActionPanel } from "./ActionPanel";
 import { ConflictDialog } from "./ConflictDialog";
@@ -19,7 +21,6 @@ import { ReplaceDialog } from "./ReplaceDialog";
 import type { SaveAction } from "./saving";
 import { Steps } from "./Steps";
 import { storedDraft } from "./storedDraft";
-import { useCheck } from "./useCheck";
 import { useSaving } from "./useSaving";
 
 interface Props {
@@ -158,8 +159,11 @@ function Editor({ draft, view, namespace, session, storageKey, setDraft, write, 
       if (isShown) navigate(runAddress(saved.key));
       return;
     }
+    const stored = contentOf(saved.yaml);
+    const added = addedNames(contentOf(sent), stored, contentOf(now.text));
+    const kept = added.length === 0 ? now.text : edit(now.text, (document) => added.forEach(({ path, value }) => setIn(document, path, value)));
     // The user may have typed on meanwhile: that is not saved.
-    const next = { ...afterSave(now, saved, contentOf(saved.yaml)), isEdited: now.text !== sent };
+    const next = { ...afterSave(now, saved, stored), text: kept, isEdited: now.text !== sent };
     const nextKey = draftKey(session.user, saved.key);
     saveDraft(nextKey, next);
     notify(`${saved.key.name} is saved, and waits until you start it.`);

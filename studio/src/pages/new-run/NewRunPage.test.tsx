@@ -160,6 +160,20 @@ test("edits made while a stored run is loading stay", async () => {
   expect(read(yaml())).toMatchObject({ job: { results: { bucket: "mine" } } });
 });
 
+test("a label that the cluster adds to a saved run stays when the run is started", async () => {
+  const server = backEnd();
+  const sent = jobs(server, { ...SAVED, yaml: DIGITS.replace("name: digits", 'name: digits\n  labels: {cost-centre: "7"}') });
+  const user = userEvent.setup();
+  server.show(page());
+  await withTemplate(user);
+  await user.click(screen.getByRole("button", { name: "Save suspended" }));
+  await waitFor(() => expect(yaml()).toContain('cost-centre: "7"'));
+  expect(yaml()).toContain("# Trains in seconds");
+  await user.click(screen.getByRole("button", { name: "Start" }));
+  await waitFor(() => expect(sent).toHaveLength(2));
+  expect(sent[1]?.yaml).toContain('cost-centre: "7"');
+});
+
 test("a stored run is changed in place, and a conflict shows both versions", async () => {
   const object = (epochs: number, version: string) => ({ metadata: { name: "digits", resourceVersion: version, generation: Number(version), uid: "u" }, spec: { training: { epochs } } });
   const stored = DIGITS.replace("name: digits", "name: digits\n  namespace: vision");

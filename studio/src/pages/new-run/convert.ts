@@ -3,8 +3,9 @@ import { isMap, type Document, type Node, YAMLMap } from "yaml";
 import { edit, format, jobPath, parse, read, set, type Kind } from "./document";
 
 const NETWORKS = ["network", "model", "code"] as const;
-/** Fields of an Experiment that a TrainingJob lacks; all stay when the search is turned off and on again. */
-const JOB_ONLY = ["suspend", "finish", "ttlSecondsAfterFinished"] as const;
+/** Fields of the run as a whole, which a template must not have. */
+const STEERING = ["suspend", "finish"] as const;
+const TTL = "ttlSecondsAfterFinished";
 
 /** Returns a text with the network of another document, which may be an Experiment. Without a training it takes that, too. */
 export function takeNetwork(text: string, other: string): string {
@@ -52,40 +53,54 @@ export function toExperiment(text: string, metric: string, previous: string | nu
   if (typeof document === "string" || kindOf(document) !== "TrainingJob") return text;
   const job = document.getIn(["spec"], true);
   if (!isMap(job)) return text;
-  for (const name of JOB_ONLY) job.delete(name);
+  for (const name of STEERING) job.delete(name);
   const spec = new YAMLMap(document.schema);
   document.set("kind", "Experiment");
   document.setIn(["spec"], spec);
-  if (!takeSearch(previous, spec)) {
+  const template = new YAMLMap(document.schema);
+  if (!takeSearch(previous, spec, template)) {
     set(document, ["spec", "objective"], { metric, goal: /loss$|error$/iu.test(metric) ? "Minimize" : "Maximize" });
     set(document, ["spec", "search"], { method: "TPE", seed: 7 });
     set(document, ["spec", "parallelism"], 1);
     set(document, ["spec", "maxTrials"], 10);
   }
   set(document, ["spec", "suspend"], true);
-  const template = new YAMLMap(document.schema);
+  move(TTL, job, spec);
   template.set("spec", job);
   spec.set("template", template);
   return format(document);
 }
 
-function takeSearch(previous: string | null, spec: YAMLMap): boolean {
+/** Takes the fields of an earlier search, and the metadata of its trials. */
+function takeSearch(previous: string | null, spec: YAMLMap, template: YAMLMap): boolean {
   const document = previous === null ? "" : parse(previous);
   if (typeof document === "string") return false;
   const old = document.getIn(["spec"], true);
   if (!isMap(old)) return false;
   for (const pair of old.clone().items as YAMLMap["items"]) {
-    if (!["template", "suspend"].includes(String(pair.key))) spec.items.push(pair);
+    // How long the run stays after its end may have changed since.
+    if (!["template", TTL, ...STEERING].includes(String(pair.key))) spec.items.push(pair);
+    else if (isMap(pair.value)) move("metadata", pair.value, template);
   }
   return true;
+}
+
+/** Moves a field with its comments. */
+function move(name: string, from: YAMLMap, to: YAMLMap): void {
+  const pair = from.items.find(({ key }) => String(key) === name);
+  if (!pair) return;
+  from.delete(name);
+  to.items.push(pair);
 }
 
 /** Returns the TrainingJob that an Experiment has as its template. */
 export function toTrainingJob(text: string): string {
   const document = parse(text);
   if (typeof document === "string" || kindOf(document) !== "Experiment") return text;
+  const search = document.getIn(["spec"], true);
   const job = document.getIn(["spec", "template", "spec"], true);
-  if (!isMap(job)) return text;
+  if (!isMap(search) || !isMap(job)) return text;
+  move(TTL, search, job);
   document.set("kind", "TrainingJob");
   document.setIn(["spec"], job);
   set(document, ["spec", "suspend"], true);

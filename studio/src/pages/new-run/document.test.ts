@@ -77,6 +77,20 @@ test("a search around a TrainingJob, off and on again", () => {
   expect(view(toExperiment(back, "val_loss", changed)).search).toMatchObject({ maxTrials: 40, objective: { metric: "val_accuracy" } });
 });
 
+test("the labels of the trials and the time until the deletion survive a search that is off for a while", () => {
+  const labels = edit(toExperiment(edit(DIGITS, (document) => set(document, ["spec", "ttlSecondsAfterFinished"], 60)), "loss", null), (document) => {
+    set(document, ["spec", "template", "metadata", "labels", "team"], "vision");
+  });
+  expect(view(labels).search).toMatchObject({ ttlSecondsAfterFinished: 60 });
+  expect(view(labels).job).not.toHaveProperty("ttlSecondsAfterFinished");
+  const off = toTrainingJob(labels);
+  expect(view(off).job).toMatchObject({ ttlSecondsAfterFinished: 60 });
+  const changed = edit(off, (document) => set(document, ["spec", "ttlSecondsAfterFinished"], 90));
+  expect(view(toExperiment(changed, "loss", labels)).search).toMatchObject({ ttlSecondsAfterFinished: 90, template: { metadata: { labels: { team: "vision" } } } });
+  const without = edit(off, (document) => set(document, ["spec", "ttlSecondsAfterFinished"], undefined));
+  expect(view(toExperiment(without, "loss", labels)).search).not.toHaveProperty("ttlSecondsAfterFinished");
+});
+
 test.each([
   ["a: [", /^The YAML cannot be read/u],
   ["- 1", /no mapping/u],

@@ -118,6 +118,11 @@ async def test_another_object_of_the_name_is_a_conflict(studio: StudioInMemory) 
     assert found["current"]["spec"]["training"] == {"epochs": 7}
 
 
+async def test_a_version_of_no_object_is_a_conflict(studio: StudioInMemory) -> None:
+    await save(studio, document(suspend=True))
+    problem(await save(studio, document(), resourceVersion=""), 409, "Conflict")
+
+
 async def test_a_status_that_is_written_meanwhile(studio: StudioInMemory) -> None:
     first = (await save(studio, document(suspend=True))).json()
 

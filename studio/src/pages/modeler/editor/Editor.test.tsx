@@ -87,6 +87,18 @@ test("a problem leads to the field of its layer", async () => {
   expect(screen.getByLabelText("units").getAttribute("aria-invalid")).toBe("true");
 });
 
+test("the problem of a removed layer is not shown at the next one while the check goes on", async () => {
+  const few = missing("spec.network.layers[0].filters", "few", 0);
+  const shown = show({}, { "POST /api/check": { ...CHECKED, problems: [few, missing("spec.network.layers[1].units", "must be at least 1", 1)] } });
+  await shown.user.click(await screen.findByRole("button", { name: /few/u }));
+  shown.answers["POST /api/check"] = () => new Promise(() => undefined);
+  await shown.user.click(await screen.findByRole("button", { name: /^Delete/u }));
+  expect(screen.queryByRole("button", { name: /few/u })).toBeNull();
+  await shown.user.click(screen.getByRole("button", { name: /must be at least 1/u }));
+  await waitFor(() => expect(document.activeElement).toBe(screen.getByLabelText("units")));
+  expect(screen.getByLabelText("units").getAttribute("aria-invalid")).toBe("true");
+});
+
 test("a changed argument keeps the comments of the document", async () => {
   const shown = show({}, { "POST /api/check": { ...CHECKED, problems: [missing("spec.network.layers[0].filters", "few", 0)] } });
   await shown.user.click(await screen.findByRole("button", { name: /few/u }));

@@ -2,7 +2,6 @@
 import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState, type ClipboardEvent, type KeyboardEvent } from "react";
 import type { DraftStore } from "../../../modeler/drafts";
 import { useChecked, useModeler } from "../../../modeler/hooks";
-import { notify } from "../../../parts/announcements";
 import type { RunKey } from "../../../wire";
 import { Canvas } from "../canvas/Canvas";
 import type { Catalogue } from "../catalogue";
@@ -14,7 +13,7 @@ import { Palette } from "../palette/Palette";
 import { useSave } from "../save/useSave";
 import { marksOf, placeOf } from "../yaml/marks";
 import { YamlPanel } from "../yaml/YamlPanel";
-import { commandsFor, type Commands } from "./commands";
+import { commandsFor } from "./commands";
 import { DraftNotes } from "./DraftNotes";
 import { ProblemsPanel } from "./ProblemsPanel";
 import { allProblems, type EditorRim } from "./rim";
@@ -46,7 +45,7 @@ interface Props {
 export function Editor({ origin, namespace, namespaces, drafts, catalogue, onSaved, onReopen }: Props) {
   const session = useSession(origin.text);
   const state = useModeler(session);
-  const { check, findings } = useChecked(state);
+  const { check, findings, problems: found } = useChecked(state);
   const [pending] = useState(() => new PendingTexts());
   const [panel, setPanel] = useState<Panel>("form");
   const [isConnecting, setConnecting] = useState(false);
@@ -55,8 +54,7 @@ export function Editor({ origin, namespace, namespaces, drafts, catalogue, onSav
   const root = useRef<HTMLDivElement>(null);
   const form = useRef<HTMLDivElement>(null);
 
-  const checked = check.checked;
-  const problems = useMemo(() => allProblems(state.problems, checked?.problems ?? []), [state.problems, checked]);
+  const problems = useMemo(() => allProblems(state.problems, found), [state.problems, found]);
   const fieldProblems = useMemo(() => new FieldProblems(problems), [problems]);
   const marks = useMemo(() => marksOf(problems, state.text, state.document), [problems, state.text, state.document]);
   const save = useSave({ origin, session, pending, namespace, drafts, onSaved });
@@ -68,10 +66,7 @@ export function Editor({ origin, namespace, namespaces, drafts, catalogue, onSav
     return () => window.clearTimeout(timer);
   }, []);
 
-  const commands = useMemo<Commands>(
-    () => commandsFor(session, pending, (problem) => notify([problem.message, problem.remedy].filter(Boolean).join(" "))),
-    [session, pending],
-  );
+  const commands = useMemo(() => commandsFor(session, pending), [session, pending]);
   const onConnect = useCallback(() => setConnecting(true), []);
   const rim: EditorRim = { catalogue, document: state.document, findings, problems: fieldProblems, namespace: namespace ?? "", apply: commands.apply, onConnect };
   const selected = [...state.selection].flatMap((id) => state.graph.byId.get(id) ?? []);
@@ -91,8 +86,8 @@ export function Editor({ origin, namespace, namespaces, drafts, catalogue, onSav
   function showProblem(index: number): void {
     const problem = problems[index];
     if (!problem) return;
-    const node = commands.nodeOf(problem);
-    if (node !== null && (problem.line === null || problem.line === undefined)) {
+    const { node } = problem;
+    if (node !== null && typeof problem.line !== "number") {
       onSelect([node]);
       setPanel("form");
       window.setTimeout(() => {

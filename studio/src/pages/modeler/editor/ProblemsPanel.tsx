@@ -1,15 +1,14 @@
 // The problems of the document under the canvas. A click leads to the layer, or to the line of the YAML.
 import { useId, useState } from "react";
-import type { CheckState } from "../../../modeler/check";
+import type { PlacedProblem } from "../../../modeler/check";
 import type { Graph } from "../../../modeler/graph/types";
-import { nodeOfProblem } from "../../../modeler/check";
 import { count } from "../../../parts/format";
 import { StateIcon } from "../../../parts/icons";
 import { ProblemBox } from "../../../parts/ProblemBox";
-import type { DocumentProblem } from "../../../wire";
+import type { CheckState } from "../../../parts/useCheck";
 
 interface Props {
-  problems: readonly DocumentProblem[];
+  problems: readonly PlacedProblem[];
   check: CheckState;
   graph: Graph;
   /** Whether the text is no document, so that the canvas shows an older one. */
@@ -50,27 +49,30 @@ export function ProblemsPanel({ problems, check, graph, isBroken, onShow }: Prop
       {notice && (
         <div className="problems-notice">
           <ProblemBox problem={notice} tone="warning" />
+          <button type="button" className="button" onClick={check.retry}>
+            Check again
+          </button>
         </div>
       )}
     </section>
   );
 }
 
-function headText(problems: readonly DocumentProblem[], { checked, isWaiting }: CheckState): string {
+function headText(problems: readonly PlacedProblem[], { checked, isChecking }: CheckState): string {
   if (problems.length > 0) return count(problems.length, "problem");
-  if (!checked) return isWaiting ? "Checking…" : "Not checked yet";
+  if (!checked) return isChecking ? "Checking…" : "Not checked yet";
   return "No problems";
 }
 
-function figures({ checked, isWaiting }: CheckState, graph: Graph): string {
+function figures({ checked, isChecking }: CheckState, graph: Graph): string {
   const layers = count(graph.layerIds.length, "layer");
   const parameters = typeof checked?.parameters === "number" ? `, ${checked.parameters.toLocaleString("en")} parameters` : "";
   const built = checked && !checked.isBuilt && graph.source === "network" ? ", shapes unknown" : "";
-  return `${layers}${parameters}${built}${isWaiting && checked ? " · checking…" : ""}`;
+  return `${layers}${parameters}${built}${isChecking && checked ? " · checking…" : ""}`;
 }
 
-function placeText(problem: DocumentProblem, graph: Graph): string {
-  if (problem.line !== null && problem.line !== undefined) return `Line ${problem.line}`;
-  const node = graph.byId.get(nodeOfProblem(problem, graph) ?? "");
-  return node?.kind === "layer" ? (node.name ?? `${node.className} ${node.index + 1}`) : problem.path || "Document";
+function placeText({ line, node: id, path }: PlacedProblem, graph: Graph): string {
+  if (typeof line === "number") return `Line ${line}`;
+  const node = graph.byId.get(id ?? "");
+  return node?.kind === "layer" ? (node.name ?? `${node.className} ${node.index + 1}`) : path || "Document";
 }

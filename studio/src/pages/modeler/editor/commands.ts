@@ -1,12 +1,10 @@
 // What the buttons and keys of the editor do: edits of the session. A text that a user still types becomes an edit first.
-import { nodeOfProblem } from "../../../modeler/check";
 import { copyLayers, pasteLayers } from "../../../modeler/edits/clipboard";
 import type { Edit } from "../../../modeler/edits/edit";
 import { addLayer, duplicateLayers, removeLayers } from "../../../modeler/edits/layers";
 import type { Place } from "../../../modeler/edits/place";
 import type { ModelerSession, ModelerState } from "../../../modeler/session";
-import { announce } from "../../../parts/announcements";
-import type { DocumentProblem, Problem } from "../../../wire";
+import { announce, notify } from "../../../parts/announcements";
 import type { PendingTexts } from "../form/pending";
 
 export interface Commands {
@@ -22,15 +20,14 @@ export interface Commands {
   paste: (text: string) => boolean;
   /** Where a new layer goes, in words. */
   placeText: (state: ModelerState) => string;
-  nodeOf: (problem: DocumentProblem) => string | null;
 }
 
-/** Returns the commands of a session; `onRefused` gets the cause of an edit that is not possible. */
-export function commandsFor(session: ModelerSession, pending: PendingTexts, onRefused: (problem: Problem) => void): Commands {
+/** Returns the commands of a session. The cause of an edit that is not possible becomes a notice. */
+export function commandsFor(session: ModelerSession, pending: PendingTexts): Commands {
   function apply(edit: Edit): boolean {
     pending.flush();
-    const problem = session.apply(edit);
-    if (problem) onRefused(problem);
+    const problem = session.apply(edit, notify);
+    if (problem) notify([problem.message, problem.remedy].filter(Boolean).join(" "));
     else announce([`Done: ${edit.label}`]);
     return problem === null;
   }
@@ -82,7 +79,6 @@ export function commandsFor(session: ModelerSession, pending: PendingTexts, onRe
       const place = placeOf(state);
       return place.kind === "after" ? `Added after ${titleOf(state, place.node)}` : "Added at the end";
     },
-    nodeOf: (problem) => nodeOfProblem(problem, session.getState().graph),
   };
 }
 

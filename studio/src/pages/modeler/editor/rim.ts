@@ -1,5 +1,5 @@
 // What forms and the canvas need of the open document: its state, the findings of the check, and the ways to change it.
-import type { NodeFindings } from "../../../modeler/check";
+import type { NodeFindings, PlacedProblem } from "../../../modeler/check";
 import type { ModelerDocument } from "../../../modeler/document/parse";
 import type { Edit } from "../../../modeler/edits/edit";
 import { getIn, type Json, type Path } from "../../../modeler/json";
@@ -28,10 +28,10 @@ export function formRim(rim: EditorRim, edit: (path: Path, value: Json | undefin
 }
 
 /** Returns the problems of the text and of the check together. Of a broken text, both know the same faults. */
-export function allProblems(own: readonly DocumentProblem[], checked: readonly DocumentProblem[]): DocumentProblem[] {
+export function allProblems(own: readonly DocumentProblem[], checked: readonly PlacedProblem[]): PlacedProblem[] {
   const known = new Set(own.map((each) => `${each.path}\n${each.message}`));
   const isNew = (each: DocumentProblem) => !known.has(`${each.path}\n${each.message}`) && (own.length === 0 || typeof each.line !== "number");
-  return [...own, ...checked.filter(isNew)];
+  return [...own.map((each) => ({ ...each, node: null })), ...checked.filter(isNew)];
 }
 
 /** Returns a value of the document. */

@@ -2,13 +2,15 @@
 import { useEffect, useRef, useState } from "react";
 import { isAbort, problem as makeProblem, problemOf, RequestError } from "../../../api/client";
 import type { Draft, DraftStore } from "../../../modeler/drafts";
+import { readYaml } from "../../../modeler/document/parse";
 import { setField } from "../../../modeler/edits/fields";
-import { getIn } from "../../../modeler/json";
+import { getIn, setIn, type JsonObject } from "../../../modeler/json";
 import type { ModelerSession } from "../../../modeler/session";
+import { addedNames } from "../../../parts/actions/addedNames";
 import { copyName, loadDetail, storedVersion } from "../../../parts/actions/requests";
 import type { Problem, RunKey, Saved } from "../../../wire";
 import type { PendingTexts } from "../form/pending";
-import { draftOfRun, originOf, type Origin, type StoredRun } from "../origin";
+import { draftOfRun, NO_VERSION, originOf, type Origin, type StoredRun } from "../origin";
 import { saveDocument, saveRequest, type Target } from "./save";
 
 export type Step =
@@ -107,9 +109,19 @@ export function useSave({ origin, session, pending, namespace, drafts, onSaved }
     drafts.removeOwn(draft.namespace, draft.name);
     setDraft(draftOfRun(saved.key));
     setRun({ key: saved.key, resourceVersion: resourceVersion ?? "", object: { metadata: { resourceVersion, generation, uid } }, hasRun: false });
-    setStoredText(text);
+    setStoredText(withAddedNames(text, saved));
     setStep({ name: "saved", saved });
     onSaved(saved.key);
+  }
+
+  /** Takes the labels that the cluster has added, and returns the text that is stored now. */
+  function withAddedNames(sent: string, { yaml }: Saved): string {
+    const isTypedOn = session.getState().text !== sent;
+    const added = addedNames(readYaml(sent).value, readYaml(yaml).value, objectOf(session));
+    if (added.length > 0) {
+      session.apply({ label: "take the labels of the cluster", apply: ({ document: { value } }) => ({ value: added.reduce((found, each) => setIn(found, each.path, each.value) as JsonObject, value) }) });
+    }
+    return isTypedOn ? sent : session.getState().text;
   }
 
   function refuse(error: unknown, { name }: Target): void {
@@ -154,7 +166,7 @@ export function useSave({ origin, session, pending, namespace, drafts, onSaved }
 
   function takeDraft({ text, resourceVersion }: Draft): void {
     session.open(text);
-    if (run && resourceVersion) setRun({ ...run, resourceVersion });
+    if (run) setRun({ ...run, resourceVersion: resourceVersion ?? NO_VERSION });
   }
 
   return {

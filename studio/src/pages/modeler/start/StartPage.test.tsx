@@ -1,4 +1,4 @@
-import { screen, waitFor } from "@testing-library/react";
+import { screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { beforeEach, expect, test } from "vitest";
 import { DraftStore } from "../../../modeler/drafts";
@@ -35,7 +35,14 @@ test("drafts are listed, newest first, and can be deleted", async () => {
   const links = () => screen.queryAllByRole("link").map((each) => each.textContent).filter((text) => text === "older" || text === "digits");
   expect(links()).toEqual(["digits", "older"]);
   expect(screen.getByText("vision, changes that are not saved")).toBeTruthy();
-  await userEvent.click(screen.getByRole("button", { name: "Delete the draft older" }));
+  const answer = async (name: string) => {
+    await userEvent.click(screen.getByRole("button", { name: "Delete the draft older" }));
+    await userEvent.click(within(screen.getByRole("dialog", { name: "Delete the draft older?", hidden: true })).getByRole("button", { name, hidden: true }));
+    expect(screen.queryByRole("dialog", { hidden: true })).toBeNull();
+  };
+  await answer("Cancel");
+  expect(links()).toEqual(["digits", "older"]);
+  await answer("Delete");
   await waitFor(() => expect(links()).toEqual(["digits"]));
   expect(new DraftStore("ada").list().map(({ name }) => name)).toEqual(["TrainingJob/digits"]);
 });

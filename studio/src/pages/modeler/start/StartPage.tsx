@@ -4,6 +4,7 @@ import { isAbort, problemOf, request } from "../../../api/client";
 import { useIsSignedOut } from "../../../api/session";
 import type { Draft, DraftStore } from "../../../modeler/drafts";
 import { modelerAddress, runAddress } from "../../../navigation";
+import { Dialog } from "../../../parts/Dialog";
 import { formatTime } from "../../../parts/format";
 import { StateIcon } from "../../../parts/icons";
 import { Link } from "../../../parts/Link";
@@ -76,6 +77,7 @@ function Beginnings({ namespace, drafts }: { namespace: string | null; drafts: D
 
 function Drafts({ drafts, namespace }: { drafts: DraftStore; namespace: string | null }) {
   const [found, setFound] = useState<readonly Draft[]>(() => drafts.list());
+  const [asked, setAsked] = useState<Draft>();
   useEffect(() => drafts.subscribe(() => setFound(drafts.list())), [drafts]);
   if (found.length === 0) return null;
   return (
@@ -98,10 +100,7 @@ function Drafts({ drafts, namespace }: { drafts: DraftStore; namespace: string |
                 className="button icon-button"
                 aria-label={`Delete the draft ${run?.name ?? draft.name}`}
                 title="Delete"
-                onClick={() => {
-                  drafts.remove(draft.namespace, draft.name);
-                  setFound(drafts.list());
-                }}
+                onClick={() => setAsked(draft)}
               >
                 <StateIcon shape="trash" />
               </button>
@@ -109,7 +108,34 @@ function Drafts({ drafts, namespace }: { drafts: DraftStore; namespace: string |
           );
         })}
       </ul>
+      {asked && <DeleteDraft draft={asked} drafts={drafts} onClose={() => setAsked(undefined)} />}
     </section>
+  );
+}
+
+function DeleteDraft({ draft, drafts, onClose }: { draft: Draft; drafts: DraftStore; onClose: () => void }) {
+  const run = runOfDraft(draft);
+  return (
+    <Dialog title={`Delete the draft ${run?.name ?? draft.name}?`} onClose={onClose}>
+      <div className="dialog-body">
+        <p>{run ? "Its changes are lost. A run that is stored in the cluster stays." : "The network is not saved in the cluster, so it is lost."}</p>
+        <div className="buttons end">
+          <button type="button" className="button" onClick={onClose}>
+            Cancel
+          </button>
+          <button
+            type="button"
+            className="button danger"
+            onClick={() => {
+              drafts.remove(draft.namespace, draft.name);
+              onClose();
+            }}
+          >
+            Delete
+          </button>
+        </div>
+      </div>
+    </Dialog>
   );
 }
 

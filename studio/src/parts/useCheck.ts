@@ -1,0 +1,63 @@
+// Asks the back end for the problems and shapes of a document, a moment after its last change.
+import { useEffect, useState } from "react";
+import { isAbort, problem, problemOf, request, RequestError } from "../api/client";
+import { useIsSignedOut } from "../api/session";
+import { MAX_YAML, type Checked, type Problem } from "../wire";
+
+/** Time after the last change until the document is sent, in milliseconds. */
+const QUIET = 120;
+
+export interface CheckState {
+  /** The last answer, which may be of an earlier text. */
+  checked: Checked | undefined;
+  /** The text of that answer. */
+  checkedText: string | undefined;
+  /** Why there is no answer. */
+  problem: Problem | null;
+  isChecking: boolean;
+  /** Asks again after a failed request. */
+  retry: () => void;
+}
+
+type Found = Pick<CheckState, "checked" | "checkedText" | "problem"> & {
+  /** The text of the last request that has ended. */
+  text: string | undefined;
+};
+
+export function useCheck(text: string): CheckState {
+  const [{ text: asked, ...found }, setFound] = useState<Found>({ text: undefined, checked: undefined, checkedText: undefined, problem: null });
+  const [tries, setTries] = useState(0);
+  // After a new sign-in the document is checked again.
+  const isSignedOut = useIsSignedOut();
+
+  useEffect(() => {
+    if (isSignedOut) return undefined;
+    const abort = new AbortController();
+    const timer = window.setTimeout(() => {
+      check(text, abort.signal).then(
+        (checked) => {
+          if (!abort.signal.aborted) setFound({ text, checked, checkedText: text, problem: null });
+        },
+        (error: unknown) => {
+          if (abort.signal.aborted || isAbort(error) || (error instanceof RequestError && error.isSignedOut)) return;
+          setFound((last) => ({ ...last, text, problem: problemOf(error) }));
+        },
+      );
+    }, QUIET);
+    return () => {
+      window.clearTimeout(timer);
+      abort.abort();
+    };
+  }, [text, isSignedOut, tries]);
+
+  const isChecking = asked !== text;
+  return { ...found, problem: isChecking ? null : found.problem, isChecking, retry: () => setTries((count) => count + 1) };
+}
+
+async function check(text: string, signal: AbortSignal): Promise<Checked> {
+  if (text.length > MAX_YAML) {
+    const size = `The document has ${text.length.toLocaleString()} characters; at most ${MAX_YAML.toLocaleString()} are allowed.`;
+    throw new RequestError(problem("TooLarge", size, "Use a network with fewer layers, or a saved model."), 0);
+  }
+  return request<Checked>("/api/check", { method: "POST", body: { yaml: text }, signal });
+}
