@@ -1,14 +1,16 @@
-"""The way through Studio on the cluster: a network is drawn, checked by Keras, trained, served and tried."""
+"""The way through Studio on the cluster: a network is imported, drawn, checked by Keras, trained, served and tried."""
 
+import json
 import re
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import FilePayload, Locator, Page, expect
 
 from tests.kit.browser import browser, opened
 from tests.kit.jobs import Namespace
 from tests.kit.kubectl import kubectl
 from tests.kit.studio_cluster import create_user, studio_address
 from tests.kit.studio_page import open_step, sign_in
+from tests.unit.cli.importers.flows import digits
 
 RUN = "drawn"
 SIZE = (1360, 860)
@@ -21,6 +23,19 @@ SERVED_MS = 120_000
 def node(page: Page, name: str) -> Locator:
     """Returns a node of the canvas by the begin of its name."""
     return page.locator(f'.node[aria-label^="{name}"]')
+
+
+def convert(page: Page) -> None:
+    """Imports a flow of 2018, and exports its network as a script of Keras."""
+    page.get_by_role("link", name="Modeler").click()
+    flow = FilePayload(name="old.nnd", mimeType="application/json", buffer=json.dumps(digits()).encode())
+    page.get_by_label("File to import").set_input_files(flow)
+    expect(node(page, "Conv2D Conv_2D")).to_be_visible()
+    page.get_by_role("button", name="Export…").click()
+    dialog = page.get_by_role("dialog", name="Export the network")
+    dialog.get_by_role("button", name="Export", exact=True).click()
+    expect(dialog.get_by_role("link", name="Download digits-of-2018.py")).to_be_visible()
+    dialog.get_by_role("button", name="Close").click()
 
 
 def draw(page: Page, namespace: Namespace) -> None:
@@ -75,12 +90,13 @@ def serve(page: Page) -> None:
     expect(page.get_by_role("rowheader").first).to_be_visible(timeout=30_000)
 
 
-def test_a_network_is_drawn_trained_served_and_tried(namespace: Namespace) -> None:
+def test_a_network_is_imported_drawn_trained_served_and_tried(namespace: Namespace) -> None:
     token = create_user(namespace.name, "eve", "edit")
     with studio_address() as address, browser() as chromium:
         where = f"{address}/?namespace={namespace.name}"
         with opened(chromium, where, size=SIZE, complains=REFUSED) as page:
             sign_in(page, token)
+            convert(page)
             draw(page, namespace)
             start(page, namespace)
             serve(page)

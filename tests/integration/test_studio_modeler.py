@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, FilePayload, Locator, Page, expect
 
 from tests.integration.test_studio import REFUSED
 from tests.kit.axe import assert_accessible
@@ -255,7 +255,7 @@ def test_a_narrow_screen_shows_the_network(chromium: Browser, app: Studio) -> No
 
 def test_a_flow_is_imported_and_exported_as_a_script(chromium: Browser, app: Studio) -> None:
     bare = json.dumps(digits()).replace('"digits-data"', '""')
-    flow = {"name": "digits-of-2018.nnd", "mimeType": "application/json", "buffer": bare.encode()}
+    flow = FilePayload(name="digits-of-2018.nnd", mimeType="application/json", buffer=bare.encode())
     with opened(chromium, MODELER.format(app.url), size=WIDE, complains=REFUSED) as page:
         sign_in(page)
         page.get_by_label("File to import").set_input_files(
