@@ -3,6 +3,7 @@
 from functools import cache
 
 import numpy as np
+import pytest
 from epochal_photographs.decode import decode
 from epochal_photographs.digit import MIN_SIDE, find_digit, find_digits
 
@@ -50,6 +51,7 @@ def test_photographs_of_a_phone() -> None:
     assert of("phone", 60).part >= 0.95
 
 
+@pytest.mark.timeout(600)
 def test_photographs_of_other_families() -> None:
     scores = {family: of(family, count) for family, count in OTHERS.items()}
     right, every = sum(item.right for item in scores.values()), sum(item.photographs for item in scores.values())
