@@ -24,6 +24,8 @@ HEAD_SECONDS = 10.0
 """Time limit for the TLS handshake, and then for a head."""
 READ_BYTES = 32 * 1024
 """Maximum bytes of one read. The default of asyncio is eight times as many, and TLS keeps as many all the time."""
+WRITE_BYTES = 64 * 1024
+"""Bytes that wait for a browser before a writer waits. The default with TLS is eight times as many."""
 RETRY_SECONDS = 0.1
 
 # Its class attribute alone is read when a connection begins.
@@ -63,6 +65,7 @@ class Connection(web.RequestHandler):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to wait for the first head. See asyncio.Protocol."""
         transport.max_size = READ_BYTES  # type: ignore[attr-defined]
+        transport.set_write_buffer_limits(WRITE_BYTES)  # type: ignore[attr-defined]
         super().connection_made(transport)
         self._wait_for_head()
 

@@ -1,12 +1,17 @@
 """Connections of clients that send their heads slowly, send too much, or are too many."""
 
 import asyncio
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from epochal_studio import connections
+from aiohttp import web
+from epochal_studio import connections, sending
+from epochal_studio.access import access_of
 
-from tests.unit.studio.served import Studio
+from tests.unit.studio.served import Studio, eventually
 
 GET = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
 
@@ -97,3 +102,54 @@ async def test_a_new_connection_takes_the_place_of_the_idlest(studio: Studio, mo
         assert await stream.content.readline() == b"retry: 2000\n"
         for _, writer in others:
             writer.close()
+
+
+class LongAnswer:
+    """A module with a route whose answer is longer than the buffers of both sockets."""
+
+    BODY = b"0123456789abcdef" * 2**20
+
+    def routes(self) -> list[web.RouteDef]:
+        return [web.get("/api/long", self.show)]
+
+    async def show(self, request: web.Request) -> web.Response:
+        access_of(request)
+        response = web.Response(body=self.BODY, status=203, headers={"X-Own": "1"}, content_type="text/plain")
+        response.set_cookie("taste", "sweet", httponly=True)
+        return response
+
+
+@pytest.fixture
+async def long(tmp_path: Path) -> AsyncIterator[Studio]:
+    """Studio with long answers: a page, and a route of the API."""
+    (tmp_path / "large.bin").write_bytes(LongAnswer.BODY)
+    async with Studio(tmp_path, (LongAnswer(),)) as found:
+        yield found
+
+
+@pytest.mark.parametrize("path", ["/large.bin", "/api/long"])
+async def test_a_browser_that_never_reads_an_answer_is_cut_off(
+    long: Studio, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.setattr(sending, "WRITE_SECONDS", 0.1)
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**12)
+    connection.connect(("127.0.0.1", long.port))
+    reader, writer = await asyncio.open_connection(sock=connection, limit=2**12)
+    cookie = long.cookie()["Cookie"].encode()
+    writer.write(b"GET %s HTTP/1.1\r\nHost: localhost:%d\r\nCookie: %s\r\n\r\n" % (path.encode(), long.port, cookie))
+    assert b" 20" in await reader.readline()
+    await eventually(lambda: not long.connections, seconds=20)
+    writer.close()
+
+
+async def test_a_long_answer_is_whole(long: Studio) -> None:
+    for _ in range(2):  # on the same connection
+        async with long.request("GET", "/api/long", long.cookie()) as answer:
+            assert (answer.status, await answer.read()) == (203, LongAnswer.BODY)
+            assert (answer.headers["X-Own"], answer.headers["Content-Type"]) == ("1", "text/plain")
+            assert answer.headers["Cache-Control"] == "no-store"
+            assert (answer.cookies["taste"].value, answer.cookies["taste"]["httponly"]) == ("sweet", True)
+    assert long.connections == 1
+    async with long.request("HEAD", "/large.bin") as answer:
+        assert (answer.status, answer.content_length) == (200, len(LongAnswer.BODY))
