@@ -1,4 +1,4 @@
-"""A bound on answers that last: downloads, followed logs, comparisons, and those of model servers.
+"""A bound on requests, and lower ones on answers that last: downloads, logs, comparisons, and those of model servers.
 
 They hold memory, and connections.
 """
@@ -11,6 +11,8 @@ from typing import TypeVar
 from epochal_studio.problems import too_busy
 from epochal_studio.shielded import ShieldedTasks
 
+MAX_REQUESTS, MAX_USER_REQUESTS = 900, 128
+"""Maximum requests of all signed-in users, and of one user. Each keeps its connection, of which there are 1,000."""
 MAX_ANSWERS = 64
 """Maximum downloads and logs of all users. Each holds at most one piece of a file."""
 MAX_USER_ANSWERS = 6

@@ -14,11 +14,13 @@ from epochal_studio.long_answers import (
     MAX_MODEL_READS,
     MAX_PREDICTIONS,
     MAX_PREVIEWS,
+    MAX_REQUESTS,
     MAX_USER_CAPACITIES,
     MAX_USER_COMPARISONS,
     MAX_USER_MODEL_READS,
     MAX_USER_PREDICTIONS,
     MAX_USER_PREVIEWS,
+    MAX_USER_REQUESTS,
     LongAnswers,
 )
 from epochal_studio.networks.checker import Checker
@@ -49,6 +51,7 @@ class State:
         readers: Read the documents of users.
         checks: Checks of documents under way.
         docstrings: Docstrings of Keras.
+        requests: Requests of signed-in users under way.
         long_answers: Downloads and followed logs.
         comparisons: Comparisons under way.
         predictions: Predictions under way.
@@ -69,6 +72,7 @@ class State:
     checks: Checks
     docstrings: Docstrings
     refused_tokens: RefusedTokens = field(default_factory=RefusedTokens)
+    requests: LongAnswers = field(default_factory=lambda: LongAnswers(MAX_REQUESTS, MAX_USER_REQUESTS, "requests"))
     long_answers: LongAnswers = field(default_factory=LongAnswers)
     comparisons: LongAnswers = field(
         default_factory=lambda: LongAnswers(MAX_COMPARISONS, MAX_USER_COMPARISONS, "comparisons")

@@ -2,6 +2,7 @@
 
 import logging
 import traceback
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from time import perf_counter
 
@@ -61,7 +62,9 @@ async def _respond(request: web.Request, handler: Handler) -> web.StreamResponse
     try:
         if request.path.startswith(API):
             await _sign_in(request)
-        return await _sent(request, await handler(request))
+        access: Access | None = request.get(ACCESS)
+        with nullcontext() if access is None else request.app[STATE].requests.hold(access.owner):
+            return await _sent(request, await handler(request))
     except ConnectionError:  # the browser has gone
         raise
     except Exception as error:  # noqa: BLE001 - one request fails
