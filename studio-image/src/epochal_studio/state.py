@@ -26,7 +26,6 @@ from epochal_studio.long_answers import (
 from epochal_studio.networks.checker import Checker
 from epochal_studio.networks.checks import Checks
 from epochal_studio.networks.docstrings import Docstrings
-from epochal_studio.networks.readers import Readers
 from epochal_studio.session.owners import Owners
 from epochal_studio.session.refused_tokens import RefusedTokens
 from epochal_studio.session.sealing import Sealer
@@ -48,7 +47,7 @@ class State:
         refused_tokens: Tokens that the API server refuses now.
         hub: The watches of all browsers.
         checker: The connection to the checker.
-        readers: Read the documents of users.
+        documents: Documents of users that are read.
         checks: Checks of documents under way.
         docstrings: Docstrings of Keras.
         requests: Requests of signed-in users under way.
@@ -68,7 +67,7 @@ class State:
     owners: Owners
     hub: Hub
     checker: Checker
-    readers: Readers
+    documents: LongAnswers
     checks: Checks
     docstrings: Docstrings
     refused_tokens: RefusedTokens = field(default_factory=RefusedTokens)

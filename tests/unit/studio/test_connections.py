@@ -10,6 +10,7 @@ import pytest
 from aiohttp import web
 from epochal_studio import connections, sending
 from epochal_studio.access import access_of
+from epochal_studio.state import STATE
 
 from tests.unit.studio.served import OTHER_TOKEN, Studio, eventually
 
@@ -211,7 +212,7 @@ async def long(tmp_path: Path) -> AsyncIterator[Studio]:
 async def test_a_browser_that_never_reads_an_answer_is_cut_off(
     long: Studio, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
-    monkeypatch.setattr(sending, "WRITE_SECONDS", 0.1)
+    monkeypatch.setattr(sending, "WRITE_SECONDS", 0.5)
     connection = socket.socket()
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**12)
     connection.connect(("127.0.0.1", long.port))
@@ -219,7 +220,10 @@ async def test_a_browser_that_never_reads_an_answer_is_cut_off(
     cookie = long.cookie()["Cookie"].encode()
     writer.write(b"GET %s HTTP/1.1\r\nHost: localhost:%d\r\nCookie: %s\r\n\r\n" % (path.encode(), long.port, cookie))
     assert b" 20" in await reader.readline()
+    memory = long.app[STATE].threads.memory
+    assert memory.count == (len(LongAnswer.BODY) if path == "/api/long" else 0)  # all browsers share a page
     await eventually(lambda: not long.connections, seconds=20)
+    assert memory.count == 0
     writer.close()
 
 

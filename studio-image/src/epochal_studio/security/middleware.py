@@ -88,7 +88,7 @@ async def _sent(request: web.Request, response: web.StreamResponse) -> web.Strea
     access: Access | None = request.get(ACCESS)
     if access is not None and response.status < _CLIENT_ERROR:
         request.app[STATE].refused_tokens.accept(access.user_key)
-    return await send_answer(request, response, access.expires if access else None)
+    return await send_answer(request, response, access)
 
 
 async def _sign_in(request: web.Request) -> None:
