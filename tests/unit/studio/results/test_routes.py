@@ -14,6 +14,7 @@ from aiohttp import ClientError
 from epochal_studio import sending
 from epochal_studio.long_answers import MAX_USER_ANSWERS
 from epochal_studio.memory import MAX_USER_BYTES
+from epochal_studio.results import history as history_module
 from epochal_studio.results import log as log_module
 from epochal_studio.results import pieces, routes
 from epochal_studio.session.sealing import Sealed
@@ -47,6 +48,20 @@ async def test_the_history_of_the_bucket(studio: StudioInMemory) -> None:
         "loss": [0.5, 0.25],
         "val_loss": [0.3],
     }
+
+
+async def test_a_history_above_the_limit_is_read_to_the_limit(
+    studio: StudioInMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = b"epoch,loss\n1,0.5\n2,0.25\n3,0.125\n"
+    limit = content.index(b"125")  # within a number
+    monkeypatch.setattr(history_module, "MAX_BYTES", limit)
+    studio.put_job("mnist", {"history.csv": content + b"4,0.1\n" * 10**6})
+    found = (await studio.get(f"{RUN}/history")).json()
+    assert (found["curves"], found["epochs"]) == ([{"name": "loss", "epochs": [1, 2], "values": [0.5, 0.25]}], 2)
+    assert found["problem"]["reason"] == "TooLarge"
+    assert "history.csv has 5.7 MiB, but Studio reads at most 0 MiB" in found["problem"]["message"]
+    assert len([asked for asked in studio.service.asked if asked.method == "GET"]) == 1
 
 
 async def test_a_long_history_is_thinned_on_the_server(studio: StudioInMemory) -> None:
