@@ -24,7 +24,7 @@ from epochal.client.transport import Transport
 from epochal.environment import Environment
 
 from epochal_studio.config import Config
-from epochal_studio.memory import AnswerMemory
+from epochal_studio.memory import Memory
 from epochal_studio.problems import expired
 from epochal_studio.threads import DEADLINE_SECONDS, Threads
 
@@ -52,10 +52,10 @@ class Connections:
 
     Args:
         config: Address and authority of the API server.
-        memory: Bounds the bytes of all answers.
+        memory: Bounds the memory of all answers.
     """
 
-    def __init__(self, config: Config, memory: AnswerMemory) -> None:
+    def __init__(self, config: Config, memory: Memory) -> None:
         self.api = _client(config)
         self._memory = memory
 
@@ -76,7 +76,7 @@ class Connections:
             token=token,
             max_answer=MAX_ANSWER,
             max_object=MAX_OBJECT,
-            reserve=self._memory.reserve,
+            reserve=self._memory.reserve_json,
             warn=warn,
         )
         return Cluster(transport, namespace, environment, field_manager=FIELD_MANAGER, page=PAGE)

@@ -11,11 +11,11 @@ from epochal_studio.capacity import routes as capacity
 from epochal_studio.config import Config
 from epochal_studio.conversion import routes as conversion
 from epochal_studio.data import routes as data
+from epochal_studio.long_answers import MAX_DOCUMENTS, MAX_READING, MAX_USER_DOCUMENTS, LongAnswers
 from epochal_studio.networks import routes as networks
 from epochal_studio.networks.checker import Checker
 from epochal_studio.networks.checks import Checks
 from epochal_studio.networks.docstrings import Docstrings
-from epochal_studio.networks.readers import Readers
 from epochal_studio.pages import routes as page_routes
 from epochal_studio.results import routes as results
 from epochal_studio.runs import routes as runs
@@ -70,7 +70,8 @@ def make_app(
     threads = Threads()
     connections = Connections(config, threads.memory)
     owners = Owners(connections, threads)
-    checker, readers = Checker(config.checker), Readers()
+    checker = Checker(config.checker)
+    documents = LongAnswers(MAX_DOCUMENTS, MAX_USER_DOCUMENTS, "documents", turns=MAX_READING)
     state = State(
         config,
         sealer or Sealer(),
@@ -79,8 +80,8 @@ def make_app(
         owners,
         Hub(config),
         checker,
-        readers,
-        Checks(checker, readers),
+        documents,
+        Checks(checker, documents),
         Docstrings(checker),
     )
     app = web.Application(client_max_size=MAX_BODY, middlewares=[guard])

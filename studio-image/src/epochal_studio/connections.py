@@ -16,6 +16,8 @@ from typing import Any
 
 from aiohttp import StreamReader, web
 
+from epochal_studio.access import ACCESS
+
 MAX_CONNECTIONS = 1000
 MAX_HEAD = 48 * 1024
 """Maximum bytes of a head: the cookies of the longest token, or the query of the largest comparison."""
@@ -24,6 +26,8 @@ HEAD_SECONDS = 10.0
 """Time limit for the TLS handshake, and then for a head."""
 READ_BYTES = 32 * 1024
 """Maximum bytes of one read. The default of asyncio is eight times as many, and TLS keeps as many all the time."""
+WRITE_BYTES = 64 * 1024
+"""Bytes that wait for a browser before a writer waits. The default with TLS is eight times as many."""
 RETRY_SECONDS = 0.1
 
 # Its class attribute alone is read when a connection begins.
@@ -56,13 +60,14 @@ class Connection(web.RequestHandler):
         self.since = self._loop.time()
 
     @property
-    def is_answering(self) -> bool:
-        """Whether a complete request waits for its answer."""
-        return (self._request_in_progress or bool(self._messages)) and not self._has_body_left
+    def is_working(self) -> bool:
+        """Whether the handler of a signed-in user runs, also one that reads an upload. A user has a bounded number."""
+        return isinstance(self._current_request, web.Request) and ACCESS in self._current_request
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to wait for the first head. See asyncio.Protocol."""
         transport.max_size = READ_BYTES  # type: ignore[attr-defined]
+        transport.set_write_buffer_limits(WRITE_BYTES)  # type: ignore[attr-defined]
         super().connection_made(transport)
         self._wait_for_head()
 
@@ -74,7 +79,8 @@ class Connection(web.RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """Count the bytes that are not of a body. See asyncio.Protocol."""
-        is_body, requests, was_answering = self._has_body_left, self._request_count, self.is_answering
+        is_body, requests = self._has_body_left, self._request_count
+        was_answering = (self._request_in_progress or bool(self._messages)) and not is_body
         super().data_received(data)
         if self._request_count > requests:
             self._has_head()
@@ -108,8 +114,8 @@ class Connection(web.RequestHandler):
 class Server:
     """Accepts connections for the requests of an application.
 
-    Above the maximum, the connection closes that has had no request for the longest time: slow clients keep no browser
-    out. If all are busy, the new one closes.
+    Above the maximum, the connection with the oldest last request closes, unless the handler of a signed-in user runs:
+    slow clients keep no browser out. If such handlers run on all connections, the new one closes.
 
     Args:
         runner: The runner of the application, set up.
@@ -146,10 +152,10 @@ class Server:
             self._listener.close()
 
     def _admit(self, found: socket.socket) -> Connection | None:
-        """Return the new connection; None if all others are busy."""
+        """Return the new connection; None if handlers run on all others."""
         if len(self._open) >= MAX_CONNECTIONS:
-            idle = ((each.since, other) for other, each in self._open.items() if not each.is_answering)
-            _, oldest = min(idle, key=lambda pair: pair[0], default=(0.0, None))
+            idle = (other for other, each in self._open.items() if not each.is_working)
+            oldest = min(idle, key=lambda other: self._open[other].since, default=None)
             if oldest is None:
                 found.close()
                 return None

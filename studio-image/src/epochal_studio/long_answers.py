@@ -1,16 +1,18 @@
-"""A bound on answers that last: downloads, followed logs, comparisons, and those of model servers.
+"""A bound on requests, and lower ones on those that last: downloads, logs, comparisons, documents, and more.
 
 They hold memory, and connections.
 """
 
-from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import TypeVar
 
-from epochal_studio.problems import too_busy
+from epochal_studio.shares import Shares
 from epochal_studio.shielded import ShieldedTasks
 
+MAX_REQUESTS, MAX_USER_REQUESTS = 900, 128
+"""Maximum requests of all signed-in users, and of one user. Each keeps its connection, of which there are 1,000."""
 MAX_ANSWERS = 64
 """Maximum downloads and logs of all users. Each holds at most one piece of a file."""
 MAX_USER_ANSWERS = 6
@@ -26,51 +28,38 @@ MAX_CAPACITIES, MAX_USER_CAPACITIES = 4, 2
 """Maximum lists of nodes and pods of all users, and of one user: each requests all pods of the cluster."""
 MAX_CONVERSIONS, MAX_USER_CONVERSIONS = 2, 1
 """Maximum imports and exports of all users, and of one user. Each is a process of at most 192 MiB."""
+MAX_DOCUMENTS, MAX_USER_DOCUMENTS, MAX_READING = 64, 4, 2
+"""Maximum documents that are read or wait, of all users and of one user, and those that are read at a time: each holds
+back the event loop while it is read."""
 
 T = TypeVar("T")
 
 
-class LongAnswers:
+class LongAnswers(Shares):
     """The answers that last.
 
     Args:
         most: Maximum long answers of all users.
         most_of_user: Maximum long answers of one user.
         name: Their name for users.
+        turns: Maximum that are read at a time, if the others wait for their turn.
     """
 
     def __init__(
-        self, most: int = MAX_ANSWERS, most_of_user: int = MAX_USER_ANSWERS, name: str = "downloads and logs"
+        self,
+        most: int = MAX_ANSWERS,
+        most_of_user: int = MAX_USER_ANSWERS,
+        name: str = "downloads and logs",
+        turns: int | None = None,
     ) -> None:
-        self._most = most
-        self._most_of_user = most_of_user
-        self._name = name
-        self._held: Counter[str] = Counter()
+        super().__init__(
+            most,
+            most_of_user,
+            f"Studio has too many {name} under way.",
+            f"You have {most_of_user} {name} under way already: wait for one, or close its page.",
+        )
+        self._turns: AbstractAsyncContextManager[None] = nullcontext() if turns is None else asyncio.Semaphore(turns)
         self._tasks = ShieldedTasks()
-
-    @property
-    def count(self) -> int:
-        """Number of long answers now."""
-        return self._held.total()
-
-    @contextmanager
-    def hold(self, user: str) -> Iterator[None]:
-        """Count a long answer of a user until the end of the block.
-
-        Raises:
-            Refusal: If there are too many.
-        """
-        if self._held[user] >= self._most_of_user:
-            raise too_busy(f"You have {self._most_of_user} {self._name} open already: close one of them.")
-        if self.count >= self._most:
-            raise too_busy(f"Studio has too many {self._name} open.")
-        self._held[user] += 1
-        try:
-            yield
-        finally:
-            self._held[user] -= 1
-            if not self._held[user]:
-                del self._held[user]
 
     async def to_its_end(self, user: str, read: Callable[[], Awaitable[T]]) -> T:
         """Return the result of a call in a thread, which counts to its end even if the page leaves.
@@ -83,6 +72,7 @@ class LongAnswers:
 
         async def held() -> T:
             with self.hold(user):
-                return await read()
+                async with self._turns:
+                    return await read()
 
         return await self._tasks.run(held())

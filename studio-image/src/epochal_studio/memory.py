@@ -1,35 +1,39 @@
-"""A bound on the bytes of the API server's answers in memory, of all users together."""
+"""A bound on the memory of all users together, for objects of the API server, results of runs, and their answers."""
 
 import threading
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
-from epochal_studio.problems import too_busy
+from epochal_studio.shares import Shares
 
-MAX_BYTES = 16 * 2**20
-"""Maximum bytes of the answers of all calls. As Python objects, hostile JSON needs 24 times its bytes."""
+MAX_BYTES, MAX_USER_BYTES = 384 * 2**20, 192 * 2**20
+"""Maximum bytes of memory of all users, and of one user."""
+JSON = 24
+"""Bytes of memory for a byte of hostile JSON, as Python objects."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class AnswerMemory:
-    """The bytes of the answers that calls have read. They count until the call ends, since its result has them.
+class Memory(Shares):
+    """The memory that calls and answers take.
+
+    A call in a thread reserves memory before it reads something large. The memory counts until the call ends, even if
+    its page has left. An answer holds memory until it is sent.
 
     Args:
-        most: Maximum bytes.
+        most: Maximum bytes of all users.
+        most_of_user: Maximum bytes of one user.
     """
 
-    def __init__(self, most: int = MAX_BYTES) -> None:
-        self._most = most
-        self._held = 0
-        self._lock = threading.Lock()
-        self._of_call = threading.local()
-
-    @property
-    def held(self) -> int:
-        """Bytes that calls hold now."""
-        return self._held
+    def __init__(self, most: int = MAX_BYTES, most_of_user: int = MAX_USER_BYTES) -> None:
+        super().__init__(
+            most,
+            most_of_user,
+            "Studio reads too many large objects and files now.",
+            "Studio reads too many large objects and files for you now.",
+        )
+        self._call = threading.local()
 
     def reserve(self, size: int) -> None:
         """Count bytes for the call of this thread; a negative number gives bytes back.
@@ -37,15 +41,21 @@ class AnswerMemory:
         Raises:
             Refusal: If they do not fit.
         """
-        with self._lock:
-            if size > 0 and self._held + size > self._most:
-                raise too_busy("Studio reads too many large objects from the API server now.")
-            self._held += size
-        self._of_call.size = getattr(self._of_call, "size", 0) + size
+        self.add(self._call.user, size)
+        self._call.size += size
 
-    def call(self, function: Callable[P, T], /, *args: P.args, **options: P.kwargs) -> T:
-        """Return the result of a call, and give back its bytes."""
+    def reserve_json(self, size: int) -> None:
+        """Count the memory of JSON for the call of this thread; a negative number of bytes gives it back.
+
+        Raises:
+            Refusal: If it does not fit.
+        """
+        self.reserve(JSON * size)
+
+    def call(self, user: str, function: Callable[P, T], /, *args: P.args, **options: P.kwargs) -> T:
+        """Return the result of a call for a user, and give back its memory."""
+        self._call.user, self._call.size = user, 0
         try:
             return function(*args, **options)
         finally:
-            self.reserve(-getattr(self._of_call, "size", 0))
+            self.reserve(-self._call.size)

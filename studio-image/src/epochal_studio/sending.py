@@ -1,9 +1,12 @@
 """Writes to a browser that may never read: each has a deadline, so that no browser holds a slot and memory forever."""
 
 import asyncio
+from contextlib import nullcontext
 from datetime import UTC, datetime
 
-from aiohttp import web
+from aiohttp import hdrs, web
+
+from epochal_studio.access import Access
 
 WRITE_SECONDS = 30.0
 """Time in which a browser must take a part. Then its connection is closed."""
@@ -13,6 +16,33 @@ PART = 2**16
 
 class NotTaken(ConnectionError):
     """The browser does not read, or its session has ended. Its connection is closed."""
+
+
+async def send_answer(request: web.Request, answer: web.Response, access: Access | None) -> web.StreamResponse:
+    """Return an answer after its body is written, if the body is longer than a part.
+
+    aiohttp would wait for the browser without a limit, and copy the whole body.
+
+    Args:
+        request: The request.
+        answer: The answer of a handler.
+        access: The signed-in user, whose memory the body takes; None for a page, which all requests share.
+
+    Raises:
+        NotTaken: If the browser does not take a part in time, or the session has ended.
+        Refusal: If too many bodies are in memory.
+    """
+    body = answer.body
+    if request.method == hdrs.METH_HEAD or not isinstance(body, bytes) or len(body) <= PART:
+        return answer
+    response = web.StreamResponse(status=answer.status, headers=answer.headers)
+    response.cookies.load(answer.cookies)
+    response.content_length = len(body)
+    with nullcontext() if access is None else access.threads.memory.hold(access.owner, len(body)):
+        await response.prepare(request)
+        await send(request, response, body, access.expires if access else None)
+        await end(request, response)
+    return response
 
 
 async def send(request: web.Request, response: web.StreamResponse, content: bytes, expires: datetime | None) -> None:

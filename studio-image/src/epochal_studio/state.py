@@ -15,18 +15,19 @@ from epochal_studio.long_answers import (
     MAX_MODEL_READS,
     MAX_PREDICTIONS,
     MAX_PREVIEWS,
+    MAX_REQUESTS,
     MAX_USER_CAPACITIES,
     MAX_USER_COMPARISONS,
     MAX_USER_CONVERSIONS,
     MAX_USER_MODEL_READS,
     MAX_USER_PREDICTIONS,
     MAX_USER_PREVIEWS,
+    MAX_USER_REQUESTS,
     LongAnswers,
 )
 from epochal_studio.networks.checker import Checker
 from epochal_studio.networks.checks import Checks
 from epochal_studio.networks.docstrings import Docstrings
-from epochal_studio.networks.readers import Readers
 from epochal_studio.session.owners import Owners
 from epochal_studio.session.refused_tokens import RefusedTokens
 from epochal_studio.session.sealing import Sealer
@@ -48,9 +49,10 @@ class State:
         refused_tokens: Tokens that the API server refuses now.
         hub: The watches of all browsers.
         checker: The connection to the checker.
-        readers: Read the documents of users.
+        documents: Documents of users that are read.
         checks: Checks of documents under way.
         docstrings: Docstrings of Keras.
+        requests: Requests of signed-in users under way.
         long_answers: Downloads and followed logs.
         comparisons: Comparisons under way.
         predictions: Predictions under way.
@@ -68,10 +70,11 @@ class State:
     owners: Owners
     hub: Hub
     checker: Checker
-    readers: Readers
+    documents: LongAnswers
     checks: Checks
     docstrings: Docstrings
     refused_tokens: RefusedTokens = field(default_factory=RefusedTokens)
+    requests: LongAnswers = field(default_factory=lambda: LongAnswers(MAX_REQUESTS, MAX_USER_REQUESTS, "requests"))
     long_answers: LongAnswers = field(default_factory=LongAnswers)
     comparisons: LongAnswers = field(
         default_factory=lambda: LongAnswers(MAX_COMPARISONS, MAX_USER_COMPARISONS, "comparisons")

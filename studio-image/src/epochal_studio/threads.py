@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import ParamSpec, TypeVar
 
-from epochal_studio.memory import AnswerMemory
+from epochal_studio.memory import Memory
 from epochal_studio.problems import refuse, too_busy
 
 MAX_THREADS = 24
@@ -37,14 +37,14 @@ class Threads:
         max_user_calls: Calls of one user that run or wait.
 
     Attributes:
-        memory: Bounds the bytes that the calls read from the API server.
+        memory: Bounds the memory of the calls and of their answers.
     """
 
     def __init__(
         self, max_threads: int = MAX_THREADS, max_calls: int = MAX_CALLS, max_user_calls: int = MAX_USER_CALLS
     ) -> None:
         self._executor = ThreadPoolExecutor(max_threads, thread_name_prefix="studio")
-        self.memory = AnswerMemory()
+        self.memory = Memory()
         self._max_calls = max_calls
         self._max_user_calls = max_user_calls
         self._calls: Counter[str] = Counter()
@@ -76,7 +76,7 @@ class Threads:
         loop = asyncio.get_running_loop()
         self._calls[user] += 1
         try:
-            running = self._executor.submit(self.memory.call, function, *args, **options)
+            running = self._executor.submit(self.memory.call, user, function, *args, **options)
         except RuntimeError:
             self._end(user)
             raise too_busy("Studio is shutting down.") from None

@@ -91,6 +91,12 @@ class Studio:
         """The watches of the browsers."""
         return self.app[STATE].hub
 
+    @property
+    def connections(self) -> int:
+        """Number of open connections."""
+        assert self._runner.server is not None
+        return len(self._runner.server.connections)
+
     def cookie(
         self, token: str = TOKEN, *, seconds: float = 3600, sealer: Sealer | None = None, name: str = cookies.NAME
     ) -> dict[str, str]:
@@ -120,6 +126,15 @@ class Studio:
         url = URL(f"http://127.0.0.1:{self.port}{path}", encoded=True)
         async with self._client.request(method, url, headers=sent, allow_redirects=False, **options) as answer:
             yield answer
+
+
+async def eventually(condition: Any, seconds: float = 5) -> None:
+    """Wait until a condition is true."""
+    async with asyncio.timeout(seconds):
+        while True:
+            if condition():
+                return
+            await asyncio.sleep(0.01)
 
 
 def cookie_header(text: str, name: str = cookies.NAME) -> dict[str, str]:

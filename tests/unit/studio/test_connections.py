@@ -1,12 +1,18 @@
 """Connections of clients that send their heads slowly, send too much, or are too many."""
 
 import asyncio
+import socket
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
-from epochal_studio import connections
+from aiohttp import web
+from epochal_studio import connections, sending
+from epochal_studio.access import access_of
+from epochal_studio.state import STATE
 
-from tests.unit.studio.served import Studio
+from tests.unit.studio.served import OTHER_TOKEN, Studio, eventually
 
 GET = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
 
@@ -86,6 +92,86 @@ async def test_a_body_is_no_head(studio: Studio, monkeypatch: pytest.MonkeyPatch
     writer.close()
 
 
+class SlowRoutes:
+    """A module with routes that end with the test: one that waits, and one that reads an upload."""
+
+    def __init__(self) -> None:
+        self.begun = 0
+        self.gate = asyncio.Event()
+
+    def routes(self) -> list[web.RouteDef]:
+        return [web.get("/api/slow", self.wait), web.put("/api/buckets/{bucket}/object", self.read)]
+
+    async def wait(self, request: web.Request) -> web.Response:
+        access_of(request)
+        self.begun += 1
+        await self.gate.wait()
+        return web.Response(text="the answer")
+
+    async def read(self, request: web.Request) -> web.Response:
+        access_of(request)
+        self.begun += 1
+        return web.Response(text=f"{len(await request.read())} bytes")
+
+
+async def test_a_new_connection_ends_no_request_and_no_upload(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "MAX_CONNECTIONS", 3)
+    routes = SlowRoutes()
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b"begin"
+        await routes.gate.wait()
+        yield b" end"
+
+    async with Studio(tmp_path, (routes,)) as studio, asyncio.TaskGroup() as group:
+        headers = {"Content-Type": "application/octet-stream", "Epochal-Studio": "1", "Content-Length": "9"}
+        upload = group.create_task(text(studio, "PUT", "/api/buckets/b/object", headers, data=body()))
+        request = group.create_task(text(studio, "GET", "/api/slow"))
+        await eventually(lambda: routes.begun == 2)
+        others = [await connect(studio) for _ in range(5)]
+        for reader, _ in others[:-1]:
+            assert await ends(reader) == b""
+        routes.gate.set()
+        assert (await upload, await request) == ("9 bytes", "the answer")
+        for _, writer in others:
+            writer.close()
+
+
+async def text(studio: Studio, method: str, path: str, headers: Mapping[str, str] | None = None, **options: Any) -> str:
+    async with studio.request(method, path, studio.cookie() | dict(headers or {}), **options) as answer:
+        return await answer.text()
+
+
+async def test_the_requests_of_a_user_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("epochal_studio.state.MAX_USER_REQUESTS", 2)
+    routes = SlowRoutes()
+    async with Studio(tmp_path, (routes,)) as studio, asyncio.TaskGroup() as group:
+        for _ in range(2):
+            group.create_task(text(studio, "GET", "/api/slow"))
+        await eventually(lambda: routes.begun == 2)
+        async with studio.request("GET", "/api/slow", studio.cookie()) as answer:
+            assert (answer.status, (await answer.json())["reason"]) == (503, "Overloaded")
+        other = group.create_task(text(studio, "GET", "/api/slow", studio.cookie(OTHER_TOKEN)))
+        await eventually(lambda: routes.begun == 3)
+        routes.gate.set()
+        assert await other == "the answer"
+
+
+async def test_a_slow_body_without_a_token_keeps_no_browser_out(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "MAX_CONNECTIONS", 2)
+    slow = [await connect(studio) for _ in range(2)]
+    for _, writer in slow:
+        writer.write(b"POST /api/session HTTP/1.1\r\nHost: localhost:%d\r\n" % studio.port)
+        writer.write(b"Content-Type: application/json\r\nOrigin: http://localhost:%d\r\n" % studio.port)
+        writer.write(b"Content-Length: 100\r\n\r\n{")
+    assert await is_served(studio)
+    assert await ends(slow[0][0]) == b""
+    for _, writer in slow:
+        writer.close()
+
+
 async def test_a_new_connection_takes_the_place_of_the_idlest(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "MAX_CONNECTIONS", 2)
     async with studio.request("GET", "/api/stream?namespace=vision", studio.cookie()) as stream:
@@ -97,3 +183,57 @@ async def test_a_new_connection_takes_the_place_of_the_idlest(studio: Studio, mo
         assert await stream.content.readline() == b"retry: 2000\n"
         for _, writer in others:
             writer.close()
+
+
+class LongAnswer:
+    """A module with a route whose answer is longer than the buffers of both sockets."""
+
+    BODY = b"0123456789abcdef" * 2**20
+
+    def routes(self) -> list[web.RouteDef]:
+        return [web.get("/api/long", self.show)]
+
+    async def show(self, request: web.Request) -> web.Response:
+        access_of(request)
+        response = web.Response(body=self.BODY, status=203, headers={"X-Own": "1"}, content_type="text/plain")
+        response.set_cookie("taste", "sweet", httponly=True)
+        return response
+
+
+@pytest.fixture
+async def long(tmp_path: Path) -> AsyncIterator[Studio]:
+    """Studio with long answers: a page, and a route of the API."""
+    (tmp_path / "large.bin").write_bytes(LongAnswer.BODY)
+    async with Studio(tmp_path, (LongAnswer(),)) as found:
+        yield found
+
+
+@pytest.mark.parametrize("path", ["/large.bin", "/api/long"])
+async def test_a_browser_that_never_reads_an_answer_is_cut_off(
+    long: Studio, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.setattr(sending, "WRITE_SECONDS", 0.5)
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**12)
+    connection.connect(("127.0.0.1", long.port))
+    reader, writer = await asyncio.open_connection(sock=connection, limit=2**12)
+    cookie = long.cookie()["Cookie"].encode()
+    writer.write(b"GET %s HTTP/1.1\r\nHost: localhost:%d\r\nCookie: %s\r\n\r\n" % (path.encode(), long.port, cookie))
+    assert b" 20" in await reader.readline()
+    memory = long.app[STATE].threads.memory
+    assert memory.count == (len(LongAnswer.BODY) if path == "/api/long" else 0)  # all browsers share a page
+    await eventually(lambda: not long.connections, seconds=20)
+    assert memory.count == 0
+    writer.close()
+
+
+async def test_a_long_answer_is_whole(long: Studio) -> None:
+    for _ in range(2):  # on the same connection
+        async with long.request("GET", "/api/long", long.cookie()) as answer:
+            assert (answer.status, await answer.read()) == (203, LongAnswer.BODY)
+            assert (answer.headers["X-Own"], answer.headers["Content-Type"]) == ("1", "text/plain")
+            assert answer.headers["Cache-Control"] == "no-store"
+            assert (answer.cookies["taste"].value, answer.cookies["taste"]["httponly"]) == ("sweet", True)
+    assert long.connections == 1
+    async with long.request("HEAD", "/large.bin") as answer:
+        assert (answer.status, answer.content_length) == (200, len(LongAnswer.BODY))

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from epochal_studio.bodies import MAX_BODY
+from epochal_studio.security.checks import STREAM
 from epochal_studio.session import cookies
 from epochal_studio.session.sealing import Sealer
 
@@ -71,6 +72,19 @@ async def refused(
 @pytest.mark.parametrize("bad", BAD_COOKIES.values(), ids=BAD_COOKIES)
 async def test_no_route_answers_without_a_valid_session(studio: Studio, bad: Callable[[Studio], Headers]) -> None:
     await refused(studio, SIGNED_IN, 401, {"Cookie": "", **bad(studio)}, reason="Expired")
+
+
+async def test_no_route_answers_a_revoked_token(studio: Studio) -> None:
+    headers = studio.cookie()
+    async with studio.request("GET", "/api/catalogue", headers) as answer:
+        assert answer.status == 200
+    del studio.cluster.users[TOKEN]
+    async with studio.request("GET", "/api/session", headers) as answer:
+        assert answer.status == 503  # the API server may be restarting
+    for route in SIGNED_IN:
+        if route.template != STREAM:  # its watches end it, see stream/test_stream.py
+            async with studio.request(route.method, route.path, route.headers | headers, data=route.body) as answer:
+                assert answer.status >= 400, str(route)
 
 
 async def test_an_invalid_session_is_deleted(studio: Studio) -> None:

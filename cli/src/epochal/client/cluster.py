@@ -1,6 +1,6 @@
 """A cluster, with the rights of the user: objects, watches, logs, and requests to Services."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -254,7 +254,7 @@ class Cluster:
         timestamps: bool = False,
         since: str = "",
         limits: Mapping[str, int] | None = None,
-    ) -> Iterator[str]:
+    ) -> Generator[str, None, None]:
         """Yield the lines of a container's log.
 
         Args:

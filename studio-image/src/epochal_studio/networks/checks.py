@@ -5,11 +5,11 @@ import asyncio
 from epochal_api.checker import Answer
 
 from epochal_studio.access import Access
+from epochal_studio.long_answers import LongAnswers
 from epochal_studio.networks.checker import Checker, NoAnswer
 from epochal_studio.networks.conclude import with_answer, without_answer
 from epochal_studio.networks.examine import Examined, examine
 from epochal_studio.networks.latest import Latest
-from epochal_studio.networks.readers import Readers
 from epochal_studio.shielded import ShieldedTasks
 from epochal_studio.wire import Checked, Problem
 
@@ -33,12 +33,12 @@ class Checks:
 
     Args:
         checker: The checker.
-        readers: Read the documents.
+        documents: Bounds the documents that are read.
     """
 
-    def __init__(self, checker: Checker, readers: Readers) -> None:
+    def __init__(self, checker: Checker, documents: LongAnswers) -> None:
         self._checker = checker
-        self._readers = readers
+        self._documents = documents
         self._latest = Latest()
         self._asking = asyncio.Semaphore(MAX_ASKING)
         self._tasks = ShieldedTasks()
@@ -59,7 +59,7 @@ class Checks:
         await self._tasks.close()
 
     async def _check(self, access: Access, text: str) -> Checked:
-        examined = await self._readers.run(access, examine, text)
+        examined = await self._documents.to_its_end(access.owner, lambda: access.in_thread(examine, text))
         if examined.question is None:
             return without_answer(examined, examined.reason)
         try:

@@ -8,11 +8,11 @@ from pathlib import Path
 from aiohttp import hdrs, web
 from epochal_api.catalogue.classes import document
 
-from epochal_studio.access import access_of
 from epochal_studio.bodies import read_body
 from epochal_studio.networks.docstrings import is_known
 from epochal_studio.networks.templates import read_templates
 from epochal_studio.problems import answer, refuse
+from epochal_studio.session.confirmed import confirmed_access
 from epochal_studio.state import STATE
 from epochal_studio.wire import CheckRequest, Template, Templates
 
@@ -31,7 +31,7 @@ def routes() -> list[web.RouteDef]:
 
 async def show_catalogue(request: web.Request) -> web.Response:
     """Return the classes of Keras with their arguments. They are public, as Keras is."""
-    access_of(request)
+    await confirmed_access(request)
     body, headers = _catalogue(), {"Vary": "Accept-Encoding"}
     if "gzip" in request.headers.get(hdrs.ACCEPT_ENCODING, "").lower():
         body, headers = _packed_catalogue(), {**headers, "Content-Encoding": "gzip"}
@@ -40,7 +40,7 @@ async def show_catalogue(request: web.Request) -> web.Response:
 
 async def show_class(request: web.Request) -> web.Response:
     """Return the docstring of a class or function of Keras."""
-    access_of(request)
+    await confirmed_access(request)
     module, name = request.match_info["module"], request.match_info["class"]
     if not is_known(module, name):
         found = f"{module}.{name}"[:_MAX_SHOWN]
@@ -50,14 +50,14 @@ async def show_class(request: web.Request) -> web.Response:
 
 async def check(request: web.Request) -> web.Response:
     """Return the problems of a document, and the shapes of its layers."""
-    access = access_of(request)
     body = await read_body(request, CheckRequest)
+    access = await confirmed_access(request)
     return answer(await request.app[STATE].checks.check(access, body.yaml))
 
 
 async def show_templates(request: web.Request) -> web.Response:
     """Return the examples to begin with."""
-    access = access_of(request)
+    access = await confirmed_access(request)
     found = await access.in_thread(_templates, request.app[STATE].config.templates)
     return answer(Templates(templates=found))
 

@@ -3,6 +3,7 @@
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from typing import Any
 
 from epochal.client.cluster import Cluster, Objects
@@ -20,6 +21,8 @@ MAX_LINES = 10_000
 """Maximum lines of a log in one answer, without those that follow."""
 MAX_BYTES = PIECE
 """Maximum bytes of these lines, and of the lines of one step."""
+_MEMORY = 12
+"""Bytes of memory for a byte of a log, while its lines are read. Control characters need most."""
 MAX_PODS = 20
 _FIRST_BYTES = 16 * MAX_BYTES
 """Maximum bytes that the kubelet sends for the first lines."""
@@ -36,16 +39,25 @@ class LogReader:
         name: Its name.
         open_folder: Opens its results folder. The pods need none.
         tail: Number of lines before those that follow.
+        reserve: Counts the memory, and raises an error if it does not fit.
     """
 
     def __init__(
-        self, cluster: Cluster, namespace: str, name: str, open_folder: Callable[[dict[str, Any]], Folder], tail: int
+        self,
+        cluster: Cluster,
+        namespace: str,
+        name: str,
+        open_folder: Callable[[dict[str, Any]], Folder],
+        *,
+        tail: int,
+        reserve: Callable[[int], None],
     ) -> None:
         self._cluster = cluster
         self._namespace = namespace
         self._name = name
         self._open_folder = open_folder
         self._tail = tail
+        self._reserve = reserve
         self._uid = ""
         self._logs: dict[str, Resumable] = {}
         self._done: set[str] = set()
@@ -125,7 +137,8 @@ class LogReader:
                 since=re.sub(r"\.\d+", "", log.since),
                 limits=limits,
             )
-            lines = last_lines(log.new(self._counted(received)), MAX_BYTES)
+            with closing(received):
+                lines = last_lines(log.new(self._counted(received)), MAX_BYTES)
         except ApiError as error:
             if error.status not in {NOT_FOUND, _NOT_STARTED}:
                 raise
@@ -139,13 +152,16 @@ class LogReader:
 
     def _counted(self, lines: Iterable[str]) -> Iterator[str]:
         for line in lines:
-            self._size += len(line.encode()) + 1
+            size = len(line.encode()) + 1
+            if self._size < MAX_BYTES:  # later lines take the place of these
+                self._reserve(_MEMORY * size)
+            self._size += size
             yield line
 
     def _stored(self, job: dict[str, Any]) -> list[str]:
         try:
             with bucket_errors():
-                return stored_lines(self._open_folder(job), self._tail)
+                return stored_lines(self._open_folder(job), self._tail, self._reserve)
         except Refusal as refusal:
             if refusal.status != NOT_FOUND:
                 raise
@@ -158,11 +174,12 @@ class LogReader:
             ) from None
 
 
-def stored_lines(folder: Folder, tail: int) -> list[str]:
+def stored_lines(folder: Folder, tail: int, reserve: Callable[[int], None]) -> list[str]:
     """Return the last lines of the log in the bucket. Only the end of a long log is read."""
     key = f"{folder.path}/{LOG}"
     stored = folder.bucket.stat(key)
     length = min(stored.size, MAX_BYTES)
+    reserve(_MEMORY * length)
     content = read_piece(folder.bucket, key, stored.size - length, length, stored.etag) if length else b""
     lines = content.decode(errors="replace").rsplit("\n", tail + 1)  # a list of all lines may take 80 MB
     if length < stored.size or len(lines) > tail + 1:

@@ -1,7 +1,7 @@
 """Objects of a bucket in pieces of bounded size and time, from a service that may be hostile."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from epochal.client.buckets import Bucket
@@ -62,8 +62,15 @@ def pieces(bucket: Bucket, key: str, size: int, etag: str = "", *, seconds: floa
         yield read_piece(bucket, key, offset, min(PIECE, size - offset), etag)
 
 
-def read_whole(bucket: Bucket, key: str, limit: int) -> bytes:
+def read_whole(bucket: Bucket, key: str, limit: int, reserve: Callable[[int], None], times: int = 2) -> bytes:
     """Return the content of an object.
+
+    Args:
+        bucket: The bucket.
+        key: Key of the object.
+        limit: Maximum bytes.
+        reserve: Counts the memory of the caller, and raises an error if it does not fit.
+        times: Bytes of memory that the caller needs for a byte of the object, with the two of this function.
 
     Raises:
         Refusal: If it has more bytes than the limit.
@@ -74,6 +81,7 @@ def read_whole(bucket: Bucket, key: str, limit: int) -> bytes:
         raise refuse(
             422, "TooLarge", f"{name} has {found.size} bytes, but Studio shows at most {limit}.", "Download the file."
         )
+    reserve(times * found.size)
     return b"".join(pieces(bucket, key, found.size, found.etag, seconds=SECONDS))
 
 

@@ -1,6 +1,7 @@
 """The reports of a training in its bucket: data.json, evaluation.json and pictures, which anybody may have written."""
 
 import threading
+from collections.abc import Callable
 
 from epochal.runs.folder import Folder
 from epochal_api.data_summary import DATA, DataSummary
@@ -17,6 +18,8 @@ MAX_REPORT = 4 * 2**20
 MAX_VALUES = 64_000
 """Maximum values of a report. Each may take a kilobyte as objects, and several as the errors of a damaged report. The
 largest single output has about 20,000."""
+_MEMORY = 5
+"""Bytes of memory for a byte of a report, beside the objects of the one that is parsed."""
 MAX_PICTURE = 8 * 2**20
 MAX_SIDE = 8192
 """Maximum pixels of a side of a picture: a browser unpacks all of them."""
@@ -31,12 +34,13 @@ _REPORTS: dict[str, tuple[str, type[TolerantModel]]] = {
 }
 
 
-def read_report(folder: Folder, name: str) -> bytes:
+def read_report(folder: Folder, name: str, reserve: Callable[[int], None]) -> bytes:
     """Return a report as JSON, without fields that are unknown to its model.
 
     Args:
         folder: The results folder.
         name: data or evaluation.
+        reserve: Counts the memory, and raises an error if it does not fit.
 
     Raises:
         Refusal: If there is no such report, or it is damaged.
@@ -45,7 +49,7 @@ def read_report(folder: Folder, name: str) -> bytes:
         raise refuse(404, "NotFound", f"there is no such report: expected {' or '.join(_REPORTS)}")
     file, model = _REPORTS[name]
     with bucket_errors():
-        content = read_whole(folder.bucket, f"{folder.path}/{file}", MAX_REPORT)
+        content = read_whole(folder.bucket, f"{folder.path}/{file}", MAX_REPORT, reserve, times=_MEMORY)
     if content.count(b",") >= MAX_VALUES:
         raise refuse(
             422,
@@ -68,8 +72,13 @@ def _parsed(file: str, model: type[TolerantModel], content: bytes) -> bytes:
     return report.model_dump_json(exclude_none=True).encode()
 
 
-def read_picture(folder: Folder, path: str) -> bytes:
+def read_picture(folder: Folder, path: str, reserve: Callable[[int], None]) -> bytes:
     """Return a picture of the results.
+
+    Args:
+        folder: The results folder.
+        path: Its path there.
+        reserve: Counts the memory, and raises an error if it does not fit.
 
     Raises:
         Refusal: If there is no such picture, or the file is no PNG of a bounded size.
@@ -78,7 +87,7 @@ def read_picture(folder: Folder, path: str) -> bytes:
     if not path.endswith(".png"):
         raise refuse(404, "NotFound", "there is no such picture: expected a file .png")
     with bucket_errors():
-        content = read_whole(folder.bucket, key, MAX_PICTURE)
+        content = read_whole(folder.bucket, key, MAX_PICTURE, reserve)
     if not is_picture(content):
         raise refuse(
             422,

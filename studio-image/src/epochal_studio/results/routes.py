@@ -83,24 +83,33 @@ async def log(request: web.Request) -> web.StreamResponse:
     def folder(job: dict[str, Any]) -> Folder:
         return open_folder(cluster, Found(TRAINING_JOBS, key.name, job), endpoints)
 
-    reader = LogReader(cluster, key.namespace, key.name, folder, tail)
+    memory = access.threads.memory
+    reader = LogReader(cluster, key.namespace, key.name, folder, tail=tail, reserve=memory.reserve)
+
+    response = web.StreamResponse(headers={"Content-Type": "text/plain; charset=utf-8"})
+
+    def step(*, follow: bool) -> bytes:
+        return _content(reader.step(follow=follow))
+
+    async def send_lines(content: bytes) -> None:
+        with memory.hold(access.owner, len(content)):
+            await response.prepare(request)
+            await send(request, response, content, access.expires)
+
     with request.app[STATE].long_answers.hold(access.owner):
-        lines = await access.in_thread(reader.step, follow=follow)
-        response = web.StreamResponse(headers={"Content-Type": "text/plain; charset=utf-8"})
-        await response.prepare(request)
-        await send(request, response, _content(lines), access.expires)
+        await send_lines(await access.in_thread(step, follow=follow))
         failures = 0
         while follow and not reader.is_over and not access.is_expired:
             await asyncio.sleep(POLL_SECONDS)
             try:
-                lines = await access.in_thread(reader.step, follow=True)
+                content = await access.in_thread(step, follow=True)
                 failures = 0
             except (EpochalError, Refusal) as error:
                 failures += 1
                 if failures >= MAX_FAILURES or not _is_temporary(error):
                     raise
             else:
-                await send(request, response, _content(lines), access.expires)
+                await send_lines(content)
         await end(request, response)
     return response
 
@@ -139,15 +148,15 @@ async def download(request: web.Request) -> web.StreamResponse:
 
 async def report(request: web.Request) -> web.Response:
     """Return data.json or evaluation.json of a run."""
-    name = request.match_info["report"]
-    content = await _of_folder(request, lambda folder: read_report(folder, name))
+    name, reserve = request.match_info["report"], access_of(request).threads.memory.reserve
+    content = await _of_folder(request, lambda folder: read_report(folder, name, reserve))
     return web.Response(body=content, content_type="application/json")
 
 
 async def picture(request: web.Request) -> web.Response:
     """Return a picture of the reports of a run."""
-    path = request.match_info["path"]
-    content = await _of_folder(request, lambda folder: read_picture(folder, path))
+    path, reserve = request.match_info["path"], access_of(request).threads.memory.reserve
+    content = await _of_folder(request, lambda folder: read_picture(folder, path, reserve))
     return web.Response(body=content, content_type="image/png", headers={"X-Content-Type-Options": "nosniff"})
 
 
@@ -162,7 +171,8 @@ async def trials(request: web.Request) -> web.Response:
         if state(readable(found.object).document()) not in FINISHED:
             return from_status(found.object)
         try:
-            return trials_table.read(open_folder(access.cluster(key.namespace), found, endpoints))
+            folder = open_folder(access.cluster(key.namespace), found, endpoints)
+            return trials_table.read(folder, access.threads.memory.reserve)
         except Refusal:
             return from_status(found.object)
 

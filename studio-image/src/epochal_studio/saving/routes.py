@@ -22,6 +22,8 @@ async def save_job(request: web.Request) -> web.Response:
     body = await read_body(request, SaveRequest)
     namespace = namespace_of(body.namespace)
     warnings: list[str] = []
-    key, document = await request.app[STATE].readers.run(access, read_document, body.yaml, namespace)
+    key, document = await request.app[STATE].documents.to_its_end(
+        access.owner, lambda: access.in_thread(read_document, body.yaml, namespace)
+    )
     saved = await access.in_thread(save, access.cluster(namespace, warnings.append), key, document, body, warnings)
     return answer(saved, 201 if body.resource_version is None and not body.dry_run else 200)

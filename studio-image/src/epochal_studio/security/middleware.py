@@ -2,6 +2,7 @@
 
 import logging
 import traceback
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from time import perf_counter
 
@@ -16,6 +17,7 @@ from epochal_studio.problems import Refusal, expired, problem_response, refusal_
 from epochal_studio.security.checks import PROBES, READS, Head, check
 from epochal_studio.security.headers import API, add_headers
 from epochal_studio.security.raw_bodies import MARK
+from epochal_studio.sending import send_answer
 from epochal_studio.servers.options import API_KEY
 from epochal_studio.session import cookies
 from epochal_studio.state import STATE
@@ -60,17 +62,13 @@ async def _respond(request: web.Request, handler: Handler) -> web.StreamResponse
     try:
         if request.path.startswith(API):
             await _sign_in(request)
-        response = await handler(request)
+        access: Access | None = request.get(ACCESS)
+        with nullcontext() if access is None else request.app[STATE].requests.hold(access.owner):
+            return await _sent(request, await handler(request))
     except ConnectionError:  # the browser has gone
         raise
     except Exception as error:  # noqa: BLE001 - one request fails
         refused, has_ended = _refusal(request, error)
-    else:
-        # The status of a stream is sent before the API server has answered.
-        is_read = isinstance(response, web.Response) and response.status < _CLIENT_ERROR
-        if is_read and (access := request.get(ACCESS)) is not None:
-            request.app[STATE].refused_tokens.accept(access.user_key)
-        return response
     started: web.StreamResponse | None = request.get(STARTED)
     if started is not None:
         # The headers are sent, so only a broken connection tells the browser that the rest is missing.
@@ -81,6 +79,16 @@ async def _respond(request: web.Request, handler: Handler) -> web.StreamResponse
     if has_ended:
         cookies.delete(answered, request)
     return answered
+
+
+async def _sent(request: web.Request, response: web.StreamResponse) -> web.StreamResponse:
+    """Return the response of a handler. A long one is sent before."""
+    if not isinstance(response, web.Response):  # the status of a stream is sent before the API server has answered
+        return response
+    access: Access | None = request.get(ACCESS)
+    if access is not None and response.status < _CLIENT_ERROR:
+        request.app[STATE].refused_tokens.accept(access.user_key)
+    return await send_answer(request, response, access)
 
 
 async def _sign_in(request: web.Request) -> None:

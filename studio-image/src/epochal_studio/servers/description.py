@@ -81,7 +81,7 @@ async def _page(api: ApiServer, access: Access, server: Server, key: dict[str, s
         raise _other_form(server)
 
     def parse() -> dict[str, Any] | None:
-        access.threads.memory.reserve(len(answered.body))
+        access.threads.memory.reserve_json(len(answered.body))
         return parsed(answered.body)
 
     if (page := await access.in_thread(parse)) is None:

@@ -2,13 +2,12 @@
 
 from collections.abc import AsyncIterator
 
-from aiohttp import hdrs, web
+from aiohttp import web
 from epochal.client.kinds import checked_name
 
 from epochal_studio.access import Access, access_of
 from epochal_studio.bodies import namespace_of
 from epochal_studio.problems import answer, refuse
-from epochal_studio.sending import end, send
 from epochal_studio.servers.description import read_model
 from epochal_studio.servers.options import API_KEY, JSON, predict_path, read_key
 from epochal_studio.servers.refusals import PREDICT, not_ready, refusal
@@ -50,7 +49,7 @@ async def usage(request: web.Request) -> web.Response:
         return answer(await read_usage(state.hub.api, access, await _server(access, named)))
 
 
-async def predict(request: web.Request) -> web.StreamResponse:
+async def predict(request: web.Request) -> web.Response:
     """Return the answer of a server to a picture, or to a request of Open Inference."""
     access, state, key = access_of(request), request.app[STATE], _key(request)
     named = _named(request)
@@ -79,7 +78,7 @@ async def predict(request: web.Request) -> web.StreamResponse:
                 f"The answer has more than {MAX_ANSWER // 2**20} MiB, the most that Studio shows.",
                 "Send fewer samples at a time.",
             )
-        return await _send(request, answered.body, access)
+        return web.Response(body=answered.body, content_type=JSON)
 
 
 def _named(request: web.Request) -> RunKey:
@@ -124,11 +123,3 @@ def _size(request: web.Request, server: Server) -> int:
 async def _parts(request: web.Request) -> AsyncIterator[bytes]:
     async for part in request.content.iter_any():
         yield part
-
-
-async def _send(request: web.Request, content: bytes, access: Access) -> web.StreamResponse:
-    response = web.StreamResponse(headers={hdrs.CONTENT_TYPE: JSON, hdrs.CONTENT_LENGTH: str(len(content))})
-    await response.prepare(request)
-    await send(request, response, content, access.expires)
-    await end(request, response)
-    return response

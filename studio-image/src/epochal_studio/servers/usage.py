@@ -78,7 +78,7 @@ async def _figures(api: ApiServer, access: Access, server: Server, pod: str) -> 
         raise refusal(server, MEASURE, answered)
 
     def parse() -> Figures | None:
-        access.threads.memory.reserve(len(answered.body))
+        access.threads.memory.reserve_json(len(answered.body))
         return figures(answered.body)
 
     found = None if len(answered.body) > MAX_METRICS else await access.in_thread(parse)

@@ -33,6 +33,10 @@ class RefusedTokens:
             self._first.popitem(last=False)
         return self._clock() - first >= SECONDS
 
+    def is_refused(self, key: str) -> bool:
+        """Return whether the API server has refused a token, and has not accepted it since."""
+        return key in self._first
+
     def accept(self, key: str) -> None:
         """Note that the API server has accepted a token."""
         self._first.pop(key, None)

@@ -102,7 +102,7 @@ async def test_the_memory_of_pages_is_given_back(cluster: StudioInMemory) -> Non
     for number in range(60):
         add_pod(cluster, f"large-{number}", "gpu-1", cpu="1m", note="x" * 300_000)
     assert (await capacity(cluster))["problem"] is None  # 18 MB in all, of which 16 MiB fit at once
-    assert cluster.state.threads.memory.held == 0
+    assert cluster.state.threads.memory.count == 0
 
 
 async def test_pods_that_cannot_be_read_hide_no_node(cluster: StudioInMemory, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,8 @@ import pytest
 from aiohttp import ClientError
 from epochal_studio import sending
 from epochal_studio.long_answers import MAX_USER_ANSWERS
+from epochal_studio.memory import MAX_USER_BYTES
+from epochal_studio.results import history as history_module
 from epochal_studio.results import log as log_module
 from epochal_studio.results import pieces, routes
 from epochal_studio.session.sealing import Sealed
@@ -46,6 +48,20 @@ async def test_the_history_of_the_bucket(studio: StudioInMemory) -> None:
         "loss": [0.5, 0.25],
         "val_loss": [0.3],
     }
+
+
+async def test_a_history_above_the_limit_is_read_to_the_limit(
+    studio: StudioInMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = b"epoch,loss\n1,0.5\n2,0.25\n3,0.125\n"
+    limit = content.index(b"125")  # within a number
+    monkeypatch.setattr(history_module, "MAX_BYTES", limit)
+    studio.put_job("mnist", {"history.csv": content + b"4,0.1\n" * 10**6})
+    found = (await studio.get(f"{RUN}/history")).json()
+    assert (found["curves"], found["epochs"]) == ([{"name": "loss", "epochs": [1, 2], "values": [0.5, 0.25]}], 2)
+    assert found["problem"]["reason"] == "TooLarge"
+    assert "history.csv has 5.7 MiB, but Studio reads at most 0 MiB" in found["problem"]["message"]
+    assert len([asked for asked in studio.service.asked if asked.method == "GET"]) == 1
 
 
 async def test_a_long_history_is_thinned_on_the_server(studio: StudioInMemory) -> None:
@@ -264,6 +280,45 @@ async def test_a_picture(studio: StudioInMemory) -> None:
 async def test_a_file_that_is_no_picture(studio: StudioInMemory, content: bytes) -> None:
     studio.put_job("mnist", {"a/b.png": content})
     problem(await studio.get(f"{RUN}/pictures/a/b.png"), 422, "Damaged")
+
+
+LARGE = {
+    "training.log": b"a line of a log\n" * 5000,
+    "data.json": json.dumps(DATA).encode() + b" " * 80_000,
+    "confusion.png": png() + bytes(100_000),
+}
+
+
+@pytest.mark.parametrize("path", ["log", "report/data", "pictures/confusion.png"])
+async def test_large_results_share_the_memory_of_all_calls(studio: StudioInMemory, path: str) -> None:
+    studio.put_job("mnist", LARGE, state="Complete")
+    memory, left = studio.state.threads.memory, 160_000  # enough for the object, and for the file itself
+    with memory.hold("eve", MAX_USER_BYTES), memory.hold("bob", MAX_USER_BYTES - left):
+        problem(await studio.get(f"{RUN}/{path}"), 503, "Overloaded")
+    with memory.hold("alice", MAX_USER_BYTES - left):
+        problem(await studio.get(f"{RUN}/{path}"), 503, "Overloaded")
+        assert memory.count == MAX_USER_BYTES - left
+    assert (await studio.get(f"{RUN}/{path}")).status == 200
+    assert memory.count == 0
+
+
+async def test_a_large_log_of_a_pod_shares_the_memory_of_all_calls(studio: StudioInMemory) -> None:
+    job = studio.put_job("mnist", state="Running")
+    studio.put_pod(job, "mnist-0", [f"2026-11-30T10:00:00.5Z {'line' * 1000}"] * 100)
+    memory = studio.state.threads.memory
+    with memory.hold("alice", MAX_USER_BYTES - 1_000_000):
+        problem(await studio.get(f"{RUN}/log"), 503, "Overloaded")
+    assert (await studio.get(f"{RUN}/log")).status == 200
+    assert memory.count == 0
+
+
+async def test_a_large_table_of_trials_shares_the_memory_of_all_calls(studio: StudioInMemory) -> None:
+    studio.put_experiment("search", {"trials.csv": TRIALS + b"2,Complete,0.1,0.5\n" * 5000}, state="Complete")
+    path, memory = "/api/runs/Experiment/vision/search/trials", studio.state.threads.memory
+    with memory.hold("alice", MAX_USER_BYTES - 160_000):
+        assert (await studio.get(path)).json()["rows"] == []  # those of the status
+    assert len((await studio.get(path)).json()["rows"]) == 5002
+    assert memory.count == 0
 
 
 TRIALS = b"number,state,lr,value\n0,Complete,0.1,0.5\n1,Failed\n"

@@ -1,9 +1,10 @@
 """Runs by their routes: the good case, a refused, missing, changed and hostile object."""
 
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from epochal_studio.memory import MAX_BYTES
+from epochal_studio.memory import MAX_USER_BYTES
 
 from tests.kit.fake.faults import Fault
 from tests.unit.studio.in_memory import StudioInMemory
@@ -80,17 +81,19 @@ async def test_a_run_that_is_too_large_is_not_parsed(studio: StudioInMemory) -> 
     found = await studio.get(RUN)
     assert "more than 512 KiB" in problem(found, 422, "TooLarge")
     assert "kubectl get" in found.json()["remedy"]
-    assert studio.state.threads.memory.held == 0
+    assert studio.state.threads.memory.count == 0
 
 
 async def test_the_answers_of_all_calls_are_bounded(studio: StudioInMemory) -> None:
     studio.put_job("mnist")
     memory = studio.state.threads.memory
-    memory.reserve(MAX_BYTES - 100)
-    problem(await studio.get(RUN), 503, "Overloaded")
-    memory.reserve(100 - MAX_BYTES)
+    for users in (("bob", "eve"), ("alice",)):
+        with ExitStack() as held:
+            for user in users:
+                held.enter_context(memory.hold(user, MAX_USER_BYTES - 100))
+            problem(await studio.get(RUN), 503, "Overloaded")
     assert (await studio.get(RUN)).status == 200
-    assert memory.held == 0
+    assert memory.count == 0
 
 
 async def test_suspend_and_resume(studio: StudioInMemory) -> None:

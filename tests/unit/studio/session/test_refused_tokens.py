@@ -9,7 +9,9 @@ def test_only_refusals_over_some_time_count() -> None:
     assert not tokens.refuse("ada")
     now[0] = SECONDS
     assert tokens.refuse("ada")
+    assert tokens.is_refused("ada")
     tokens.accept("ada")
+    assert not tokens.is_refused("ada")
     assert not tokens.refuse("ada")
     for other in ("bob", "eve"):
         assert not tokens.refuse(other)

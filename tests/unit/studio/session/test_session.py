@@ -187,6 +187,21 @@ async def test_a_token_that_the_api_server_no_longer_accepts_ends_the_session(
         assert answer.cookies[f"{cookies.NAME}-0"]["max-age"] == "0"
 
 
+async def test_the_modeler_alone_notices_that_a_token_is_revoked(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, headers = [0.0], studio.cookie()
+    monkeypatch.setattr(studio.app[STATE].refused_tokens, "_clock", lambda: now[0])
+    monkeypatch.setattr(studio.app[STATE].owners, "_clock", lambda: now[0])
+    found = []
+    for seconds in (0.0, 59.0, 60.0, 89.0, 90.0):
+        now[0] = seconds
+        async with studio.request("GET", "/api/catalogue", headers) as answer:
+            found.append(answer.status)
+        studio.cluster.users.pop(TOKEN, None)
+    assert found == [200, 200, 503, 503, 401]
+
+
 async def test_signing_out_works_with_an_expired_session(studio: Studio) -> None:
     async with studio.request("DELETE", "/api/session", studio.cookie(seconds=-1)) as answer:
         assert answer.status == 204

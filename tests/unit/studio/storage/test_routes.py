@@ -55,7 +55,7 @@ async def test_a_cut_list_is_said(studio: StudioInMemory, monkeypatch: pytest.Mo
         studio.put_secret(f"large-{number}", password="x" * 100_000)
     found = (await studio.get("/api/storage?namespace=vision")).json()
     assert (found["secrets"], found["isCut"]) == (["keys"], True)
-    assert studio.state.threads.memory.held == 0
+    assert studio.state.threads.memory.count == 0
     monkeypatch.setattr(connect, "MAX_SECRETS", 1)
     assert (await studio.get("/api/storage?namespace=vision")).json()["isCut"]
 

@@ -13,7 +13,7 @@ from epochal_studio.stream.connection import Phase, WatchStatus
 from epochal_studio.stream.frames import RowKey
 
 from tests.kit.fake.faults import Fault
-from tests.unit.studio.served import OTHER_TOKEN, TOKEN, Studio, ada
+from tests.unit.studio.served import OTHER_TOKEN, TOKEN, Studio, ada, eventually
 from tests.unit.studio.stream.events import Browser
 
 KINDS = ["TrainingJob", "Experiment", "ModelServer"]
@@ -50,14 +50,6 @@ def set_status(studio: Studio, name: str, namespace: str = "vision", **status: A
 
 def watches(studio: Studio) -> int:
     return len(studio.cluster.watches)
-
-
-async def eventually(condition: Any, seconds: float = 5) -> None:
-    async with asyncio.timeout(seconds):
-        while True:
-            if condition():
-                return
-            await asyncio.sleep(0.01)
 
 
 async def test_the_runs_and_then_their_changes(studio: Studio) -> None:
