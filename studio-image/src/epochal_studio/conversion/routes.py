@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
-from epochal_studio.access import access_of
 from epochal_studio.bodies import read_body
 from epochal_studio.conversion.process import convert
 from epochal_studio.problems import answer, refuse
 from epochal_studio.security.raw_bodies import IMPORT
+from epochal_studio.session.confirmed import confirmed_access
 from epochal_studio.state import STATE
 from epochal_studio.streamed_body import StreamedBody
 from epochal_studio.wire import Exported, ExportRequest, Imported
@@ -32,8 +32,8 @@ async def import_file(request: web.Request) -> web.Response:
         or name[0] in ".-"
     ):
         raise refuse(400, "Invalid", f"the query needs name, the name of a file of at most {_MAX_NAME} bytes")
-    body = StreamedBody(request)
-    with request.app[STATE].conversions.hold(access_of(request).owner):
+    access, body = await confirmed_access(request), StreamedBody(request)
+    with request.app[STATE].conversions.hold(access.owner):
         return answer(await convert(Imported, "import", name, _parts(body)))
 
 
@@ -44,8 +44,8 @@ async def _parts(body: StreamedBody) -> AsyncIterator[bytearray]:
 
 async def export(request: web.Request) -> web.Response:
     """Return a network as the code of another tool."""
-    access = access_of(request)
     body = await read_body(request, ExportRequest)
+    access = await confirmed_access(request)
 
     async def text() -> AsyncIterator[bytes]:
         yield body.yaml.encode(errors="replace")

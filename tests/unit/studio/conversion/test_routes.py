@@ -11,6 +11,7 @@ from urllib.parse import quote
 import pytest
 from epochal_studio.conversion import process
 from epochal_studio.security.raw_bodies import MAX_IMPORT
+from epochal_studio.session import owners
 
 from tests.unit.cli.importers.flows import digits
 from tests.unit.studio.in_memory import Answer, StudioInMemory
@@ -134,3 +135,12 @@ async def test_a_browser_that_leaves(studio: StudioInMemory) -> None:
     await until(lambda: studio.state.conversions.count == 1)
     task.cancel()
     await until(lambda: studio.state.conversions.count == 0)
+
+
+async def test_a_revoked_token(studio: StudioInMemory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(owners, "MAX_AGE_SECONDS", 0.0)
+    body = {"yaml": text(document()), "target": "keras"}
+    assert (await import_file(studio, "a.nnd", FLOW)).status == 200
+    del studio.server.users["alice"]
+    assert (await import_file(studio, "a.nnd", FLOW)).status in {401, 503}
+    assert (await studio.post("/api/export", body)).status in {401, 503}
