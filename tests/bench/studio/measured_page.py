@@ -9,8 +9,8 @@ from typing import Any
 from playwright.sync_api import BrowserContext, Page
 
 from tests.kit.browser import browser
-from tests.kit.studio import EDITOR, PAGES, Studio, studio
-from tests.kit.studio_client import Client
+from tests.kit.studio import PAGES, Studio, studio
+from tests.kit.studio_page import sign_in
 
 SIZE = (1400, 1000)
 WAIT_MS = 120_000
@@ -39,13 +39,13 @@ def measured_studio(**variables: str) -> Iterator[Studio]:
 @contextmanager
 def signed_in(app: Studio) -> Iterator[BrowserContext]:
     """Starts Chromium, signed in as the editor. Its policy is bypassed, so that UNTIL can compile expressions."""
-    client = Client(app.url, "")
-    client.sign_in(EDITOR)
     with browser() as chromium:
         width, height = SIZE
         context = chromium.new_context(viewport={"width": width, "height": height}, bypass_csp=True)
         context.set_default_timeout(WAIT_MS)
-        context.add_cookies([{"name": name, "value": value, "url": app.url} for name, value in client.cookies.items()])
+        with context.new_page() as page:
+            page.goto(app.url)
+            sign_in(page)
         yield context
         context.close()
 
