@@ -27,6 +27,7 @@ class Loader(yaml.SafeLoader):
     """Reads YAML as kubectl does: 1e-3 is a number, although YAML 1.1 requires 1.0e-3, and 1:30 is a text."""
 
     _depth = 0
+    _nodes = 0
 
     def resolve(self, kind: type[yaml.Node], value: Any, implicit: Any) -> str:
         """Return the tag of a node. See yaml.resolver.BaseResolver."""
@@ -38,10 +39,18 @@ class Loader(yaml.SafeLoader):
         """Return the next node. See yaml.composer.Composer.
 
         Raises:
-            UnreadableFile: If it is too deep, before the recursion of Python is.
+            UnreadableFile: If it is too deep, before the recursion of Python is, or if the object has too many values:
+                a node takes a kilobyte of memory.
         """
         if self._depth > _MAX_DEPTH:
             raise _too_large(f"{_MAX_DEPTH} levels", self.line + 1)
+        if parent is None:
+            self._nodes = 1
+        elif index is not None:  # a key has none
+            self._nodes += 1
+        if self._nodes > _MAX_NODES:
+            event: Any = self.peek_event()  # type: ignore[no-untyped-call]
+            raise _too_large(f"{_MAX_NODES:,} values", event.start_mark.line + 1)
         self._depth += 1
         try:
             node: yaml.Node | None = super().compose_node(parent, index)

@@ -1,4 +1,6 @@
 import pytest
+import yaml
+from epochal_api import documents
 from epochal_api.documents import UnreadableFile, read_documents
 
 TEXT = """
@@ -111,3 +113,20 @@ def test_the_paths_of_nested_fields_have_a_bounded_size() -> None:
     assert sum(map(len, document.places)) <= 8 * 2**20
     assert document.place("last[0].x") == (3, 3)
     assert document.place("first." + ".".join([LONG] * 100) + "[1999]").line == 1
+
+
+def test_the_values_of_an_object_are_counted_while_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(documents, "_MAX_NODES", 5)
+    composed: list[object] = []
+    compose = yaml.SafeLoader.compose_node
+
+    def counted(*arguments: object) -> object:
+        composed.append(arguments)
+        return compose(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(yaml.SafeLoader, "compose_node", counted)
+    assert len(list(read_documents("a: 1\nb: 2\nc: {d: 3}\n---\n- 1\n- 2\n- 3\n- 4\n"))) == 2
+    composed.clear()
+    with pytest.raises(UnreadableFile, match="more than 5 values") as caught:
+        list(read_documents("a:\n" + "- 1\n" * 1000))
+    assert (len(composed), caught.value.line) == (6, 5)  # five values and a key
