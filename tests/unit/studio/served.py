@@ -128,7 +128,7 @@ class Studio:
             yield answer
 
 
-async def eventually(condition: Any, seconds: float = 5) -> None:
+async def eventually(condition: Any, seconds: float = 60) -> None:
     """Wait until a condition is true."""
     async with asyncio.timeout(seconds):
         while True:

@@ -30,13 +30,13 @@ async def process(**settings: Any) -> AsyncIterator[int]:
         finally:
             if not task.done():  # nothing else would take the signal
                 os.kill(os.getpid(), signal.SIGTERM)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 await task
 
 
 async def ask(url: str, **options: Any) -> str:
     """Return the answer of a server that is about to start."""
-    async with asyncio.timeout(10), ClientSession() as client:
+    async with asyncio.timeout(60), ClientSession() as client:
         while True:
             try:
                 async with client.get(url, **options) as answer:

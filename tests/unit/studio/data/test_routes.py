@@ -82,7 +82,7 @@ async def test_a_page_that_leaves_frees_no_place(studio: StudioInMemory) -> None
     await asyncio.sleep(0.2)
     assert studio.state.previews.count == 1
     gate.set()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while studio.state.previews.count:  # noqa: ASYNC110 - it has no event
             await asyncio.sleep(0.01)
 

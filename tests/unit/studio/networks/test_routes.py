@@ -118,7 +118,7 @@ async def test_another_image_is_not_checked(studio: StudioInMemory, checker: Fak
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110 - another thread
             await asyncio.sleep(0.01)
 

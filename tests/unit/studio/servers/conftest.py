@@ -55,7 +55,7 @@ class Models:
         self.proxies["pods", "vision", f"{name}:9090"] = address or self.pod.address
 
     async def wait(self, is_true: Callable[[], bool]) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while not is_true():  # noqa: ASYNC110 - it has no event
                 await asyncio.sleep(0.01)
 

@@ -27,7 +27,7 @@ class Browser:
         self._named: set[str] = set()
         self.complete = 0
 
-    async def event(self, seconds: float = 10) -> tuple[str, Any]:
+    async def event(self, seconds: float = 60) -> tuple[str, Any]:
         """Return the next event, or the name "comment", and apply it."""
         name, document = "comment", None
         async with asyncio.timeout(seconds):
@@ -42,7 +42,7 @@ class Browser:
                     return name, document
         raise EOFError
 
-    async def until(self, condition: Any, seconds: float = 10) -> None:
+    async def until(self, condition: Any, seconds: float = 60) -> None:
         """Read events until a condition is true."""
         async with asyncio.timeout(seconds):
             while not condition(self):

@@ -245,7 +245,7 @@ async def test_a_browser_that_reads_nothing_is_cut_off(studio: Studio, monkeypat
     monkeypatch.setattr("epochal_studio.sending.WRITE_SECONDS", 0.2)
     put(studio, "mnist")
     row = b"{" + b" " * 1000 + b"}"
-    async with browser(studio), asyncio.timeout(20):
+    async with browser(studio), asyncio.timeout(60):
         await eventually(lambda: studio.hub.watches)
         while studio.hub.watches:  # the buffers of both sockets take some megabytes
             for listener in [*studio.hub.subscriptions]:
