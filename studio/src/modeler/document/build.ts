@@ -34,6 +34,8 @@ export class TooLarge extends Error {
 
 /** Returns the value of a node, and its faults. Parts with faults are null.
  *
+ * A key, and a scalar that only the parser takes for a number or a boolean, becomes a text in the nodes, too.
+ *
  * Throws TooLarge.
  */
 export function build(root: ParsedNode | null): { value: Json; faults: Fault[] } {
@@ -83,7 +85,7 @@ class Builder {
     const { value } = node;
     if (value === undefined || value === null) return null;
     const known = typeof value === "boolean" ? BOOLEAN : typeof value === "number" ? NUMBER : null;
-    if (node.type === "PLAIN" && node.source !== undefined && known?.test(node.source) === false) return node.source;
+    if (node.type === "PLAIN" && node.source !== undefined && known?.test(node.source) === false) return (node.value = node.source);
     if (typeof value === "string" || typeof value === "number" || typeof value === "boolean") return value;
     if (typeof value === "bigint") return Number(value);
     // << as a value.
@@ -114,6 +116,7 @@ class Builder {
         this.#fault(offset, "A key must be text.");
         continue;
       }
+      if (isScalar(key) && ["boolean", "number"].includes(typeof key.value)) key.value = name as typeof key.value;
       if (key && !isAlias(key) && key.anchor) this.#anchors.set(key.anchor, { value: name, size: 1 });
       const built = value ? this.node(value, depth + 1) : { value: null, size: 1 };
       size += built.size;
