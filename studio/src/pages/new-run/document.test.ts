@@ -101,6 +101,7 @@ test.each([
   [`a:\n  ${"- ".repeat(40_000)}`, /nested too deep/u],
   ["kind: TrainingJob\na: &a\n  b: *a\n", /line 3: The alias \*a is inside of its own anchor/u],
   ["kind: TrainingJob\na: 1\na: 2\n", /line 3: The key a is there already/u],
+  ["kind: TrainingJob\nspec:\n  training: {seed: 9007199254740993}\n", /line 3: spec.training.seed is 9007199254740993/u],
 ])("the text %.20s is refused with a reason", (text, reason) => {
   expect(read(text)).toMatch(reason);
 });

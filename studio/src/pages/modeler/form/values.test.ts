@@ -17,6 +17,7 @@ test.each([
   ["true", "boolean", true],
   ["yes", "boolean", true],
   ["0o17", "integer", "0o17"],
+  ["9007199254740993", "integer", "9007199254740993"],
   ["1:30", undefined, "1:30"],
 ])("the text %j of type %s is %j", (text, type, value) => {
   expect(valueOf(text, type)).toEqual(value);
