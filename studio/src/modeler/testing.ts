@@ -1,6 +1,9 @@
 // Documents for tests.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Edit } from "./edits/edit";
+import type { Graph } from "./graph/types";
+import { ModelerSession } from "./session";
 
 /** Returns an example of the repository. */
 export function example(name: string): string {
@@ -68,4 +71,19 @@ export function random(seed: number): () => number {
     state = (state * 1_103_515_245 + 12_345) % 2_147_483_648;
     return state / 2_147_483_648;
   };
+}
+
+/** Returns a text after an edit. */
+export function edited(text: string, make: (graph: Graph) => Edit): string {
+  const session = new ModelerSession(text);
+  const refused = session.apply(make(session.getState().graph));
+  if (refused) throw new Error(refused.message);
+  return session.getState().text;
+}
+
+/** Returns the id of the node with a title. */
+export function idOf(graph: Graph, title: string): string {
+  const found = graph.nodes.find((node) => node.title === title);
+  if (!found) throw new Error(`no node ${title}: ${graph.nodes.map((node) => node.title).join(", ")}`);
+  return found.id;
 }

@@ -1,6 +1,6 @@
 // Plain values of the nodes of a YAML document, bounded, with the faults that the parser does not know.
 import { isAlias, isMap, isPair, isScalar, isSeq, type ParsedNode, type Scalar } from "yaml";
-import type { Json } from "../json";
+import { pathText, type Json } from "../json";
 
 const MAX_DEPTH = 100;
 /** Maximum number of values, with those of aliases, which a document may repeat at every level. */
@@ -8,6 +8,7 @@ const MAX_VALUES = 50_000;
 const MERGE = "<<";
 /** Booleans and numbers as the back end resolves them. The parser also takes `e1`, `.`, `1:30` and `08` for numbers. */
 const BOOLEAN = /^[a-z]{2,}$/iu;
+const INTEGER = /^[-+]?(?:0b[01_]+|0x[\da-f_]+|[\d_]+)$/iu;
 const NUMBER = /^(?:[-+]?(?:0b[01_]+|0x[\da-f_]+|0[0-7_]*|[1-9][\d_]*|\d[\d_]*\.[\d_]*(?:e[-+]\d+)?|(?:\.\d+|\d+(?:\.\d*)?)e[-+]?\d+|\.inf)|\.\d[\d_]*(?:e[-+]\d+)?|\.nan)$/iu;
 
 export interface Fault {
@@ -34,6 +35,8 @@ export class TooLarge extends Error {
 
 /** Returns the value of a node, and its faults. Parts with faults are null.
  *
+ * A key, and a scalar that only the parser takes for a number or a boolean, becomes a text in the nodes, too.
+ *
  * Throws TooLarge.
  */
 export function build(root: ParsedNode | null): { value: Json; faults: Fault[] } {
@@ -45,6 +48,7 @@ class Builder {
   readonly faults: Fault[] = [];
   /** Values of the anchors above; null while the value is being built, so that a cycle is found. */
   readonly #anchors = new Map<string, Built | null>();
+  readonly #path: (string | number)[] = [];
   #size = 0;
 
   node(node: ParsedNode, depth: number): Built {
@@ -83,9 +87,11 @@ class Builder {
     const { value } = node;
     if (value === undefined || value === null) return null;
     const known = typeof value === "boolean" ? BOOLEAN : typeof value === "number" ? NUMBER : null;
-    if (node.type === "PLAIN" && node.source !== undefined && known?.test(node.source) === false) return node.source;
+    if (node.type === "PLAIN" && node.source !== undefined && known?.test(node.source) === false) return (node.value = node.source);
+    if (typeof value === "number" && !Number.isSafeInteger(value) && INTEGER.test(node.source ?? "")) {
+      return this.#fault(offset, `${pathText(this.#path) || "The value"} is ${node.source}. Studio reads integers up to ${Number.MAX_SAFE_INTEGER} exactly, so it would round this one: change it with kubectl.`).value;
+    }
     if (typeof value === "string" || typeof value === "number" || typeof value === "boolean") return value;
-    if (typeof value === "bigint") return Number(value);
     // << as a value.
     if (typeof value === "symbol") return node.source ?? MERGE;
     return this.#fault(offset, "It has a type that JSON lacks: write it as text or number.").value;
@@ -93,9 +99,11 @@ class Builder {
 
   #list(items: readonly unknown[], depth: number): Built {
     let size = 1;
-    const value = items.map((item) => {
+    const value = items.map((item, index) => {
+      this.#path.push(index);
       // [a: 1] is a list with a map.
       const built = isPair(item) ? this.#map([item], depth + 1) : this.node(item as ParsedNode, depth + 1);
+      this.#path.pop();
       size += built.size;
       return built.value;
     });
@@ -114,8 +122,11 @@ class Builder {
         this.#fault(offset, "A key must be text.");
         continue;
       }
+      if (isScalar(key) && ["boolean", "number"].includes(typeof key.value)) key.value = name as typeof key.value;
       if (key && !isAlias(key) && key.anchor) this.#anchors.set(key.anchor, { value: name, size: 1 });
+      this.#path.push(name);
       const built = value ? this.node(value, depth + 1) : { value: null, size: 1 };
+      this.#path.pop();
       size += built.size;
       if (isMerge(key)) merged.push(built.value);
       else if (entries.has(name)) this.#fault(offset, `The key ${name} is there already: remove one of them.`);

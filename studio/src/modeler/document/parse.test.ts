@@ -76,6 +76,18 @@ test("values are those of kubectl", () => {
   expect(Object.keys(value as object)).toContain("__proto__");
 });
 
+test.each([
+  ["kind: TrainingJob\nspec:\n  network:\n    layers:\n    - {layer: Dropout, seed: 9007199254740993}\n", "spec.network.layers[0].seed is 9007199254740993."],
+  ['{"kind": "TrainingJob", "spec": {"training": {"seed": -18446744073709551616}}}', "spec.training.seed is -18446744073709551616."],
+  ["kind: TrainingJob\nspec: {training: {seed: 0x20000000000001}}\n", "spec.training.seed is 0x20000000000001."],
+])("an integer that would be rounded is refused with its field: %s", (text, message) => {
+  expect(parseDocument(text).problems[0]?.message).toContain(message);
+});
+
+test.each(["9007199254740991", "1e300", "9007199254740993.0", ".inf"])("the number %s is read", (text) => {
+  expect(readYaml(`a: ${text}\n`).problems).toEqual([]);
+});
+
 // As epochal_api.documents.Loader reads them.
 const TEXTS = "e1 E2 e-5 .e3 y n Y N 1:30 -1:30 1:30.5 190:20:30 0o7 08 019 0_9 1_0e3 1_0.5e3 -.5 +.5 . -. ._ ._5 -_ _".split(" ");
 

@@ -1,7 +1,7 @@
 // A TrainingJob or an Experiment as YAML: its nodes with their places in the text, and its values.
 //
 // Only faults that make a drawing impossible are found here. The rules of the API are those of the back end alone.
-import { LineCounter, parseDocument as parseYaml, type ParsedNode, type Tags } from "yaml";
+import { LineCounter, parseDocument as parseYaml, type Document, type ParsedNode, type Tags } from "yaml";
 import type { DocumentProblem } from "../../wire";
 import { MAX_YAML } from "../../wire";
 import { getIn, isList, isObject, pathText, type Json, type JsonObject, type Path } from "../json";
@@ -34,6 +34,8 @@ export interface ParsedText {
 
 export interface ReadYaml {
   value: Json;
+  /** The nodes, to edit them; null if there are none. */
+  nodes: Document.Parsed | null;
   root: ParsedNode | null;
   lines: LineCounter;
   /** Without problems, `value` is complete. */
@@ -51,10 +53,10 @@ export function parseDocument(text: string): ParsedText {
   return problems.length > 0 ? { document: null, partial: document, problems } : { document, partial: document, problems };
 }
 
-/** Returns the value of any YAML, within the bounds of a document. */
+/** Returns the value of any YAML as kubectl and the back end read it, within the bounds of a document. */
 export function readYaml(text: string): ReadYaml {
   const lines = new LineCounter();
-  const nothing = (fault: Fault): ReadYaml => ({ value: null, root: null, lines, problems: [toProblem(fault, lines)] });
+  const nothing = (fault: Fault): ReadYaml => ({ value: null, nodes: null, root: null, lines, problems: [toProblem(fault, lines)] });
   const tooLarge = sizeFault(text);
   if (tooLarge) return nothing(tooLarge);
   try {
@@ -66,7 +68,7 @@ export function readYaml(text: string): ReadYaml {
     const found: Fault[] = [...parsed.errors, ...parsed.warnings].map(({ pos, message }) => ({ offset: pos[0], message: plain(message) }));
     const { value, faults } = build(parsed.contents);
     const all = [...found, ...faults].sort((a, b) => a.offset - b.offset).slice(0, MAX_PROBLEMS);
-    return { value, root: parsed.contents, lines, problems: all.map((fault) => toProblem(fault, lines)) };
+    return { value, nodes: parsed, root: parsed.contents, lines, problems: all.map((fault) => toProblem(fault, lines)) };
   } catch (error) {
     if (error instanceof TooLarge) return nothing({ offset: error.offset, message: error.message });
     if (error instanceof RangeError) return nothing({ offset: 0, message: "It is nested too deep: use fewer levels." });

@@ -52,7 +52,8 @@ export function disconnect(edge: string): Edit {
 /** Returns an edit that sets all inputs of a layer in their order. */
 export function setInputs(target: string, sources: readonly SourceRef[]): Edit {
   return networkEdit("set inputs", (network, { graph }) => {
-    for (const { node } of sources) refuse(canConnect(graph, node, target));
+    const dependents = dependentsOf(graph, target);
+    for (const { node } of sources) refuse(canConnect(graph, node, target, dependents));
     const layer = network.layer(target);
     layer.sources = sources.map(({ node, output }) => network.source(node, output));
     layer.isImplicit = layer.isImplicit && sources.length === 1;
@@ -68,17 +69,21 @@ export function setOutputs(sources: readonly SourceRef[]): Edit {
   });
 }
 
-/** Returns why a connection is impossible, or null. Whether the shapes fit is for the back end to say. */
-export function canConnect(graph: Graph, source: string, target: string): Problem | null {
+/** Returns why a connection is impossible, or null. Whether the shapes fit is for the back end to say.
+ *
+ * For many sources of a target, `dependents` are found once.
+ */
+export function canConnect(graph: Graph, source: string, target: string, dependents = dependentsOf(graph, target)): Problem | null {
   const from = graph.byId.get(source);
   const to = graph.byId.get(target);
   if (to?.kind !== "layer") return refusal("Only a layer takes an input.", "Choose a layer as the target. For the output of the network, set its outputs.");
   if (from?.kind !== "layer" && from?.kind !== "input") return refusal("Only a layer or an input has an output.", "Choose a layer or an input as the source.");
-  if (source === target || leadsTo(graph, target, source)) return refusal("The layers would depend on each other in a cycle.", `Choose a source to which ${to.title} does not lead.`);
+  if (source === target || dependents.has(source)) return refusal("The layers would depend on each other in a cycle.", `Choose a source to which ${to.title} does not lead.`);
   return null;
 }
 
-function leadsTo(graph: Graph, from: string, to: string): boolean {
+/** Returns the nodes to which a node leads: it can take the output of none of them. */
+export function dependentsOf(graph: Graph, node: string): ReadonlySet<string> {
   const next = new Map<string, string[]>();
   const add = (source: string, target: string) => {
     const list = next.get(source);
@@ -87,16 +92,15 @@ function leadsTo(graph: Graph, from: string, to: string): boolean {
   };
   for (const { source, target } of graph.edges) add(source, target);
   for (const { id, uses } of graph.nodes) if (uses) add(uses, id);
-  const seen = new Set([from]);
-  const open = [from];
-  for (let node = open.pop(); node !== undefined; node = open.pop()) {
-    for (const target of next.get(node) ?? []) {
-      if (target === to) return true;
+  const seen = new Set<string>();
+  const open = [node];
+  for (let each = open.pop(); each !== undefined; each = open.pop()) {
+    for (const target of next.get(each) ?? []) {
       if (!seen.has(target)) open.push(target);
       seen.add(target);
     }
   }
-  return false;
+  return seen;
 }
 
 function refuse(found: Problem | null): void {

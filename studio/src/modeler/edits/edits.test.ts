@@ -3,7 +3,7 @@ import { parseDocument } from "../document/parse";
 import { toGraph } from "../graph/graph";
 import type { Graph } from "../graph/types";
 import { ModelerSession } from "../session";
-import { BRANCHED, chain, example, EXAMPLES, random } from "../testing";
+import { BRANCHED, chain, edited, example, EXAMPLES, idOf, random } from "../testing";
 import { pasteLayers, copyLayers } from "./clipboard";
 import { connect, canConnect, disconnect, setInputs, setOutputs } from "./connections";
 import type { Edit } from "./edit";
@@ -21,18 +21,6 @@ function lines(before: string, after: string): string[] {
   while (end < Math.min(old.length, now.length) - start && old.at(-1 - end) === now.at(-1 - end)) end++;
   common.push(old.slice(start, old.length - end).map((line) => `-${line.trim()}`), now.slice(start, now.length - end).map((line) => `+${line.trim()}`));
   return common.flat();
-}
-
-function edited(text: string, make: (graph: Graph) => Edit): string {
-  const session = new ModelerSession(text);
-  expect(session.apply(make(session.getState().graph))).toBeNull();
-  return session.getState().text;
-}
-
-function idOf(graph: Graph, title: string): string {
-  const found = graph.nodes.find((node) => node.title === title);
-  if (!found) throw new Error(`no node ${title}: ${graph.nodes.map((node) => node.title).join(", ")}`);
-  return found.id;
 }
 
 const edgesOf = (text: string) => {
@@ -89,46 +77,6 @@ test("a layer in front of others moves the positions in an Experiment's paths", 
   expect(after).toContain(`"network.layers[3].units"`);
   expect(after).toContain("- {layer: Rescaling, name: rescaling_0, inputs: [left], scale: 0.1}");
   expect(after).toContain("inputs: [rescaling_0], filters: 8");
-});
-
-const PATHS = `"network.layers[conv].filters", "network.layers[2].units"`;
-
-test("the paths of a removed layer leave the search, and those of the layers behind it move", () => {
-  const text = BRANCHED.replace(PATHS, `${PATHS}, "network.layers[6].units"`).replace("  template:", `  - {name: other, paths: ["network[layers][02].activation"], values: [relu]}   # of the third\n  template:`);
-  const session = new ModelerSession(text);
-  const told: string[] = [];
-  expect(session.apply(removeLayers([idOf(session.getState().graph, "flat")]), (notice) => void told.push(notice))).toBeNull();
-  expect(session.getState().text).toContain(`paths: ["network.layers[conv].filters", "network.layers[1].units", "network.layers[5].units"]`);
-  expect(session.getState().text).toContain(`paths: ["network[layers][1].activation"], values: [relu]}   # of the third`);
-  expect(told).toEqual([]);
-  expect(session.apply(removeLayers([idOf(session.getState().graph, "dense_1"), idOf(session.getState().graph, "conv")]), (notice) => void told.push(notice))).toBeNull();
-  expect(session.getState().text).toContain(`- {name: filters, paths: ["network.layers[3].units"]`);
-  expect(session.getState().text).not.toContain("name: other");
-  expect(told).toEqual(["Removed from the search, too: network.layers[conv].filters, network.layers[1].units, network[layers][1].activation"]);
-  expect(session.undo() && session.undo()).toBe(true);
-  expect(session.getState().text).toBe(text);
-});
-
-test("sorted layers keep their paths, and a layer without its name has one by its position", () => {
-  const text = BRANCHED.replace("        - {layer: Dense, units: 10}\n", "        - {layer: Dense, units: 10, inputs: [digit]}\n");
-  expect(edited(text, () => sortLayers())).toContain(`["network.layers[conv].filters", "network.layers[5].units"]`);
-  const unnamed = edited(chain(2).replace("TrainingJob", "Experiment").replace("spec:\n  network", `spec:\n  parameters: [{name: a, paths: ["network.layers[x].units"]}]\n  template:\n   spec:\n    network`).replaceAll(/^ {4}(?=input|layers|-)/gmu, "      ").replace("  training", "    training").replace("units: 1}", "name: x, units: 1}"), (graph) => renameLayer(idOf(graph, "x"), null));
-  expect(unnamed).toContain(`paths: ["network.layers[0].units"]`);
-});
-
-test("an output whose name begins another one is renamed alone, with the paths of its training", () => {
-  const longer = BRANCHED.replaceAll("side", "digit_2").replaceAll("val_digit_accuracy", "val_digit_2_loss").replace(PATHS, `${PATHS}, "training.outputs[digit].weight", "training[outputs][digit_2].weight"`);
-  const after = edited(longer, (graph) => renameLayer(idOf(graph, "digit"), "number"));
-  expect(after).toContain("metric: val_digit_2_loss, goal");
-  expect(after).toContain("monitor: {metric: val_digit_2_loss}");
-  expect(after).toContain(`"training.outputs[number].weight", "training[outputs][digit_2].weight"`);
-  expect(edited(longer, (graph) => renameLayer(idOf(graph, "digit_2"), "side"))).toBe(longer.replaceAll("digit_2", "side"));
-});
-
-test("a metric of a single output is none of its name", () => {
-  const text = example("digits").replace("{layer: Dense, units: 10, activation: softmax}", "{layer: Dense, name: val, units: 10, activation: softmax}").replace("monitor: val_loss", "monitor: val_val_loss");
-  expect(text).toContain("name: val,");
-  expect(edited(text, (graph) => renameLayer(idOf(graph, "val"), "x"))).toContain("monitor: val_val_loss");
 });
 
 test("removing a layer leads its input to its consumers", () => {

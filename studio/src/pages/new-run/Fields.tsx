@@ -1,5 +1,6 @@
 // Inputs for fields of the document, with the descriptions of the CRDs and the errors of the check.
-import { useId, useState, type HTMLAttributes } from "react";
+import { useId, useState } from "react";
+import { describedBy, FieldNotes } from "../../parts/FieldNotes";
 import { field } from "../run/objectFields";
 import { keysOf, set as setIn } from "./document";
 import { defaultOf, fieldOf, hintOf, shown, textOf } from "./fieldTexts";
@@ -72,7 +73,7 @@ export function TextInput({ label, value, error, hint, suggestions, placeholder,
           onChange(event.target.value);
         }}
         onBlur={() => setTyped(null)}
-        {...describedBy(id, error, hint)}
+        {...describedBy({ id, error, hint })}
       />
       {offered.length > 0 && (
         <datalist id={`${id}-list`}>
@@ -81,7 +82,7 @@ export function TextInput({ label, value, error, hint, suggestions, placeholder,
           ))}
         </datalist>
       )}
-      <Notes id={id} error={error} hint={hint} />
+      <FieldNotes id={id} error={error} hint={hint} />
     </div>
   );
 }
@@ -119,7 +120,7 @@ export function SelectInput({ label, value, options, none, hint, error, onChange
   return (
     <div className="field">
       <label htmlFor={id}>{label}</label>
-      <select id={id} value={value} onChange={(event) => onChange(event.target.value)} {...describedBy(id, error, hint)}>
+      <select id={id} value={value} onChange={(event) => onChange(event.target.value)} {...describedBy({ id, error, hint })}>
         {(none !== undefined || value === "") && <option value="">{none ?? "Choose"}</option>}
         {isUnknown && <option value={value}>{value}</option>}
         {options.map((each) => (
@@ -128,7 +129,7 @@ export function SelectInput({ label, value, options, none, hint, error, onChange
           </option>
         ))}
       </select>
-      <Notes id={id} error={error} hint={hint} />
+      <FieldNotes id={id} error={error} hint={hint} />
     </div>
   );
 }
@@ -141,32 +142,10 @@ export function CheckField(props: FieldProps) {
   return (
     <div className="field">
       <label className="check">
-        <input type="checkbox" checked={isChecked} onChange={(event) => change(event.target.checked === fallback ? undefined : event.target.checked)} {...describedBy(id, error, hint)} />
+        <input type="checkbox" checked={isChecked} onChange={(event) => change(event.target.checked === fallback ? undefined : event.target.checked)} {...describedBy({ id, error, hint })} />
         {props.label}
       </label>
-      <Notes id={id} error={error} hint={hint} />
+      <FieldNotes id={id} error={error} hint={hint} />
     </div>
-  );
-}
-
-function describedBy(id: string, error: string | undefined, hint: string | undefined): HTMLAttributes<HTMLElement> {
-  const ids = [error ? `${id}-error` : "", hint ? `${id}-hint` : ""].filter(Boolean).join(" ");
-  return { "aria-invalid": error ? true : undefined, "aria-describedby": ids || undefined };
-}
-
-function Notes({ id, error, hint }: { id: string; error: string | undefined; hint: string | undefined }) {
-  return (
-    <>
-      {error && (
-        <p id={`${id}-error`} className="field-error">
-          {error}
-        </p>
-      )}
-      {hint && (
-        <p id={`${id}-hint`} className="hint">
-          {hint}
-        </p>
-      )}
-    </>
   );
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { readYaml } from "../../modeler/document/parse";
 import { blank, edit, read, set, type View } from "./document";
 import { prepare, takeNetwork, toExperiment, toTrainingJob, withSuspend } from "./convert";
 
@@ -96,13 +97,33 @@ test.each([
   ["- 1", /no mapping/u],
   ["kind: Pod", /no TrainingJob/u],
   [`a: &a [x]\nb: &b [${"*a,".repeat(60)}]\nc: &c [${"*b,".repeat(60)}]\nd: [${"*c,".repeat(60)}]`, /cannot be read/u],
-  [`a: ${"[".repeat(60_000)}`, /deeper than 100/u],
-  [`a:\n  ${"- ".repeat(40_000)}`, /deeper than 100/u],
-  ["a: &a\n  b: *a\nkind: TrainingJob", /^$/u],
-])("the text %.20s is refused with a reason, or read", (text, reason) => {
-  const found = read(text);
-  if (String(reason) === "/^$/u") expect(typeof found).toBe("object");
-  else expect(found).toMatch(reason);
+  [`a: ${"[".repeat(60_000)}`, /nested too deep/u],
+  [`a:\n  ${"- ".repeat(40_000)}`, /nested too deep/u],
+  ["kind: TrainingJob\na: &a\n  b: *a\n", /line 3: The alias \*a is inside of its own anchor/u],
+  ["kind: TrainingJob\na: 1\na: 2\n", /line 3: The key a is there already/u],
+  ["kind: TrainingJob\nspec:\n  training: {seed: 9007199254740993}\n", /line 3: spec.training.seed is 9007199254740993/u],
+])("the text %.20s is refused with a reason", (text, reason) => {
+  expect(read(text)).toMatch(reason);
+});
+
+const SCALARS: [string, unknown, string][] = [
+  ["no", false, "no"], ["On", true, "On"], ["1e3", 1000, "1e+3"], ["010", 8, "010"], ["0x10", 16, "0x10"],
+  ["0o17", "0o17", '"0o17"'], ["1:30", "1:30", '"1:30"'], ["e1", "e1", '"e1"'], ["08", "08", '"08"'], ["y", "y", '"y"'], ["2001-01-01", "2001-01-01", "2001-01-01"],
+];
+
+test.each(SCALARS)("the plain %s is the same as in the modeler, and for kubectl, also after an edit", (text, value, written) => {
+  const document = `kind: TrainingJob\nspec:\n  training:\n    seed: ${text}\n`;
+  expect(view(document).job["training"]).toEqual({ seed: value });
+  const edited = edit(document, (nodes) => set(nodes, ["spec", "training", "epochs"], 3));
+  expect(edited).toContain(`seed: ${written}\n`);
+  expect(view(edited).job["training"]).toEqual({ seed: value, epochs: 3 });
+  expect(readYaml(edited).value).toMatchObject({ spec: { training: { seed: value } } });
+});
+
+test("merged fields and anchors are read, and stay", () => {
+  const document = "kind: TrainingJob\nspec:\n  a: &a {x: 1, y: 2}\n  b: {<<: *a, y: 3}\n";
+  expect(view(document).job["b"]).toEqual({ x: 1, y: 3 });
+  expect(edit(document, (nodes) => set(nodes, ["spec", "suspend"], true))).toBe(`${document.replaceAll("y:", '"y":')}  suspend: true\n`);
 });
 
 test("an edit of an earlier text is not one of the last text", () => {

@@ -1,15 +1,14 @@
 // The document of a run: a TrainingJob, or an Experiment with one as its template. Its text is the only state of the
 // forms: each edit is made in the parsed text, so that comments, order and notation of all other fields stay. Pure.
-import { isMap, isScalar, parseDocument, YAMLMap, type Document } from "yaml";
+import { isMap, isScalar, Schema, YAMLMap, type Document } from "yaml";
+import { readYaml } from "../../modeler/document/parse";
 import { field } from "../run/objectFields";
 
 export type Kind = "TrainingJob" | "Experiment";
 export type Path = readonly (string | number)[];
 
-/** Maximum times that anchors may be used: a few lines of YAML could otherwise fill the memory. */
-const MAX_ALIASES = 1000;
-/** Maximum nesting of lists and mappings, as the API has it. */
-const MAX_DEPTH = 100;
+/** Texts that YAML 1.2 reads as another type, such as 0o17, are written in quotes. */
+const YAML_1_2 = new Schema({ compat: "core" }).compat;
 /** The order in which an added field takes its place. */
 const ORDER: readonly string[] = [
   "apiVersion", "kind", "metadata", "spec", "name", "namespace", "suspend",
@@ -34,12 +33,7 @@ export interface View {
 export function read(text: string): View | string {
   const parsed = nodesOf(text);
   if (typeof parsed === "string") return parsed;
-  let content: unknown;
-  try {
-    content = parsed.toJS({ maxAliasCount: MAX_ALIASES });
-  } catch (error) {
-    return `The YAML cannot be read: ${messageOf(error)}`;
-  }
+  const content = valueOf(parsed);
   const kind = field(content, "kind");
   if (kind !== "TrainingJob" && kind !== "Experiment") return "The document is no TrainingJob and no Experiment.";
   return {
@@ -53,28 +47,17 @@ export function read(text: string): View | string {
 
 /** Returns a document's nodes, or why its text is no YAML. */
 export function parse(text: string): Document | string {
-  if (isTooDeep(text)) return `The YAML cannot be read: it nests deeper than ${MAX_DEPTH} levels.`;
-  try {
-    const found = parseDocument(text, { compat: "yaml-1.1" });
-    const [error] = found.errors;
-    if (error) return `The YAML cannot be read: ${error.message}`;
-    return isMap(found.contents) ? found : "The document is no mapping.";
-  } catch (error) {
-    return `The YAML cannot be read: ${messageOf(error)}`;
-  }
+  const { nodes, root, problems } = readYaml(text);
+  const [fault] = problems;
+  if (fault) return `The YAML cannot be read: line ${fault.line ?? 1}: ${fault.message}`;
+  if (!nodes || !isMap(root)) return "The document is no mapping.";
+  nodes.schema.compat = YAML_1_2;
+  return nodes;
 }
 
-/** Whether a text nests deeper than the API allows: the parser would recurse for seconds, until the stack is full. */
-function isTooDeep(text: string): boolean {
-  if (/(?:[-?:] ){101}/u.test(text)) return true;
-  let depth = 0;
-  for (const character of text) {
-    if (character === "[" || character === "{") depth += 1;
-    // A text may have brackets of its own, which end nothing.
-    else if (character === "]" || character === "}") depth = Math.max(0, depth - 1);
-    if (depth > MAX_DEPTH) return true;
-  }
-  return false;
+/** Returns the value of nodes. The parsed text has limited their aliases. */
+function valueOf(nodes: Document): unknown {
+  return nodes.toJS({ maxAliasCount: -1 });
 }
 
 /** Returns the text of a document in the style of Epochal's examples. */
@@ -197,12 +180,8 @@ const BLANK = `apiVersion: epochal.dev/v1alpha1\nkind: TrainingJob\nmetadata:\n 
 export function contentOf(text: string): Record<string, unknown> {
   const parsed = nodesOf(text);
   if (typeof parsed === "string") return {};
-  try {
-    const { spec, metadata } = asRecord(parsed.toJS({ maxAliasCount: MAX_ALIASES }));
-    return { spec, metadata };
-  } catch {
-    return {};
-  }
+  const { spec, metadata } = asRecord(valueOf(parsed));
+  return { spec, metadata };
 }
 
 function asText(value: unknown): string {
@@ -211,8 +190,4 @@ function asText(value: unknown): string {
 
 export function asRecord(value: unknown): Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? (error.message.split("\n")[0] ?? "") : String(error);
 }

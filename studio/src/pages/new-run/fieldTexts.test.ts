@@ -19,7 +19,7 @@ test("a default that the API server does not store is in the description", () =>
   expect(defaultOf(fieldOf("results.bucket"))).toBeUndefined();
 });
 
-test.each([["12", 12], [" 1e-3 ", 0.001], ["0.", 0], ["", undefined], ["twelve", "twelve"], ["1e", "1e"]])("the typed text %j is the value %j", (text, value) => {
+test.each([["12", 12], [" 1e-3 ", 0.001], ["0.", 0], ["", undefined], ["twelve", "twelve"], ["1e", "1e"], ["9007199254740991", 9007199254740991], ["9007199254740993", "9007199254740993"], ["1e30", 1e30]])("the typed text %j is the value %j", (text, value) => {
   expect(numberOf(text)).toBe(value);
 });
 

@@ -37,7 +37,9 @@ export function hintOf({ description }: SpecField, option = ""): string {
 export function numberOf(text: string): number | string | undefined {
   const trimmed = text.trim();
   if (trimmed === "") return undefined;
-  return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,3})?$/iu.test(trimmed) ? Number(trimmed) : trimmed;
+  // A larger integer would be rounded.
+  const isRounded = /^[+-]?\d+$/u.test(trimmed) && !Number.isSafeInteger(Number(trimmed));
+  return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,3})?$/iu.test(trimmed) && !isRounded ? Number(trimmed) : trimmed;
 }
 
 /** Returns a typed text; undefined for an empty one, which removes the field. */

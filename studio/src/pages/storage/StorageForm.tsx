@@ -1,6 +1,7 @@
 // The form for the keys of a storage. Errors stand at their field, and the first one gets the focus.
-import { useEffect, useId, useRef, useState, type FormEvent, type HTMLAttributes } from "react";
+import { useEffect, useId, useRef, useState, type FormEvent } from "react";
 import { problemOf, request } from "../../api/client";
+import { describedBy, FieldNotes } from "../../parts/FieldNotes";
 import { ProblemBox } from "../../parts/ProblemBox";
 import type { Problem, Storage } from "../../wire";
 import { fieldOf, findErrors, toRequest, type Field, type FieldErrors, type Values } from "./fields";
@@ -139,9 +140,9 @@ function TextField({ name, label, value, error, onChange, type = "text", hint }:
         autoComplete="off"
         autoCapitalize="none"
         spellCheck={false}
-        {...describedBy(id, error, hint)}
+        {...describedBy({ id, error, hint })}
       />
-      <Notes id={id} error={error} hint={hint} />
+      <FieldNotes id={id} error={error} hint={hint} isSpoken />
     </div>
   );
 }
@@ -152,36 +153,14 @@ function EndpointField({ name, value, error, onChange, endpoints }: Omit<TextPro
   return (
     <div className="field">
       <label htmlFor={id}>Endpoint</label>
-      <select id={id} name={name} value={value} onChange={(event) => onChange(event.target.value)} {...describedBy(id, error, hint)}>
+      <select id={id} name={name} value={value} onChange={(event) => onChange(event.target.value)} {...describedBy({ id, error, hint })}>
         {endpoints.map((each) => (
           <option key={each} value={each}>
             {each}
           </option>
         ))}
       </select>
-      <Notes id={id} error={error} hint={hint} />
+      <FieldNotes id={id} error={error} hint={hint} isSpoken />
     </div>
-  );
-}
-
-function describedBy(id: string, error: string | undefined, hint: string | undefined): HTMLAttributes<HTMLElement> {
-  const ids = [error ? `${id}-error` : "", hint ? `${id}-hint` : ""].filter(Boolean).join(" ");
-  return { "aria-invalid": error !== undefined, ...(ids ? { "aria-describedby": ids } : {}) };
-}
-
-function Notes({ id, error, hint }: { id: string; error: string | undefined; hint: string | undefined }) {
-  return (
-    <>
-      {error && (
-        <p id={`${id}-error`} className="field-error" role="alert">
-          {error}
-        </p>
-      )}
-      {hint && (
-        <p id={`${id}-hint`} className="hint">
-          {hint}
-        </p>
-      )}
-    </>
   );
 }

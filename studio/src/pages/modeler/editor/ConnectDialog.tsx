@@ -1,6 +1,6 @@
 // Connects a layer without dragging: a list of the layers whose outputs it can take, with a filter.
 import { useEffect, useId, useMemo, useRef, useState, type KeyboardEvent } from "react";
-import { canConnect, connect, disconnect } from "../../../modeler/edits/connections";
+import { canConnect, connect, dependentsOf, disconnect } from "../../../modeler/edits/connections";
 import type { Graph, GraphNode } from "../../../modeler/graph/types";
 import { Dialog } from "../../../parts/Dialog";
 import { StateIcon } from "../../../parts/icons";
@@ -122,10 +122,11 @@ export default function ConnectDialog({ rim, graph, node, onClose }: Props) {
 export function sourcesFor(graph: Graph, target: string, filter: string): GraphNode[] {
   const wanted = filter.trim().toLowerCase();
   const at = graph.byId.get(target)?.index ?? 0;
+  const dependents = dependentsOf(graph, target);
   return graph.nodes
     .filter((node) => node.kind === "layer" || node.kind === "input")
     .filter((node) => `${node.title} ${node.className}`.toLowerCase().includes(wanted))
-    .filter((node) => canConnect(graph, node.id, target) === null)
+    .filter((node) => canConnect(graph, node.id, target, dependents) === null)
     .sort((a, b) => distance(a, at) - distance(b, at));
 }
 

@@ -15,11 +15,15 @@ test.each([
   ["[3, ", "integers", "[3,"],
   ["abc", "number", "abc"],
   ["true", "boolean", true],
+  ["yes", "boolean", true],
+  ["0o17", "integer", "0o17"],
+  ["9007199254740993", "integer", "9007199254740993"],
+  ["1:30", undefined, "1:30"],
 ])("the text %j of type %s is %j", (text, type, value) => {
   expect(valueOf(text, type)).toEqual(value);
 });
 
-test.each([12, 0.001, true, null, "same", "true", "1e3", "a: b", "", "two\nlines", [3, 3], { name: "L2", l2: 0.1 }])("the value %j survives its text", (value) => {
+test.each([12, 0.001, 1e-7, true, null, "same", "true", "yes", "1e3", "0o17", "1:30", "a: b", "", "two\nlines", [3, 3], { name: "L2", l2: 0.1 }])("the value %j survives its text", (value) => {
   expect(valueOf(textOf(value), undefined)).toEqual(value === "" ? "" : value);
 });
 

@@ -1,6 +1,7 @@
 // Arguments as texts of a form, and back. There is no rule about arguments here: a text that is no number is sent as a
 // text, and the check of the back end says what the argument takes. Pure.
-import { parseDocument, stringify } from "yaml";
+import { readYaml } from "../../../modeler/document/parse";
+import { flow } from "../../../modeler/document/stringify";
 import type { Json, JsonObject } from "../../../modeler/json";
 import type { Argument } from "../catalogue";
 
@@ -8,7 +9,7 @@ import type { Argument } from "../catalogue";
 export function textOf(value: Json | undefined): string {
   if (value === undefined) return "";
   if (typeof value === "string" && isPlainText(value)) return value;
-  return stringify(value, { collectionStyle: "flow", lineWidth: 0, flowCollectionPadding: false }).trimEnd();
+  return flow(value);
 }
 
 /** Whether a text stands for itself in YAML, so that it needs no quotes. */
@@ -24,13 +25,8 @@ export function valueOf(text: string, type: string | undefined): Json | undefine
   const trimmed = text.trim();
   if (trimmed === "") return undefined;
   if (type === "string" && !isQuoted(trimmed) && trimmed !== "null") return trimmed;
-  const document = parseDocument(trimmed, { strict: true, logLevel: "silent" });
-  if (document.errors.length > 0) return trimmed;
-  try {
-    return document.toJS({ maxAliasCount: 20 }) as Json;
-  } catch {
-    return trimmed;
-  }
+  const { value, problems } = readYaml(trimmed);
+  return problems.length > 0 ? trimmed : value;
 }
 
 function isQuoted(text: string): boolean {
