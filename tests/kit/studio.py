@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from tests.kit.fake.fields import Object
+from tests.kit.fake.guarded_server import GuardedApiServer, User
 from tests.kit.fake.resources import Selector
 from tests.kit.fake.thread import ServerThread
 from tests.kit.kubectl import wait
 from tests.kit.ports import hold, port_of
 from tests.kit.s3_server import Service
-from tests.unit.studio.guarded_server import GuardedApiServer, User
 
 PAGES = Path(__file__).parents[2] / "studio" / "dist"
 NAMESPACE = "vision"

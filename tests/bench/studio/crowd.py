@@ -9,11 +9,11 @@ from contextlib import ExitStack, suppress
 
 from tests.bench.figures import Figure
 from tests.bench.studio.measured_page import measured_studio
+from tests.kit.fake.guarded_server import User
 from tests.kit.proc import cpu, peak
 from tests.kit.studio import KINDS, NAMESPACE, Studio
 from tests.kit.studio_client import Client
 from tests.kit.studio_runs import put_running, running
-from tests.unit.studio.guarded_server import User
 
 USERS = 25
 BROWSERS = 50

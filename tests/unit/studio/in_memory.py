@@ -18,8 +18,8 @@ from epochal_studio.app import make_app
 from epochal_studio.config import Config
 from epochal_studio.state import STATE, State
 
+from tests.kit.fake.guarded_server import GuardedApiServer, User
 from tests.kit.s3_server import Service
-from tests.unit.studio.guarded_server import GuardedApiServer, User
 
 Object = dict[str, Any]
 ACCESS_KEY, SECRET_KEY = "access-key-of-vision", "secret-key-of-vision"

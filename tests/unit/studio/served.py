@@ -26,7 +26,7 @@ from epochal_studio.session.sealing import Sealed, Sealer
 from epochal_studio.state import STATE
 from yarl import URL
 
-from tests.unit.studio.guarded_server import GuardedApiServer, User
+from tests.kit.fake.guarded_server import GuardedApiServer, User
 
 TOKEN, OTHER_TOKEN = "token-of-ada-0123456789", "token-of-bob-9876543210"
 PAGE = "<!doctype html><title>Studio</title>"

@@ -18,7 +18,7 @@ from epochal_studio.session.owners import MAX_AGE_SECONDS, MAX_OWNER, Owners, ow
 from epochal_studio.state import STATE
 from epochal_studio.threads import Threads
 
-from tests.unit.studio.guarded_server import GuardedApiServer
+from tests.kit.fake.guarded_server import GuardedApiServer
 from tests.unit.studio.served import Studio, ada
 
 ACCOUNTS = {f"token-{name}": f"system:serviceaccount:vision:{name}" for name in ("first", "second")}
