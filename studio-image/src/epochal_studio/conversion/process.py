@@ -17,7 +17,7 @@ from epochal_studio.problems import Refusal, refuse
 from epochal_studio.wire import Problem
 
 SECONDS = 40.0
-"""Deadline of a conversion, without the time that the browser needs to send the file."""
+"""Deadline of a process."""
 _ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
 """Each thread of OpenBLAS takes a part of the address space."""
 
@@ -27,11 +27,17 @@ log = logging.getLogger(__name__)
 
 
 async def convert(
-    model: type[M], action: str, name: str, content: AsyncIterator[bytes | bytearray], *options: str
+    places: asyncio.Semaphore,
+    model: type[M],
+    action: str,
+    name: str,
+    content: AsyncIterator[bytes | bytearray],
+    *options: str,
 ) -> M:
     """Return the result of a conversion.
 
     Args:
+        places: A place for each process. A slow browser takes none.
         model: The type of the result.
         action: The action of child.py.
         name: Name of the file.
@@ -46,7 +52,8 @@ async def convert(
         with await asyncio.to_thread(path.open, "wb") as file:
             async for part in content:
                 file.write(part)
-        code, output = await _run(action, str(path), *options)
+        async with places:
+            code, output = await _run(action, str(path), *options)
     if code == 0:
         return model.model_validate_json(output)
     if code == REFUSED:
@@ -68,6 +75,7 @@ async def _run(*arguments: str) -> tuple[int | None, bytes]:
     finally:
         with suppress(ProcessLookupError):
             process.kill()
+        await process.wait()  # Its place and its pipe stay taken until it has ended.
     return process.returncode, output
 
 

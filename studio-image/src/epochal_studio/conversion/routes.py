@@ -33,8 +33,9 @@ async def import_file(request: web.Request) -> web.Response:
     ):
         raise refuse(400, "Invalid", f"the query needs name, the name of a file of at most {_MAX_NAME} bytes")
     body = StreamedBody(request)
-    with request.app[STATE].conversions.hold(access_of(request).owner):
-        return answer(await convert(Imported, "import", name, _parts(body)))
+    state = request.app[STATE]
+    with state.imports.hold(access_of(request).owner):
+        return answer(await convert(state.processes, Imported, "import", name, _parts(body)))
 
 
 async def _parts(body: StreamedBody) -> AsyncIterator[bytearray]:
@@ -50,6 +51,7 @@ async def export(request: web.Request) -> web.Response:
     async def text() -> AsyncIterator[bytes]:
         yield body.yaml.encode(errors="replace")
 
-    with request.app[STATE].conversions.hold(access.owner):
+    state = request.app[STATE]
+    with state.exports.hold(access.owner):
         options = (body.target, *(["simple"] if body.simple else []))
-        return answer(await convert(Exported, "export", "network.yaml", text(), *options))
+        return answer(await convert(state.processes, Exported, "export", "network.yaml", text(), *options))

@@ -16,7 +16,7 @@ of other programs work for it."""
 
 IMPORT = "/api/import"
 MAX_IMPORT = 64 * 2**20
-"""Maximum bytes of a file to import. It lies on the disk meanwhile: the chart has space for all conversions."""
+"""Maximum bytes of a file to import. It lies on the disk meanwhile: the chart has space for all imports."""
 
 
 class RawBody(NamedTuple):

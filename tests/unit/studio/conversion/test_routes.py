@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import pytest
 from epochal_studio.conversion import process
+from epochal_studio.long_answers import MAX_PROCESSES
 from epochal_studio.security.raw_bodies import MAX_IMPORT
 
 from tests.unit.cli.importers.flows import digits
@@ -51,7 +52,7 @@ async def test_a_flow(studio: StudioInMemory) -> None:
     found = await import_file(studio, "Überfluss 1.nnd", FLOW)
     assert found.status == 200, found.text
     assert "kind: TrainingJob" in found.json()["yaml"]
-    assert studio.state.conversions.count == 0
+    assert studio.state.imports.count == 0
 
 
 async def test_code(studio: StudioInMemory) -> None:
@@ -92,7 +93,7 @@ async def test_a_file_that_takes_endless_time(studio: StudioInMemory, monkeypatc
     monkeypatch.setattr(process, "SECONDS", 0.0)
     found = await import_file(studio, "flow.nnd", FLOW)
     assert (found.status, found.json()["reason"]) == (422, "TooLarge")
-    assert await started[0].wait() < 0  # killed
+    assert started[0].returncode < 0  # killed, and no zombie
 
 
 async def test_a_large_file_is_refused(studio: StudioInMemory) -> None:
@@ -104,7 +105,7 @@ async def test_a_large_file_is_refused(studio: StudioInMemory) -> None:
     assert found.status == 413
 
 
-async def test_one_conversion_of_a_user_at_a_time(studio: StudioInMemory) -> None:
+async def test_one_import_of_a_user_at_a_time(studio: StudioInMemory) -> None:
     begun, go_on = asyncio.Event(), asyncio.Event()
 
     async def slow() -> AsyncIterator[bytes]:
@@ -115,10 +116,39 @@ async def test_one_conversion_of_a_user_at_a_time(studio: StudioInMemory) -> Non
 
     first = asyncio.create_task(import_file(studio, "a.nnd", slow(), **{"Content-Length": str(len(FLOW))}))
     await begun.wait()
-    await until(lambda: studio.state.conversions.count == 1)
+    await until(lambda: studio.state.imports.count == 1)
     assert (await import_file(studio, "b.nnd", FLOW)).status == 503
     go_on.set()
     assert (await first).status == 200
+
+
+async def test_slow_browsers_keep_nobody_from_an_export(studio: StudioInMemory) -> None:
+    async def slow() -> AsyncIterator[bytes]:
+        yield FLOW[:100]
+        await asyncio.Event().wait()
+
+    async def open_import(user: str) -> Answer:
+        return await import_file(
+            studio, "a.nnd", slow(), **{"Content-Length": str(len(FLOW)), "Authorization": f"Bearer {user}"}
+        )
+
+    imports = [asyncio.create_task(open_import(user)) for user in ("alice", "bob")]
+    await until(lambda: studio.state.imports.count == len(imports))
+    found = await studio.post("/api/export", {"yaml": text(document()), "target": "keras"})
+    assert found.status == 200, found.text
+    for each in imports:
+        each.cancel()
+    await until(lambda: studio.state.imports.count == 0)
+
+
+async def test_a_conversion_waits_for_its_process(studio: StudioInMemory) -> None:
+    for _ in range(MAX_PROCESSES):
+        await studio.state.processes.acquire()
+    waiting = asyncio.create_task(studio.post("/api/export", {"yaml": text(document()), "target": "keras"}))
+    await until(lambda: studio.state.exports.count == 1)
+    assert not waiting.done()
+    studio.state.processes.release()
+    assert (await waiting).status == 200
 
 
 async def test_a_browser_that_leaves(studio: StudioInMemory) -> None:
@@ -131,6 +161,6 @@ async def test_a_browser_that_leaves(studio: StudioInMemory) -> None:
 
     task = asyncio.create_task(import_file(studio, "a.nnd", endless(), **{"Content-Length": str(len(FLOW))}))
     await begun.wait()
-    await until(lambda: studio.state.conversions.count == 1)
+    await until(lambda: studio.state.imports.count == 1)
     task.cancel()
-    await until(lambda: studio.state.conversions.count == 0)
+    await until(lambda: studio.state.imports.count == 0)
