@@ -174,12 +174,10 @@ def test_a_wrong_value_of_the_training_is_lost(tmp_path: Path, compiled: Any) ->
     assert import_file(tmp_path / "a.json").warnings
 
 
-def test_a_huge_scale_is_no_usual_initializer(tmp_path: Path) -> None:
+def test_a_huge_scale_is_lost(tmp_path: Path) -> None:
     initializer = {"class_name": "VarianceScaling", "config": {"scale": HUGE}}
     (tmp_path / "a.json").write_text(json.dumps(dense(kernel_initializer=initializer)))
-    assert (
-        import_file(tmp_path / "a.json").document["spec"]["network"]["layers"][0]["kernel_initializer"]["scale"] == HUGE
-    )
+    assert "kernel_initializer is lost" in import_file(tmp_path / "a.json").warnings[0]
 
 
 def test_a_damaged_archive_of_any_compression(tmp_path: Path) -> None:
