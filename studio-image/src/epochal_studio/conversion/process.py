@@ -59,7 +59,7 @@ async def convert(
     if code == REFUSED:
         raise Refusal(422, Problem.model_validate_json(output))
     log.warning("a conversion has ended with exit code %s", code)
-    raise _failed("needs more memory or time than Studio has for it, or is damaged")
+    raise _failed(action, "needs more memory or time than Studio has for it, or has values that Studio does not know")
 
 
 async def _run(*arguments: str) -> tuple[int | None, bytes]:
@@ -71,7 +71,7 @@ async def _run(*arguments: str) -> tuple[int | None, bytes]:
         async with asyncio.timeout(SECONDS):
             output, _ = await process.communicate()
     except TimeoutError:
-        raise _failed(f"takes more than {SECONDS:g} s") from None
+        raise _failed(arguments[0], f"takes more than {SECONDS:g} s") from None
     finally:
         with suppress(ProcessLookupError):
             process.kill()
@@ -79,6 +79,5 @@ async def _run(*arguments: str) -> tuple[int | None, bytes]:
     return process.returncode, output
 
 
-def _failed(found: str) -> Refusal:
-    remedy = "Use the command on your computer: epochal import, or epochal export."
-    return refuse(422, "TooLarge", f"The file {found}.", remedy)
+def _failed(action: str, found: str) -> Refusal:
+    return refuse(422, "TooLarge", f"The {action} {found}.", f"Use the command on your computer: epochal {action}.")

@@ -78,7 +78,8 @@ async def test_a_name_is_that_of_a_file(studio: StudioInMemory, name: str) -> No
 async def test_a_file_that_fills_the_memory(studio: StudioInMemory) -> None:
     found = await import_file(studio, "lists.json", io.BytesIO(b"[" + b"[]," * 5_000_000 + b"[]]"))
     assert (found.status, found.json()["reason"]) == (422, "TooLarge")
-    assert "epochal import" in found.json()["remedy"]
+    assert found.json()["message"].startswith("The import needs more memory")
+    assert found.json()["remedy"] == "Use the command on your computer: epochal import."
 
 
 async def test_a_file_that_takes_endless_time(studio: StudioInMemory, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,6 +95,13 @@ async def test_a_file_that_takes_endless_time(studio: StudioInMemory, monkeypatc
     found = await import_file(studio, "flow.nnd", FLOW)
     assert (found.status, found.json()["reason"]) == (422, "TooLarge")
     assert started[0].returncode < 0  # killed, and no zombie
+
+
+async def test_an_export_that_takes_endless_time(studio: StudioInMemory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "SECONDS", 0.0)
+    found = await studio.post("/api/export", {"yaml": text(document()), "target": "keras"})
+    assert found.json()["message"] == "The export takes more than 0 s."
+    assert found.json()["remedy"] == "Use the command on your computer: epochal export."
 
 
 async def test_a_large_file_is_refused(studio: StudioInMemory) -> None:
