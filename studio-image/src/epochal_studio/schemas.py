@@ -12,7 +12,6 @@ from epochal_api.model import Model
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from epochal_studio import wire
-from epochal_studio.security.raw_bodies import MAX_IMPORT
 
 FILE = "wire.schema.json"
 REQUESTS: tuple[type[Model], ...] = (
@@ -55,7 +54,7 @@ ANSWERS: tuple[type[Model], ...] = (
 """Bodies that pages receive: each field is there."""
 CONSTANTS: Mapping[str, int] = {
     "MAX_FIELDS": wire.MAX_FIELDS,
-    "MAX_IMPORT": MAX_IMPORT,
+    "MAX_IMPORT": wire.MAX_IMPORT,
     "MAX_METRICS": wire.MAX_METRICS,
     "MAX_POINTS": wire.MAX_POINTS,
     "MAX_RUNS_COMPARED": wire.MAX_RUNS_COMPARED,
