@@ -26,11 +26,15 @@ MAX_PREVIEWS, MAX_USER_PREVIEWS = 3, 2
 """Maximum previews of data of all users, and of one user. Each holds at most about 24 MiB."""
 MAX_CAPACITIES, MAX_USER_CAPACITIES = 4, 2
 """Maximum lists of nodes and pods of all users, and of one user: each requests all pods of the cluster."""
-MAX_CONVERSIONS, MAX_USER_CONVERSIONS = 2, 1
-"""Maximum imports and exports of all users, and of one user. Each is a process of at most 192 MiB."""
 MAX_DOCUMENTS, MAX_USER_DOCUMENTS, MAX_READING = 64, 4, 2
 """Maximum documents that are read or wait, of all users and of one user, and those that are read at a time: each holds
 back the event loop while it is read."""
+MAX_IMPORTS, MAX_USER_IMPORTS = 4, 1
+"""Maximum imports of all users, and of one user. Each holds its file on the disk, while a slow browser sends it."""
+MAX_EXPORTS, MAX_USER_EXPORTS = 4, 1
+"""Maximum exports of all users, and of one user."""
+MAX_PROCESSES = 2
+"""Maximum processes of imports and exports. Each has at most 192 MiB."""
 
 T = TypeVar("T")
 

@@ -54,6 +54,7 @@ ANSWERS: tuple[type[Model], ...] = (
 """Bodies that pages receive: each field is there."""
 CONSTANTS: Mapping[str, int] = {
     "MAX_FIELDS": wire.MAX_FIELDS,
+    "MAX_IMPORT": wire.MAX_IMPORT,
     "MAX_METRICS": wire.MAX_METRICS,
     "MAX_POINTS": wire.MAX_POINTS,
     "MAX_RUNS_COMPARED": wire.MAX_RUNS_COMPARED,

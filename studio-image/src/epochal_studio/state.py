@@ -1,5 +1,6 @@
 """The parts of Studio that handlers use: `request.app[STATE]`."""
 
+from asyncio import Semaphore
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -11,14 +12,17 @@ from epochal_studio.data.uploads import Uploads
 from epochal_studio.long_answers import (
     MAX_CAPACITIES,
     MAX_COMPARISONS,
-    MAX_CONVERSIONS,
+    MAX_EXPORTS,
+    MAX_IMPORTS,
     MAX_MODEL_READS,
     MAX_PREDICTIONS,
     MAX_PREVIEWS,
+    MAX_PROCESSES,
     MAX_REQUESTS,
     MAX_USER_CAPACITIES,
     MAX_USER_COMPARISONS,
-    MAX_USER_CONVERSIONS,
+    MAX_USER_EXPORTS,
+    MAX_USER_IMPORTS,
     MAX_USER_MODEL_READS,
     MAX_USER_PREDICTIONS,
     MAX_USER_PREVIEWS,
@@ -59,7 +63,9 @@ class State:
         model_reads: Reads of model servers' descriptions and metrics under way.
         previews: Previews of data under way.
         capacities: Lists of all nodes and pods under way.
-        conversions: Imports and exports under way.
+        imports: Imports under way.
+        exports: Exports under way.
+        processes: Places of the processes of imports and exports.
         uploads: Uploads under way, with their threads.
     """
 
@@ -89,9 +95,9 @@ class State:
     capacities: LongAnswers = field(
         default_factory=lambda: LongAnswers(MAX_CAPACITIES, MAX_USER_CAPACITIES, "lists of nodes")
     )
-    conversions: LongAnswers = field(
-        default_factory=lambda: LongAnswers(MAX_CONVERSIONS, MAX_USER_CONVERSIONS, "imports and exports")
-    )
+    imports: LongAnswers = field(default_factory=lambda: LongAnswers(MAX_IMPORTS, MAX_USER_IMPORTS, "imports"))
+    exports: LongAnswers = field(default_factory=lambda: LongAnswers(MAX_EXPORTS, MAX_USER_EXPORTS, "exports"))
+    processes: Semaphore = field(default_factory=lambda: Semaphore(MAX_PROCESSES))
     uploads: Uploads = field(default_factory=Uploads)
 
     def access(self, token: str, expires: datetime | None, owner: str, *, is_proxied: bool = False) -> Access:

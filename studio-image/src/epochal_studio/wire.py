@@ -71,6 +71,8 @@ MAX_METRICS = 100
 """Maximum metrics of a history in one answer."""
 MAX_YAML = 128 * 1024
 """Maximum characters of a document."""
+MAX_IMPORT = 64 * 2**20
+"""Maximum bytes of a file to import. It lies on the disk meanwhile: the chart has space for all imports."""
 MAX_FIELDS = 500
 """Maximum differing fields, and figures, of a comparison."""
 

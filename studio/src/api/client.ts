@@ -47,6 +47,8 @@ export interface RequestOptions {
   accept?: string;
   /** Whether the body never ends, so that the time limit holds for its begin alone. */
   isStream?: boolean;
+  /** Time that the request may take, in milliseconds, also to send its body. */
+  timeout?: number;
 }
 
 let onSignedOut: () => void = () => undefined;
@@ -67,7 +69,7 @@ export async function request<Answer>(path: string, options: RequestOptions = {}
     return (await response.json()) as Answer;
   } catch (error) {
     if (isAbort(error)) throw error;
-    if (isTimeout(error)) throw new RequestError(unreachable(error), 0);
+    if (isTimeout(error)) throw new RequestError(unreachable(error, options.timeout), 0);
     throw new RequestError(
       problem("InvalidAnswer", `The answer to ${path.split("?")[0]} is not JSON.`, "Reload the page. If it stays so, Studio and this page differ in their version."),
       response.status,
@@ -80,10 +82,10 @@ export async function request<Answer>(path: string, options: RequestOptions = {}
  * Throws RequestError if the back end refuses, or cannot be reached.
  */
 export async function send(path: string, options: RequestOptions = {}): Promise<Response> {
-  const { method = "GET", signal, accept = "application/json", isStream = false } = options;
+  const { method = "GET", signal, accept = "application/json", isStream = false, timeout = TIMEOUT } = options;
   const late = new AbortController();
-  const timer = isStream ? setTimeout(() => late.abort(new DOMException("late", "TimeoutError")), TIMEOUT) : undefined;
-  const limits = [isStream ? late.signal : AbortSignal.timeout(TIMEOUT), ...(signal ? [signal] : [])];
+  const timer = isStream ? setTimeout(() => late.abort(new DOMException("late", "TimeoutError")), timeout) : undefined;
+  const limits = [isStream ? late.signal : AbortSignal.timeout(timeout), ...(signal ? [signal] : [])];
   let response: Response;
   try {
     response = await fetch(path, {
@@ -97,7 +99,7 @@ export async function send(path: string, options: RequestOptions = {}): Promise<
     });
   } catch (error) {
     if (signal?.aborted) throw error;
-    throw new RequestError(unreachable(error), 0);
+    throw new RequestError(unreachable(error, timeout), 0);
   } finally {
     clearTimeout(timer);
   }
@@ -133,9 +135,9 @@ function isTimeout(error: unknown): boolean {
   return error instanceof DOMException && error.name === "TimeoutError";
 }
 
-function unreachable(error: unknown): Problem {
+function unreachable(error: unknown, timeout = TIMEOUT): Problem {
   return isTimeout(error)
-    ? problem("Timeout", `Studio has not answered within ${TIMEOUT / 1000} s.`, "Try again in a moment.")
+    ? problem("Timeout", `Studio has not answered within ${Math.round(timeout / 1000)} s.`, "Try again in a moment.")
     : problem("Unreachable", "Studio cannot be reached.", "Check your network, or whether the port forwarding still runs.");
 }
 

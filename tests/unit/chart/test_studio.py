@@ -7,9 +7,11 @@ import pytest
 from epochal_api.checker import PORT as CHECKER_PORT
 from epochal_studio import config, long_answers, memory
 from epochal_studio.config import read_config
+from epochal_studio.conversion.child import MEMORY
 from epochal_studio.data import upload
 from epochal_studio.data.uploads import MAX_UPLOADS
 from epochal_studio.security.checks import PROBES
+from epochal_studio.wire import MAX_IMPORT
 from kubernetes.utils.quantity import parse_quantity
 
 from tests.unit.chart.conftest import ROOT
@@ -241,15 +243,22 @@ def test_pod_settings_reach_the_pod(render: Render) -> None:
 
 
 def test_the_bounds_of_studio_fit_into_its_memory(render: Render) -> None:
-    idle, json_as_objects = 90 * 2**20, 24
+    idle = 90 * 2**20
     bounds = [
-        json_as_objects * memory.MAX_BYTES,
+        memory.MAX_BYTES,
         MAX_UPLOADS * upload.PART,
         long_answers.MAX_PREVIEWS * 24 * 2**20,
         long_answers.MAX_COMPARISONS * 32 * 2**20,
+        long_answers.MAX_PROCESSES * MEMORY,
     ]
     limit = container(render(studio={"enabled": True}))["resources"]["limits"]["memory"]
     assert idle + sum(bounds) <= parse_quantity(limit)
+
+
+def test_the_files_of_all_imports_fit_onto_the_disk(render: Render) -> None:
+    volumes = template(render(studio={"enabled": True}))["spec"]["volumes"]
+    size = next(each["emptyDir"]["sizeLimit"] for each in volumes if each["name"] == "tmp")
+    assert parse_quantity(size) >= long_answers.MAX_IMPORTS * MAX_IMPORT
 
 
 def test_the_image_has_the_pages_and_examples_where_studio_looks_for_them() -> None:

@@ -51,9 +51,12 @@ def number(value: Any) -> float | int | None:
             value = float(text)
         except ValueError:
             return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return value
+    try:
+        return value if math.isfinite(value) else None
+    except OverflowError:  # JSON has integers that are larger than any float.
+        return None
 
 
 def integer(value: Any) -> int | None:

@@ -8,11 +8,13 @@ import os
 import re
 import resource
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from epochal.errors import EpochalError
+from epochal.importers.draft import MAX_WARNINGS
 from epochal_api.kind import GROUP
 from epochal_api.trainingjob.spec import InvalidTrainingJob, parse
 
@@ -30,8 +32,9 @@ MAX_CODE = 4 * 2**20
 """Maximum bytes of exported code. A script of 10,000 layers has 1 MiB."""
 REFUSED = 3
 """Exit code with a Problem on standard output. Python ends with 1 after a fault."""
-_MAX_LINES, _MAX_LINE = 100, 500
-"""Maximum warnings, placeholders and characters of each."""
+OUT_OF_MEMORY = 4
+_MAX_LINES, _MAX_LINE = MAX_WARNINGS + 1, 500
+"""Maximum warnings, placeholders and characters of each. The last warning of the library counts the others."""
 _IMPORT = "Import it with the command on your computer: epochal import FILE -o NAME.yaml"
 _EXPORT = "Export it with the command on your computer: epochal export FILE --to TARGET"
 _FORMATS = (
@@ -39,9 +42,12 @@ _FORMATS = (
     "FfDL, and TrainingJobs and Experiments of Epochal."
 )
 _CORRECT = "Correct the problems that the modeler lists."
+_NOT_SIMPLE = "Export it without the choice that Keras shuffles the samples."
 _OPTION = re.compile(r"(^|\s)--\w|\bepochal \w")
 """An option or a use of the command, which a remedy of the library may name."""
-_KINDS = frozenset({"TrainingJob", "Experiment"})
+_KINDS = ("TrainingJob", "Experiment")
+_OWN = re.compile(rf"""apiVersion["']?\s*:\s*["']?{re.escape(GROUP)}/""")
+"""The field by which a text is a manifest of Epochal, also if it is unreadable."""
 _PROGRAMS, _HDF5 = frozenset({".py", ".ipynb"}), b"\x89HDF"
 _MANIFESTS = frozenset({".yaml", ".yml", ".json"})
 
@@ -59,7 +65,8 @@ def import_network(path: Path) -> Imported:
     """
     from epochal.importers import import_file  # noqa: PLC0415 - an export needs no importers
 
-    if path.suffix in _PROGRAMS:
+    suffix = path.suffix.lower()
+    if suffix in _PROGRAMS:
         message = f"{path}: the model of a program is known only after the program has run, and Studio runs none"
         remedy = f"Run it on your computer: epochal import {path} --run model -o NAME.yaml. Then import NAME.yaml here."
         raise EpochalError(message, remedy)
@@ -67,35 +74,44 @@ def import_network(path: Path) -> Imported:
         if file.read(len(_HDF5)) == _HDF5:
             message = f"{path}: Studio does not read HDF5 files"
             raise EpochalError(message, f"Save the model as a .keras file in Keras. {_IMPORT}")
-    if path.suffix in _MANIFESTS and (own := _own_manifest(path)) is not None:
+    if suffix in _MANIFESTS and (own := _own_manifest(path)) is not None:
         return own
     found = _with_remedy(lambda: import_file(path), _FORMATS)
     has_weights = found.weights is not None
     found = found.without_weights()
     return Imported(
         yaml=_bounded(found.text),
-        warnings=[line[:_MAX_LINE] for line in found.warnings[:_MAX_LINES]],
-        placeholders=[line[:_MAX_LINE] for line in found.placeholders[:_MAX_LINES]],
+        warnings=_lines(found.warnings),
+        placeholders=_lines(found.placeholders),
         has_weights=has_weights,
     )
 
 
+def _lines(found: Sequence[str]) -> list[str]:
+    return [line[:_MAX_LINE] for line in found[:_MAX_LINES]]
+
+
 def _own_manifest(path: Path) -> Imported | None:
     """Return a manifest of Epochal as it is; None for another file."""
-    if path.stat().st_size > MAX_YAML:
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            text = file.read(MAX_YAML + 1)
+    except UnicodeDecodeError:
+        return None
+    if not _OWN.search(text):
         return None
     try:
-        text = path.read_text("utf-8-sig")
-        document = read_object(text)
-    except (UnicodeDecodeError, UnreadableDocument):
-        return None
+        document = read_object(_bounded(text))
+    except UnreadableDocument as error:
+        remedy = "Write the TrainingJob or the Experiment into a file of its own, as JSON or YAML."
+        raise EpochalError(f"{path}: {error.problem.message}", remedy) from None
     is_own = str(document.get("apiVersion", "")).startswith(f"{GROUP}/") and document.get("kind") in _KINDS
     return Imported(yaml=text, warnings=[], placeholders=[], has_weights=False) if is_own else None
 
 
 def _bounded(text: str) -> str:
     if len(text) > MAX_YAML:
-        message = f"the network gives a text of {len(text):,} characters, but Studio edits at most {MAX_YAML:,}"
+        message = f"the network gives a text of more than {MAX_YAML:,} characters, the maximum that Studio edits"
         raise EpochalError(message, _IMPORT)
     return text
 
@@ -125,7 +141,11 @@ def _with_remedy(function: Callable[[], T], remedy: str) -> T:
     try:
         return function()
     except EpochalError as error:
-        raise EpochalError(error.message, remedy if _OPTION.search(error.remedy) else error.remedy) from None
+        if "--simple" in error.remedy:
+            remedy = _NOT_SIMPLE
+        elif not _OPTION.search(error.remedy):
+            remedy = error.remedy.replace(", onnx", "")  # Only the command exports to ONNX.
+        raise EpochalError(error.message, remedy) from None
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -135,7 +155,7 @@ def main(arguments: Sequence[str]) -> int:
         arguments: `import PATH`, or `export PATH TARGET`, or `export PATH TARGET simple`.
     """
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 1))  # at the second limit, it is killed
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     action, file, *options = arguments
     os.chdir(Path(file).parent)
@@ -148,6 +168,11 @@ def main(arguments: Sequence[str]) -> int:
         code = 0
     except EpochalError as error:
         found, code = Problem(reason="Failed", message=error.message[:MAX_MESSAGE], remedy=error.remedy), REFUSED
+    except MemoryError:
+        return OUT_OF_MEMORY
+    except Exception as error:  # noqa: BLE001 - its message may have values of the file, which no log may have
+        sys.stderr.write("".join([*traceback.format_tb(error.__traceback__), type(error).__name__]))
+        return 1
     sys.stdout.write(found.model_dump_json())
     return code
 

@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import os
+import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -12,14 +14,15 @@ from typing import TypeVar
 
 from epochal_api.model import Model
 
-from epochal_studio.conversion.child import REFUSED
+from epochal_studio.conversion.child import OUT_OF_MEMORY, REFUSED
 from epochal_studio.problems import Refusal, refuse
 from epochal_studio.wire import Problem
 
 SECONDS = 40.0
-"""Deadline of a conversion, without the time that the browser needs to send the file."""
+"""Deadline of a process."""
 _ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
 """Each thread of OpenBLAS takes a part of the address space."""
+_MAX_TRACE = 4000
 
 M = TypeVar("M", bound=Model)
 
@@ -27,11 +30,17 @@ log = logging.getLogger(__name__)
 
 
 async def convert(
-    model: type[M], action: str, name: str, content: AsyncIterator[bytes | bytearray], *options: str
+    places: asyncio.Semaphore,
+    model: type[M],
+    action: str,
+    name: str,
+    content: AsyncIterator[bytes | bytearray],
+    *options: str,
 ) -> M:
     """Return the result of a conversion.
 
     Args:
+        places: A place for each process. A slow browser takes none.
         model: The type of the result.
         action: The action of child.py.
         name: Name of the file.
@@ -43,34 +52,40 @@ async def convert(
     """
     with TemporaryDirectory(prefix="conversion-") as folder:
         path = Path(folder, name)
-        with await asyncio.to_thread(path.open, "wb") as file:
+        with path.open("wb") as file:  # noqa: ASYNC230 - a thread would leave it open for a browser that leaves
             async for part in content:
                 file.write(part)
-        code, output = await _run(action, str(path), *options)
+        async with places:
+            code, output, errors = await _run(action, str(path), *options)
     if code == 0:
         return model.model_validate_json(output)
     if code == REFUSED:
         raise Refusal(422, Problem.model_validate_json(output))
-    log.warning("a conversion has ended with exit code %s", code)
-    raise _failed("needs more memory or time than Studio has for it, or is damaged")
+    if code in {OUT_OF_MEMORY, -signal.SIGKILL}:
+        raise _too_large(action, "needs more memory than Studio has for it")
+    if code == -signal.SIGXCPU:
+        raise _too_large(action, "needs more time than Studio has for it")
+    log.error("the %s has ended with exit code %s: %s", action, code, errors.decode(errors="replace")[-_MAX_TRACE:])
+    remedy = f"Use the command on your computer: epochal {action}. Report the fault with the log of Studio."
+    raise refuse(500, "Internal", f"The {action} has failed by a fault of Studio.", remedy)
 
 
-async def _run(*arguments: str) -> tuple[int | None, bytes]:
+async def _run(*arguments: str) -> tuple[int | None, bytes, bytes]:
     command = (sys.executable, "-m", "epochal_studio.conversion.child", *arguments)
     process = await asyncio.create_subprocess_exec(
-        *command, stdin=DEVNULL, stdout=PIPE, stderr=DEVNULL, env=_ENVIRONMENT
+        *command, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, env=os.environ | _ENVIRONMENT
     )
     try:
         async with asyncio.timeout(SECONDS):
-            output, _ = await process.communicate()
+            output, errors = await process.communicate()
     except TimeoutError:
-        raise _failed(f"takes more than {SECONDS:g} s") from None
+        raise _too_large(arguments[0], f"takes more than {SECONDS:g} s") from None
     finally:
         with suppress(ProcessLookupError):
             process.kill()
-    return process.returncode, output
+        await process.wait()  # Its place and its pipe stay taken until it has ended.
+    return process.returncode, output, errors
 
 
-def _failed(found: str) -> Refusal:
-    remedy = "Use the command on your computer: epochal import, or epochal export."
-    return refuse(422, "TooLarge", f"The file {found}.", remedy)
+def _too_large(action: str, found: str) -> Refusal:
+    return refuse(422, "TooLarge", f"The {action} {found}.", f"Use the command on your computer: epochal {action}.")

@@ -32,9 +32,9 @@ async def import_file(request: web.Request) -> web.Response:
         or name[0] in ".-"
     ):
         raise refuse(400, "Invalid", f"the query needs name, the name of a file of at most {_MAX_NAME} bytes")
-    access, body = await confirmed_access(request), StreamedBody(request)
-    with request.app[STATE].conversions.hold(access.owner):
-        return answer(await convert(Imported, "import", name, _parts(body)))
+    access, body, state = await confirmed_access(request), StreamedBody(request), request.app[STATE]
+    with state.imports.hold(access.owner):
+        return answer(await convert(state.processes, Imported, "import", name, _parts(body)))
 
 
 async def _parts(body: StreamedBody) -> AsyncIterator[bytearray]:
@@ -50,6 +50,7 @@ async def export(request: web.Request) -> web.Response:
     async def text() -> AsyncIterator[bytes]:
         yield body.yaml.encode(errors="replace")
 
-    with request.app[STATE].conversions.hold(access.owner):
+    state = request.app[STATE]
+    with state.exports.hold(access.owner):
         options = (body.target, *(["simple"] if body.simple else []))
-        return answer(await convert(Exported, "export", "network.yaml", text(), *options))
+        return answer(await convert(state.processes, Exported, "export", "network.yaml", text(), *options))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from epochal_studio.servers.options import MAX_BYTES, TYPES
+from epochal_studio.wire import MAX_IMPORT
 
 MARK, MARK_VALUE = "Epochal-Studio", "1"
 """A header that a page of another origin cannot send without a preflight, which Studio never allows: as the content
@@ -15,8 +16,6 @@ of other programs work for it."""
 
 
 IMPORT = "/api/import"
-MAX_IMPORT = 64 * 2**20
-"""Maximum bytes of a file to import. It lies on the disk meanwhile: the chart has space for all conversions."""
 
 
 class RawBody(NamedTuple):

@@ -11,7 +11,10 @@ from epochal.errors import EpochalError
 from epochal.exporters import export as export_to
 from epochal.exporters.caffe import export
 from epochal.exporters.caffe.layers import LAYERS
+from epochal.exporters.caffe.network import write_network
 from epochal.exporters.caffe.prototxt import quote
+from epochal.exporters.tensors import Tensor
+from epochal_api.trainingjob.network import Network
 from epochal_api.trainingjob.spec import parse
 from google.protobuf import text_format, wrappers_pb2
 from hypothesis import given
@@ -51,6 +54,27 @@ def test_a_layer_of_caffe_has_the_name_of_the_spec() -> None:
     text = files(one_layer(layer="Conv2D", name="a\\b", filters=2, kernel_size=3, activation="relu"))["deploy.prototxt"]
     assert '  name: "a\\\\b"\n  type: "Convolution"\n  bottom: "input"\n' in text
     assert '# The outputs are those of the layers "a\\\\b/relu".\n' in text
+
+
+def test_flat_parts_beside_each_other_are_one() -> None:
+    def dense(name: str, units: int) -> dict[str, Any]:
+        return {"layer": "Dense", "name": name, "units": units, "inputs": ["input"]}
+
+    layers = [
+        dense("a", 3),
+        dense("b", 3),
+        dense("c", 6),
+        {"layer": "Concatenate", "name": "ab", "inputs": ["a", "b"]},
+        {"layer": "Add", "inputs": ["ab", "c"]},
+    ]
+    assert 'type: "Eltwise"' in files({"input": {"shape": [4]}, "layers": layers})["deploy.prototxt"]
+
+
+def test_a_chain_of_concatenations_takes_little_memory() -> None:
+    layers: list[dict[str, Any]] = [{"layer": "Identity", "name": "x0", "inputs": ["input"]}]
+    layers += [{"layer": "Concatenate", "name": f"x{index}", "inputs": [f"x{index - 1}"] * 2} for index in range(1, 21)]
+    network, _ = write_network(Network.model_validate({"input": {"shape": [1]}, "layers": layers}))
+    assert len(network.segments(Tensor("x20", (2**20,)))) == 1
 
 
 def test_pooling_reads_no_more_than_in_keras() -> None:

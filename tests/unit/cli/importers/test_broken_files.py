@@ -127,6 +127,70 @@ def test_a_broken_file(tmp_path: Path, name: str) -> None:
     assert message in str(caught.value)
 
 
+def dense(**arguments: Any) -> dict[str, Any]:
+    layers = [{"class_name": "InputLayer", "config": {"batch_shape": [None, 4]}}]
+    return {
+        "class_name": "Sequential",
+        "config": {"layers": [*layers, {"class_name": "Dense", "config": {"units": 3, **arguments}}]},
+    }
+
+
+def katib_parameter(**changes: Any) -> dict[str, Any]:
+    parameter = {"name": "lr", "parameterType": "double", "feasibleSpace": {"min": "0.1", "max": "0.2"}, **changes}
+    objective = {"type": "maximize", "objectiveMetricName": "accuracy"}
+    spec = {"objective": objective, "algorithm": {"algorithmName": "random"}, "parameters": [parameter]}
+    return {"apiVersion": "kubeflow.org/v1beta1", "kind": "Experiment", "metadata": {"name": "a"}, "spec": spec}
+
+
+NOT_A_TEXT: Any = [{"x": 1}]
+HUGE = 10**400
+VALUES: Mapping[str, Any] = {
+    "huge units": dense(units=HUGE),
+    "huge bound": katib_parameter(feasibleSpace={"min": 1, "max": HUGE}),
+    "class of an argument": dense(kernel_initializer={"class_name": NOT_A_TEXT, "config": {}}),
+    "class of the model": {**dense(), "class_name": NOT_A_TEXT},
+    "type of a parameter": katib_parameter(parameterType=NOT_A_TEXT),
+    "empty link": flow(IMAGES, {**node("Flat", "core.flatten"), "inputs": [{"links": [{"node_id_ref": ""}]}]}),
+}
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_a_value_of_another_type_is_named(tmp_path: Path, name: str) -> None:
+    (tmp_path / "a.json").write_text(json.dumps(VALUES[name]))
+    with pytest.raises(EpochalError):
+        import_file(tmp_path / "a.json")
+
+
+@pytest.mark.parametrize(
+    "compiled",
+    [
+        {"loss": {"class_name": NOT_A_TEXT}},
+        {"loss": "mse", "metrics": [{"class_name": "MeanMetricWrapper", "config": {"fn": NOT_A_TEXT, "name": []}}]},
+        {"loss": "mse", "optimizer": {"class_name": "Adam", "config": {"learning_rate": HUGE}}},
+    ],
+)
+def test_a_wrong_value_of_the_training_is_lost(tmp_path: Path, compiled: Any) -> None:
+    (tmp_path / "a.json").write_text(json.dumps({**dense(), "compile_config": compiled}))
+    assert import_file(tmp_path / "a.json").warnings
+
+
+def test_a_huge_scale_is_lost(tmp_path: Path) -> None:
+    initializer = {"class_name": "VarianceScaling", "config": {"scale": HUGE}}
+    (tmp_path / "a.json").write_text(json.dumps(dense(kernel_initializer=initializer)))
+    assert "kernel_initializer is lost" in import_file(tmp_path / "a.json").warnings[0]
+
+
+def test_a_damaged_archive_of_any_compression(tmp_path: Path) -> None:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("config.json", json.dumps(dense()))
+    damaged = bytearray(content.getvalue())
+    damaged[50:70] = bytes(20)
+    (tmp_path / "a.keras").write_bytes(damaged)
+    with pytest.raises(EpochalError, match="is damaged"):
+        import_file(tmp_path / "a.keras")
+
+
 def test_10_000_nodes_are_refused_with_the_node(tmp_path: Path) -> None:
     nodes = [
         node(f"Flat {index}", "core.flatten", [f"Flat {index - 1}"] if index else ["Images"]) for index in range(10_000)

@@ -3,6 +3,7 @@
 import json
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -10,7 +11,7 @@ from epochal.errors import EpochalError
 from epochal_studio.conversion.child import export_network, import_network
 from epochal_studio.wire import MAX_YAML
 
-from tests.unit.cli.importers.flows import digits
+from tests.unit.cli.importers.flows import chain, digits, node
 from tests.unit.studio.networks.texts import document, experiment, text
 
 
@@ -18,6 +19,9 @@ from tests.unit.studio.networks.texts import document, experiment, text
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+OWN = "apiVersion: epochal.dev/v1alpha1\nkind: TrainingJob\n"
 
 
 def file(name: str, content: str | bytes) -> Path:
@@ -55,7 +59,15 @@ def test_weights_are_announced() -> None:
     assert "weights.h5" not in found.yaml
 
 
-@pytest.mark.parametrize("name", ["own.yaml", "own.yml", "own.json"])
+def test_the_number_of_details_beyond_the_list_is_shown() -> None:
+    parameters = {f"parameter_{index}": "value" for index in range(300)}
+    found = import_network(
+        file("old.nnd", json.dumps(chain(node("Flat", "core.flatten", [], **parameters), loss="loss.mse")))
+    )
+    assert "more details are lost" in found.warnings[-1]
+
+
+@pytest.mark.parametrize("name", ["own.yaml", "own.yml", "own.json", "OWN.YAML"])
 def test_a_manifest_of_epochal_stays_as_it_is(name: str) -> None:
     own = "# mine\n" + text(document()) if not name.endswith("json") else json.dumps(document())
     assert import_network(file(name, own)).yaml == own
@@ -78,7 +90,12 @@ def test_a_manifest_of_epochal_stays_as_it_is(name: str) -> None:
         ),
         ("broken.yaml", "a: [", "broken.yaml", "Studio imports"),
         ("empty.yaml", "", "empty", "Studio imports"),
-        ("wide.json", model(900), f"at most {MAX_YAML:,}", "epochal import"),
+        ("wide.json", model(900), f"more than {MAX_YAML:,} characters", "epochal import"),
+        ("TRAIN.PY", "model = 1", "Studio runs none", "epochal import TRAIN.PY --run model"),
+        ("long.yaml", f"{OWN}# {'x' * MAX_YAML}", f"more than {MAX_YAML:,} characters", "epochal import"),
+        ("two.yaml", f"{OWN}---\napiVersion: v1\nkind: Secret\n", "begins another object", "a file of its own"),
+        ("tag.yaml", f"{OWN}metadata: {{name: 2026-01-01}}\n", "metadata.name", "a file of its own"),
+        ("list.yaml", OWN.replace("TrainingJob", "[]"), "of Epochal already", "Studio imports"),
     ],
 )
 def test_another_file(name: str, content: str | bytes, cause: str, remedy: str) -> None:
@@ -117,3 +134,23 @@ def test_a_network_without_code(content: str, target: str, cause: str) -> None:
         export_network(file("network.yaml", content), target, simple=False)
     assert cause in error.value.message
     assert "epochal " not in error.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("layer", "training", "target", "remedy"),
+    [
+        ({"layer": "LSTM", "units": 3}, {}, "caffe", "The targets keras, notebook, torch have it."),
+        (
+            {"layer": "Dense", "units": 3},
+            {"stepsPerEpoch": 9},
+            "keras",
+            "Export it without the choice that Keras shuffles the samples.",
+        ),
+    ],
+)
+def test_a_remedy_is_for_a_browser(layer: dict[str, Any], training: dict[str, Any], target: str, remedy: str) -> None:
+    job = document(layer)
+    job["spec"]["training"] = {**job["spec"]["training"], **training}
+    with pytest.raises(EpochalError) as error:
+        export_network(file("network.yaml", text(job)), target, simple=target == "keras")
+    assert error.value.remedy == remedy

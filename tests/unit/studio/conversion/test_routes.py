@@ -10,8 +10,9 @@ from urllib.parse import quote
 
 import pytest
 from epochal_studio.conversion import process
-from epochal_studio.security.raw_bodies import MAX_IMPORT
+from epochal_studio.long_answers import MAX_PROCESSES
 from epochal_studio.session import owners
+from epochal_studio.wire import MAX_IMPORT
 
 from tests.unit.cli.importers.flows import digits
 from tests.unit.studio.in_memory import Answer, StudioInMemory
@@ -52,7 +53,7 @@ async def test_a_flow(studio: StudioInMemory) -> None:
     found = await import_file(studio, "Überfluss 1.nnd", FLOW)
     assert found.status == 200, found.text
     assert "kind: TrainingJob" in found.json()["yaml"]
-    assert studio.state.conversions.count == 0
+    assert studio.state.imports.count == 0
 
 
 async def test_code(studio: StudioInMemory) -> None:
@@ -78,7 +79,8 @@ async def test_a_name_is_that_of_a_file(studio: StudioInMemory, name: str) -> No
 async def test_a_file_that_fills_the_memory(studio: StudioInMemory) -> None:
     found = await import_file(studio, "lists.json", io.BytesIO(b"[" + b"[]," * 5_000_000 + b"[]]"))
     assert (found.status, found.json()["reason"]) == (422, "TooLarge")
-    assert "epochal import" in found.json()["remedy"]
+    assert found.json()["message"].startswith("The import needs more memory")
+    assert found.json()["remedy"] == "Use the command on your computer: epochal import."
 
 
 async def test_a_file_that_takes_endless_time(studio: StudioInMemory, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,7 +95,14 @@ async def test_a_file_that_takes_endless_time(studio: StudioInMemory, monkeypatc
     monkeypatch.setattr(process, "SECONDS", 0.0)
     found = await import_file(studio, "flow.nnd", FLOW)
     assert (found.status, found.json()["reason"]) == (422, "TooLarge")
-    assert await started[0].wait() < 0  # killed
+    assert (started[0].returncode or 0) < 0  # killed, and no zombie
+
+
+async def test_an_export_that_takes_endless_time(studio: StudioInMemory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "SECONDS", 0.0)
+    found = await studio.post("/api/export", {"yaml": text(document()), "target": "keras"})
+    assert found.json()["message"] == "The export takes more than 0 s."
+    assert found.json()["remedy"] == "Use the command on your computer: epochal export."
 
 
 async def test_a_large_file_is_refused(studio: StudioInMemory) -> None:
@@ -105,7 +114,7 @@ async def test_a_large_file_is_refused(studio: StudioInMemory) -> None:
     assert found.status == 413
 
 
-async def test_one_conversion_of_a_user_at_a_time(studio: StudioInMemory) -> None:
+async def test_one_import_of_a_user_at_a_time(studio: StudioInMemory) -> None:
     begun, go_on = asyncio.Event(), asyncio.Event()
 
     async def slow() -> AsyncIterator[bytes]:
@@ -116,10 +125,39 @@ async def test_one_conversion_of_a_user_at_a_time(studio: StudioInMemory) -> Non
 
     first = asyncio.create_task(import_file(studio, "a.nnd", slow(), **{"Content-Length": str(len(FLOW))}))
     await begun.wait()
-    await until(lambda: studio.state.conversions.count == 1)
+    await until(lambda: studio.state.imports.count == 1)
     assert (await import_file(studio, "b.nnd", FLOW)).status == 503
     go_on.set()
     assert (await first).status == 200
+
+
+async def test_slow_browsers_keep_nobody_from_an_export(studio: StudioInMemory) -> None:
+    async def slow() -> AsyncIterator[bytes]:
+        yield FLOW[:100]
+        await asyncio.Event().wait()
+
+    async def open_import(user: str) -> Answer:
+        return await import_file(
+            studio, "a.nnd", slow(), **{"Content-Length": str(len(FLOW)), "Authorization": f"Bearer {user}"}
+        )
+
+    imports = [asyncio.create_task(open_import(user)) for user in ("alice", "bob")]
+    await until(lambda: studio.state.imports.count == len(imports))
+    found = await studio.post("/api/export", {"yaml": text(document()), "target": "keras"})
+    assert found.status == 200, found.text
+    for each in imports:
+        each.cancel()
+    await until(lambda: studio.state.imports.count == 0)
+
+
+async def test_a_conversion_waits_for_its_process(studio: StudioInMemory) -> None:
+    for _ in range(MAX_PROCESSES):
+        await studio.state.processes.acquire()
+    waiting = asyncio.create_task(studio.post("/api/export", {"yaml": text(document()), "target": "keras"}))
+    await until(lambda: studio.state.exports.count == 1)
+    assert not waiting.done()
+    studio.state.processes.release()
+    assert (await waiting).status == 200
 
 
 async def test_a_browser_that_leaves(studio: StudioInMemory) -> None:
@@ -132,9 +170,9 @@ async def test_a_browser_that_leaves(studio: StudioInMemory) -> None:
 
     task = asyncio.create_task(import_file(studio, "a.nnd", endless(), **{"Content-Length": str(len(FLOW))}))
     await begun.wait()
-    await until(lambda: studio.state.conversions.count == 1)
+    await until(lambda: studio.state.imports.count == 1)
     task.cancel()
-    await until(lambda: studio.state.conversions.count == 0)
+    await until(lambda: studio.state.imports.count == 0)
 
 
 async def test_a_revoked_token(studio: StudioInMemory, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,3 +182,19 @@ async def test_a_revoked_token(studio: StudioInMemory, monkeypatch: pytest.Monke
     del studio.server.users["alice"]
     assert (await import_file(studio, "a.nnd", FLOW)).status in {401, 503}
     assert (await studio.post("/api/export", body)).status in {401, 503}
+
+
+async def test_a_fault_of_studio_is_none_of_the_file(
+    studio: StudioInMemory,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    packages = tmp_path_factory.mktemp("packages")
+    (packages / "sitecustomize.py").write_text(
+        "import os, sys; sys.stderr.write('no package'); sys.stderr.flush(); os._exit(7)"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(packages))  # the image finds its packages by this variable, too
+    found = await import_file(studio, "a.nnd", FLOW)
+    assert (found.status, found.json()["reason"]) == (500, "Internal")
+    assert "the import has ended with exit code 7: no package" in caplog.text

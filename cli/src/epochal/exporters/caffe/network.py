@@ -78,8 +78,14 @@ class CaffeNetwork:
         return self._segments.get(tensor.code) or (((size or 0),),)
 
     def set_segments(self, tensor: Tensor, segments: Segments) -> None:
-        """Set the parts of a flat blob."""
-        self._segments[tensor.code] = segments
+        """Set the parts of a flat blob. Flat parts beside each other are one, so that their number stays small."""
+        merged: list[tuple[int, ...]] = []
+        for part in segments:
+            if merged and len(part) == len(merged[-1]) == 1:
+                merged[-1] = (merged[-1][0] + part[0],)
+            else:
+                merged.append(part)
+        self._segments[tensor.code] = tuple(merged)
 
     def order(self, tensor: Tensor) -> Segments:
         """Return the parts of a flat blob, if its elements have another order than in Keras; else nothing."""

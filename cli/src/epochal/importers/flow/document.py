@@ -77,7 +77,8 @@ def read_flow(document: Any) -> Flow:
             raise EpochalError(f"{node.label}: another node, {nodes[node.id].label}, has the same id")
         nodes[node.id] = node
     for node in nodes.values():
-        if missing := next((source for source in node.sources if source not in nodes), None):
+        missing = next((source for source in node.sources if source not in nodes), None)
+        if missing is not None:
             raise EpochalError(f"{node.label}: a link of its inputs refers to {shown(missing)}, which is no node")
     if sum(len(node.sources) for node in nodes.values()) > _MAX_LINKS:
         raise EpochalError(f"the flow has more than {_MAX_LINKS:,} links")

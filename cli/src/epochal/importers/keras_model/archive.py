@@ -1,5 +1,6 @@
 """Models in .keras files: zip archives with the configuration and the weights. Reading one needs no Keras."""
 
+import lzma
 import shutil
 import zipfile
 import zlib
@@ -19,7 +20,16 @@ _CONFIG, _METADATA, _WEIGHTS = "config.json", "metadata.json", "model.weights.h5
 _MAX_RATIO = 10
 """Maximum size of the weights for each byte of the file. Keras does not compress them."""
 _PART = 2**20
-_DAMAGE = (KeyError, NotImplementedError, EOFError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error)
+_DAMAGE = (
+    KeyError,
+    NotImplementedError,
+    EOFError,
+    RuntimeError,
+    ValueError,
+    lzma.LZMAError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 """Errors of reading a damaged archive."""
 
 

@@ -67,7 +67,7 @@ class _Builder:
 
     def build(self, model: Mapping[str, Any]) -> ImportedNetwork:
         kind = model.get("class_name")
-        if kind not in MODELS:
+        if not isinstance(kind, str) or kind not in MODELS:
             raise EpochalError(
                 f"the model is a {shown(kind)}, a class of its own, whose code is not in the file",
                 "Build it with keras.Sequential or keras.Model(inputs, outputs), or use spec.code.",

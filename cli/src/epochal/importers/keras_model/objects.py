@@ -9,6 +9,7 @@ from epochal_api.suggestions import did_you_mean
 
 from epochal.importers.old_arguments import Converted, convert_arguments, without_defaults
 from epochal.importers.reading import shown
+from epochal.importers.values import number
 
 FULL_PRECISION = "float32"
 MODELS = frozenset({"Functional", "Model", "Sequential"})
@@ -176,7 +177,7 @@ def _value(key: str, value: Any, argument: Argument | None, depth: int) -> Any:
         return [_value(key, each, argument, depth + 1) for each in value]
     if not isinstance(value, Mapping):
         return value
-    name = value.get("class_name")
+    name = _text(value.get("class_name"))
     if name in _LISTS:
         return _value(key, value.get("items", []), argument, depth + 1)
     if name in _ARRAYS or (key == "dtype" and name in _POLICIES):
@@ -220,12 +221,8 @@ def _variance_scaling(arguments: Mapping[str, Any]) -> str | None:
     if arguments.get("seed") is not None:
         return None
     distribution = str(arguments.get("distribution", "normal")).removeprefix("truncated_")
-    scale = arguments.get("scale", 1.0)
-    return (
-        _VARIANCE_SCALING.get((float(scale), str(arguments.get("mode", "fan_in")), distribution))
-        if isinstance(scale, int | float)
-        else None
-    )
+    scale = number(arguments.get("scale", 1.0))
+    return _VARIANCE_SCALING.get((scale or 0, str(arguments.get("mode", "fan_in")), distribution))
 
 
 def _drop_mirror(values: dict[str, Any]) -> None:
@@ -243,6 +240,10 @@ def _opposite(value: Any) -> Any:
         case [int() | float() as low, int() | float() as high] if low == -high:
             return high
     return value
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _mapping(value: Any, name: str) -> Mapping[str, Any]:

@@ -197,13 +197,14 @@ def _named(value: Any, module: str) -> Any:
     if not isinstance(value, Mapping):
         raise NotImportable(f"must be a name of {module}, found {shown(value)}")
     config = value.get("config")
-    if value.get("class_name") in _WRAPPERS and isinstance(config, Mapping):
+    if str(value.get("class_name")) in _WRAPPERS and isinstance(config, Mapping):
         function = config.get("fn")
         if isinstance(function, Mapping):
             function = function.get("config")
         value = {"class_name": function, "config": {}}
-        if module == METRICS and function in _ACCURACIES and config.get("name") in _ACCURACIES:
-            return "accuracy" if config["name"] in {"acc", "accuracy"} else config["name"]
+        name = str(config.get("name"))
+        if module == METRICS and str(function) in _ACCURACIES and name in _ACCURACIES:
+            return "accuracy" if name in {"acc", "accuracy"} else name
     return convert_named({**value, "config": _without_old(value.get("config"))}, module)
 
 

@@ -110,7 +110,7 @@ def _parameter(index: int, value: Any, draft: Draft) -> Parameter:
 
 
 def _domain(value: Mapping[str, Any], label: str, draft: Draft) -> dict[str, Any]:
-    kind, space = value.get("parameterType"), _mapping(value.get("feasibleSpace"))
+    kind, space = str(value.get("parameterType")), _mapping(value.get("feasibleSpace"))
     if kind in _LISTS:
         return value_list(space.get("list"))
     if kind not in {"double", "int"}:

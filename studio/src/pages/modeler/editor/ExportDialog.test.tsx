@@ -1,4 +1,4 @@
-import { render, screen } from "@testing-library/react";
+import { render, screen, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { beforeEach, expect, test, vi } from "vitest";
 import { fakeFetch, type SentRequest } from "../../../testing/backEnd";
@@ -49,5 +49,22 @@ test("a refusal shows its cause, and no files of another target", async () => {
   await screen.findByRole("link", { name: "Download digits.py", hidden: true });
   await userEvent.click(button("Export"));
   expect(await screen.findByText("layers[0]: Caffe has no LSTM")).toBeTruthy();
+  expect(screen.queryByRole("link", { hidden: true })).toBeNull();
+});
+
+test("the files are a list in a region that screen readers announce", async () => {
+  show(FILES);
+  const region = screen.getByRole("status", { hidden: true });
+  expect(region.textContent).toBe("");
+  await userEvent.click(button("Export"));
+  expect((await within(region).findAllByRole("listitem", { hidden: true })).length).toBe(2);
+  expect(within(region).getByRole("list", { name: "Exported files", hidden: true })).toBeTruthy();
+});
+
+test("another target has no files yet", async () => {
+  show(FILES);
+  await userEvent.click(button("Export"));
+  await screen.findByRole("link", { name: "Download digits.py", hidden: true });
+  await userEvent.click(screen.getByRole("radio", { name: /^PyTorch/u, hidden: true }));
   expect(screen.queryByRole("link", { hidden: true })).toBeNull();
 });

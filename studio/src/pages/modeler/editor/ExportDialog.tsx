@@ -28,6 +28,12 @@ export default function ExportDialog({ text, onClose }: Props) {
   const hasSimple = TARGETS.find((each) => each.target === target)?.hasSimple ?? false;
   useEffect(() => () => running?.abort(), [running]);
 
+  function choose(chosen: ExportRequest["target"]): void {
+    setTarget(chosen);
+    setFiles([]);
+    setProblem(undefined);
+  }
+
   async function submit(event: FormEvent): Promise<void> {
     event.preventDefault();
     const abort = new AbortController();
@@ -52,7 +58,7 @@ export default function ExportDialog({ text, onClose }: Props) {
           <legend>For</legend>
           {TARGETS.map((each) => (
             <label key={each.target}>
-              <input type="radio" name={id} checked={target === each.target} onChange={() => setTarget(each.target)} />
+              <input type="radio" name={id} checked={target === each.target} onChange={() => choose(each.target)} />
               {each.label}
             </label>
           ))}
@@ -64,7 +70,7 @@ export default function ExportDialog({ text, onClose }: Props) {
           </label>
         )}
         {problem && <ProblemBox problem={problem} />}
-        {files.length > 0 && <Files files={files} />}
+        <div role="status">{files.length > 0 && <Files files={files} />}</div>
         <div className="buttons end">
           <button type="button" className="button" onClick={onClose}>
             Close
@@ -80,7 +86,7 @@ export default function ExportDialog({ text, onClose }: Props) {
 
 function Files({ files }: Exported) {
   return (
-    <ul role="status" aria-label="Exported files" className="exported">
+    <ul aria-label="Exported files" className="exported">
       {files.map(({ name, text }) => (
         <li key={name}>
           <Download name={name} text={text} />

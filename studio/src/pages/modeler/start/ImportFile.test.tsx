@@ -1,6 +1,6 @@
-import { screen, waitFor } from "@testing-library/react";
+import { act, screen, waitFor } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
-import { beforeEach, expect, test } from "vitest";
+import { beforeEach, expect, test, vi } from "vitest";
 import { DraftStore } from "../../../modeler/drafts";
 import { pageBackEnd, refusal, type PageBackEnd } from "../../../testing/pageBackEnd";
 import type { Imported } from "../../../wire";
@@ -59,4 +59,35 @@ test("an import can be cancelled", async () => {
   await open(() => new Promise(() => undefined));
   await userEvent.click(await screen.findByRole("button", { name: "Cancel", hidden: true }));
   expect(screen.queryByText("Importing old flow.nnd")).toBeNull();
+});
+
+test("a page that the user has left opens no network", async () => {
+  let resolve: (found: Imported) => void = () => undefined;
+  const answer = new Promise<Imported>((each) => (resolve = each));
+  const view = pageBackEnd({ "POST /api/import": () => answer });
+  const { unmount } = view.show(<ImportFile namespace="vision" drafts={new DraftStore("ada")} />);
+  await userEvent.upload(screen.getByLabelText("File to import"), new File(["{}"], "a.nnd"), { applyAccept: false });
+  unmount();
+  resolve(FOUND);
+  await act(() => new Promise((next) => setTimeout(next)));
+  expect(window.location.search).toBe("");
+  expect(drafts()).toEqual([]);
+});
+
+test("a file may take as long as the back end waits for its bytes", async () => {
+  const limits = vi.spyOn(AbortSignal, "timeout");
+  await open(FOUND);
+  await waitFor(() => expect(limits).toHaveBeenCalled());
+  expect(limits.mock.calls[0]?.[0]).toBeGreaterThan(100_000);
+});
+
+test("a file that is too large is not sent", async () => {
+  const backEnd = pageBackEnd({ "POST /api/import": FOUND });
+  backEnd.show(<ImportFile namespace="vision" drafts={new DraftStore("ada")} />);
+  const file = new File(["{}"], "resnet.keras");
+  Object.defineProperty(file, "size", { value: 98 * 2 ** 20 });
+  await userEvent.upload(screen.getByLabelText("File to import"), file, { applyAccept: false });
+  expect(await screen.findByText("A file to import has at most 64 MiB, found 98 MiB.")).toBeTruthy();
+  expect(screen.getByText(/model\.to_json\(\)/u)).toBeTruthy();
+  expect(backEnd.paths()).toEqual([]);
 });

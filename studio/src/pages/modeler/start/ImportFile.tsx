@@ -1,6 +1,6 @@
 // Imports a file of another tool as a draft, and says what is not in it.
-import { useRef, useState } from "react";
-import { isAbort, problemOf, request } from "../../../api/client";
+import { useEffect, useRef, useState } from "react";
+import { isAbort, problem, problemOf, request } from "../../../api/client";
 import type { DraftStore } from "../../../modeler/drafts";
 import { ALL } from "../../../namespaces";
 import { modelerAddress, navigate } from "../../../navigation";
@@ -8,9 +8,12 @@ import { Dialog } from "../../../parts/Dialog";
 import { StateIcon } from "../../../parts/icons";
 import { Link } from "../../../parts/Link";
 import { ProblemBox } from "../../../parts/ProblemBox";
-import type { Imported, Problem } from "../../../wire";
+import { MAX_IMPORT, type Imported, type Problem } from "../../../wire";
 import { draftKey } from "../origin";
 
+/** Milliseconds for the file, and those for each of its bytes: Studio refuses a browser that sends less than 64 KiB a second. */
+const TIMEOUT = 180_000;
+const TIMEOUT_OF_BYTE = 1 / 64;
 const ACCEPT = ".nnd,.json,.keras,.yaml,.yml,.h5,.py,.ipynb";
 
 interface Props {
@@ -29,8 +32,15 @@ export function ImportFile({ namespace, drafts }: Props) {
   const input = useRef<HTMLInputElement>(null);
   const [state, setState] = useState<State>({ name: "idle" });
   const close = () => setState({ name: "idle" });
+  const running = state.name === "busy" ? state.abort : undefined;
+  // A user who has left the page does not expect another one later.
+  useEffect(() => () => running?.abort(), [running]);
 
   async function open(file: File): Promise<void> {
+    if (file.size > MAX_IMPORT) {
+      setState({ name: "failed", file: file.name, problem: tooLarge(file.size) });
+      return;
+    }
     const abort = new AbortController();
     setState({ name: "busy", file: file.name, abort });
     try {
@@ -38,7 +48,9 @@ export function ImportFile({ namespace, drafts }: Props) {
         method: "POST",
         content: { type: "application/octet-stream", data: file },
         signal: abort.signal,
+        timeout: TIMEOUT + file.size * TIMEOUT_OF_BYTE,
       });
+      if (abort.signal.aborted) return;
       const draft = drafts.create(namespace === ALL ? "" : (namespace ?? ""), stem(file.name), found.yaml);
       const address = modelerAddress({ kind: "draft", key: draftKey(draft) }, namespace);
       if (isComplete(found)) navigate(address);
@@ -145,6 +157,14 @@ function List({ title, items }: { title: string; items: readonly string[] }) {
 
 function isComplete({ warnings, placeholders, hasWeights }: Imported): boolean {
   return warnings.length === 0 && placeholders.length === 0 && !hasWeights;
+}
+
+function tooLarge(size: number): Problem {
+  return problem(
+    "TooLarge",
+    `A file to import has at most ${MAX_IMPORT / 2 ** 20} MiB, found ${Math.ceil(size / 2 ** 20)} MiB.`,
+    "The network needs no weights: import the JSON of model.to_json(). With the weights, use the command: epochal import FILE -o NAME.yaml",
+  );
 }
 
 /** Returns the name of a file without its ending. */
