@@ -67,7 +67,8 @@ class _Reader(threading.Thread):
         client = Client(app.url, NAMESPACE)
         assert client.sign_in(token).status < 300, token
         cookies = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
-        request = urllib.request.Request(f"{app.url}/api/stream?namespace={NAMESPACE}", headers={"Cookie": cookies})
+        headers = {"Cookie": cookies, "Origin": app.url}
+        request = urllib.request.Request(f"{app.url}/api/stream?namespace={NAMESPACE}", headers=headers)
         self._stream = urllib.request.urlopen(request, timeout=60)
         self._socket = socket.socket(fileno=os.dup(self._stream.fileno()))
         self.bytes = 0

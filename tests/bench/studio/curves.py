@@ -7,7 +7,7 @@ import time
 from urllib.parse import urlencode
 
 from tests.bench.figures import Figure, percentile, spread
-from tests.bench.studio.measured_page import MainThread, measured_studio, signed_in, until
+from tests.bench.studio.measured_page import MainThread, measured_studio, signed_in
 from tests.kit.studio import NAMESPACE
 from tests.kit.studio_runs import complete, spec
 
@@ -29,14 +29,10 @@ def curves() -> list[Figure]:
         with signed_in(app) as context:
             page = context.new_page()
             page.goto(f"{app.url}/compare?{query}")
-            chart = (
-                page.get_by_role("figure").first if page.get_by_role("figure").count() else page.locator(".chart").first
-            )
+            chart = page.get_by_role("region", name="val_loss", exact=True)
             chart.scroll_into_view_if_needed()
-            until(page, "document.querySelectorAll('.chart canvas').length > 0")
-            page.wait_for_load_state("networkidle")
-            plot = chart.locator("[tabindex='0']").first
-            plot.focus()
+            chart.locator("canvas").wait_for()
+            chart.locator("[tabindex='0']").first.focus()
             for _ in range(4):
                 page.keyboard.press("+")
             thread = MainThread(page)

@@ -143,7 +143,7 @@ def _edited(context: BrowserContext, app: Studio, address: str, layers: int, goa
     page, _ = _open(context, app, layers)
     last = page.locator('.node[aria-label^="Dense"]').last
     last.click()
-    field = page.get_by_label("units")
+    field = page.get_by_label("units", exact=True)
     seconds = []
     for number in range(EDITS + 1):
         units = str(2000 + number)
