@@ -1,4 +1,4 @@
-"""The list of 1,000 runs: the time until it is shown, its filter, and updates."""
+"""The list of 1,000 runs: the time until it is shown, its filter, the epochs of a run, and many updates."""
 
 import time
 from collections.abc import Iterator
@@ -6,14 +6,15 @@ from statistics import median
 
 from playwright.sync_api import BrowserContext, Page
 
-from tests.bench.figures import Figure, spread
+from tests.bench.figures import Figure, percentile, spread
 from tests.bench.studio.measured_page import measured_studio, signed_in, until
 from tests.kit.studio import NAMESPACE, Studio
-from tests.kit.studio_runs import put_running, running
+from tests.kit.studio_runs import EPOCHS, put_running, running
 
 RUNS = 1000
 REPEATS = 10
 SHOWN_SECONDS, FILTER_MS, LONG_TASK_MS = 1.0, 100, 50
+EPOCH_CHANGES, EPOCH_SECONDS = 40, 1.0
 UPDATES_A_SECOND, UPDATE_SECONDS = 50, 20
 COUNT = "document.querySelector('.segments .count')?.textContent"
 LINKS = "document.querySelectorAll('a.run-link')"
@@ -37,7 +38,12 @@ def runs_list() -> list[Figure]:
         for index in range(RUNS):
             put_running(app, name_of(index), epoch=1 + index % 7)
         with signed_in(app) as context:
-            return [*_opened(context, app), *_filtered(context, app), *_updated(context, app)]
+            return [
+                *_opened(context, app),
+                *_filtered(context, app),
+                *_epochs(context, app),
+                *_updated(context, app),
+            ]
 
 
 def name_of(index: int) -> str:
@@ -73,6 +79,25 @@ def _filtered(context: BrowserContext, app: Studio) -> list[Figure]:
         until(page, f"{LINKS}.length > 1")
     page.close()
     return [Figure("a filter of them shown", "-", spread(times, "ms"), f"{FILTER_MS} ms", median(times) <= FILTER_MS)]
+
+
+def _epochs(context: BrowserContext, app: Studio) -> list[Figure]:
+    page, _ = next(_pages(context, app))
+    name = page.locator("a.run-link").first.inner_text()
+    row = f"{LINKS}[0].closest('[role=row]').textContent"
+    seconds = []
+    for index in range(EPOCH_CHANGES):
+        epoch = 1 + index % (EPOCHS - 1)
+        begin = time.monotonic()
+        app.set_status("trainingjobs", name, **running(epoch))
+        until(page, f"{row}.includes('{epoch}/{EPOCHS}')")
+        seconds.append(time.monotonic() - begin)
+    page.close()
+    p95 = percentile(seconds, 0.95)
+    measured = f"p95 {p95:.3g} s, {spread(seconds)}"
+    return [
+        Figure("epoch in the status -> in the list", "-", measured, f"p95 {EPOCH_SECONDS:g} s", p95 <= EPOCH_SECONDS)
+    ]
 
 
 def _updated(context: BrowserContext, app: Studio) -> list[Figure]:
