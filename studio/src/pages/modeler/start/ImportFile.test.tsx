@@ -1,6 +1,6 @@
 import { screen, waitFor } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
-import { beforeEach, expect, test } from "vitest";
+import { beforeEach, expect, test, vi } from "vitest";
 import { DraftStore } from "../../../modeler/drafts";
 import { pageBackEnd, refusal, type PageBackEnd } from "../../../testing/pageBackEnd";
 import type { Imported } from "../../../wire";
@@ -55,8 +55,14 @@ test("a refusal shows its cause, and stores no draft", async () => {
   expect(screen.queryByText("old.h5 is not imported")).toBeNull();
 });
 
-test("an import can be cancelled", async () => {
-  await open(() => new Promise(() => undefined));
-  await userEvent.click(await screen.findByRole("button", { name: "Cancel", hidden: true }));
+test.each(["Cancel", "leave the page"])("an import ends with %s", async (way) => {
+  const backEnd = pageBackEnd({ "POST /api/import": () => new Promise(() => undefined) });
+  const page = backEnd.show(<ImportFile namespace="vision" drafts={new DraftStore("ada")} />);
+  const fetched = vi.spyOn(window, "fetch");
+  await userEvent.upload(screen.getByLabelText("File to import"), new File(["{}"], "old flow.nnd"), { applyAccept: false });
+  const cancel = await screen.findByRole("button", { name: "Cancel", hidden: true });
+  if (way === "Cancel") await userEvent.click(cancel);
+  else page.unmount();
   expect(screen.queryByText("Importing old flow.nnd")).toBeNull();
+  expect(fetched.mock.calls[0]?.[1]?.signal?.aborted).toBe(true);
 });

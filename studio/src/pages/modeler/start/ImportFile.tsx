@@ -1,5 +1,5 @@
 // Imports a file of another tool as a draft, and says what is not in it.
-import { useRef, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { isAbort, problemOf, request } from "../../../api/client";
 import type { DraftStore } from "../../../modeler/drafts";
 import { ALL } from "../../../namespaces";
@@ -29,6 +29,9 @@ export function ImportFile({ namespace, drafts }: Props) {
   const input = useRef<HTMLInputElement>(null);
   const [state, setState] = useState<State>({ name: "idle" });
   const close = () => setState({ name: "idle" });
+  const running = state.name === "busy" ? state.abort : undefined;
+  // A result that comes after the user has left would lead away from another page.
+  useEffect(() => () => running?.abort(), [running]);
 
   async function open(file: File): Promise<void> {
     const abort = new AbortController();
@@ -46,11 +49,6 @@ export function ImportFile({ namespace, drafts }: Props) {
     } catch (error) {
       if (!isAbort(error)) setState({ name: "failed", file: file.name, problem: problemOf(error) });
     }
-  }
-
-  function cancel(abort: AbortController): void {
-    abort.abort();
-    close();
   }
 
   return (
@@ -74,11 +72,11 @@ export function ImportFile({ namespace, drafts }: Props) {
         }}
       />
       {state.name === "busy" && (
-        <Dialog title={`Importing ${state.file}`} onClose={() => cancel(state.abort)}>
+        <Dialog title={`Importing ${state.file}`} onClose={close}>
           <div className="dialog-body">
             <p role="status">Studio reads the file…</p>
             <div className="buttons end">
-              <button type="button" className="button" onClick={() => cancel(state.abort)}>
+              <button type="button" className="button" onClick={close}>
                 Cancel
               </button>
             </div>
