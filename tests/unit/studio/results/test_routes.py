@@ -328,7 +328,7 @@ async def test_a_large_table_of_trials_shares_the_memory_of_all_calls(studio: St
     studio.put_experiment("search", {"trials.csv": TRIALS + b"2,Complete,0.1,0.5\n" * 5000}, state="Complete")
     path, memory = "/api/runs/Experiment/vision/search/trials", studio.state.threads.memory
     with memory.hold("alice", MAX_USER_BYTES - 160_000):
-        assert (await studio.get(path)).json()["rows"] == []  # those of the status
+        problem(await studio.get(path), 503, "Overloaded")  # not the trials of the status: the next try has all
     assert len((await studio.get(path)).json()["rows"]) == 5002
     assert memory.count == 0
 
