@@ -153,3 +153,10 @@ test("aliases become their values if the part with their anchor goes", () => {
   // Other edits keep them.
   expect(edit(job, (document) => set(document, ["spec", "training", "epochs"], 2))).toBe(job.replace("epochs: 1", "epochs: 2"));
 });
+
+test("a field of an alias changes there alone, with all other fields", () => {
+  const text = "kind: TrainingJob\nspec:\n  first: &t {epochs: 1, loss: x}\n  training: *t\n";
+  const at = (value: unknown) => view(edit(text, (document) => set(document, ["spec", "training", "epochs"], value))).job;
+  expect(at(5)).toEqual({ first: { epochs: 1, loss: "x" }, training: { epochs: 5, loss: "x" } });
+  expect(at(undefined)).toEqual({ first: { epochs: 1, loss: "x" }, training: { loss: "x" } });
+});

@@ -1,6 +1,6 @@
 // The document of a run: a TrainingJob, or an Experiment with one as its template. Its text is the only state of the
 // forms: each edit is made in the parsed text, so that comments, order and notation of all other fields stay. Pure.
-import { isMap, isScalar, Schema, visit, YAMLMap, type Document, type Node } from "yaml";
+import { isAlias, isMap, isScalar, Schema, visit, YAMLMap, type Document, type Node } from "yaml";
 import { readYaml } from "../../modeler/document/parse";
 import { field } from "../run/objectFields";
 
@@ -91,7 +91,7 @@ export function edit(text: string, change: (document: Document) => void): string
   try {
     return changed(document, change);
   } catch {
-    // The change has removed the anchor of an alias.
+    // The change has removed the anchor of an alias, or leads through an alias.
     const whole = parseWithoutAliases(text);
     return typeof whole === "string" ? text : changed(whole, change);
   }
@@ -115,6 +115,8 @@ export function jobPath(kind: Kind): Path {
 
 /** Sets a field; undefined removes it, with the mappings that it leaves empty. */
 export function set(document: Document, path: Path, value: unknown): void {
+  // `edit` tries again without aliases: a field of an alias would be one of its anchor.
+  if (path.some((_, end) => isAlias(document.getIn(path.slice(0, end), true)))) throw new Error("The path leads through an alias.");
   if (value === undefined) remove(document, path);
   else place(document, path, value);
 }
