@@ -41,7 +41,8 @@ _FORMATS = (
 _CORRECT = "Correct the problems that the modeler lists."
 _OPTION = re.compile(r"(^|\s)--\w|\bepochal \w")
 """An option or a use of the command, which a remedy of the library may name."""
-_KINDS = frozenset({"TrainingJob", "Experiment"})
+_EXPERIMENT = "Experiment"
+_KINDS = frozenset({"TrainingJob", _EXPERIMENT})
 _PROGRAMS, _HDF5 = frozenset({".py", ".ipynb"}), b"\x89HDF"
 _MANIFESTS = frozenset({".yaml", ".yml", ".json"})
 
@@ -109,7 +110,11 @@ def export_network(path: Path, target: str, *, simple: bool) -> Exported:
     from epochal.exporters import export  # noqa: PLC0415 - an import needs no exporters
 
     try:
-        job = parse(read_object(path.read_text()))
+        document = read_object(path.read_text())
+        if document.get("kind") == _EXPERIMENT:
+            message = "an Experiment trains a network for each trial, so it is not exported as a whole"
+            raise EpochalError(message, "Open the TrainingJob of a trial in the modeler, such as the best one.")
+        job = parse(document)
     except UnreadableDocument as error:
         raise EpochalError(error.problem.message) from None
     except InvalidTrainingJob as error:
