@@ -113,7 +113,7 @@ def export_network(path: Path, target: str, *, simple: bool) -> Exported:
         document = read_object(path.read_text())
         if document.get("kind") == _EXPERIMENT:
             message = "an Experiment trains a network for each trial, so it is not exported as a whole"
-            raise EpochalError(message, "Open the TrainingJob of a trial in the modeler, such as the best one.")
+            raise EpochalError(message, "Import the YAML of a trial into the modeler, and export its network.")
         job = parse(document)
     except UnreadableDocument as error:
         raise EpochalError(error.problem.message) from None

@@ -106,7 +106,7 @@ def test_code(target: str, names: set[str]) -> None:
 def test_an_experiment_leads_to_its_trials() -> None:
     with pytest.raises(EpochalError, match="Experiment trains a network for each trial") as error:
         export_network(file("network.yaml", text(experiment({}, paths=()))), "keras", simple=False)
-    assert error.value.remedy.startswith("Open the TrainingJob of a trial")
+    assert error.value.remedy.startswith("Import the YAML of a trial")
 
 
 @pytest.mark.parametrize(
