@@ -11,6 +11,7 @@ from aiohttp import web
 from epochal_studio import connections, sending
 from epochal_studio.access import access_of
 from epochal_studio.runs.changes import conflict
+from epochal_studio.session import routes as session
 from epochal_studio.state import STATE
 
 from tests.unit.studio.served import OTHER_TOKEN, Studio, eventually
@@ -146,12 +147,14 @@ async def text(studio: Studio, method: str, path: str, headers: Mapping[str, str
 async def test_the_requests_of_a_user_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("epochal_studio.state.MAX_USER_REQUESTS", 2)
     routes = SlowRoutes()
-    async with Studio(tmp_path, (routes,)) as studio, asyncio.TaskGroup() as group:
+    async with Studio(tmp_path, (routes, session)) as studio, asyncio.TaskGroup() as group:
         for _ in range(2):
             group.create_task(text(studio, "GET", "/api/slow"))
         await eventually(lambda: routes.begun == 2)
         async with studio.request("GET", "/api/slow", studio.cookie()) as answer:
             assert (answer.status, (await answer.json())["reason"]) == (503, "Overloaded")
+        async with studio.request("DELETE", "/api/session", studio.cookie()) as answer:
+            assert answer.status == 204
         other = group.create_task(text(studio, "GET", "/api/slow", studio.cookie(OTHER_TOKEN)))
         await eventually(lambda: routes.begun == 3)
         routes.gate.set()

@@ -63,7 +63,8 @@ async def _respond(request: web.Request, handler: Handler) -> web.StreamResponse
         if request.path.startswith(API):
             await _sign_in(request)
         access: Access | None = request.get(ACCESS)
-        with nullcontext() if access is None else request.app[STATE].requests.hold(access.owner):
+        signs_out = request.path == SESSION and request.method == hdrs.METH_DELETE
+        with nullcontext() if access is None or signs_out else request.app[STATE].requests.hold(access.owner):
             return await _sent(request, await _handled(request, handler))
     except ConnectionError:  # the browser has gone
         raise
