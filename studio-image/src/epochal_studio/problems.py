@@ -20,6 +20,8 @@ from pydantic import ValidationError
 
 from epochal_studio.wire import Problem
 
+BUSY = "Overloaded"
+"""Reason of a refusal after which the same request soon succeeds."""
 MAX_MESSAGE = 4000
 _CLIENT_ERRORS = range(400, 500)
 _STATUSES = {
@@ -83,7 +85,7 @@ def token_refused() -> Refusal:
 
 def too_busy(message: str, seconds: int = 2) -> Refusal:
     """Return the error of a request that Studio cannot serve now."""
-    return refuse(503, "Overloaded", message, "Try again in a few seconds.", {"Retry-After": str(seconds)})
+    return refuse(503, BUSY, message, "Try again in a few seconds.", {"Retry-After": str(seconds)})
 
 
 def refusal_of(error: Exception) -> Refusal | None:

@@ -10,6 +10,8 @@ import pytest
 from aiohttp import web
 from epochal_studio import connections, sending
 from epochal_studio.access import access_of
+from epochal_studio.runs.changes import conflict
+from epochal_studio.session import routes as session
 from epochal_studio.state import STATE
 
 from tests.unit.studio.served import OTHER_TOKEN, Studio, eventually
@@ -145,12 +147,14 @@ async def text(studio: Studio, method: str, path: str, headers: Mapping[str, str
 async def test_the_requests_of_a_user_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("epochal_studio.state.MAX_USER_REQUESTS", 2)
     routes = SlowRoutes()
-    async with Studio(tmp_path, (routes,)) as studio, asyncio.TaskGroup() as group:
+    async with Studio(tmp_path, (routes, session)) as studio, asyncio.TaskGroup() as group:
         for _ in range(2):
             group.create_task(text(studio, "GET", "/api/slow"))
         await eventually(lambda: routes.begun == 2)
         async with studio.request("GET", "/api/slow", studio.cookie()) as answer:
             assert (answer.status, (await answer.json())["reason"]) == (503, "Overloaded")
+        async with studio.request("DELETE", "/api/session", studio.cookie()) as answer:
+            assert answer.status == 204
         other = group.create_task(text(studio, "GET", "/api/slow", studio.cookie(OTHER_TOKEN)))
         await eventually(lambda: routes.begun == 3)
         routes.gate.set()
@@ -186,12 +190,16 @@ async def test_a_new_connection_takes_the_place_of_the_idlest(studio: Studio, mo
 
 
 class LongAnswer:
-    """A module with a route whose answer is longer than the buffers of both sockets."""
+    """A module with routes whose answers are longer than the buffers of both sockets."""
 
     BODY = b"0123456789abcdef" * 2**20
 
     def routes(self) -> list[web.RouteDef]:
-        return [web.get("/api/long", self.show)]
+        return [web.get("/api/long", self.show), web.get("/api/conflict", self.refuse)]
+
+    async def refuse(self, request: web.Request) -> web.Response:
+        access_of(request)
+        raise conflict({"spec": self.BODY.decode()})
 
     async def show(self, request: web.Request) -> web.Response:
         access_of(request)
@@ -208,7 +216,7 @@ async def long(tmp_path: Path) -> AsyncIterator[Studio]:
         yield found
 
 
-@pytest.mark.parametrize("path", ["/large.bin", "/api/long"])
+@pytest.mark.parametrize("path", ["/large.bin", "/api/long", "/api/conflict"])
 async def test_a_browser_that_never_reads_an_answer_is_cut_off(
     long: Studio, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
@@ -219,9 +227,10 @@ async def test_a_browser_that_never_reads_an_answer_is_cut_off(
     reader, writer = await asyncio.open_connection(sock=connection, limit=2**12)
     cookie = long.cookie()["Cookie"].encode()
     writer.write(b"GET %s HTTP/1.1\r\nHost: localhost:%d\r\nCookie: %s\r\n\r\n" % (path.encode(), long.port, cookie))
-    assert b" 20" in await reader.readline()
+    assert (b" 409 " if path == "/api/conflict" else b" 20") in await reader.readline()
     memory = long.app[STATE].threads.memory
-    assert memory.count == (len(LongAnswer.BODY) if path == "/api/long" else 0)  # all browsers share a page
+    # All browsers share a page.
+    assert memory.count // len(LongAnswer.BODY) == (0 if path == "/large.bin" else 1)
     await eventually(lambda: not long.connections, seconds=20)
     assert memory.count == 0
     writer.close()

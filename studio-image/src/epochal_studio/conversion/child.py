@@ -45,7 +45,8 @@ _CORRECT = "Correct the problems that the modeler lists."
 _NOT_SIMPLE = "Export it without the choice that Keras shuffles the samples."
 _OPTION = re.compile(r"(^|\s)--\w|\bepochal \w")
 """An option or a use of the command, which a remedy of the library may name."""
-_KINDS = ("TrainingJob", "Experiment")
+_EXPERIMENT = "Experiment"
+_KINDS = ("TrainingJob", _EXPERIMENT)
 _OWN = re.compile(rf"""apiVersion["']?\s*:\s*["']?{re.escape(GROUP)}/""")
 """The field by which a text is a manifest of Epochal, also if it is unreadable."""
 _PROGRAMS, _HDF5 = frozenset({".py", ".ipynb"}), b"\x89HDF"
@@ -125,7 +126,11 @@ def export_network(path: Path, target: str, *, simple: bool) -> Exported:
     from epochal.exporters import export  # noqa: PLC0415 - an import needs no exporters
 
     try:
-        job = parse(read_object(path.read_text()))
+        document = read_object(path.read_text())
+        if document.get("kind") == _EXPERIMENT:
+            message = "an Experiment trains a network for each trial, so it is not exported as a whole"
+            raise EpochalError(message, "Import the YAML of a trial into the modeler, and export its network.")
+        job = parse(document)
     except UnreadableDocument as error:
         raise EpochalError(error.problem.message) from None
     except InvalidTrainingJob as error:

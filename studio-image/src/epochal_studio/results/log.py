@@ -4,6 +4,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
+from copy import copy
 from typing import Any
 
 from epochal.client.cluster import Cluster, Objects
@@ -65,11 +66,20 @@ class LogReader:
         """Whether no more lines follow."""
 
     def step(self, *, follow: bool) -> list[str]:
-        """Return the lines that are new since the last step.
+        """Return the lines that are new since the last step. A step that fails takes none: the next one has its lines.
 
         Args:
             follow: Whether later steps follow. Else a log that does not exist yet is an error.
         """
+        logs, done = {uid: copy(log) for uid, log in self._logs.items()}, set(self._done)
+        try:
+            return self._step(follow=follow)
+        except Exception:
+            self._logs, self._done = logs, done
+            raise
+
+    def _step(self, *, follow: bool) -> list[str]:
+        self._received = 0
         is_first = not self._uid
         try:
             job = self._cluster.get(TRAINING_JOBS, self._name, self._namespace)
@@ -97,10 +107,10 @@ class LogReader:
         return sorted(pods, key=lambda pod: (pod["metadata"].get("creationTimestamp") or "", pod["metadata"]["name"]))
 
     def _first(self, pods: Objects) -> list[str]:
-        """Return the last lines of all pods, the newest pod first, until there are enough."""
+        """Return the last lines of all pods, the newest pod first, until there are enough lines or bytes."""
         lines: list[str] = []
         for pod in reversed(pods):
-            if len(lines) < self._tail:
+            if len(lines) < self._tail and self._received < MAX_BYTES:
                 limits = {"tailLines": self._tail - len(lines), "limitBytes": _FIRST_BYTES}
                 lines = [*self._read(pod, Resumable(), limits), *lines]
             else:
@@ -109,7 +119,7 @@ class LogReader:
 
     def _next(self, pod: dict[str, Any]) -> list[str]:
         uid = pod["metadata"]["uid"]
-        if uid in self._done:
+        if uid in self._done or self._received >= MAX_BYTES:  # a later step reads the others
             return []
         known = self._logs.get(uid)
         if known is None:  # a new pod
@@ -139,6 +149,7 @@ class LogReader:
             )
             with closing(received):
                 lines = last_lines(log.new(self._counted(received)), MAX_BYTES)
+            self._received += self._size
         except ApiError as error:
             if error.status not in {NOT_FOUND, _NOT_STARTED}:
                 raise

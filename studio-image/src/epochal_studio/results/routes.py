@@ -13,7 +13,7 @@ from epochal.views.progress import FINISHED, state
 
 from epochal_studio.access import Access, access_of
 from epochal_studio.bodies import KIND_PATH, kind_of, run_key
-from epochal_studio.problems import Refusal, answer, refusal_of, refuse
+from epochal_studio.problems import BUSY, Refusal, answer, refusal_of, refuse
 from epochal_studio.results import trials_table
 from epochal_studio.results.files import content_disposition, list_files, stat_file
 from epochal_studio.results.folders import bucket_errors, open_folder
@@ -173,7 +173,9 @@ async def trials(request: web.Request) -> web.Response:
         try:
             folder = open_folder(access.cluster(key.namespace), found, endpoints)
             return trials_table.read(folder, access.threads.memory.reserve)
-        except Refusal:
+        except Refusal as refusal:
+            if refusal.problem.reason == BUSY:  # the next try has all trials
+                raise
             return from_status(found.object)
 
     return answer(await access.in_thread(read))

@@ -63,8 +63,9 @@ async def _respond(request: web.Request, handler: Handler) -> web.StreamResponse
         if request.path.startswith(API):
             await _sign_in(request)
         access: Access | None = request.get(ACCESS)
-        with nullcontext() if access is None else request.app[STATE].requests.hold(access.owner):
-            return await _sent(request, await handler(request))
+        signs_out = request.path == SESSION and request.method == hdrs.METH_DELETE
+        with nullcontext() if access is None or signs_out else request.app[STATE].requests.hold(access.owner):
+            return await _sent(request, await _handled(request, handler))
     except ConnectionError:  # the browser has gone
         raise
     except Exception as error:  # noqa: BLE001 - one request fails
@@ -79,6 +80,16 @@ async def _respond(request: web.Request, handler: Handler) -> web.StreamResponse
     if has_ended:
         cookies.delete(answered, request)
     return answered
+
+
+async def _handled(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Return the response of a handler, or its refusal with an object, which may be as long as a response."""
+    try:
+        return await handler(request)
+    except Refusal as refusal:
+        if refusal.problem.current is None or STARTED in request:
+            raise
+        return problem_response(refusal)
 
 
 async def _sent(request: web.Request, response: web.StreamResponse) -> web.StreamResponse:

@@ -11,7 +11,7 @@ async def confirmed_access(request: web.Request) -> Access:
 
     Raises:
         Refusal: 401, if nobody is signed in.
-        ApiError: If the API server refuses the token.
+        EpochalError: If the API server refuses the token, or does not answer after a refusal.
     """
     access, state = access_of(request), request.app[STATE]
     await state.owners.confirm(access, at_once=state.refused_tokens.is_refused(access.user_key))

@@ -77,10 +77,12 @@ class Owners:
 
         Args:
             access: The user of the token.
-            at_once: Whether a review of the last minute does not count.
+            at_once: Whether the API server has refused the token. Then only a new review confirms it.
 
         Raises:
             ApiError: If the API server refuses the token.
+            EpochalError: If the API server does not answer about a token that it has refused.
+            Refusal: If too many reviews of such a token wait.
         """
         key = access.user_key
         known = self._known.get(key)
@@ -89,7 +91,7 @@ class Owners:
         try:
             await self._review(key, access.token, access.owner, CONFIRM_SECONDS)
         except (EpochalError, Refusal) as error:
-            if (refused := refusal_of(error)) is not None and refused.status == UNAUTHORIZED:
+            if at_once or ((refused := refusal_of(error)) is not None and refused.status == UNAUTHORIZED):
                 raise
             self._remember(key, access.owner)
 

@@ -28,6 +28,10 @@ test("sorted layers keep their paths, and a layer without its name has one by it
   expect(unnamed).toContain(`paths: ["network.layers[0].units"]`);
 });
 
+test("a layer whose new name is a number takes no path of the layer at this position", () => {
+  expect(edited(BRANCHED, (graph) => renameLayer(idOf(graph, "side"), "2"))).toContain(`"network.layers[02].units"`);
+});
+
 test("an output whose name begins another one is renamed alone, with the paths of its training", () => {
   const longer = BRANCHED.replaceAll("side", "digit_2").replaceAll("val_digit_accuracy", "val_digit_2_loss").replace(PATHS, `${PATHS}, "training.outputs[digit].weight", "training[outputs][digit_2].weight"`);
   const after = edited(longer, (graph) => renameLayer(idOf(graph, "digit"), "number"));

@@ -64,7 +64,11 @@ function renamedPath(path: Json, { layers, outputNames }: WrittenNetwork, before
   const old = named < 0 ? Number(key) : named;
   if (!before.layers[old]) return path;
   const index = layers.findIndex(({ origin }) => origin === old);
-  return index < 0 ? null : `${begin}${(named < 0 ? null : layers[index]?.name) ?? index}${end}`;
+  if (index < 0) return null;
+  const name = named < 0 ? null : layers[index]?.name;
+  // A layer with a number as its name comes before a position, unless that has a zero in front.
+  const position = layers.some((layer) => layer.name === String(index)) ? `0${index}` : index;
+  return `${begin}${name ?? position}${end}`;
 }
 
 /** Returns a metric of several outputs, such as val_NAME_accuracy, with the new name of its output. */

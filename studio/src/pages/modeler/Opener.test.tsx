@@ -75,7 +75,7 @@ test("the draft of a deleted run does not replace a new run of its name without 
   await userEvent.click(screen.getByRole("button", { name: "Save" }));
   expect((await screen.findByText("spec.training.epochs")).closest("tr")?.textContent).toMatch(/40.*3/u);
   expect(backEnd.bodies("/api/jobs")).toMatchObject([{ resourceVersion: "" }]);
-  expect(drafts.load(DRAFT.namespace, DRAFT.name)).toMatchObject({ resourceVersion: "" });
+  await waitFor(() => expect(drafts.load(DRAFT.namespace, DRAFT.name)).toMatchObject({ resourceVersion: "" }));
 });
 
 test("a template becomes a draft with an address and a name of its own", async () => {

@@ -1,6 +1,6 @@
 // Changes of a whole document: another network, a search around a training, and back. Pure.
 import { isMap, type Document, type Node, YAMLMap } from "yaml";
-import { edit, format, jobPath, parse, read, set, type Kind } from "./document";
+import { edit, jobPath, parseWithoutAliases, read, set, type Kind } from "./document";
 
 const NETWORKS = ["network", "model", "code"] as const;
 /** Fields of the run as a whole, which a template must not have. */
@@ -9,7 +9,7 @@ const TTL = "ttlSecondsAfterFinished";
 
 /** Returns a text with the network of another document, which may be an Experiment. Without a training it takes that, too. */
 export function takeNetwork(text: string, other: string): string {
-  const source = parse(other);
+  const source = parseWithoutAliases(other);
   const seen = read(other);
   const target = read(text);
   if (typeof source === "string" || typeof seen === "string" || typeof target === "string") return text;
@@ -49,31 +49,31 @@ export function withSuspend(text: string, isSuspended: boolean): string {
  * @param previous - An Experiment that the user has turned off: its search is taken up again.
  */
 export function toExperiment(text: string, metric: string, previous: string | null): string {
-  const document = parse(text);
-  if (typeof document === "string" || kindOf(document) !== "TrainingJob") return text;
-  const job = document.getIn(["spec"], true);
-  if (!isMap(job)) return text;
-  for (const name of STEERING) job.delete(name);
-  const spec = new YAMLMap(document.schema);
-  document.set("kind", "Experiment");
-  document.setIn(["spec"], spec);
-  const template = new YAMLMap(document.schema);
-  if (!takeSearch(previous, spec, template)) {
-    set(document, ["spec", "objective"], { metric, goal: /loss$|error$/iu.test(metric) ? "Minimize" : "Maximize" });
-    set(document, ["spec", "search"], { method: "TPE", seed: 7 });
-    set(document, ["spec", "parallelism"], 1);
-    set(document, ["spec", "maxTrials"], 10);
-  }
-  set(document, ["spec", "suspend"], true);
-  move(TTL, job, spec);
-  template.set("spec", job);
-  spec.set("template", template);
-  return format(document);
+  if (kindOf(text) !== "TrainingJob") return text;
+  return edit(text, (document) => {
+    const job = document.getIn(["spec"], true);
+    if (!isMap(job)) return;
+    for (const name of STEERING) job.delete(name);
+    const spec = new YAMLMap(document.schema);
+    document.set("kind", "Experiment");
+    document.setIn(["spec"], spec);
+    const template = new YAMLMap(document.schema);
+    if (!takeSearch(previous, spec, template)) {
+      set(document, ["spec", "objective"], { metric, goal: /loss$|error$/iu.test(metric) ? "Minimize" : "Maximize" });
+      set(document, ["spec", "search"], { method: "TPE", seed: 7 });
+      set(document, ["spec", "parallelism"], 1);
+      set(document, ["spec", "maxTrials"], 10);
+    }
+    set(document, ["spec", "suspend"], true);
+    move(TTL, job, spec);
+    template.set("spec", job);
+    spec.set("template", template);
+  });
 }
 
 /** Takes the fields of an earlier search, and the metadata of its trials. */
 function takeSearch(previous: string | null, spec: YAMLMap, template: YAMLMap): boolean {
-  const document = previous === null ? "" : parse(previous);
+  const document = previous === null ? "" : parseWithoutAliases(previous);
   if (typeof document === "string") return false;
   const old = document.getIn(["spec"], true);
   if (!isMap(old)) return false;
@@ -90,24 +90,25 @@ function move(name: string, from: YAMLMap, to: YAMLMap): void {
   const pair = from.items.find(({ key }) => String(key) === name);
   if (!pair) return;
   from.delete(name);
+  to.delete(name);
   to.items.push(pair);
 }
 
 /** Returns the TrainingJob that an Experiment has as its template. */
 export function toTrainingJob(text: string): string {
-  const document = parse(text);
-  if (typeof document === "string" || kindOf(document) !== "Experiment") return text;
-  const search = document.getIn(["spec"], true);
-  const job = document.getIn(["spec", "template", "spec"], true);
-  if (!isMap(search) || !isMap(job)) return text;
-  move(TTL, search, job);
-  document.set("kind", "TrainingJob");
-  document.setIn(["spec"], job);
-  set(document, ["spec", "suspend"], true);
-  return format(document);
+  if (kindOf(text) !== "Experiment") return text;
+  return edit(text, (document) => {
+    const search = document.getIn(["spec"], true);
+    const job = document.getIn(["spec", "template", "spec"], true);
+    if (!isMap(search) || !isMap(job)) return;
+    move(TTL, search, job);
+    document.set("kind", "TrainingJob");
+    document.setIn(["spec"], job);
+    set(document, ["spec", "suspend"], true);
+  });
 }
 
-function kindOf(document: Document): Kind | undefined {
-  const kind: unknown = document.get("kind");
-  return kind === "TrainingJob" || kind === "Experiment" ? kind : undefined;
+function kindOf(text: string): Kind | undefined {
+  const found = read(text);
+  return typeof found === "string" ? undefined : found.kind;
 }

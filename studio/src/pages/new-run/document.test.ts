@@ -136,3 +136,27 @@ test("an edit of an earlier text is not one of the last text", () => {
   // Nodes that were edited, formatted and edited again have the text of nodes that were parsed.
   expect(edit(`${second}`, () => undefined)).toBe(second);
 });
+
+test("a search that is turned off leaves one time to live, also if its template has one", () => {
+  const text = "kind: Experiment\nspec:\n  ttlSecondsAfterFinished: 5\n  template:\n    spec:\n      ttlSecondsAfterFinished: 7\n      training: {epochs: 3}\n";
+  expect(view(toTrainingJob(text)).job).toEqual({ ttlSecondsAfterFinished: 5, training: { epochs: 3 }, suspend: true });
+});
+
+test("aliases become their values if the part with their anchor goes", () => {
+  const search = "kind: Experiment\nspec:\n  parallelism: &n 2\n  maxTrials: *n\n  template:\n    spec:\n      network:\n        layers: [&d {layer: Dense, units: *n}, *d]\n";
+  const network = { layers: [{ layer: "Dense", units: 2 }, { layer: "Dense", units: 2 }] };
+  const job = "kind: TrainingJob\nspec:\n  data: {bucket: &n x}\n  training: {epochs: 1, loss: *n}\n";
+  expect(view(toTrainingJob(search)).job).toEqual({ network, suspend: true });
+  expect(view(takeNetwork(job, search)).job).toEqual({ data: { bucket: "x" }, training: { epochs: 1, loss: "x" }, network });
+  expect(view(toExperiment(job, "loss", search)).search).toMatchObject({ parallelism: 2, maxTrials: 2 });
+  expect(edit(job, (document) => set(document, ["spec", "data"], undefined))).toBe("kind: TrainingJob\nspec:\n  training: {epochs: 1, loss: x}\n");
+  // Other edits keep them.
+  expect(edit(job, (document) => set(document, ["spec", "training", "epochs"], 2))).toBe(job.replace("epochs: 1", "epochs: 2"));
+});
+
+test("a field of an alias changes there alone, with all other fields", () => {
+  const text = "kind: TrainingJob\nspec:\n  first: &t {epochs: 1, loss: x}\n  training: *t\n";
+  const at = (value: unknown) => view(edit(text, (document) => set(document, ["spec", "training", "epochs"], value))).job;
+  expect(at(5)).toEqual({ first: { epochs: 1, loss: "x" }, training: { epochs: 5, loss: "x" } });
+  expect(at(undefined)).toEqual({ first: { epochs: 1, loss: "x" }, training: { loss: "x" } });
+});

@@ -1,6 +1,6 @@
 // The document of a run: a TrainingJob, or an Experiment with one as its template. Its text is the only state of the
 // forms: each edit is made in the parsed text, so that comments, order and notation of all other fields stay. Pure.
-import { isMap, isScalar, Schema, YAMLMap, type Document } from "yaml";
+import { isAlias, isMap, isScalar, Schema, visit, YAMLMap, type Document, type Node } from "yaml";
 import { readYaml } from "../../modeler/document/parse";
 import { field } from "../run/objectFields";
 
@@ -55,13 +55,27 @@ export function parse(text: string): Document | string {
   return nodes;
 }
 
+/** Returns a document's nodes as `parse`, with the values of aliases in their place, so that each part can leave it. */
+export function parseWithoutAliases(text: string): Document | string {
+  const found = parse(text);
+  if (typeof found === "string") return found;
+  visit(found, {
+    Alias: (_, alias) => {
+      const copy = alias.resolve(found)?.clone() as Node | undefined;
+      if (copy) visit(copy, { Node: (_, node) => void delete (node as { anchor?: string }).anchor });
+      return copy;
+    },
+  });
+  return found;
+}
+
 /** Returns the value of nodes. The parsed text has limited their aliases. */
 function valueOf(nodes: Document): unknown {
   return nodes.toJS({ maxAliasCount: -1 });
 }
 
 /** Returns the text of a document in the style of Epochal's examples. */
-export function format(document: Document): string {
+function format(document: Document): string {
   return document.toString({ lineWidth: 0, indentSeq: false, flowCollectionPadding: false });
 }
 
@@ -74,10 +88,20 @@ export function edit(text: string, change: (document: Document) => void): string
   if (typeof document === "string") return text;
   // A change that fails must not leave its nodes for the next one.
   last = null;
+  try {
+    return changed(document, change);
+  } catch {
+    // The change has removed the anchor of an alias, or leads through an alias.
+    const whole = parseWithoutAliases(text);
+    return typeof whole === "string" ? text : changed(whole, change);
+  }
+}
+
+function changed(document: Document, change: (document: Document) => void): string {
   change(document);
-  const next = format(document);
-  last = { text: next, document };
-  return next;
+  const text = format(document);
+  last = { text, document };
+  return text;
 }
 
 function nodesOf(text: string): Document | string {
@@ -91,6 +115,8 @@ export function jobPath(kind: Kind): Path {
 
 /** Sets a field; undefined removes it, with the mappings that it leaves empty. */
 export function set(document: Document, path: Path, value: unknown): void {
+  // `edit` tries again without aliases: a field of an alias would be one of its anchor.
+  if (path.some((_, end) => isAlias(document.getIn(path.slice(0, end), true)))) throw new Error("The path leads through an alias.");
   if (value === undefined) remove(document, path);
   else place(document, path, value);
 }

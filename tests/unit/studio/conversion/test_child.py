@@ -120,11 +120,17 @@ def test_code(target: str, names: set[str]) -> None:
     assert exact.files[0].text != simple.files[0].text
 
 
+def test_an_experiment_leads_to_its_trials() -> None:
+    with pytest.raises(EpochalError, match="Experiment trains a network for each trial") as error:
+        export_network(file("network.yaml", text(experiment({}, paths=()))), "keras", simple=False)
+    assert error.value.remedy.startswith("Import the YAML of a trial")
+
+
 @pytest.mark.parametrize(
     ("content", "target", "cause"),
     [
         ("a: [", "keras", "cannot be read"),
-        (text(experiment({}, paths=())), "keras", "no valid TrainingJob"),
+        (text({"kind": "Model"}), "keras", "no valid TrainingJob"),
         (text(document({"layer": "Dens", "units": 1})), "keras", "did you mean Dense"),
         (text(document({"layer": "LSTM", "units": 3})), "caffe", "LSTM"),
     ],

@@ -133,6 +133,19 @@ async def test_a_token_stays_valid_while_the_api_server_does_not_answer(
     assert await confirming.reviews() == 1
 
 
+async def test_only_the_api_server_confirms_a_token_that_it_has_refused(
+    confirming: Confirming, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: Cluster) -> str:
+        raise EpochalError("no connection", exit_code=ExitCode.NO_CONNECTION)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(owners, "user_name", fail)
+        with pytest.raises(EpochalError, match="no connection"):
+            await confirming.reviews(at_once=True)
+    assert await confirming.reviews() == 1
+
+
 async def test_a_token_is_reviewed_once(threads: Threads) -> None:
     async with GuardedApiServer("vision") as server:
         server.users = {token: ada(name) for token, name in ACCOUNTS.items()}

@@ -55,10 +55,16 @@ test("a refusal shows its cause, and stores no draft", async () => {
   expect(screen.queryByText("old.h5 is not imported")).toBeNull();
 });
 
-test("an import can be cancelled", async () => {
-  await open(() => new Promise(() => undefined));
-  await userEvent.click(await screen.findByRole("button", { name: "Cancel", hidden: true }));
+test.each(["Cancel", "leave the page"])("an import ends with %s", async (way) => {
+  const backEnd = pageBackEnd({ "POST /api/import": () => new Promise(() => undefined) });
+  const page = backEnd.show(<ImportFile namespace="vision" drafts={new DraftStore("ada")} />);
+  const fetched = vi.spyOn(window, "fetch");
+  await userEvent.upload(screen.getByLabelText("File to import"), new File(["{}"], "old flow.nnd"), { applyAccept: false });
+  const cancel = await screen.findByRole("button", { name: "Cancel", hidden: true });
+  if (way === "Cancel") await userEvent.click(cancel);
+  else page.unmount();
   expect(screen.queryByText("Importing old flow.nnd")).toBeNull();
+  expect(fetched.mock.calls[0]?.[1]?.signal?.aborted).toBe(true);
 });
 
 test("a page that the user has left opens no network", async () => {

@@ -60,11 +60,6 @@ export function ImportFile({ namespace, drafts }: Props) {
     }
   }
 
-  function cancel(abort: AbortController): void {
-    abort.abort();
-    close();
-  }
-
   return (
     <>
       <button type="button" className="beginning beginning-blank" onClick={() => input.current?.click()}>
@@ -86,11 +81,11 @@ export function ImportFile({ namespace, drafts }: Props) {
         }}
       />
       {state.name === "busy" && (
-        <Dialog title={`Importing ${state.file}`} onClose={() => cancel(state.abort)}>
+        <Dialog title={`Importing ${state.file}`} onClose={close}>
           <div className="dialog-body">
             <p role="status">Studio reads the file…</p>
             <div className="buttons end">
-              <button type="button" className="button" onClick={() => cancel(state.abort)}>
+              <button type="button" className="button" onClick={close}>
                 Cancel
               </button>
             </div>

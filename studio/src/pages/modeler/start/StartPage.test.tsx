@@ -1,6 +1,7 @@
-import { screen, waitFor, within } from "@testing-library/react";
+import { act, screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { beforeEach, expect, test } from "vitest";
+import { loadSession } from "../../../api/session";
 import { DraftStore } from "../../../modeler/drafts";
 import { pageBackEnd, refusal, summary } from "../../../testing/pageBackEnd";
 import type { RunSummary } from "../../../wire";
@@ -25,6 +26,18 @@ test("templates that do not load leave the rest of the page", async () => {
   show({ templates: refusal(503, "Unavailable", "The templates cannot be read.", "Try again.") });
   expect(await screen.findByText("The templates cannot be read.")).toBeTruthy();
   expect(screen.getByRole("link", { name: /^Empty network/u })).toBeTruthy();
+});
+
+test("after a new sign-in the templates are there without the end of the last session", async () => {
+  const session = { user: "ada", expires: null, namespaces: ["vision"], isProxied: false, storageEndpoints: [] };
+  const backEnd = pageBackEnd({ "GET /api/session": session, "GET /api/templates": refusal(401, "Expired", "The token has expired.") });
+  await act(loadSession);
+  backEnd.show(<StartPage namespace="vision" drafts={new DraftStore("ada")} />);
+  await waitFor(() => expect(backEnd.paths()).toContain("/api/templates"));
+  backEnd.answers["GET /api/templates"] = TEMPLATES;
+  await act(loadSession);
+  expect(await screen.findByRole("link", { name: /^Digits/u })).toBeTruthy();
+  expect(screen.queryByText("The token has expired.")).toBeNull();
 });
 
 test("drafts are listed, newest first, and can be deleted", async () => {

@@ -1,6 +1,6 @@
 // Where a network begins: an empty one, a template, a draft of this browser, or a stored run.
 import { useEffect, useMemo, useState, useSyncExternalStore } from "react";
-import { isAbort, problemOf, request } from "../../../api/client";
+import { problemOf, request } from "../../../api/client";
 import { useIsSignedOut } from "../../../api/session";
 import type { Draft, DraftStore } from "../../../modeler/drafts";
 import { modelerAddress, runAddress } from "../../../navigation";
@@ -42,7 +42,8 @@ function Beginnings({ namespace, drafts }: { namespace: string | null; drafts: D
     request<Templates>("/api/templates", { signal: abort.signal }).then(
       (found) => setTemplates(found.templates),
       (error: unknown) => {
-        if (!isAbort(error)) setProblem(problemOf(error));
+        // The end of the session aborts, too.
+        if (!abort.signal.aborted) setProblem(problemOf(error));
       },
     );
     return () => abort.abort();
