@@ -2,6 +2,7 @@
 
 import logging
 import signal
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +22,8 @@ LABELS = (FEATURES[:, 0] > 0).astype("uint8")
 
 @contextmanager
 def restored_process() -> Iterator[None]:
-    """Restores loggers, warnings and signal handlers after a run of the trainer."""
+    """Restores loggers, warnings, signal handlers and registered classes after a run of the trainer."""
+    objects = dict(keras.saving.get_custom_objects()) if (keras := sys.modules.get("keras")) else {}
     loggers = [logging.getLogger(name) for name in ("epochal_trainer", "epochal_lib", "absl")]
     before = [(logger.handlers, logger.level, logger.propagate) for logger in loggers]
     signals = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
@@ -37,6 +39,9 @@ def restored_process() -> Iterator[None]:
         warnings.showwarning = shown
         for number, taken in signals.items():
             signal.signal(number, taken)
+        if keras := sys.modules.get("keras"):  # the code of a user registers classes
+            keras.saving.get_custom_objects().clear()
+            keras.saving.get_custom_objects().update(objects)
 
 
 @contextmanager
