@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from epochal.errors import EpochalError
-from epochal.importers.draft import MAX_WARNINGS
 from epochal_api.kind import GROUP
 from epochal_api.trainingjob.spec import InvalidTrainingJob, parse
 
@@ -33,8 +32,8 @@ MAX_CODE = 4 * 2**20
 REFUSED = 3
 """Exit code with a Problem on standard output. Python ends with 1 after a fault."""
 OUT_OF_MEMORY = 4
-_MAX_LINES, _MAX_LINE = MAX_WARNINGS + 1, 500
-"""Maximum warnings, placeholders and characters of each. The last warning of the library counts the others."""
+_MAX_LINE = 500
+"""Maximum characters of a warning or placeholder."""
 _IMPORT = "Import it with the command on your computer: epochal import FILE -o NAME.yaml"
 _EXPORT = "Export it with the command on your computer: epochal export FILE --to TARGET"
 _FORMATS = (
@@ -64,7 +63,8 @@ def import_network(path: Path) -> Imported:
     Raises:
         EpochalError: If the file is broken, unknown, or not for Studio.
     """
-    from epochal.importers import import_file  # noqa: PLC0415 - an export needs no importers
+    from epochal.importers import import_file  # noqa: PLC0415 - Studio itself and an export need no importers
+    from epochal.importers.draft import MAX_WARNINGS  # noqa: PLC0415
 
     suffix = path.suffix.lower()
     if suffix in _PROGRAMS:
@@ -82,14 +82,15 @@ def import_network(path: Path) -> Imported:
     found = found.without_weights()
     return Imported(
         yaml=_bounded(found.text),
-        warnings=_lines(found.warnings),
-        placeholders=_lines(found.placeholders),
+        warnings=_lines(found.warnings, MAX_WARNINGS),
+        placeholders=_lines(found.placeholders, MAX_WARNINGS),
         has_weights=has_weights,
     )
 
 
-def _lines(found: Sequence[str]) -> list[str]:
-    return [line[:_MAX_LINE] for line in found[:_MAX_LINES]]
+def _lines(found: Sequence[str], most: int) -> list[str]:
+    """Return the first lines, and one more: the last warning of the library counts the others."""
+    return [line[:_MAX_LINE] for line in found[: most + 1]]
 
 
 def _own_manifest(path: Path) -> Imported | None:
