@@ -3,7 +3,7 @@
 import asyncio
 import io
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -17,6 +17,7 @@ from epochal_studio.wire import MAX_IMPORT
 from tests.unit.cli.importers.flows import digits
 from tests.unit.studio.in_memory import Answer, StudioInMemory
 from tests.unit.studio.networks.texts import document, text
+from tests.unit.studio.served import eventually
 
 FLOW = json.dumps(digits()).encode()
 
@@ -31,14 +32,6 @@ async def import_file(studio: StudioInMemory, name: str, body: Any, **headers: s
     }
     async with studio.client.post(f"/api/import?name={quote(name, safe='')}", data=body, headers=sent) as response:
         return Answer(response.status, response.headers, await response.read())
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    for _ in range(1000):
-        if condition():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("the condition did not become true")
 
 
 @pytest.fixture(autouse=True)
@@ -125,7 +118,7 @@ async def test_one_import_of_a_user_at_a_time(studio: StudioInMemory) -> None:
 
     first = asyncio.create_task(import_file(studio, "a.nnd", slow(), **{"Content-Length": str(len(FLOW))}))
     await begun.wait()
-    await until(lambda: studio.state.imports.count == 1)
+    await eventually(lambda: studio.state.imports.count == 1)
     assert (await import_file(studio, "b.nnd", FLOW)).status == 503
     go_on.set()
     assert (await first).status == 200
@@ -142,19 +135,19 @@ async def test_slow_browsers_keep_nobody_from_an_export(studio: StudioInMemory) 
         )
 
     imports = [asyncio.create_task(open_import(user)) for user in ("alice", "bob")]
-    await until(lambda: studio.state.imports.count == len(imports))
+    await eventually(lambda: studio.state.imports.count == len(imports))
     found = await studio.post("/api/export", {"yaml": text(document()), "target": "keras"})
     assert found.status == 200, found.text
     for each in imports:
         each.cancel()
-    await until(lambda: studio.state.imports.count == 0)
+    await eventually(lambda: studio.state.imports.count == 0)
 
 
 async def test_a_conversion_waits_for_its_process(studio: StudioInMemory) -> None:
     for _ in range(MAX_PROCESSES):
         await studio.state.processes.acquire()
     waiting = asyncio.create_task(studio.post("/api/export", {"yaml": text(document()), "target": "keras"}))
-    await until(lambda: studio.state.exports.count == 1)
+    await eventually(lambda: studio.state.exports.count == 1)
     assert not waiting.done()
     studio.state.processes.release()
     assert (await waiting).status == 200
@@ -170,9 +163,9 @@ async def test_a_browser_that_leaves(studio: StudioInMemory) -> None:
 
     task = asyncio.create_task(import_file(studio, "a.nnd", endless(), **{"Content-Length": str(len(FLOW))}))
     await begun.wait()
-    await until(lambda: studio.state.imports.count == 1)
+    await eventually(lambda: studio.state.imports.count == 1)
     task.cancel()
-    await until(lambda: studio.state.imports.count == 0)
+    await eventually(lambda: studio.state.imports.count == 0)
 
 
 async def test_a_revoked_token(studio: StudioInMemory, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import io
 import threading
 import tracemalloc
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -19,7 +19,7 @@ from epochal_studio.session.sealing import Sealed
 
 from tests.kit.s3_server import Asked, Handler, refusing, slow
 from tests.unit.studio.in_memory import Answer, StudioInMemory
-from tests.unit.studio.served import cookie_header
+from tests.unit.studio.served import cookie_header, eventually
 
 PART = 8 * 2**20
 
@@ -46,14 +46,6 @@ async def pieces(size: int, pause: float = 0) -> AsyncIterator[bytes]:
         yield bytes([start // 2**16 % 251]) * min(2**16, size - start)
         if pause:
             await asyncio.sleep(pause)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    for _ in range(1000):
-        if condition():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("the condition did not become true")
 
 
 @pytest.mark.parametrize("size", [0, 1, PART - 1, PART, PART + 1, 3 * PART, 3 * PART + 5])
@@ -164,11 +156,11 @@ async def test_an_error_after_the_status_is_no_success(studio: StudioInMemory) -
 async def test_a_browser_that_leaves_leaves_no_parts(studio: StudioInMemory) -> None:
     size = 4 * PART
     sending = asyncio.create_task(send(studio, path(), pieces(size, pause=0.005), **{"Content-Length": str(size)}))
-    await until(lambda: any(studio.service.uploads.values()))
+    await eventually(lambda: any(studio.service.uploads.values()))
     sending.cancel()
     with pytest.raises(asyncio.CancelledError):
         await sending
-    await until(lambda: studio.state.uploads.count == 0 and not studio.service.uploads)
+    await eventually(lambda: studio.state.uploads.count == 0 and not studio.service.uploads)
     assert studio.service.objects == {}
 
 
@@ -242,7 +234,7 @@ async def test_an_upload_ends_with_the_session(studio: StudioInMemory, monkeypat
         assert (found.status, found.json()["reason"]) == (401, "Expired")
     except ClientError:  # the answer came while the body was sent
         pass
-    await until(lambda: studio.state.uploads.count == 0)
+    await eventually(lambda: studio.state.uploads.count == 0)
     assert studio.service.uploads == {}
     assert studio.service.objects == {}
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ from epochal_studio.networks import checks as module
 from tests.kit.fake.checker import DENSE_TEXT, FakeChecker
 from tests.unit.studio.in_memory import StudioInMemory, studio_in_memory
 from tests.unit.studio.networks.texts import LAYERS, document, experiment, text
+from tests.unit.studio.served import eventually
 
 TALL = {"layer": "Conv2D", "filters": 8, "kernel_size": 9}
 
@@ -117,17 +117,11 @@ async def test_another_image_is_not_checked(studio: StudioInMemory, checker: Fak
     assert checker.asked == []
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(60):
-        while not condition():  # noqa: ASYNC110 - another thread
-            await asyncio.sleep(0.01)
-
-
 async def test_a_user_has_one_question_at_a_time(studio: StudioInMemory, checker: FakeChecker) -> None:
     checker.gate.clear()
     body = [{"yaml": text(document({"layer": "Dense", "units": number}))} for number in range(1, 5)]
     first, second = (asyncio.create_task(studio.post("/api/check", each)) for each in body[:2])
-    await until(lambda: len(checker.asked) == 1)
+    await eventually(lambda: len(checker.asked) == 1)
     third = asyncio.create_task(studio.post("/api/check", body[2]))
     (done,), _ = await asyncio.wait([first, second, third], return_when=asyncio.FIRST_COMPLETED)
     refused = done.result()
@@ -143,7 +137,7 @@ async def test_a_page_that_leaves_does_not_free_its_turn(studio: StudioInMemory,
     checker.gate.clear()
     for _ in range(4):
         task = asyncio.create_task(studio.post("/api/check", {"yaml": text(document())}))
-        await until(lambda: len(checker.asked) == 1)
+        await eventually(lambda: len(checker.asked) == 1)
         await asyncio.sleep(0.05)
         task.cancel()
     await asyncio.sleep(0.1)
@@ -161,7 +155,7 @@ async def test_questions_of_many_users_are_bounded(
     users = [f"user{number}" for number in range(module.MAX_ASKING + 2)]
     studio.server.users |= {name: type(studio.alice)({"vision"}, name=name) for name in users}
     tasks = [asyncio.create_task(check(studio, document(), user=user)) for user in users]
-    await until(lambda: sum(task.done() for task in tasks) == 2)
+    await eventually(lambda: sum(task.done() for task in tasks) == 2)
     assert {task.result()["problem"]["reason"] for task in tasks if task.done()} == {"Overloaded"}
     assert len(checker.asked) == module.MAX_ASKING
     checker.gate.set()

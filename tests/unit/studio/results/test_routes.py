@@ -5,7 +5,6 @@ import json
 import socket
 import struct
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
@@ -22,7 +21,7 @@ from epochal_studio.session.sealing import Sealed
 
 from tests.kit.s3_server import Asked, Fault, Handler, Service, refusing
 from tests.unit.studio.in_memory import ACCESS_KEY, SECRET_KEY, StudioInMemory
-from tests.unit.studio.served import cookie_header
+from tests.unit.studio.served import cookie_header, eventually
 
 RUN = "/api/runs/TrainingJob/vision/mnist"
 HISTORY = b"epoch,seconds,loss,val_loss\n1,2.5,0.5,nan\n2,2.4,0.25,0.3\n3,2.4,0.2"
@@ -485,7 +484,7 @@ async def test_a_browser_that_leaves_ends_the_stream(studio: StudioInMemory, mon
     assert await response.content.readline() == b"line 0\n"
     assert studio.state.long_answers.count == 1
     response.close()
-    await until(lambda: studio.state.long_answers.count == 0 and studio.state.threads.calls == 0)
+    await eventually(lambda: studio.state.long_answers.count == 0 and studio.state.threads.calls == 0)
 
 
 @pytest.mark.parametrize("path", ["files/model.keras", "log?follow=1"])
@@ -505,7 +504,7 @@ async def test_a_browser_that_never_reads_is_closed(
         )
         writer.write(head.encode())
         assert b"200" in await reader.readline()
-        await until(lambda: studio.state.long_answers.count == 0)
+        await eventually(lambda: studio.state.long_answers.count == 0)
     finally:
         writer.close()
 
@@ -525,15 +524,7 @@ async def test_a_download_ends_with_the_session(studio: StudioInMemory, monkeypa
         monkeypatch.setattr(sending, "datetime", Tomorrow)
         with pytest.raises(ClientError):
             await response.read()
-    await until(lambda: studio.state.long_answers.count == 0)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    for _ in range(500):
-        if condition():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("the condition did not become true")
+    await eventually(lambda: studio.state.long_answers.count == 0)
 
 
 def test_a_piece_ends_with_a_service_that_sends_byte_by_byte(monkeypatch: pytest.MonkeyPatch) -> None:
