@@ -1,7 +1,6 @@
 """Import and export by their routes: the process, its limits, and who may use it."""
 
 import asyncio
-import io
 import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -23,15 +22,7 @@ FLOW = json.dumps(digits()).encode()
 
 
 async def import_file(studio: StudioInMemory, name: str, body: Any, **headers: str) -> Answer:
-    sent = {
-        "Origin": str(studio.client.make_url("/")).rstrip("/"),
-        "Authorization": "Bearer alice",
-        "Content-Type": "application/octet-stream",
-        "Epochal-Studio": "1",
-        **headers,
-    }
-    async with studio.client.post(f"/api/import?name={quote(name, safe='')}", data=body, headers=sent) as response:
-        return Answer(response.status, response.headers, await response.read())
+    return await studio.send("POST", f"/api/import?name={quote(name, safe='')}", body, **headers)
 
 
 @pytest.fixture(autouse=True)
@@ -70,7 +61,7 @@ async def test_a_name_is_that_of_a_file(studio: StudioInMemory, name: str) -> No
 
 
 async def test_a_file_that_fills_the_memory(studio: StudioInMemory) -> None:
-    found = await import_file(studio, "lists.json", io.BytesIO(b"[" + b"[]," * 5_000_000 + b"[]]"))
+    found = await import_file(studio, "lists.json", b"[" + b"[]," * 5_000_000 + b"[]]")
     assert (found.status, found.json()["reason"]) == (422, "TooLarge")
     assert found.json()["message"].startswith("The import needs more memory")
     assert found.json()["remedy"] == "Use the command on your computer: epochal import."

@@ -1,7 +1,6 @@
 """Uploads: streams in bounded memory that leave nothing behind if they end early."""
 
 import asyncio
-import io
 import threading
 import tracemalloc
 from collections.abc import AsyncIterator
@@ -29,16 +28,7 @@ def path(key: str = "set/mnist.npz", more: str = "", bucket: str = "bucket") -> 
 
 
 async def send(studio: StudioInMemory, where: str, body: Any, *, user: str = "alice", **headers: str) -> Answer:
-    sent = {
-        "Origin": str(studio.client.make_url("/")).rstrip("/"),
-        "Authorization": f"Bearer {user}",
-        "Content-Type": "application/octet-stream",
-        "Epochal-Studio": "1",
-        **headers,
-    }
-    data = io.BytesIO(body) if isinstance(body, bytes) and len(body) > 2**20 else body  # aiohttp warns of large bytes
-    async with studio.client.put(where, data=data, headers=sent) as response:
-        return Answer(response.status, response.headers, await response.read())
+    return await studio.send("PUT", where, body, user=user, **headers)
 
 
 async def pieces(size: int, pause: float = 0) -> AsyncIterator[bytes]:

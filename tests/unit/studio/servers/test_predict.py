@@ -256,16 +256,9 @@ async def test_a_slow_browser_is_not_the_fault_of_the_server(models: Models, mon
         await asyncio.sleep(5)
         yield ONE[10:]
 
-    client = models.studio.client
-    headers = {
-        "Origin": str(client.make_url("/")).rstrip("/"),
-        "Authorization": "Bearer alice",
-        "Content-Type": "image/png",
-        "Content-Length": str(len(ONE)),
-        "Epochal-Studio": "1",
-    }
-    async with client.post(f"{PATH}/predict", data=slow(), headers=headers) as found:
-        problem = await found.json()
+    headers = {"Content-Type": "image/png", "Content-Length": str(len(ONE))}
+    found = await models.studio.send("POST", f"{PATH}/predict", slow(), **headers)
+    problem = found.json()
     assert (found.status, problem["reason"]) == (408, "Timeout")
     assert "model server" not in problem["message"]
 
