@@ -28,7 +28,7 @@ class Shares:
 
     @property
     def count(self) -> int:
-        """What all users hold now."""
+        """The places or bytes that all users hold now."""
         return self._held.total()
 
     def add(self, user: str, size: int) -> None:

@@ -1,4 +1,4 @@
-"""The signed-in user of a request whose handler asks the API server nothing, so that nobody else checks the token."""
+"""The signed-in user of a request that needs no object of the API server: Studio itself has the token reviewed."""
 
 from aiohttp import web
 
