@@ -4,7 +4,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ from minio import Minio
 
 from tests.kit import buckets, jobs
 from tests.kit.jobs import DIGITS, Namespace
-from tests.kit.kubectl import apply, kubectl
+from tests.kit.kubectl import Refused, apply, kubectl
 
 DATA, RESULTS = (DIGITS["spec"][part]["bucket"] for part in ("data", "results"))
 LONGEST = (
@@ -44,6 +44,19 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     with tempfile.TemporaryDirectory() as folder:
         buckets.fill(client, DATA, [jobs.digits_file(Path(folder))])
     buckets.fill(client, RESULTS, [])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Function) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Add the state of the namespace to the report of a test that failed: the namespace is deleted afterwards."""
+    report = yield
+    namespace = item.funcargs.get("namespace")
+    if report.failed and isinstance(namespace, Namespace):
+        try:
+            report.sections.append((f"Namespace {namespace.name}", namespace.snapshot()))
+        except Refused as error:  # a test may break the cluster
+            report.sections.append((f"Namespace {namespace.name}", str(error)))
+    return report
 
 
 @pytest.fixture(scope="session")

@@ -87,7 +87,8 @@ def history(store: Minio, job: Object) -> list[list[str]]:
 def searched(namespace: Namespace) -> Object:
     """The status of a finished search that was suspended, and of which a trial was deleted, while it ran."""
     apply(experiment(), namespace=namespace.name)
-    wait("both slots to be taken", lambda: len(trials(namespace)) == 2, seconds=60, every=0.1)
+    # Longer than the two timeouts of a searcher that starts on a busy machine.
+    wait("both slots to be taken", lambda: len(trials(namespace)) >= 2, seconds=150, every=0.1)
     wait("a trial that runs", lambda: (status(namespace).get("trials") or {}).get("running"), seconds=120)
 
     patch(namespace, suspend=True)

@@ -9,12 +9,14 @@ from typing import Any
 
 import yaml
 
+from tests.kit import operator
 from tests.kit.kubectl import Object, Refused, apply, get, items, kubectl, wait
 
 EXAMPLES = Path(__file__).parents[2] / "manifests" / "examples"
 DIGITS: Object = yaml.safe_load((EXAMPLES / "digits.yaml").read_text())
 FINISHED = {"Complete", "Failed"}
 FINISH_SECONDS = 180
+SNAPSHOT_LINES = 25
 CPU = "100m"
 """CPU request of each pod: the node has room for all tests that run side by side, so no pod is Unschedulable."""
 
@@ -158,3 +160,14 @@ class Namespace:
         """Returns the reasons of the warnings about a TrainingJob, sorted, but PlainHTTP, which each gets here."""
         reasons = (event["reason"] for event in self.events(name) if event["type"] == "Warning")
         return sorted(reason for reason in reasons if reason != "PlainHTTP")
+
+    def snapshot(self) -> str:
+        """Return the objects and the latest Events of the namespace, and the operator's log lines about it."""
+        here = ("--namespace", self.name)
+        log = kubectl("logs", "deployment/epochal", "--namespace", operator.NAMESPACE, "--since", "5m", "--tail", "-1")
+        events = kubectl("get", "events", *here, "--sort-by", "{.metadata.creationTimestamp}", "--no-headers")
+        return "\n".join((
+            kubectl("get", "exp,tj,modelservers,jobs,pods", *here, "--output", "wide"),
+            *(line[:400] for line in events.splitlines()[-SNAPSHOT_LINES:]),
+            *[line[:400] for line in log.splitlines() if f'"{self.name}"' in line][-SNAPSHOT_LINES:],
+        ))  # fmt: skip
