@@ -142,6 +142,7 @@ docs: .venv/synced ## Build the documents into a site in build/site
 docs-pictures: .venv/synced cluster-up images browser install # The pictures of commands, diagrams and Studio
 	$(PYTHON) -m scripts.site.recordings
 	$(PYTHON) -m scripts.site.diagrams
+	$(IN_CLUSTER) $(PYTHON) -m tests.demo.command_pictures docs
 	$(IN_CLUSTER) $(PYTHON) -m tests.demo.studio_pictures docs
 
 shell: .venv/synced | $(UV) ## Open a shell where the local cluster can be reached

@@ -1,7 +1,7 @@
 """Pictures of commands that ran: `python -m scripts.site.recordings` writes them into docs/.
 
-A command runs in a pseudo-terminal, and rich draws its output as SVG. Commands that need a cluster, such as `watch`,
-`list`, `results`, `plot` and `compare`, have no picture.
+A command runs in a pseudo-terminal, and rich draws its output as SVG. tests/demo/command_pictures.py takes the pictures
+of the commands that need a cluster.
 """
 
 import io
@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import termios
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -50,13 +50,20 @@ def draw(folder: Path) -> dict[str, str]:
     }
 
 
-def picture(folder: Path, arguments: Sequence[str], *others: Sequence[str]) -> str:
-    """Return the picture of an `epochal` command and of others after it, as SVG."""
+def picture(folder: Path, arguments: Sequence[str], *others: Sequence[str], frame: Callable[[str], str] = str) -> str:
+    """Return the picture of an `epochal` command and of others after it, as SVG.
+
+    Args:
+        folder: The folder to run the commands in.
+        arguments: The arguments of `epochal`.
+        others: Commands that follow.
+        frame: Returns the part of an output that the picture shows.
+    """
     epochal = str(Path(sys.executable).with_name("epochal"))
     console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True, color_system="truecolor")
     for command, shown in ((([epochal, *arguments]), ["epochal", *arguments]), *((each, each) for each in others)):
         console.print(Text(f"$ {' '.join(shown)}", style="bold"))
-        console.print(Text.from_ansi(in_terminal(command, folder)))
+        console.print(Text.from_ansi(frame(in_terminal(command, folder))))
     return as_svg(console, f"epochal {arguments[0]}")
 
 

@@ -27,8 +27,8 @@ RATES = {"digits": "0.003", "digits-slow": "0.0003", "digits-fast": "0.03"}
 """Learning rates by the names of the trainings."""
 
 
-def prepare() -> str:
-    """Create the namespace with trainings of several learning rates, and return the token of a user."""
+def prepare() -> None:
+    """Create the namespace with trainings of several learning rates."""
     kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--wait")
     apply(*buckets.namespace_with_credentials(NAMESPACE, *buckets.credentials()))
     store = buckets.connect()
@@ -47,7 +47,6 @@ def prepare() -> str:
                 results__exports=["onnx"],
             )
         )
-    return create_user(NAMESPACE, "ada", "edit")
 
 
 def take(page: Page, address: str, save: Callable[[str], None]) -> None:
@@ -103,7 +102,8 @@ def take(page: Page, address: str, save: Callable[[str], None]) -> None:
 
 def main(folder: str) -> None:
     """Take all pictures."""
-    token = prepare()
+    prepare()
+    token = create_user(NAMESPACE, "ada", "edit")
     with (
         studio_address() as address,
         browser() as chromium,
