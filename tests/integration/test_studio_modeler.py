@@ -157,6 +157,28 @@ def test_every_edit_is_undone_and_done_again(chromium: Browser, app: Studio) -> 
         expect(node(page, "Dense")).to_have_count(2)
 
 
+def test_the_keys_go_on_while_the_canvas_moves(chromium: Browser, app: Studio) -> None:
+    layers = "".join(f"    - {{layer: Dense, units: {units}}}\n" for units in range(20, 34))
+    text = TEXT.replace("    - {layer: Dense,", f"{layers}    - {{layer: Dense,")
+    with opened(chromium, MODELER.format(app.url), size=WIDE, complains=REFUSED) as page:
+        open_draft(page, app, "long", text)
+        keys = page.keyboard
+        node(page, "Data").focus()
+        for _ in range(20):
+            keys.press("ArrowDown")
+        expect(node(page, "Optimizer")).to_be_focused()
+        expect(node(page, "Optimizer")).to_be_in_viewport()
+        for key in ("Home", *["ArrowDown"] * 4):
+            keys.press(key)
+        expect(page.locator(".node:focus")).to_contain_text("units 21")
+        # The node with the focus leaves the view, and is no longer on the page.
+        page.mouse.move(500, 400)
+        page.mouse.wheel(0, 3000)
+        expect(node(page, "Data")).to_have_count(0)
+        keys.press("ArrowDown")
+        expect(page.locator(".node:focus")).to_contain_text("units 22")
+
+
 def test_a_draft_of_a_stored_run_outlives_each_reload(chromium: Browser, app: Studio) -> None:
     with opened(chromium, MODELER.format(app.url), size=WIDE, complains=REFUSED) as page:
         open_draft(page, app, "reloaded")

@@ -95,7 +95,8 @@ function Flow({ rim, graph, selection, isStale, onSelect, onOpenForm, onKey }: C
   };
 
   function press(event: KeyboardEvent): void {
-    if (!(event.target instanceof HTMLElement) || event.target.dataset["node"] === undefined) return;
+    const id = event.target instanceof HTMLElement ? (event.target === event.currentTarget ? active : event.target.dataset["node"]) : undefined;
+    if (id === undefined || id === null) return;
     const step = event.altKey || event.ctrlKey || event.metaKey ? undefined : STEPS[event.key];
     if (step !== undefined) {
       event.preventDefault();
@@ -107,7 +108,6 @@ function Flow({ rim, graph, selection, isStale, onSelect, onOpenForm, onKey }: C
       return;
     }
     // The Tab key gives a node the focus, but selects nothing: its keys are meant for it.
-    const id = event.target.dataset["node"];
     const isKey = !["Shift", "Control", "Alt", "Meta", "Tab"].includes(event.key);
     if (isKey && byId.get(id)?.node && !selection.has(id)) onSelect([id]);
     if (onKey(event)) event.preventDefault();
@@ -119,7 +119,7 @@ function Flow({ rim, graph, selection, isStale, onSelect, onOpenForm, onKey }: C
 
   return (
     <FocusContext value={done}>
-      <div className={`canvas${isStale ? " canvas-stale" : ""}`} role="group" aria-label="Network" onKeyDown={press}>
+      <div className={`canvas${isStale ? " canvas-stale" : ""}`} role="group" aria-label="Network" tabIndex={-1} onKeyDown={press}>
         <ReactFlow<FlowNode, Edge>
           nodes={nodes}
           edges={edges}

@@ -1,8 +1,8 @@
 // A node of the canvas: a layer, a box of the training, or a closed block.
 import { Handle, Position, type Node, type NodeProps } from "@xyflow/react";
-import { memo, use, useEffect, useRef } from "react";
+import { memo, use, useEffect, useLayoutEffect, useRef } from "react";
 import { StateIcon } from "../../../parts/icons";
-import { FocusContext } from "./focus";
+import { CANVAS, FocusContext } from "./focus";
 
 export const NODE_WIDTH = 224;
 export const NODE_HEIGHT = 56;
@@ -40,6 +40,15 @@ export const LayerNode = memo(function LayerNode({ id, data }: NodeProps<LayerFl
     done.current = data.focusRequest;
     button.current?.focus({ preventScroll: true });
   }, [data.focusRequest, done]);
+
+  useLayoutEffect(() => {
+    const node = button.current;
+    const canvas = node?.closest<HTMLElement>(CANVAS);
+    // React Flow removes a node that leaves the view, and the element with it: the canvas keeps the focus for its keys.
+    return () => {
+      if (document.activeElement === node) canvas?.focus({ preventScroll: true });
+    };
+  }, []);
 
   return (
     <>

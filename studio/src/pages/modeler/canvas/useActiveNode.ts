@@ -1,6 +1,7 @@
 // The node to which the Tab key and the arrow keys lead. It follows the selection, also when a problem or the palette
 // selects a node. When the node with the focus goes, the nearest one gets it.
 import { useCallback, useEffect, useRef, useState, type RefObject } from "react";
+import { CANVAS } from "./focus";
 import { nearest, type Place } from "./steps";
 
 interface Options {
@@ -52,8 +53,7 @@ export function useActiveNode({ selection, places, ownerOf, openTo, show }: Opti
 
   useEffect(() => {
     const { current } = focused;
-    // A removed element loses the focus without an event, and the keys of the canvas would go nowhere.
-    if (current === null || active === null || document.activeElement !== document.body) return;
+    if (current === null || active === null || !document.activeElement?.matches(CANVAS)) return;
     if (!places.some(({ id }) => id === current)) moveTo(active);
   }, [places, active, moveTo, focused]);
 
@@ -65,7 +65,8 @@ function useFocusedNode(): RefObject<string | null> {
   const focused = useRef<string | null>(null);
   useEffect(() => {
     const remember = (event: FocusEvent) => {
-      focused.current = event.target instanceof HTMLElement ? (event.target.dataset["node"] ?? null) : null;
+      if (!(event.target instanceof HTMLElement) || event.target.matches(CANVAS)) return;
+      focused.current = event.target.dataset["node"] ?? null;
     };
     document.addEventListener("focusin", remember);
     return () => document.removeEventListener("focusin", remember);

@@ -1,5 +1,5 @@
 // The part of the picture that the canvas shows.
-import { useReactFlow, useStoreApi } from "@xyflow/react";
+import { useReactFlow, useStoreApi, type Viewport } from "@xyflow/react";
 import { useCallback, useEffect, useRef } from "react";
 import type { Layout } from "../../../modeler/layout/types";
 import { useMedia } from "../../../parts/useMedia";
@@ -23,8 +23,18 @@ export function useViewport(layout: Layout | null, places: readonly Place[]): Vi
   const isStill = useMedia("(prefers-reduced-motion: reduce)");
   const duration = isStill ? 0 : 200;
   const isShown = useRef(false);
+  /** Where the last move ends, and when. */
+  const goal = useRef<Viewport & { until: number }>({ x: 0, y: 0, zoom: 1, until: 0 });
   const latest = useRef({ layout, places });
   latest.current = { layout, places };
+
+  const moveTo = useCallback(
+    (viewport: Viewport, time: number) => {
+      goal.current = { ...viewport, until: performance.now() + time };
+      void flow.setViewport(viewport, { duration: time });
+    },
+    [flow],
+  );
 
   const fitTo = useCallback(
     (minimum: number, time: number) => {
@@ -36,9 +46,9 @@ export function useViewport(layout: Layout | null, places: readonly Place[]): Vi
       const x = (width - now.width * zoom) / 2;
       // A network that is too tall begins with its inputs.
       const y = now.height * zoom + 2 * EDGE > height ? EDGE : (height - now.height * zoom) / 2;
-      void flow.setViewport({ x, y, zoom }, { duration: time });
+      moveTo({ x, y, zoom }, time);
     },
-    [flow, store],
+    [moveTo, store],
   );
 
   useEffect(() => {
@@ -58,13 +68,14 @@ export function useViewport(layout: Layout | null, places: readonly Place[]): Vi
       const place = latest.current.places.find((each) => each.id === id);
       const { width, height, transform } = store.getState();
       if (!place || width === 0) return;
-      const [x, y, zoom] = transform;
+      // Keys come faster than the canvas moves: the next one starts from where this move ends.
+      const { x, y, zoom } = performance.now() < goal.current.until ? goal.current : { x: transform[0], y: transform[1], zoom: transform[2] };
       const left = (place.x - NODE_WIDTH / 2) * zoom + x;
       const top = (place.y - NODE_HEIGHT / 2) * zoom + y;
       const isInside = left >= 0 && top >= 0 && left + NODE_WIDTH * zoom <= width && top + NODE_HEIGHT * zoom <= height;
-      if (!isInside) void flow.setCenter(place.x, place.y, { zoom, duration });
+      if (!isInside) moveTo({ x: width / 2 - place.x * zoom, y: height / 2 - place.y * zoom, zoom }, duration);
     },
-    [flow, store, duration],
+    [moveTo, store, duration],
   );
 
   const fit = useCallback(() => fitTo(0.1, duration), [fitTo, duration]);
