@@ -98,8 +98,8 @@ bench-serving: .venv/synced cluster-up images install $(MNIST) ## Measure server
 bench-cli: .venv/synced cluster-up images install ## Measure the command; writes its part of tests/bench/RESULTS.md
 	$(IN_CLUSTER) $(PYTHON) -m tests.bench.cli
 
-bench-studio: .venv/synced browser studio/dist/index.html ## Measure Studio; writes its part of tests/bench/RESULTS.md
-	$(PYTHON) -m tests.bench.studio
+bench-studio: .venv/synced browser studio/dist/index.html cluster-up images install $(MNIST) ## Measure Studio; writes its part of tests/bench/RESULTS.md
+	$(IN_CLUSTER) $(PYTHON) -m tests.bench.studio
 
 faults: .venv/synced cluster-up images faketime released install ## Break it on purpose; writes tests/faults/RESULTS.md
 	$(IN_CLUSTER) $(PYTHON) -m tests.faults; missed=$$?; $(IN_CLUSTER) $(PYTHON) -m tests.faults.serving && exit $$missed

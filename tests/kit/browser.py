@@ -69,11 +69,11 @@ def opened(
         context.close()
 
 
-def tab_to(page: Page, target: Locator) -> None:
-    """Presses the tabulator key until an element has the focus."""
+def tab_to(page: Page, target: Locator) -> int:
+    """Presses the tabulator key until an element has the focus, and returns how often."""
     expect(target).to_be_visible()
-    for _ in range(MAX_TABS):
+    for presses in range(MAX_TABS):
         if target.evaluate("element => element === document.activeElement"):
-            return
+            return presses
         page.keyboard.press("Tab")
     raise AssertionError(f"{MAX_TABS} tabulators do not reach {target}")
