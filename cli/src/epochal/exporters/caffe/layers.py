@@ -11,6 +11,9 @@ from epochal.exporters.layer_calls import Call
 from epochal.exporters.tensors import Tensor
 from epochal.exporters.windows import read_window
 
+MAX_PARTS = 1000
+"""Maximum number of flattened images in a blob: chained concatenations of a blob with itself double it each time."""
+
 
 def _dense(call: Call, caffe: CaffeNetwork, keras_name: str) -> Tensor:
     x, units, bias = call.input, call.integer("units"), call.flag("use_bias")
@@ -206,6 +209,8 @@ def _concatenate(call: Call, caffe: CaffeNetwork, _: str) -> Tensor:
     result = caffe.add("Concat", call.attribute, inputs, tuple(shape), ("concat_param", f"axis: {position}"))
     if len(shape) == 1:
         caffe.set_segments(result, tuple(part for x in inputs for part in caffe.segments(x)))
+        if len(caffe.segments(result)) > MAX_PARTS:
+            call.no_counterpart(f"more than {MAX_PARTS:,} flattened images")
     return result
 
 
