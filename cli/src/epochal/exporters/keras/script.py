@@ -14,7 +14,7 @@ from epochal.exporters.keras.section import Section
 from epochal.exporters.keras.source import adapt_section, models_bucket, network_section
 from epochal.exporters.keras.training import compile_section, training_section
 from epochal.exporters.python_code import assign, call, literal, statement
-from epochal.exporters.unsupported import unsupported
+from epochal.exporters.support import unsupported
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?", re.ASCII)
 _ENDPOINT = "https://s3.amazonaws.com"

@@ -13,7 +13,7 @@ from epochal.exporters.keras.helpers.helper import LAYERS as LAYERS_IMPORT
 from epochal.exporters.keras.network import FULL_PRECISION, network_code
 from epochal.exporters.keras.section import Section
 from epochal.exporters.python_code import assign, call, literal, statement
-from epochal.exporters.unsupported import unsupported
+from epochal.exporters.support import unsupported
 
 _TAKEN = """
     argparse fnmatch gzip importlib inspect itertools keras layers math np os parser pickle plt sys tempfile tf

@@ -8,8 +8,7 @@ from epochal_api.trainingjob.network import Network
 from epochal_api.trainingjob.training import Training
 
 from epochal.exporters.code_text import literal, statement
-from epochal.exporters.support import no_counterpart
-from epochal.exporters.unsupported import unsupported
+from epochal.exporters.support import no_counterpart, unsupported
 
 _TYPES = {"float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "bool", "bfloat16"}
 
