@@ -11,7 +11,7 @@ from epochal_api.storage import BUCKET_PATTERN, ENDPOINT_PATTERN
 
 from epochal.errors import EpochalError
 from epochal.importers.draft import Draft, label_of
-from epochal.importers.reading import shown
+from epochal.importers.reading import mapping, shown
 from epochal.importers.values import integer, is_nothing, number
 
 _MAX_STORES = 100
@@ -143,8 +143,7 @@ def _store_label(store: Mapping[str, Any]) -> str:
 
 
 def _container(store: Mapping[str, Any], key: str) -> Any:
-    found = store.get(key)
-    return found.get("container") if isinstance(found, Mapping) else None
+    return mapping(store.get(key)).get("container")
 
 
 def _warn_unused(store: Mapping[str, Any], is_data: bool, is_results: bool, draft: Draft) -> None:  # noqa: FBT001
@@ -168,14 +167,12 @@ def _bucket(store: Mapping[str, Any], key: str, draft: Draft) -> str | None:
 
 
 def _address(store: Mapping[str, Any]) -> Any:
-    connection = store.get("connection")
-    return connection.get("auth_url") if isinstance(connection, Mapping) else None
+    return mapping(store.get("connection")).get("auth_url")
 
 
 def _storage(store: Mapping[str, Any], draft: Draft) -> dict[str, Any]:
     """Return the address and the region of a store. Its keys are not read: they belong in a Secret."""
-    connection = store.get("connection")
-    connection = connection if isinstance(connection, Mapping) else {}
+    connection = mapping(store.get("connection"))
     storage: dict[str, Any] = {}
     address = connection.get("auth_url")
     if isinstance(address, str) and _is_address(address):
@@ -199,7 +196,7 @@ def _is_address(address: str) -> bool:
 
 
 def _set_framework(value: Any, draft: Draft) -> None:
-    framework = value if isinstance(value, Mapping) else {}
+    framework = mapping(value)
     name = str(framework.get("name", "")).lower()
     if name and name not in {"tensorflow", "keras"}:
         draft.warn(label_of("framework", name), "a TrainingJob trains with Keras: write its network as layers of Keras")
