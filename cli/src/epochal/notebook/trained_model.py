@@ -10,6 +10,7 @@ from epochal.client.cluster import Cluster
 from epochal.errors import EpochalError
 from epochal.exit_codes import ExitCode
 from epochal.extras import require_trainer
+from epochal.views.progress import state
 
 if TYPE_CHECKING:
     import keras
@@ -36,8 +37,7 @@ def load_model(cluster: Cluster, job: "Found", name: str) -> "keras.Model":
     results = (job.object.get("status") or {}).get("results") or {}
     models = {str(each.get("name")): each for each in results.get("models") or []}
     if name not in models:
-        state = (job.object.get("status") or {}).get("state") or "Pending"
-        found = f"its models are {', '.join(models)}" if models else f"its state is {state}"
+        found = f"its models are {', '.join(models)}" if models else f"its state is {state(job.object)}"
         raise EpochalError(
             printable(f"TrainingJob {job.name} has no {name[:100]}: {found}"[:1000]),
             "A training stores its models at its end: call watch() before.",

@@ -3,13 +3,11 @@
 import csv
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
-from epochal_api.text import printable
+from epochal.runs.history import Point, curve_name, finite_number
 
-from epochal.runs.history import Point
-
-_MAX_NAME = 128
 _EPOCH = "epoch"
 _EXACT = 2**53
 _BLOCK = 2**16
@@ -70,9 +68,10 @@ class Thinner:
         self._filled = 0
 
     def _halve(self) -> None:
+        value = attrgetter("value")
         pairs = [self._parts[index : index + 2] for index in range(0, len(self._parts), 2)]
         self._parts = [
-            (min((low for low, _ in pair), key=_value), max((high for _, high in pair), key=_value)) for pair in pairs
+            (min((low for low, _ in pair), key=value), max((high for _, high in pair), key=value)) for pair in pairs
         ]
         self._width *= 2
 
@@ -138,8 +137,7 @@ class _Table:
         self.curves: dict[str, Thinner] = {}
         self.epochs = 0
         self._columns = [
-            (index, self.curves.setdefault(printable(name[:_MAX_NAME], instead=" "), Thinner(points)))
-            for name, index in ordered[:metrics]
+            (index, self.curves.setdefault(curve_name(name), Thinner(points))) for name, index in ordered[:metrics]
         ]
         self._last = -math.inf
         self._rows: list[list[str]] = []
@@ -150,7 +148,7 @@ class _Table:
         """Add the row of the next epoch. Other rows are left out."""
         if self._epoch is None or len(row) != self._width:
             return
-        epoch = _number(row[self._epoch])
+        epoch = finite_number(row[self._epoch])
         if epoch is None or epoch <= self._last or abs(epoch) > _EXACT:
             return
         self._last = epoch
@@ -167,7 +165,7 @@ class _Table:
             try:
                 values = list(map(float, texts))
             except ValueError:
-                values = [math.nan if (value := _number(text)) is None else value for text in texts]
+                values = [math.nan if (value := finite_number(text)) is None else value for text in texts]
             if all(map(math.isfinite, values)):
                 thinner.extend(self._numbers, values)
             else:
@@ -180,15 +178,3 @@ class _Table:
 def _short(lines: Iterable[str]) -> Iterator[str]:
     """Yield the lines without quotes, so that a quote cannot join all lines into one field."""
     return (line.replace('"', "").replace("\0", "") for line in lines)
-
-
-def _number(text: str) -> float | None:
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
-
-
-def _value(point: Point) -> float:
-    return point.value
