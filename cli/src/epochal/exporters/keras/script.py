@@ -79,13 +79,11 @@ def places(job: TrainingJob) -> list[tuple[str, str, str]]:
     return found
 
 
-def imports(used: Sequence[Section], functions: Sequence[str], *others: str) -> str:
+def imports(used: Sequence[Section], *others: str) -> str:
     """Return the import statements of code."""
     lines = {OS, PATH, KERAS, *others}
     for section in used:
-        lines |= set(section.imports)
-    for name in functions:
-        lines |= set(HELPERS[name].imports)
+        lines |= {*section.imports, *(line for name in with_needs(section.helpers) for line in HELPERS[name].imports)}
     standard = sorted(lines - set(_THIRD_PARTY), key=_import_order)
     return "\n".join([*standard, "", _BACKEND, "", *(line for line in _THIRD_PARTY if line in lines)])
 
@@ -102,8 +100,7 @@ def functions_of(section: Section, known: Sequence[str]) -> list[str]:
 def script(job: TrainingJob, *, simple: bool) -> str:
     """Return the script of a TrainingJob."""
     used = sections(job, simple=simple)
-    every = list(dict.fromkeys(name for section in used for name in with_needs(section.helpers)))
-    blocks = [_docstring(job, simple=simple), imports(used, every, ARGPARSE)]
+    blocks = [_docstring(job, simple=simple), imports(used, ARGPARSE)]
     constants = [line for section in used for line in section.constants]
     blocks += ["\n".join(constants), _arguments(job)]
     known: list[str] = []

@@ -61,7 +61,7 @@ def _layer(call: Call) -> Tensor:
     axes = sorted(axis % x.rank for axis in (given if isinstance(given, list) else [given]) if isinstance(axis, int))
     if not axes or axes != list(range(axes[0], x.rank)) or axes[0] == 0:
         call.no_counterpart(f"axis: {given!r:.40}, which are not the last axes,")
-    sizes = call.known(x.shape[axes[0] - 1 :], "its input")
+    sizes = call.known(x.shape[axes[0] - 1 :])
     layer = call.module(
         f"nn.LayerNorm({sizes[0] if len(sizes) == 1 else list(sizes)}, eps={float(call.number('epsilon'))!r})"
     )
