@@ -12,7 +12,7 @@ from epochal_api.kind import API_VERSION
 from epochal.errors import EpochalError
 from epochal.importers import optimizers
 from epochal.importers.draft import Draft, label_of, object_name
-from epochal.importers.imported import Imported, finish_experiment
+from epochal.importers.imported import Imported, finish_import
 from epochal.importers.reading import mapping, shown
 from epochal.importers.search.domains import InvalidDomain, all_values, value_list
 from epochal.importers.search.paths import INTEGERS, MOMENTUM, OPTIMIZER, TEXTS, find_path, is_epochs
@@ -141,7 +141,7 @@ def finish(search: Search, draft: Draft, *, strict: bool) -> Imported:
             "template": {"spec": draft.ordered_spec()},
         },
     }
-    return finish_experiment(draft, document, comments, strict=strict)
+    return finish_import(draft, document, comments, strict=strict)
 
 
 def _metric(name: str, draft: Draft) -> str:
