@@ -3,6 +3,8 @@
 import re
 from collections.abc import Mapping, Sequence
 
+from epochal_api.array_names import Role
+from epochal_api.storage import Data, DataSet
 from epochal_api.trainingjob.network import Network
 from epochal_api.trainingjob.spec import TrainingJob
 
@@ -50,6 +52,13 @@ def listed_network(job: TrainingJob, target: str) -> Network:
         field = "model" if job.spec.model is not None else "code"
         raise unsupported(f"spec.{field}", "the TrainingJob does not list its layers", target, targets=COMPLETE)
     return job.spec.network
+
+
+def data_sets(data: Data) -> dict[Role, DataSet]:
+    """Return the data sets of a TrainingJob that have objects of their own, by their role."""
+    validation = data.validation.data_set if data.validation is not None else None
+    sets: dict[Role, DataSet | None] = {"train": data.train, "validation": validation, "test": data.test}
+    return {role: each for role, each in sets.items() if each is not None}
 
 
 def safe_name(job: TrainingJob) -> str:
