@@ -2,7 +2,7 @@
 
 import csv
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -36,8 +36,10 @@ class Thinner:
         """Add the next points: their epochs, and as many finite values."""
         start = 0
         while start < len(values):
-            if self._filled in {0, self._width}:
-                self._begin_part()
+            if self._filled in {0, self._width}:  # the next part begins
+                if len(self._parts) == 2 * self._most:
+                    self._halve()
+                self._filled = 0
             segment = values[start : start + self._width - self._filled]
             low, high = min(segment), max(segment)
             first = Point(epochs[start + segment.index(low)], low)
@@ -61,11 +63,6 @@ class Thinner:
             self._halve()
         kept = {point for part in self._parts for point in part}
         return sorted(kept | ({self._last} if self._last else set()))
-
-    def _begin_part(self) -> None:
-        if len(self._parts) == 2 * self._most:
-            self._halve()
-        self._filled = 0
 
     def _halve(self) -> None:
         value = attrgetter("value")
@@ -106,7 +103,8 @@ def thinned_history(lines: Iterable[str], *, points: int, metrics: int) -> Thinn
         points: Maximum number of points of a curve.
         metrics: Maximum number of curves.
     """
-    rows = csv.reader(_short(lines))
+    # Without quotes, because a quote could join all lines into one field.
+    rows = csv.reader(line.replace('"', "").replace("\0", "") for line in lines)
     table, is_complete = _Table(), True
     try:
         table = _Table(next(rows, []), points, metrics)
@@ -173,8 +171,3 @@ class _Table:
                 thinner.extend([self._numbers[place] for place in kept], [values[place] for place in kept])
         self.epochs += len(self._rows)
         self._rows, self._numbers, self._size = [], [], 0
-
-
-def _short(lines: Iterable[str]) -> Iterator[str]:
-    """Yield the lines without quotes, so that a quote cannot join all lines into one field."""
-    return (line.replace('"', "").replace("\0", "") for line in lines)

@@ -84,12 +84,8 @@ def imports(used: Sequence[Section], *others: str) -> str:
     lines = {OS, PATH, KERAS, *others}
     for section in used:
         lines |= {*section.imports, *(line for name in with_needs(section.helpers) for line in HELPERS[name].imports)}
-    standard = sorted(lines - set(_THIRD_PARTY), key=_import_order)
+    standard = sorted(lines - set(_THIRD_PARTY), key=lambda line: (line.startswith("from"), line))
     return "\n".join([*standard, "", _BACKEND, "", *(line for line in _THIRD_PARTY if line in lines)])
-
-
-def _import_order(line: str) -> tuple[bool, str]:
-    return line.startswith("from"), line
 
 
 def functions_of(section: Section, known: Sequence[str]) -> list[str]:

@@ -14,7 +14,7 @@ from epochal.importers import optimizers
 from epochal.importers.draft import Draft, label_of, object_name
 from epochal.importers.imported import Imported, finish_import
 from epochal.importers.reading import mapping, shown
-from epochal.importers.search.domains import InvalidDomain, all_values, value_list
+from epochal.importers.search.domains import InvalidDomain, value_list
 from epochal.importers.search.paths import INTEGERS, MOMENTUM, OPTIMIZER, TEXTS, find_path, is_epochs
 
 _GOALS: Mapping[str, str] = {"maximize": "Maximize", "minimize": "Minimize"}
@@ -203,11 +203,10 @@ def _domain_of(parameter: Parameter, path: str) -> dict[str, Any]:
     """
     domain = parameter.domain
     if path == OPTIMIZER:
-        classes = [optimizers.class_of(text) for text in all_values(domain)]
+        values: Sequence[str] = domain.get("values", ())
+        classes = [optimizers.class_of(text) for text in values]
         if not classes or None in classes:
-            raise InvalidDomain(
-                f"its values must be optimizers of Keras, found {', '.join(all_values(domain)) or 'a range'}"
-            )
+            raise InvalidDomain(f"its values must be optimizers of Keras, found {', '.join(values) or 'a range'}")
         return value_list(list(classes))
     if path in INTEGERS and "float" in domain:
         limits = domain["float"]

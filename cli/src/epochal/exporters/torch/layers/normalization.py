@@ -30,16 +30,13 @@ def _batch(call: Call) -> Tensor:
         f"nn.BatchNorm{axes}d({channels}, eps={float(call.number('epsilon'))!r}, momentum={momentum!r})"
     )
     names = _scale_and_shift(call)
-    draw(call, {"running_mean": "moving_mean", "running_var": "moving_variance"} if _has_moving_start(call) else {})
+    if (call["moving_mean_initializer"], call["moving_variance_initializer"]) != ("zeros", "ones"):
+        draw(call, {"running_mean": "moving_mean", "running_var": "moving_variance"})
     values = {"weight": "gamma", "bias": "beta"}
     full = {key: names[value] for key, value in values.items()}
     arrays = [*(value for value in ("gamma", "beta") if names[value] == value), "mean", "variance"]
     call.weights(arrays, {**full, "running_mean": "mean", "running_var": "variance"})
     return call.result(f"{layer}({x.code}){moved}", x.shape, channels_first=x.channels_first)
-
-
-def _has_moving_start(call: Call) -> bool:
-    return (call["moving_mean_initializer"], call["moving_variance_initializer"]) != ("zeros", "ones")
 
 
 def _scale_and_shift(call: Call, like: str = "mean") -> dict[str, str]:
