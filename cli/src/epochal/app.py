@@ -26,8 +26,7 @@ from epochal.commands import (
 )
 from epochal.commands import continue_training as continuation
 from epochal.commands import list as listing
-from epochal.commands.options import on_cluster
-from epochal.environment import Environment
+from epochal.commands.options import environment_of, on_cluster
 from epochal.help import SectionedCommand, SectionedGroup
 
 BEFORE, TRAIN, AFTER, OTHER = "Before a training", "Train", "After a training", "Import and export"
@@ -47,7 +46,7 @@ def _print_version(context: typer.Context, is_wanted: bool) -> None:  # noqa: FB
     if is_wanted:
         from importlib.metadata import version  # noqa: PLC0415 - other commands need none
 
-        (context.find_object(Environment) or Environment()).write(f"epochal {version('epochal')}")
+        environment_of(context).write(f"epochal {version('epochal')}")
         raise typer.Exit
 
 

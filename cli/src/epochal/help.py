@@ -31,6 +31,13 @@ class SectionedGroup(TyperGroup):
         _write(formatter, self._commands(ctx))
         _write(formatter, _parameters(self, ctx))
 
+    def get_params(self, ctx: Any) -> Any:
+        """Return the options. Typer imports pydantic for a flag without a default, such as --install-completion."""
+        found = super().get_params(ctx)
+        for option in found:
+            option.default = False if option.default is None else option.default
+        return found
+
     def _commands(self, ctx: Any) -> Iterator[tuple[str, Row]]:
         for name in self.list_commands(ctx):
             command = self.get_command(ctx, name)

@@ -13,7 +13,7 @@ from epochal.environment import Environment
 from epochal.exit_codes import ExitCode
 from epochal.tasks import follow as follow_module
 from epochal.tasks.follow import follow
-from epochal.tasks.progress_views import progress_view
+from epochal.tasks.watch import progress_view
 
 from tests.kit.fake.faults import Fault
 from tests.unit.cli.api_server import ClusterInMemory

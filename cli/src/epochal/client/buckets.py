@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from epochal_api.storage import Storage, StorageService
+from epochal_api.text import printable
 from pydantic import ValidationError
 
 from epochal.client.cluster import Cluster
@@ -203,6 +204,23 @@ class Bucket:
                 _FORWARD if unreachable else "",
                 exit_code=_EXIT_CODES.get(found.reason, ExitCode.REFUSED),
             ) from error
+
+
+def require_digest(path: Path, stored: object, what: str) -> None:
+    """Raise EpochalError if a downloaded file is not the one that a training has stored.
+
+    Args:
+        path: The file.
+        stored: Its SHA-256 in the status of the TrainingJob.
+        what: The file, for the message.
+    """
+    from epochal_lib.digests import sha256  # noqa: PLC0415 - most commands read no whole files
+
+    if (found := sha256(path)) != stored:
+        raise EpochalError(
+            f"{what} has the SHA-256 {found}, but the training stored {printable(str(stored))[:64]}",
+            "Another program has replaced the file: train again, or restore the file.",
+        )
 
 
 def split_uri(uri: str) -> tuple[str, str]:

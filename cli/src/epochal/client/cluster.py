@@ -131,10 +131,8 @@ class Cluster:
             dry_run: Whether the API server only checks the object.
         """
         name, place = self._identity(kind, document)
-        query: Query = {**self._write, **({"dryRun": "All"} if dry_run else {})}
-        return self._transport.json(
-            describe("create", kind, place, name), "POST", kind.path(place), query, body=document
-        )
+        action, query = describe("create", kind, place, name), self._writing(dry_run=dry_run)
+        return self._transport.json(action, "POST", kind.path(place), query, body=document)
 
     def replace(self, kind: Kind, document: Object, *, dry_run: bool = False) -> Object:
         """Replace an object in its own namespace, or in that of the user, and return it as stored.
@@ -145,9 +143,8 @@ class Cluster:
             dry_run: Whether the API server only checks the object.
         """
         name, place = self._identity(kind, document)
-        query: Query = {**self._write, **({"dryRun": "All"} if dry_run else {})}
         action, path = describe("change", kind, place, name), kind.path(place, name)
-        return self._transport.json(action, "PUT", path, query, body=document)
+        return self._transport.json(action, "PUT", path, self._writing(dry_run=dry_run), body=document)
 
     def apply(self, kind: Kind, document: Object, *, force: bool = False, dry_run: bool = False) -> Object:
         """Create or change an object by server-side apply, and return it as stored.
@@ -159,7 +156,7 @@ class Cluster:
             dry_run: Whether the API server only checks the object.
         """
         name, place = self._identity(kind, document)
-        query: Query = {**self._write, "force": force, **({"dryRun": "All"} if dry_run else {})}
+        query: Query = {**self._writing(dry_run=dry_run), "force": force}
         body = {"apiVersion": kind.api_version, "kind": kind.name, **document}
         action, path = describe("apply", kind, place, name), kind.path(place, name)
         content_type = "application/apply-patch+yaml"
@@ -336,6 +333,9 @@ class Cluster:
         review = {"apiVersion": ACCESS_REVIEWS.api_version, "kind": ACCESS_REVIEWS.name, "spec": spec}
         answer = self._transport.json("review your rights", "POST", ACCESS_REVIEWS.path(), body=review)
         return bool((answer.get("status") or {}).get("allowed"))
+
+    def _writing(self, *, dry_run: bool) -> Query:
+        return {**self._write, "dryRun": "All"} if dry_run else self._write
 
     def _place(self, kind: Kind, namespace: str | None) -> str:
         return (namespace or self.namespace) if kind.namespaced else ""

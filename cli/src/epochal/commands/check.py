@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from epochal.environment import Environment
+from epochal.commands.options import environment_of
 from epochal.exit_codes import ExitCode
 
 
@@ -20,7 +20,7 @@ def check(
     """Find the problems of files before the cluster does, with line and column."""
     from epochal_api.file_problems import check_files  # noqa: PLC0415 - `--help` needs no catalogue
 
-    environment = context.find_object(Environment) or Environment()
+    environment = environment_of(context)
     further = None
     if shapes:
         from epochal.extras import require_trainer  # noqa: PLC0415

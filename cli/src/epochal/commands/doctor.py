@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from epochal.environment import Environment
+from epochal.commands.options import environment_of
 from epochal.exit_codes import ExitCode
 
 
@@ -28,7 +28,7 @@ def doctor(
     from epochal.doctor import Level, examine  # noqa: PLC0415
     from epochal.manifests import read_one  # noqa: PLC0415
 
-    environment = context.find_object(Environment) or Environment()
+    environment = environment_of(context)
     job = read_one(environment.path(file), TrainingJob) if file else None
     in_file = job.metadata.namespace if job and "namespace" in job.metadata.model_fields_set else None
     # --namespace and $EPOCHAL_NAMESPACE win over the file.

@@ -1,16 +1,17 @@
 """The command `export`."""
 
 import glob
-from enum import StrEnum
 from itertools import islice
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from epochal.commands.options import Force, environment_of, names_of
 
 _MAX_FILES = 100
+Target = Literal["keras", "notebook", "torch", "caffe", "onnx"]
+"""Values of --to: the targets of `exporters`, and onnx, whose files a training has stored."""
 
 
 def _complete(context: typer.Context, incomplete: str) -> list[str]:
@@ -18,16 +19,6 @@ def _complete(context: typer.Context, incomplete: str) -> list[str]:
     found = Path().glob(f"{glob.escape(incomplete)}*")
     files = [str(path) for path in islice(found, _MAX_FILES) if path.suffix in {".yaml", ".yml", ".json"}]
     return [*sorted(files), *names_of("TRAINING_JOBS")(context, incomplete)]
-
-
-class TargetOption(StrEnum):
-    """Values of --to."""
-
-    KERAS = "keras"
-    NOTEBOOK = "notebook"
-    TORCH = "torch"
-    CAFFE = "caffe"
-    ONNX = "onnx"
 
 
 def export(
@@ -41,7 +32,7 @@ def export(
         ),
     ],
     to: Annotated[
-        TargetOption,
+        Target,
         typer.Option(
             "--to",
             help="keras: a script. notebook: the same in cells, with curves. torch, caffe: the network for these "
@@ -71,9 +62,9 @@ def export(
     from epochal.tasks.export import export_files, export_onnx  # noqa: PLC0415 - `--help` needs no models
 
     environment = environment_of(context)
-    if to is TargetOption.ONNX:
+    if to == "onnx":
         files = export_onnx(environment, source, out, force=force)
     else:
-        files = export_files(environment, source, to.value, out, simple=simple, force=force)
+        files = export_files(environment, source, to, out, simple=simple, force=force)
     for file in files:
         environment.write(str(file))

@@ -5,8 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from epochal.commands.options import Force
-from epochal.environment import Environment
+from epochal.commands.options import Force, environment_of
 from epochal.errors import EpochalError
 from epochal.exit_codes import ExitCode
 
@@ -41,7 +40,7 @@ def init(
 
     A table and photographs are converted to an npz file, which the trainer reads.
     """
-    environment = context.find_object(Environment) or Environment()
+    environment = environment_of(context)
     if data is None and not environment.can_ask:
         raise EpochalError(
             "there is no terminal for questions",

@@ -42,7 +42,7 @@ def on_cluster(command: Callable[..., None]) -> Callable[..., None]:
     def with_options(*arguments: Any, **values: Any) -> None:
         chosen = {option: values.pop(option) for option in _OPTIONS}
         context: typer.Context = values["context"]
-        context.obj = _with(context.find_object(Environment) or Environment(), chosen)
+        context.obj = _with(environment_of(context), chosen)
         command(*arguments, **values)
 
     signature = inspect.signature(command, eval_str=True)
@@ -70,7 +70,7 @@ def names_of(*kinds: str) -> Callable[[typer.Context, str], list[str]]:
         from epochal.client import kinds as known  # noqa: PLC0415
 
         chosen = {option: context.params.get(option) for option in _OPTIONS}
-        environment = _with(context.find_object(Environment) or Environment(), chosen)
+        environment = _with(environment_of(context), chosen)
         try:
             cluster = connect(environment)
             names = [name for kind in kinds for name in cluster.names(getattr(known, kind))]

@@ -34,6 +34,7 @@ def results(
     from epochal.output_files import require_absent  # noqa: PLC0415
     from epochal.runs.folder import entries, local_path, results_folder, select  # noqa: PLC0415
     from epochal.runs.output import as_json, readable_bytes  # noqa: PLC0415
+    from epochal.views.progress import state  # noqa: PLC0415
     from epochal.views.table import table  # noqa: PLC0415
 
     environment = environment_of(context)
@@ -49,9 +50,8 @@ def results(
         return
     lines = entries(stored.files(), all_files=all_files or output != "table")
     if not lines:
-        state = (found.object.get("status") or {}).get("state") or "Pending"
         raise EpochalError(
-            f"{found.kind.name} {found.name} ({state}) has no results yet at {stored.uri}",
+            f"{found.kind.name} {found.name} ({state(found.object)}) has no results yet at {stored.uri}",
             f"`epochal watch {found.name}` follows it. A training stores its model at its end.",
             exit_code=ExitCode.NOT_FOUND,
         )

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from epochal.environment import Environment
+from epochal.commands.options import environment_of
 
 
 def run(
@@ -29,7 +29,7 @@ def run(
     """
     from epochal.local_training import train  # noqa: PLC0415 - `--help` needs no model of the API
 
-    environment = context.find_object(Environment) or Environment()
+    environment = environment_of(context)
     folder = train(
         environment.path(file),
         environment.path(data) if data else None,

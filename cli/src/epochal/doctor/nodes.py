@@ -45,18 +45,18 @@ def describe_nodes(nodes: Sequence[Mapping[str, Any]], spec: Any) -> Iterator[Fi
     for name, amount in needed.items():
         largest = max(allocatable(node).get(name, Decimal(0)) for node in selected)
         if largest < amount:
-            remedy = f"Request less in spec.resources: at most {_shown(largest)}."
+            remedy = f"Request less in spec.resources: at most {shown(largest)}."
             if "/" in name:
                 remedy = (
                     f"Install the device plugin of the GPUs, add a node, or train on the CPU without {name} in "
                     "spec.resources.limits."
                 )
-            yield problem(f"no node has {_shown(amount)} {name}, the largest has {_shown(largest)}", remedy)
+            yield problem(f"no node has {shown(amount)} {name}, the largest has {shown(largest)}", remedy)
             return
     fitting = [node for node in selected if all(allocatable(node).get(name, 0) >= needed[name] for name in needed)]
     if not fitting:
         yield problem(
-            f"no node has all of {', '.join(f'{_shown(amount)} {name}' for name, amount in needed.items())}",
+            f"no node has all of {', '.join(f'{shown(amount)} {name}' for name, amount in needed.items())}",
             "Request less in spec.resources.",
         )
         return
@@ -122,6 +122,6 @@ def _tolerates(toleration: Any, taint: Mapping[str, Any]) -> bool:
     return bool(toleration.key == taint.get("key") and is_same)
 
 
-def _shown(amount: Decimal) -> str:
-    gibibyte = Decimal(2**30)
-    return f"{amount / gibibyte:.1f}Gi" if amount >= gibibyte else f"{amount.normalize():f}"
+def shown(amount: Decimal) -> str:
+    """Return a quantity for a message: large ones in Gi."""
+    return f"{amount / 2**30:.1f}Gi" if amount >= 2**30 else f"{amount.normalize():f}"

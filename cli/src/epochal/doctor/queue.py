@@ -38,30 +38,25 @@ def check_queue(subject: Subject) -> Sequence[Finding]:
                 or f"Create it, with a ClusterQueue: kubectl get {LOCAL_QUEUES.plural}",
             )
         ]
-    return [describe_queue(name, queues[name], CLUSTER_QUEUES.plural)]
+    return [describe_queue(name, queues[name])]
 
 
-def describe_queue(name: str, queue: Mapping[str, Any], plural: str) -> Finding:
-    """Return whether a LocalQueue admits jobs, by its status.
-
-    Args:
-        name: Name of the LocalQueue.
-        queue: The LocalQueue.
-        plural: The name of ClusterQueues in commands.
-    """
+def describe_queue(name: str, queue: Mapping[str, Any]) -> Finding:
+    """Return whether a LocalQueue with a name admits jobs, by its status."""
     cluster_queue = printable(str((queue.get("spec") or {}).get("clusterQueue")))
+    look = f"kubectl describe {CLUSTER_QUEUES.plural} {cluster_queue}"
     status = queue.get("status") or {}
     active: Mapping[str, Any] = next((one for one in status.get("conditions") or [] if one.get("type") == "Active"), {})
     if active.get("status") != "True":
         cause = printable(str(active.get("message") or "it has no status"))[:400]
         return problem(
             f"the LocalQueue {name} admits no jobs: {cause}",
-            f"Look at the ClusterQueue: kubectl describe {plural} {cluster_queue}",
+            f"Look at the ClusterQueue: {look}",
         )
     pending = int(status.get("pendingWorkloads") or 0)
     if pending:
         return warning(
             f"{counted(pending, 'job')} in the LocalQueue {name} before a new one",
-            f"Wait, or look at the quota of the ClusterQueue: kubectl describe {plural} {cluster_queue}",
+            f"Wait, or look at the quota of the ClusterQueue: {look}",
         )
     return ok(f"the LocalQueue {name} of the ClusterQueue {cluster_queue} admits jobs")

@@ -10,7 +10,7 @@ from epochal_api.text import printable
 
 from epochal.client.kinds import RESOURCE_QUOTAS
 from epochal.doctor.finding import Finding, Subject, ok, problem
-from epochal.doctor.nodes import quantities, requests
+from epochal.doctor.nodes import quantities, requests, shown
 from epochal.sentences import counted
 
 _COUNTED = {"pods": 1, "count/pods": 1, "count/jobs.batch": 1, "count/trainingjobs.epochal.dev": 1}
@@ -53,8 +53,8 @@ def describe_quotas(quotas: Sequence[Mapping[str, Any]], resources: Resources | 
             elif amount is not None and amount > free:
                 is_free = False
                 yield problem(
-                    f"the ResourceQuota {name} leaves {_shown(max(free, Decimal(0)))} of {_shown(hard[resource])} "
-                    f"{resource}, and the job needs {_shown(amount)}",
+                    f"the ResourceQuota {name} leaves {shown(max(free, Decimal(0)))} of {shown(hard[resource])} "
+                    f"{resource}, and the job needs {shown(amount)}",
                     "Wait for other jobs, delete or suspend some (epochal list), request less, or ask for more quota.",
                 )
     if is_free:
@@ -67,7 +67,3 @@ def _needed(resources: Resources | None) -> dict[str, Decimal]:
         needed |= {f"requests.{name}": amount for name, amount in requests(resources).items()}
         needed |= {f"limits.{name}": quantity_value(text) for name, text in resources.limits.items()}
     return needed
-
-
-def _shown(amount: Decimal) -> str:
-    return f"{amount / 2**30:.1f}Gi" if amount >= 2**30 else f"{amount.normalize():f}"

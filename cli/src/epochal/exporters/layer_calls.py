@@ -157,13 +157,13 @@ class Call:
             self.fail(f"{key} must have integers from {least}, found {value!r:.40}")
         return tuple(sizes) if len(sizes) == count else tuple(sizes) * count
 
-    def axis(self, key: str = "axis", tensor: Tensor | None = None) -> int:
-        """Return an argument that must be one axis, counted from the batch axis 0."""
-        value, rank = self[key], (tensor or self.inputs[0]).rank
+    def axis(self, tensor: Tensor | None = None) -> int:
+        """Return the argument `axis`, which must be one axis, counted from the batch axis 0."""
+        value, rank = self["axis"], (tensor or self.inputs[0]).rank
         if isinstance(value, list) and len(value) == 1:
             value = value[0]
         if isinstance(value, bool) or not isinstance(value, int) or not -rank <= value < rank or value % rank == 0:
-            self.fail(f"{key} must be an axis of its input except the batch axis, found {value!r:.40}")
+            self.fail(f"axis must be an axis of its input except the batch axis, found {value!r:.40}")
         return value % rank
 
     def ignore(self, *keys: str) -> None:
@@ -242,9 +242,9 @@ class Call:
         """Raise the error of a layer, or of an argument, that the target does not have."""
         raise no_counterpart(self._target, self.where, self.kind, what)
 
-    def known(self, shape: Shape, what: str) -> tuple[int, ...]:
-        """Return the sizes of a shape. The call fails if an axis has any length."""
+    def known(self, shape: Shape) -> tuple[int, ...]:
+        """Return the sizes of a shape of the input. The call fails if an axis has any length."""
         sizes = tuple(size for size in shape if size is not None)
         if len(sizes) != len(shape):
-            self.fail(f"{what} has the shape {list(shape)}, in which each axis must have a known size")
+            self.fail(f"its input has the shape {list(shape)}, in which each axis must have a known size")
         return sizes

@@ -5,7 +5,7 @@ from typing import Any
 
 from epochal_api.trainingjob.spec import TrainingJob
 
-from epochal.exporters.keras.helpers import HELPERS, with_needs
+from epochal.exporters.keras.helpers import HELPERS
 from epochal.exporters.keras.script import EXACT, SIMPLE, functions_of, imports, places, sections, title
 from epochal.exporters.python_code import assign, literal
 
@@ -25,7 +25,6 @@ plt.show()"""
 def export(job: TrainingJob, *, simple: bool = False) -> dict[str, bytes]:
     """Return the notebook of a TrainingJob, see `epochal.exporters.export`."""
     used = sections(job, simple=simple)
-    every = list(dict.fromkeys(name for section in used for name in with_needs(section.helpers)))
     settings = [assign(constant, literal(default)) + f"  # {meaning}" for constant, default, meaning in places(job)]
     settings += ['RESULTS = Path(".")  # the folder for model.keras', "RESULTS.mkdir(parents=True, exist_ok=True)"]
     settings += [line for section in used for line in section.constants]
@@ -34,7 +33,7 @@ def export(job: TrainingJob, *, simple: bool = False) -> dict[str, bytes]:
         _text(
             f"# {title(job)}\n\nTrains the network of a TrainingJob, without Epochal.\n\n{SIMPLE if simple else EXACT}"
         ),
-        _code(imports(used, every, "import matplotlib.pyplot as plt")),
+        _code(imports(used, "import matplotlib.pyplot as plt")),
         _text(
             "## Settings\n\n`DATA` may be a folder that has the objects of the bucket under their keys. For a bucket, "
             "set `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_ENDPOINT_URL_S3`."

@@ -1,16 +1,31 @@
 """Parts that the targets share: the network, the name, and the error of a layer without a counterpart."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from epochal_api.array_names import Role
+from epochal_api.storage import Data, DataSet
 from epochal_api.trainingjob.network import Network
 from epochal_api.trainingjob.spec import TrainingJob
 
 from epochal.errors import EpochalError
-from epochal.exporters.unsupported import unsupported
 
 COMPLETE = ("keras", "notebook", "onnx")
 """Targets that have all layers and settings of a TrainingJob; onnx fetches the trained model."""
+
+
+def unsupported(place: str, found: str, target: str, remedy: str = "", *, targets: Sequence[str] = ()) -> EpochalError:
+    """Return the error for a part of a TrainingJob without a counterpart.
+
+    Args:
+        place: The field of the spec, such as spec.network.layers[3] (LSTM).
+        found: The reason, as the end of a sentence.
+        target: The target.
+        remedy: What to do.
+        targets: The targets that have a counterpart.
+    """
+    others = f"The targets {', '.join(targets)} have it." if targets else ""
+    return EpochalError(f"cannot export to {target}: {place}: {found}", " ".join(filter(None, (remedy, others))))
 
 
 def no_counterpart(target: str, where: str, kind: str, what: str = "") -> EpochalError:
@@ -37,6 +52,13 @@ def listed_network(job: TrainingJob, target: str) -> Network:
         field = "model" if job.spec.model is not None else "code"
         raise unsupported(f"spec.{field}", "the TrainingJob does not list its layers", target, targets=COMPLETE)
     return job.spec.network
+
+
+def data_sets(data: Data) -> dict[Role, DataSet]:
+    """Return the data sets of a TrainingJob that have objects of their own, by their role."""
+    validation = data.validation.data_set if data.validation is not None else None
+    sets: dict[Role, DataSet | None] = {"train": data.train, "validation": validation, "test": data.test}
+    return {role: each for role, each in sets.items() if each is not None}
 
 
 def safe_name(job: TrainingJob) -> str:

@@ -73,9 +73,13 @@ class Draft:
             "--from-literal accessKey=… --from-literal secretKey=…",
         )
 
-    def set_unknown_data(self, *, train: str = "train.npz") -> None:
+    def set_unknown_data(self) -> None:
         """Set placeholders for data, which the file does not describe."""
-        self.spec["data"] = {"bucket": "training-data", "train": {"object": train}, "validation": {"split": "0.2"}}
+        self.spec["data"] = {
+            "bucket": "training-data",
+            "train": {"object": "train.npz"},
+            "validation": {"split": "0.2"},
+        }
         self.fill_in("data", "the bucket, and the objects in it.")
 
     def set_results(self, bucket: str | None = None, *, prefix: str = "") -> None:

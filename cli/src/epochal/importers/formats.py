@@ -9,7 +9,7 @@ from epochal_api.kind import GROUP
 from epochal_api.text import printable
 
 from epochal.errors import EpochalError
-from epochal.importers.imported import Imported, finish_job
+from epochal.importers.imported import Imported, finish_import
 from epochal.importers.reading import parse_json, read_start, read_text, shown
 
 _ZIP, _HDF5 = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"
@@ -89,12 +89,12 @@ def _import_document(document: Any, path: Path, *, name: str | None, strict: boo
     if {"pipelines", "primary_pipeline"} & document.keys() or document.get("doc_type") == "pipeline":
         from epochal.importers.flow.job import convert_flow  # noqa: PLC0415
 
-        return finish_job(convert_flow(document, name=name, file=path.name), strict=strict)
+        return finish_import(convert_flow(document, name=name, file=path.name), strict=strict)
     if "class_name" in document and "config" in document:
         from epochal.importers.keras_model.job import convert_model  # noqa: PLC0415
 
         draft = convert_model(document, name=name or path.stem, source=path.name).draft
-        return finish_job(draft, strict=strict)
+        return finish_import(draft, strict=strict)
     version = str(document.get("apiVersion", ""))
     if version.startswith(f"{GROUP}/"):
         raise EpochalError("it is a manifest of Epochal already", f"Check it: epochal check {shown(path.name)}")
@@ -109,6 +109,6 @@ def _import_document(document: Any, path: Path, *, name: str | None, strict: boo
     if {"data_stores", "framework", "learners"} & document.keys():
         from epochal.importers.ffdl.manifest import convert_manifest  # noqa: PLC0415
 
-        return finish_job(convert_manifest(document, name=name or path.stem), strict=strict)
+        return finish_import(convert_manifest(document, name=name or path.stem), strict=strict)
     keys = ", ".join(shown(str(key)) for key in list(document)[:8])
     raise EpochalError(f"its format is unknown; its first fields are {keys}", f"Known are {KNOWN}.")

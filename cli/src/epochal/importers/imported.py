@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from epochal_api.catalogue.findings import MAX_LINES, Problem
@@ -13,8 +14,6 @@ from epochal_api.text import printable
 from epochal.errors import EpochalError
 from epochal.importers.draft import Draft
 from epochal.manifests import write
-
-_TEMPLATE = "spec.template.spec"
 
 
 class Weights(Protocol):
@@ -66,44 +65,31 @@ class Imported:
         return {path: text for path, text in self.comments.items() if path != "spec.network.weights"}
 
 
-def finish_job(draft: Draft, *, strict: bool, weights: Weights | None = None) -> Imported:
-    """Return the TrainingJob of a draft.
+def finish_import(
+    draft: Draft,
+    document: Mapping[str, Any] | None = None,
+    comments: Mapping[str, str] = MappingProxyType({}),
+    *,
+    strict: bool,
+    weights: Weights | None = None,
+) -> Imported:
+    """Return the TrainingJob of a draft, or the Experiment whose template is the draft.
+
+    Args:
+        draft: The TrainingJob or the template, the warnings and the placeholders.
+        document: The Experiment as plain values, with the template; None for a TrainingJob.
+        comments: Comments by the path in the Experiment.
+        strict: Whether a lost detail is an error.
+        weights: The weights of the model, or None.
 
     Raises:
-        EpochalError: If the TrainingJob has problems; or, with `strict`, if a detail of the file is lost.
+        EpochalError: If the object has problems; or, with `strict`, if a detail of the file is lost.
     """
     if weights is not None:
         text = "The weights are beside this file. Upload them, and write: weights: {uri: s3://BUCKET/NAME.weights.h5}"
         draft.comment("network.weights", text)
-    return _finish(draft, draft.document(), {}, "spec", strict=strict, weights=weights)
-
-
-def finish_experiment(
-    draft: Draft, document: Mapping[str, Any], comments: Mapping[str, str], *, strict: bool
-) -> Imported:
-    """Return the Experiment whose template is the draft.
-
-    Args:
-        draft: The template, the warnings and the placeholders.
-        document: The Experiment as plain values, with the template.
-        comments: Comments by the path in the Experiment.
-        strict: Whether a lost detail is an error.
-
-    Raises:
-        EpochalError: As `finish_job`.
-    """
-    return _finish(draft, document, comments, _TEMPLATE, strict=strict, weights=None)
-
-
-def _finish(
-    draft: Draft,
-    document: Mapping[str, Any],
-    comments: Mapping[str, str],
-    prefix: str,
-    *,
-    strict: bool,
-    weights: Weights | None,
-) -> Imported:
+    prefix = "spec" if document is None else "spec.template.spec"
+    document = document or draft.document()
     found = [problem for problem in problems(document) if not problem.is_warning]
     if found:
         lines = [describe_problem(problem, draft.origins, prefix) for problem in found[:MAX_LINES]]

@@ -105,16 +105,13 @@ def crossentropy_for(last: LastLayer, *, is_binary: bool) -> ChosenLoss:
             f"{name} does not suit its activation {last.activation}, whose outputs are classes" if is_binary else ""
         )
         return ChosenLoss(SPARSE, reason)
+    is_probability = last.activation in _SIGMOID | _SOFTMAX
     if last.units == 1 and not is_binary:
         reason = f"{name} needs an output for each class, but the last layer has one unit"
-        return ChosenLoss(_binary(last), reason)
-    if last.activation in _SIGMOID | _SOFTMAX:
+        return ChosenLoss(BINARY if is_probability else {"name": BINARY, "from_logits": True}, reason)
+    if is_probability:
         return ChosenLoss(BINARY if is_binary else SPARSE)
     reason = ""
     if last.activation not in {None, "linear"}:
         reason = f"the activation {last.activation} gives no probabilities, so its values count as logits (from_logits)"
     return ChosenLoss({"name": BINARY if is_binary else SPARSE, "from_logits": True}, reason)
-
-
-def _binary(last: LastLayer) -> str | dict[str, Any]:
-    return BINARY if last.activation in _SIGMOID | _SOFTMAX else {"name": BINARY, "from_logits": True}

@@ -17,11 +17,6 @@ Upload = Callable[[Path], str]
 """Stores a file, and returns its address."""
 
 
-def weights_path(target: Path) -> Path:
-    """Return the file of the weights beside a manifest."""
-    return target.with_name(f"{target.stem}{SUFFIX}")
-
-
 def write_import(imported: Imported, target: Path, *, replace: bool, upload: Upload | None = None) -> list[Path]:
     """Write a manifest and the weights beside it, and return the files.
 
@@ -34,7 +29,7 @@ def write_import(imported: Imported, target: Path, *, replace: bool, upload: Upl
     Raises:
         EpochalError: If a file exists, the weights are damaged, or a file cannot be written. Then nothing is written.
     """
-    files = [target, *([weights_path(target)] if imported.weights is not None else [])]
+    files = [target, *([target.with_name(f"{target.stem}{SUFFIX}")] if imported.weights is not None else [])]
     require_absent(files, force=replace)
     try:
         # In the same folder, so that the files can be moved into place.

@@ -1,6 +1,8 @@
 """Reads files of other tools with limits on their size, before anything is parsed."""
 
 import json
+from collections import deque
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -13,6 +15,7 @@ MAX_BYTES = 16 * 2**20
 """Maximum size of a description, whose values take many times its size in memory. ResNet152 has 0.3 MB."""
 MAX_SHOWN = 100
 """Maximum characters of a name or a value in a message."""
+_MAX_SEARCHED = 10_000
 
 
 def shown(value: Any) -> str:
@@ -20,6 +23,24 @@ def shown(value: Any) -> str:
     text = value[: 2 * MAX_SHOWN] if isinstance(value, str) else f"{value!r:.{2 * MAX_SHOWN}}"
     text = printable(" ".join(text.split()))
     return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 1]}…"
+
+
+def mapping(value: Any) -> Mapping[str, Any]:
+    """Return a mapping of a file; an empty one for a value of another type."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def mappings_within(value: Any) -> Iterator[Mapping[str, Any]]:
+    """Yield the mappings in a value, the outer ones first. The number of values that are searched is limited."""
+    waiting, count = deque([value]), 0
+    while waiting and count < _MAX_SEARCHED:
+        found = waiting.popleft()
+        count += 1
+        if isinstance(found, Mapping):
+            yield found
+            waiting.extend(found.values())
+        elif isinstance(found, list):
+            waiting.extend(found[:_MAX_SEARCHED])
 
 
 def read_start(path: Path, size: int = 64) -> bytes:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from epochal_api.catalogue.problems import problems
 from epochal_api.text import printable
@@ -23,41 +23,30 @@ _LOSSES = ("training.loss", "training.outputs")
 _WEIGHTS = "initial.weights.h5"
 
 
-class Converted(NamedTuple):
-    """A TrainingJob, and the details of the model that are lost."""
-
-    document: dict[str, Any]
-    warnings: list[str]
-
-
 def convert(
     model: Any,
     *,
     name: str,
-    data: Any,
-    validation: Any,
-    test: Any,
     bucket: str,
     results: str,
     weights: bool,
     spec: Mapping[str, Any],
     strict: bool,
     staged: Staged,
-) -> Converted:
-    """Return the TrainingJob of a Keras model, see `TrainingJob.from_keras`.
+    **sets: Any,
+) -> tuple[dict[str, Any], list[str]]:
+    """Return the TrainingJob of a Keras model, and the details of the model that are lost.
 
     Args:
         model: The model of Keras 3.
         name: Name of the TrainingJob.
-        data: See `arrays.data_sets`.
-        validation: See `arrays.data_sets`.
-        test: See `arrays.data_sets`.
         bucket: The bucket of the arrays.
         results: The bucket of the results.
         weights: Whether the training starts with the weights of the model.
         spec: Fields of the spec that win over those of the model.
         strict: Whether a lost detail is an error.
         staged: Gets the files to upload.
+        sets: The data sets, see `arrays.data_sets`.
 
     Raises:
         EpochalError: If a TrainingJob cannot express the model, or the arrays do not fit it.
@@ -71,15 +60,7 @@ def convert(
     draft = converted.draft
     _require_whole(draft, spec, strict=strict)
     network = converted.imported.network
-    draft.spec["data"] = data_sets(
-        Network.model_validate(network),
-        data=data,
-        validation=validation,
-        test=test,
-        bucket=bucket,
-        name=name,
-        staged=staged,
-    )
+    draft.spec["data"] = data_sets(Network.model_validate(network), bucket=bucket, name=name, staged=staged, **sets)
     draft.spec["results"] = {"bucket": results}
     if weights:
         file = _store_weights(model, converted, bucket, name, staged)
@@ -88,7 +69,7 @@ def convert(
     document = draft.document()
     document["spec"] = merged(document["spec"], spec)
     _require_valid(document, draft.origins)
-    return Converted(document, [shown_line(line) for line in draft.warnings])
+    return document, [shown_line(line) for line in draft.warnings]
 
 
 def _configuration(model: Any) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """The parts that TrainingJobs and Experiments have in common: data, a network, control and a served model."""
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 from epochal.errors import EpochalError
@@ -42,7 +41,26 @@ class Trained(Handle):
         Raises:
             EpochalError: If the spec has `model` or `code` in place of `network`.
         """
-        return _network_of(self.job_spec)
+        from epochal_api.trainingjob.network import Network  # noqa: PLC0415 - most methods need no models of the API
+        from pydantic import ValidationError  # noqa: PLC0415
+
+        from epochal.client.failures import shortened  # noqa: PLC0415
+        from epochal.notebook.network_view import NetworkView  # noqa: PLC0415
+
+        spec = self.job_spec
+        if "network" not in spec:
+            source = next((field for field in ("model", "code") if field in spec), "nothing")
+            raise EpochalError(
+                f"the spec has {source} in place of network, so that only Keras knows its layers",
+                "job.model().summary() prints them after the training.",
+            )
+        try:
+            return NetworkView(Network.model_validate(spec["network"]))
+        except ValidationError as error:
+            raise EpochalError(
+                f"spec.network is not readable: {shortened(str(error))[:1000]}",
+                "Use epochal in the version of the cluster.",
+            ) from None
 
     def serve(self, name: str | None = None, **options: Any) -> "ModelServer":
         """Create a ModelServer of the trained model, and return its handle.
@@ -75,25 +93,3 @@ class Trained(Handle):
 
         set_field(self.cluster, self.stored(), field, value=value)
         return self.refresh()
-
-
-def _network_of(spec: Mapping[str, Any]) -> "NetworkView":
-    from epochal_api.trainingjob.network import Network  # noqa: PLC0415 - most methods need no models of the API
-    from pydantic import ValidationError  # noqa: PLC0415
-
-    from epochal.client.failures import shortened  # noqa: PLC0415
-    from epochal.notebook.network_view import NetworkView  # noqa: PLC0415
-
-    if "network" not in spec:
-        source = next((field for field in ("model", "code") if field in spec), "nothing")
-        raise EpochalError(
-            f"the spec has {source} in place of network, so that only Keras knows its layers",
-            "job.model().summary() prints them after the training.",
-        )
-    try:
-        return NetworkView(Network.model_validate(spec["network"]))
-    except ValidationError as error:
-        raise EpochalError(
-            f"spec.network is not readable: {shortened(str(error))[:1000]}",
-            "Use epochal in the version of the cluster.",
-        ) from None

@@ -10,6 +10,7 @@ from epochal.client.cluster import Cluster
 from epochal.errors import EpochalError
 from epochal.exit_codes import ExitCode
 from epochal.extras import require_trainer
+from epochal.views.progress import state
 
 if TYPE_CHECKING:
     import keras
@@ -29,15 +30,13 @@ def load_model(cluster: Cluster, job: "Found", name: str) -> "keras.Model":
         EpochalError: If epochal[train] is missing, there is no such file, or it is not the one that the job stored.
     """
     require_trainer("model()")
-    from epochal_lib.digests import sha256  # noqa: PLC0415 - minio, which most methods do not need
-
+    from epochal.client.buckets import require_digest  # noqa: PLC0415 - minio, which most methods do not need
     from epochal.runs.folder import results_folder  # noqa: PLC0415
 
     results = (job.object.get("status") or {}).get("results") or {}
     models = {str(each.get("name")): each for each in results.get("models") or []}
     if name not in models:
-        state = (job.object.get("status") or {}).get("state") or "Pending"
-        found = f"its models are {', '.join(models)}" if models else f"its state is {state}"
+        found = f"its models are {', '.join(models)}" if models else f"its state is {state(job.object)}"
         raise EpochalError(
             printable(f"TrainingJob {job.name} has no {name[:100]}: {found}"[:1000]),
             "A training stores its models at its end: call watch() before.",
@@ -49,12 +48,7 @@ def load_model(cluster: Cluster, job: "Found", name: str) -> "keras.Model":
 
     with tempfile.TemporaryDirectory(prefix="epochal-") as folder:
         path = results_folder(cluster, job).download(name, Path(folder))
-        stored = printable(str(models[name].get("sha256"))[:64])
-        if (digest := sha256(path)) != stored:
-            raise EpochalError(
-                f"{name} has the SHA-256 {digest}, but the training stored {stored}",
-                "Another program has replaced the file: train again, or restore the file.",
-            )
+        require_digest(path, models[name].get("sha256"), name)
         from epochal_trainer.model.keras_file import KerasFile  # noqa: PLC0415 - Keras, which takes seconds
 
         file = KerasFile(path, invalid, remedy="load it with keras.saving.load_model, if you trust it")

@@ -65,7 +65,7 @@ class TrainingJob(Trained):
         from epochal.notebook.from_keras import convert  # noqa: PLC0415
 
         environment, staged = environment or Environment(), Staged()
-        converted = convert(
+        document, lost = convert(
             model,
             name=name,
             data=data,
@@ -78,9 +78,9 @@ class TrainingJob(Trained):
             strict=strict,
             staged=staged,
         )
-        for line in converted.warnings:
+        for line in lost:
             environment.warn(f"epochal: {line}")
-        job = cls(converted.document, namespace=namespace, context=context, environment=environment)
+        job = cls(document, namespace=namespace, context=context, environment=environment)
         job.staged = staged if staged.files else None
         return job
 
@@ -107,10 +107,7 @@ class TrainingJob(Trained):
         from epochal.notebook.trained_model import load_model  # noqa: PLC0415 - Keras
 
         found = self.stored()
-        names = [each.get("name") for each in _results(found.object).get("models") or []]
+        results = (found.object.get("status") or {}).get("results") or {}
+        names = [each.get("name") for each in results.get("models") or []]
         is_best = which == "best" and "best.keras" in names
         return load_model(self.cluster, found, "best.keras" if is_best else "model.keras")
-
-
-def _results(document: Mapping[str, Any]) -> Mapping[str, Any]:
-    return (document.get("status") or {}).get("results") or {}

@@ -11,7 +11,7 @@ from epochal.environment import Environment
 from epochal.notebook import svg
 from epochal.notebook.curves import Curves
 from epochal.tasks.follow import Target, View
-from epochal.tasks.progress_views import progress_view
+from epochal.tasks.watch import progress_view
 from epochal.views import progress
 
 _MAX_WIDTH = 100

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from epochal.runs.flattening import LIMITS, Limits, flatten
+from epochal.views.progress import state
 
 MAX_RUNS = 100
 """Maximum number of runs in a comparison."""
@@ -112,7 +113,7 @@ def job_run(job: Mapping[str, Any], name: str | None = None, limits: Limits = LI
     figures |= {"parameters": size.get("parameters"), "attempts": status.get("attempt")}
     return Run(
         name or str(job["metadata"]["name"]),
-        str(status.get("state") or "Pending"),
+        state(job),
         spec.values,
         {key: str(value) for key, value in figures.items() if value is not None},
         (best["metric"], best["mode"]) if best.get("metric") and best.get("mode") else None,

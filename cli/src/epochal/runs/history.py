@@ -48,17 +48,17 @@ def parse_history(text: str) -> History:
     """Return the history in the text of a history.csv. A line that is cut off is left out."""
     rows = csv.DictReader(io.StringIO(text))
     names = [name for name in rows.fieldnames or () if name]
-    curves: dict[str, list[Point]] = {_name(name): [] for name in names if name != "epoch"}
+    curves: dict[str, list[Point]] = {curve_name(name): [] for name in names if name != "epoch"}
     epochs = omitted = 0
     for row in rows:
-        epoch = _number(row.get("epoch"))
+        epoch = finite_number(row.get("epoch"))
         if epoch is None or None in row.values():
             continue
         epochs += 1
         for name in names:
-            value = _number(row[name])
+            value = finite_number(row[name])
             if name != "epoch" and value is not None:
-                curves[_name(name)].append(Point(int(epoch), value))
+                curves[curve_name(name)].append(Point(int(epoch), value))
             elif name not in _NO_METRICS:
                 omitted += 1
     return History(curves, epochs, omitted)
@@ -67,7 +67,9 @@ def parse_history(text: str) -> History:
 def parse_rows(text: str) -> list[dict[str, str]]:
     """Return the rows of a CSV file with a header, such as trials.csv, without control characters."""
     rows = csv.DictReader(io.StringIO(text))
-    return [{_name(name): printable(value or "", instead=" ") for name, value in row.items() if name} for row in rows]
+    return [
+        {curve_name(name): printable(value or "", instead=" ") for name, value in row.items() if name} for row in rows
+    ]
 
 
 def thinned(curve: Curve, limit: int) -> Curve:
@@ -95,11 +97,13 @@ def default_metrics(names: Iterable[str], monitored: str | None = None) -> list[
     return list(dict.fromkeys([*first, *bases]))[:2]
 
 
-def _name(name: str) -> str:
+def curve_name(name: str) -> str:
+    """Return the name of a curve for the name of a column."""
     return printable(name[:_MAX_NAME], instead=" ")
 
 
-def _number(text: str | None) -> float | None:
+def finite_number(text: str | None) -> float | None:
+    """Return the number of a cell, or None if it is missing or not finite."""
     try:
         value = float(text or "")
     except ValueError:

@@ -15,6 +15,7 @@ from epochal.client.failures import NOT_FOUND, ApiError, MissingObject
 from epochal.client.kinds import PODS, TRAINING_JOBS
 from epochal.errors import EpochalError
 from epochal.exit_codes import ExitCode
+from epochal.views import progress
 
 if TYPE_CHECKING:
     from epochal.environment import Environment
@@ -210,7 +211,7 @@ class LogReader:
             if self._printed:
                 self._environment.warn(f"epochal: the rest of the log is lost with its pod: the bucket has no {LOG}")
                 return
-            state = (self.job.get("status") or {}).get("state") or "Pending"
+            state = progress.state(self.job)
             raise EpochalError(
                 f"TrainingJob {self._name} ({state}) has no pod with a log, and no {LOG} in its bucket.",
                 f"`epochal logs --follow {self._name}` waits for the pod. `epochal events {self._name}` names the "
@@ -259,11 +260,8 @@ def finished(job: dict[str, Any]) -> bool | None:
 
 def waiting_reason(job: dict[str, Any]) -> str:
     """Return the state of a TrainingJob and the message of its condition Ready, in one line."""
-    status = job.get("status") or {}
-    ready: dict[str, Any] = next(
-        (found for found in status.get("conditions") or [] if found.get("type") == "Ready"), {}
-    )
-    parts = (status.get("state"), ready.get("reason"), ready.get("message"))
+    ready = progress.ready_condition(job)
+    parts = ((job.get("status") or {}).get("state"), ready.get("reason"), ready.get("message"))
     return printable(": ".join(str(part) for part in parts if part)[:500], instead=" ")
 
 

@@ -2,14 +2,12 @@
 
 import csv
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
-from epochal_api.text import printable
+from epochal.runs.history import Point, curve_name, finite_number
 
-from epochal.runs.history import Point
-
-_MAX_NAME = 128
 _EPOCH = "epoch"
 _EXACT = 2**53
 _BLOCK = 2**16
@@ -38,8 +36,10 @@ class Thinner:
         """Add the next points: their epochs, and as many finite values."""
         start = 0
         while start < len(values):
-            if self._filled in {0, self._width}:
-                self._begin_part()
+            if self._filled in {0, self._width}:  # the next part begins
+                if len(self._parts) == 2 * self._most:
+                    self._halve()
+                self._filled = 0
             segment = values[start : start + self._width - self._filled]
             low, high = min(segment), max(segment)
             first = Point(epochs[start + segment.index(low)], low)
@@ -64,15 +64,11 @@ class Thinner:
         kept = {point for part in self._parts for point in part}
         return sorted(kept | ({self._last} if self._last else set()))
 
-    def _begin_part(self) -> None:
-        if len(self._parts) == 2 * self._most:
-            self._halve()
-        self._filled = 0
-
     def _halve(self) -> None:
+        value = attrgetter("value")
         pairs = [self._parts[index : index + 2] for index in range(0, len(self._parts), 2)]
         self._parts = [
-            (min((low for low, _ in pair), key=_value), max((high for _, high in pair), key=_value)) for pair in pairs
+            (min((low for low, _ in pair), key=value), max((high for _, high in pair), key=value)) for pair in pairs
         ]
         self._width *= 2
 
@@ -107,7 +103,8 @@ def thinned_history(lines: Iterable[str], *, points: int, metrics: int) -> Thinn
         points: Maximum number of points of a curve.
         metrics: Maximum number of curves.
     """
-    rows = csv.reader(_short(lines))
+    # Without quotes, because a quote could join all lines into one field.
+    rows = csv.reader(line.replace('"', "").replace("\0", "") for line in lines)
     table, is_complete = _Table(), True
     try:
         table = _Table(next(rows, []), points, metrics)
@@ -138,8 +135,7 @@ class _Table:
         self.curves: dict[str, Thinner] = {}
         self.epochs = 0
         self._columns = [
-            (index, self.curves.setdefault(printable(name[:_MAX_NAME], instead=" "), Thinner(points)))
-            for name, index in ordered[:metrics]
+            (index, self.curves.setdefault(curve_name(name), Thinner(points))) for name, index in ordered[:metrics]
         ]
         self._last = -math.inf
         self._rows: list[list[str]] = []
@@ -150,7 +146,7 @@ class _Table:
         """Add the row of the next epoch. Other rows are left out."""
         if self._epoch is None or len(row) != self._width:
             return
-        epoch = _number(row[self._epoch])
+        epoch = finite_number(row[self._epoch])
         if epoch is None or epoch <= self._last or abs(epoch) > _EXACT:
             return
         self._last = epoch
@@ -167,7 +163,7 @@ class _Table:
             try:
                 values = list(map(float, texts))
             except ValueError:
-                values = [math.nan if (value := _number(text)) is None else value for text in texts]
+                values = [math.nan if (value := finite_number(text)) is None else value for text in texts]
             if all(map(math.isfinite, values)):
                 thinner.extend(self._numbers, values)
             else:
@@ -175,20 +171,3 @@ class _Table:
                 thinner.extend([self._numbers[place] for place in kept], [values[place] for place in kept])
         self.epochs += len(self._rows)
         self._rows, self._numbers, self._size = [], [], 0
-
-
-def _short(lines: Iterable[str]) -> Iterator[str]:
-    """Yield the lines without quotes, so that a quote cannot join all lines into one field."""
-    return (line.replace('"', "").replace("\0", "") for line in lines)
-
-
-def _number(text: str) -> float | None:
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
-
-
-def _value(point: Point) -> float:
-    return point.value

@@ -1,7 +1,5 @@
 """Requests to a ModelServer through the API server's proxy, which needs no port-forward."""
 
-import base64
-import binascii
 import json
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -10,12 +8,14 @@ from typing import Any
 from epochal_api.text import printable
 
 from epochal.client.cluster import Cluster
+from epochal.client.credentials import decoded
 from epochal.client.failures import shortened
 from epochal.client.kinds import MODEL_SERVERS, NETWORK_POLICIES, PODS, SECRETS
 from epochal.client.references import Found
 from epochal.client.transport import Response
 from epochal.errors import EpochalError
 from epochal.exit_codes import ExitCode
+from epochal.views import progress
 
 API_KEY = "X-API-Key"
 """The header with the key. The API server removes Authorization."""
@@ -98,8 +98,7 @@ class Server:
                 exit_code=ExitCode.REFUSED,
             )
         document = self._cluster.get(MODEL_SERVERS, name, self._found.object["metadata"].get("namespace"))
-        found = document.get("status") or {}
-        state = str(found.get("state") or "Pending")
+        state = progress.state(document)
         if NOT_REACHED in message and state in _ANSWERING:
             return EpochalError(
                 f"the API server does not reach the pods of ModelServer {name}: {message}. {self._policies()}",
@@ -107,10 +106,7 @@ class Server:
                 f"{_forward(name)}.",
                 exit_code=ExitCode.NO_CONNECTION,
             )
-        ready: dict[str, Any] = next(
-            (each for each in found.get("conditions") or [] if each.get("type") == "Ready"), {}
-        )
-        reason = shortened(str(ready.get("message") or message))
+        reason = shortened(str(progress.ready_condition(document).get("message") or message))
         return EpochalError(
             f"ModelServer {name} does not answer, its state is {printable(state)}: {reason}",
             f"`epochal events {name}` has more, and `epochal watch modelserver/{name}` follows it.",
@@ -154,8 +150,7 @@ def find_key(cluster: Cluster, spec: Mapping[str, Any], namespace: str | None) -
             f"The ModelServer needs a key: set {KEY_VARIABLE} to one, or ask for the right to read this Secret.",
             exit_code=error.exit_code,
         ) from error
-    decoded = map(_decoded, data.values())
-    keys = [key for key in decoded if len(key) >= MIN_KEY and key.isascii() and key.isprintable()]
+    keys = [key for key in map(decoded, data.values()) if len(key) >= MIN_KEY and key.isascii() and key.isprintable()]
     if not keys:
         raise EpochalError(
             f"Secret {secret}, which spec.auth names, has no key of at least {MIN_KEY} characters.",
@@ -196,10 +191,3 @@ def status_of_kubernetes(body: bytes) -> dict[str, Any] | None:
 
 def _forward(name: str) -> str:
     return f"forward a port with `kubectl port-forward service/{name} 8000:80` and send the request with curl"
-
-
-def _decoded(value: object) -> str:
-    try:
-        return base64.b64decode(str(value), validate=True).decode().strip()
-    except (binascii.Error, UnicodeDecodeError):
-        return ""

@@ -134,8 +134,8 @@ def _of_samples(server: Server, model: Description, file: Path, folder: Path) ->
 
 
 def _of_photograph(server: Server, model: Description, file: Path, path: Path, media_type: str) -> Prediction:
-    photograph = read_photograph(path, media_type, model.request_bytes)
-    answer = _json(server.request("POST", "/predict", photograph.content, {"Content-Type": media_type}).body)
+    photograph = read_photograph(path, model.request_bytes)
+    answer = _json(server.request("POST", "/predict", photograph, {"Content-Type": media_type}).body)
     columns = [tensor.name for tensor in model.outputs]
     # The answer has the classes of the first output, and a field `outputs` with the other outputs.
     by_name = {columns[0]: answer, **(answer.get("outputs") or {})}

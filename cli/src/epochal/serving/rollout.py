@@ -8,6 +8,7 @@ from epochal.client.kinds import MODEL_SERVERS
 from epochal.errors import EpochalError
 from epochal.exit_codes import ExitCode
 from epochal.output_files import file_exists
+from epochal.views import progress
 
 
 def store(path: Path, text: str, *, force: bool) -> None:
@@ -41,7 +42,7 @@ def wait_until_ready(cluster: Cluster, name: str, namespace: str) -> bool:
         is_current = status.get("observedGeneration") == change.object["metadata"].get("generation")
         conditions = {each.get("type"): each for each in status.get("conditions") or []}
         cause = conditions.get("Progressing") or conditions.get("Ready") or {}
-        state = str(status.get("state") or "Pending")
+        state = progress.state(change.object)
         text = ": ".join(part for part in (state, shortened(str(cause.get("message") or ""))) if part)
         if text != told:
             told = text

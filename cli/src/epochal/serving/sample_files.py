@@ -5,7 +5,6 @@ import itertools
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from epochal_api.text import printable
@@ -26,18 +25,6 @@ _NPY, _ZIP = b"\x93NUMPY", b"PK\x03\x04"
 Arrays = Mapping[str, np.ndarray]
 
 
-class Photograph(NamedTuple):
-    """The content of an image file.
-
-    Args:
-        content: The bytes of the file.
-        media_type: Such as image/jpeg.
-    """
-
-    content: bytes
-    media_type: str
-
-
 def image_type(path: Path) -> str | None:
     """Return the media type of a photograph by its first bytes, or None for another file."""
     head = _head(path)
@@ -46,7 +33,7 @@ def image_type(path: Path) -> str | None:
     return next((media_type for magic, media_type in _IMAGES if head.startswith(magic)), None)
 
 
-def read_photograph(path: Path, media_type: str, limit: int) -> Photograph:
+def read_photograph(path: Path, limit: int) -> bytes:
     """Return the content of an image file.
 
     Raises:
@@ -63,7 +50,7 @@ def read_photograph(path: Path, media_type: str, limit: int) -> Photograph:
             "Make the photograph smaller, or raise spec.limits.requestBytes of the ModelServer.",
             exit_code=ExitCode.USAGE,
         )
-    return Photograph(content, media_type)
+    return content
 
 
 def read_batches(path: Path, inputs: Sequence[Tensor], request_bytes: int) -> Iterator[Arrays]:

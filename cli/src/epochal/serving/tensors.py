@@ -88,8 +88,8 @@ def fit(array: np.ndarray, tensor: Tensor, where: str, *, is_batch: bool | None 
     batch = _reshaped(array, shape, is_batch=is_batch)
     if batch is None:
         raise EpochalError(
-            f"{where}: found an array of the shape {_text(array.shape)}, expected samples of the input {tensor}: "
-            f"(samples, {', '.join('any' if length == _ANY else str(length) for length in shape)}).",
+            f"{where}: found an array of the shape ({', '.join(map(str, array.shape))}), expected samples of the input "
+            f"{tensor}: (samples, {', '.join('any' if length == _ANY else str(length) for length in shape)}).",
             "Save the samples in this shape, as for the training.",
             exit_code=ExitCode.USAGE,
         )
@@ -173,7 +173,3 @@ def _tensor(content: Mapping[str, Any]) -> Tensor:
         [printable(str(name), instead=" ") for name in classes] if classes else None,
         content.get("class_values"),
     )
-
-
-def _text(shape: tuple[int, ...]) -> str:
-    return f"({', '.join(map(str, shape))})"

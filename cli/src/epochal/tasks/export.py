@@ -51,10 +51,8 @@ def export_onnx(environment: Environment, source: str, out: str | None, *, force
     Raises:
         EpochalError: If there is no such TrainingJob, it has no ONNX files, or a file exists.
     """
-    from epochal_lib.digests import sha256  # noqa: PLC0415 - code needs no bucket
-
-    from epochal.client import connect  # noqa: PLC0415
-    from epochal.client.buckets import open_bucket, split_uri  # noqa: PLC0415
+    from epochal.client import connect  # noqa: PLC0415 - code needs no bucket
+    from epochal.client.buckets import open_bucket, require_digest, split_uri  # noqa: PLC0415
 
     cluster = connect(environment)
     name, namespace = source, None
@@ -62,7 +60,8 @@ def export_onnx(environment: Environment, source: str, out: str | None, *, force
         metadata = read_one(environment.path(source), TrainingJob).metadata
         name, namespace = metadata.name, metadata.namespace
     document = _get(cluster, name, namespace)
-    exported = [each for each in _exports(document) if each.get("format") == _ONNX]
+    results = (document.get("status") or {}).get("results") or {}
+    exported = [each for each in results.get("exports") or [] if each.get("format") == _ONNX]
     if not exported:
         raise _not_exported(name, document)
     names = [str(each.get("name")) for each in exported]
@@ -74,12 +73,7 @@ def export_onnx(environment: Environment, source: str, out: str | None, *, force
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=".epochal-") as folder:
             copy = Path(folder) / _ONNX
             bucket.download(key, copy)
-            if (found := sha256(copy)) != each.get("sha256"):
-                raise EpochalError(
-                    f"s3://{bucket_name}/{printable(key)} has the SHA-256 {found}, but the training stored "
-                    f"{printable(str(each.get('sha256')))[:64]}",
-                    "Another program has replaced the file: train again, or restore the file.",
-                )
+            require_digest(copy, each.get("sha256"), f"s3://{bucket_name}/{printable(key)}")
             copy.replace(path)
     return paths
 
@@ -112,11 +106,6 @@ def _get(cluster: "Cluster", name: str, namespace: str | None) -> dict[str, Any]
     from epochal.client.kinds import TRAINING_JOBS  # noqa: PLC0415
 
     return cluster.get(TRAINING_JOBS, name, namespace)
-
-
-def _exports(document: dict[str, Any]) -> list[dict[str, Any]]:
-    results = (document.get("status") or {}).get("results") or {}
-    return list(results.get("exports") or [])
 
 
 def _not_exported(name: str, document: dict[str, Any]) -> EpochalError:

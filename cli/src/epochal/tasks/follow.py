@@ -60,7 +60,8 @@ def follow(cluster: Cluster, found: Sequence[Found], view: View) -> ExitCode:
         if not following.uids:
             break
         following.hint()
-    return max(following.codes, key=_severity, default=ExitCode.NOT_FOUND)
+    severity = (ExitCode.DONE, ExitCode.NOT_FOUND, ExitCode.FAILED).index
+    return max(following.codes, key=severity, default=ExitCode.NOT_FOUND)
 
 
 class _Following:
@@ -166,7 +167,3 @@ def _watch(cluster: Cluster, kind: Kind, names: frozenset[str], arriving: "queue
                 arriving.put((Target(kind, name), change))
     except Exception as error:  # noqa: BLE001 - the thread of the command raises it
         arriving.put(error)
-
-
-def _severity(code: ExitCode) -> int:
-    return (ExitCode.DONE, ExitCode.NOT_FOUND, ExitCode.FAILED).index(code)

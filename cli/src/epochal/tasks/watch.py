@@ -1,13 +1,105 @@
-"""Shows the progress of objects until they end."""
+"""Shows the progress of objects until they end: bars in a terminal, lines elsewhere."""
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, Any
 
 from epochal.client.cluster import Cluster
 from epochal.client.references import Found
+from epochal.environment import Environment
 from epochal.exit_codes import ExitCode
-from epochal.tasks.follow import View, follow
-from epochal.tasks.progress_views import progress_view
+from epochal.tasks.follow import Target, View, follow
+from epochal.views import progress
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+
+class Lines:
+    """A line for each epoch, state or reason that is new, with the time.
+
+    Args:
+        environment: Standard output and the clock.
+    """
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+        self._last: dict[Target, str] = {}
+
+    def show(self, target: Target, found: Mapping[str, Any], *, deleted: bool) -> None:
+        """Write a line, unless only the step or the remaining time has changed."""
+        figures = [progress.state(found), progress.figures(found), progress.reason(found)]
+        key = progress.DELETED if deleted else "  ".join(figures)
+        if self._last.get(target) != key:
+            self._last[target] = key
+            now = self._environment.now()
+            text = progress.DELETED if deleted else progress.line(found, now)
+            self._environment.write(f"{now:%H:%M:%S}  {target.name}  {text}")
+
+    def tick(self) -> None:
+        """Write nothing: time alone is no news."""
+
+
+class Bars:
+    """A bar for each object, with its state as a word.
+
+    Args:
+        environment: The terminal and the clock.
+        bars: The bars of the package rich.
+    """
+
+    def __init__(self, environment: Environment, bars: "Progress") -> None:
+        self._environment = environment
+        self._bars = bars
+        self._tasks: dict[Target, TaskID] = {}
+        self._shown: dict[Target, Mapping[str, Any]] = {}
+
+    def show(self, target: Target, found: Mapping[str, Any], *, deleted: bool) -> None:
+        """Draw the bar of an object."""
+        if target not in self._tasks:
+            self._tasks[target] = self._bars.add_task(target.name, total=100, state="", text="", left="")
+        self._shown[target] = found
+        state = progress.DELETED if deleted else progress.state(found)
+        text = "  ".join(part for part in (progress.figures(found), progress.reason(found)) if part)
+        left = progress.remaining(found, self._environment.now())
+        self._bars.update(
+            self._tasks[target], completed=progress.percent(found), state=state, text=text, left=left and f"ETA {left}"
+        )
+
+    def tick(self) -> None:
+        """Draw the remaining time."""
+        for target, found in self._shown.items():
+            left = progress.remaining(found, self._environment.now())
+            self._bars.update(self._tasks[target], left=left and f"ETA {left}")
+
+
+@contextmanager
+def progress_view(environment: Environment, names: Sequence[str]) -> Iterator[View]:
+    """Open the view for objects with these names: bars if standard output is a terminal, otherwise lines."""
+    if not environment.has_terminal:
+        yield Lines(environment)
+        return
+    from rich.progress import BarColumn, Progress, TextColumn  # noqa: PLC0415 - lines need no bars
+    from rich.table import Column  # noqa: PLC0415
+
+    width = min(max(map(len, names), default=0), 40)
+
+    def text(field: str, **options: Any) -> TextColumn:
+        return TextColumn(f"{{task.{field}}}", markup=False, table_column=Column(no_wrap=True, **options))
+
+    bars = Progress(
+        text("description", width=width, overflow="ellipsis"),
+        text("fields[state]", min_width=9),
+        BarColumn(bar_width=20),
+        TextColumn("{task.percentage:>3.0f} %"),
+        text("fields[left]"),
+        text("fields[text]", overflow="ellipsis", ratio=1),
+        console=environment.console,
+        expand=True,
+        refresh_per_second=4,
+    )
+    with bars:
+        yield Bars(environment, bars)
 
 
 def watch_objects(

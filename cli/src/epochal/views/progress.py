@@ -60,9 +60,8 @@ def reason(found: Mapping[str, Any]) -> str:
     if state(found) not in _WAITING:
         return ""
     waiting = (_status(found).get("progress") or {}).get("waiting")
-    ready = condition(found, "Ready")
-    cause = waiting if state(found) == "Waiting" and waiting else ready
-    if not cause or not cause.get("reason"):
+    cause = waiting if state(found) == "Waiting" and waiting else ready_condition(found)
+    if not cause.get("reason"):
         return ""
     message = _clean(str(cause.get("message") or ""))
     message = message if len(message) <= _MAX_MESSAGE else f"{message[:_MAX_MESSAGE]}…"
@@ -70,10 +69,10 @@ def reason(found: Mapping[str, Any]) -> str:
     return f"{name}: {message}" if message else name
 
 
-def condition(found: Mapping[str, Any], type_: str) -> Mapping[str, Any] | None:
-    """Return a condition of an object, or None."""
+def ready_condition(found: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the condition Ready of an object; an empty one before the operator has written it."""
     conditions = _status(found).get("conditions") or []
-    return next((each for each in conditions if isinstance(each, Mapping) and each.get("type") == type_), None)
+    return next((each for each in conditions if isinstance(each, Mapping) and each.get("type") == "Ready"), {})
 
 
 def line(found: Mapping[str, Any], now: datetime) -> str:

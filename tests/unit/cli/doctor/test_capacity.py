@@ -86,8 +86,8 @@ def test_queues(cluster: KnownCluster) -> None:
         in (problems(cluster, in_queue("teams"))["queue"])
     )
     stopped = {"conditions": [{"type": "Active", "status": "False", "message": "its ClusterQueue is stopped\x1b"}]}
-    found = queue.describe_queue("team", {"spec": {"clusterQueue": "gpus"}, "status": stopped}, "clusterqueues")
+    found = queue.describe_queue("team", {"spec": {"clusterQueue": "gpus"}, "status": stopped})
     assert found.message == "the LocalQueue team admits no jobs: its ClusterQueue is stopped\\x1b"
     assert found.remedy.endswith("kubectl describe clusterqueues gpus")
-    waiting = queue.describe_queue("team", {"status": active | {"pendingWorkloads": 3}}, "clusterqueues")
+    waiting = queue.describe_queue("team", {"status": active | {"pendingWorkloads": 3}})
     assert waiting.level == Level.WARNING

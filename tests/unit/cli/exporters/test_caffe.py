@@ -77,6 +77,14 @@ def test_a_chain_of_concatenations_takes_little_memory() -> None:
     assert len(network.segments(Tensor("x20", (2**20,)))) == 1
 
 
+def test_a_chain_of_concatenations_of_images_ends_at_a_limit() -> None:
+    layers: list[dict[str, Any]] = [{"layer": "Flatten", "name": "x0"}]
+    layers += [{"layer": "Concatenate", "name": f"x{index}", "inputs": [f"x{index - 1}"] * 2} for index in range(1, 17)]
+    with pytest.raises(EpochalError) as error:
+        files({"input": {"shape": [2, 2, 2]}, "layers": [*layers, {"layer": "Dense", "units": 1}]})
+    assert "(Concatenate, 'x10'): more than 1,000 flattened images of Concatenate" in error.value.message  # 2**10
+
+
 def test_pooling_reads_no_more_than_in_keras() -> None:
     text = files(one_layer(layer="MaxPooling2D", pool_size=2))["deploy.prototxt"]
     assert "slice_param { axis: 3 slice_point: 8 }" in text

@@ -2,11 +2,11 @@
 
 import hashlib
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
-from epochal.commands.export import TargetOption
+from epochal.commands.export import Target
 from epochal.exporters import TARGETS
 
 from tests.unit.cli.api_server import ClusterInMemory
@@ -131,7 +131,7 @@ def test_an_unsafe_file_name_writes_nothing(cluster: ClusterInMemory, tmp_path: 
 
 
 def test_each_target_is_an_option() -> None:
-    assert {option.value for option in TargetOption} >= {*TARGETS, "onnx"}
+    assert {*get_args(Target)} >= {*TARGETS, "onnx"}
 
 
 def with_bucket(monkeypatch: pytest.MonkeyPatch, content: bytes) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 from epochal.importers import Imported, import_file
-from epochal.importers.ffdl.quantities import quantity
+from epochal.importers.ffdl.manifest import quantity
 from epochal_api.catalogue.problems import problems
 
 from tests.unit.cli.importers.searches import FFDL

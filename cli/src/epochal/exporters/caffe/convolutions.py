@@ -24,12 +24,22 @@ def height_and_width(name: str, sizes: Sequence[int]) -> str:
     return f"{name}_h: {sizes[0]} {name}_w: {sizes[1]}"
 
 
+def bias_of(call: Call) -> list[str]:
+    """Return the name of the bias of a layer, in a list that is empty if it has none."""
+    return ["bias"] if call.flag("use_bias") else []
+
+
+def without(bias: list[str]) -> str:
+    """Return the field of a layer of Caffe if it has no bias."""
+    return "" if bias else " bias_term: false"
+
+
 def _geometry(call: Call, x: Tensor, window: Window) -> tuple[str, list[int], list[str]]:
     """Return the fields of a convolution, the size of its kernel, and the statement that adds zeros to the kernel.
 
     Caffe pads both sides equally. Where Keras adds one element more after the image, the kernel gets zeros before it.
     """
-    pads = window.pads(call.known(x.shape[:-1], "its input")) or []
+    pads = window.pads(call.known(x.shape[:-1])) or []
     more = [after - before for before, after in pads]
     if any(extra < 0 or extra % step for extra, step in zip(more, window.dilation, strict=True)):
         call.no_counterpart("its padding")
@@ -45,51 +55,51 @@ def _geometry(call: Call, x: Tensor, window: Window) -> tuple[str, list[int], li
 
 def _conv(call: Call, caffe: CaffeNetwork, keras_name: str) -> Tensor:
     x, filters, groups = image(call), call.integer("filters"), call.integer("groups")
-    window, bias = read_window(call, 2, "kernel_size"), call.flag("use_bias")
+    window, bias = read_window(call, 2, "kernel_size"), bias_of(call)
     fields, _, before = _geometry(call, x, window)
     fields += f" group: {groups}" if groups > 1 else ""
-    result = _add(call, caffe, (x, window, filters), fields, bias=bias)
-    blobs = ["kernel.transpose(3, 2, 0, 1)", *_bias(bias=bias)]
-    caffe.weights.append(Weights(keras_name, ["kernel", *_bias(bias=bias)], {call.attribute: blobs}, before=before))
+    result = _add(call, caffe, (x, window, filters), fields, bias)
+    blobs = ["kernel.transpose(3, 2, 0, 1)", *bias]
+    caffe.weights.append(Weights(keras_name, ["kernel", *bias], {call.attribute: blobs}, before=before))
     return activate(call, caffe, result)
 
 
 def _depthwise(call: Call, caffe: CaffeNetwork, keras_name: str) -> Tensor:
     x, multiplier = image(call), call.integer("depth_multiplier")
-    window, bias, channels = read_window(call, 2, "kernel_size"), call.flag("use_bias"), call.size_of(x)
+    window, bias, channels = read_window(call, 2, "kernel_size"), bias_of(call), call.size_of(x)
     fields, size, before = _geometry(call, x, window)
     filters = channels * multiplier
-    result = _add(call, caffe, (x, window, filters), f"{fields} group: {channels}", bias=bias)
-    blobs = [_depthwise_kernel(filters, size), *_bias(bias=bias)]
-    caffe.weights.append(Weights(keras_name, ["kernel", *_bias(bias=bias)], {call.attribute: blobs}, before=before))
+    result = _add(call, caffe, (x, window, filters), f"{fields} group: {channels}", bias)
+    blobs = [_depthwise_kernel(filters, size), *bias]
+    caffe.weights.append(Weights(keras_name, ["kernel", *bias], {call.attribute: blobs}, before=before))
     return activate(call, caffe, result)
 
 
 def _separable(call: Call, caffe: CaffeNetwork, keras_name: str) -> Tensor:
     x, filters, multiplier = image(call), call.integer("filters"), call.integer("depth_multiplier")
-    window, bias, channels = read_window(call, 2, "kernel_size"), call.flag("use_bias"), call.size_of(x)
+    window, bias, channels = read_window(call, 2, "kernel_size"), bias_of(call), call.size_of(x)
     fields, size, before = _geometry(call, x, window)
     between, name = channels * multiplier, caffe.free_name(f"{call.attribute}/depthwise")
     shape = call.result("", (*window.output(x.shape[:-1]), between)).shape
     fields = f"num_output: {between} {fields} group: {channels} bias_term: false"
     depthwise = caffe.add("Convolution", name, [x], shape, ("convolution_param", fields))
-    fields = f"num_output: {filters} kernel_size: 1{_no_bias(bias=bias)}"
+    fields = f"num_output: {filters} kernel_size: 1{without(bias)}"
     result = caffe.add(
         "Convolution", call.attribute, [depthwise], (*shape[:-1], filters), ("convolution_param", fields)
     )
     blobs = {
         name: [_depthwise_kernel(between, size)],
-        call.attribute: ["pointwise.transpose(3, 2, 0, 1)", *_bias(bias=bias)],
+        call.attribute: ["pointwise.transpose(3, 2, 0, 1)", *bias],
     }
-    names = ["kernel", "pointwise", *_bias(bias=bias)]
+    names = ["kernel", "pointwise", *bias]
     caffe.weights.append(Weights(keras_name, names, blobs, before=before))
     return activate(call, caffe, result)
 
 
-def _add(call: Call, caffe: CaffeNetwork, sizes: tuple[Tensor, Window, int], fields: str, *, bias: bool) -> Tensor:
+def _add(call: Call, caffe: CaffeNetwork, sizes: tuple[Tensor, Window, int], fields: str, bias: list[str]) -> Tensor:
     x, window, filters = sizes
     shape = call.result("", (*window.output(x.shape[:-1]), filters)).shape
-    fields = f"num_output: {filters} {fields}{_no_bias(bias=bias)}"
+    fields = f"num_output: {filters} {fields}{without(bias)}"
     return caffe.add("Convolution", call.attribute, [x], shape, ("convolution_param", fields))
 
 
@@ -97,23 +107,15 @@ def _depthwise_kernel(filters: int, size: Sequence[int]) -> str:
     return f"kernel.transpose(2, 3, 0, 1).reshape({filters}, 1, {size[0]}, {size[1]})"
 
 
-def _bias(*, bias: bool) -> list[str]:
-    return ["bias"] if bias else []
-
-
-def _no_bias(*, bias: bool) -> str:
-    return "" if bias else " bias_term: false"
-
-
 def _deconvolution(call: Call, caffe: CaffeNetwork, keras_name: str) -> Tensor:
     x, filters = image(call), call.integer("filters")
-    window, bias = read_window(call, 2, "kernel_size"), call.flag("use_bias")
+    window, bias = read_window(call, 2, "kernel_size"), bias_of(call)
     call.off("output_padding")
     totals = [extent - step for extent, step in zip(window.extents, window.strides, strict=True)]
     is_same = window.padding == "same"
     if min(totals) < 0 or (is_same and any(total % 2 for total in totals)) or set(window.dilation) != {1}:
         call.no_counterpart(f"kernel_size {list(window.kernel)} with strides {list(window.strides)}")
-    lengths = call.known(x.shape[:-1], "its input")
+    lengths = call.known(x.shape[:-1])
     sizes = [
         length * step + (0 if is_same else total)
         for length, step, total in zip(lengths, window.strides, totals, strict=True)
@@ -121,11 +123,10 @@ def _deconvolution(call: Call, caffe: CaffeNetwork, keras_name: str) -> Tensor:
     pads = [total // 2 if is_same else 0 for total in totals]
     parts = (("kernel", window.kernel), ("stride", window.strides), ("pad", pads))
     fields = " ".join(height_and_width(*part) for part in parts)
-    end = "" if bias else " bias_term: false"
-    parameters = ("convolution_param", f"num_output: {filters} {fields}{end}")
+    parameters = ("convolution_param", f"num_output: {filters} {fields}{without(bias)}")
     result = caffe.add("Deconvolution", call.attribute, [x], (*sizes, filters), parameters)
-    blobs = ["kernel.transpose(3, 2, 0, 1)", *(["bias"] if bias else [])]
-    caffe.weights.append(Weights(keras_name, ["kernel", *(["bias"] if bias else [])], {call.attribute: blobs}))
+    blobs = ["kernel.transpose(3, 2, 0, 1)", *bias]
+    caffe.weights.append(Weights(keras_name, ["kernel", *bias], {call.attribute: blobs}))
     return activate(call, caffe, result)
 
 

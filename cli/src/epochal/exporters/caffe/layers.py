@@ -5,32 +5,33 @@ from functools import partial
 
 from epochal.exporters.caffe import convolutions
 from epochal.exporters.caffe.activations import activate
-from epochal.exporters.caffe.convolutions import height_and_width, image
+from epochal.exporters.caffe.convolutions import bias_of, height_and_width, image, without
 from epochal.exporters.caffe.network import CaffeNetwork, Weights
 from epochal.exporters.layer_calls import Call
 from epochal.exporters.tensors import Tensor
 from epochal.exporters.windows import read_window
 
+MAX_PARTS = 1000
+"""Maximum number of flattened images in a blob: chained concatenations of a blob with itself double it each time."""
+
 
 def _dense(call: Call, caffe: CaffeNetwork, keras_name: str) -> Tensor:
-    x, units, bias = call.input, call.integer("units"), call.flag("use_bias")
+    x, units, bias = call.input, call.integer("units"), bias_of(call)
     if len(x.shape) != 1:
         call.no_counterpart(f"an input of the shape {list(x.shape)}")
     order = caffe.order(x)
     kernel = "kernel[order].T" if order else "kernel.T"
-    fields = f"num_output: {units}" + ("" if bias else " bias_term: false")
+    fields = f"num_output: {units}{without(bias)}"
     result = caffe.add("InnerProduct", call.attribute, [x], (units,), ("inner_product_param", fields))
     caffe.set_segments(result, ((units,),))
-    names = ["kernel", *(["bias"] if bias else [])]
-    blobs = {call.attribute: [kernel, *(["bias"] if bias else [])]}
-    caffe.weights.append(Weights(keras_name, names, blobs, order))
+    caffe.weights.append(Weights(keras_name, ["kernel", *bias], {call.attribute: [kernel, *bias]}, order))
     return activate(call, caffe, result)
 
 
 def _pool(call: Call, caffe: CaffeNetwork, _: str, kind: str) -> Tensor:
     x, window = image(call), read_window(call, 2, "pool_size", dilated=False)
     call.ignore("pool_mode")
-    lengths = call.known(x.shape[:-1], "its input")
+    lengths = call.known(x.shape[:-1])
     shape = call.result("", (*window.output(lengths), x.shape[-1])).shape
     pads = window.pads(lengths) or []
     if window.padding == "same":
@@ -76,7 +77,7 @@ def _flatten(call: Call, caffe: CaffeNetwork, _: str) -> Tensor:
     x = call.input
     if len(x.shape) == 1:
         return x
-    sizes = call.known(x.shape, "its input")
+    sizes = call.known(x.shape)
     total = 1
     for size in sizes:
         total *= size
@@ -197,7 +198,7 @@ def _eltwise(call: Call, caffe: CaffeNetwork, _: str, operation: str) -> Tensor:
 
 
 def _concatenate(call: Call, caffe: CaffeNetwork, _: str) -> Tensor:
-    inputs, axis = call.inputs, call.axis("axis", call.inputs[0])
+    inputs, axis = call.inputs, call.axis()
     if len({x.rank for x in inputs}) != 1:
         call.fail("its inputs must have the same number of axes")
     shape = list(inputs[0].shape)
@@ -206,6 +207,8 @@ def _concatenate(call: Call, caffe: CaffeNetwork, _: str) -> Tensor:
     result = caffe.add("Concat", call.attribute, inputs, tuple(shape), ("concat_param", f"axis: {position}"))
     if len(shape) == 1:
         caffe.set_segments(result, tuple(part for x in inputs for part in caffe.segments(x)))
+        if len(caffe.segments(result)) > MAX_PARTS:
+            call.no_counterpart(f"more than {MAX_PARTS:,} flattened images")
     return result
 
 

@@ -8,6 +8,7 @@ from epochal_api.trainingjob.spec import TrainingJobSpec
 
 from epochal.exporters.keras.section import Section
 from epochal.exporters.python_code import Expression, Group, assign, call, literal
+from epochal.exporters.support import data_sets
 
 _SUFFIXES = {"train": "_train", "validation": "_val", "test": "_test"}
 """Suffixes of the names of the arrays of a data set in an npz file."""
@@ -17,13 +18,8 @@ _PICKLES = (".pickle", ".pkl", ".pickle.gz", ".pkl.gz")
 def data_section(spec: TrainingJobSpec) -> Section:
     """Return the code that reads the data sets as `train`, `validation` and `test`."""
     section, data = Section("The data"), spec.data
-    sets: dict[Role, DataSet] = {"train": data.train}
-    if data.validation is not None and (validation := data.validation.data_set) is not None:
-        sets["validation"] = validation
-    if data.test is not None:
-        sets["test"] = data.test
     section.use("fetch", _prepare(spec))
-    for role, each in sets.items():
+    for role, each in data_sets(data).items():
         section.lines.append(assign(role, _read(spec, role, each, section)))
     if data.validation is not None and data.validation.split is not None:
         section.constants.append(f"VALIDATION_SPLIT = {float(data.validation.split)!r}")

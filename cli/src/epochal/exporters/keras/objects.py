@@ -15,7 +15,7 @@ from epochal_api.catalogue.objects import module_of_argument
 from epochal_api.trainingjob.network import Callback, Layer, Named
 
 from epochal.exporters.python_code import Expression, Group, call, is_identifier, items, literal
-from epochal.exporters.unsupported import unsupported
+from epochal.exporters.support import unsupported
 
 _MAX_SHOWN = 100
 _OTHER_NAMES: Mapping[str, str] = {"FBetaScore": "fbeta_score", "LogCoshError": "logcosh"}

@@ -14,7 +14,7 @@ from epochal.exporters.keras.section import Section
 from epochal.exporters.keras.source import adapt_section, models_bucket, network_section
 from epochal.exporters.keras.training import compile_section, training_section
 from epochal.exporters.python_code import assign, call, literal, statement
-from epochal.exporters.unsupported import unsupported
+from epochal.exporters.support import unsupported
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?", re.ASCII)
 _ENDPOINT = "https://s3.amazonaws.com"
@@ -79,19 +79,13 @@ def places(job: TrainingJob) -> list[tuple[str, str, str]]:
     return found
 
 
-def imports(used: Sequence[Section], functions: Sequence[str], *others: str) -> str:
+def imports(used: Sequence[Section], *others: str) -> str:
     """Return the import statements of code."""
     lines = {OS, PATH, KERAS, *others}
     for section in used:
-        lines |= set(section.imports)
-    for name in functions:
-        lines |= set(HELPERS[name].imports)
-    standard = sorted(lines - set(_THIRD_PARTY), key=_import_order)
+        lines |= {*section.imports, *(line for name in with_needs(section.helpers) for line in HELPERS[name].imports)}
+    standard = sorted(lines - set(_THIRD_PARTY), key=lambda line: (line.startswith("from"), line))
     return "\n".join([*standard, "", _BACKEND, "", *(line for line in _THIRD_PARTY if line in lines)])
-
-
-def _import_order(line: str) -> tuple[bool, str]:
-    return line.startswith("from"), line
 
 
 def functions_of(section: Section, known: Sequence[str]) -> list[str]:
@@ -102,8 +96,7 @@ def functions_of(section: Section, known: Sequence[str]) -> list[str]:
 def script(job: TrainingJob, *, simple: bool) -> str:
     """Return the script of a TrainingJob."""
     used = sections(job, simple=simple)
-    every = list(dict.fromkeys(name for section in used for name in with_needs(section.helpers)))
-    blocks = [_docstring(job, simple=simple), imports(used, every, ARGPARSE)]
+    blocks = [_docstring(job, simple=simple), imports(used, ARGPARSE)]
     constants = [line for section in used for line in section.constants]
     blocks += ["\n".join(constants), _arguments(job)]
     known: list[str] = []

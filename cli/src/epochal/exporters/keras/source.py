@@ -13,7 +13,7 @@ from epochal.exporters.keras.helpers.helper import LAYERS as LAYERS_IMPORT
 from epochal.exporters.keras.network import FULL_PRECISION, network_code
 from epochal.exporters.keras.section import Section
 from epochal.exporters.python_code import assign, call, literal, statement
-from epochal.exporters.unsupported import unsupported
+from epochal.exporters.support import unsupported
 
 _TAKEN = """
     argparse fnmatch gzip importlib inspect itertools keras layers math np os parser pickle plt sys tempfile tf
@@ -74,14 +74,10 @@ def adapt_section(spec: TrainingJobSpec) -> Section | None:
     return section
 
 
-def taken_names() -> list[str]:
-    """Return the names that a script uses itself, so that no layer gets them."""
-    return [*_TAKEN, *dir(builtins), *HELPERS]
-
-
 def _add_layers(spec: TrainingJobSpec, network: Network, section: Section) -> None:
     precision = spec.training.precision
-    code = network_code(network, precision, taken_names())
+    # No layer gets a name that the script uses itself.
+    code = network_code(network, precision, [*_TAKEN, *dir(builtins), *HELPERS])
     section.use(*sorted(code.helpers), imports=[LAYERS_IMPORT])
     section.lines += _in_precision(precision, code.lines)
     if network.weights is not None:

@@ -11,7 +11,7 @@ from epochal.exporters.keras import objects
 from epochal.exporters.keras.data import can_have_weights
 from epochal.exporters.keras.section import Section
 from epochal.exporters.python_code import Expression, Group, assign, call, items, literal, statement
-from epochal.exporters.unsupported import unsupported
+from epochal.exporters.support import unsupported
 
 _FIELD = "spec.training"
 _FLOAT16 = "mixed_float16"

@@ -16,11 +16,9 @@ def export(job: TrainingJob) -> dict[str, bytes]:
     """
     network, name = listed_network(job, "torch"), safe_name(job)
     module = write_module(network)
-    has_penalty = any(layer.code.penalties and layer.trainable for layer in module.layers)
-    title = f"Trains the network of the TrainingJob {name} with PyTorch."
     texts = {
         MODEL: model_file(f"The network of the TrainingJob {name}, as a module of PyTorch.", module),
-        TRAIN: train_file(title, job.spec, network, module, has_penalty=has_penalty),
+        TRAIN: train_file(f"Trains the network of the TrainingJob {name} with PyTorch.", job.spec, network, module),
         CONVERT: convert_file(f"Converts the weights of the TrainingJob {name} from Keras to PyTorch.", module),
     }
     return {file: text.encode() for file, text in texts.items()}

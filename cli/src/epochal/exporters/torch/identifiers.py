@@ -4,6 +4,7 @@ import builtins
 import keyword
 import re
 from collections.abc import Sequence
+from itertools import chain, count
 
 from epochal.exporters.torch.snippets import SNIPPETS
 
@@ -81,16 +82,8 @@ def identifiers(names: Sequence[str]) -> list[str]:
         identifier = _NO_WORD.sub("_", name)
         if not identifier or identifier[0].isdigit() or identifier.startswith("_"):
             identifier = f"layer_{identifier.lstrip('_')}"
-        if identifier in taken:
-            identifier = _free(identifier, taken)
-        taken.add(identifier)
-        result.append(identifier)
+        # The length bounds the search: names of up to 128 characters that differ in no letter or digit only.
+        numbered = (f"{identifier}_{number}" for number in count(2))
+        result.append(next(name for name in chain([identifier], numbered) if name not in taken))
+        taken.add(result[-1])
     return result
-
-
-def _free(identifier: str, taken: set[str]) -> str:
-    # The length bounds the search: names of up to 128 characters that differ in no letter or digit only.
-    number = 2
-    while f"{identifier}_{number}" in taken:
-        number += 1
-    return f"{identifier}_{number}"

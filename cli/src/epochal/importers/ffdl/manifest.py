@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from epochal_api.model import quantity_value
@@ -10,8 +11,7 @@ from epochal_api.storage import BUCKET_PATTERN, ENDPOINT_PATTERN
 
 from epochal.errors import EpochalError
 from epochal.importers.draft import Draft, label_of
-from epochal.importers.ffdl.quantities import quantity
-from epochal.importers.reading import shown
+from epochal.importers.reading import mapping, shown
 from epochal.importers.values import integer, is_nothing, number
 
 _MAX_STORES = 100
@@ -37,6 +37,8 @@ MANIFEST_FIELDS = frozenset(
 _NOT_NEEDED = frozenset({"evaluation_metrics", "hyper_parameters_optimization"})
 """Metrics come from Keras, and the search is imported elsewhere."""
 _REGION = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
+_QUANTITY = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)\s*([kmgtp]?)(i?)b?", re.IGNORECASE | re.ASCII)
+_POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
 
 
 def convert_manifest(document: Mapping[str, Any], *, name: str) -> Draft:
@@ -141,8 +143,7 @@ def _store_label(store: Mapping[str, Any]) -> str:
 
 
 def _container(store: Mapping[str, Any], key: str) -> Any:
-    found = store.get(key)
-    return found.get("container") if isinstance(found, Mapping) else None
+    return mapping(store.get(key)).get("container")
 
 
 def _warn_unused(store: Mapping[str, Any], is_data: bool, is_results: bool, draft: Draft) -> None:  # noqa: FBT001
@@ -166,14 +167,12 @@ def _bucket(store: Mapping[str, Any], key: str, draft: Draft) -> str | None:
 
 
 def _address(store: Mapping[str, Any]) -> Any:
-    connection = store.get("connection")
-    return connection.get("auth_url") if isinstance(connection, Mapping) else None
+    return mapping(store.get("connection")).get("auth_url")
 
 
 def _storage(store: Mapping[str, Any], draft: Draft) -> dict[str, Any]:
     """Return the address and the region of a store. Its keys are not read: they belong in a Secret."""
-    connection = store.get("connection")
-    connection = connection if isinstance(connection, Mapping) else {}
+    connection = mapping(store.get("connection"))
     storage: dict[str, Any] = {}
     address = connection.get("auth_url")
     if isinstance(address, str) and _is_address(address):
@@ -197,7 +196,7 @@ def _is_address(address: str) -> bool:
 
 
 def _set_framework(value: Any, draft: Draft) -> None:
-    framework = value if isinstance(value, Mapping) else {}
+    framework = mapping(value)
     name = str(framework.get("name", "")).lower()
     if name and name not in {"tensorflow", "keras"}:
         draft.warn(label_of("framework", name), "a TrainingJob trains with Keras: write its network as layers of Keras")
@@ -244,6 +243,28 @@ def _memory(document: Mapping[str, Any], draft: Draft) -> tuple[dict[str, Any], 
         if resource == "memory":
             limits[resource] = amount
     return requests, limits
+
+
+def quantity(value: Any) -> str | None:
+    """Return an amount of memory as a quantity of Kubernetes, or None if it is none.
+
+    8Gi and 8GiB are 8 * 2**30 bytes, 8GB and 8G are 8 * 10**9 bytes, and a number without a unit is in bytes.
+    """
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    match = _QUANTITY.fullmatch(str(value).strip())
+    if match is None:
+        return None
+    amount, letter, is_binary = Decimal(match[1]), match[2].lower(), bool(match[3])
+    if is_binary and not letter:
+        return None
+    power = _POWERS[letter]
+    while amount != int(amount) and power:
+        amount, power = amount * (1024 if is_binary else 1000), power - 1
+    if amount != int(amount) or amount <= 0:
+        return None
+    unit = "" if not power else f"{'KMGTP'[power - 1]}i" if is_binary else "kMGTP"[power - 1]
+    return f"{int(amount)}{unit}"
 
 
 def _gpus(document: Mapping[str, Any], draft: Draft) -> int:

@@ -7,7 +7,7 @@ from epochal_api.trainingjob.network import MAX_LAYERS
 
 from epochal.errors import EpochalError
 from epochal.importers.draft import label_of
-from epochal.importers.reading import shown
+from epochal.importers.reading import mapping, shown
 
 _MAX_NODES = MAX_LAYERS + 100
 """Maximum number of nodes: the layers of a network, and nodes for data, losses, metrics and the optimizer."""
@@ -144,8 +144,8 @@ def _name(document: Mapping[str, Any], pipeline: Mapping[str, Any]) -> str:
     for holder in (pipeline, document):
         for place in (
             holder,
-            _mapping(holder.get("app_data")),
-            _mapping(_mapping(holder.get("app_data")).get("ui_data")),
+            mapping(holder.get("app_data")),
+            mapping(mapping(holder.get("app_data")).get("ui_data")),
         ):
             if isinstance(name := place.get("name") or place.get("label"), str) and name.strip():
                 return name
@@ -157,7 +157,7 @@ def _read_node(index: int, value: Any) -> Node:
     if not isinstance(value, Mapping):
         raise EpochalError(f"{where} must be a mapping, found {type(value).__name__}")
     identity, operation = value.get("id"), value.get("op")
-    name = _mapping(_mapping(value.get("app_data")).get("ui_data")).get("label")
+    name = mapping(mapping(value.get("app_data")).get("ui_data")).get("label")
     if not isinstance(identity, str) or not identity:
         raise EpochalError(f"{label_of('node', name or where)}: id must be a text, found {shown(identity)}")
     if not isinstance(operation, str) or not operation:
@@ -174,14 +174,10 @@ def _read_node(index: int, value: Any) -> Node:
 def _sources(node: Node, inputs: Any) -> Iterator[str]:
     """Yield the ids in the links of a node. Ports do not count, because all ports of a file may have the same id."""
     for port in inputs if isinstance(inputs, list) else ():
-        links = _mapping(port).get("links")
+        links = mapping(port).get("links")
         for link in links if isinstance(links, list) else ():
-            source = _mapping(link).get("node_id_ref")
+            source = mapping(link).get("node_id_ref")
             if not isinstance(source, str):
                 found = f"a link must have the id of a node in node_id_ref, found {shown(source)}"
                 raise EpochalError(f"{node.label}: {found}")
             yield source
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}

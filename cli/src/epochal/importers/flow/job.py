@@ -5,7 +5,7 @@ from typing import Any
 
 from epochal.errors import EpochalError
 from epochal.importers import losses, optimizers
-from epochal.importers.draft import Draft, Names, object_name
+from epochal.importers.draft import Draft, Names
 from epochal.importers.flow import data, training
 from epochal.importers.flow.document import Node, read_flow
 from epochal.importers.flow.operations import INPUTS, convert_layer
@@ -208,8 +208,3 @@ class _Flow:
             return training.convert_optimizer(found[0], self._draft)
         self._draft.warn("flow", f"it has no optimizer: {optimizers.DEFAULT} takes its place")
         return optimizers.DEFAULT
-
-
-def default_name(file: str) -> str:
-    """Return the name of the object for a file."""
-    return object_name(file.rpartition(".")[0] or file)

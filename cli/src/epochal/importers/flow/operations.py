@@ -94,11 +94,6 @@ def convert_layer(node: Node, draft: Draft, *, classes: int | None = None) -> di
     return {"layer": kind.layer, **arguments}
 
 
-def check_operation(node: Node) -> None:
-    """Raise EpochalError if no layer has the operation of a node."""
-    _kind(node, Draft(""))
-
-
 def _kind(node: Node, draft: Draft) -> _Kind:
     category, name = node.category, _normalized(node.op.rpartition(".")[2])
     activations = _by_normalized_name(tuple(catalogue().modules["keras.activations"].names))

@@ -69,7 +69,8 @@ def convert_loss(node: Node, last: LastLayer, draft: Draft) -> str | dict[str, A
     if name in _CROSSENTROPIES:
         chosen = losses.crossentropy_for(last, is_binary=_CROSSENTROPIES[name])
         if chosen.reason:
-            draft.warn(node.label, f"{chosen.reason}: the loss is {_text(chosen.loss)}")
+            loss = chosen.loss if isinstance(chosen.loss, str) else f"{chosen.loss['name']} with from_logits"
+            draft.warn(node.label, f"{chosen.reason}: the loss is {loss}")
         return chosen.loss
     known = {key.lower(): key for key, each in catalogue().modules[LOSSES].classes.items() if not each.refused}
     if found := _LOSSES.get(name) or known.get(name) or known.get(f"{name}error"):
@@ -120,10 +121,6 @@ def convert_optimizer(node: Node, draft: Draft) -> str | dict[str, Any]:
 def _normalized(node: Node) -> str:
     name = re.sub(r"[^a-z0-9]", "", node.op.rpartition(".")[2].lower())
     return name.removesuffix("loss") or name if node.category == LOSS else name
-
-
-def _text(loss: str | dict[str, Any]) -> str:
-    return loss if isinstance(loss, str) else f"{loss['name']} with from_logits"
 
 
 def _unknown(node: Node, known: Sequence[str]) -> EpochalError:

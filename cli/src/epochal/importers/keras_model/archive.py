@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from epochal.errors import EpochalError
-from epochal.importers.imported import Imported, Weights, finish_job
+from epochal.importers.imported import Imported, Weights, finish_import
 from epochal.importers.keras_model.job import convert_model
 from epochal.importers.keras_model.weights import ModelWeights
 from epochal.importers.reading import MAX_BYTES, parse_json, shown
@@ -56,7 +56,7 @@ def import_archive(path: Path, *, name: str | None, strict: bool, source: str | 
     if size:
         is_flat = not converted.imported.has_inner_models
         weights = _ArchiveWeights(path) if is_flat else ModelWeights(path, converted.imported)
-    return finish_job(converted.draft, strict=strict, weights=weights)
+    return finish_import(converted.draft, strict=strict, weights=weights)
 
 
 @dataclass(frozen=True)

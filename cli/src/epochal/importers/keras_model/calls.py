@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from epochal.importers.keras_model.objects import NotImportable
-from epochal.importers.reading import shown
+from epochal.importers.reading import mapping, shown
 
 _TENSOR = "__keras_tensor__"
 _MAX_INPUTS = 64
@@ -138,8 +138,7 @@ def fixed_training(entry: Mapping[str, Any]) -> bool | None:
     for node in found if isinstance(found, list) else []:
         for each in [node] if ref(node) is not None else node if isinstance(node, list) else []:
             arguments = each[_HISTORY_PARTS] if isinstance(each, list) and len(each) > _HISTORY_PARTS else None
-            value = arguments.get("training") if isinstance(arguments, Mapping) else None
-            if isinstance(value, int):
+            if isinstance(value := mapping(arguments).get("training"), int):
                 return bool(value)
     return None
 
@@ -165,8 +164,7 @@ def _tensors(value: Any, *, depth: int, is_legacy: bool = False, allows_values: 
     if is_legacy and (found := ref(value)) is not None:
         yield found
     elif isinstance(value, Mapping) and value.get("class_name") == _TENSOR:
-        config = value.get("config")
-        found = ref(config.get("keras_history")) if isinstance(config, Mapping) else None
+        found = ref(mapping(value.get("config")).get("keras_history"))
         if found is None:
             raise NotImportable("a tensor must have a keras_history [NAME, CALL, OUTPUT]")
         yield found

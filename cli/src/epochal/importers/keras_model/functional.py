@@ -10,7 +10,7 @@ from epochal_api.trainingjob.network import MAX_LAYERS
 from epochal.importers.keras_model import calls
 from epochal.importers.keras_model.calls import Ref
 from epochal.importers.keras_model.objects import MODELS, NotImportable
-from epochal.importers.reading import shown
+from epochal.importers.reading import mapping, shown
 
 _MAX_ENTRIES = 2 * MAX_LAYERS
 """Maximum number of entries: layers, inputs, and operations that compute masks."""
@@ -69,8 +69,7 @@ def read_entries(value: Any) -> list[Mapping[str, Any]]:
 
 def name_of(entry: Mapping[str, Any]) -> str:
     """Return the name of a layer in its model."""
-    config = entry.get("config")
-    name = entry.get("name") or (config.get("name") if isinstance(config, Mapping) else None)
+    name = entry.get("name") or mapping(entry.get("config")).get("name")
     return name if isinstance(name, str) and name else str(entry["class_name"]).lower()
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from epochal.errors import EpochalError
 from epochal.extras import require_trainer
-from epochal.importers.imported import Imported, finish_job
+from epochal.importers.imported import Imported, finish_import
 from epochal.importers.keras_model.job import convert_model
 from epochal.importers.keras_model.weights import ModelWeights
 from epochal.importers.reading import MAX_BYTES, parse_json, shown
@@ -36,7 +36,7 @@ def import_hdf5(path: Path, *, name: str | None, strict: bool) -> Imported:
         raise EpochalError(f"its training_config must be a mapping, found {type(compiled).__name__}")
     document = {**document, **({"keras_version": version} if (version := attributes.get("keras_version")) else {})}
     converted = convert_model(document, name=name or path.stem, source=path.name, compiled=compiled)
-    return finish_job(converted.draft, strict=strict, weights=ModelWeights(path, converted.imported))
+    return finish_import(converted.draft, strict=strict, weights=ModelWeights(path, converted.imported))
 
 
 def _read_attributes(path: Path) -> dict[str, str]:

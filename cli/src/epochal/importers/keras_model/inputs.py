@@ -8,7 +8,7 @@ from epochal_api.trainingjob.network import INPUT
 
 from epochal.importers.draft import Draft, label_of
 from epochal.importers.keras_model.objects import FULL_PRECISION, NotImportable
-from epochal.importers.reading import shown
+from epochal.importers.reading import mapping, shown
 from epochal.importers.values import integer
 
 _GENERIC = re.compile(r"input(_layer)?(_?\d+)?|.{0,100}_input")
@@ -21,8 +21,7 @@ def read_input(entry: Mapping[str, Any], draft: Draft) -> dict[str, Any]:
     Raises:
         NotImportable: If it has no shape.
     """
-    config = entry.get("config")
-    config = config if isinstance(config, Mapping) else {}
+    config = mapping(entry.get("config"))
     name = str(entry.get("name") or config.get("name") or INPUT)
     shape = _sample_shape(config.get("batch_shape", config.get("batch_input_shape")))
     if shape is None:
@@ -35,14 +34,10 @@ def read_input(entry: Mapping[str, Any], draft: Draft) -> dict[str, Any]:
 
 def sequential_input(config: Any, first: Mapping[str, Any], draft: Draft) -> dict[str, Any]:
     """Return the input of a Sequential without an InputLayer, from its first layer; else a placeholder."""
-    inner = first.get("config")
-    inner = inner if isinstance(inner, Mapping) else {}
-    built = first.get("build_config")
+    inner = mapping(first.get("config"))
     candidates: list[Any] = [inner.get("batch_input_shape"), inner.get("batch_shape")]
-    if isinstance(built, Mapping):
-        candidates.append(built.get("input_shape"))
-    if isinstance(config, Mapping):
-        candidates.append(config.get("build_input_shape"))
+    candidates.append(mapping(first.get("build_config")).get("input_shape"))
+    candidates.append(mapping(config).get("build_input_shape"))
     if (size := integer(inner.get("input_dim"))) is not None and first.get("class_name") == "Dense":
         candidates.append([None, size])
     shape = next((found for each in candidates if (found := _sample_shape(each)) is not None), None)

@@ -177,7 +177,8 @@ def _value(key: str, value: Any, argument: Argument | None, depth: int) -> Any:
         return [_value(key, each, argument, depth + 1) for each in value]
     if not isinstance(value, Mapping):
         return value
-    name = _text(value.get("class_name"))
+    name = value.get("class_name")
+    name = name if isinstance(name, str) else None
     if name in _LISTS:
         return _value(key, value.get("items", []), argument, depth + 1)
     if name in _ARRAYS or (key == "dtype" and name in _POLICIES):
@@ -240,10 +241,6 @@ def _opposite(value: Any) -> Any:
         case [int() | float() as low, int() | float() as high] if low == -high:
             return high
     return value
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
 
 
 def _mapping(value: Any, name: str) -> Mapping[str, Any]:

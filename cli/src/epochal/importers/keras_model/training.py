@@ -11,7 +11,7 @@ from epochal.importers.draft import Draft
 from epochal.importers.keras_model.network import ImportedNetwork
 from epochal.importers.keras_model.objects import FULL_PRECISION, NotImportable, convert_named
 from epochal.importers.losses import find_last_layer
-from epochal.importers.reading import shown
+from epochal.importers.reading import mapping, shown
 
 _WRAPPERS = frozenset({"LossFunctionWrapper", "MeanMetricWrapper"})
 """Classes of Keras 2 around a function."""
@@ -88,9 +88,8 @@ def _optimizer(compiled: Mapping[str, Any], draft: Draft) -> str | dict[str, Any
     if kind is None or (isinstance(module, str) and not module.startswith(("keras", "tensorflow", "tf_keras"))):
         draft.warn("optimizer", f"{shown(name)} is custom code: {optimizers.DEFAULT} takes its place")
         return optimizers.DEFAULT
-    config = found.get("config")
     values: dict[str, Any] = {}
-    for key, value in (config if isinstance(config, Mapping) else {}).items():
+    for key, value in mapping(found.get("config")).items():
         if not isinstance(value, Mapping):
             values[key] = value
             continue
@@ -174,11 +173,7 @@ def _metrics(value: Any, name: str, draft: Draft) -> list[Any]:
             draft.warn(f'metrics of the output "{shown(name)}"', f"one metric is lost: {error}")
             continue
         kind = found if isinstance(found, str) else found["name"]
-        own = (
-            each.get("config", {}).get("name")
-            if isinstance(each, Mapping) and isinstance(each.get("config"), Mapping)
-            else None
-        )
+        own = mapping(mapping(each).get("config")).get("name")
         if isinstance(own, str) and kind.replace("_", "") != "accuracy" and _is_own_name(own, kind.replace("_", "")):
             draft.warn(f'metrics of the output "{shown(name)}"', f"the name {shown(own)} of the metric {kind} is lost")
         if found not in result:

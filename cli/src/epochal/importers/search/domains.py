@@ -1,6 +1,5 @@
 """The values of a hyper-parameter in the notation of an Experiment."""
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 from epochal_api.text import printable
@@ -111,9 +110,3 @@ def _bounds(low: Any, high: Any) -> tuple[float | int, float | int]:
     if first > last:
         raise InvalidDomain(f"the lower bound must be at most the upper bound, found {shown(low)} and {shown(high)}")
     return first, last
-
-
-def all_values(domain: Mapping[str, Any]) -> Sequence[str]:
-    """Return the values of a list, or none for a range."""
-    values: Sequence[str] = domain.get("values", ())
-    return values

@@ -1,7 +1,7 @@
 """An Experiment from a search of another tool."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,13 +9,15 @@ from epochal_api.catalogue.classes import METRICS, catalogue
 from epochal_api.experiment import spec as experiment
 from epochal_api.kind import API_VERSION
 
+from epochal.errors import EpochalError
 from epochal.importers import optimizers
 from epochal.importers.draft import Draft, label_of, object_name
-from epochal.importers.imported import Imported, finish_experiment
-from epochal.importers.reading import shown
-from epochal.importers.search.domains import InvalidDomain, all_values, value_list
+from epochal.importers.imported import Imported, finish_import
+from epochal.importers.reading import mapping, shown
+from epochal.importers.search.domains import InvalidDomain, value_list
 from epochal.importers.search.paths import INTEGERS, MOMENTUM, OPTIMIZER, TEXTS, find_path, is_epochs
 
+_GOALS: Mapping[str, str] = {"maximize": "Maximize", "minimize": "Minimize"}
 _NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_]{0,62}", re.ASCII)
 
 
@@ -49,7 +51,6 @@ class Search:
         fields: Further fields of the spec: search, schedule, maxTrials and others.
         objective: Further fields of the objective.
         parameters: The hyper-parameters.
-        labels: Labels of the object.
         namespace: Namespace of the object, or "".
     """
 
@@ -59,6 +60,40 @@ class Search:
     objective: dict[str, Any] = field(default_factory=dict)
     parameters: list[Parameter] = field(default_factory=list)
     namespace: str = ""
+
+
+def goal_of(value: Any) -> str | None:
+    """Return the goal of an Experiment for that of a file, or None."""
+    return _GOALS.get(str(value).strip().lower())
+
+
+def read_parameters(
+    field: str, found: Any, domain: Callable[[Mapping[str, Any], str], dict[str, Any]]
+) -> list[Parameter]:
+    """Return the hyper-parameters of a file.
+
+    Args:
+        field: The field with their list, for messages.
+        found: The list.
+        domain: Returns the values of a hyper-parameter, which has a label for messages.
+
+    Raises:
+        EpochalError: If the list or a hyper-parameter is broken.
+    """
+    found = found or []
+    if not isinstance(found, list) or len(found) > experiment.MAX_PARAMETERS:
+        raise EpochalError(f"{field} must be a list of at most {experiment.MAX_PARAMETERS} items")
+    parameters = []
+    for index, value in enumerate(found):
+        name = mapping(value).get("name")
+        if not isinstance(name, str) or not name:
+            raise EpochalError(f"{field}[{index}] must be a mapping with a name, found {shown(value)}")
+        label = label_of("hyper-parameter", name)
+        try:
+            parameters.append(Parameter(name, domain(value, label)))
+        except InvalidDomain as error:
+            raise EpochalError(f"{label}: {error}") from None
+    return parameters
 
 
 def finish(search: Search, draft: Draft, *, strict: bool) -> Imported:
@@ -106,7 +141,7 @@ def finish(search: Search, draft: Draft, *, strict: bool) -> Imported:
             "template": {"spec": draft.ordered_spec()},
         },
     }
-    return finish_experiment(draft, document, comments, strict=strict)
+    return finish_import(draft, document, comments, strict=strict)
 
 
 def _metric(name: str, draft: Draft) -> str:
@@ -168,11 +203,10 @@ def _domain_of(parameter: Parameter, path: str) -> dict[str, Any]:
     """
     domain = parameter.domain
     if path == OPTIMIZER:
-        classes = [optimizers.class_of(text) for text in all_values(domain)]
+        values: Sequence[str] = domain.get("values", ())
+        classes = [optimizers.class_of(text) for text in values]
         if not classes or None in classes:
-            raise InvalidDomain(
-                f"its values must be optimizers of Keras, found {', '.join(all_values(domain)) or 'a range'}"
-            )
+            raise InvalidDomain(f"its values must be optimizers of Keras, found {', '.join(values) or 'a range'}")
         return value_list(list(classes))
     if path in INTEGERS and "float" in domain:
         limits = domain["float"]

@@ -1,22 +1,22 @@
 """Experiments of Katib, the search of Kubeflow."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
-from epochal_api.experiment.spec import MAX_PARAMETERS, MAX_TRIALS
+from epochal_api.experiment.spec import MAX_TRIALS
 
 from epochal.errors import EpochalError
-from epochal.importers.draft import Draft, label_of
+from epochal.importers.draft import Draft
 from epochal.importers.ffdl.manifest import set_placeholder_network
 from epochal.importers.imported import Imported
-from epochal.importers.reading import shown
+from epochal.importers.reading import mapping, shown
 from epochal.importers.search.domains import InvalidDomain, float_range, int_range, text_of, value_list
-from epochal.importers.search.experiment import Parameter, Search, finish
+from epochal.importers.search.experiment import Search, finish, goal_of, read_parameters
 from epochal.importers.search.katib_algorithm import set_algorithm
 from epochal.importers.search.katib_template import read_template
 from epochal.importers.values import integer, is_nothing, number
 
-_GOALS: Mapping[str, str] = {"maximize": "Maximize", "minimize": "Minimize"}
 _LISTS = frozenset({"categorical", "discrete"})
 _COUNTS = {"parallelTrialCount": "parallelism", "maxTrialCount": "maxTrials", "maxFailedTrialCount": "maxFailedTrials"}
 _READ = frozenset(
@@ -40,7 +40,7 @@ def import_katib(document: Mapping[str, Any], *, name: str | None, strict: bool)
     Raises:
         EpochalError: If the Experiment is broken, or changes the network; or, with `strict`, if a detail is lost.
     """
-    metadata, spec = _mapping(document.get("metadata")), _mapping(document.get("spec"))
+    metadata, spec = mapping(document.get("metadata")), mapping(document.get("spec"))
     if not spec:
         raise EpochalError("spec must be a mapping, found none")
     if "nasConfig" in spec:
@@ -52,7 +52,7 @@ def import_katib(document: Mapping[str, Any], *, name: str | None, strict: bool)
     draft.set_unknown_data()
     set_placeholder_network(draft)
     draft.set_results()
-    search = _objective(_mapping(spec.get("objective")), draft)
+    search = _objective(mapping(spec.get("objective")), draft)
     if isinstance(namespace := metadata.get("namespace"), str):
         search.namespace = namespace
     resource = set_algorithm(spec, search, draft)
@@ -60,10 +60,7 @@ def import_katib(document: Mapping[str, Any], *, name: str | None, strict: bool)
         if not is_nothing(spec.get(key)):
             search.fields[field] = _count(key, spec[key], 0 if field == "maxFailedTrials" else 1)
     arguments = read_template(spec.get("trialTemplate"), draft)
-    found = spec.get("parameters") or []
-    if not isinstance(found, list) or len(found) > MAX_PARAMETERS:
-        raise EpochalError(f"parameters must be a list of at most {MAX_PARAMETERS} items")
-    parameters = [_parameter(index, each, draft) for index, each in enumerate(found)]
+    parameters = read_parameters("parameters", spec.get("parameters"), partial(_domain, draft=draft))
     for each in parameters:
         each.other_names = arguments.get(each.name, ())
     search.parameters = [each for each in parameters if each.name != resource]
@@ -78,7 +75,7 @@ def _objective(objective: Mapping[str, Any], draft: Draft) -> Search:
     metric = objective.get("objectiveMetricName")
     if not isinstance(metric, str):
         raise EpochalError(f"objective.objectiveMetricName must be a text, found {shown(metric)}")
-    search = Search(metric=metric, goal=_GOALS.get(str(objective.get("type", "")).lower()))
+    search = Search(metric=metric, goal=goal_of(objective.get("type")))
     if not is_nothing(goal := objective.get("goal")):
         if (target := number(goal)) is None:
             draft.warn("objective", f"goal is {shown(goal)}: it must be a number")
@@ -86,7 +83,7 @@ def _objective(objective: Mapping[str, Any], draft: Draft) -> Search:
             search.objective["target"] = text_of(target)
     strategies = objective.get("metricStrategies")
     for each in strategies if isinstance(strategies, list) else ():
-        if _mapping(each).get("name") == metric and str(_mapping(each).get("value")).lower() == "latest":
+        if mapping(each).get("name") == metric and str(mapping(each).get("value")).lower() == "latest":
             search.objective["strategy"] = "Last"
     return search
 
@@ -98,19 +95,8 @@ def _count(key: str, value: Any, least: int) -> int:
     return count
 
 
-def _parameter(index: int, value: Any, draft: Draft) -> Parameter:
-    name = _mapping(value).get("name")
-    if not isinstance(name, str) or not name:
-        raise EpochalError(f"parameters[{index}] must be a mapping with a name, found {shown(value)}")
-    label = label_of("hyper-parameter", name)
-    try:
-        return Parameter(name, _domain(value, label, draft))
-    except InvalidDomain as error:
-        raise EpochalError(f"{label}: {error}") from None
-
-
 def _domain(value: Mapping[str, Any], label: str, draft: Draft) -> dict[str, Any]:
-    kind, space = str(value.get("parameterType")), _mapping(value.get("feasibleSpace"))
+    kind, space = str(value.get("parameterType")), mapping(value.get("feasibleSpace"))
     if kind in _LISTS:
         return value_list(space.get("list"))
     if kind not in {"double", "int"}:
@@ -132,7 +118,3 @@ def _require_steps(search: Search, draft: Draft) -> None:
     if search.fields["search"]["method"] == "Grid" and without:
         draft.warn(without[0].label, "a grid needs a step for each range of numbers: random values take its place")
         search.fields["search"] = {**search.fields["search"], "method": "Random"}
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}

@@ -5,7 +5,7 @@ from typing import Any
 
 from epochal.errors import EpochalError
 from epochal.importers.draft import Draft
-from epochal.importers.reading import shown
+from epochal.importers.reading import mapping, shown
 from epochal.importers.search.experiment import Search
 from epochal.importers.values import integer
 
@@ -30,8 +30,7 @@ def set_algorithm(spec: Mapping[str, Any], search: Search, draft: Draft) -> str 
     Raises:
         EpochalError: If the algorithm changes the network.
     """
-    algorithm = spec.get("algorithm")
-    algorithm = algorithm if isinstance(algorithm, Mapping) else {}
+    algorithm = mapping(spec.get("algorithm"))
     name = str(algorithm.get("algorithmName", "")).strip().lower()
     if name in _NETWORK_SEARCHES:
         raise EpochalError(f"algorithm {name}: it changes the network during the training, and cannot be imported")

@@ -1,7 +1,6 @@
 """The template of a trial of Katib: a program, of which only the names of arguments and the resources are imported."""
 
 import re
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -9,11 +8,10 @@ from epochal_api.model import QUANTITY_PATTERN, quantity_value
 from epochal_api.pod import MIN_MEMORY_BYTES
 
 from epochal.importers.draft import Draft
-from epochal.importers.reading import shown
+from epochal.importers.reading import mapping, mappings_within, shown
 
 _ARGUMENT = re.compile(r"--?([A-Za-z][A-Za-z0-9_.-]{0,62})[= ]\$\{trialParameters\.([^}]{1,63})\}")
 _PLACEHOLDER = re.compile(r"\$\{trialParameters\.([^}]{1,63})\}")
-_MAX_VALUES = 10_000
 _RESOURCES = frozenset({"cpu", "memory", "ephemeral-storage", "nvidia.com/gpu"})
 
 
@@ -24,7 +22,7 @@ def read_template(value: Any, draft: Draft) -> dict[str, Sequence[str]]:
         value: The trialTemplate.
         draft: Gets the resources, and warnings for the program.
     """
-    template = value if isinstance(value, Mapping) else {}
+    template = mapping(value)
     names: dict[str, list[str]] = {}
     references: dict[str, str] = {}
     parameters = template.get("trialParameters")
@@ -47,20 +45,14 @@ def read_template(value: Any, draft: Draft) -> dict[str, Sequence[str]]:
 
 def _container(spec: Any, name: str) -> Mapping[str, Any] | None:
     """Return the container of the training in a trial, at any place of its spec."""
-    waiting, count, first = deque([spec]), 0, None
-    while waiting and count < _MAX_VALUES:
-        value = waiting.popleft()
-        count += 1
-        if isinstance(value, Mapping):
-            containers = value.get("containers")
-            for each in containers if isinstance(containers, list) else ():
-                if isinstance(each, Mapping):
-                    first = first or each
-                    if each.get("name") == name:
-                        return each
-            waiting.extend(value.values())
-        elif isinstance(value, list):
-            waiting.extend(value[:_MAX_VALUES])
+    first = None
+    for value in mappings_within(spec):
+        containers = value.get("containers")
+        for each in containers if isinstance(containers, list) else ():
+            if isinstance(each, Mapping):
+                first = first or each
+                if each.get("name") == name:
+                    return each
     return first
 
 
@@ -82,8 +74,7 @@ def _arguments(container: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]
 def _set_resources(value: Any, draft: Draft) -> None:
     resources: dict[str, dict[str, str]] = {}
     for kind in ("requests", "limits"):
-        amounts = value.get(kind) if isinstance(value, Mapping) else None
-        for name, amount in amounts.items() if isinstance(amounts, Mapping) else ():
+        for name, amount in mapping(mapping(value).get(kind)).items():
             text = str(amount)
             if name not in _RESOURCES or not re.fullmatch(QUANTITY_PATTERN, text):
                 draft.warn("trialTemplate", f"the {kind[:-1]} {shown(str(name))}: {shown(text)} is lost")

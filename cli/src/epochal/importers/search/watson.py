@@ -1,45 +1,32 @@
 """The search `hyper_parameters_optimization` of the training service of 2018."""
 
-from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
-from epochal_api.experiment.spec import MAX_PARAMETERS, MAX_TRIALS
+from epochal_api.experiment.spec import MAX_TRIALS
 
 from epochal.errors import EpochalError
-from epochal.importers.draft import label_of
 from epochal.importers.ffdl.manifest import MANIFEST_FIELDS, convert_manifest
 from epochal.importers.imported import Imported
-from epochal.importers.reading import shown
+from epochal.importers.reading import mapping, mappings_within, shown
 from epochal.importers.search.domains import InvalidDomain, float_range, int_range, powers, value_list
-from epochal.importers.search.experiment import Parameter, Search, finish
+from epochal.importers.search.experiment import Search, finish, goal_of, read_parameters
 from epochal.importers.values import integer, is_nothing
 
 _KEY = "hyper_parameters_optimization"
-_MAX_VALUES_SEARCHED = 10_000
 _METHODS: Mapping[str, Mapping[str, Any]] = {
     "hyperband": {"search": {"method": "Random"}, "schedule": {"method": "Hyperband", "minEpochs": 1, "factor": 3}},
     "random": {"search": {"method": "Random"}},
     "rbfopt": {"search": {"method": "TPE"}},
 }
-_GOALS: Mapping[str, str] = {"maximize": "Maximize", "minimize": "Minimize"}
 _LISTS = ("int_values", "double_values", "string_values")
 _RANGES = ("int_range", "double_range")
 
 
 def find_search(document: Any) -> Mapping[str, Any] | None:
     """Return the search in a document, at the top or within it, or None."""
-    waiting, count = deque([document]), 0
-    while waiting and count < _MAX_VALUES_SEARCHED:
-        value = waiting.popleft()
-        count += 1
-        if isinstance(value, Mapping):
-            if isinstance(found := value.get(_KEY), Mapping):
-                return found
-            waiting.extend(value.values())
-        elif isinstance(value, list):
-            waiting.extend(value[:_MAX_VALUES_SEARCHED])
-    return None
+    places = (value.get(_KEY) for value in mappings_within(document))
+    return next((found for found in places if isinstance(found, Mapping)), None)
 
 
 def import_search(document: Mapping[str, Any], search: Mapping[str, Any], *, name: str, strict: bool) -> Imported:
@@ -58,12 +45,11 @@ def import_search(document: Mapping[str, Any], search: Mapping[str, Any], *, nam
     draft.heading = (
         f"From {_KEY} of 2018.\n{draft.heading}" if MANIFEST_FIELDS & document.keys() else f"From {_KEY} of 2018."
     )
-    method = search.get("method")
-    method = method if isinstance(method, Mapping) else {}
+    method = mapping(search.get("method"))
     settings = _settings(method.get("parameters"))
     kind = str(method.get("name", "")).strip().lower()
     result = Search(
-        metric=str(settings.pop("objective", "accuracy")), goal=_goal(settings.pop("maximize_or_minimize", None))
+        metric=str(settings.pop("objective", "accuracy")), goal=goal_of(settings.pop("maximize_or_minimize", None))
     )
     if kind == "rbfopt":
         draft.warn("method rbfopt", "TPE takes its place, which is another algorithm: expect other suggestions")
@@ -78,10 +64,7 @@ def import_search(document: Mapping[str, Any], search: Mapping[str, Any], *, nam
             draft.warn("num_optimizer_steps", f"an Experiment has at most {MAX_TRIALS:,} trials")
     for key, value in settings.items():
         draft.warn(f"method {shown(kind)}", f"{shown(key)} is {shown(value)}: an Experiment has no such field")
-    found = search.get("hyper_parameters") or []
-    if not isinstance(found, list) or len(found) > MAX_PARAMETERS:
-        raise EpochalError(f"hyper_parameters must be a list of at most {MAX_PARAMETERS} items")
-    result.parameters = [_parameter(index, each) for index, each in enumerate(found)]
+    result.parameters = read_parameters("hyper_parameters", search.get("hyper_parameters"), _domain)
     return finish(result, draft, strict=strict)
 
 
@@ -97,10 +80,6 @@ def _settings(value: Any) -> dict[str, Any]:
     return result
 
 
-def _goal(value: Any) -> str | None:
-    return _GOALS.get(str(value).strip().lower())
-
-
 def _trials(steps: Any) -> int:
     count = integer(steps)
     if count is None or count < 1:
@@ -108,17 +87,7 @@ def _trials(steps: Any) -> int:
     return min(count + 1, MAX_TRIALS)
 
 
-def _parameter(index: int, value: Any) -> Parameter:
-    name = value.get("name") if isinstance(value, Mapping) else None
-    if not isinstance(value, Mapping) or not isinstance(name, str) or not name:
-        raise EpochalError(f"hyper_parameters[{index}] must be a mapping with a name, found {shown(value)}")
-    try:
-        return Parameter(name, _domain(value))
-    except InvalidDomain as error:
-        raise EpochalError(f"{label_of('hyper-parameter', name)}: {error}") from None
-
-
-def _domain(value: Mapping[str, Any]) -> dict[str, Any]:
+def _domain(value: Mapping[str, Any], _: str) -> dict[str, Any]:
     for key in _LISTS:
         if key in value:
             return value_list(value[key])

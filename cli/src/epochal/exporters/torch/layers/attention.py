@@ -10,39 +10,28 @@ _AXES = 2
 """Axes of an input without the batch: steps and features."""
 
 
-def _sources(call: Call, kinds: str = "query, value and perhaps key") -> tuple[Tensor, Tensor, Tensor]:
+def _sources(call: Call) -> tuple[Tensor, Tensor, Tensor]:
     """Return query, value and key. Without a key, the value is the key."""
     inputs = [x.last() for x in call.inputs]
     if len(inputs) not in {2, 3} or any(len(x.shape) != _AXES for x in inputs):
-        call.fail(f"it takes {kinds}, each with steps and features, found {[list(x.shape) for x in inputs]}")
+        shapes = [list(x.shape) for x in inputs]
+        call.fail(f"it takes query, value and perhaps key, each with steps and features, found {shapes}")
     return inputs[0], inputs[1], inputs[-1]
 
 
 def _attention(call: Call) -> Tensor:
     query, value, key = _sources(call)
+    is_additive = call.kind == "AdditiveAttention"
+    dropout, features = float(call.number("dropout")), call.size_of(query) if is_additive else None
     call.choice("score_mode", "dot")
-    dropout = float(call.number("dropout"))
-    call.helpers.add("Attention")
+    call.helpers.add(call.kind)
     arguments = [f"dropout={dropout!r}"] if dropout else []
     if call.flag("use_scale"):
-        arguments.insert(0, "scale=True")
+        arguments.insert(0, str(features) if is_additive else "scale=True")
         call.weights(["scale"], {"scale": "scale"})
-        call.code.initializers.append("nn.init.ones_({layer}.scale)")
-    layer = call.module(f"Attention({', '.join(arguments)})")
-    return call.result(f"{layer}({query.code}, {value.code}, {key.code})", (query.shape[0], value.shape[1]))
-
-
-def _additive(call: Call) -> Tensor:
-    query, value, key = _sources(call)
-    dropout, features = float(call.number("dropout")), call.size_of(query)
-    call.choice("score_mode", "dot")
-    call.helpers.add("AdditiveAttention")
-    arguments = [f"dropout={dropout!r}"] if dropout else []
-    if call.flag("use_scale"):
-        arguments.insert(0, str(features))
-        call.weights(["scale"], {"scale": "scale"})
-        call.code.initializers.append("nn.init.xavier_uniform_({layer}.scale.data[None])")
-    layer = call.module(f"AdditiveAttention({', '.join(arguments)})")
+        drawn = "xavier_uniform_({layer}.scale.data[None])" if is_additive else "ones_({layer}.scale)"
+        call.code.initializers.append("nn.init." + drawn)
+    layer = call.module(f"{call.kind}({', '.join(arguments)})")
     return call.result(f"{layer}({query.code}, {value.code}, {key.code})", (query.shape[0], value.shape[1]))
 
 
@@ -74,7 +63,7 @@ def _multi_head(call: Call) -> Tensor:
 
 
 LAYERS: Mapping[str, Callable[[Call], Tensor | Sequence[Tensor]]] = {
-    "AdditiveAttention": _additive,
+    "AdditiveAttention": _attention,
     "Attention": _attention,
     "MultiHeadAttention": _multi_head,
 }

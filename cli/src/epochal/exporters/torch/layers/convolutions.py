@@ -9,14 +9,8 @@ from epochal.exporters.layer_calls import Call
 from epochal.exporters.tensors import Tensor
 from epochal.exporters.torch.initial import draw
 from epochal.exporters.torch.layers.activations import activate
-from epochal.exporters.torch.layers.windows import options, padded
+from epochal.exporters.torch.layers.windows import image, options, padded
 from epochal.exporters.windows import Window, read_window
-
-
-def _image(call: Call, count: int) -> Tensor:
-    if len(call.input.shape) != count + 1:
-        call.fail(f"its input must have {count} axes and channels, found the shape {list(call.input.shape)}")
-    return call.input.first()
 
 
 def _transposed(name: str, count: int) -> str:
@@ -25,7 +19,7 @@ def _transposed(name: str, count: int) -> str:
 
 
 def _conv(call: Call, count: int) -> Tensor:
-    x, filters, groups = _image(call, count), call.integer("filters"), call.integer("groups")
+    x, filters, groups = image(call, count), call.integer("filters"), call.integer("groups")
     window, bias, channels = read_window(call, count, "kernel_size"), call.flag("use_bias"), call.size_of(x)
     if channels % groups or filters % groups:
         call.fail(f"groups must divide {channels} channels and {filters} filters, found {groups}")
@@ -38,7 +32,7 @@ def _conv(call: Call, count: int) -> Tensor:
 
 
 def _depthwise(call: Call, count: int) -> Tensor:
-    x, multiplier = _image(call, count), call.integer("depth_multiplier")
+    x, multiplier = image(call, count), call.integer("depth_multiplier")
     window, bias, channels = read_window(call, count, "kernel_size"), call.flag("use_bias"), call.size_of(x)
     code, padding = padded(call, x, window)
     filters = channels * multiplier
@@ -55,7 +49,7 @@ def _depthwise_kernel(window: Window, filters: int) -> str:
 
 
 def _separable(call: Call, count: int) -> Tensor:
-    x, filters, multiplier = _image(call, count), call.integer("filters"), call.integer("depth_multiplier")
+    x, filters, multiplier = image(call, count), call.integer("filters"), call.integer("depth_multiplier")
     window, bias, channels = read_window(call, count, "kernel_size"), call.flag("use_bias"), call.size_of(x)
     code, padding = padded(call, x, window)
     between = channels * multiplier
@@ -71,7 +65,7 @@ def _separable(call: Call, count: int) -> Tensor:
 
 
 def _transpose(call: Call, count: int) -> Tensor:
-    x, filters = _image(call, count), call.integer("filters")
+    x, filters = image(call, count), call.integer("filters")
     window, bias, channels = read_window(call, count, "kernel_size"), call.flag("use_bias"), call.size_of(x)
     call.off("output_padding")
     if window.padding == "causal":

@@ -41,12 +41,7 @@ def _rate(call: Call) -> float:
 
 def _dropout(call: Call) -> Tensor:
     call.off("noise_shape")
-    return call.same(f"{call.module(f'nn.Dropout({_rate(call)!r})')}({call.input.code})")
-
-
-def _alpha_dropout(call: Call) -> Tensor:
-    call.off("noise_shape")
-    return call.same(f"{call.module(f'nn.AlphaDropout({_rate(call)!r})')}({call.input.code})")
+    return call.same(f"{call.module(f'nn.{call.kind}({_rate(call)!r})')}({call.input.code})")
 
 
 def _spatial_dropout(call: Call) -> Tensor:
@@ -68,7 +63,7 @@ def _gaussian_dropout(call: Call) -> Tensor:
 
 
 LAYERS: Mapping[str, Callable[[Call], Tensor | Sequence[Tensor]]] = {
-    "AlphaDropout": _alpha_dropout,
+    "AlphaDropout": _dropout,
     "Dense": _dense,
     "Dropout": _dropout,
     "Embedding": _embedding,

@@ -56,7 +56,7 @@ def _extreme(call: Call, function: str) -> Tensor:
 
 def _concatenate(call: Call) -> Tensor:
     inputs = _aligned(call)
-    axis = call.axis("axis", inputs[0])
+    axis = call.axis(inputs[0])
     sizes = [x.shape[axis - 1] for x in inputs]
     shape = list(inputs[0].shape)
     shape[axis - 1] = None if None in sizes else sum(size for size in sizes if size is not None)

@@ -30,16 +30,13 @@ def _batch(call: Call) -> Tensor:
         f"nn.BatchNorm{axes}d({channels}, eps={float(call.number('epsilon'))!r}, momentum={momentum!r})"
     )
     names = _scale_and_shift(call)
-    draw(call, {"running_mean": "moving_mean", "running_var": "moving_variance"} if _has_moving_start(call) else {})
+    if (call["moving_mean_initializer"], call["moving_variance_initializer"]) != ("zeros", "ones"):
+        draw(call, {"running_mean": "moving_mean", "running_var": "moving_variance"})
     values = {"weight": "gamma", "bias": "beta"}
     full = {key: names[value] for key, value in values.items()}
     arrays = [*(value for value in ("gamma", "beta") if names[value] == value), "mean", "variance"]
     call.weights(arrays, {**full, "running_mean": "mean", "running_var": "variance"})
     return call.result(f"{layer}({x.code}){moved}", x.shape, channels_first=x.channels_first)
-
-
-def _has_moving_start(call: Call) -> bool:
-    return (call["moving_mean_initializer"], call["moving_variance_initializer"]) != ("zeros", "ones")
 
 
 def _scale_and_shift(call: Call, like: str = "mean") -> dict[str, str]:
@@ -61,7 +58,7 @@ def _layer(call: Call) -> Tensor:
     axes = sorted(axis % x.rank for axis in (given if isinstance(given, list) else [given]) if isinstance(axis, int))
     if not axes or axes != list(range(axes[0], x.rank)) or axes[0] == 0:
         call.no_counterpart(f"axis: {given!r:.40}, which are not the last axes,")
-    sizes = call.known(x.shape[axes[0] - 1 :], "its input")
+    sizes = call.known(x.shape[axes[0] - 1 :])
     layer = call.module(
         f"nn.LayerNorm({sizes[0] if len(sizes) == 1 else list(sizes)}, eps={float(call.number('epsilon'))!r})"
     )

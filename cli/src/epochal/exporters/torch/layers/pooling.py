@@ -6,18 +6,12 @@ from functools import partial
 from epochal.exporters.code_text import size
 from epochal.exporters.layer_calls import Call
 from epochal.exporters.tensors import Tensor
-from epochal.exporters.torch.layers.windows import options, padded
+from epochal.exporters.torch.layers.windows import image, options, padded
 from epochal.exporters.windows import Window, read_window
 
 
-def _image(call: Call, count: int) -> Tensor:
-    if len(call.input.shape) != count + 1:
-        call.fail(f"its input must have {count} axes and channels, found the shape {list(call.input.shape)}")
-    return call.input.first()
-
-
 def _pool(call: Call, count: int, kind: str) -> Tensor:
-    x, window = _image(call, count), read_window(call, count, "pool_size", dilated=False)
+    x, window = image(call, count), read_window(call, count, "pool_size", dilated=False)
     if window.padding == "causal":
         call.fail("padding must be valid or same, found 'causal'")
     call.ignore("pool_mode")
@@ -43,7 +37,7 @@ def _shape(x: Tensor, window: Window) -> tuple[int | None, ...]:
 
 
 def _global(call: Call, count: int, function: str) -> Tensor:
-    _image(call, count)
+    image(call, count)
     x = call.input
     call.choice("data_format", None, "channels_last")
     keeps = call.flag("keepdims")
@@ -55,7 +49,7 @@ def _global(call: Call, count: int, function: str) -> Tensor:
 
 
 def _adaptive(call: Call, count: int, kind: str) -> Tensor:
-    x, sizes = _image(call, count), call.sizes("output_size", count)
+    x, sizes = image(call, count), call.sizes("output_size", count)
     call.choice("data_format", None, "channels_last")
     code = f"F.adaptive_{kind}_pool{count}d({x.code}, {size(sizes)})"
     return call.result(code, (*sizes, x.shape[-1]), channels_first=True)

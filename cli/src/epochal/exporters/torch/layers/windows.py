@@ -8,6 +8,13 @@ from epochal.exporters.tensors import Tensor
 from epochal.exporters.windows import Window
 
 
+def image(call: Call, count: int) -> Tensor:
+    """Return the only input with its channels first. It must have `count` axes beside them."""
+    if len(call.input.shape) != count + 1:
+        call.fail(f"its input must have {count} axes and channels, found the shape {list(call.input.shape)}")
+    return call.input.first()
+
+
 def padded(call: Call, tensor: Tensor, window: Window, value: str = "") -> tuple[str, tuple[int, ...]]:
     """Return the code of a padded input, and the symmetric padding that the layer itself must add.
 

@@ -8,18 +8,9 @@ from epochal_api.trainingjob.network import Network
 from epochal_api.trainingjob.training import Training
 
 from epochal.exporters.code_text import literal, statement
-from epochal.exporters.support import no_counterpart
-from epochal.exporters.unsupported import unsupported
+from epochal.exporters.support import data_sets, no_counterpart, unsupported
 
 _TYPES = {"float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "bool", "bfloat16"}
-
-
-def data_sets(data: Data) -> dict[str, DataSet]:
-    """Return the data sets by the ends of the names of their arrays."""
-    sets = {"train": data.train}
-    if data.validation is not None and (validation := data.validation.data_set) is not None:
-        sets["val"] = validation
-    return sets | ({"test": data.test} if data.test is not None else {})
 
 
 def data_snippets(data: Data, training: Training) -> set[str]:
@@ -77,19 +68,15 @@ def read_data(data: Data, training: Training) -> Iterator[str]:
     """Yield the lines of the function that reads the data."""
     yield "def read_data(folder):"
     yield '    """Return the samples for training, validation and test; None for a missing part."""'
-    validation = test = "None"
-    for part, data_set in data_sets(data).items():
+    for role, data_set in data_sets(data).items():
         paths = [f"folder / {literal(data.prefix + key)}" for key in DataSet.keys(data_set)]
         if data_set.object is not None:
-            code = f'read({paths[0]}, "{part}")'
+            code = f'read({paths[0]}, "{"val" if role == "validation" else role}")'
         else:
             code = f"({', '.join([f'[as_tensor(read_idx({path}))]' for path in paths])}, None)"
-        name = {"train": "samples", "val": "validation", "test": "test"}[part]
-        yield from statement(f"{name} = {code}", 4)
-        validation, test = (name if part == "val" else validation), (name if part == "test" else test)
+        yield from statement(f"{'samples' if role == 'train' else role} = {code}", 4)
     if data.validation is not None and data.validation.split is not None:
         yield "    samples, validation = split(samples)"
-        validation = "validation"
     if training.class_weight is not None:
         yield "    samples = with_class_weights(samples)"
-    yield f"    return samples, {validation}, {test}"
+    yield f"    return samples, {'validation' if data.validation else None}, {'test' if data.test else None}"

@@ -78,22 +78,20 @@ class _Output:
     metrics: Sequence[tuple[str, str]]
 
 
-def train_file(title: str, spec: TrainingJobSpec, network: Network, module: Module, *, has_penalty: bool) -> str:
+def train_file(title: str, spec: TrainingJobSpec, network: Network, module: Module) -> str:
     """Return the text of train.py.
 
     Raises:
         EpochalError: If a setting of the training has no counterpart in torch.
     """
-    return _Script(title, spec, network, module, has_penalty=has_penalty).text()
+    return _Script(title, spec, network, module).text()
 
 
 class _Script:
-    def __init__(
-        self, title: str, spec: TrainingJobSpec, network: Network, module: Module, *, has_penalty: bool
-    ) -> None:
+    def __init__(self, title: str, spec: TrainingJobSpec, network: Network, module: Module) -> None:
         self._title, self._spec, self._network, self._module = title, spec, network, module
         self._training, self._data = spec.training, spec.data
-        self._has_penalty = has_penalty
+        self._has_penalty = any(layer.code.penalties and layer.trainable for layer in module.layers)
         check_start(network, self._training)
         if self._training.precision != "float32":
             raise no_counterpart("torch", "spec.training.precision", self._training.precision)

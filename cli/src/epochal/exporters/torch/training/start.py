@@ -3,8 +3,7 @@
 from epochal_api.trainingjob.network import Network
 from epochal_api.trainingjob.training import Training
 
-from epochal.exporters.support import COMPLETE
-from epochal.exporters.unsupported import unsupported
+from epochal.exporters.support import COMPLETE, unsupported
 
 _KERAS_SUFFIX = ".keras"
 
