@@ -358,6 +358,7 @@ CHANGES_MODEL_SERVER = {
 @pytest.fixture(scope="module")
 def roles() -> Iterator[list[Object]]:
     made = rendered()
+    kubectl("delete", "namespace", HOME, "--ignore-not-found", "--wait")  # of a run that was killed
     kubectl("create", "namespace", HOME)
     apply(*made, namespace=HOME)
     yield [item for item in made if item["kind"] in {"Role", "ClusterRole"}]
