@@ -29,15 +29,14 @@ class Keras:
     max_batch_size: int | None = None
 
     def __init__(self, model: Any, signature: Signature | None, *, has_check: bool) -> None:
-        takes, gives = getattr(model, "inputs", None) or [], getattr(model, "outputs", None) or []
-        if not takes or not gives:
+        if not getattr(model, "inputs", None) or not getattr(model, "outputs", None):
             raise ServeError(
                 "ModelRefused",
                 "expected a Functional or Sequential model with defined inputs, found a "
                 f"{type(model).__name__}: build the model with the Functional or Sequential API",
             )
-        self.inputs = input_specs(takes)
-        self.outputs = output_specs(gives)
+        self.inputs = input_specs(model.inputs)
+        self.outputs = output_specs(model)
         self._input_specs, self._output_specs = self.inputs, self.outputs  # in the order of the model
         if signature is not None:
             self._input_specs = _reordered(signature.inputs, self.inputs, "inputs", has_check=has_check)
