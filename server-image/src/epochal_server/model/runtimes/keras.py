@@ -9,6 +9,7 @@ import numpy as np
 from epochal_api.signature import Signature, TensorSpec
 from epochal_lib.model_server.answers import decoded
 from epochal_lib.model_server.errors import ServeError
+from epochal_lib.model_server.keras_config import require_keras_classes
 from epochal_lib.model_server.keras_specs import input_specs, output_specs
 
 from epochal_server.model.model import TEXT, Arrays, Platform
@@ -66,6 +67,7 @@ class Keras:
 
 def load(path: Path, signature: Signature | None, threads: int, *, has_check: bool) -> Keras:
     """Return the loaded model. See Load."""
+    require_keras_classes(path)
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     try:
