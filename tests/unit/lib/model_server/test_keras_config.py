@@ -39,7 +39,7 @@ def test_a_class_that_is_not_of_keras_is_refused_with_its_layer(tmp_path: Path, 
 
 
 def test_a_class_without_a_name(tmp_path: Path) -> None:
-    own = {"module": None, "class_name": "Own", "config": {}, "registered_name": "Custom>Own"}
+    own: dict[str, Any] = {"module": None, "class_name": "Own", "config": {}, "registered_name": "Custom>Own"}
     with pytest.raises(ServeError, match=r"^the object is a Own, "):
         require_keras_classes(saved(tmp_path, model({**DENSE, "config": {"kernel_initializer": own}})))
 

@@ -3,8 +3,9 @@ from typing import Any
 import numpy as np
 import pytest
 from epochal_api.data_summary import DataSummary
+from epochal_api.trainingjob.network import INPUT
 from epochal_trainer.data.classes import count_parts
-from epochal_trainer.data.samples import INPUT, OUTPUT, Samples, SourceArray
+from epochal_trainer.data.samples import OUTPUT, Samples, SourceArray
 from epochal_trainer.data.summary import summarize
 from epochal_trainer.data.training_data import TrainingData
 
