@@ -131,9 +131,12 @@ def test_a_model_with_a_class_of_its_code_names_the_layer(
     assert "model.keras: the object 'halve' is a Halve, which is not a class of Keras" in ended["message"]
     assert "train with onnx in spec.results.exports" in ended["message"]
     assert list(folder.iterdir()) == []
-    with pytest.raises(ServeError, match="the object 'halve' is a Halve") as refused:
-        load_keras(tmp_path / "stored.keras", None, 1, has_check=False)
-    assert refused.value.reason == "ModelRefused"
+    twice = layers.Lambda(lambda inputs: 2 * inputs, name="twice")
+    for layer, found in ((Halve(name="halve"), "'halve' is a Halve"), (twice, "'twice' is a Lambda of a Python")):
+        network(layer).save(tmp_path / "own.keras")
+        with pytest.raises(ServeError, match=found) as refused:
+            load_keras(tmp_path / "own.keras", None, 1, has_check=False)
+        assert refused.value.reason == "ModelRefused"
 
 
 FEATURES = np.random.default_rng(0).integers(0, 17, (4, 8, 8, 1)).astype(np.float32)

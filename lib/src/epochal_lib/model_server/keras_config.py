@@ -34,7 +34,7 @@ def layer_label(item: Mapping[str, Any]) -> str:
 
 
 def require_keras_classes(path: Path) -> None:
-    """Check that a model has only classes of Keras, because a server has no code of a user.
+    """Check that a model has only classes of Keras, and no lambda, because a server has no code of a user.
 
     A file that is no .keras file passes: Keras has a message for it.
 
@@ -43,13 +43,29 @@ def require_keras_classes(path: Path) -> None:
     """
     for item in mappings(_read_config(path)):
         name, module = item.get("class_name"), item.get("module", "keras")
-        if isinstance(name, str) and str(module).partition(".")[0] not in _KNOWN_PACKAGES:
+        if not isinstance(name, str):
+            continue
+        what = f"the object{layer_label(item)} is a {name:.100}"
+        if str(module).partition(".")[0] not in _KNOWN_PACKAGES:
             raise ServeError(
                 "ModelRefused",
-                f"the object{layer_label(item)} is a {name:.100}, which is not a class of Keras but of the code of the "
-                "training (spec.code), and a ModelServer has no code: train with onnx in spec.results.exports, since "
-                "the ONNX file needs no code, or use only layers of Keras",
+                f"{what}, which is not a class of Keras but of the code of the training (spec.code), and a ModelServer "
+                "has no code: train with onnx in spec.results.exports, since the ONNX file needs no code, or use only "
+                "layers of Keras",
             )
+        if _has_lambda(item):
+            raise ServeError(
+                "ModelRefused",
+                f"{what} of a Python lambda, and a ModelServer runs no code of a file: train with a layer of Keras in "
+                "its place, or with a registered class in spec.code and onnx in spec.results.exports",
+            )
+
+
+def _has_lambda(item: Mapping[str, Any]) -> bool:
+    """Return whether the description of a layer has Python code, which Keras loads only outside of its safe mode."""
+    config = item.get("config")
+    function = config.get("function") if isinstance(config, Mapping) else None
+    return isinstance(function, Mapping) and function.get("class_name") == "__lambda__"
 
 
 def _read_config(path: Path) -> Any:

@@ -44,6 +44,15 @@ def test_a_class_without_a_name(tmp_path: Path) -> None:
         require_keras_classes(saved(tmp_path, model({**DENSE, "config": {"kernel_initializer": own}})))
 
 
+def test_a_lambda_is_refused_with_its_layer(tmp_path: Path) -> None:
+    code = {"class_name": "__lambda__", "config": {"code": "4wEA", "defaults": None, "closure": None}}
+    layer = {"module": "keras.layers", "class_name": "Lambda", "config": {"name": "twice", "function": code}}
+    with pytest.raises(ServeError, match="the object 'twice' is a Lambda of a Python lambda") as refused:
+        require_keras_classes(saved(tmp_path, model(DENSE, layer)))
+    assert refused.value.reason == "ModelRefused"
+    require_keras_classes(saved(tmp_path, model({**layer, "config": {"name": "twice", "function": FUNCTION}})))
+
+
 @pytest.mark.parametrize(
     "config",
     [
