@@ -83,7 +83,7 @@ export interface ArraySummary {
    * Ranges along the last axis of a sample: the columns of a table, or the channels of an image. Empty for a sample
    * that is a single number, and for more than 256 columns.
    */
-  columns?: ValueRange[];
+  columns?: ColumnRange[];
   /**
    * Number of columns, listed or not, with the same value in all samples. Absent if the columns are not compared: a
    * sample is a single number, or has more than 65,536 columns.
@@ -91,9 +91,9 @@ export interface ArraySummary {
   constantColumns?: number | null;
 }
 /**
- * The range of some values of a data set.
+ * The range of a column of a table, or of a channel of an image.
  */
-export interface ValueRange {
+export interface ColumnRange {
   /**
    * Lowest value; absent if all values are missing.
    */
@@ -111,6 +111,10 @@ export interface ValueRange {
    * finds 0.
    */
   missing?: number;
+  /**
+   * Name of the column, if the data have names.
+   */
+  name?: string | null;
 }
 /**
  * The labels of a data set.
@@ -149,7 +153,7 @@ export interface LabelSummary {
    * Ranges along the last axis of a sample: the columns of a table, or the channels of an image. Empty for a sample
    * that is a single number, and for more than 256 columns.
    */
-  columns?: ValueRange[];
+  columns?: ColumnRange[];
   /**
    * Number of columns, listed or not, with the same value in all samples. Absent if the columns are not compared: a
    * sample is a single number, or has more than 65,536 columns.

@@ -19,6 +19,8 @@ from epochal_api.pod import ACCESS_KEY_ENV, SECRET_KEY_ENV
 from epochal_api.signature import CHECK, SIGNATURE, ExportedFile, ImageSpec, Signature
 from epochal_lib.model_server import files
 from epochal_lib.model_server.answers import check, samples
+from epochal_lib.model_server.errors import ServeError
+from epochal_server.model.runtimes.keras import load as load_keras
 from epochal_server.model.runtimes.onnx import load
 from epochal_trainer.convert import run
 from epochal_trainer.export import process
@@ -108,6 +110,33 @@ def test_a_converted_model_answers_as_keras_does(service: Service, tmp_path: Pat
     inputs, expected = samples(found.check, found.signature, found.which)
     runtime = load(found.model, found.signature, 1, has_check=found.check is not None)
     assert check(runtime.run(inputs), expected, found.signature.tolerance) < 1e-5
+
+
+@keras.saving.register_keras_serializable("OfTheTest")
+class Halve(keras.layers.Layer):  # type: ignore[misc]
+    """A layer of the code of a training."""
+
+    def call(self, inputs: Any) -> Any:
+        return inputs / 2
+
+
+def test_a_model_with_a_class_of_its_code_names_the_layer(
+    service: Service, tmp_path: Path, termination_log: Path
+) -> None:
+    config = server_config(service, stored(service, network(Halve(name="halve")), tmp_path), tmp_path)
+    folder = out(tmp_path)
+    assert run(config, folder, termination_log) == os.EX_DATAERR
+    ended = json.loads(termination_log.read_text())
+    assert ended["reason"] == "ModelRefused"
+    assert "model.keras: the object 'halve' is a Halve, which is not a class of Keras" in ended["message"]
+    assert "train with onnx in spec.results.exports" in ended["message"]
+    assert list(folder.iterdir()) == []
+    twice = layers.Lambda(lambda inputs: 2 * inputs, name="twice")
+    for layer, found in ((Halve(name="halve"), "'halve' is a Halve"), (twice, "'twice' is a Lambda of a Python")):
+        network(layer).save(tmp_path / "own.keras")
+        with pytest.raises(ServeError, match=found) as refused:
+            load_keras(tmp_path / "own.keras", None, 1, has_check=False)
+        assert refused.value.reason == "ModelRefused"
 
 
 FEATURES = np.random.default_rng(0).integers(0, 17, (4, 8, 8, 1)).astype(np.float32)

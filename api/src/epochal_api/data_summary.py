@@ -34,6 +34,13 @@ class ValueRange(TolerantModel):
     finds 0."""
 
 
+class ColumnRange(ValueRange):
+    """The range of a column of a table, or of a channel of an image."""
+
+    name: str | None = None
+    """Name of the column, if the data have names."""
+
+
 class ArraySummary(ValueRange):
     """An array of a data set, without its first axis, which is that of the samples."""
 
@@ -43,7 +50,7 @@ class ArraySummary(ValueRange):
     """Shape of one sample, in the form for the network; empty for a single number."""
     dtype: Annotated[str, Field(max_length=16)]
     """Type of the values, as named by numpy, such as float32."""
-    columns: Annotated[list[ValueRange], Field(max_length=MAX_LISTED_COLUMNS)] = []
+    columns: Annotated[list[ColumnRange], Field(max_length=MAX_LISTED_COLUMNS)] = []
     """Ranges along the last axis of a sample: the columns of a table, or the channels of an image. Empty for a sample
     that is a single number, and for more than 256 columns."""
     constant_columns: Count | None = None

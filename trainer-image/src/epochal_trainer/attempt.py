@@ -195,7 +195,6 @@ class Attempt:
             writer.store_last(trained.epochs)
             results.store_folder(scratch / TENSORBOARD, TENSORBOARD)
             results.store_folder(scratch / CALLBACKS, CALLBACKS)
-        has_retry = attempt <= spec.backoff_limit
         if spec.results.evaluation and not trained.stopped:
             file, there = evaluated[-1], stored[-1]  # The model holds the weights of the last file.
             with stages.stage("evaluation"):
@@ -206,7 +205,6 @@ class Attempt:
                     data=data,
                     results=results,
                     epochs=len(trained.epochs),
-                    has_retry=has_retry,
                 )
         export = None
         if spec.results.exports and not trained.stopped:
@@ -218,7 +216,7 @@ class Attempt:
                     results=results,
                     folder=scratch,
                     stopping=context.stopping,
-                    has_retry=has_retry,
+                    has_retry=attempt <= spec.backoff_limit,
                     standby=self._standby,
                     code=network.code,
                 )

@@ -15,6 +15,7 @@ from epochal_lib.json_log import JsonFormatter, configure
 from epochal_lib.model_server import answers, files
 from epochal_lib.model_server.config import read_config
 from epochal_lib.model_server.errors import ServeError
+from epochal_lib.model_server.keras_config import require_keras_classes
 from epochal_lib.model_server.storage import Storage
 from epochal_lib.redaction import Redactor
 
@@ -61,6 +62,10 @@ def convert(config: ServerConfig, folder: Path, seconds: float) -> None:
     with tempfile.TemporaryDirectory(dir=folder) as name:
         scratch = Path(name)
         source = files.fetched(config.source, lambda: Storage(config.storage, seconds=seconds), scratch)
+        try:
+            require_keras_classes(source.model)
+        except ServeError as error:
+            raise _at(config, error) from error
         path, out = scratch / MODEL, scratch / "out"
         source.model.rename(path)
         out.mkdir()
@@ -86,11 +91,16 @@ def convert(config: ServerConfig, folder: Path, seconds: float) -> None:
         try:
             _compare(source, out)
         except ServeError as error:
-            raise ServeError(error.reason, f"{config.source.uri}: {error.message}") from error
+            raise _at(config, error) from error
         for file in (ONNX, CHECK, SIGNATURE):
             if (out / file).exists():
                 shutil.move(out / file, folder / file)
     log.info("%s", outcome.message)
+
+
+def _at(config: ServerConfig, error: ServeError) -> ServeError:
+    """Return an error with the URI of the model."""
+    return ServeError(error.reason, f"{config.source.uri}: {error.message}")
 
 
 def _compare(source: files.Files, folder: Path) -> None:

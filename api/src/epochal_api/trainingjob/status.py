@@ -63,6 +63,8 @@ class Progress(StatusModel):
     """The attempt that sent the report."""
     sequence: int = 0
     """Number of the report within its attempt."""
+    pod_created: Time | None = None
+    """Creation time of the pod that sent the attempt and the sequence."""
     stage: Stage = "Loading"
     """Stage of the trainer: Loading until its first step, Training, Storing or Done."""
     start_stage: StartStage | None = None

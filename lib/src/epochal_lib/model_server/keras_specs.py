@@ -1,6 +1,7 @@
 """The tensors of a Keras model as entries of a signature, without an import of Keras."""
 
-from collections.abc import Iterable, Sequence
+import itertools
+from collections.abc import Iterable
 from typing import Any
 
 from epochal_api.signature import TensorSpec
@@ -17,17 +18,31 @@ def input_specs(tensors: Iterable[Any]) -> list[TensorSpec]:
     return [_spec(tensor.name, tensor) for tensor in tensors]
 
 
-def output_specs(tensors: Sequence[Any]) -> list[TensorSpec]:
-    """Return the entries of a model's outputs, named by their layers, and numbered if a layer has several outputs."""
+def output_specs(model: Any) -> list[TensorSpec]:
+    """Return the entries of a model's outputs, with their unique names."""
+    return [_spec(name, tensor) for name, tensor in zip(unique_output_names(model), model.outputs, strict=True)]
+
+
+def layer_of(tensor: Any) -> str:
+    """Return the name of the layer that gives an output of a model."""
+    return str(tensor._keras_history.operation.name)  # noqa: SLF001 - Keras has no public API for it
+
+
+def unique_output_names(model: Any) -> list[str]:
+    """Return the names of a model's outputs: those of their layers, with _1 for the second output of a layer.
+
+    No output takes the name of another layer, whose output the user may know by it.
+    """
+    layers = list(map(layer_of, model.outputs))
+    taken = {layer.name for layer in model.layers} | set(layers)
     names: list[str] = []
-    for tensor in tensors:
-        layer, number = str(tensor._keras_history.operation.name), 1  # noqa: SLF001 - Keras has no public API for it
+    for index, layer in enumerate(layers):
         name = layer
-        while name in names:
-            number += 1
-            name = f"{layer}_{number}"
+        if layer in layers[:index]:
+            name = next(name for name in map(f"{layer}_{{}}".format, itertools.count(1)) if name not in taken)
+            taken.add(name)
         names.append(name)
-    return [_spec(name, tensor) for name, tensor in zip(names, tensors, strict=True)]
+    return names
 
 
 def _spec(name: str, tensor: Any) -> TensorSpec:

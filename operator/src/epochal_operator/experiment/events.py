@@ -7,7 +7,7 @@ from epochal_api.experiment.status import ExperimentStatus, RankedTrial
 from epochal_operator.experiment.reasons import Reason, effect
 from epochal_operator.experiment.state import FINISHED_STATES
 from epochal_operator.experiment.trial import parse_finite
-from epochal_operator.runtime.conditions import ended_suspension, get_condition
+from epochal_operator.runtime.conditions import began_suspension, ended_suspension, get_condition
 from epochal_operator.runtime.events import Event, make_event
 
 MAX_PARAMETERS = 8
@@ -108,13 +108,15 @@ def _events(
     if after.best is not None and is_new_best:
         yield make_event(Reason.NEW_BEST, _best(metric, after.best), f"{after.best.trial}/{after.best.value}")
     generation = str(after.observed_generation)
+    if (active_since := began_suspension(before.conditions, after.conditions)) is not None:
+        yield make_event(Reason.SUSPENDED, "The trials are suspended until spec.suspend is false.", active_since)
     if (since := ended_suspension(before.conditions, after.conditions, suspend=suspend)) is not None:
         yield make_event(Reason.RESUMED, "The Experiment is no longer suspended.", since)
     ready, old_ready = get_condition(after.conditions, "Ready"), get_condition(before.conditions, "Ready")
     is_same = old_ready and ready and (old_ready.status, old_ready.reason) == (ready.status, ready.reason)
     if ready is None or (is_same and _is_finished(before) is _is_finished(after)):
         return
-    if effect(ready.reason).event:
+    if effect(ready.reason).event and effect(ready.reason).event_on_ready_change:
         note = ready.message
         if after.best is not None and _is_finished(after):
             note = f"{note} {_best(metric, after.best)}"

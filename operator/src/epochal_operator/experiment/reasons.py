@@ -20,7 +20,7 @@ class Reason(EpochalReason):
     RUNNING = "Running", _READY_NO_EVENT
     FINISHING = "Finishing", _READY_NORMAL
     SUSPENDING = "Suspending", _READY_NO_EVENT
-    SUSPENDED = "Suspended", _READY_NORMAL
+    SUSPENDED = "Suspended", _READY_NORMAL._replace(event_on_ready_change=False)
 
     # Of Ready and Complete: the Experiment has ended well.
     COMPLETED = "Completed", _READY_NORMAL

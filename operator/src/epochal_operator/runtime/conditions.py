@@ -49,6 +49,21 @@ def stays_suspended(before: Iterable[Condition] | None, *, suspend: bool) -> boo
     return suspend and is_true(before, "Suspended")
 
 
+def began_suspension(before: Iterable[Condition] | None, after: Iterable[Condition] | None) -> str | None:
+    """Return the start (RFC 3339) of the time before a suspension that has begun, empty if unknown; else None.
+
+    It is the key of the Event, as for `ended_suspension`.
+
+    Args:
+        before: The previous conditions.
+        after: The new conditions.
+    """
+    active = get_condition(before, "Suspended")
+    if not is_true(after, "Suspended") or (active is not None and active.status == "True"):
+        return None
+    return active.last_transition_time if active is not None else ""
+
+
 def ended_suspension(
     before: Iterable[Condition] | None, after: Iterable[Condition] | None, *, suspend: bool
 ) -> str | None:

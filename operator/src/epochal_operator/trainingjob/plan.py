@@ -241,6 +241,7 @@ def _updated_fields(before: Status, after: Status, observed: Observed) -> Report
     latest = None if is_finished(before) else last_report(observed.pods)
     known_order = (before.progress.attempt, before.progress.sequence) if before.progress else (0, 0)
     if latest is not None and latest[0].order > known_order:
-        report, time = latest
-        fields = reported_status(report, datetime.fromisoformat(time) if time else observed.now, fields)
+        report, time, created = latest
+        ended = datetime.fromisoformat(time) if time else observed.now
+        fields = reported_status(report, ended, fields, pod_created=created)
     return final_status(fields) if end_condition(after) else fields

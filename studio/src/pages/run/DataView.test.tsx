@@ -35,6 +35,17 @@ test("arrays have shape, type and range, and classes their samples in each set",
   expect(container.querySelector("b")).toBeNull();
 });
 
+test("columns have their names, or their numbers without names", () => {
+  const named = set(10);
+  const columns = [{ lowest: 1, highest: 2, mean: 1.5, name: "<b>height</b>" }, { lowest: 3, highest: 4, mean: 3.5 }];
+  const report: DataSummary = { train: { ...named, features: { ...named.features, columns } } };
+  const { container } = render(<DataView report={report} />);
+  const table = screen.getByRole("table", { name: /Columns or channels/u });
+  const rows = within(table).getAllByRole("row");
+  expect(rows.map((row) => row.textContent).slice(1)).toEqual(["<b>height</b>1 to 21.5", "13 to 43.5"]);
+  expect(container.querySelector("b")).toBeNull();
+});
+
 test("samples that two sets share are a warning", () => {
   const report: DataSummary = { train: set(100), shared: [{ set: "test", other: "train", checked: 20, found: 4 }] };
   render(<DataView report={report} />);

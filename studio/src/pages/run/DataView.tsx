@@ -154,7 +154,7 @@ function ColumnRanges({ sets }: { sets: readonly NamedSet[] }) {
           <tbody>
             {columns.map((column, index) => (
               <tr key={index}>
-                <th scope="row">{index}</th>
+                <th scope="row">{column.name ?? index}</th>
                 <td>{rangeText(column)}</td>
                 <td className="figure">{valueText(column.mean)}</td>
               </tr>

@@ -71,6 +71,15 @@ def test_resume_before_the_end_of_a_late_pod_has_one_event() -> None:
     assert not is_true(resumed.conditions, "Suspended")
 
 
+def test_a_suspension_has_one_event() -> None:
+    later = SUSPENDED.model_copy(update={"observed_generation": (SUSPENDED.observed_generation or 0) + 1})
+    events = {one for after in (SUSPENDED, later) for one in transition_events("val_accuracy", RUNNING, after)}
+    assert [str(one.reason) for one in events] == ["Suspended"]
+    stopping = Phase("Running", StatusCause(Reason.SUSPENDING, "The trials are stopping."))
+    late: ExperimentStatus = derived([], SUSPENDED, stopping, changes={"suspend": True})
+    assert transition_events("val_accuracy", late, later, suspend=True) == [], "a late pod has ended"
+
+
 def test_a_suspension_does_not_begin_before_the_trials_have_stopped() -> None:
     stopping = Phase("Running", StatusCause(Reason.SUSPENDING, "The trials are stopping."))
     late: ExperimentStatus = derived([], RUNNING, stopping, changes={"suspend": True})

@@ -717,6 +717,7 @@ class World(RuleBasedStateMachine):
         self.pods.pop()
 
     @rule(
+        pod=st.integers(0, 2),
         attempt=st.integers(0, 3),
         sequence=st.integers(0, 9),
         epoch=st.integers(0, 10),
@@ -726,6 +727,7 @@ class World(RuleBasedStateMachine):
     )
     def a_report_comes(  # noqa: PLR0917 - a rule's arguments
         self,
+        pod: int,
         attempt: int,
         sequence: int,
         epoch: int,
@@ -735,13 +737,18 @@ class World(RuleBasedStateMachine):
     ) -> None:
         waiting = {"reason": "EndpointUnreachable", "since": NOW + timedelta(seconds=self.seconds)} if waits else None
         one = report(attempt=attempt, sequence=sequence, epoch=epoch, stage=stage, waiting=waiting, warnings=warnings)
-        if not is_newer(one, self.status):
+        created = at(pod)
+        if not is_newer(one, created, self.status):
             return
         before = self.status.progress
-        reported = reported_status(one, NOW + timedelta(seconds=self.seconds), self.status)
+        now = NOW + timedelta(seconds=self.seconds)
+        reported = reported_status(one, now, self.status, pod_created=created)
         self.status = Status(**dict(leader_fields(self.status)) | dict(reported))
         if before and reported.progress:
-            assert (reported.progress.attempt, reported.progress.sequence) >= (before.attempt, before.sequence)
+            order, known = ((each.attempt, each.sequence) for each in (reported.progress, before))
+            assert order >= known or (attempt, reported.progress.pod_created) == (0, created)
+            if attempt == 0 < before.attempt:
+                assert (order, created > (before.pod_created or "")) == (known, True)
             if stage == "Loading":
                 assert (reported.progress.epoch, reported.progress.step) >= (before.epoch, before.step)
 

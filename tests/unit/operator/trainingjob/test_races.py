@@ -458,7 +458,19 @@ async def test_resume_has_one_event_if_the_spec_changes_before_the_status_is_wri
     assert world.events().count("Resumed") == 1
 
 
-async def test_each_resume_has_an_event(world: World) -> None:
+async def test_suspension_has_one_event_if_the_spec_changes_before_the_status_is_written(world: World) -> None:
+    await world.live()
+    world.change(spec={"suspend": True})
+    further: dict[str, Any] = {"spec": {"ttlSecondsAfterFinished": 9}}
+    status_write = Fault("patch", "trainingjobs/status", times=1, meanwhile=lambda: world.change(**further))
+    world.server.faults.append(status_write)
+    await world.live()
+    assert status_write.times == 0
+    assert (world.condition("Suspended")["status"], world.status()["observedGeneration"]) == ("True", 3)
+    assert world.events().count("Suspended") == 1
+
+
+async def test_each_suspension_and_resume_has_an_event(world: World) -> None:
     await suspended(world)
     for count in (1, 2):
         world.now += timedelta(seconds=60)
@@ -468,6 +480,7 @@ async def test_each_resume_has_an_event(world: World) -> None:
         world.now += timedelta(seconds=60)
         world.change(spec={"suspend": True})
         await world.live()
+        assert world.events().count("Suspended") == count + 1
 
 
 async def trained(world: World, one: Any, **changes: Any) -> None:

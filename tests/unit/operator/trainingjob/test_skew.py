@@ -50,7 +50,7 @@ def test_report_of_another_version_is_accepted(body: dict[str, Any]) -> None:
     status = reported_status(report, NOW)
     assert status.progress is not None
     assert (status.progress.epoch, status.progress.step, status.progress.waiting) == (3, 210, None)
-    assert is_newer(report, Status())
+    assert is_newer(report, at(0), Status())
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_malformed_status_is_continued(status: dict[str, Any]) -> None:
     written = applied_status(todo.actions)
     assert (written.state, written.start_time) == ("Queued", at(0))
     assert parse_and_plan(document(status, network={}), Observed(NOW, child(startTime=at(0))), INSTALLATION).actions
-    assert is_newer(read_report(json.dumps(OLD).encode()), read_status(Status, status))
+    assert is_newer(read_report(json.dumps(OLD).encode()), at(0), read_status(Status, status))
 
 
 def test_invalid_report_in_a_termination_message_keeps_the_reason() -> None:

@@ -3,6 +3,7 @@ from typing import Any
 import numpy as np
 import pytest
 from epochal_api.data_summary import DataSummary
+from epochal_api.trainingjob.network import INPUT
 from epochal_trainer.data.classes import count_parts
 from epochal_trainer.data.samples import OUTPUT, Samples, SourceArray
 from epochal_trainer.data.summary import summarize
@@ -44,10 +45,21 @@ def test_sets() -> None:
     assert [(each.set, each.other, each.found) for each in found.shared] == [("test", "train", 2)]
 
 
+def test_columns_have_the_names_of_the_data() -> None:
+    train = Samples.single(np.arange(6.0).reshape(-1, 2), np.arange(3), "a.npz[x]", "a.npz[y]")
+    data = TrainingData(train, None, train, {}, input_columns={INPUT: ("height", "width")})
+    found = summarize(data, {})[0]
+    for part in (found.train, found.test):
+        assert part is not None
+        assert [(each.name, each.highest) for each in part.features.columns] == [("height", 4), ("width", 5)]
+        assert part.labels.columns == []
+
+
 def test_json_without_names_that_are_missing() -> None:
     content = summary([0, 2, 2, 1]).dump()
     assert content["version"] == 1
     assert content["train"]["labels"]["classes"]["byClass"][2] == {"index": 2, "samples": 2.0}
+    assert content["train"]["features"]["columns"][1] == {"lowest": 1, "highest": 7, "mean": 4, "missing": 0}
     assert DataSummary.model_validate(content).dump() == content
 
 

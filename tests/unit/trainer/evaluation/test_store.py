@@ -60,7 +60,6 @@ def stored(
     outputs: list[dict[str, str]] | None = None,
     check: Callable[[], None] = lambda: None,
     stopping: Stopping | None = None,
-    has_retry: bool = True,
 ) -> Path:
     """Store an evaluation, and return the folder of the results."""
     scratch = bucket.parent / "scratch"
@@ -78,7 +77,7 @@ def stored(
         watchdog=Watchdog(TerminationMessage(bucket.parent / "none")),
     )
     results = Results(FolderBucket(bucket), "lab/job/uid", check)
-    store_evaluation(context, model, FILE, data=data, results=results, epochs=EPOCHS, has_retry=has_retry)
+    store_evaluation(context, model, FILE, data=data, results=results, epochs=EPOCHS)
     return bucket / "lab/job/uid"
 
 
@@ -222,14 +221,6 @@ def test_an_attempt_after_one_that_ended_during_the_evaluation(
     with caplog.at_level(logging.INFO):
         assert files(stored(model, bucket)) == {EVALUATING}
     assert "an earlier attempt ended during the evaluation" in caplog.text
-
-
-def test_a_crash_of_the_evaluation_cannot_fail_the_training(
-    model: keras.Model, bucket: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    with caplog.at_level(logging.INFO):
-        assert files(stored(model, bucket, has_retry=False)) == set()
-    assert f"No {EVALUATION}: a crash may fail the training" in caplog.text
 
 
 def test_failures_of_the_storage(model: keras.Model, bucket: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -173,7 +173,9 @@ def test_two_outputs_of_a_layer_get_different_names(tmp_path: Path) -> None:
     words = keras.Input((5, 2))
     first, second, _ = keras.layers.LSTM(3, return_state=True, name="lstm")(words)
     other = keras.layers.Dense(2, name="lstm_1")(first)
-    keras.Model(words, [first, second, other]).save(tmp_path / "base.keras")
+    model = keras.Model(words, [first, second, other])
+    assert [spec.name for spec in outputs_of(model)] == ["lstm", "lstm_2", "lstm_1"], "served as it is"
+    model.save(tmp_path / "base.keras")
     loaded = load(tmp_path / "base.keras")
     assert loaded.output_names == ["lstm", "lstm_2", "lstm_1"]
     assert [spec.name for spec in outputs_of(loaded)] == loaded.output_names

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Collection, Mapping, Sequence
+from itertools import zip_longest
 
 import numpy as np
 from epochal_api.data_summary import (
@@ -10,11 +11,11 @@ from epochal_api.data_summary import (
     ArraySummary,
     ClassBalance,
     ClassSamples,
+    ColumnRange,
     DataSummary,
     LabelSummary,
     SetName,
     SetSummary,
-    ValueRange,
 )
 
 from epochal_trainer.data.arrays import TEXT_KINDS, Array, format_dtype
@@ -48,7 +49,10 @@ def summarize(
 
     def summarize_set(index: int, name: SetName, samples: Samples) -> SetSummary:
         known = train_columns if samples is data.train else {}
-        inputs = {key: _summarize_array(array, known.get(key)) for key, array in samples.inputs.items()}
+        inputs = {
+            key: _summarize_array(array, known.get(key), data.input_columns.get(key, ()))
+            for key, array in samples.inputs.items()
+        }
         outputs = {}
         for key, array in samples.outputs.items():
             of_class = counts[key][index].counts if key in counts else None
@@ -72,8 +76,8 @@ def summarize(
     return summary, train_columns
 
 
-def _summarize_array(described: SourceArray, columns: Columns | None = None) -> ArraySummary:
-    """Return the summary of an array. `columns` are the ranges of its columns, if they are known."""
+def _summarize_array(described: SourceArray, columns: Columns | None = None, names: Sequence[str] = ()) -> ArraySummary:
+    """Return the summary of an array. `columns` are the known ranges of its columns, and `names` the names of these."""
     array = described.values
     source, shape, dtype = described.source, list(array.shape[1:]), format_dtype(array.dtype)
     if _is_text(array):
@@ -92,7 +96,7 @@ def _summarize_array(described: SourceArray, columns: Columns | None = None) -> 
         highest=_finite(np.fmax.reduce(columns.highs)),
         mean=_finite(mean),
         missing=int(columns.missing.sum()),
-        columns=[_range(*values) for values in zip(*columns, strict=True)] if listed else [],
+        columns=[_range(*values) for values in zip_longest(*columns, names)] if listed else [],
         constant_columns=None if count is None else int(np.count_nonzero(columns.constant)),
     )
 
@@ -101,8 +105,8 @@ def _is_text(array: Array) -> bool:
     return array.dtype.kind in TEXT_KINDS
 
 
-def _range(low: float, high: float, mean: float, missing: int) -> ValueRange:
-    return ValueRange(lowest=_finite(low), highest=_finite(high), mean=_finite(mean), missing=int(missing))
+def _range(low: float, high: float, mean: float, missing: int, name: str | None) -> ColumnRange:
+    return ColumnRange(lowest=_finite(low), highest=_finite(high), mean=_finite(mean), missing=int(missing), name=name)
 
 
 def _finite(value: float) -> float | None:

@@ -45,7 +45,6 @@ def store_evaluation(
     data: TrainingData,
     results: Results,
     epochs: int,
-    has_retry: bool,
 ) -> None:
     """Evaluate a model on the test set, or on the validation set without one, and store the evaluation.
 
@@ -56,15 +55,10 @@ def store_evaluation(
         data: The data sets of the training.
         results: Takes the files.
         epochs: Finished epochs of the training, its position during the evaluation.
-        has_retry: Whether another attempt would follow if the evaluation crashed this one. If not, the evaluation is
-            skipped.
 
     Raises:
         Failure: Superseded, if a newer attempt owns these results.
     """
-    if not has_retry:
-        log.info("No %s: a crash may fail the training, because this attempt is above spec.backoffLimit", EVALUATION)
-        return
     with optional_result(EVALUATION):
         try:
             log.info("Evaluation: %s", summary(_evaluate(context, model, file, data, results=results, epochs=epochs)))

@@ -32,7 +32,7 @@ def outputs_of(model: keras.Model) -> list[TensorSpec]:
     Raises:
         UnsupportedModel: As `inputs_of`.
     """
-    return output_specs(_check_graph(model).outputs)
+    return output_specs(_check_graph(model))
 
 
 def have_probabilities(model: keras.Model) -> list[bool]:

@@ -12,16 +12,14 @@ from typing import IO, Any
 
 import h5py
 import keras
+from epochal_lib.model_server.keras_config import CONFIG, MAX_CONFIG_BYTES, layer_label, mappings
 
 from epochal_trainer.lib.failures import Failure, is_machine_error
 from epochal_trainer.model.keras_objects import errors_as
 from epochal_trainer.model.plain_model import Invalid
 
 SUFFIX = ".keras"
-_CONFIG = "config.json"
 _WEIGHTS = "model.weights.h5"
-_MAX_CONFIG_BYTES = 16 * 1024**2
-"""Maximum size of the description of a model, which takes many times its size in memory. ResNet152 has 0.3 MB."""
 _WITH_CODE = frozenset({"FlaxLayer", "JaxLayer", "Lambda", "TFSMLayer", "TorchModuleWrapper", "__lambda__"})
 """Classes that run code from the file, or a program beside it."""
 _FILE_ARGUMENT = "vocabulary"
@@ -77,42 +75,28 @@ class KerasFile:
         """Return the description of the model in a file, and the size of the whole content in memory."""
         with damage_as(self._not_saved_by_keras), zipfile.ZipFile(self._path) as archive:
             size = sum(member.file_size for member in archive.infolist())
-            if archive.getinfo(_CONFIG).file_size > _MAX_CONFIG_BYTES:
-                raise self._invalid(f"its {_CONFIG} is larger than {_MAX_CONFIG_BYTES // 1024**2} MiB")
-            with archive.open(_CONFIG) as file:
-                config = json.loads(file.read(_MAX_CONFIG_BYTES))
+            if archive.getinfo(CONFIG).file_size > MAX_CONFIG_BYTES:
+                raise self._invalid(f"its {CONFIG} is larger than {MAX_CONFIG_BYTES // 1024**2} MiB")
+            with archive.open(CONFIG) as file:
+                config = json.loads(file.read(MAX_CONFIG_BYTES))
             weights = archive.getinfo(_WEIGHTS)
             if weights.compress_type != zipfile.ZIP_STORED:  # Keras never does this, and a search in it would take long
                 raise self._invalid(f"its {_WEIGHTS} is compressed: save the model with Keras again")
             with archive.open(weights) as file:
                 size += max(0, arrays_size(file) - weights.file_size)
         if not isinstance(config, dict):
-            raise self._invalid(f"its {_CONFIG} must be a mapping, found {type(config).__name__}")
+            raise self._invalid(f"its {CONFIG} must be a mapping, found {type(config).__name__}")
         return config, size
 
     def _check_config(self, config: Mapping[str, Any]) -> None:
         """Refuse a model that runs code, or that reads files of the pod."""
-        for item in _mappings(config):
+        for item in mappings(config):
             if (name := item.get("class_name")) in _WITH_CODE:
-                layer = item.get("config")
-                label = f" {layer['name']!r:.100}" if isinstance(layer, Mapping) and "name" in layer else ""
-                raise self._invalid(f"the layer{label} is a {name}, which runs code: {self._remedy}")
+                raise self._invalid(f"the layer{layer_label(item)} is a {name}, which runs code: {self._remedy}")
             if isinstance(value := item.get(_FILE_ARGUMENT), str):
                 raise self._invalid(
                     f"{_FILE_ARGUMENT}: must be a list of terms, found {value!r:.80}: no file of the pod is read"
                 )
-
-
-def _mappings(config: Any) -> Iterator[Mapping[str, Any]]:
-    """Yield all mappings in a value, at any depth."""
-    waiting = [config]
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, dict):
-            yield item
-            waiting.extend(item.values())
-        elif isinstance(item, list):
-            waiting.extend(item)
 
 
 @contextmanager

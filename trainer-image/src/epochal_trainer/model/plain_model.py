@@ -1,10 +1,10 @@
 """Checks a model that Epochal has not built, and gives it the form of a model that Epochal builds."""
 
-import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import keras
+from epochal_lib.model_server.keras_specs import layer_of, unique_output_names
 
 from epochal_trainer.lib.failures import Failure
 
@@ -34,29 +34,20 @@ def plain_model(model: Any, invalid: Invalid) -> keras.Model:
     if not inputs or not outputs:
         raise invalid(f"Keras does not know the inputs and outputs of this {type(model).__name__}: {_REMEDY}")
     structures = (getattr(model, "_inputs_struct", inputs[0]), getattr(model, "_outputs_struct", outputs[0]))
-    names = [tensor._keras_history.operation.name for tensor in outputs]  # noqa: SLF001 - Keras has no public API for it
-    is_unique = len(set(names)) == len(names)
+    names = unique_output_names(model)
+    is_unique = names == list(map(layer_of, outputs))
     if is_unique and all(_is_plain(structure) for structure in structures):
         return model
-    outputs = _name_outputs(model, outputs, names)
+    outputs = [
+        tensor if name == layer_of(tensor) else keras.layers.Identity(name=name)(tensor)
+        for name, tensor in zip(names, outputs, strict=True)
+    ]
     return keras.Model(*(tensors[0] if len(tensors) == 1 else tensors for tensors in (inputs, outputs)))
 
 
 def layers_of(model: keras.Model) -> list[keras.layers.Layer]:
     """Return the layers of a model in order, without its InputLayers."""
     return [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
-
-
-def _name_outputs(model: keras.Model, outputs: Sequence[Any], names: Sequence[str]) -> list[Any]:
-    taken, named = {layer.name for layer in model.layers}, list[Any]()
-    for index, (tensor, name) in enumerate(zip(outputs, names, strict=True)):
-        if name in names[:index]:
-            free = next(each for each in map(f"{name}_{{}}".format, itertools.count(1)) if each not in taken)
-            taken.add(free)
-            named.append(keras.layers.Identity(name=free)(tensor))
-        else:
-            named.append(tensor)
-    return named
 
 
 def _is_plain(structure: Any) -> bool:

@@ -100,10 +100,13 @@ def is_crash(pod: Object) -> bool:
     )
 
 
-def last_report(pods: Iterable[Object]) -> tuple[Report, str] | None:
-    """Return the latest report in the pods' termination messages, and its time (RFC 3339), or None."""
+def last_report(pods: Iterable[Object]) -> tuple[Report, str, str] | None:
+    """Return the latest report in the pods' termination messages, its time and its pod's creation time, or None.
+
+    Both times are RFC 3339.
+    """
     reports = [
-        (termination.report, _terminated_state(pod).get("finishedAt") or "")
+        (termination.report, _terminated_state(pod).get("finishedAt") or "", pod["metadata"]["creationTimestamp"])
         for pod in pods
         if (termination := _termination(pod)) and termination.report
     ]

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 from time import monotonic
+from typing import NamedTuple
 
 from epochal_api.kind import GROUP
 from epochal_api.trainingjob.spec import KIND
@@ -19,8 +20,22 @@ MAX_LOGGED_NAMESPACES = 1_000
 _log = logging.getLogger(__name__)
 
 
+class Trainer(NamedTuple):
+    """A trainer's pod.
+
+    Args:
+        pod_uid: UID of the pod.
+        pod_created: Creation time of the pod, RFC 3339.
+        owner: The TrainingJob on which it may report.
+    """
+
+    pod_uid: str
+    pod_created: str
+    owner: Owner
+
+
 class ReporterAccess:
-    """Returns the TrainingJob on which a pod may report, with a cache to avoid requests.
+    """Returns the trainer that a pod runs, with a cache to avoid requests.
 
     Args:
         kube: The API server.
@@ -32,7 +47,7 @@ class ReporterAccess:
         self._kube = kube
         self._namespaces = namespaces
         self._unserved = set[str]()
-        self._jobs = Lookup[str, Owner](
+        self._trainers = Lookup[str, Trainer](
             max_found=ENTRIES,
             found_seconds=ACCEPTED_TOKEN_SECONDS,
             missing_seconds=REFUSED_TOKEN_SECONDS,
@@ -53,26 +68,26 @@ class ReporterAccess:
             )
         return False
 
-    async def training_job(self, identity: Identity) -> Owner | None:
-        """Return the TrainingJob of a trainer's pod, or None for another pod."""
+    async def trainer(self, identity: Identity) -> Trainer | None:
+        """Return the trainer of a pod, or None for another pod."""
         if not identity.pod_uid:
             return None
-        return await self._jobs.get(identity.pod_uid, lambda: self._find_and_log(identity))
+        return await self._trainers.get(identity.pod_uid, lambda: self._find_and_log(identity))
 
-    async def _find_and_log(self, identity: Identity) -> Owner | None:
+    async def _find_and_log(self, identity: Identity) -> Trainer | None:
         try:
-            owner = await self._find_training_job(identity)
+            trainer = await self._find(identity)
         except NotFound:
-            owner = None
-        if owner is None:
+            trainer = None
+        if trainer is None:
             _log.warning(
                 "refusing a report: pod %s in namespace %s does not exist or does not belong to a TrainingJob",
                 identity.pod_name,
                 identity.namespace,
             )
-        return owner
+        return trainer
 
-    async def _find_training_job(self, identity: Identity) -> Owner | None:
+    async def _find(self, identity: Identity) -> Trainer | None:
         pod = await self._kube.get(PODS, identity.namespace, identity.pod_name)
         if pod["metadata"]["uid"] != identity.pod_uid:
             return None
@@ -82,4 +97,5 @@ class ReporterAccess:
         job = await self._kube.get(JOBS, identity.namespace, owner.name)
         if job["metadata"]["uid"] != owner.uid:
             return None
-        return controller(job, group=GROUP, kind=KIND)
+        training_job = controller(job, group=GROUP, kind=KIND)
+        return training_job and Trainer(identity.pod_uid, pod["metadata"]["creationTimestamp"], training_job)

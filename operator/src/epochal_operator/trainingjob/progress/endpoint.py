@@ -19,9 +19,8 @@ from pydantic import ValidationError
 from epochal_operator.runtime import logs
 from epochal_operator.runtime.api.errors import ApiError, Conflict, Invalid, NotFound
 from epochal_operator.runtime.api.kube import Kube
-from epochal_operator.runtime.owners import Owner
 from epochal_operator.trainingjob.metrics import ReportMetrics
-from epochal_operator.trainingjob.progress.access import ReporterAccess
+from epochal_operator.trainingjob.progress.access import ReporterAccess, Trainer
 from epochal_operator.trainingjob.progress.budget import MAX_TRAINERS, ReportBudget, ReportDelays
 from epochal_operator.trainingjob.progress.reported_status import reached_epoch, reported_status
 from epochal_operator.trainingjob.resources import PROGRESS_MANAGER, TRAINING_JOBS
@@ -91,17 +90,27 @@ def read_report(body: bytes) -> Report:
         raise Refusal(422, "; ".join(lines)[:2048]) from None
 
 
-def is_newer(report: Report, status: Status) -> bool:
+def is_newer(report: Report, pod_created: str, status: Status) -> bool:
     """Return whether a report is newer than the status of an unfinished job.
 
     A job that was refused before its start is not finished: a trainer that reports proves that the spec is now
-    accepted. A report without an attempt number counts as newer, because it only describes the start of its
-    trainer, or the cause for which it waits.
+    accepted. A report without an attempt number describes the start of its trainer, or the cause for which it waits.
+    It is newer if its pod is newer than the pod of the last attempt: it may arrive after the report of a later attempt.
+
+    Args:
+        report: The report.
+        pod_created: Creation time of the pod that sent it, RFC 3339.
+        status: The status of its TrainingJob.
     """
     progress = status.progress
     if is_finished(status):
         return False
-    return progress is None or report.attempt == 0 or report.order > (progress.attempt, progress.sequence)
+    if progress is None:
+        return True
+    order = progress.attempt, progress.sequence
+    if report.attempt == 0:
+        return (pod_created, *report.order) > (progress.pod_created or "", *order)
+    return report.order > order
 
 
 def epoch_seconds(report: Report, status: Status) -> float | None:
@@ -156,20 +165,22 @@ class ProgressEndpoint:
         return response
 
     async def _accept(self, request: web.Request, namespace: str, name: str) -> ReportResponse:
-        pod, owner = await self._authorize(request, namespace, name)
+        trainer = await self._authorize(request, namespace, name)
+        pod = trainer.pod_uid
         report = read_report(await _read_body(request))
         steps, news = self._budget.reserve_slot(), self._budget.is_news(pod, report)
         if not self._budget.take(news=news):
             retry = min(steps, MAX_RETRY_SECONDS)
             delays = ReportDelays(steps, retry if news else 0.0)
             raise Refusal(429, "the operator receives more reports than it may write", retry, delays)
-        answer = await self._write(report, owner, namespace)
+        answer = await self._write(report, trainer, namespace)
         self._budget.record(pod, report)
         epoch_delay = 0.0 if self._rate.remaining(pod) >= BURST / 2 else EPOCH_DELAY_SECONDS
         return _with_delays(answer, ReportDelays(steps, epoch_delay))
 
-    async def _write(self, report: Report, owner: Owner, namespace: str) -> ReportResponse:
+    async def _write(self, report: Report, trainer: Trainer, namespace: str) -> ReportResponse:
         """Apply a report to the status, and return the answer with the request to its trainer."""
+        owner, created = trainer.owner, trainer.pod_created
         for _ in range(MAX_ATTEMPTS):
             try:
                 job = await self._kube.get(TRAINING_JOBS, namespace, owner.name)
@@ -181,7 +192,7 @@ class ProgressEndpoint:
                     "finish": finish,
                     "finish_after_epoch": reached_epoch(status.progress) if finish else None,
                 }
-                if not is_newer(report, status):
+                if not is_newer(report, created, status):
                     answer = ReportResponse(
                         message="ignored: the TrainingJob has ended, or its status has a newer report"
                     )
@@ -193,11 +204,9 @@ class ProgressEndpoint:
                     uid=owner.uid,
                     resource_version=job["metadata"]["resourceVersion"],
                     manager=PROGRESS_MANAGER,
-                    status=reported_status(report, datetime.now(UTC), status).dump(),
+                    status=reported_status(report, datetime.now(UTC), status, pod_created=created).dump(),
                 )
             except Conflict:
-                if report.attempt == 0:  # It would overwrite a later report that has just been applied.
-                    break
                 continue
             except NotFound:
                 raise _forbidden_refusal() from None
@@ -210,8 +219,8 @@ class ProgressEndpoint:
             return ReportResponse(message="applied").model_copy(update=finish_fields)
         raise Refusal(503, "the write of the status conflicted: try again", UNAVAILABLE_RETRY_SECONDS)
 
-    async def _authorize(self, request: web.Request, namespace: str, name: str) -> tuple[str, Owner]:
-        """Return the UID of the reporting pod and its TrainingJob; raise Refusal if it may not report."""
+    async def _authorize(self, request: web.Request, namespace: str, name: str) -> Trainer:
+        """Return the trainer that reports; raise Refusal if it may not report."""
         token, address = bearer(request.headers.get("Authorization")), request.remote or ""
         if token and self._auth.cached(token):
             return await self._identify(token, namespace, name)
@@ -228,7 +237,7 @@ class ProgressEndpoint:
             if not refused:  # It was accepted, or the request to the API server failed.
                 self._failures.refund(address)
 
-    async def _identify(self, token: str | None, namespace: str, name: str) -> tuple[str, Owner]:
+    async def _identify(self, token: str | None, namespace: str, name: str) -> Trainer:
         identity = await self._auth.identity(token) if token else None
         if identity is None:
             raise Refusal(401, "Authorization: must hold a valid bearer token for the audience epochal.dev")
@@ -237,10 +246,10 @@ class ProgressEndpoint:
             raise Refusal(429, f"too many reports: at most {PER_SECOND} a second, and {BURST} at once", wait)
         if not self._access.serves(identity.namespace):
             raise Refusal(403, f"the namespace {identity.namespace} is not in watchNamespaces of Epochal's chart")
-        owner = await self._access.training_job(identity)
-        if owner is None or (identity.namespace, owner.name) != (namespace, name):
+        trainer = await self._access.trainer(identity)
+        if trainer is None or (identity.namespace, trainer.owner.name) != (namespace, name):
             raise _forbidden_refusal()
-        return identity.pod_uid, owner
+        return trainer
 
 
 def _forbidden_refusal() -> Refusal:

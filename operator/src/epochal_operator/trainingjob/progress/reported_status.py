@@ -45,7 +45,9 @@ _DEFAULT_DISPLAY_METRICS = ("val_loss", "loss")
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
-def reported_status(report: Report, now: datetime, before: ReportedStatus | None = None) -> ReportedStatus:
+def reported_status(
+    report: Report, now: datetime, before: ReportedStatus | None = None, *, pod_created: str | None = None
+) -> ReportedStatus:
     """Return the status fields for a report.
 
     Args:
@@ -54,6 +56,7 @@ def reported_status(report: Report, now: datetime, before: ReportedStatus | None
         before: The previous status fields from reports. They stay while a new attempt loads, even without a known
             attempt number, because it has not yet read its checkpoint. The position where it then starts to train
             applies, even if it is earlier.
+        pod_created: Creation time of the pod that sent the report, RFC 3339.
 
     Returns:
         All status fields from reports. Numbers that are not integers become strings with six significant digits.
@@ -62,7 +65,7 @@ def reported_status(report: Report, now: datetime, before: ReportedStatus | None
     preferred = _display_metrics(report.best.metric if report.best else None)
     names = _metric_names(report.metrics or (), known=_previous_names(before), preferred=preferred)
     names = _metric_names(report.test or (), known=names, preferred=preferred)
-    status = _from_report(report, now, names, _warnings(report.warnings, before))
+    status = _from_report(report, now, names, _warnings(report.warnings, before), pod_created)
     is_loading = report.stage == "Loading" or report.attempt == 0
     return _with_reached_position(status, before) if is_loading and before else status
 
@@ -107,7 +110,7 @@ def _warnings(
 
 
 def _from_report(
-    report: Report, now: datetime, names: list[str], warnings: list[TrainingWarning] | None
+    report: Report, now: datetime, names: list[str], warnings: list[TrainingWarning] | None, pod_created: str | None
 ) -> ReportedStatus:
     has_ended = report.stage in {"Storing", "Done"}
     completion = eta = None
@@ -119,6 +122,7 @@ def _from_report(
     progress = Progress(
         attempt=report.attempt,
         sequence=report.sequence,
+        pod_created=pod_created,
         stage=report.stage,
         start_stage=report.start_stage if report.stage == "Loading" else None,
         epoch=report.epoch,
@@ -155,8 +159,8 @@ def _with_reached_position(new: ReportedStatus, before: ReportedStatus) -> Repor
     if (progress.epoch, progress.step) < (previous.epoch, previous.step):
         later, earlier = before, new
         progress = progress.model_copy(update={name: getattr(previous, name) for name in _POSITION})
-    if (progress.attempt, progress.sequence) < (previous.attempt, previous.sequence):
-        progress = progress.model_copy(update={"attempt": previous.attempt, "sequence": previous.sequence})
+    if progress.attempt < previous.attempt:
+        progress = progress.model_copy(update={name: getattr(previous, name) for name in _ORDER})
     if progress.finish_after_epoch is None:  # It has not been asked yet.
         progress = progress.model_copy(update={"finish_after_epoch": previous.finish_after_epoch})
     fields = {name: getattr(later, name) or getattr(earlier, name) for name in ReportedStatus.model_fields}
@@ -210,6 +214,7 @@ def format_duration(seconds: float) -> str:
 
 _MAX_SECONDS = 100 * 365 * _DAY
 """Maximum duration: dates must keep four-digit years."""
+_ORDER = ("attempt", "sequence", "pod_created")
 _POSITION = ("epoch", "step", "steps_per_epoch", "percent", "seconds_per_epoch")
 
 

@@ -9,7 +9,7 @@ from epochal_api.kind import Metadata
 from epochal_api.trainingjob.status import EXPORTED, SPEC_APPLIED, STORAGE, ReportedStatus, Status, StoredModel
 
 from epochal_operator.pods.diagnosis import may_run
-from epochal_operator.runtime.conditions import ended_suspension, get_condition, is_true
+from epochal_operator.runtime.conditions import began_suspension, ended_suspension, get_condition
 from epochal_operator.runtime.events import Event, make_event
 from epochal_operator.trainingjob.job.batch_job import starting_controller
 from epochal_operator.trainingjob.job.observed import Observed
@@ -36,8 +36,8 @@ def events(
     applied = get_condition(after.conditions, SPEC_APPLIED)
     if applied and is_spec_ignored(after) and not is_spec_ignored(before):
         yield make_event(Reason.SPEC_IGNORED, applied.message, generation)
-    if is_true(after.conditions, "Suspended") and not is_true(before.conditions, "Suspended"):
-        yield make_event(Reason.SUSPENDED, "Its pods are stopped until spec.suspend is false.", generation)
+    if (active_since := began_suspension(before.conditions, after.conditions)) is not None:
+        yield make_event(Reason.SUSPENDED, "Its pods are stopped until spec.suspend is false.", active_since)
     if (since := ended_suspension(before.conditions, after.conditions, suspend=suspend)) is not None:
         # Ready may stay the same, for example while a late pod is on a lost node.
         yield make_event(Reason.RESUMED, "The TrainingJob is no longer suspended.", since)

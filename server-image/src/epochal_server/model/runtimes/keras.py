@@ -9,6 +9,7 @@ import numpy as np
 from epochal_api.signature import Signature, TensorSpec
 from epochal_lib.model_server.answers import decoded
 from epochal_lib.model_server.errors import ServeError
+from epochal_lib.model_server.keras_config import require_keras_classes
 from epochal_lib.model_server.keras_specs import input_specs, output_specs
 
 from epochal_server.model.model import TEXT, Arrays, Platform
@@ -29,15 +30,14 @@ class Keras:
     max_batch_size: int | None = None
 
     def __init__(self, model: Any, signature: Signature | None, *, has_check: bool) -> None:
-        takes, gives = getattr(model, "inputs", None) or [], getattr(model, "outputs", None) or []
-        if not takes or not gives:
+        if not getattr(model, "inputs", None) or not getattr(model, "outputs", None):
             raise ServeError(
                 "ModelRefused",
                 "expected a Functional or Sequential model with defined inputs, found a "
                 f"{type(model).__name__}: build the model with the Functional or Sequential API",
             )
-        self.inputs = input_specs(takes)
-        self.outputs = output_specs(gives)
+        self.inputs = input_specs(model.inputs)
+        self.outputs = output_specs(model)
         self._input_specs, self._output_specs = self.inputs, self.outputs  # in the order of the model
         if signature is not None:
             self._input_specs = _reordered(signature.inputs, self.inputs, "inputs", has_check=has_check)
@@ -67,6 +67,7 @@ class Keras:
 
 def load(path: Path, signature: Signature | None, threads: int, *, has_check: bool) -> Keras:
     """Return the loaded model. See Load."""
+    require_keras_classes(path)
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     try:

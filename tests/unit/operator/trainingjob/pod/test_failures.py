@@ -296,5 +296,5 @@ def test_last_report() -> None:
     first = failed("a", message=termination("Crashed", "", report(attempt=1, sequence=90)))
     second = succeeded("b", message=termination("Completed", "", report(attempt=2, sequence=3)))
     found = required(last_report((second, first, running("c"), failed("d", message="no JSON"))))
-    assert (found[0].order, found[1]) == ((2, 3), at(-10))
+    assert (found[0].order, *found[1:]) == ((2, 3), at(-10), second["metadata"]["creationTimestamp"])
     assert last_report((running(), failed())) is None

@@ -8,7 +8,7 @@ import pytest
 from epochal_operator.runtime.api.errors import NotFound, Unavailable
 from epochal_operator.runtime.owners import Owner
 from epochal_operator.trainingjob.progress import access as reporter_access
-from epochal_operator.trainingjob.progress.access import ReporterAccess
+from epochal_operator.trainingjob.progress.access import ReporterAccess, Trainer
 from epochal_operator.web.pod_auth import Identity
 
 from tests.unit.operator.fakes import ByKind
@@ -24,9 +24,18 @@ TRAINING_JOB_REFERENCE = {
     "uid": "tj-uid",
     "controller": True,
 }
-POD = {"metadata": {"name": "mnist-x7k2p", "uid": "pod-uid", "ownerReferences": [JOB_REFERENCE]}}
+CREATED = "2026-11-25T12:00:00Z"
+POD = {
+    "metadata": {
+        "name": "mnist-x7k2p",
+        "uid": "pod-uid",
+        "creationTimestamp": CREATED,
+        "ownerReferences": [JOB_REFERENCE],
+    }
+}
 JOB = {"metadata": {"name": "mnist", "uid": "job-uid", "ownerReferences": [TRAINING_JOB_REFERENCE]}}
 TRAINER = Identity("system:serviceaccount:vision:default", "vision", "mnist-x7k2p", "pod-uid")
+KNOWN = Trainer("pod-uid", CREATED, Owner("mnist", "tj-uid"))
 
 
 class Cluster(ByKind):
@@ -61,8 +70,8 @@ def access_to(cluster: Cluster) -> ReporterAccess:
     return ReporterAccess(cast("Kube", cluster))
 
 
-async def test_a_trainers_pod_belongs_to_its_training_job() -> None:
-    assert await access_to(Cluster()).training_job(TRAINER) == Owner("mnist", "tj-uid")
+async def test_a_trainer_belongs_to_its_training_job() -> None:
+    assert await access_to(Cluster()).trainer(TRAINER) == KNOWN
 
 
 @pytest.mark.parametrize(
@@ -77,39 +86,39 @@ async def test_a_trainers_pod_belongs_to_its_training_job() -> None:
     ],
     ids=["pod gone", "Job gone", "another pod", "another Job", "a bare pod", "a Job of no TrainingJob"],
 )
-async def test_any_other_pod_has_no_training_job(broken: Any, caplog: pytest.LogCaptureFixture) -> None:
+async def test_any_other_pod_is_no_trainer(broken: Any, caplog: pytest.LogCaptureFixture) -> None:
     cluster = Cluster()
     broken(cluster)
     with caplog.at_level(logging.WARNING):
-        assert await access_to(cluster).training_job(TRAINER) is None
+        assert await access_to(cluster).trainer(TRAINER) is None
     assert "mnist-x7k2p" in caplog.text
 
 
-async def test_token_without_a_pod_has_no_training_job() -> None:
+async def test_token_without_a_pod_is_no_trainer() -> None:
     cluster = Cluster()
     unbound = Identity("system:serviceaccount:vision:default", "vision", "", "")
-    assert await access_to(cluster).training_job(unbound) is None
+    assert await access_to(cluster).trainer(unbound) is None
     assert cluster.asked == []
 
 
-async def test_owner_of_a_pod_is_cached() -> None:
+async def test_trainer_is_cached() -> None:
     cluster = Cluster()
     known = access_to(cluster)
     for _ in range(3):
-        await known.training_job(TRAINER)
+        await known.trainer(TRAINER)
     assert cluster.asked == ["pod", "job"]
 
 
 @pytest.mark.parametrize(("seconds", "asked"), [(59, 0), (61, 1)])
-async def test_found_owner_is_cached_for_a_minute(seconds: float, asked: int) -> None:
+async def test_found_trainer_is_cached_for_a_minute(seconds: float, asked: int) -> None:
     now = [0.0]
     cluster = Cluster()
     known = ReporterAccess(cast("Kube", cluster), clock=lambda: now[0])
-    assert await known.training_job(TRAINER) == Owner("mnist", "tj-uid")
+    assert await known.trainer(TRAINER) == KNOWN
     cluster.asked.clear()
     cluster.pods.clear()
     now[0] = seconds
-    assert await known.training_job(TRAINER) == (None if asked else Owner("mnist", "tj-uid"))
+    assert await known.trainer(TRAINER) == (None if asked else KNOWN)
     assert cluster.asked == ["pod"] * asked
 
 
@@ -118,9 +127,9 @@ async def test_error_of_the_api_server_is_not_cached() -> None:
     known = access_to(cluster)
     cluster.down = True
     with pytest.raises(Unavailable):
-        await known.training_job(TRAINER)
+        await known.trainer(TRAINER)
     cluster.down = False
-    assert await known.training_job(TRAINER) == Owner("mnist", "tj-uid")
+    assert await known.trainer(TRAINER) == KNOWN
 
 
 def test_unserved_namespace_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:

@@ -48,6 +48,7 @@ from tests.unit.operator.fakes import ByKind, reviewed
 
 BUNDLE = renew(None, ["localhost"], datetime.now(UTC))
 PATH = progress_path("vision", "mnist")
+EARLIER, CREATED, LATER = (f"2026-11-25T1{hour}:00:00Z" for hour in range(1, 4))
 REPORT: dict[str, Any] = {
     "attempt": 2,
     "sequence": 7,
@@ -98,15 +99,26 @@ def refused() -> dict[str, Any]:
     ],
 )
 def test_report_is_newer_than_the_status(status: Any, expected: bool) -> None:  # noqa: FBT001
-    assert is_newer(report(), read_status(Status, status)) is expected
+    assert is_newer(report(), CREATED, read_status(Status, status)) is expected
 
 
 @pytest.mark.parametrize(
     ("status", "expected"),
-    [(None, True), ({"progress": {"attempt": 2, "sequence": 9}}, True), (ended("Failed", "True"), False)],
+    [
+        (None, True),
+        ({"progress": {"attempt": 2, "sequence": 9}}, True),  # from an earlier version
+        ({"progress": {"attempt": 2, "sequence": 9, "podCreated": EARLIER}}, True),
+        ({"progress": {"attempt": 2, "sequence": 1, "podCreated": CREATED}}, False),  # this trainer has a number now
+        ({"progress": {"attempt": 2, "sequence": 1, "podCreated": LATER}}, False),  # a later trainer has a number
+        ({"progress": {"attempt": 0, "sequence": 9, "podCreated": EARLIER}}, True),
+        ({"progress": {"attempt": 0, "sequence": 2, "podCreated": CREATED}}, True),
+        ({"progress": {"attempt": 0, "sequence": 3, "podCreated": CREATED}}, False),
+        ({"progress": {"attempt": 0, "sequence": 1, "podCreated": LATER}}, False),
+        (ended("Failed", "True"), False),
+    ],
 )
 def test_report_without_attempt_number_is_newer(status: Any, expected: bool) -> None:  # noqa: FBT001
-    assert is_newer(report(attempt=0, sequence=1, stage="Loading"), read_status(Status, status)) is expected
+    assert is_newer(report(attempt=0, sequence=3, stage="Loading"), CREATED, read_status(Status, status)) is expected
 
 
 @pytest.mark.parametrize(
@@ -195,8 +207,10 @@ class Cluster(ByKind):
         assert namespace == "vision"
         owner = {"apiVersion": "batch/v1", "kind": "Job", "name": "mnist", "uid": "job-uid", "controller": True}
         return {
-            "mnist-x7k2p": {"metadata": {"name": name, "uid": "pod-uid", "ownerReferences": [owner]}},
-            "other": {"metadata": {"name": name, "uid": "other-uid"}},
+            "mnist-x7k2p": {
+                "metadata": {"name": name, "uid": "pod-uid", "creationTimestamp": CREATED, "ownerReferences": [owner]}
+            },
+            "other": {"metadata": {"name": name, "uid": "other-uid", "creationTimestamp": CREATED}},
         }[name]
 
     async def get_job(self, namespace: str, name: str) -> Any:
@@ -289,6 +303,7 @@ async def test_report_is_applied_to_the_status(cluster: Cluster, client: Client)
     status = Status.model_validate(cluster.job["status"])
     assert status.progress is not None
     assert (status.progress.attempt, status.progress.sequence, status.progress.epoch) == (2, 7, 3)
+    assert status.progress.pod_created == CREATED
     assert status.metrics == {"loss": "0.0368", "val_loss": "nan"}
     assert client.count("epochal_progress_reports_total", code="200") == 1
     assert client.count("epochal_epoch_duration_seconds_sum") == 15.2
@@ -564,7 +579,19 @@ async def test_conflict_is_retried(cluster: Cluster, client: Client) -> None:
     assert (code, answer.headers["Retry-After"]) == (503, "2")
 
 
-async def test_conflict_of_a_report_without_attempt_number_is_a_503(
+async def test_late_report_without_attempt_number_changes_nothing(cluster: Cluster, client: Client) -> None:
+    late = {"attempt": 0, "sequence": 1, "stage": "Loading", "startStage": "BuildingNetwork", "epochs": 10}
+    assert (await client.send(late))[:2] == (200, "applied")
+    assert (await client.send())[:2] == (200, "applied")
+    before = copy.deepcopy(cluster.job["status"])
+    for created in (CREATED, LATER):  # of this attempt, and of one whose pod was created later
+        cluster.job["status"]["progress"]["podCreated"] = created
+        code, message, _ = await client.send(late | {"sequence": 2})
+        assert (code, message.split(":")[0]) == (200, "ignored")
+    assert cluster.job["status"] == before | {"progress": before["progress"] | {"podCreated": LATER}}
+
+
+async def test_conflict_of_a_report_without_attempt_number(
     cluster: Cluster, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     apply = cluster.apply_status
@@ -572,13 +599,12 @@ async def test_conflict_of_a_report_without_attempt_number_is_a_503(
     async def apply_late(*args: Any, **what: Any) -> Any:
         """Let another replica apply the next report of the trainer first."""
         monkeypatch.setattr(cluster, "apply_status", apply)
-        cluster.job["status"] = {"progress": {"attempt": 1, "sequence": 2, "stage": "Training"}}
+        cluster.job["status"] = {"progress": {"attempt": 1, "sequence": 2, "stage": "Training", "podCreated": CREATED}}
         raise Conflict(409, "Conflict", "the object has been modified")
 
     monkeypatch.setattr(cluster, "apply_status", apply_late)
-    code, message, answer = await client.send({"attempt": 0, "sequence": 1, "stage": "Loading", "epochs": 10})
-    assert (code, message) == (503, "the write of the status conflicted: try again")
-    assert answer.headers["Retry-After"] == "2"
+    code, message, _ = await client.send({"attempt": 0, "sequence": 1, "stage": "Loading", "epochs": 10})
+    assert (code, message) == (200, "ignored: the TrainingJob has ended, or its status has a newer report")
     assert cluster.job["status"]["progress"]["stage"] == "Training"
 
 
