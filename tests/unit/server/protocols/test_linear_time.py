@@ -1,7 +1,9 @@
 """A body of twice the size takes at most two and a half times as long to decode, in each protocol.
 
 The test takes CPU time, the least of several runs, and the mean of three doublings: a single doubling is uneven where
-a dictionary outgrows a cache. The collector is off, as it is in a server that decodes a large body.
+a dictionary outgrows a cache. The collector is off, as it is in a server that decodes a large body. A body of 1 MiB
+has some 100,000 values or names: a step for each pair, or a copy of the rest for each, takes 64 times as long as in
+one of 128 KiB, so that larger bodies find nothing more.
 """
 
 import gc
@@ -19,7 +21,7 @@ from epochal_server.refusals import Invalid
 
 from tests.kit.served import model, pair, small, spec
 
-SIZES = 2**17, 2**20, 2**23
+SIZES = 2**17, 2**20
 TIMES = 2.5**3
 RUNS = 6
 Decode = Callable[[bytes], object]
