@@ -21,6 +21,13 @@ _OWN = frozenset({"annotations", "finalizers", "labels", "ownerReferences"})
 """Fields of the metadata that have an owner. The others belong to the server."""
 
 
+def copied(value: Any) -> Any:
+    """Returns a copy of a JSON value, in less than half of the time of deepcopy."""
+    if isinstance(value, dict):
+        return {name: copied(part) for name, part in value.items()}
+    return [copied(part) for part in value] if isinstance(value, list) else value
+
+
 class Owner(NamedTuple):
     """Who wrote fields, and how.
 
