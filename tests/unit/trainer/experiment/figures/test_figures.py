@@ -103,7 +103,11 @@ OTHER_PARAMETERS = {"one parameter", "no parameter", "one name", "a conditional 
 
 
 def drawn() -> Iterator[tuple[str, str]]:
-    """Yield each figure with the reports that differ in what it reads. Without shares, the importance is a message."""
+    """Yield pairs of a figure and a report.
+
+    A figure is left out for reports that differ from another in fields only which it does not read. The figure of the
+    importance is the same message for all reports without importances.
+    """
     for figure, (name, of) in product(FIGURES, REPORTS.items()):
         if (
             figure == "parallel"
