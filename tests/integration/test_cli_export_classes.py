@@ -15,7 +15,7 @@ from epochal_trainer.model.compile import compile_model
 from tests.unit.trainer.keras_classes import test_layers, test_training_classes
 from tests.unit.trainer.keras_classes.script import Script
 
-LAYERS = [pytest.param(script, id=script.layers[0]) for script in test_layers.SCRIPTS]
+LAYERS = test_layers.CASES
 TRAININGS = [pytest.param(script, id=text) for each in test_training_classes.SCRIPTS.values() for text, script in each]
 
 

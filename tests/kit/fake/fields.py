@@ -6,9 +6,10 @@ those whose items have a key.
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 Object = dict[str, Any]
+T = TypeVar("T")
 Path = tuple[str, ...]
 """Parts of FieldsV1: `f:NAME` a field, `k:{"KEY":VALUE}` an item of a list."""
 
@@ -19,6 +20,18 @@ KEYED: Mapping[Path, str] = {
 """Lists whose items have a key (x-kubernetes-list-type: map)."""
 _OWN = frozenset({"annotations", "finalizers", "labels", "ownerReferences"})
 """Fields of the metadata that have an owner. The others belong to the server."""
+
+
+def copied(value: T) -> T:
+    """Returns a copy of JSON, in less than half of the time of deepcopy."""
+    copy: T = _parts_copied(value)
+    return copy
+
+
+def _parts_copied(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _parts_copied(part) for name, part in value.items()}
+    return [_parts_copied(part) for part in value] if isinstance(value, list) else value
 
 
 class Owner(NamedTuple):

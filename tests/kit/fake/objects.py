@@ -11,12 +11,11 @@ Whatever is given or returned is a copy.
 import json
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from copy import deepcopy
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from tests.kit.fake import fields
-from tests.kit.fake.fields import Object, Owner
+from tests.kit.fake.fields import Object, Owner, copied
 from tests.kit.fake.resources import RESOURCES, Resource, Selector
 
 SOMEBODY = "somebody"
@@ -127,7 +126,7 @@ class Objects:
             self.create("namespaces", "", {"metadata": {"name": namespace}})
 
     def get(self, resource: str, namespace: str, name: str) -> Object:
-        return deepcopy(self._find(Place(resource, namespace, name)))
+        return copied(self._find(Place(resource, namespace, name)))
 
     def text(self, thing: Object) -> str:
         """Returns an answer as JSON."""
@@ -150,7 +149,7 @@ class Objects:
             for place, thing in sorted(self._things.items(), key=lambda pair: pair[0])
             if place.resource == resource
         )
-        return [deepcopy(thing) for thing in found if selector.takes(thing)]
+        return [copied(thing) for thing in found if selector.takes(thing)]
 
     def compact(self) -> None:
         """Forgets all changes: a watch from before, or the next page of a list, is too late (410)."""
@@ -163,7 +162,7 @@ class Objects:
         place = Place(resource, namespace, thing["metadata"]["name"])
         if place in self._things:
             raise Refusal(409, "AlreadyExists", f'{resource} "{place.name}" already exists')
-        made = self.admit(resource, self._new(place, deepcopy(thing)))
+        made = self.admit(resource, self._new(place, copied(thing)))
         if dry_run:
             return made
         return self._write(place, {}, fields.update({}, made, Owner(manager, "Update"), self._now()))
@@ -181,7 +180,7 @@ class Objects:
         """Replaces an object; uid and resourceVersion must match where they are given."""
         place = Place(resource, namespace, thing["metadata"]["name"])
         live = self._find(place)
-        return self._update(place, live, deepcopy(thing), subresource, manager, dry_run=dry_run)
+        return self._update(place, live, copied(thing), subresource, manager, dry_run=dry_run)
 
     def patch(
         self, resource: str, namespace: str, name: str, patch: Object, *, subresource: str = "", manager: str = SOMEBODY
@@ -207,7 +206,7 @@ class Objects:
         new = place not in self._things and not subresource and not wish["metadata"].get("uid")
         live = self._new(place, {"metadata": {}}) if new else self._find(place)
         self._check(place, live, wish["metadata"])
-        wish = {part: value for part, value in deepcopy(wish).items() if self._writes(place, part, subresource)}
+        wish = {part: value for part, value in copied(wish).items() if self._writes(place, part, subresource)}
         if unknown := list(_undeclared(wish.get("status"), self._statuses.get(resource, {}), ".status")):
             about = f"{namespace}/{name}; {live['apiVersion']}, Kind={live['kind']}"
             errors = [f"{path}: field not declared in schema" for path in unknown]
@@ -240,7 +239,7 @@ class Objects:
         place = Place(resource, namespace, name)
         live = self._find(place)
         self._check(place, live, preconditions or {})
-        thing = deepcopy(live)
+        thing = copied(live)
         metadata = thing["metadata"]
         if propagation == "Foreground":
             metadata["finalizers"] = list({*metadata.get("finalizers", []), FOREGROUND})
@@ -327,7 +326,7 @@ class Objects:
         if not subresource:
             own = {name: value for name, value in live["metadata"].items() if name in _KEPT}
             made["metadata"] = _given(thing["metadata"]) | own
-            made = self.admit(place.resource, deepcopy(made))
+            made = self.admit(place.resource, copied(made))
         made |= {name: live[name] for name in ("apiVersion", "kind")}
         made = fields.update(live, made, Owner(manager, "Update", subresource), self._now())
         return made if dry_run else self._write(place, live, made)
@@ -337,12 +336,12 @@ class Objects:
         metadata = thing["metadata"]
         goes = "deletionTimestamp" in metadata and not self._held(place, metadata)
         if thing == live and not goes:
-            return deepcopy(live)
+            return copied(live)
         self.version += 1
         metadata = metadata | {"resourceVersion": str(self.version)}
         if self.resources[place.resource].has_status and live and thing.get("spec") != live.get("spec"):
             metadata["generation"] = live["metadata"]["generation"] + 1
-        last = deepcopy(thing | {"metadata": metadata})
+        last = copied(thing | {"metadata": metadata})
         if goes:
             del self._things[place]
         else:
@@ -350,7 +349,7 @@ class Objects:
         self._changes.append(Change(self.version, place.resource, live or None, None if goes else last, last))
         for listener in list(self.listeners):
             listener()
-        return deepcopy(last)
+        return copied(last)
 
     def _held(self, place: Place, metadata: Object) -> bool:
         if metadata.get("finalizers") or metadata.get("deletionGracePeriodSeconds"):
@@ -399,10 +398,10 @@ _KEPT = frozenset(
 def merged(live: Any, patch: Any) -> Any:
     """Returns a value changed by a JSON merge patch (RFC 7386)."""
     if not isinstance(patch, dict):
-        return deepcopy(patch)
+        return copied(patch)
     kept = live if isinstance(live, dict) else {}
     changed = {name: merged(kept.get(name), value) for name, value in patch.items() if value is not None}
-    return deepcopy({name: value for name, value in kept.items() if name not in patch}) | changed
+    return copied({name: value for name, value in kept.items() if name not in patch}) | changed
 
 
 def _given(metadata: Object) -> Object:

@@ -1,5 +1,6 @@
 """Each mistake in a TrainingJob is found as early as possible, and its hint makes the TrainingJob train."""
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -29,6 +30,12 @@ def keras_policy() -> Iterator[Policy]:
         yield found
 
 
+@pytest.fixture(scope="module")
+def trained() -> set[str]:
+    """The specs in which no finder found anything, as JSON."""
+    return set()
+
+
 @pytest.fixture
 def finders(keras_policy: Policy, data: Path, tmp_path: Path) -> Mapping[str, Find]:
     """The finders in the order in which they see a TrainingJob."""
@@ -50,16 +57,21 @@ def finders(keras_policy: Policy, data: Path, tmp_path: Path) -> Mapping[str, Fi
 
 
 @pytest.mark.parametrize("job", JOBS, ids=str)
-def test_the_finder_names_the_hint_and_the_hint_trains(job: BrokenJob, finders: Mapping[str, Find]) -> None:
+def test_the_finder_names_the_hint_and_the_hint_trains(
+    job: BrokenJob, finders: Mapping[str, Find], trained: set[str]
+) -> None:
     for name, find in finders.items():
         if found := find(job.broken):
             assert (name, job.hint in "\n".join(found)) == (job.finder, True), found
             break
     else:
         pytest.fail("nothing finds the mistake")
-    # The trainer builds the network as the checker does.
+    # The trainer builds the network as the checker does. Many mistakes are made in the same job, which trains once.
     others = {name: find for name, find in finders.items() if name != "checker"}
-    assert {name: found for name, find in others.items() if (found := find(job.fixed))} == {}
+    spec = json.dumps(job.fixed["spec"], sort_keys=True)
+    if spec not in trained:
+        assert {name: found for name, find in others.items() if (found := find(job.fixed))} == {}
+        trained.add(spec)
 
 
 def test_no_mistake_is_lost() -> None:

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -44,9 +44,9 @@ class Rendering:
     text: str
     error: str
 
-    @property
+    @cached_property
     def objects(self) -> list[Object]:
-        """The objects of the manifest."""
+        """The objects of the manifest, parsed once for all tests with these values: a test changes copies only."""
         assert not self.error, self.error
         documents = yaml.load_all(self.text, _UniqueKeys)
         return [document for document in documents if document]

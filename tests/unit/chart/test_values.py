@@ -97,29 +97,28 @@ def test_invalid_value_is_refused(render: Render, values: dict[str, Any], compla
     assert complaint in render(**values).error
 
 
-@pytest.mark.parametrize("quantity", ["100m", "2", 2, 0.5, "1.5Gi", "1e3", "128974848", "2G", "0"])
-def test_quantities_are_accepted(render: Render, quantity: Any) -> None:
-    limits = render(resources={"limits": {"ephemeral-storage": quantity}}).container()["resources"]["limits"]
-    assert limits["ephemeral-storage"] == quantity
+def test_quantities_are_accepted(render: Render) -> None:
+    """Schema and template have the same rules for each resource, so one rendering with nine resources suffices."""
+    quantities = ["100m", "2", 2, 0.5, "1.5Gi", "1e3", "128974848", "2G", "0"]
+    given = {f"example.com/{index}": quantity for index, quantity in enumerate(quantities)}
+    assert render(resources={"limits": given}).container()["resources"]["limits"].items() >= given.items()
 
 
-@pytest.mark.parametrize(
-    ("requests", "limits"),
-    [
-        ({"cpu": "100m"}, {"cpu": "0.1"}),
-        ({"cpu": 1}, {"cpu": "1000m"}),
-        ({"cpu": "999999u"}, {"cpu": "1"}),
-        ({"memory": "64Mi"}, {"memory": 67108864}),
-        ({"memory": "1G"}, {"memory": "1Gi"}),
-        ({"memory": "1e8"}, {"memory": "0.1G"}),
-        ({"memory": "128Mi"}, {"memory": 1073741824}),
-        ({"memory": "1Ki"}, {"memory": "1P"}),
-    ],
-)
-def test_requests_up_to_their_limits_are_accepted(render: Render, requests: Any, limits: Any) -> None:
-    assert render(resources={"requests": requests, "limits": limits}).container()["resources"]["limits"].items() >= (
-        limits.items()
-    )
+def test_requests_up_to_their_limits_are_accepted(render: Render) -> None:
+    pairs: list[tuple[Any, Any]] = [
+        ("100m", "0.1"),
+        (1, "1000m"),
+        ("999999u", "1"),
+        ("64Mi", 67108864),
+        ("1G", "1Gi"),
+        ("1e8", "0.1G"),
+        ("128Mi", 1073741824),
+        ("1Ki", "1P"),
+    ]
+    requests, limits = ({f"example.com/{index}": pair[side] for index, pair in enumerate(pairs)} for side in (0, 1))
+    rendered = render(resources={"requests": requests, "limits": limits}).container()["resources"]
+    assert rendered["requests"].items() >= requests.items()
+    assert rendered["limits"].items() >= limits.items()
 
 
 @pytest.mark.parametrize(

@@ -111,6 +111,22 @@ def test_a_hint_without_an_operator(cluster: ClusterInMemory, run: Any, monkeypa
     assert "no operator has written a status of trainingjob.epochal.dev/mnist yet: see `epochal doctor`" in errors
 
 
+def test_the_watch_ends_with_the_command(cluster: ClusterInMemory, run: Any) -> None:
+    """In a notebook, the process lives on."""
+    put_job(cluster, "mnist", state="Complete")
+    before = set(threading.enumerate())
+    assert run("watch", "mnist")[0] == 0
+    threads = [one for one in set(threading.enumerate()) - before if one.name == follow_module.WATCH_THREAD]
+    for _ in range(100):
+        cluster.call(cluster.server.watches.cut)
+        for thread in threads:
+            thread.join(0.1)
+        if not any(thread.is_alive() for thread in threads):
+            break
+    else:
+        pytest.fail("the watch goes on")
+
+
 def test_a_watch_survives_a_lost_connection_and_an_expired_version(cluster: ClusterInMemory, run: Any) -> None:
     put_job(cluster, "mnist", **running(1))
     cluster.server.faults += [Fault("watch", status=503, times=1), Fault("watch", status=410, times=1)]

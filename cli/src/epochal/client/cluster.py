@@ -1,5 +1,6 @@
 """A cluster, with the rights of the user: objects, watches, logs, and requests to Services."""
 
+import threading
 from collections.abc import Generator, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
@@ -214,6 +215,7 @@ class Cluster:
         selector: str = "",
         namespace: str | None = None,
         seconds: float | None = None,
+        ended: threading.Event | None = None,
     ) -> Iterator[Change]:
         """Yield the objects of a kind, and then each change, over broken connections.
 
@@ -223,6 +225,7 @@ class Cluster:
             selector: Label selector.
             namespace: Their namespace. Default: the one of the user.
             seconds: Seconds until the end; None for no end.
+            ended: Set by a caller that needs no further changes: the watch ends with its present request.
         """
         place, query = self._place(kind, namespace), selectors(kind, selector, name)
         return Watch(
@@ -233,6 +236,7 @@ class Cluster:
             query=query,
             action=describe("watch", kind, place, name),
             seconds=seconds,
+            ended=ended,
         ).changes()
 
     def events(self, kind_name: str, name: str, namespace: str | None = None, *, most: int = 0) -> Objects:

@@ -1,5 +1,6 @@
 """Watches: the objects of a kind and their changes, over broken connections and expired versions."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -32,6 +33,7 @@ class Watch:
         query: Selectors.
         action: The request for users, such as `watch TrainingJobs`.
         seconds: Seconds until the end; None for no end.
+        ended: Set by a caller that needs no further changes: the watch ends with its present request.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class Watch:
         query: Mapping[str, str],
         action: str,
         seconds: float | None,
+        ended: threading.Event | None = None,
     ) -> None:
         self._transport = transport
         self._environment = environment
@@ -52,6 +55,7 @@ class Watch:
         self._query = query
         self._action = action
         self._end = None if seconds is None else time.monotonic() + seconds
+        self._ended = ended or threading.Event()
         self._state = WatchState(transport.address, action)
         self._lost_since: float | None = None
 
@@ -74,6 +78,8 @@ class Watch:
                     yield change
                 self._lost_since = None
             except EpochalError as error:
+                if self._is_over():
+                    return
                 self._survive(error, began)
             if time.monotonic() - began < 1:
                 self._environment.sleep(delay)
@@ -92,7 +98,7 @@ class Watch:
             raise error
 
     def _is_over(self) -> bool:
-        return self._end is not None and time.monotonic() >= self._end
+        return self._ended.is_set() or (self._end is not None and time.monotonic() >= self._end)
 
     def _stream(self) -> Iterator[Change]:
         left = WATCH_SECONDS if self._end is None else min(WATCH_SECONDS, max(1, self._end - time.monotonic()))

@@ -3,7 +3,8 @@
 import queue
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing
 from typing import Any, NamedTuple, Protocol
 
 from epochal.client.cluster import Cluster
@@ -16,6 +17,8 @@ from epochal.views import progress
 
 TICK_SECONDS = 1.0
 """Seconds after which a view is drawn again without a change: the remaining time has become less."""
+WATCH_THREAD = "epochal-watch"
+"""Name of the threads that watch the objects of one kind."""
 NO_OPERATOR_SECONDS = 15.0
 """Seconds without any status after which the user gets a hint."""
 
@@ -51,15 +54,16 @@ def follow(cluster: Cluster, found: Sequence[Found], view: View) -> ExitCode:
         view: Shows each change.
     """
     following = _Following(cluster, found, view)
-    for item in changes(cluster, [*following.uids]):
-        if item is None:
-            view.tick()
-            following.find_deleted()
-        else:
-            following.take(*item)
-        if not following.uids:
-            break
-        following.hint()
+    with closing(changes(cluster, [*following.uids])) as items:
+        for item in items:
+            if item is None:
+                view.tick()
+                following.find_deleted()
+            else:
+                following.take(*item)
+            if not following.uids:
+                break
+            following.hint()
     severity = (ExitCode.DONE, ExitCode.NOT_FOUND, ExitCode.FAILED).index
     return max(following.codes, key=severity, default=ExitCode.NOT_FOUND)
 
@@ -137,31 +141,41 @@ def end(kind: Kind, found: Mapping[str, Any]) -> ExitCode | None:
     return ExitCode.DONE if state == ("Ready" if kind == MODEL_SERVERS else "Complete") else None
 
 
-def changes(cluster: Cluster, targets: Sequence[Target]) -> Iterator[tuple[Target, Change] | None]:
-    """Yield the changes of objects of several kinds as they arrive, and None after a second without one."""
+def changes(cluster: Cluster, targets: Sequence[Target]) -> Generator[tuple[Target, Change] | None, None, None]:
+    """Yield the changes of objects of several kinds as they arrive, and None after a second without one.
+
+    The watches end with the generator: a notebook lives on.
+    """
     names: dict[Kind, list[str]] = {}
     for target in targets:
         names.setdefault(target.kind, []).append(target.name)
     arriving: queue.Queue[tuple[Target, Change] | Exception] = queue.Queue(maxsize=1000)
+    ended = threading.Event()
     for kind, wanted in names.items():
         # A daemon: a blocked read must not keep the command alive after Ctrl-C.
-        threading.Thread(target=_watch, args=(cluster, kind, frozenset(wanted), arriving), daemon=True).start()
-    while True:
-        try:
-            item = arriving.get(timeout=TICK_SECONDS)
-        except queue.Empty:
-            yield None
-            continue
-        if isinstance(item, Exception):
-            raise item
-        yield item
+        watched = (cluster, kind, frozenset(wanted), arriving, ended)
+        threading.Thread(target=_watch, name=WATCH_THREAD, args=watched, daemon=True).start()
+    try:
+        while True:
+            try:
+                item = arriving.get(timeout=TICK_SECONDS)
+            except queue.Empty:
+                yield None
+                continue
+            if isinstance(item, Exception):
+                raise item
+            yield item
+    finally:
+        ended.set()
 
 
-def _watch(cluster: Cluster, kind: Kind, names: frozenset[str], arriving: "queue.Queue[Any]") -> None:
+def _watch(
+    cluster: Cluster, kind: Kind, names: frozenset[str], arriving: "queue.Queue[Any]", ended: threading.Event
+) -> None:
     """Put the changes of objects of one kind into a queue, by one watch for any number of names."""
     try:
         only = next(iter(names)) if len(names) == 1 else ""
-        for change in cluster.watch(kind, name=only):
+        for change in cluster.watch(kind, name=only, ended=ended):
             name = str(change.object["metadata"]["name"])
             if name in names:
                 arriving.put((Target(kind, name), change))

@@ -9,7 +9,7 @@ from epochal_server.model.datatypes import DATA_TYPES
 from epochal_server.model.model import Tensor
 from epochal_server.protocols.json_values import BLOCK_VALUES, array, flat, json_blocks, jsonable, nested
 from epochal_server.refusals import Invalid
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -22,15 +22,27 @@ def tensor(dtype: str, *shape: int) -> Tensor:
     return Tensor.of(spec("x", shape, dtype))
 
 
+NUMBERS = sorted(of.name for of in DATA_TYPES if of.kind != "O")
+
+
 @given(st.data())
-@pytest.mark.parametrize("dtype", sorted(of.name for of in DATA_TYPES if of.kind != "O"))
+@settings(max_examples=50)
+@pytest.mark.parametrize("dtype", NUMBERS)
 def test_accepts_every_number_of_the_type(dtype: str, data: st.DataObject) -> None:
     of = np.dtype(dtype)
     elements = arrays.from_dtype(of, **(FINITE if of.kind == "f" else {}))
-    expected = data.draw(arrays.arrays(of, arrays.array_shapes(max_dims=4, max_side=4), elements=elements))
+    expected = data.draw(arrays.arrays(of, arrays.array_shapes(max_dims=4, max_side=3), elements=elements))
     found = nested(expected.tolist(), tensor(dtype, *expected.shape[1:]), "x")
     assert found.dtype == of
     np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("dtype", [dtype for dtype in NUMBERS if dtype != "bool"])
+def test_accepts_the_limits_of_the_type(dtype: str) -> None:
+    of = np.dtype(dtype)
+    limits: Any = np.finfo(of) if of.kind == "f" else np.iinfo(of)
+    expected = np.array([[limits.min, limits.max]], of)
+    np.testing.assert_array_equal(nested(expected.tolist(), tensor(dtype, 2), "x"), expected)
 
 
 def test_accepts_strings() -> None:

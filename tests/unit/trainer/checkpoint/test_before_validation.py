@@ -14,7 +14,8 @@ UNITS = 300
 def trained() -> keras.Model:
     layers = [keras.Input((UNITS,)), keras.layers.Dense(UNITS), keras.layers.Dropout(0.5), keras.layers.Dense(1)]
     model = keras.Sequential(layers)
-    model.compile(optimizer=keras.optimizers.Adam(use_ema=True), loss="mse", metrics=["mae"])
+    optimizer = keras.optimizers.Adam(use_ema=True)
+    model.compile(optimizer=optimizer, loss="mse", metrics=["mae"], run_eagerly=True)
     model.train_on_batch(np.ones((2, UNITS)), np.ones((2, 1)))
     return model
 

@@ -45,7 +45,7 @@ def network(optimizer: str | keras.optimizers.Optimizer, *frozen: str) -> keras.
     for name in LAYERS:
         hidden = keras.layers.Dense(3, name=name, trainable=name not in frozen)(hidden)
     made = keras.Model(inputs, hidden)
-    made.compile(optimizer=optimizer, loss="mse")
+    made.compile(optimizer=optimizer, loss="mse", run_eagerly=True)
     made.optimizer.build(made.trainable_variables)
     return made
 

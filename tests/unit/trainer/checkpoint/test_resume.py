@@ -47,7 +47,7 @@ VERSIONS = {"epochal": "0.1.0", "keras": "3.15.0", "tensorflow": "2.21.0"}
 def model(units: int = 2, optimizer: Any = "Adam", metrics: tuple[str, ...] = ()) -> keras.Model:
     layers = [keras.Input((3,)), keras.layers.Dense(units, name="hidden"), keras.layers.Dense(1, name="out")]
     built = keras.Sequential(layers)
-    built.compile(optimizer=optimizer, loss="mse", metrics=list(metrics))
+    built.compile(optimizer=optimizer, loss="mse", metrics=list(metrics), run_eagerly=True)
     built.optimizer.build(built.trainable_variables)
     built.compute_loss(x=None, y=np.zeros((1, 1)), y_pred=np.zeros((1, 1)))
     built.compute_metrics(x=None, y=np.zeros((1, 1)), y_pred=np.zeros((1, 1)))
@@ -193,7 +193,7 @@ def frozen(*layers: str) -> keras.Model:
     inputs = keras.Input((3,))
     hidden = keras.layers.Dense(2, name="hidden", trainable="hidden" not in layers)(inputs)
     built = keras.Model(inputs, keras.layers.Dense(1, name="out", trainable="out" not in layers)(hidden))
-    built.compile(optimizer="RMSprop", loss="mse")
+    built.compile(optimizer="RMSprop", loss="mse", run_eagerly=True)
     built.optimizer.build(built.trainable_variables)
     return built
 

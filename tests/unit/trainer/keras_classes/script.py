@@ -48,7 +48,7 @@ class Script:
 
     Args:
         layers: Each a call of keras.layers, as `layers.Dense(units=3)`, which takes the layer above. A second call
-            names its inputs, of `input` and `half`: `layers.Add()([input, half])`.
+            names its inputs, of `input`, `half` and the layers with a name: `layers.Add()([input, half])`.
         features: Samples.
         labels: Their labels.
         optimizer: A call of keras.optimizers.
@@ -69,13 +69,16 @@ class Script:
 
     def compiled_model(self) -> keras.Model:
         """Returns the compiled model of the script."""
-        keras.utils.clear_session()
+        keras.utils.clear_session(free_memory=False)
         keras.utils.set_random_seed(SEED)
         inputs = outputs = keras.Input(self.features.shape[1:], dtype=self.dtype)
         names = {INPUT: inputs, HALF: keras.layers.Rescaling(scale=0.5)(inputs) if self._uses_half else None}
         for text in self.layers:
             called = evaluate(text, **names)
-            outputs = called(outputs) if isinstance(called, keras.layers.Layer) else called
+            if isinstance(called, keras.layers.Layer):
+                outputs = names[called.name] = called(outputs)
+            else:
+                outputs = called
         model = keras.Model(inputs, outputs)
         metrics = [evaluate(text) for text in self.metrics]
         model.compile(evaluate(self.optimizer), evaluate(self.loss), metrics=metrics, run_eagerly=True)
@@ -156,7 +159,22 @@ def as_document(text: str) -> Any:
 def names_of(text: str) -> list[str]:
     """Returns the names of the inputs in a call of a layer, in their order."""
     nodes = ast.walk(ast.parse(text, mode="eval"))
-    return [node.id for node in nodes if isinstance(node, ast.Name) and node.id in (INPUT, HALF)]
+    return [node.id for node in nodes if isinstance(node, ast.Name) and node.id not in MODULES]
+
+
+def side_by_side(branches: Sequence[Sequence[str]], units: int) -> list[str]:
+    """Returns the layers of a network of branches.
+
+    Args:
+        branches: Layers, of which the first takes the input of the network unless it names its inputs.
+        units: Units of the Dense layer that ends each branch. Their average is the output of the network.
+    """
+    found, ends = list[str](), list[str]()
+    for first, *others in branches:
+        ends.append(f"end_{len(ends)}")
+        found += [first if names_of(first) else f"{first}({INPUT})", *others]
+        found += ["layers.Flatten()", f'layers.Dense(name="{ends[-1]}", units={units})']
+    return found if len(ends) == 1 else [*found, f"layers.Average()([{', '.join(ends)}])"]
 
 
 def class_of(text: str) -> str:

@@ -1,4 +1,9 @@
-"""Every layer that Keras exports trains as in a Python script, or is refused with the reason."""
+"""Every layer that Keras exports trains as in a Python script, or is refused with the reason.
+
+Layers of the same input are trained side by side, each as a branch of one network, to share the fixed cost of a
+training. A layer that differs changes the loss, and thereby the weights of all branches: with BRANCHES = 1, only the
+test of this layer fails.
+"""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -8,7 +13,7 @@ import pytest
 from epochal_trainer.checkpoint import digest
 from epochal_trainer.training import models
 
-from tests.unit.trainer.keras_classes.script import Script, Trained, class_of, lines
+from tests.unit.trainer.keras_classes.script import Script, Trained, class_of, lines, side_by_side
 
 SHAPES: Mapping[tuple[int, ...], str] = {
     (6,): """
@@ -162,22 +167,33 @@ ADAPTED_TEXTS: Mapping[tuple[int, ...], str] = {
     (2,): "StringLookup(num_oov_indices=2)",
 }
 BATCH = 4
+BRANCHES = 10
+"""Layers that are trained side by side at most."""
 GENERATOR = np.random.default_rng(0)
 LABELS = GENERATOR.random((BATCH, 2)).astype("float32")
 
 
-def scripts(table: Mapping[tuple[int, ...], str], *, adapts: bool = False) -> Iterator[Script]:
-    """Yields a training for each layer of a table."""
+def scripts(table: Mapping[tuple[int, ...], str], *, adapts: bool = False) -> Iterator[tuple[Script, list[str]]]:
+    """Yields trainings with the layers of a table, and the calls of these layers."""
     for shape, texts in table.items():
         features = GENERATOR.random((BATCH, *shape)).astype("float32")
         if table is INTEGERS:
             features = GENERATOR.integers(0, 9, features.shape).astype("int32")
         elif table in (TEXTS, ADAPTED_TEXTS):
             features = GENERATOR.choice(["a", "a b", "B c d!", "é"], features.shape)
-        for text in lines(texts):
+        for trained in grouped(lines(texts), 1 if adapts else BRANCHES):
             # Keras crops at random in training only, so the next layer must accept images of both sizes.
-            flat = "layers.GlobalMaxPooling2D()" if "RandomCrop" in text else "layers.Flatten()"
-            yield Script([f"layers.{text}", flat, "layers.Dense(units=2)"], features, LABELS, adapts=adapts)
+            branches = [
+                [f"layers.{text}", *(["layers.GlobalMaxPooling2D()"] if "RandomCrop" in text else [])]
+                for text in trained
+            ]
+            yield Script(side_by_side(branches, units=2), features, LABELS, adapts=adapts), trained
+
+
+def grouped(texts: list[str], size: int) -> Iterator[list[str]]:
+    """Yields the texts in groups of at most a size."""
+    for start in range(0, len(texts), size):
+        yield texts[start : start + size]
 
 
 SCRIPTS = [
@@ -187,12 +203,16 @@ SCRIPTS = [
     *scripts(TEXTS),
     *scripts(ADAPTED_TEXTS, adapts=True),
 ]
-CLASSES = {class_of(script.layers[0]) for script in SCRIPTS}
+CLASSES = {class_of(text) for _, trained in SCRIPTS for text in trained}
+CASES = [
+    pytest.param(script, id=trained[0] if len(trained) == 1 else f"{class_of(trained[0])}-{class_of(trained[-1])}")
+    for script, trained in SCRIPTS
+]
 
 
 @pytest.mark.filterwarnings("ignore:Layer 'flatten.*' .* was passed an input with a mask:UserWarning")
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.layers[0])
-def test_layer_trains_as_in_a_script(script: Script, tmp_path: Path) -> None:
+@pytest.mark.parametrize("script", CASES)
+def test_layers_train_as_in_a_script(script: Script, tmp_path: Path) -> None:
     job = Trained(script, tmp_path)
     found = job.model.train_on_batch(*job.batch, return_dict=True)
     trained = job.model.get_weights()
@@ -202,8 +222,9 @@ def test_layer_trains_as_in_a_script(script: Script, tmp_path: Path) -> None:
         np.testing.assert_array_equal(weight, other)
         assert np.isfinite(weight).all()
     job.model.test_on_batch(*job.batch)
-    for weight, before in zip(job.model.get_weights(), trained, strict=True):
-        np.testing.assert_array_equal(weight, before, "validation must not change weights, which have no copy")
+    for variable, before in zip(job.model.weights, trained, strict=True):
+        message = f"{variable.path}: validation must not change weights, which have no copy"
+        np.testing.assert_array_equal(variable, before, message)
     trained_digest = digest(job.model)
     job.model.save(tmp_path / "model.keras")
     assert models.digest_of(tmp_path / "model.keras", job.model) == trained_digest, "must hold the trained weights"

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from tests.unit.trainer.keras_classes.script import Script, Trained, class_of, evaluate, lines
+from tests.unit.trainer.keras_classes.script import Script, Trained, class_of, evaluate, lines, side_by_side
 
 SAMPLES, STEPS = 8, 2
 GENERATOR = np.random.default_rng(0)
@@ -190,9 +190,11 @@ CONSTRAINTS = """
 """
 
 
-def dense(argument: str, text: str) -> Script:
-    """Returns the training of a Dense layer with an argument."""
-    return replace(NUMBERS, layers=[f"layers.Dense({argument}={text}, units=3)"])
+def dense(argument: str, texts: str) -> tuple[str, Script]:
+    """Returns the training of Dense layers side by side, each with another value of an argument."""
+    module = argument.removeprefix("kernel_") + "s"
+    branches = [[f"layers.Dense({argument}={module}.{text}, units=3)"] for text in lines(texts)]
+    return texts, replace(NUMBERS, layers=side_by_side(branches, units=3))
 
 
 SCRIPTS: Mapping[str, list[tuple[str, Script]]] = {
@@ -211,7 +213,7 @@ SCRIPTS: Mapping[str, list[tuple[str, Script]]] = {
         for text in lines(CALLBACKS)
     ],
     "initializers": [
-        *((text, dense("kernel_initializer", f"initializers.{text}")) for text in lines(INITIALIZERS)),
+        dense("kernel_initializer", INITIALIZERS),
         (
             "STFT()",
             replace(
@@ -225,8 +227,8 @@ SCRIPTS: Mapping[str, list[tuple[str, Script]]] = {
             ),
         ),
     ],
-    "regularizers": [(text, dense("kernel_regularizer", f"regularizers.{text}")) for text in lines(REGULARIZERS)],
-    "constraints": [(text, dense("kernel_constraint", f"constraints.{text}")) for text in lines(CONSTRAINTS)],
+    "regularizers": [dense("kernel_regularizer", REGULARIZERS)],
+    "constraints": [dense("kernel_constraint", CONSTRAINTS)],
 }
 CLASSES = {
     module: {class_of(text) for texts, _ in scripts for text in lines(texts)} for module, scripts in SCRIPTS.items()

@@ -103,7 +103,7 @@ def test_restored_backup_is_not_loaded(tmp_path: Path) -> None:
         file.write_bytes(b"damaged")
     described = specs({"callback": "BackupAndRestore", "backup_dir": "backup", "delete_checkpoint": False})
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
-    model.compile("sgd", "mse")
+    model.compile("sgd", "mse", run_eagerly=True)
     model.fit(np.zeros((4, 2)), np.zeros(4), verbose=0, callbacks=callbacks.build(described, folder=tmp_path))
     assert all(file.read_bytes() != b"damaged" for file in files)
 
@@ -217,7 +217,7 @@ def test_early_stop_leaves_averaged_weights(tmp_path: Path, *, swap_on_epoch: bo
     def weights(epochs: int, *described: dict[str, Any]) -> list[Any]:
         keras.utils.set_random_seed(1)
         model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
-        model.compile(keras.optimizers.SGD(0.1, use_ema=True, ema_momentum=0.9), "mse", jit_compile=False)
+        model.compile(keras.optimizers.SGD(0.1, use_ema=True, ema_momentum=0.9), "mse", run_eagerly=True)
         model.fit(
             features,
             labels,

@@ -156,8 +156,10 @@ def test_losses_metrics_and_weights_are_those_of_keras() -> None:
     script = tickets()
     script.set_weights(built.get_weights())
     compile_model(built, training())
+    built.run_eagerly = True
     script.compile(
         "sgd",
+        run_eagerly=True,
         loss={
             "priority": keras.losses.BinaryCrossentropy(),
             "department": keras.losses.SparseCategoricalCrossentropy(),

@@ -9,7 +9,7 @@ from epochal_trainer.data.samples import Samples
 from epochal_trainer.training.fit import batches_from
 
 DATA = Samples.single(np.arange(10), np.arange(10), "features", "labels")
-EPOCHS = 4
+EPOCHS = 3
 
 
 @pytest.mark.parametrize("steps", [None, 1, 2, 4, 7])
@@ -19,7 +19,7 @@ def test_each_epoch_takes_the_next_batches(steps: int | None) -> None:
     passes = [features.tolist() for features, _ in batches.from_step(0, 0, until=10).as_numpy_iterator()]
     assert sorted(chain.from_iterable(passes[:3])) == list(range(10))
     for epoch in range(EPOCHS):
-        for step in range(order.steps):
+        for step in {0, order.steps // 2, order.steps - 1}:
             position = Position(epoch=epoch, step=step, begun=True)
             found = batches_from(batches, order, position, until=EPOCHS).as_numpy_iterator()
             wanted = passes[epoch * order.steps + step : EPOCHS * order.steps]
