@@ -4,8 +4,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from epochal_studio import problems
 from epochal_studio.memory import MAX_BYTES, MAX_USER_BYTES
-from epochal_studio.saving import routes as saving
 
 from tests.unit.studio.in_memory import Answer, StudioInMemory, studio
 from tests.unit.studio.networks.texts import document, text
@@ -73,14 +73,14 @@ async def test_a_run_is_changed_if_and_only_if_the_answer_says_so(studio: Studio
 async def test_the_answer_to_a_change_is_sent_though_the_memory_is_full_since(
     studio: StudioInMemory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    memory, answer_of = studio.state.threads.memory, saving.answer
+    memory = studio.state.threads.memory
 
     def fill_before(*arguments: Any) -> Any:
         for user in ("bob", "eve"):
             memory.add(user, min(MAX_USER_BYTES, MAX_BYTES - memory.count))
-        return answer_of(*arguments)
+        return problems.answer(*arguments)
 
-    monkeypatch.setattr(saving, "answer", fill_before)
+    monkeypatch.setattr("epochal_studio.saving.routes.answer", fill_before)
     answer = await save(studio, "new")
     assert answer.status == 201, answer.text
     assert len(answer.body) > 100_000

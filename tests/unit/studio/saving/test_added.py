@@ -43,6 +43,7 @@ def test_fields_that_a_webhook_adds() -> None:
 
 
 def test_a_spec_that_is_missing_or_unusual_has_no_additions() -> None:
-    for spec in (None, [], {"network": {"layers": [{}]}}):
+    specs: list[Any] = [None, [], {"network": {"layers": [{}]}}]
+    for spec in specs:
         assert found({"kind": "TrainingJob", "spec": spec}, {"spec": {"network": {"layers": []}}}) == []
     assert found({"kind": "TrainingJob"}, {}) == []
