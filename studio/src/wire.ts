@@ -16,6 +16,16 @@ export interface ActionRequest {
   generation?: number | null;
 }
 /**
+ * A field of a spec that a document did not have when it was saved.
+ */
+export interface AddedField {
+  /**
+   * Its path in the object, with the indexes of items.
+   */
+  path: (string | number)[];
+  value: unknown;
+}
+/**
  * An array of a file.
  */
 export interface ArrayPreview {
@@ -648,6 +658,11 @@ export interface Saved {
    * The object as YAML to apply again, with the defaults of the API server.
    */
   yaml: string;
+  /**
+   * The fields of the spec that the cluster has added, beside those defaults. The document takes them, because the
+   * next save would remove them.
+   */
+  added?: AddedField[];
   /**
    * Warnings of the API server and its policies.
    */

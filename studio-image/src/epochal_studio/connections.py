@@ -87,7 +87,7 @@ class Connection(web.RequestHandler):
             self._last_body = self._messages[-1][1] if self._messages else None
             self.since = self._loop.time()
             self._head_bytes = self._head_bytes + len(data) if was_answering else 0
-        elif not is_body:
+        elif data and not is_body:  # aiohttp calls this without bytes whenever a handler reads a part of a body
             self._head_bytes += len(data)
             self._wait_for_head()
         if self._head_bytes > MAX_HEAD:

@@ -19,7 +19,7 @@ class Memory(Shares):
     """The memory that calls and answers take.
 
     A call in a thread reserves memory before it reads something large. The memory counts until the call ends, even if
-    its page has left. An answer holds memory until it is sent.
+    its page has left. An answer holds memory until it is sent. A change of an object reserves both before it is made.
 
     Args:
         most: Maximum bytes of all users.

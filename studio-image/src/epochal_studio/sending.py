@@ -18,7 +18,9 @@ class NotTaken(ConnectionError):
     """The browser does not read, or its session has ended. Its connection is closed."""
 
 
-async def send_answer(request: web.Request, answer: web.Response, access: Access | None) -> web.StreamResponse:
+async def send_answer(
+    request: web.Request, answer: web.Response, access: Access | None, reserved: int = 0
+) -> web.StreamResponse:
     """Return an answer after its body is written, if the body is longer than a part.
 
     aiohttp would wait for the browser without a limit, and copy the whole body.
@@ -27,6 +29,7 @@ async def send_answer(request: web.Request, answer: web.Response, access: Access
         request: The request.
         answer: The answer of a handler.
         access: The signed-in user, whose memory the body takes; None for a page, which all requests share.
+        reserved: Bytes of memory that the request holds for its answer.
 
     Raises:
         NotTaken: If the browser does not take a part in time, or the session has ended.
@@ -38,7 +41,7 @@ async def send_answer(request: web.Request, answer: web.Response, access: Access
     response = web.StreamResponse(status=answer.status, headers=answer.headers)
     response.cookies.load(answer.cookies)
     response.content_length = len(body)
-    with nullcontext() if access is None else access.threads.memory.hold(access.owner, len(body)):
+    with nullcontext() if access is None else access.threads.memory.hold(access.owner, max(0, len(body) - reserved)):
         await response.prepare(request)
         await send(request, response, body, access.expires if access else None)
         await end(request, response)

@@ -13,6 +13,7 @@ from epochal_lib.sockets import listen
 from epochal_studio.app import make_app
 from epochal_studio.config import Config
 from epochal_studio.connections import MAX_HEAD, MAX_HEADERS, Server
+from epochal_studio.conversion.process import remove_leftovers
 
 STOP_SECONDS = 2.0
 """Time limit for requests in progress when the process ends."""
@@ -51,6 +52,7 @@ async def serve(config: Config) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
+    remove_leftovers()
     runner = make_runner(make_app(config))
     await runner.setup()
     certificate = Certificate(config.tls, f"in {config.tls}") if config.tls else None

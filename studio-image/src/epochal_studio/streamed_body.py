@@ -19,16 +19,18 @@ class StreamedBody:
 
     Args:
         request: The request, with a Content-Length.
+        min_rate: Bytes a second that the browser must send.
 
     Attributes:
         size: Bytes of the body.
         left: Bytes that are not read yet.
     """
 
-    def __init__(self, request: web.Request) -> None:
+    def __init__(self, request: web.Request, min_rate: int = MIN_RATE) -> None:
         self.size = request.content_length or 0
         self.left = self.size
         self._content = request.content
+        self._min_rate = min_rate
         self._waited = 0.0
 
     async def read(self, size: int) -> bytearray:
@@ -60,8 +62,8 @@ class StreamedBody:
         if not chunk:
             raise ConnectionResetError("the browser has ended the upload")
         self._waited += time.monotonic() - began
-        if self._waited > GRACE_SECONDS + (self.size - self.left) / MIN_RATE:
-            raise _too_slow(f"fewer than {MIN_RATE // 1024} KiB arrive in a second")
+        if self._waited > GRACE_SECONDS + (self.size - self.left) / self._min_rate:
+            raise _too_slow(f"fewer than {self._min_rate // 1024} KiB arrive in a second")
         return chunk
 
 

@@ -498,6 +498,14 @@ class SaveRequest(Model):
     """Whether the API server only checks the document, with its schema, policies and quota."""
 
 
+class AddedField(Model):
+    """A field of a spec that a document did not have when it was saved."""
+
+    path: list[str | int]
+    """Its path in the object, with the indexes of items."""
+    value: Any
+
+
 class Saved(Model):
     """An object as the API server has stored it, or would store it."""
 
@@ -510,6 +518,9 @@ class Saved(Model):
     """The UID, for the next SaveRequest; empty after a dry run that creates."""
     yaml: str
     """The object as YAML to apply again, with the defaults of the API server."""
+    added: list[AddedField] = []
+    """The fields of the spec that the cluster has added, beside those defaults. The document takes them, because the
+    next save would remove them."""
     warnings: list[str]
     """Warnings of the API server and its policies."""
 

@@ -94,6 +94,32 @@ async def test_a_body_is_no_head(studio: Studio, monkeypatch: pytest.MonkeyPatch
     writer.close()
 
 
+class ReadingRoute:
+    """A module with a route that reads its body, and then works for longer than a head may take."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._monkeypatch = monkeypatch
+
+    def routes(self) -> list[web.RouteDef]:
+        return [web.post("/api/check", self.work)]
+
+    async def work(self, request: web.Request) -> web.Response:
+        access_of(request)
+        self._monkeypatch.setattr(connections, "HEAD_SECONDS", 0.0)
+        size = len(await request.read())
+        for _ in range(20):  # rounds of the event loop, of which the first would end the connection
+            await asyncio.sleep(0)
+        return web.Response(text=f"{size} bytes")
+
+
+async def test_a_handler_that_has_read_its_body_may_take_longer_than_a_head(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Studio(tmp_path, (ReadingRoute(monkeypatch),)) as studio:
+        for size in (2, 60_000):  # on the same connection
+            assert await text(studio, "POST", "/api/check", data=b"x" * size) == f"{size} bytes"
+
+
 class SlowRoutes:
     """A module with routes that end with the test: one that waits, and one that reads an upload."""
 

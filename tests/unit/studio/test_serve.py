@@ -51,6 +51,14 @@ async def test_plain_http(tmp_path: Path) -> None:
         assert await ask(f"http://127.0.0.1:{port}/readyz", headers={"Host": "10.1.2.3"}) == "ok"
 
 
+async def test_folders_of_a_studio_that_was_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    (leftover := tmp_path / "conversion-abc").mkdir()
+    async with process(pages=tmp_path) as port:
+        assert await ask(f"http://127.0.0.1:{port}/healthz") == "ok"
+        assert not leftover.exists()
+
+
 async def test_tls_with_a_certificate_that_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(served, "CERTIFICATE_SECONDS", 0.02)
     first, second = self_signed("localhost"), self_signed("localhost")

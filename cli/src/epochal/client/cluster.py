@@ -133,7 +133,8 @@ class Cluster:
         """
         name, place = self._identity(kind, document)
         action, query = describe("create", kind, place, name), self._writing(dry_run=dry_run)
-        return self._transport.json(action, "POST", kind.path(place), query, body=document)
+        is_change = kind.namespaced and not dry_run  # a review is created, but not stored
+        return self._transport.json(action, "POST", kind.path(place), query, body=document, is_change=is_change)
 
     def replace(self, kind: Kind, document: Object, *, dry_run: bool = False) -> Object:
         """Replace an object in its own namespace, or in that of the user, and return it as stored.
@@ -145,7 +146,8 @@ class Cluster:
         """
         name, place = self._identity(kind, document)
         action, path = describe("change", kind, place, name), kind.path(place, name)
-        return self._transport.json(action, "PUT", path, self._writing(dry_run=dry_run), body=document)
+        query = self._writing(dry_run=dry_run)
+        return self._transport.json(action, "PUT", path, query, body=document, is_change=not dry_run)
 
     def apply(self, kind: Kind, document: Object, *, force: bool = False, dry_run: bool = False) -> Object:
         """Create or change an object by server-side apply, and return it as stored.
@@ -161,7 +163,9 @@ class Cluster:
         body = {"apiVersion": kind.api_version, "kind": kind.name, **document}
         action, path = describe("apply", kind, place, name), kind.path(place, name)
         content_type = "application/apply-patch+yaml"
-        return self._transport.json(action, "PATCH", path, query, body=body, content_type=content_type)
+        return self._transport.json(
+            action, "PATCH", path, query, body=body, content_type=content_type, is_change=not dry_run
+        )
 
     def patch(
         self,
@@ -190,7 +194,9 @@ class Cluster:
             body["metadata"] = {**body.get("metadata", {}), **metadata}
         action = describe("change", kind, place, name)
         path, content_type = kind.path(place, name), "application/merge-patch+json"
-        return self._transport.json(action, "PATCH", path, self._write, body=body, content_type=content_type)
+        return self._transport.json(
+            action, "PATCH", path, self._write, body=body, content_type=content_type, is_change=True
+        )
 
     def delete(self, kind: Kind, name: str, *, namespace: str | None = None, uid: str = "") -> None:
         """Delete an object, and in the background those that it owns.
@@ -205,7 +211,8 @@ class Cluster:
         body: Object = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"}
         if uid:
             body["preconditions"] = {"uid": uid}
-        self._transport.json(describe("delete", kind, place, name), "DELETE", kind.path(place, name), body=body)
+        action, path = describe("delete", kind, place, name), kind.path(place, name)
+        self._transport.json(action, "DELETE", path, body=body, is_change=True)
 
     def watch(
         self,

@@ -53,7 +53,8 @@ class Transport:
         max_answer: Maximum bytes of an answer.
         max_object: Maximum bytes of an object that is read by its name.
         reserve: Counts the bytes of an answer before it is parsed, and gives them back by a negative number. It may
-            raise an error, which ends the request.
+            raise an error, which ends the request. For a change it is called before the request, because no error may
+            follow a change that the API server has made.
         warn: Gets each warning of the API server. Default: the environment writes it.
     """
 
@@ -92,6 +93,7 @@ class Transport:
         content_type: str = "application/json",
         accept: str = "application/json",
         is_object: bool = False,
+        is_change: bool = False,
     ) -> dict[str, Any]:
         """Return the object in the answer to a request.
 
@@ -104,6 +106,7 @@ class Transport:
             content_type: Media type of the body.
             accept: Media type of the answer.
             is_object: Whether the answer is one object, which has its own maximum size.
+            is_change: Whether the request changes an object, which is the answer.
 
         Raises:
             AnswerTooLarge: If the answer is too large.
@@ -112,7 +115,9 @@ class Transport:
         """
         content = None if body is None else json.dumps(body).encode()
         headers = {"Accept": accept, **({"Content-Type": content_type} if content is not None else {})}
-        response = self.request(action, method, path, query, body=content, headers=headers, is_object=is_object)
+        response = self.request(
+            action, method, path, query, body=content, headers=headers, is_object=is_object, is_change=is_change
+        )
         if response.status not in _SUCCESS:
             raise refused(response.status, response.body, action)
         for text in _WARNING.findall(response.headers.get("warning", ""))[:_MAX_WARNINGS]:
@@ -136,6 +141,7 @@ class Transport:
         headers: Mapping[str, str] | None = None,
         read_seconds: float = READ_SECONDS,
         is_object: bool = False,
+        is_change: bool = False,
     ) -> Response:
         """Return the answer to a request, also to a refused one.
 
@@ -143,9 +149,12 @@ class Transport:
             AnswerTooLarge: If the answer is too large.
             EpochalError: If the API server does not answer.
         """
+        # The stored object may have more than the body.
+        reserved = self._max_object + len(body or b"") if is_change else 0
         for attempt in range(_TRIES):
+            self._reserve(reserved)
             with self.open(method, path, query, body=body, headers=headers, read_seconds=read_seconds) as answer:
-                content = self._read(answer, action, is_object=is_object)
+                content = self._read(answer, action, reserved, is_object=is_object)
                 found = {name.lower(): value for name, value in answer.headers.itermerged()}
             delay = found.get("retry-after", "")
             if answer.status != TOO_MANY_REQUESTS or not delay.isdecimal() or attempt == _TRIES - 1:
@@ -153,8 +162,8 @@ class Transport:
             self._environment.sleep(min(int(delay[:4]), _MAX_DELAY))
         return Response(answer.status, found, content)
 
-    def _read(self, answer: Any, action: str, *, is_object: bool) -> bytes:
-        """Return the content of an answer.
+    def _read(self, answer: Any, action: str, reserved: int, *, is_object: bool) -> bytes:
+        """Return the content of an answer. Its bytes stay reserved, and no more.
 
         Raises:
             AnswerTooLarge: If it is too large.
@@ -164,11 +173,14 @@ class Transport:
         size = 0
         while piece := answer.read(min(_PIECE, limit + 1 - size)):
             size += len(piece)
-            self._reserve(len(piece))
+            if size > reserved:
+                self._reserve(size - reserved)
+                reserved = size
             if size > limit:
-                self._reserve(-size)
+                self._reserve(-reserved)
                 raise _too_large(action, limit, is_object=is_object)
             pieces.append(piece)
+        self._reserve(size - reserved)
         return b"".join(pieces)
 
     @contextmanager

@@ -8,6 +8,7 @@ from time import monotonic
 import aiohttp
 from cachetools import LRUCache, TTLCache
 from epochal_api.checker import CHECK_PATH, MAX_ANSWER_BYTES, MAX_QUESTION_BYTES, Answer
+from epochal_lib.bounded_body import read_body
 from prometheus_client import CollectorRegistry, Counter
 
 from epochal_operator.checker.verdict import (
@@ -18,7 +19,6 @@ from epochal_operator.checker.verdict import (
     Verdict,
     verdict_of,
 )
-from epochal_operator.runtime.response_body import read_body
 
 TIMEOUT_SECONDS = 1.0
 VERDICT_SECONDS = 3600.0
@@ -146,7 +146,7 @@ class CheckerClient:
                 headers={"Content-Type": "application/json"},
             )
         async with self._session.post(self._url, data=body, allow_redirects=False) as response:
-            content = await read_body(response, MAX_ANSWER_BYTES)
+            content = await read_body(response.content.iter_any(), MAX_ANSWER_BYTES)
         if response.status == 503:  # noqa: PLR2004 - its queue is full, or it starts
             raise _Unavailable(f"status {response.status}: {content[:200].decode(errors='replace')}")
         if response.status != 200:  # noqa: PLR2004

@@ -14,13 +14,13 @@ import aiohttp
 from epochal_api.model import StatusModel
 from epochal_api.modelserver.pod import METADATA_URL_PATH, METRICS_PORT
 from epochal_api.modelserver.status import MAX_TENSORS, ServedModel, Tensor
+from epochal_lib.bounded_body import read_body
 from pydantic import Field, model_validator
 
 from epochal_operator.modelserver.observed import ModelMetadata
 from epochal_operator.modelserver.pods import is_ready
 from epochal_operator.runtime.api.resource import Key, Object
 from epochal_operator.runtime.metrics import part
-from epochal_operator.runtime.response_body import read_body
 
 TIMEOUT_SECONDS = 2.0
 RETRY_AFTER = timedelta(minutes=5)
@@ -147,7 +147,7 @@ async def fetch(address: str, sha256: str, port: int = METRICS_PORT, pod: str = 
                 f"http://{host}:{port}{METADATA_URL_PATH}", allow_redirects=False, raise_for_status=True
             ) as response,
         ):
-            body = await read_body(response, MAX_BYTES)
+            body = await read_body(response.content.iter_any(), MAX_BYTES)
         model = _Response.model_validate_json(body)
     except (aiohttp.ClientError, OSError, ValueError) as error:
         _log.info("cannot read the model metadata of pod %s: %s", pod, str(error) or type(error).__name__)

@@ -5,11 +5,13 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager, suppress
+from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
+from shutil import rmtree
 from subprocess import DEVNULL, PIPE
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from typing import TypeVar
 
 from epochal_api.model import Model
@@ -23,6 +25,7 @@ SECONDS = 40.0
 _ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
 """Each thread of OpenBLAS takes a part of the address space."""
 _MAX_TRACE = 4000
+_PREFIX = "conversion-"
 
 M = TypeVar("M", bound=Model)
 
@@ -50,9 +53,9 @@ async def convert(
     Raises:
         Refusal: If the conversion fails, or needs more time or memory than it may.
     """
-    with TemporaryDirectory(prefix="conversion-") as folder:
-        path = Path(folder, name)
-        with path.open("wb") as file:  # noqa: ASYNC230 - a thread would leave it open for a browser that leaves
+    with _folder() as folder:
+        path = folder / name
+        with path.open("wb") as file:  # a thread would leave it open for a browser that leaves
             async for part in content:
                 file.write(part)
         async with places:
@@ -68,6 +71,34 @@ async def convert(
     log.error("the %s has ended with exit code %s: %s", action, code, errors.decode(errors="replace")[-_MAX_TRACE:])
     remedy = f"Use the command on your computer: epochal {action}. Report the fault with the log of Studio."
     raise refuse(500, "Internal", f"The {action} has failed by a fault of Studio.", remedy)
+
+
+def remove_leftovers() -> None:
+    """Remove the folders of conversions that no process holds: those of a Studio that was killed."""
+    for folder in Path(gettempdir()).glob(f"{_PREFIX}*"):
+        with suppress(OSError), _locked(folder):
+            rmtree(folder)
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    with TemporaryDirectory(prefix=_PREFIX) as name, _locked(Path(name)):
+        yield Path(name)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Lock a folder. The lock ends with the process.
+
+    Raises:
+        OSError: If another one has the lock, or the folder may not be read.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        flock(descriptor, LOCK_EX | LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 async def _run(*arguments: str) -> tuple[int | None, bytes, bytes]:

@@ -13,6 +13,8 @@ from epochal_studio.state import STATE
 from epochal_studio.streamed_body import StreamedBody
 from epochal_studio.wire import Exported, ExportRequest, Imported
 
+MIN_RATE = 512 * 1024
+"""Bytes a second that a browser must send: an import holds one of few places meanwhile, the largest for 3 minutes."""
 _MAX_NAME = 200
 _PART = 2**18
 
@@ -32,7 +34,7 @@ async def import_file(request: web.Request) -> web.Response:
         or name[0] in ".-"
     ):
         raise refuse(400, "Invalid", f"the query needs name, the name of a file of at most {_MAX_NAME} bytes")
-    access, body, state = await confirmed_access(request), StreamedBody(request), request.app[STATE]
+    access, body, state = await confirmed_access(request), StreamedBody(request, MIN_RATE), request.app[STATE]
     with state.imports.hold(access.owner):
         return answer(await convert(state.processes, Imported, "import", name, _parts(body)))
 

@@ -8,6 +8,7 @@ import aiohttp
 from epochal_api.checker import CATALOGUE_PATH, CHECK_PATH, MAX_ANSWER_BYTES
 from epochal_api.checker import Problem as CheckerProblem
 from epochal_api.text import printable
+from epochal_lib.bounded_body import read_body
 
 from epochal_studio.wire import Problem
 
@@ -90,7 +91,7 @@ class Checker:
             async with self._connected().request(
                 method, self._address + path, data=body, allow_redirects=False
             ) as found:
-                content = await _read(found, limit)
+                content = await read_body(found.content.iter_any(), limit)
                 status = found.status
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             self._closed_until = self._clock() + UNREACHABLE_SECONDS
@@ -117,20 +118,6 @@ class Checker:
                 trust_env=False,
             )
         return self._session
-
-
-async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:
-    """Return the body of an answer.
-
-    Raises:
-        ValueError: If it has more bytes than the limit.
-    """
-    body = bytearray()
-    async for chunk in response.content.iter_any():
-        body += chunk
-        if len(body) > limit:
-            raise ValueError(f"the answer has more than {limit:,} bytes")
-    return bytes(body)
 
 
 def _problem(status: int, content: bytes) -> Problem:

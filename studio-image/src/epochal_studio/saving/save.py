@@ -12,6 +12,7 @@ from epochal_studio.problems import refuse
 from epochal_studio.runs.changes import conflict, name_conflict
 from epochal_studio.runs.document import as_yaml
 from epochal_studio.runs.values import mapping
+from epochal_studio.saving.added import added_fields
 from epochal_studio.saving.document import changed, has_other_names
 from epochal_studio.saving.refusals import refusal_to_save
 from epochal_studio.wire import RunKey, Saved, SaveRequest
@@ -53,6 +54,7 @@ def save(cluster: Cluster, key: RunKey, document: Object, request: SaveRequest, 
         generation=0 if is_new else int(metadata.get("generation") or 0),
         uid="" if is_new else str(metadata.get("uid") or ""),
         yaml=as_yaml(stored),
+        added=added_fields(key.kind, document, stored),
         warnings=list(dict.fromkeys(warnings)),
     )
 

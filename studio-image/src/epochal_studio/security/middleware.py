@@ -2,7 +2,8 @@
 
 import logging
 import traceback
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from time import perf_counter
 
@@ -26,6 +27,8 @@ SESSION = "/api/session"
 """The path where a user signs in and out. Signing out works without a valid session."""
 STARTED = web.RequestKey("started", web.StreamResponse)
 """The answer whose headers are sent."""
+CHANGE_ANSWER = 2 * 2**20
+"""Bytes of memory for the answer to a change: the largest object as JSON and as YAML, and its history."""
 _MAX_LOGGED = 512
 _CLIENT_CLOSED = 499
 _CLIENT_ERROR = 400
@@ -64,8 +67,8 @@ async def _respond(request: web.Request, handler: Handler) -> web.StreamResponse
             await _sign_in(request)
         access: Access | None = request.get(ACCESS)
         signs_out = request.path == SESSION and request.method == hdrs.METH_DELETE
-        with nullcontext() if access is None or signs_out else request.app[STATE].requests.hold(access.owner):
-            return await _sent(request, await _handled(request, handler))
+        with nullcontext(0) if access is None or signs_out else _held(request, access) as reserved:
+            return await _sent(request, await _handled(request, handler), reserved)
     except ConnectionError:  # the browser has gone
         raise
     except Exception as error:  # noqa: BLE001 - one request fails
@@ -82,6 +85,20 @@ async def _respond(request: web.Request, handler: Handler) -> web.StreamResponse
     return answered
 
 
+@contextmanager
+def _held(request: web.Request, access: Access) -> Iterator[int]:
+    """Hold what a request takes while its handler runs, and return the bytes of memory for its answer.
+
+    A change has them before it is made: a refusal after the change would make the user repeat it.
+
+    Raises:
+        Refusal: If too little is left.
+    """
+    reserved = 0 if request.method in READS else CHANGE_ANSWER
+    with request.app[STATE].requests.hold(access.owner), access.threads.memory.hold(access.owner, reserved):
+        yield reserved
+
+
 async def _handled(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Return the response of a handler, or its refusal with an object, which may be as long as a response."""
     try:
@@ -92,14 +109,14 @@ async def _handled(request: web.Request, handler: Handler) -> web.StreamResponse
         return problem_response(refusal)
 
 
-async def _sent(request: web.Request, response: web.StreamResponse) -> web.StreamResponse:
+async def _sent(request: web.Request, response: web.StreamResponse, reserved: int) -> web.StreamResponse:
     """Return the response of a handler. A long one is sent before."""
     if not isinstance(response, web.Response):  # the status of a stream is sent before the API server has answered
         return response
     access: Access | None = request.get(ACCESS)
     if access is not None and response.status < _CLIENT_ERROR:
         request.app[STATE].refused_tokens.accept(access.user_key)
-    return await send_answer(request, response, access)
+    return await send_answer(request, response, access, reserved)
 
 
 async def _sign_in(request: web.Request) -> None:

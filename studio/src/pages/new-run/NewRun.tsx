@@ -3,7 +3,7 @@ import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import type { Document } from "yaml";
 import { navigate, runAddress } from "../../navigation";
 import { notify } from "../../parts/announcements";
-import { addedNames } from "../../parts/actions/addedNames";
+import { added } from "../../parts/actions/added";
 import { loadDetail } from "../../parts/actions/requests";
 import { problemOf } from "../../api/client";
 import { ProblemBox } from "../../parts/ProblemBox";
@@ -160,8 +160,8 @@ function Editor({ draft, view, namespace, session, storageKey, setDraft, write, 
       return;
     }
     const stored = contentOf(saved.yaml);
-    const added = addedNames(contentOf(sent), stored, contentOf(now.text));
-    const kept = added.length === 0 ? now.text : edit(now.text, (document) => added.forEach(({ path, value }) => setIn(document, path, value)));
+    const taken = added(contentOf(sent), stored, saved.added ?? [], contentOf(now.text));
+    const kept = taken.length === 0 ? now.text : edit(now.text, (document) => taken.forEach(({ path, value }) => setIn(document, path, value)));
     // The user may have typed on meanwhile: that is not saved.
     const next = { ...afterSave(now, saved, stored), text: kept, isEdited: now.text !== sent };
     const nextKey = draftKey(session.user, saved.key);

@@ -8,7 +8,8 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from epochal_studio.conversion import process
+from epochal_studio import streamed_body
+from epochal_studio.conversion import process, routes
 from epochal_studio.long_answers import MAX_PROCESSES
 from epochal_studio.session import owners
 from epochal_studio.wire import MAX_IMPORT
@@ -132,6 +133,38 @@ async def test_slow_browsers_keep_nobody_from_an_export(studio: StudioInMemory) 
     for each in imports:
         each.cancel()
     await eventually(lambda: studio.state.imports.count == 0)
+
+
+async def test_a_slow_browser_loses_its_place(studio: StudioInMemory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streamed_body, "GRACE_SECONDS", 0.0)
+    monkeypatch.setattr(routes, "MIN_RATE", 2**60)
+    found = await import_file(studio, "a.nnd", FLOW)
+    assert (found.status, found.json()["reason"]) == (408, "Timeout")
+    assert studio.state.imports.count == 0
+
+
+def test_the_largest_import_holds_its_place_for_minutes() -> None:
+    assert streamed_body.GRACE_SECONDS + MAX_IMPORT / routes.MIN_RATE < 200
+
+
+async def test_a_studio_that_was_killed_leaves_no_folder(studio: StudioInMemory, temporary: Path) -> None:
+    leftover = temporary / "conversion-abc"
+    leftover.mkdir()
+    (leftover / "large.keras").write_bytes(b"content")
+    (temporary / "conversion-link").symlink_to(tmp := temporary / "other")
+    tmp.mkdir()
+    for _ in range(MAX_PROCESSES):
+        await studio.state.processes.acquire()
+    waiting = asyncio.create_task(studio.post("/api/export", {"yaml": text(document()), "target": "keras"}))
+    await eventually(lambda: len(list(temporary.glob("conversion-*"))) == 3)  # with that of a Studio that runs
+    process.remove_leftovers()
+    assert not leftover.exists()
+    assert tmp.exists()
+    for _ in range(MAX_PROCESSES):
+        studio.state.processes.release()
+    assert (await waiting).status == 200
+    (temporary / "conversion-link").unlink()
+    tmp.rmdir()
 
 
 async def test_a_conversion_waits_for_its_process(studio: StudioInMemory) -> None:

@@ -57,6 +57,21 @@ async def test_a_new_object(studio: StudioInMemory, what: dict[str, Any], resour
     assert "kind: " in saved["yaml"]
 
 
+async def test_a_field_that_a_webhook_adds_is_named(studio: StudioInMemory, monkeypatch: pytest.MonkeyPatch) -> None:
+    create = studio.server.objects.create
+
+    def create_with_limit(resource: str, namespace: str, thing: dict[str, Any], **options: Any) -> dict[str, Any]:
+        return create(resource, namespace, {**thing, "spec": {**thing["spec"], "backoffLimit": 77}}, **options)
+
+    monkeypatch.setattr(studio.server.objects, "create", create_with_limit)
+    first = (await save(studio, document(suspend=True))).json()
+    assert first["added"] == [{"path": ["spec", "backoffLimit"], "value": 77}]
+    second = (await save(studio, document(suspend=True, backoffLimit=77), **of(first))).json()
+    assert (second["added"], stored(studio)["spec"]["backoffLimit"]) == ([], 77)
+    await save(studio, document(suspend=True), **of(second))
+    assert "backoffLimit" not in stored(studio)["spec"]
+
+
 async def test_a_name_that_exists(studio: StudioInMemory) -> None:
     await save(studio, document(suspend=True))
     before = stored(studio)

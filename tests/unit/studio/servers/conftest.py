@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -67,21 +67,21 @@ class Models:
 
     async def predict(self, body: Any, content_type: str = "image/png", query: str = "", **options: Any) -> Answer:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        headers = {"Content-Type": content_type, "Epochal-Studio": "1", **options.pop("headers", {})}
+        headers = {"Content-Type": content_type, **options.pop("headers", {})}
         return await self.ask("POST", f"/predict{query}", data, headers=headers, **options)
 
     async def ask(
-        self, method: str, path: str, data: Any = None, *, user: str = "alice", key: str = "", **options: Any
+        self,
+        method: str,
+        path: str,
+        data: Any = None,
+        *,
+        user: str = "alice",
+        key: str = "",
+        headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        client = self.studio.client
-        headers = {
-            "Origin": str(client.make_url("/")).rstrip("/"),
-            "Authorization": f"Bearer {user}",
-            **({"X-API-Key": key} if key else {}),
-            **options.pop("headers", {}),
-        }
-        async with client.request(method, f"{PATH}{path}", data=data, headers=headers, **options) as response:
-            return Answer(response.status, response.headers, await response.read())
+        sent = {**({"X-API-Key": key} if key else {}), **(headers or {})}
+        return await self.studio.send(method, f"{PATH}{path}", data, user=user, **sent)
 
 
 def one(inputs: Arrays) -> Arrays:

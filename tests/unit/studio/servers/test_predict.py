@@ -71,7 +71,7 @@ async def test_a_large_body_is_a_stream(models: Models) -> None:
             yield bytes(2**16)
 
     models.pod.answer = answer
-    headers = {"Content-Type": "image/png", "Epochal-Studio": "1", "Content-Length": str(size)}
+    headers = {"Content-Type": "image/png", "Content-Length": str(size)}
     found = await models.ask("POST", "/predict", body(), headers=headers)
     assert (found.status, found.json()) == (200, {"class": 1})
     assert (sum(received), max(received) <= 2**18) == (size, True)
@@ -105,7 +105,7 @@ async def test_a_body_above_the_limit_of_the_server_or_of_studio_is_not_read(mod
     patch = {"spec": {"limits": {"requestBytes": 1000}}}
     models.studio.server.objects.patch("modelservers", "vision", "digits", patch)
     for size, limit in ((1001, "accepts 1,000"), (MAX_BYTES + 1, "32 MiB")):
-        headers = {"Content-Type": "image/png", "Epochal-Studio": "1", "Content-Length": str(size)}
+        headers = {"Content-Type": "image/png", "Content-Length": str(size)}
         found = await models.ask("POST", "/predict", endless(), headers=headers)
         assert (found.status, found.json()["reason"], limit in found.json()["message"]) == (413, "TooLarge", True)
     assert models.pod.heard == []
@@ -120,7 +120,7 @@ async def test_an_answer_before_the_end_of_the_body(models: Models) -> None:
         return web.json_response({"error": "the server needs no more"}, status=415)
 
     models.pod.answer = answer
-    headers = {"Content-Type": "image/png", "Epochal-Studio": "1", "Content-Length": str(2**20)}
+    headers = {"Content-Type": "image/png", "Content-Length": str(2**20)}
     found = await models.ask("POST", "/predict", endless(), headers=headers)
     assert (found.status, found.json()["reason"]) == (415, "UnsupportedType")
     assert models.studio.state.predictions.count == 0

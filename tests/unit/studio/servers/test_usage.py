@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ def use(metrics: Metrics) -> None:
         metrics.request(protocol, code, 0.01, 10, 10)
 
 
-async def read(models: Models, **options: str) -> dict[str, object]:
+async def read(models: Models, **options: Any) -> dict[str, object]:
     found = await models.ask("GET", "/usage", **options)
     assert found.status == 200, found.text
     content: dict[str, object] = found.json()

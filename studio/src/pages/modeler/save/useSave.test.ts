@@ -24,6 +24,26 @@ test("a label that the cluster adds becomes one of the document, so that the nex
   session.dispose();
 });
 
+test("a field that the cluster adds to the spec is sent again, until the user removes it", async () => {
+  const field = { path: ["spec", "scheduling"], value: { nodeSelector: { zone: "a" } } };
+  const answers = [{ added: [field] }, { added: [] }, { added: [] }].map((each, index) => ({ key: KEY, resourceVersion: `${index + 8}`, yaml: TEXT, warnings: [], ...each }));
+  const sent = fakeFetch({ "POST /api/jobs": () => answers[sent.length - 1] ?? answers[2] });
+  const session = new ModelerSession(TEXT);
+  const { result } = renderHook(() => useSave({ origin: { text: TEXT, storedText: null, run: undefined, draft: { namespace: "vision", name: "net" } }, session, pending: new PendingTexts(), namespace: "vision", drafts: new DraftStore("ada"), onSaved: vi.fn() }));
+  const save = async (count: number) => {
+    act(() => result.current.begin());
+    await waitFor(() => expect(sent).toHaveLength(count));
+    await waitFor(() => expect(result.current.isBusy).toBe(false));
+    return (sent.at(-1)?.body as { yaml: string }).yaml;
+  };
+  expect(await save(1)).not.toContain("zone");
+  expect(result.current.isChanged).toBe(false);
+  expect(await save(2)).toContain("zone: a");
+  act(() => session.open(TEXT));
+  expect(await save(3)).toBe(TEXT);
+  session.dispose();
+});
+
 test("a suspension that was removed a moment ago is set again, since Save never starts a training", async () => {
   const sent = fakeFetch({ "POST /api/jobs": { key: KEY, resourceVersion: "8", yaml: TEXT, warnings: [] } });
   const session = new ModelerSession(TEXT);

@@ -6,7 +6,7 @@ import { readYaml } from "../../../modeler/document/parse";
 import { setField } from "../../../modeler/edits/fields";
 import { getIn, setIn, type JsonObject } from "../../../modeler/json";
 import type { ModelerSession } from "../../../modeler/session";
-import { addedNames } from "../../../parts/actions/addedNames";
+import { added } from "../../../parts/actions/added";
 import { copyName, loadDetail, storedVersion } from "../../../parts/actions/requests";
 import type { Problem, RunKey, Saved } from "../../../wire";
 import type { PendingTexts } from "../form/pending";
@@ -109,17 +109,17 @@ export function useSave({ origin, session, pending, namespace, drafts, onSaved }
     drafts.removeOwn(draft.namespace, draft.name);
     setDraft(draftOfRun(saved.key));
     setRun({ key: saved.key, resourceVersion: resourceVersion ?? "", object: { metadata: { resourceVersion, generation, uid } }, hasRun: false });
-    setStoredText(withAddedNames(text, saved));
+    setStoredText(withAdded(text, saved));
     setStep({ name: "saved", saved });
     onSaved(saved.key);
   }
 
-  /** Takes the labels that the cluster has added, and returns the text that is stored now. */
-  function withAddedNames(sent: string, { yaml }: Saved): string {
+  /** Takes the labels and fields that the cluster has added, and returns the text that is stored now. */
+  function withAdded(sent: string, { yaml, added: fields = [] }: Saved): string {
     const isTypedOn = session.getState().text !== sent;
-    const added = addedNames(readYaml(sent).value, readYaml(yaml).value, objectOf(session));
-    if (added.length > 0) {
-      session.apply({ label: "take the labels of the cluster", apply: ({ document: { value } }) => ({ value: added.reduce((found, each) => setIn(found, each.path, each.value) as JsonObject, value) }) });
+    const taken = added(readYaml(sent).value, readYaml(yaml).value, fields, objectOf(session));
+    if (taken.length > 0) {
+      session.apply({ label: "take the fields of the cluster", apply: ({ document: { value } }) => ({ value: taken.reduce((found, each) => setIn(found, each.path, each.value) as JsonObject, value) }) });
     }
     return isTypedOn ? sent : session.getState().text;
   }

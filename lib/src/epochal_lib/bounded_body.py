@@ -1,17 +1,21 @@
 """Bodies of responses from pods: their authors choose the size."""
 
-import aiohttp
+from collections.abc import AsyncIterable
 
 
-async def read_body(response: aiohttp.ClientResponse, limit: int) -> bytes:
-    """Return the whole body of a response, read in chunks.
+async def read_body(parts: AsyncIterable[bytes], limit: int) -> bytes:
+    """Return the whole body of a response.
+
+    Args:
+        parts: Its parts.
+        limit: Maximum bytes.
 
     Raises:
         ValueError: If the body has more bytes than the limit.
     """
     body = bytearray()
-    async for chunk in response.content.iter_any():
-        body += chunk
+    async for part in parts:
+        body += part
         if len(body) > limit:
             raise ValueError(f"response body is larger than {limit:,} bytes")
     return bytes(body)
