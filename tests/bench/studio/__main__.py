@@ -6,11 +6,13 @@ from tests.bench.command import measure
 from tests.bench.figures import Figure
 from tests.bench.studio.crowd import crowd
 from tests.bench.studio.curves import curves
+from tests.bench.studio.first_list import first_list
 from tests.bench.studio.keyboard import keyboard
 from tests.bench.studio.modeler import modeler
 from tests.bench.studio.runs_list import runs_list
 
 ROWS: dict[str, Callable[[], list[Figure]]] = {
+    "first-list": first_list,
     "list": runs_list,
     "curves": curves,
     "modeler": modeler,
@@ -22,8 +24,9 @@ How Studio is measured: the built pages in Chromium with software rendering, on 
 server and an S3 service on the loopback address; median (least-greatest, runs). A time in a page begins with the
 navigation or the event, and ends with the frame after the page has the result. The work of the main thread is the
 duration of its tasks, by the developer tools. A browser of the crowd is a client that reads the stream. The checker of
-the modeler is a process of this machine; beside it, the same networks are sent to it without a page. Only the row by
-keyboard uses the local cluster. Its keys include Tab, and 0.1 s pass after an arrow key, in which a person looks.
+the modeler is a process of this machine; beside it, the same networks are sent to it without a page. The first
+row and the last use the installed Studio on the local cluster, by a port-forward. For the list, each page has another
+token, so that no watch is shared. The keys include Tab, and 0.1 s pass after an arrow key, in which a person looks.
 """
 
 if __name__ == "__main__":

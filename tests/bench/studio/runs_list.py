@@ -1,26 +1,19 @@
-"""The list of 1,000 runs: the time until it is shown, its filter, the epochs of a run, and many updates."""
+"""The list of 1,000 runs: its filter, the epochs of a run, and many updates."""
 
-import json
 import time
-import urllib.request
-from collections.abc import Iterator
 from statistics import median
-from urllib.parse import urlencode
 
 from playwright.sync_api import BrowserContext, Page
 
 from tests.bench.figures import Figure, percentile, spread
 from tests.bench.studio.measured_page import measured_studio, signed_in, until
-from tests.kit.studio import EDITOR, NAMESPACE, Studio
+from tests.kit.studio import NAMESPACE, Studio
 from tests.kit.studio_runs import EPOCHS, put_running, running
 
 RUNS = 1000
-REPEATS = 10
-SHOWN_SECONDS, FILTER_MS, LONG_TASK_MS = 1.0, 100, 50
+FILTER_MS, LONG_TASK_MS = 100, 50
 EPOCH_CHANGES, EPOCH_SECONDS = 40, 1.0
 UPDATES_A_SECOND, UPDATE_SECONDS = 50, 20
-PAGE = 500
-RUNS_PATH = f"/apis/epochal.dev/v1alpha1/namespaces/{NAMESPACE}/trainingjobs"
 COUNT = "document.querySelector('.segments .count')?.textContent"
 LINKS = "document.querySelectorAll('a.run-link')"
 FILTERED = """([text]) => {
@@ -44,7 +37,6 @@ def runs_list() -> list[Figure]:
             put_running(app, name_of(index), epoch=1 + index % 7)
         with signed_in(app) as context:
             return [
-                *_opened(context, app),
                 *_filtered(context, app),
                 *_epochs(context, app),
                 *_updated(context, app),
@@ -56,38 +48,16 @@ def name_of(index: int) -> str:
     return f"run-{index:04}"
 
 
-def _pages(context: BrowserContext, app: Studio) -> Iterator[tuple[Page, float]]:
-    """Yields pages with the list, and the seconds from the navigation until all runs are there."""
-    for _ in range(REPEATS):
-        page = context.new_page()
-        page.goto(f"{app.url}/?namespace={NAMESPACE}", wait_until="commit")
-        yield page, until(page, f"{COUNT} === '{RUNS}' && {LINKS}.length > 0") / 1000
-        page.close()
-
-
-def _opened(context: BrowserContext, app: Studio) -> list[Figure]:
-    # The first page compiles the scripts.
-    seconds = [shown for _, shown in _pages(context, app)][1:]
-    beside = f"the fake API server alone: {spread([_listed(app) for _ in range(REPEATS)])}"
-    goal = f"{SHOWN_SECONDS:g} s"
-    return [Figure(f"{RUNS:,} runs shown", beside, spread(seconds), goal, median(seconds) <= SHOWN_SECONDS)]
-
-
-def _listed(app: Studio) -> float:
-    """Returns the seconds in which the API server lists the runs, in pages as Studio requests them."""
-    begin, more = time.monotonic(), ""
-    while True:
-        query = urlencode({"limit": PAGE, **({"continue": more} if more else {})})
-        address = f"{app.server.address}{RUNS_PATH}?{query}"
-        request = urllib.request.Request(address, headers={"Authorization": f"Bearer {EDITOR}"})
-        with urllib.request.urlopen(request) as answer:
-            more = json.load(answer)["metadata"].get("continue", "")
-        if not more:
-            return time.monotonic() - begin
+def _page(context: BrowserContext, app: Studio) -> Page:
+    """Returns a page on which all runs are listed."""
+    page = context.new_page()
+    page.goto(f"{app.url}/?namespace={NAMESPACE}", wait_until="commit")
+    until(page, f"{COUNT} === '{RUNS}' && {LINKS}.length > 0")
+    return page
 
 
 def _filtered(context: BrowserContext, app: Studio) -> list[Figure]:
-    page, _ = next(_pages(context, app))
+    page = _page(context, app)
     times = []
     for index in range(0, RUNS, RUNS // 20):
         name = name_of(index)
@@ -101,7 +71,7 @@ def _filtered(context: BrowserContext, app: Studio) -> list[Figure]:
 
 
 def _epochs(context: BrowserContext, app: Studio) -> list[Figure]:
-    page, _ = next(_pages(context, app))
+    page = _page(context, app)
     name = page.locator("a.run-link").first.inner_text()
     row = f"{LINKS}[0].closest('[role=row]').textContent"
     seconds = []
@@ -120,7 +90,7 @@ def _epochs(context: BrowserContext, app: Studio) -> list[Figure]:
 
 
 def _updated(context: BrowserContext, app: Studio) -> list[Figure]:
-    page, _ = next(_pages(context, app))
+    page = _page(context, app)
     page.evaluate(TASKS)
     begin = time.monotonic()
     sent = 0
