@@ -20,6 +20,7 @@ from epochal_api.signature import CHECK, SIGNATURE, ExportedFile, ImageSpec, Sig
 from epochal_lib.model_server import files
 from epochal_lib.model_server.answers import check, samples
 from epochal_lib.model_server.errors import ServeError
+from epochal_server.model.runtimes.keras import Keras
 from epochal_server.model.runtimes.keras import load as load_keras
 from epochal_server.model.runtimes.onnx import load
 from epochal_trainer.convert import run
@@ -120,8 +121,23 @@ class Halve(keras.layers.Layer):  # type: ignore[misc]
         return inputs / 2
 
 
+@keras.saving.register_keras_serializable("OfTheTest")
+class Halved(keras.losses.MeanSquaredError):  # type: ignore[misc]
+    """A loss of the code of a training."""
+
+
+def loaded(path: Path, monkeypatch: pytest.MonkeyPatch) -> Keras:
+    """Loads a model as a server, which has no classes of the test and sets its threads before TensorFlow starts."""
+    with monkeypatch.context() as server:
+        for registered in ("OfTheTest>Halve", "OfTheTest>Halved"):
+            server.delitem(keras.saving.get_custom_objects(), registered)
+        for name in ("intra", "inter"):
+            server.setattr(f"tensorflow.config.threading.set_{name}_op_parallelism_threads", lambda _: None)
+        return load_keras(path, None, 1, has_check=False)
+
+
 def test_a_model_with_a_class_of_its_code_names_the_layer(
-    service: Service, tmp_path: Path, termination_log: Path
+    service: Service, tmp_path: Path, termination_log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = server_config(service, stored(service, network(Halve(name="halve")), tmp_path), tmp_path)
     folder = out(tmp_path)
@@ -132,11 +148,18 @@ def test_a_model_with_a_class_of_its_code_names_the_layer(
     assert "train with onnx in spec.results.exports" in ended["message"]
     assert list(folder.iterdir()) == []
     twice = layers.Lambda(lambda inputs: 2 * inputs, name="twice")
-    for layer, found in ((Halve(name="halve"), "'halve' is a Halve"), (twice, "'twice' is a Lambda of a Python")):
+    for layer, found in ((Halve(name="halve"), "'halve' is a Halve"), (twice, "'twice' is a Lambda with a Python")):
         network(layer).save(tmp_path / "own.keras")
         with pytest.raises(ServeError, match=found) as refused:
-            load_keras(tmp_path / "own.keras", None, 1, has_check=False)
+            loaded(tmp_path / "own.keras", monkeypatch)
         assert refused.value.reason == "ModelRefused"
+
+
+def test_a_model_with_a_loss_of_its_code_is_served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = network()
+    model.compile(loss=Halved())
+    model.save(tmp_path / "own.keras")
+    assert [spec.name for spec in loaded(tmp_path / "own.keras", monkeypatch).outputs] == ["classes"]
 
 
 FEATURES = np.random.default_rng(0).integers(0, 17, (4, 8, 8, 1)).astype(np.float32)

@@ -15,7 +15,7 @@ from epochal_lib.json_log import JsonFormatter, configure
 from epochal_lib.model_server import answers, files
 from epochal_lib.model_server.config import read_config
 from epochal_lib.model_server.errors import ServeError
-from epochal_lib.model_server.keras_config import require_keras_classes
+from epochal_lib.model_server.keras_config import own_code
 from epochal_lib.model_server.storage import Storage
 from epochal_lib.redaction import Redactor
 
@@ -62,10 +62,6 @@ def convert(config: ServerConfig, folder: Path, seconds: float) -> None:
     with tempfile.TemporaryDirectory(dir=folder) as name:
         scratch = Path(name)
         source = files.fetched(config.source, lambda: Storage(config.storage, seconds=seconds), scratch)
-        try:
-            require_keras_classes(source.model)
-        except ServeError as error:
-            raise _at(config, error) from error
         path, out = scratch / MODEL, scratch / "out"
         source.model.rename(path)
         out.mkdir()
@@ -84,23 +80,18 @@ def convert(config: ServerConfig, folder: Path, seconds: float) -> None:
         )
         outcome = process.run(request, Stopping())
         if outcome.reason == NOT_LOADED:
-            message = f"{config.source.uri}: {outcome.message}: use the image of the trainer that stored it"
-            raise ServeError("ModelRefused", message)
+            cause = own_code(path) or f"{outcome.message}: use the image of the trainer that stored it"
+            raise ServeError("ModelRefused", f"{config.source.uri}: {cause}")
         if outcome.reason != EXPORTED:  # Keras may serve the model even so, also if the process died
             raise ServeError("NotConvertible", f"{config.source.uri}: {outcome.message}")
         try:
             _compare(source, out)
         except ServeError as error:
-            raise _at(config, error) from error
+            raise ServeError(error.reason, f"{config.source.uri}: {error.message}") from error
         for file in (ONNX, CHECK, SIGNATURE):
             if (out / file).exists():
                 shutil.move(out / file, folder / file)
     log.info("%s", outcome.message)
-
-
-def _at(config: ServerConfig, error: ServeError) -> ServeError:
-    """Return an error with the URI of the model."""
-    return ServeError(error.reason, f"{config.source.uri}: {error.message}")
 
 
 def _compare(source: files.Files, folder: Path) -> None:

@@ -2,12 +2,12 @@
 
 import json
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
 import pytest
-from epochal_lib.model_server.errors import ServeError
-from epochal_lib.model_server.keras_config import MAX_CONFIG_BYTES, require_keras_classes
+from epochal_lib.model_server.keras_config import MAX_CONFIG_BYTES, own_code
 
 DENSE = {"module": "keras.layers", "class_name": "Dense", "config": {"name": "dense"}, "registered_name": None}
 SHAPE = {"class_name": "__tuple__", "items": [2, 3]}
@@ -31,26 +31,34 @@ def model(*layers: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("module", [None, "epochal_user_code", "kerastic.layers"])
-def test_a_class_that_is_not_of_keras_is_refused_with_its_layer(tmp_path: Path, module: str | None) -> None:
+def test_a_class_that_is_not_of_keras_is_named_with_its_layer(tmp_path: Path, module: str | None) -> None:
     own = {"module": module, "class_name": "Scale", "config": {"name": "scale"}, "registered_name": "Custom>Scale"}
-    with pytest.raises(ServeError, match=r"the object 'scale' is a Scale, .* spec.results.exports") as refused:
-        require_keras_classes(saved(tmp_path, model(DENSE, {**DENSE, "config": {"name": "outer", "layer": own}})))
-    assert refused.value.reason == "ModelRefused"
+    found = own_code(saved(tmp_path, model(DENSE, {**DENSE, "config": {"name": "outer", "layer": own}})))
+    assert found.startswith("the object 'scale' is a Scale, which is not a class of Keras")
+    assert "spec.results.exports" in found
 
 
 def test_a_class_without_a_name(tmp_path: Path) -> None:
     own: dict[str, Any] = {"module": None, "class_name": "Own", "config": {}, "registered_name": "Custom>Own"}
-    with pytest.raises(ServeError, match=r"^the object is a Own, "):
-        require_keras_classes(saved(tmp_path, model({**DENSE, "config": {"kernel_initializer": own}})))
+    found = own_code(saved(tmp_path, model({**DENSE, "config": {"kernel_initializer": own}})))
+    assert found.startswith("the object is a Own, ")
 
 
-def test_a_lambda_is_refused_with_its_layer(tmp_path: Path) -> None:
+@pytest.mark.parametrize("argument", ["function", "activation"])
+def test_a_lambda_is_named_with_its_layer(tmp_path: Path, argument: str) -> None:
     code = {"class_name": "__lambda__", "config": {"code": "4wEA", "defaults": None, "closure": None}}
-    layer = {"module": "keras.layers", "class_name": "Lambda", "config": {"name": "twice", "function": code}}
-    with pytest.raises(ServeError, match="the object 'twice' is a Lambda of a Python lambda") as refused:
-        require_keras_classes(saved(tmp_path, model(DENSE, layer)))
-    assert refused.value.reason == "ModelRefused"
-    require_keras_classes(saved(tmp_path, model({**layer, "config": {"name": "twice", "function": FUNCTION}})))
+    layer = {"module": "keras.layers", "class_name": "Lambda", "config": {"name": "twice", argument: code}}
+    assert own_code(saved(tmp_path, model(DENSE, layer))).startswith("the object 'twice' is a Lambda with a Python")
+
+
+def test_a_registered_function_is_named_with_its_layer(tmp_path: Path) -> None:
+    layer = {**DENSE, "config": {"name": "dense", "activation": {**FUNCTION, "config": "mine>swish"}}}
+    assert own_code(saved(tmp_path, model(layer))).startswith("the object 'dense' is a Dense with mine>swish, ")
+
+
+def test_an_own_loss_is_no_cause(tmp_path: Path) -> None:
+    own = {"module": None, "class_name": "Own", "config": {}, "registered_name": "Custom>Own"}
+    assert own_code(saved(tmp_path, model(DENSE) | {"compile_config": {"loss": own}})) == ""
 
 
 @pytest.mark.parametrize(
@@ -63,13 +71,25 @@ def test_a_lambda_is_refused_with_its_layer(tmp_path: Path) -> None:
     ],
     ids=["of Keras", "no JSON", "a list", "a number"],
 )
-def test_other_files_pass(tmp_path: Path, config: Any) -> None:
-    require_keras_classes(saved(tmp_path, config))
+def test_other_files_have_none(tmp_path: Path, config: Any) -> None:
+    assert own_code(saved(tmp_path, config)) == ""
 
 
-def test_files_without_a_description_pass(tmp_path: Path) -> None:
-    require_keras_classes(saved(tmp_path, {}, name="other.json"))
-    require_keras_classes(tmp_path / "missing.keras")
+def test_files_without_a_description_have_none(tmp_path: Path) -> None:
+    assert own_code(saved(tmp_path, {}, name="other.json")) == ""
+    assert own_code(tmp_path / "missing.keras") == ""
     (tmp_path / "text.keras").write_text("no archive")
-    require_keras_classes(tmp_path / "text.keras")
-    require_keras_classes(saved(tmp_path, "[" + " " * MAX_CONFIG_BYTES + "]"))
+    assert own_code(tmp_path / "text.keras") == ""
+    assert own_code(saved(tmp_path, "[" + " " * MAX_CONFIG_BYTES + "]")) == ""
+
+
+def test_a_damaged_file_has_none(tmp_path: Path) -> None:
+    path = tmp_path / "model.keras"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("config.json", json.dumps(model(*[DENSE] * 100)))
+    content = bytearray(path.read_bytes())
+    content[60:90] = bytes(30)
+    path.write_bytes(content)
+    with zipfile.ZipFile(path) as archive, pytest.raises(zlib.error):
+        archive.read("config.json")
+    assert own_code(path) == ""

@@ -9,7 +9,7 @@ import numpy as np
 from epochal_api.signature import Signature, TensorSpec
 from epochal_lib.model_server.answers import decoded
 from epochal_lib.model_server.errors import ServeError
-from epochal_lib.model_server.keras_config import require_keras_classes
+from epochal_lib.model_server.keras_config import own_code
 from epochal_lib.model_server.keras_specs import input_specs, output_specs
 
 from epochal_server.model.model import TEXT, Arrays, Platform
@@ -67,7 +67,6 @@ class Keras:
 
 def load(path: Path, signature: Signature | None, threads: int, *, has_check: bool) -> Keras:
     """Return the loaded model. See Load."""
-    require_keras_classes(path)
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     try:
@@ -76,11 +75,8 @@ def load(path: Path, signature: Signature | None, threads: int, *, has_check: bo
     except ServeError:
         raise
     except Exception as error:
-        raise ServeError(
-            "ModelRefused",
-            f"Keras {keras.__version__} cannot load the model ({error}): use the image of its trainer, and "
-            "no layers with own code",
-        ) from error
+        cause = own_code(path) or f"{error}: use the image of its trainer, and no layers with own code"
+        raise ServeError("ModelRefused", f"Keras {keras.__version__} cannot load the model: {cause}") from error
 
 
 def _reordered(
