@@ -177,6 +177,17 @@ def test_the_keys_go_on_while_the_canvas_moves(chromium: Browser, app: Studio) -
         expect(node(page, "Data")).to_have_count(0)
         keys.press("ArrowDown")
         expect(page.locator(".node:focus")).to_contain_text("units 22")
+        # Beside the nodes, a key means no node, also where the canvas had the focus of one.
+        page.mouse.wheel(0, -3000)
+        expect(page.locator(".canvas")).to_be_focused()
+        pane = page.locator(".react-flow__pane")
+        pane.click(position={"x": 5, "y": 5})
+        keys.press("Delete")
+        page.get_by_role("button", name="Show the whole network").click()
+        node(page, "Flatten").click()
+        pane.click(position={"x": 5, "y": 5})
+        keys.press("Delete")
+        expect(page.get_by_role("button", name="Undo")).to_have_attribute("aria-disabled", "true")
 
 
 def test_a_draft_of_a_stored_run_outlives_each_reload(chromium: Browser, app: Studio) -> None:

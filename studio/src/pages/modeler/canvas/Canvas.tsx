@@ -119,7 +119,7 @@ function Flow({ rim, graph, selection, isStale, onSelect, onOpenForm, onKey }: C
 
   return (
     <FocusContext value={done}>
-      <div className={`canvas${isStale ? " canvas-stale" : ""}`} role="group" aria-label="Network" tabIndex={-1} onKeyDown={press}>
+      <div className={`canvas${isStale ? " canvas-stale" : ""}`} role="group" aria-label="Network" onKeyDown={press}>
         <ReactFlow<FlowNode, Edge>
           nodes={nodes}
           edges={edges}

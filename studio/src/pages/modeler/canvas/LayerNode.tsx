@@ -2,7 +2,7 @@
 import { Handle, Position, type Node, type NodeProps } from "@xyflow/react";
 import { memo, use, useEffect, useLayoutEffect, useRef } from "react";
 import { StateIcon } from "../../../parts/icons";
-import { CANVAS, FocusContext } from "./focus";
+import { CANVAS, FocusContext, keepFocus } from "./focus";
 
 export const NODE_WIDTH = 224;
 export const NODE_HEIGHT = 56;
@@ -46,7 +46,7 @@ export const LayerNode = memo(function LayerNode({ id, data }: NodeProps<LayerFl
     const canvas = node?.closest<HTMLElement>(CANVAS);
     // React Flow removes a node that leaves the view, and the element with it: the canvas keeps the focus for its keys.
     return () => {
-      if (document.activeElement === node) canvas?.focus({ preventScroll: true });
+      if (canvas && document.activeElement === node) keepFocus(canvas);
     };
   }, []);
 
