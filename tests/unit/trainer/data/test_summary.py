@@ -98,6 +98,14 @@ def test_most_frequent_classes_of_many() -> None:
     assert [(each.index, each.samples) for each in classes.by_class[-2:]] == [(1500, 2), (1999, 2)]
 
 
+def test_columns_of_another_number_have_no_names() -> None:
+    train = Samples.single(np.arange(6.0).reshape(-1, 2), np.arange(3), "a.npz[x]", "a.npz[y]")
+    narrow = Samples.single(np.arange(3.0).reshape(-1, 1), np.arange(3), "b.npz[x]", "b.npz[y]")
+    found, *_ = summarize(TrainingData(train, None, narrow, {}, input_columns={INPUT: ("height", "width")}), {})
+    assert found.test is not None
+    assert [(each.name, each.highest) for each in found.test.features.columns] == [(None, 2)]
+
+
 def test_columns_of_wide_tables_are_not_listed() -> None:
     features = np.zeros((2, 300))
     features[0, 0], features[1, 1] = 5, np.nan
