@@ -181,7 +181,7 @@ class ProgressEndpoint:
     async def _write(self, report: Report, trainer: Trainer, namespace: str) -> ReportResponse:
         """Apply a report to the status, and return the answer with the request to its trainer."""
         owner, created = trainer.owner, trainer.pod_created
-        for _ in range(MAX_ATTEMPTS):
+        for conflicts in range(MAX_ATTEMPTS):
             try:
                 job = await self._kube.get(TRAINING_JOBS, namespace, owner.name)
                 if job["metadata"]["uid"] != owner.uid:
@@ -192,6 +192,9 @@ class ProgressEndpoint:
                     "finish": finish,
                     "finish_after_epoch": reached_epoch(status.progress) if finish else None,
                 }
+                progress = status.progress
+                if conflicts and report.attempt == 0 and progress is not None and progress.pod_created is None:
+                    break  # The other writer does not know the field, and may have applied a later report.
                 if not is_newer(report, created, status):
                     answer = ReportResponse(
                         message="ignored: the TrainingJob has ended, or its status has a newer report"
