@@ -53,7 +53,7 @@ async def test_plain_http(tmp_path: Path) -> None:
 
 async def test_folders_of_a_studio_that_was_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    (leftover := tmp_path / "conversion-abc").mkdir()
+    (leftover := tmp_path / "epochal-studio-conversion-abc").mkdir()
     async with process(pages=tmp_path) as port:
         assert await ask(f"http://127.0.0.1:{port}/healthz") == "ok"
         assert not leftover.exists()

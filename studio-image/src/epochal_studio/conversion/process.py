@@ -25,7 +25,7 @@ SECONDS = 40.0
 _ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
 """Each thread of OpenBLAS takes a part of the address space."""
 _MAX_TRACE = 4000
-_PREFIX = "conversion-"
+_PREFIX = "epochal-studio-conversion-"
 
 M = TypeVar("M", bound=Model)
 

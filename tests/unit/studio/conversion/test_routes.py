@@ -148,22 +148,24 @@ def test_the_largest_import_holds_its_place_for_minutes() -> None:
 
 
 async def test_a_studio_that_was_killed_leaves_no_folder(studio: StudioInMemory, temporary: Path) -> None:
-    leftover = temporary / "conversion-abc"
+    leftover = temporary / "epochal-studio-conversion-abc"
     leftover.mkdir()
     (leftover / "large.keras").write_bytes(b"content")
-    (temporary / "conversion-link").symlink_to(tmp := temporary / "other")
+    (temporary / "epochal-studio-conversion-link").symlink_to(tmp := temporary / "other")
     tmp.mkdir()
     for _ in range(MAX_PROCESSES):
         await studio.state.processes.acquire()
     waiting = asyncio.create_task(studio.post("/api/export", {"yaml": text(document()), "target": "keras"}))
-    await eventually(lambda: len(list(temporary.glob("conversion-*"))) == 3)  # with that of a Studio that runs
+    await eventually(
+        lambda: len(list(temporary.glob("epochal-studio-conversion-*"))) == 3
+    )  # with that of a Studio that runs
     process.remove_leftovers()
     assert not leftover.exists()
     assert tmp.exists()
     for _ in range(MAX_PROCESSES):
         studio.state.processes.release()
     assert (await waiting).status == 200
-    (temporary / "conversion-link").unlink()
+    (temporary / "epochal-studio-conversion-link").unlink()
     tmp.rmdir()
 
 
