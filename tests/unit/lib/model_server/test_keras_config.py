@@ -57,7 +57,7 @@ def test_a_registered_function_is_named_with_its_layer(tmp_path: Path) -> None:
 
 
 def test_an_own_loss_is_no_cause(tmp_path: Path) -> None:
-    own = {"module": None, "class_name": "Own", "config": {}, "registered_name": "Custom>Own"}
+    own: dict[str, Any] = {"module": None, "class_name": "Own", "config": {}, "registered_name": "Custom>Own"}
     assert own_code(saved(tmp_path, model(DENSE) | {"compile_config": {"loss": own}})) == ""
 
 

@@ -88,8 +88,8 @@ def _summarize_array(described: SourceArray, columns: Columns | None = None, nam
         mean = np.nansum(columns.means * (present / max(present.sum(), 1))) if present.any() else math.nan
     count = count_columns(array)
     listed = count is not None and count <= MAX_LISTED_COLUMNS
-    # A set with a free axis may have other columns than the training set, whose names these are.
-    names = names if len(names) == count else [None] * len(columns.lows)
+    # The names are those of the training set. Another set may have more or fewer columns if the axis is free.
+    names = names if len(names) == count else ()
     return ArraySummary(
         source=source,
         shape=shape,
