@@ -10,11 +10,11 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.kit import buckets
-from tests.kit.browser import browser, opened
+from tests.kit.browser import opened
 from tests.kit.digits_model import DRAWN
 from tests.kit.jobs import DIGITS, Namespace, digits, digits_file
 from tests.kit.kubectl import apply, kubectl
-from tests.kit.studio_cluster import create_user, studio_address
+from tests.kit.studio_cluster import create_user, studio_in_browser
 from tests.kit.studio_page import open_step, sign_in
 
 NAMESPACE = "vision"
@@ -105,8 +105,7 @@ def main(folder: str) -> None:
     prepare()
     token = create_user(NAMESPACE, "ada", "edit")
     with (
-        studio_address() as address,
-        browser() as chromium,
+        studio_in_browser() as (chromium, address),
         opened(chromium, address, size=SIZE, complains=REFUSED) as page,
     ):
 

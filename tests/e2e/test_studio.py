@@ -7,13 +7,13 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.kit import tokens
-from tests.kit.browser import browser, opened, tab_to
+from tests.kit.browser import opened, tab_to
 from tests.kit.buckets import ENDPOINT
 from tests.kit.jobs import Namespace, digits
 from tests.kit.kubectl import kubectl, wait
 from tests.kit.operator import NAMESPACE
 from tests.kit.studio_client import Client
-from tests.kit.studio_cluster import create_user, studio_address
+from tests.kit.studio_cluster import create_user, studio_address, studio_in_browser
 
 RUN = "watched"
 KIND = "TrainingJob"
@@ -155,12 +155,12 @@ def test_a_user_reads_nothing_of_another_namespace(users: dict[str, Client], add
 
 
 def test_a_user_finds_the_run_in_the_browser_by_keyboard_alone(
-    run: str, namespace: Namespace, users: dict[str, Client], address: str
+    run: str, namespace: Namespace, users: dict[str, Client]
 ) -> None:
     assert users["ada"].cookies
     token = kubectl("create", "token", "ada", "--namespace", namespace.name).strip()
     refused = ("status of 401",)  # before the sign-in
-    with browser() as chromium, opened(chromium, address, complains=refused) as page:
+    with studio_in_browser() as (chromium, address), opened(chromium, address, complains=refused) as page:
         expect(page.get_by_label("Token of Kubernetes")).to_be_focused()
         page.keyboard.insert_text(token)
         page.keyboard.press("Enter")

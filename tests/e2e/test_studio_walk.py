@@ -5,10 +5,10 @@ import re
 
 from playwright.sync_api import FilePayload, Locator, Page, expect
 
-from tests.kit.browser import browser, opened
+from tests.kit.browser import opened
 from tests.kit.jobs import Namespace
 from tests.kit.kubectl import kubectl
-from tests.kit.studio_cluster import create_user, studio_address
+from tests.kit.studio_cluster import create_user, studio_in_browser
 from tests.kit.studio_page import open_step, sign_in
 from tests.unit.cli.importers.flows import digits
 
@@ -92,7 +92,7 @@ def serve(page: Page) -> None:
 
 def test_a_network_is_imported_drawn_trained_served_and_tried(namespace: Namespace) -> None:
     token = create_user(namespace.name, "eve", "edit")
-    with studio_address() as address, browser() as chromium:
+    with studio_in_browser() as (chromium, address):
         where = f"{address}/?namespace={namespace.name}"
         with opened(chromium, where, size=SIZE, complains=REFUSED) as page:
             sign_in(page, token)

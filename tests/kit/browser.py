@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from playwright.sync_api import Browser, ConsoleMessage, Error, Locator, Page, expect, sync_playwright
 
@@ -19,10 +20,10 @@ SECONDS = 30
 
 
 @contextmanager
-def browser() -> Iterator[Browser]:
+def browser(program: str | Path = CHROMIUM) -> Iterator[Browser]:
     with sync_playwright() as playwright:
         expect.set_options(timeout=SECONDS * 1000)
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=list(OPTIONS))
+        chromium = playwright.chromium.launch(executable_path=program, args=list(OPTIONS))
         try:
             yield chromium
         finally:
@@ -64,7 +65,7 @@ def opened(
         except Exception as error:
             error.add_note(f"{page.url} shows:\n{page.locator('body').aria_snapshot()}\nIts errors: {errors}")
             raise
-        assert errors == []
+        assert not errors, errors
     finally:
         context.close()
 

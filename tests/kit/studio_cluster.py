@@ -4,7 +4,11 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from playwright.sync_api import Browser
+
+from tests.kit.browser import browser
 from tests.kit.kubectl import kubectl, wait
+from tests.kit.machine_network import CHROMIUM, forwarded
 from tests.kit.operator import NAMESPACE
 from tests.kit.ports import hold, port_of
 from tests.kit.studio_client import Client
@@ -25,6 +29,13 @@ def studio_address() -> Iterator[str]:
             yield found
         finally:
             process.terminate()
+
+
+@contextmanager
+def studio_in_browser() -> Iterator[tuple[Browser, str]]:
+    """Yields a browser, and the address of Studio for it."""
+    with studio_address() as address, forwarded(address) as outside, browser(CHROMIUM) as chromium:
+        yield chromium, outside
 
 
 def create_user(namespace: str, name: str, role: str) -> str:

@@ -9,10 +9,9 @@ from playwright.sync_api import Browser
 from tests.bench.figures import Figure, spread
 from tests.bench.studio.measured_page import SIZE, until
 from tests.bench.studio.runs_list import COUNT, LINKS, RUNS, name_of
-from tests.kit.browser import browser
 from tests.kit.jobs import digits
 from tests.kit.kubectl import items, kubectl
-from tests.kit.studio_cluster import create_user, studio_address
+from tests.kit.studio_cluster import create_user, studio_in_browser
 from tests.kit.studio_page import sign_in
 
 NAMESPACE = "bench-list"
@@ -30,7 +29,7 @@ def first_list() -> list[Figure]:
     kubectl("create", "--namespace", NAMESPACE, "--filename", "-", stdin=manifest, timeout=CREATE_SECONDS)
     create_user(NAMESPACE, "ada", "edit")
     shown, listed = [], []
-    with studio_address() as address, browser() as chromium:
+    with studio_in_browser() as (chromium, address):
         for _ in range(REPEATS + 1):
             shown.append(_shown(chromium, address))
             listed.append(_listed())

@@ -12,10 +12,10 @@ from tests.bench.figures import Figure
 from tests.demo.mnist import files
 from tests.demo.studio import DATA, RESULTS
 from tests.kit import buckets
-from tests.kit.browser import browser, opened, tab_to
+from tests.kit.browser import opened, tab_to
 from tests.kit.jobs import Namespace
 from tests.kit.kubectl import apply, kubectl
-from tests.kit.studio_cluster import create_user, studio_address
+from tests.kit.studio_cluster import create_user, studio_in_browser
 from tests.kit.studio_page import sign_in
 
 MNIST = Path(os.environ.get("EPOCHAL_CACHE") or Path.home() / ".cache" / "epochal") / "mnist"
@@ -102,7 +102,7 @@ def keyboard() -> list[Figure]:
     buckets.fill(store, DATA, files(MNIST))
     buckets.fill(store, RESULTS, [])
     token = create_user(NAMESPACE, "ada", "edit")
-    with studio_address() as address, browser() as chromium:
+    with studio_in_browser() as (chromium, address):
         where = f"{address}/?namespace={NAMESPACE}"
         with opened(chromium, where, size=SIZE, complains=REFUSED) as page:
             sign_in(page, token)
