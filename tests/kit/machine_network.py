@@ -31,8 +31,10 @@ def forwarded(address: str) -> Iterator[str]:
         listener = thread.submit(socket.create_server, (LOOPBACK, 0)).result()
     with listener:
         threading.Thread(target=_accept, args=(listener, port), daemon=True).start()
-        yield f"http://localhost:{listener.getsockname()[1]}"
-        listener.shutdown(socket.SHUT_RDWR)  # ends `accept`
+        try:
+            yield f"http://localhost:{listener.getsockname()[1]}"
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)  # ends `accept`
 
 
 def _enter() -> None:
