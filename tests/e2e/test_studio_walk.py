@@ -3,13 +3,13 @@
 import json
 import re
 
-from playwright.sync_api import FilePayload, Locator, Page, expect
+from playwright.sync_api import FilePayload, Page, expect
 
 from tests.kit.browser import opened
 from tests.kit.jobs import Namespace
 from tests.kit.kubectl import kubectl
 from tests.kit.studio_cluster import create_user, studio_in_browser
-from tests.kit.studio_page import open_step, sign_in
+from tests.kit.studio_page import node, open_step, sign_in
 from tests.unit.cli.importers.flows import digits
 
 RUN = "drawn"
@@ -18,11 +18,6 @@ REFUSED = ("status of 401", "status of 409", "status of 503")
 """Before the sign-in; after a change of the operator; while a server starts."""
 TRAINED_MS = 240_000
 SERVED_MS = 120_000
-
-
-def node(page: Page, name: str) -> Locator:
-    """Returns a node of the canvas by the begin of its name."""
-    return page.locator(f'.node[aria-label^="{name}"]')
 
 
 def convert(page: Page) -> None:

@@ -1,10 +1,8 @@
 """An upgrade from the last release to this checkout, and the rollback, while all three kinds run."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from epochal_operator.experiment.ledger.encoding import decode
 from epochal_operator.experiment.ledger.events import Finished
@@ -15,12 +13,13 @@ from tests.faults.scenario import Outcome, Trial, slug
 from tests.faults.serving.bed import bed as serving_bed
 from tests.faults.serving.scenario import broken_promises
 from tests.kit import operator
+from tests.kit.cache import CACHE
 from tests.kit.chart import ROOT, helm, image_option, install
 from tests.kit.kubectl import get, wait
 
 RELEASED = ROOT / "tests" / "released"
 """The version and the commit of the last release."""
-COMMITS = Path(os.environ.get("EPOCHAL_CACHE") or Path.home() / ".cache" / "epochal") / "commits"
+COMMITS = CACHE / "commits"
 """The files of commits whose images `tests/cluster build-commit` has built."""
 EPOCHS = 10_000
 """So many that the training outlasts the upgrade and the rollback; nobody waits for its end."""

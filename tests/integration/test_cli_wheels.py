@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.kit.cache import CACHE
 from tests.unit.cli.importers import flows
 
 CHECKOUT = Path(__file__).parents[2]
-CACHE = Path(os.environ.get("EPOCHAL_CACHE") or Path.home() / ".cache" / "epochal")
 PACKAGES = ("epochal", "epochal-api", "epochal-lib")
 TABLE = "width,height,species\n" + "".join(f"{i % 7},{i % 3},{('setosa', 'virginica')[i % 2]}\n" for i in range(40))
 FLOW = flows.flow(

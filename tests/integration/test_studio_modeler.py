@@ -4,14 +4,14 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, FilePayload, Locator, Page, expect
+from playwright.sync_api import Browser, FilePayload, Page, expect
 
 from tests.integration.test_studio import REFUSED
 from tests.kit.axe import assert_accessible
 from tests.kit.browser import NARROW, browser, opened, tab_to
 from tests.kit.fake.checker import FakeChecker
 from tests.kit.studio import NAMESPACE, SECRET, Studio, studio
-from tests.kit.studio_page import sign_in
+from tests.kit.studio_page import node, sign_in
 from tests.unit.cli.importers.flows import digits
 
 WIDE = (1360, 860)
@@ -51,11 +51,6 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     with FakeChecker() as checker, studio(tmp_path_factory.mktemp("studio"), CHECKER=checker.address) as app:
         app.put_secret()
         yield app
-
-
-def node(page: Page, name: str) -> Locator:
-    """Returns a node of the canvas by the begin of its name."""
-    return page.locator(f'.node[aria-label^="{name}"]')
 
 
 def open_draft(page: Page, app: Studio, name: str, text: str = TEXT) -> None:

@@ -4,7 +4,6 @@
 """
 
 import json
-import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,8 @@ from types import TracebackType
 from typing import Any, Self
 
 import yaml
+
+from tests.kit.cache import CACHE
 
 INSTALL = Path(__file__).resolve().parents[2] / "manifests" / "install.yaml"
 OLDEST_KUBERNETES = "1.31"
@@ -88,7 +89,7 @@ def policy(name: str) -> Object:
 
 @cache
 def _program() -> Path:
-    folder = Path(os.environ.get("EPOCHAL_CACHE") or Path.home() / ".cache" / "epochal") / "bin"
+    folder = CACHE / "bin"
     found = sorted(folder.glob("admission-*/admission"))
     assert found, f"{folder} contains no program admission: run make admission, which builds it"
     return found[0]

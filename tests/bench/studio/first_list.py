@@ -7,7 +7,7 @@ from statistics import median
 from playwright.sync_api import Browser
 
 from tests.bench.figures import Figure, spread
-from tests.bench.studio.measured_page import SIZE, until
+from tests.bench.studio.measured_page import context_of, until
 from tests.bench.studio.runs_list import COUNT, LINKS, RUNS, name_of
 from tests.kit.jobs import digits
 from tests.kit.kubectl import items, kubectl
@@ -50,17 +50,12 @@ def first_list() -> list[Figure]:
 def _shown(chromium: Browser, address: str) -> float:
     """Return the seconds from the navigation until all runs are there, for a token that Studio has not seen."""
     token = kubectl("create", "token", "ada", "--namespace", NAMESPACE).strip()
-    width, height = SIZE
-    # UNTIL compiles expressions, which the policy of the pages forbids.
-    context = chromium.new_context(viewport={"width": width, "height": height}, bypass_csp=True)
-    try:
+    with context_of(chromium) as context:
         page = context.new_page()
         page.goto(f"{address}/storage")
         sign_in(page, token)
         page.goto(f"{address}/?namespace={NAMESPACE}", wait_until="commit")
         return until(page, f"{COUNT} === '{RUNS}' && {LINKS}.length > 0") / 1000
-    finally:
-        context.close()
 
 
 def _listed() -> float:

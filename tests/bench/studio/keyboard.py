@@ -1,9 +1,7 @@
 """MNIST by keyboard alone, on the local cluster: drawn, trained, compared, served and asked."""
 
-import os
 import re
 import time
-from pathlib import Path
 
 import yaml
 from playwright.sync_api import Locator, Page, expect
@@ -13,12 +11,13 @@ from tests.demo.mnist import files
 from tests.demo.studio import DATA, RESULTS
 from tests.kit import buckets
 from tests.kit.browser import opened, tab_to
+from tests.kit.cache import CACHE
 from tests.kit.jobs import Namespace
 from tests.kit.kubectl import apply, kubectl
 from tests.kit.studio_cluster import create_user, studio_in_browser
-from tests.kit.studio_page import sign_in
+from tests.kit.studio_page import NODE, node, sign_in
 
-MNIST = Path(os.environ.get("EPOCHAL_CACHE") or Path.home() / ".cache" / "epochal") / "mnist"
+MNIST = CACHE / "mnist"
 NAMESPACE = "bench-keyboard"
 FIRST, SECOND = "mnist", "mnist-2"
 SIZE = (1360, 860)
@@ -28,7 +27,6 @@ TRAINED_SECONDS, SERVED_MS = 400, 240_000
 MAX_ARROWS = 30
 LOOK_MS = 100
 """Time in which a person sees where the focus is."""
-NODE = '.node[aria-label^="{}"]'
 LAYERS: tuple[tuple[str, dict[str, str]], ...] = (
     ("Rescaling", {"scale": "0.00392"}),
     ("Conv2D", {"filters": "8", "kernel_size": "3", "activation": "relu"}),
@@ -156,7 +154,7 @@ def draw(keys: Keys) -> None:
     for name, _ in LAYERS:
         keys.type(name)
         keys.press("Enter")
-        expect(_node(page, name)).to_be_visible()
+        expect(node(page, name)).to_be_visible()
     for name, values in LAYERS:
         if values:
             _open(keys, name)
@@ -224,10 +222,6 @@ def _open(keys: Keys, name: str) -> None:
     """Go along the canvas to a node, and open its form."""
     keys.go(keys.page.locator('.node[tabindex="0"]'))
     keys.press("Home")
-    expect(_node(keys.page, "Data")).to_be_focused()
+    expect(node(keys.page, "Data")).to_be_focused()
     keys.arrow_down(NODE.format(name))
     keys.press("Enter")
-
-
-def _node(page: Page, name: str) -> Locator:
-    return page.locator(NODE.format(name))

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.kit.browser import browser
 from tests.kit.studio import PAGES, Studio, studio
@@ -38,15 +38,23 @@ def measured_studio(**variables: str) -> Iterator[Studio]:
 
 @contextmanager
 def signed_in(app: Studio) -> Iterator[BrowserContext]:
-    """Starts Chromium, signed in as the editor. Its policy is bypassed, so that UNTIL can compile expressions."""
-    with browser() as chromium:
-        width, height = SIZE
-        context = chromium.new_context(viewport={"width": width, "height": height}, bypass_csp=True)
-        context.set_default_timeout(WAIT_MS)
+    """Starts Chromium, signed in as the editor."""
+    with browser() as chromium, context_of(chromium) as context:
         with context.new_page() as page:
             page.goto(app.url)
             sign_in(page)
         yield context
+
+
+@contextmanager
+def context_of(chromium: Browser) -> Iterator[BrowserContext]:
+    """Opens a context for pages. Their policy is bypassed, so that UNTIL can compile expressions."""
+    width, height = SIZE
+    context = chromium.new_context(viewport={"width": width, "height": height}, bypass_csp=True)
+    context.set_default_timeout(WAIT_MS)
+    try:
+        yield context
+    finally:
         context.close()
 
 

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.kit.cache import CACHE
+
 ROOT = Path(__file__).resolve().parents[3]
-CACHE = Path(os.environ.get("EPOCHAL_CACHE") or Path.home() / ".cache" / "epochal")
 REGISTRY = "registry.example.com"
 """A value that the chart requires."""
 # The default of --kube-version depends on the build of helm.
