@@ -446,14 +446,19 @@ async def test_resume_before_the_end_of_a_late_pod_has_one_event(world: World) -
     assert (world.events().count("Suspended"), world.events().count("Resumed")) == (1, 1)
 
 
-async def test_resume_has_one_event_if_the_spec_changes_before_the_status_is_written(world: World) -> None:
-    await suspended(world)
-    world.change(spec={"suspend": False})
+async def spec_changed_before_the_status_is_written(world: World) -> None:
+    """Reconciles, while another client changes the spec before the first write of the status."""
     further: dict[str, Any] = {"spec": {"ttlSecondsAfterFinished": 9}}
     status_write = Fault("patch", "trainingjobs/status", times=1, meanwhile=lambda: world.change(**further))
     world.server.faults.append(status_write)
     await world.live()
     assert status_write.times == 0
+
+
+async def test_resume_has_one_event_if_the_spec_changes_before_the_status_is_written(world: World) -> None:
+    await suspended(world)
+    world.change(spec={"suspend": False})
+    await spec_changed_before_the_status_is_written(world)
     assert (world.condition("Suspended")["status"], world.status()["observedGeneration"]) == ("False", 4)
     assert world.events().count("Resumed") == 1
 
@@ -461,11 +466,7 @@ async def test_resume_has_one_event_if_the_spec_changes_before_the_status_is_wri
 async def test_suspension_has_one_event_if_the_spec_changes_before_the_status_is_written(world: World) -> None:
     await world.live()
     world.change(spec={"suspend": True})
-    further: dict[str, Any] = {"spec": {"ttlSecondsAfterFinished": 9}}
-    status_write = Fault("patch", "trainingjobs/status", times=1, meanwhile=lambda: world.change(**further))
-    world.server.faults.append(status_write)
-    await world.live()
-    assert status_write.times == 0
+    await spec_changed_before_the_status_is_written(world)
     assert (world.condition("Suspended")["status"], world.status()["observedGeneration"]) == ("True", 3)
     assert world.events().count("Suspended") == 1
 
