@@ -95,7 +95,8 @@ function Flow({ rim, graph, selection, isStale, onSelect, onOpenForm, onKey }: C
   };
 
   function press(event: KeyboardEvent): void {
-    const id = event.target instanceof HTMLElement ? (event.target === event.currentTarget ? active : event.target.dataset["node"]) : undefined;
+    if (!(event.target instanceof HTMLElement)) return;
+    const id = event.target === event.currentTarget ? active : event.target.dataset["node"];
     if (id === undefined || id === null) return;
     const step = event.altKey || event.ctrlKey || event.metaKey ? undefined : STEPS[event.key];
     if (step !== undefined) {
