@@ -73,7 +73,7 @@ def finish_import(
     strict: bool,
     weights: Weights | None = None,
 ) -> Imported:
-    """Return the TrainingJob of a draft, or the Experiment whose template is the draft.
+    """Return the TrainingJob of a draft, or the Experiment with the draft as its template.
 
     Args:
         draft: The TrainingJob or the template, the warnings and the placeholders.

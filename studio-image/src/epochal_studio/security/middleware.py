@@ -87,7 +87,7 @@ async def _respond(request: web.Request, handler: Handler) -> web.StreamResponse
 
 @contextmanager
 def _held(request: web.Request, access: Access) -> Iterator[int]:
-    """Hold what a request takes while its handler runs, and return the bytes of memory for its answer.
+    """Hold the shares of a request while its handler runs, and return the bytes of memory for its answer.
 
     A change has them before it is made: a refusal after the change would make the user repeat it.
 

@@ -21,7 +21,7 @@ _log = logging.getLogger(__name__)
 
 
 class Trainer(NamedTuple):
-    """A trainer's pod.
+    """The pod of a trainer, and the TrainingJob that it trains.
 
     Args:
         pod_uid: UID of the pod.
