@@ -124,7 +124,7 @@ class Hub:
     def summarize(self, found: dict[str, Any], now: datetime) -> RunSummary:
         """Return the row of an object, with the values that Studio has seen."""
         row = summary(found, now)
-        values = self._sparklines.seen(row.uid, row.epoch, monitored(found))
+        values = self._sparklines.remember(row.uid, row.epoch, monitored(found))
         update: dict[str, Any] = {"sparkline": values}
         if isinstance(size := found.get(OMITTED), int):
             update["reason"] = f"TooLarge: {size / 2**20:.1f} MiB are too large to show"

@@ -31,7 +31,7 @@ class Sparklines:
     def __len__(self) -> int:
         return len(self._runs)
 
-    def seen(self, uid: str, epoch: int | None, metric: MetricValue | None) -> list[float]:
+    def remember(self, uid: str, epoch: int | None, metric: MetricValue | None) -> list[float]:
         """Remember the value of a run after an epoch, and return its values, oldest first.
 
         Args:

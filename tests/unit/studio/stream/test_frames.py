@@ -75,29 +75,29 @@ def metric(value: float | None, name: str = "val_loss") -> MetricValue:
 
 def test_a_sparkline_has_a_value_for_each_epoch() -> None:
     found = Sparklines()
-    assert found.seen("uid", None, None) == []
-    assert found.seen("uid", 1, metric(0.5)) == [0.5]
-    assert found.seen("uid", 1, metric(0.4)) == [0.4]
-    assert found.seen("uid", 2, metric(0.4)) == [0.4, 0.4]
-    assert found.seen("uid", 3, metric(None)) == [0.4, 0.4]
+    assert found.remember("uid", None, None) == []
+    assert found.remember("uid", 1, metric(0.5)) == [0.5]
+    assert found.remember("uid", 1, metric(0.4)) == [0.4]
+    assert found.remember("uid", 2, metric(0.4)) == [0.4, 0.4]
+    assert found.remember("uid", 3, metric(None)) == [0.4, 0.4]
     for epoch in range(3, 100):
-        values = found.seen("uid", epoch, metric(epoch))
+        values = found.remember("uid", epoch, metric(epoch))
     assert values == list(range(100 - MAX_SPARKLINE, 100))
-    assert found.seen("uid", 1, metric(0.9)) == [0.9]  # a restart from the beginning
-    assert found.seen("uid", 2, metric(0.8, "accuracy")) == [0.8]
+    assert found.remember("uid", 1, metric(0.9)) == [0.9]  # a restart from the beginning
+    assert found.remember("uid", 2, metric(0.8, "accuracy")) == [0.8]
 
 
 def test_a_sparkline_of_an_experiment_has_its_improvements() -> None:
     found = Sparklines()
     for value in (0.5, 0.5, 0.4, 0.4, 0.3):
-        values = found.seen("uid", None, metric(value))
+        values = found.remember("uid", None, metric(value))
     assert values == [0.5, 0.4, 0.3]
 
 
 def test_sparklines_are_bounded() -> None:
     found = Sparklines(max_runs=2)
     for uid in ("a", "b", "a", "c"):
-        found.seen(uid, 1, metric(1))
+        found.remember(uid, 1, metric(1))
     assert len(found) == 2
-    assert found.seen("b", None, None) == []
-    assert found.seen("a", None, None) == [1]
+    assert found.remember("b", None, None) == []
+    assert found.remember("a", None, None) == [1]
