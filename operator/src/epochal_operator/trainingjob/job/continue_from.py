@@ -12,6 +12,10 @@ Object = Mapping[str, Any]
 GetTrainingJob = Callable[[str], Object | None]
 """Returns a TrainingJob of the namespace as JSON by name, or None if it does not exist."""
 
+MAX_CYCLE = 100
+"""Maximum number of TrainingJobs in a cycle that is reported. Each TrainingJob of a namespace follows its own chain, so
+long chains would cost quadratic time."""
+
 _STARTED_STATES = frozenset(STATES) - {"Queued"}
 
 
@@ -77,9 +81,14 @@ def _failed_before_training(status: Status) -> bool:
 
 
 def _cycle(name: str, get: GetTrainingJob) -> tuple[str, ...]:
-    """Return the names in a cycle of TrainingJobs that wait for each other, with the first one repeated at the end."""
+    """Return the names in a cycle of TrainingJobs that wait for each other, with the first one repeated at the end.
+
+    A cycle beyond the first MAX_CYCLE TrainingJobs is not found: each of them waits for its predecessor all the same.
+    """
     chain: dict[str, None] = {}
     while name not in chain:
+        if len(chain) == MAX_CYCLE:
+            return ()
         chain[name] = None
         document = get(name)
         if document is None or (document.get("status") or {}).get("state") in _STARTED_STATES:

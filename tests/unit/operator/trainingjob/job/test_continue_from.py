@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from epochal_api.trainingjob.status import ContinuedFrom
-from epochal_operator.trainingjob.job.continue_from import predecessor_name, predecessor_results
+from epochal_operator.trainingjob.job.continue_from import MAX_CYCLE, predecessor_name, predecessor_results
 from epochal_operator.trainingjob.reasons import StatusCause
 
 from tests.unit.operator.objects import SPEC, document
@@ -94,6 +94,20 @@ def test_cycle_of_predecessors(others: dict[str, Any], cycle: str | None) -> Non
     cause = results(others)
     assert (cause.reason == "ContinueFromCircular") is (cycle is not None)
     assert cycle is None or f": {cycle}." in cause.message
+
+
+def test_a_long_chain_costs_a_bounded_number_of_steps() -> None:
+    others = {str(number): following(str(number + 1)) for number in range(2000)}
+    asked: list[str] = []
+
+    def get(name: str) -> Any:
+        asked.append(name)
+        return others.get(name)
+
+    cause = predecessor_results("0", following("0"), get)
+    assert isinstance(cause, StatusCause)
+    assert cause.reason == "ContinueFromUnfinished"
+    assert len(asked) <= MAX_CYCLE + 1
 
 
 @pytest.mark.parametrize(
