@@ -5,24 +5,36 @@ LATEST_WEIGHT = 0.1
 
 
 class BatchTiming:
-    """Seconds of a sample, for each power of two of a batch's size.
+    """Seconds of a sample, by how often the batch fits into the maximum size: once, 2 or 3 times, 4 to 7 times, ...
 
-    A small batch takes longer for a sample than a full batch. A queue of requests goes into full batches. After a few
-    single requests, an average over all sizes would refuse such a queue.
+    A small batch takes longer for a sample than a full batch. A queue of requests goes into batches of more than half
+    of the maximum, whatever the size of a request. After a few single requests, an average over all sizes would refuse
+    such a queue.
     """
 
     def __init__(self, seconds: float, max_batch_size: int) -> None:
         self._max_batch_size = max_batch_size
-        self._seconds = [seconds] * (max_batch_size.bit_length() + 1)
+        self._seconds = [seconds] * max_batch_size.bit_length()
 
     def seconds(self, samples: int) -> float:
         """Return the seconds for some samples: full batches, and a last batch of the rest."""
-        if samples < self._max_batch_size:
-            return samples * self._seconds[samples.bit_length()]
         full, rest = divmod(samples, self._max_batch_size)
-        return full * self._max_batch_size * self._seconds[-1] + rest * self._seconds[rest.bit_length()]
+        last = rest * self._seconds[self._size(rest)] if rest else 0
+        return full * self._max_batch_size * self._seconds[0] + last
 
     def record(self, samples: int, seconds: float) -> None:
-        """Adjust the time of a sample to the seconds of one call."""
-        size = samples.bit_length()
-        self._seconds[size] += LATEST_WEIGHT * (seconds / samples - self._seconds[size])
+        """Adjust the time of a sample to the seconds of one call.
+
+        A larger batch takes no longer for a sample, so the call also lowers the time of larger batches. Otherwise a
+        full batch that was measured while the node stood still would refuse all queues, and no queue would correct it.
+        """
+        size = self._size(samples)
+        latest = seconds / samples
+        self._seconds[size] += LATEST_WEIGHT * (latest - self._seconds[size])
+        for larger in range(size):
+            if self._seconds[larger] > latest:
+                self._seconds[larger] += LATEST_WEIGHT * (latest - self._seconds[larger])
+
+    def _size(self, samples: int) -> int:
+        """Return the index of a batch size: 0 for more than half of the maximum."""
+        return max(self._max_batch_size // samples, 1).bit_length() - 1

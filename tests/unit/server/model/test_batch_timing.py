@@ -15,8 +15,8 @@ def test_learns_the_time_of_each_batch_size() -> None:
         timing.record(1, 1.0)
     assert timing.seconds(1) == pytest.approx(1.0, rel=0.01)
     assert timing.seconds(800) == pytest.approx(8.0)
-    timing.record(8, 1.68)
-    assert timing.seconds(80) == pytest.approx(80 * 0.03)
+    timing.record(8, 0.88)
+    assert timing.seconds(80) == pytest.approx(80 * 0.02)
 
 
 def test_forgets_a_single_slow_call() -> None:
@@ -25,3 +25,25 @@ def test_forgets_a_single_slow_call() -> None:
     for _ in range(100):
         timing.record(8, 0.08)
     assert timing.seconds(8) == pytest.approx(0.08, rel=0.01)
+
+
+def test_a_queue_of_requests_that_never_fill_a_batch_is_measured_by_their_batches() -> None:
+    timing = BatchTiming(0.01, 32)
+    for _ in range(100):
+        timing.record(30, 60.0)  # ten requests of 3 samples
+    assert timing.seconds(320) == pytest.approx(640, rel=0.01)
+
+
+@pytest.mark.parametrize("samples", [1, 3, 16])
+def test_small_batches_correct_a_full_batch_during_which_the_node_stood_still(samples: int) -> None:
+    timing = BatchTiming(0.01, 32)
+    timing.record(32, 300.0)
+    for _ in range(100):
+        timing.record(samples, samples * 0.02)
+    assert timing.seconds(320) == pytest.approx(6.4, rel=0.01)
+
+
+def test_small_batches_never_raise_the_time_of_full_batches() -> None:
+    timing = BatchTiming(0.01, 32)
+    timing.record(1, 300.0)
+    assert timing.seconds(320) == pytest.approx(3.2)
