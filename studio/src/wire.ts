@@ -404,7 +404,7 @@ export interface History {
  */
 export interface Imported {
   /**
-   * A TrainingJob or an Experiment with comments; the text itself if the file has one already.
+   * The TrainingJob or Experiment with comments; the unchanged text if the file is a TrainingJob or an Experiment.
    */
   yaml: string;
   /**
@@ -446,7 +446,7 @@ export interface Phase {
   isEstimated?: boolean;
 }
 /**
- * The begin of a data file, read in part.
+ * The first values of a data file, which is read in part.
  */
 export interface Preview {
   key: string;

@@ -71,7 +71,7 @@ class Answer(TolerantModel):
 
     @property
     def faults(self) -> list[str]:
-        """All errors: of layers first, in the order of the spec."""
+        """All errors: first the errors of layers, in the order of the spec."""
         return [*(layer.error for layer in self.layers if layer.error is not None), *self.errors]
 
 

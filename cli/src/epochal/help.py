@@ -11,8 +11,8 @@ from typer.core import TyperCommand, TyperGroup
 
 Row = tuple[str, str]
 """An option, an argument or a command, and its help."""
-_WHOLE = 1000
-"""Characters of the first sentence of a command's help, which a list of commands shows."""
+_MAX_SENTENCE = 1000
+"""Maximum characters of the first sentence of a command's help, which a list of commands shows."""
 
 
 class SectionedCommand(TyperCommand):
@@ -43,7 +43,7 @@ class SectionedGroup(TyperGroup):
             command = self.get_command(ctx, name)
             if command is not None and not command.hidden:
                 panel = getattr(command, "rich_help_panel", None)
-                yield _heading(panel, "Commands"), (name, command.get_short_help_str(_WHOLE))
+                yield _heading(panel, "Commands"), (name, command.get_short_help_str(_MAX_SENTENCE))
 
 
 def sections(command: TyperCommand | TyperGroup, ctx: Any) -> dict[str, list[Row]]:

@@ -107,7 +107,7 @@ class Operator:
         return controller.store.objects(kind.resource) if controller else ()
 
     def _installation(self) -> Installation:
-        """Return the current settings: each reconcile calls this function, because the authority changes."""
+        """Return the current settings. Each reconcile calls this method, because the certificate authority changes."""
         config = self._config
         return Installation(
             trainer_image=config.trainer_image,

@@ -450,7 +450,7 @@ class Imported(Model):
     """A network from a file of another tool."""
 
     yaml: str
-    """A TrainingJob or an Experiment with comments; the text itself if the file has one already."""
+    """The TrainingJob or Experiment with comments; the unchanged text if the file is a TrainingJob or an Experiment."""
     warnings: list[str]
     """Details of the file that are lost, a line each."""
     placeholders: list[str]
@@ -604,7 +604,7 @@ class ArrayPreview(Model):
 
 
 class Preview(Model):
-    """The begin of a data file, read in part."""
+    """The first values of a data file, which is read in part."""
 
     key: str
     size: int

@@ -15,7 +15,7 @@ function graphOf(layers: readonly string[]): Graph {
 const outline = (items: readonly (string | Block)[]): unknown[] => items.map((item) => (typeof item === "string" ? item : [item.title, outline(item.children)]));
 const flat = (blocks: readonly Block[]): Block[] => blocks.flatMap((block) => [block, ...flat(block.children.filter((child) => typeof child !== "string"))]);
 
-test("names with a common begin are a block, with layers without a name between them", () => {
+test("names with a common start are a block, with layers without a name between them", () => {
   const graph = graphOf([
     "{layer: Conv2D, name: stem}", "{layer: Conv2D, name: block1_conv}", "{layer: ReLU}", "{layer: Add, name: block1_add}",
     "{layer: Conv2D, name: enc/a}", "{layer: Dense, name: enc/b}", "{layer: Flatten, name: enc/c}", "{layer: Dense, name: dense_1}", "{layer: Dropout, name: dense_2}", "{layer: Dense, name: dense_3}",

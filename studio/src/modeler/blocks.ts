@@ -14,7 +14,7 @@ export interface Block {
   layers: readonly string[];
   /** Ids of layers, and blocks, in the order of the document. */
   children: readonly (string | Block)[];
-  /** `prefix`: a common begin of the names. `repeat`: a pattern of classes. `part`: a part of a long list. */
+  /** `prefix`: a common start of the names. `repeat`: a pattern of classes. `part`: a part of a long list. */
   kind: "prefix" | "repeat" | "part";
   /** How often its pattern occurs. */
   repeats: number;
@@ -36,7 +36,7 @@ export function findBlocks(graph: Graph): readonly Block[] {
   return inParts(withRepeats(byPrefix(layers, ""), graph), graph).filter((item) => typeof item !== "string");
 }
 
-/** Returns items in which layers with a common begin of their names are blocks. `prefix` is the begin that all share. */
+/** Returns items in which layers with a common start of their names are blocks. `prefix` is the start that all share. */
 function byPrefix(layers: readonly GraphNode[], prefix: string): Item[] {
   const items: Item[] = [];
   for (let begin = 0; begin < layers.length; ) {
@@ -53,19 +53,19 @@ function byPrefix(layers: readonly GraphNode[], prefix: string): Item[] {
   return items;
 }
 
-/** Returns the begin of a name that a block may have: up to the next separator, and with a digit unless it ends with / or a dot. */
+/** Returns the start of a name that a block may have: up to the next separator, and with a digit unless it ends with / or a dot. */
 function nextPrefix(name: string | null, prefix: string): string | null {
   if (name === null || !name.startsWith(prefix)) return null;
   for (let end = prefix.length + 1; end < name.length; end++) {
     const character = name[end] ?? "";
     if (!SEPARATOR.test(character)) continue;
-    // dense_1 and dense_2 are no block: a number that Keras appends is not the begin of a name.
+    // dense_1 and dense_2 are no block: a number that Keras appends is not the start of a name.
     if (character === "/" || character === "." || /\d/u.test(name.slice(prefix.length, end))) return name.slice(0, end + 1);
   }
   return null;
 }
 
-/** Returns the end of the layers with a common begin of their names. Layers without a name between them belong to it. */
+/** Returns the end of the layers with a common start of their names. Layers without a name between them belong to it. */
 function endOfRun(layers: readonly GraphNode[], begin: number, prefix: string): number {
   let end = begin + 1;
   for (let index = end; index < layers.length; index++) {

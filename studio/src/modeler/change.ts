@@ -8,7 +8,7 @@ export interface TextChange {
   insert: string;
 }
 
-/** Returns the change between two texts, without the begin and the end that they share; null if they are equal. */
+/** Returns the change between two texts, without the start and the end that they share; null if they are equal. */
 export function diffText(before: string, after: string): TextChange | null {
   if (before === after) return null;
   const shortest = Math.min(before.length, after.length);

@@ -23,7 +23,7 @@ test("a broken text keeps the last good graph, lists its faults, and refuses edi
   expect(session.getState()).toMatchObject({ isStale: false, problems: [] });
 });
 
-test("a text that is broken from the begin shows what is readable of its network", () => {
+test("a text that is broken from the start shows what is readable of its network", () => {
   const session = new ModelerSession(`${chain(2)}  broken: [`);
   const { graph, problems, document } = session.getState();
   expect(problems).not.toEqual([]);

@@ -86,7 +86,7 @@ class Watch:
                 delay = min(delay * 2, _MAX_DELAY)
 
     def _survive(self, error: EpochalError, began: float) -> None:
-        """Note an error that the next try may not have; raise any other error."""
+        """Prepare the next try after an error that may be temporary; raise any other error."""
         if isinstance(error, ApiError) and error.status == GONE:
             self._state.version = ""
         elif error.exit_code != ExitCode.NO_CONNECTION:

@@ -14,7 +14,7 @@ def logs(
     name: Annotated[str, typer.Argument(help="A TrainingJob.", autocompletion=names_of("TRAINING_JOBS"))],
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Wait for the pod, and for its lines.")] = False,
 ) -> None:
-    """Print the log of a TrainingJob: of its pods, and later from the bucket.
+    """Print the log of a TrainingJob, from its pods, and later from the bucket.
 
     With --follow the exit code is 1 if the job fails.
     """

@@ -58,7 +58,7 @@ class Imported:
         return replace(self, document=document, comments=self._comments_without_weights())
 
     def without_weights(self) -> "Imported":
-        """Return the import of the network alone."""
+        """Return the import without the weights of the model, and without the comment about them."""
         return replace(self, weights=None, comments=self._comments_without_weights())
 
     def _comments_without_weights(self) -> Mapping[str, str]:

@@ -97,10 +97,10 @@ def _decay(value: Any) -> float:
 
 
 def _argument(name: str, argument: Argument, value: Any) -> Any:
-    """Return the value of an argument.
+    """Return the value of an optimizer's argument in the notation of a TrainingJob.
 
     Raises:
-        WrongValue: If the argument cannot have it.
+        WrongValue: If the argument does not accept the value.
     """
     if isinstance(value, Mapping):
         return value

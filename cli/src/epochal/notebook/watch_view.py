@@ -70,7 +70,7 @@ class Widgets:
         self.tick()
 
     def tick(self) -> None:
-        """Draw the remaining time."""
+        """Show the remaining time."""
         if self._found:
             name = str(self._found["metadata"]["name"])
             state = progress.DELETED if self._is_deleted else progress.line(self._found, self._environment.now())

@@ -24,9 +24,9 @@ CONTAINER = "trainer"
 LOG = "training.log"
 POD_LABEL, UID_LABEL = "epochal.dev/trainingjob", "epochal.dev/trainingjob-uid"
 KEPT_LINES = 1000
-"""Number of lines that are kept to find where the log in the bucket goes on."""
+"""Number of printed lines that are kept to find the first line in the bucket that is not printed yet."""
 COMPARED_LINES = 100
-"""Number of lines before a place that are compared."""
+"""Number of lines that `count_known` compares before each possible place of the last printed line."""
 POLL_SECONDS = 2.0
 GIVE_UP_SECONDS = 300
 """Seconds without the API server after which following ends with an error."""
@@ -73,7 +73,7 @@ class Resumable:
 
 
 def split_time(line: str) -> tuple[Stamp | None, str]:
-    """Return the time at the begin of a line, and the rest; None and the whole line if it has no time."""
+    """Return the time at the start of a line, and the rest; None and the whole line if it has no time."""
     match = _TIME.fullmatch(line)
     if match is None:
         return None, line

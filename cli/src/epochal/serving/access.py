@@ -130,7 +130,7 @@ class Server:
 
 
 def find_key(cluster: Cluster, spec: Mapping[str, Any], namespace: str | None) -> str:
-    """Return the API key for a ModelServer: of $EPOCHAL_API_KEY, or of the Secret of its spec; "" if it needs none.
+    """Return the API key for a ModelServer, from $EPOCHAL_API_KEY or the Secret in its spec; "" if it needs none.
 
     Raises:
         EpochalError: If the user may not read the Secret, or it has no key.

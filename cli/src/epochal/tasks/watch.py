@@ -67,7 +67,7 @@ class Bars:
         )
 
     def tick(self) -> None:
-        """Draw the remaining time."""
+        """Show the remaining time."""
         for target, found in self._shown.items():
             left = progress.remaining(found, self._environment.now())
             self._bars.update(self._tasks[target], left=left and f"ETA {left}")

@@ -48,7 +48,7 @@ class CheckerMetrics:
 
 
 class _Unavailable(Exception):
-    """The checker cannot be asked for a while."""
+    """The checker answers no question now: its queue is full, or it starts."""
 
 
 class CheckerClient:
@@ -69,7 +69,7 @@ class CheckerClient:
         self._verdicts: TTLCache[bytes, Verdict, float] = TTLCache(MAX_VERDICTS, VERDICT_SECONDS, clock)
         self._unanswered: TTLCache[bytes, None, float] = TTLCache(MAX_VERDICTS, UNANSWERED_SECONDS, clock)
         self._silent_since: LRUCache[bytes, float] = LRUCache(MAX_VERDICTS)
-        self._closed_until = float("-inf")
+        self._paused_until = float("-inf")
         self._pending: dict[bytes, list[Callable[[], None]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._session: aiohttp.ClientSession | None = None
@@ -86,9 +86,9 @@ class CheckerClient:
             return NoVerdict.PENDING
         if digest in self._unanswered:
             return self._no_answer(digest)
-        if len(self._pending) >= MAX_PENDING and self._clock() >= self._closed_until:
-            self._close("more questions wait than it answers in a second")
-        if self._clock() < self._closed_until:
+        if len(self._pending) >= MAX_PENDING and self._clock() >= self._paused_until:
+            self._pause("more questions wait than it answers in a second")
+        if self._clock() < self._paused_until:
             self._metrics.questions.labels("skipped").inc()
             return self._no_answer(digest)
         self._pending[digest] = [notify]
@@ -102,10 +102,10 @@ class CheckerClient:
         since = self._silent_since.setdefault(digest, self._clock())
         return NoVerdict.ABSENT if self._clock() - since >= SILENT_SECONDS else NoVerdict.UNKNOWN
 
-    def _close(self, cause: str) -> None:
-        """Ask nothing for a while."""
+    def _pause(self, cause: str) -> None:
+        """Send no question to the checker for UNANSWERED_SECONDS."""
         _log.warning("the checker is not asked for %.0f s: %s", UNANSWERED_SECONDS, cause)
-        self._closed_until = self._clock() + UNANSWERED_SECONDS
+        self._paused_until = self._clock() + UNANSWERED_SECONDS
 
     async def close(self) -> None:
         """Cancel the questions, and close the connections."""
@@ -122,7 +122,7 @@ class CheckerClient:
         try:
             verdict = await self._ask(body)
         except (_Unavailable, TimeoutError, aiohttp.ClientError, OSError) as error:
-            self._close(str(error) or type(error).__name__)
+            self._pause(str(error) or type(error).__name__)
         except ValueError as error:
             _log.warning("cannot read the answer of the checker: %s", error)
         except Exception:  # noqa: BLE001 - no answer creates the Job, as without a checker

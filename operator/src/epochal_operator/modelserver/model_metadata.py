@@ -74,7 +74,7 @@ class MetadataClient:
         return entry.metadata if entry is not None else None
 
     async def fetch(self, key: Key, model: ServedModel | None, pods: tuple[Object, ...]) -> bool:
-        """Request the metadata from a pod, unless it is cached; a failed pod is skipped for a while.
+        """Request the metadata from a pod, unless it is cached. A failed pod is skipped for RETRY_AFTER.
 
         If the status has a digest of the signature, the response of any pod is valid for all pods. Otherwise each pod
         computes its own digest and is asked once.

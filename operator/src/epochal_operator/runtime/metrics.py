@@ -97,7 +97,12 @@ class KindMetrics:
     fault: Callable[[str, Object], str | None] | None = None
 
     def collect(self, objects: Iterable[Object], labels: Sequence[str] = ()) -> Iterator[Metric]:
-        """Yield the metric families that have a sample for at least one object, with some labels of the objects."""
+        """Yield the metric families with a sample for at least one object.
+
+        Args:
+            objects: The objects.
+            labels: Keys of the objects' labels that become metric labels of each sample.
+        """
         prefix, names = f"epochal_{self.kind.lower()}", ("namespace", "name", *map(label_name, labels))
         info = InfoMetricFamily(prefix, f"Information about the {self.kind}.", labels=names)
         reason = f"The reason of the {self.kind}'s condition {self.reason_condition}, and the origin of the error."

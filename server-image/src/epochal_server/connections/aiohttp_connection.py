@@ -128,7 +128,7 @@ class AiohttpConnection(Connection):
             self._hold(data[at:])
 
     def _end_of_body(self, data: bytes, at: int) -> int:
-        """Return the end of the bytes to pass on: of the body if its length is known, else of a chunk."""
+        """Return the end of the bytes to pass to aiohttp: of the body, or of a chunk if the length is unknown."""
         if self._missing is None:
             return self._after_empty_line(data, at) or len(data)
         end = min(at + self._missing, len(data))
@@ -136,7 +136,10 @@ class AiohttpConnection(Connection):
         return end
 
     def _end_of_head(self, data: bytes, at: int) -> int:
-        """Return the end of the bytes to pass on: of the head if it is complete."""
+        """Return the end of the bytes to pass to aiohttp: the end of the head, or of `data` if the head is incomplete.
+
+        A head above HEAD_BYTES is refused, and its connection closes.
+        """
         if self.head_since is None:
             self.head_since = self.since = monotonic()
         if not self._head_bytes:

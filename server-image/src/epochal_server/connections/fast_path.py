@@ -311,14 +311,14 @@ class FastPathConnection(Connection):
         connection.data_received(data)
 
     def _take_head(self) -> bytes:
-        """Remove and return an incomplete head."""
+        """Remove and return the bytes of an incomplete head, and count its request as ended."""
         head, self._head = self._head, b""
         if head:
             self.path.request_log.end()
         return head
 
     def _take_receiving(self) -> bytes:
-        """Remove a request with an incomplete body, and return its received bytes."""
+        """Remove and return the bytes of a request with an incomplete body, and count the request as ended."""
         request, self._receiving = self._receiving, None
         if request is None:
             return b""

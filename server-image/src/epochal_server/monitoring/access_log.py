@@ -45,7 +45,7 @@ class AccessLog:
         self._lost = 0
 
     def add(self, entry: Entry) -> None:
-        """Add the line of a request, which is written a moment later."""
+        """Collect the line of a request, which `run` writes."""
         if len(self._lines) < MAX_LINES:
             self._lines.append(line(entry))
         else:

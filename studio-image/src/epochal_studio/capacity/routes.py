@@ -19,7 +19,7 @@ from epochal_studio.wire import Capacity, NodeCapacity, Problem
 MAX_NODES, MAX_PODS = 500, 5000
 NODES_OF_A_PAGE, PODS_OF_A_PAGE = 50, 200
 SECONDS = 20.0
-"""Maximum seconds for the pods. A page then shows the nodes without what is free."""
+"""Maximum seconds to list the pods. After them, the page shows the nodes without their free resources."""
 _RUNNING = "spec.nodeName!=,status.phase!=Succeeded,status.phase!=Failed"
 _NO_NODES = Problem(
     reason="Forbidden",

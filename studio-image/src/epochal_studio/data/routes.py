@@ -38,7 +38,7 @@ async def folder(request: web.Request) -> web.Response:
 
 
 async def preview(request: web.Request) -> web.Response:
-    """Return the begin of a data file."""
+    """Return the preview of a data file."""
     place, key, previews = place_of(request), key_of(request), request.app[STATE].previews
 
     async def read() -> Preview:

@@ -56,7 +56,7 @@ class Checker:
     def __init__(self, address: str, clock: Callable[[], float] = monotonic) -> None:
         self._address = address.rstrip("/")
         self._clock = clock
-        self._closed_until = float("-inf")
+        self._paused_until = float("-inf")
         self._session: aiohttp.ClientSession | None = None
 
     async def ask(self, question: bytes) -> bytes:
@@ -84,7 +84,7 @@ class Checker:
     async def _request(self, method: str, path: str, body: bytes | None, limit: int) -> bytes:
         if not self._address:
             raise NoAnswer(NO_CHECKER)
-        if self._clock() < self._closed_until:
+        if self._clock() < self._paused_until:
             raise _unreachable("there was no connection a few seconds ago")
         try:
             # A redirect is no answer: it could lead to any address.
@@ -94,7 +94,7 @@ class Checker:
                 content = await read_body(found.content.iter_any(), limit)
                 status = found.status
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            self._closed_until = self._clock() + UNREACHABLE_SECONDS
+            self._paused_until = self._clock() + UNREACHABLE_SECONDS
             log.warning("no connection to the checker: %s", type(error).__name__)
             raise _unreachable("there is no connection") from None
         except TimeoutError:

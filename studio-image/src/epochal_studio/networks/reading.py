@@ -1,4 +1,4 @@
-"""Reads the one object in a text that a user writes, within bounds."""
+"""Reads the one object in a text that a user writes, and limits its size and values."""
 
 import math
 from collections.abc import Iterator, Mapping

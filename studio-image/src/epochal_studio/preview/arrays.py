@@ -23,7 +23,7 @@ class StoredArray:
         name: Its name in the file; "" if the file has one array.
         shape: Its shape.
         dtype: Type of its elements, as numpy prints it.
-        open: Opens the bytes from the begin of its header.
+        open: Opens the bytes from the start of its header.
         offset: Bytes of the header.
         elements: How to read its elements; None if it cannot be read.
         is_fortran: Whether the first axis changes fastest, as in Fortran.

@@ -20,7 +20,7 @@ HEAD = 4
 
 
 def is_idx(head: bytes) -> bool:
-    """Return whether a file with this begin may be idx."""
+    """Return whether a file with this beginning may be idx."""
     return len(head) >= HEAD and head[:2] == b"\0\0" and head[2] in TYPES and 1 <= head[3] <= MAX_AXES
 
 

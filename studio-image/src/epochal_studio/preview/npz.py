@@ -64,7 +64,7 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo, size: int) -> Stor
 
 
 def _problem(member: zipfile.ZipInfo, name: str, size: int) -> str | None:
-    """Return why a member of an archive of some bytes cannot be read; None if it may be an array."""
+    """Return why a member of an archive of `size` bytes cannot be read; None if it may be an array."""
     if member.flag_bits & _ENCRYPTED:
         return f"{name} is encrypted: numpy and trainings read no encrypted archive."
     if member.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:

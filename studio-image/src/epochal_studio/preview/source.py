@@ -114,7 +114,7 @@ class SeekableFile:
         """Go to a position.
 
         Raises:
-            OSError: If it is before the begin, as a file does.
+            OSError: If it is before the start, as a file does.
         """
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._file.size}[whence]
         if base + offset < 0:

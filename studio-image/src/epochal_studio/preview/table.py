@@ -22,7 +22,7 @@ other threads."""
 
 
 class Table(NamedTuple):
-    """The begin of a table.
+    """The first rows and columns of a table.
 
     Args:
         columns: Names of the first columns.

@@ -1,4 +1,4 @@
-"""The curves of a training: of its history.csv, or the last epoch in its status."""
+"""The curves of a training, from its history.csv, or the last epoch in its status."""
 
 import time
 from collections.abc import Iterator, Mapping

@@ -32,7 +32,7 @@ _OMITTED = "… lines are missing here: the log grows faster than Studio reads i
 
 
 class LogReader:
-    """The lines of a TrainingJob's log: of its pods while they exist, else of its bucket.
+    """The lines of a TrainingJob's log, from its pods while they exist, else from its bucket.
 
     Args:
         cluster: The cluster, with the rights of the user.

@@ -116,14 +116,14 @@ async def log(request: web.Request) -> web.StreamResponse:
 
 async def files(request: web.Request) -> web.Response:
     """Return the list of the files of a run."""
-    return answer(await _of_folder(request, list_files))
+    return answer(await _with_folder(request, list_files))
 
 
 async def download(request: web.Request) -> web.StreamResponse:
     """Return a file of a run as an attachment, piece by piece."""
     access, path = access_of(request), request.match_info["path"]
     with request.app[STATE].long_answers.hold(access.owner):
-        folder, (key, stored) = await _of_folder(request, lambda folder: (folder, stat_file(folder, path)))
+        folder, (key, stored) = await _with_folder(request, lambda folder: (folder, stat_file(folder, path)))
         response = web.StreamResponse(
             headers={
                 "Content-Type": "application/octet-stream",
@@ -149,14 +149,14 @@ async def download(request: web.Request) -> web.StreamResponse:
 async def report(request: web.Request) -> web.Response:
     """Return data.json or evaluation.json of a run."""
     name, reserve = request.match_info["report"], access_of(request).threads.memory.reserve
-    content = await _of_folder(request, lambda folder: read_report(folder, name, reserve))
+    content = await _with_folder(request, lambda folder: read_report(folder, name, reserve))
     return web.Response(body=content, content_type="application/json")
 
 
 async def picture(request: web.Request) -> web.Response:
     """Return a picture of the reports of a run."""
     path, reserve = request.match_info["path"], access_of(request).threads.memory.reserve
-    content = await _of_folder(request, lambda folder: read_picture(folder, path, reserve))
+    content = await _with_folder(request, lambda folder: read_picture(folder, path, reserve))
     return web.Response(body=content, content_type="image/png", headers={"X-Content-Type-Options": "nosniff"})
 
 
@@ -181,8 +181,8 @@ async def trials(request: web.Request) -> web.Response:
     return answer(await access.in_thread(read))
 
 
-async def _of_folder(request: web.Request, function: Callable[[Folder], T]) -> T:
-    """Return the result of a function of the results folder of a run, called in a thread."""
+async def _with_folder(request: web.Request, function: Callable[[Folder], T]) -> T:
+    """Open the results folder of a run, call a function with the folder, and return its result, all in a thread."""
     access, key = access_of(request), run_key(request)
     if kind_of(key) == MODEL_SERVERS:
         raise refuse(404, "NotFound", "a ModelServer has no results of its own: its training has them")

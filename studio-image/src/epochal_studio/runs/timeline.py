@@ -19,7 +19,7 @@ _TRAINED = frozenset({"Training", "Storing", "Done"})
 
 
 class _Change(NamedTuple):
-    """The begin of a phase."""
+    """The start of a phase."""
 
     time: datetime
     name: _Name
@@ -28,7 +28,7 @@ class _Change(NamedTuple):
 
 
 class _Run(NamedTuple):
-    """The times of a pod: of its scheduling, and of the begin and end of the trainer's container."""
+    """The times of a pod: its scheduling, and the start and end of the trainer's container."""
 
     scheduled: datetime | None
     began: datetime | None
@@ -40,8 +40,8 @@ def timeline(
 ) -> list[Phase]:
     """Return the phases of a run, oldest first.
 
-    The cluster keeps Events for an hour, and pods until their Job is deleted. A phase without a known begin is a part
-    of the phase before it. Only the begin of the training is estimated, from the duration of an epoch.
+    The cluster keeps Events for an hour, and pods until their Job is deleted. A phase without a known start is a part
+    of the phase before it. Only the start of the training is estimated, from the duration of an epoch.
 
     Args:
         found: The run, with any content.
@@ -88,7 +88,7 @@ def _suspensions(run: Readable, entries: Iterable[Entry], created: datetime) -> 
     if suspended.get("status") == "True":
         yield _Change(since, "Suspended")
     elif since - created > timedelta(seconds=1) and not run.status.get("completionTime"):
-        # It was suspended until then. The Event with the begin may be gone, except for a run that never started.
+        # It was suspended until then. The Event of its start may be gone, except for a run that never started.
         first = time(run.status.get("startTime"))
         if first is None or first >= since:
             yield _Change(created, "Suspended")
@@ -121,7 +121,7 @@ def _of_pods(runs: Sequence[_Run]) -> Iterator[_Change]:
 
 
 def _of_progress(run: Readable, changes: Sequence[_Change], ended: datetime | None) -> Iterator[_Change]:
-    """Yield the begin of the training and of the storing, after the last start of a trainer."""
+    """Yield the starts of the phases Training and Storing, after the last start of a trainer."""
     progress = mapping(run.status.get("progress"))
     data = max((each.time for each in changes if each.name == "Data"), default=None)
     if data is None or progress.get("stage") not in _TRAINED:

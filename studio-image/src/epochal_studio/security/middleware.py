@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 
 @web.middleware
 async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Return the answer to a request: of its handler, or of the first rule that refuses it."""
+    """Return the answer of a request's handler, or the refusal of the first rule that refuses the request."""
     began, status = perf_counter(), _CLIENT_CLOSED
     try:
         response = await _respond(request, handler)

@@ -91,7 +91,7 @@ async def _session(request: web.Request, token: str, key: str) -> Session:
     """
     state = request.app[STATE]
     cluster = state.connections.cluster(token, "default")
-    user, namespaces = await state.threads.run(key, DEADLINE_SECONDS, _examine, cluster)
+    user, namespaces = await state.threads.run(key, DEADLINE_SECONDS, _user_and_namespaces, cluster)
     return Session(
         user=user,
         expires=None,
@@ -101,8 +101,8 @@ async def _session(request: web.Request, token: str, key: str) -> Session:
     )
 
 
-def _examine(cluster: Cluster) -> tuple[str, list[str] | None]:
-    """Return the name of the user, and the namespaces; None if the user may not list them."""
+def _user_and_namespaces(cluster: Cluster) -> tuple[str, list[str] | None]:
+    """Return the user's name and the names of the namespaces, which are None if the user may not list namespaces."""
     user = user_name(cluster)
     try:
         return user, sorted(cluster.names(NAMESPACES, limit=MAX_NAMESPACES))

@@ -12,19 +12,19 @@ from typing import Any
 from epochal_lib.json_spans import JsonText
 
 MAX_OBJECT = 256 * 1024
-"""Bytes of an object that is parsed whole."""
+"""Maximum bytes of an object that is parsed whole."""
 OMITTED = "omitted"
-"""Field of a larger object with its bytes. No API has this field."""
+"""Field that marks a larger object, whose large fields are left out: its size in bytes. No API has this field."""
 _MAX_LEVELS = 100
 _MAX_STATUS = 64 * 1024
 _MAX_FIELD = 4 * 1024
-"""Bytes of a field in the metadata and in the spec of a larger object."""
+"""Maximum bytes of a field that is kept in the metadata and in the spec of a larger object."""
 
 Object = dict[str, Any]
 
 
 def read_event(line: bytes) -> Any:
-    """Return the event in a line of a watch; of a large object, its identity and what is small.
+    """Return the event in a line of a watch. A large object has only its small fields, and OMITTED.
 
     Raises:
         ValueError: If the line is no JSON.

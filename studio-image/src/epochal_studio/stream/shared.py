@@ -14,10 +14,10 @@ class Listener(Protocol):
     """A browser."""
 
     def changed(self, key: RowKey, row: bytes | None) -> None:
-        """Note a new row, or None for a run that is gone."""
+        """Queue a new row for the browser; None removes the row of a deleted run."""
 
     def status_changed(self) -> None:
-        """Note a new status of a watch."""
+        """Wake the stream, which then sends the new status of a watch."""
 
 
 class Shared(Protocol):

@@ -53,13 +53,13 @@ class Subscription:
         return len(self._pending)
 
     def changed(self, key: RowKey, row: bytes | None) -> None:
-        """Note a new row, or None for a run that is gone."""
+        """Queue a new row for the browser; None removes the row of a deleted run."""
         if self._has_begun:
             self._pending[key] = row
             self._woken.set()
 
     def status_changed(self) -> None:
-        """Note a new status of a watch."""
+        """Wake the stream, which then sends the new status of a watch."""
         self._woken.set()
 
     def close(self) -> None:
@@ -130,7 +130,7 @@ class Subscription:
         return is_over or any(watcher.status.phase == Phase.EXPIRED for watcher in self._watchers)
 
     def _seconds(self, elapsed: float) -> float:
-        """Return the seconds until something is due without a change."""
+        """Return the seconds until the next heartbeat, or until the first frame or the end of the session if sooner."""
         due = [HEARTBEAT_SECONDS]
         if self._expires is not None:
             due.append((self._expires - self._now()).total_seconds())

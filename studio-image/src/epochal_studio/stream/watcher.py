@@ -125,7 +125,7 @@ class Watcher:
                 await asyncio.sleep(wait * random.uniform(0.75, 1))  # noqa: S311 - no secret
 
     def _after(self, error: EpochalError) -> float:
-        """Note an error, and return the seconds until the next try; 0 for the growing delay."""
+        """Update the phase after an error, and return the seconds until the next try; 0 for the growing delay."""
         if isinstance(error, ApiError) and error.status == UNAUTHORIZED:
             self._set(Phase.EXPIRED, EXPIRED)
             return 0.0

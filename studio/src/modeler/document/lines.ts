@@ -20,7 +20,7 @@ export function isLastOnLine(text: string, offset: number): boolean {
   return /^[ \t]*,?[ \t]*(?:#.*)?$/u.test(text.slice(offset, endOfLine(text, offset)).trimEnd());
 }
 
-/** Returns lines to insert at the begin of a line, or behind a last line that has no end. */
+/** Returns lines to insert at the start of a line, or behind a last line that has no end. */
 export function wholeLines(text: string, offset: number, lines: string): string {
   return offset === text.length && text !== "" && !text.endsWith("\n") ? `\n${lines}` : `${lines}\n`;
 }

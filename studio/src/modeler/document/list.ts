@@ -100,7 +100,7 @@ export class ListWriter {
     return `${" ".repeat(column)}- ${listItem(value, column + 2, isMap(node) && !node.flow)}`;
   }
 
-  /** Returns the begin of an item's first line, or of the comments directly above it. */
+  /** Returns the start of an item's first line, or of the comments directly above it. */
   #start(index: number, withComments: boolean): number {
     const text = this.#text;
     const { from } = this.#item(index);

@@ -47,7 +47,7 @@ export function endOf(node: ParsedNode, text: string): number {
 
 export type ParsedPair = Pair<ParsedNode, ParsedNode | null> & { srcToken?: { start: SourceToken[]; sep?: SourceToken[]; key?: Token | null } };
 
-/** Returns the begin of a field: its ?, or the anchor, tag or text of its key. */
+/** Returns the start of a field: its ?, or the anchor, tag or text of its key. */
 export function startOfPair(pair: ParsedPair): number {
   const first = pair.srcToken?.start.find(({ type }) => type === "explicit-key-ind" || type === "anchor" || type === "tag");
   return first ? first.offset : pair.key.range[0];

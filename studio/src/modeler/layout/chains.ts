@@ -43,7 +43,7 @@ export function contract({ nodes, edges }: LayoutRequest): Contracted {
     chains.push({ id: first, nodes: own, width: Math.max(...own.map(({ width }) => width)), height });
   };
   for (const { id } of nodes) if (!inside.has(id)) add(id);
-  // A cycle without a begin, which only a broken document has.
+  // A cycle without a start, which only a broken document has.
   for (const { id } of nodes) if (!chainOf.has(id)) add(id);
   const between = [...targets].flatMap(([from, all]) => [...all].map((to) => ({ source: chainOf.get(from) ?? from, target: chainOf.get(to) ?? to, from, to })));
   return { chains, edges: between.filter(({ source, target }) => source !== target) };

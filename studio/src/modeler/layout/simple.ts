@@ -1,4 +1,4 @@
-// A layout without dagre, for a browser in which the worker does not run: rows by the longest way from the begin.
+// A layout without dagre, for a browser in which the worker does not run: rows by the longest way from the first layers.
 import { NODE_GAP, RANK_GAP, type LayoutAnswer, type LayoutNode, type LayoutQuestion } from "./types";
 
 /** Returns a layout in linear time. */

@@ -1,4 +1,4 @@
-// The begin of a data file: arrays, classes, first samples, or the first rows of a table.
+// The preview of a data file: arrays, classes, first samples, or the first rows of a table.
 import { useEffect, useRef, type CSSProperties } from "react";
 import { StateIcon } from "../../parts/icons";
 import { ProblemBox } from "../../parts/ProblemBox";

@@ -10,7 +10,7 @@ const CONTROL = /\u001b\[[0-9;?]*[A-Za-z]|[\u0000-\u0008\u000b-\u001f\u007f-\u00
 
 export interface LogLines {
   lines: readonly string[];
-  /** Number of the first line in `lines`, counted from 0 since the begin of the stream. */
+  /** Number of the first line in `lines`, counted from 0 since the start of the stream. */
   first: number;
   /** The line that has no end yet. */
   rest: string;

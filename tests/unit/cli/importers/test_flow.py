@@ -149,7 +149,7 @@ def test_lost_details_are_warnings_with_the_label_of_the_node(read: Importer) ->
     imported = read(flow_with_details)
     label = f'node "My conv" (id {identity("My conv")})'
     assert imported.warnings == [
-        f"{label}: W_lr_mult is 2: Keras has no such argument, and it is lost",
+        f"{label}: W_lr_mult is 2: Keras has no such argument, so this value is lost",
         f"{label}: W_constraint is sorted: it must be a name of keras.constraints, and Keras' default takes its place",
     ]
     assert spec(imported)["network"]["layers"][0]["kernel_regularizer"] == {"name": "L2", "l2": 0.01}

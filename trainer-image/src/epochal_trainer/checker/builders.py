@@ -191,7 +191,7 @@ class Builders:
         raise _no_answer(kind, content, time.monotonic() - begin)
 
     def _fork(self, chain: Sequence[bytes]) -> tuple[_Process, _Process]:
-        """Return a new process, and the one that it was forked from: of all, the one with the most common layers."""
+        """Fork the process with the most common first layers, or the zygote. Return the new process and its parent."""
         candidates = sorted(self._kept, key=lambda kept: _common(kept.chain, chain), reverse=True)
         for base in [kept for kept in candidates if _common(kept.chain, chain)]:
             try:
@@ -210,7 +210,7 @@ class Builders:
             raise NoAnswer("Starting", "Keras is being imported again: ask again in a few seconds") from None
 
     def _retain(self, process: _Process) -> None:
-        """Keep a process, in place of one with the same network, or of the least recently used."""
+        """Keep a process. It replaces a process of the same network, or the least recently used one above MAX_KEPT."""
         same = next((kept for kept in self._kept if list(kept.chain) == list(process.chain)), None)
         if same is not None:
             self._forget(same)

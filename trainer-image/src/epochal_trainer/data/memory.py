@@ -58,7 +58,10 @@ def available_memory(proc: Path = cgroups.PROC, groups: Path = cgroups.CGROUPS) 
 
 
 def memory_capacity(proc: Path = cgroups.PROC, groups: Path = cgroups.CGROUPS) -> int:
-    """Return the memory in bytes that would be free for this process if nothing else ran on its machine."""
+    """Return the minimum of the machine's total memory and the container's free memory, in bytes.
+
+    Unlike `available_memory`, it does not shrink when other containers of the machine use memory.
+    """
     return _min_memory("MemTotal:", proc, groups)
 
 

@@ -27,7 +27,7 @@ class Tally(NamedTuple):
     """Collects the answers of an output.
 
     Args:
-        labels: Returns the labels of the samples with some indices.
+        labels: Returns the labels of the samples at the given indices.
         add: Takes indices, labels and outputs of samples that have a label and finite outputs.
     """
 
@@ -53,8 +53,8 @@ def run(
     Args:
         samples: Number of samples.
         batch: Maximum number of samples in a batch.
-        predict: Returns the outputs for the samples with some indices, an array for each tally. It always gets the same
-            number of indices, because Keras traces the network again for another batch size. The last index may be
+        predict: Returns the outputs for the samples at the given indices, an array for each tally. It always gets the
+            same number of indices, because Keras traces the network again for another batch size. The last index may be
             repeated.
         tallies: Collect the answers of each output.
         stop: Returns whether to stop before the next batch.

@@ -167,6 +167,6 @@ def _with_suffix(name: str, suffix: str) -> str:
 
 
 def _images(samples: Samples, rows: Sequence[int]) -> list[Array]:
-    """Return the images of some samples, from the first input that has images."""
+    """Return the images of the samples at the indices `rows`, from the first input that has images."""
     numbers = (array.values for array in samples.inputs.values() if array.values.dtype.kind not in TEXT_KINDS)
     return next((images for values in numbers if (images := small_images(values, rows))), [])

@@ -107,7 +107,7 @@ def target_of(samples: Samples, output_shape: OutputShape, loss: Named, last: La
 
 
 def class_labels(samples: Samples, rows: Array, target: Classes) -> Labels:
-    """Return the classes of the samples with some indices.
+    """Return the classes of the samples at the indices `rows`.
 
     A row of fractions names the class with the largest fraction. A row with two largest fractions, or only with zeros,
     names no class.
@@ -128,7 +128,7 @@ def class_labels(samples: Samples, rows: Array, target: Classes) -> Labels:
 
 
 def number_labels(samples: Samples, rows: Array) -> Labels:
-    """Return the labels of the samples with some indices, as numbers."""
+    """Return the labels of the samples at the indices `rows`, as numbers."""
     return Labels(samples.labels[rows], _has_weight(samples, rows))
 
 

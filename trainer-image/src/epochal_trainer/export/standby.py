@@ -152,7 +152,7 @@ def _run(orders: int, parent: int, free_memory: Callable[[], int], export: Calla
 
 
 def _leave_parent(orders: int) -> None:
-    """Give up the files, signals, log and environment of the parent."""
+    """Close or reset the files, signals, log and environment that this process has from its parent."""
     os.setsid()  # Ctrl-C is for the trainer, which ends this process
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_DFL)

@@ -81,15 +81,16 @@ def _check_outputs(model: keras.Model, training: Training) -> list[str]:
 
 
 def optimizer_spec(training: Training) -> dict[str, Any]:
-    """Return the optimizer in the form of a TrainingJob, with the loss scaling that the precision adds."""
+    """Return the optimizer of a spec, wrapped in a LossScaleOptimizer if the precision requires a scaled loss."""
     spec = training.optimizer.dump()
     return {"name": _LOSS_SCALE_OPTIMIZER, "inner_optimizer": spec} if _needs_loss_scaling(training) else spec
 
 
 def loss_spec(training: Training) -> dict[str, Any]:
-    """Return the loss in the form of a TrainingJob, with the class weights, which are a part of the loss.
+    """Return the loss of a spec with its class weights, which are a part of the loss.
 
-    Of several outputs, it has their losses and weights. Two trainings have comparable losses if it is equal.
+    For several outputs, the result has their losses and weights. Two trainings have comparable losses if their results
+    are equal.
     """
     if training.loss is None:
         outputs = sorted(training.outputs or [], key=lambda output: output.name)

@@ -32,7 +32,7 @@ class Node:
 
     Args:
         index: Its index in spec.network.layers.
-        layer: The spec of the layer: of a `use`, that of the layer that is called again.
+        layer: The spec of the layer. For a `use`, the spec of the layer that it calls again.
         name: Its name, unique in the network.
         inputs: The tensors that it takes.
         used: For a `use`, the node with the first call of the layer.

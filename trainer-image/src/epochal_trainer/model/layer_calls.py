@@ -78,7 +78,7 @@ class LayerCalls:
         return needed <= self.tensors.keys()
 
     def reuse(self, other: "LayerCalls", count: int) -> None:
-        """Take the layers and tensors of the first nodes from the calls of another network, which begins equally."""
+        """Copy the layers and tensors of the first `count` nodes from another network with the same first nodes."""
         self.inputs = other.inputs
         self.layers = {index: layer for index, layer in other.layers.items() if index < count}
         self.tensors = {index: tensors for index, tensors in other.tensors.items() if index < count}

@@ -95,7 +95,7 @@ def _keras_mode(model: keras.Model, metric: str) -> Mode | None:
 
 
 def _compiled_metrics(model: keras.Model) -> Iterator[tuple[str, keras.metrics.Metric]]:
-    """Yield the metrics of a compiled model with their names in an epoch: of several outputs, OUTPUT_METRIC."""
+    """Yield the name of each metric in the logs of an epoch, OUTPUT_METRIC for several outputs, and the metric."""
     for compiled in model.metrics:
         for group in getattr(compiled, "_flat_metrics", None) or []:
             for metric in group.metrics if group is not None else []:

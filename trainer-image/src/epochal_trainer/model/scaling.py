@@ -11,14 +11,20 @@ SCALING_LAYERS = frozenset({"BatchNormalization", "Discretization", "Normalizati
 """Layers that scale each feature, or replace its value. Layers that normalize each sample keep the ratio of features,
 such as LayerNormalization."""
 INDEX_LAYERS = frozenset({*LOOKUP_LAYERS, "HashedCrossing", "Hashing", "IntegerLookup"})
-"""Layers that take names of things in place of quantities."""
+"""Layers whose inputs are categories, such as indices of words, and no quantities."""
 
 
 def scales_input(nodes: Sequence[Node], source: int = -1) -> bool:
-    """Return whether a layer scales an unchanged input of the network, given as in `Node.sources`."""
+    """Return whether a layer scales an unchanged input of the network.
+
+    `source` is the input, as in `Node.sources`.
+    """
     return any(layer in SCALING_LAYERS for _, layer, _ in operations_on_input(nodes, source))
 
 
 def takes_indices(nodes: Sequence[Node], source: int = -1) -> bool:
-    """Return whether a layer takes an unchanged input of the network, given as in `Node.sources`, for names."""
+    """Return whether a layer takes the values of an unchanged input of the network as categories.
+
+    `source` is the input, as in `Node.sources`.
+    """
     return any(layer in INDEX_LAYERS for _, layer, _ in operations_on_input(nodes, source))

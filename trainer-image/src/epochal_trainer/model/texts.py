@@ -23,7 +23,7 @@ def takes_texts(layer: Layer) -> bool:
 
 
 def text_sources(inputs: Sequence[NetworkInput], nodes: Sequence[Node]) -> set[int]:
-    """Return the inputs of a network and the layers, as in Edge.source, that give texts."""
+    """Return the sources of texts, as in `Edge.source`: inputs of the network, and layers that give texts."""
     found = {index - len(inputs) for index, item in enumerate(inputs) if item.dtype == _TEXT}
     for node in nodes:
         if _gives_texts(node, takes_texts=not found.isdisjoint(node.sources)):

@@ -84,7 +84,7 @@ class HistoryWriter:
             self._thread.join()
 
     def put(self, epochs: Sequence[Epoch]) -> None:
-        """Take the history so far, to be stored when the interval has passed."""
+        """Replace the history that the thread stores after the interval."""
         with self._changed:
             self._waiting = tuple(epochs)
             self._changed.notify()

@@ -117,7 +117,7 @@ class Reporter:
             self._thread.start()
 
     def update(self, **changes: Any) -> None:
-        """Update the state, to be sent at once."""
+        """Update the state, and let the thread send it immediately."""
         with self._changed:
             self._state = self._state.model_copy(update=changes)
             self._updates += 1

@@ -105,7 +105,7 @@ class _Builder:
         return self._code
 
     def _first_call(self, index: int) -> int:
-        """Return the index of the layer that an entry calls: of a `use`, that of the used layer."""
+        """Return the index of the layer that an entry calls. For a `use`, it is the index of the used layer."""
         use = self._network.layers[index].use
         return index if use is None else self._by_name[use]
 

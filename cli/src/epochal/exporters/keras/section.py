@@ -23,6 +23,6 @@ class Section:
     constants: list[str] = field(default_factory=list)
 
     def use(self, *names: str, imports: Sequence[str] = ()) -> None:
-        """Note that the code calls functions, or uses modules."""
+        """Add functions that the code calls, and the imports of modules that it uses."""
         self.helpers += names
         self.imports += imports

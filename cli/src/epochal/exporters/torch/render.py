@@ -85,7 +85,7 @@ def _class(module: Module) -> Iterator[str]:
 
 
 def _fixed(layer: ModuleLayer) -> Iterator[str]:
-    """Yield lines that keep weights from being trained: of a frozen layer, and those that Keras does not have."""
+    """Yield lines that exclude weights from training: of a frozen layer, or weights that Keras does not have."""
     if not layer.trainable and layer.code.module is not None:
         yield f"        self.{layer.attribute}.requires_grad_(False)"
         return

@@ -105,7 +105,9 @@ def set_data(node: Node, draft: Draft) -> None:
     draft.set_results(bucket, prefix="results/" if bucket else "")
     for name, value in parameters.items():
         if name not in _READ and name != _CONNECTION and not is_nothing(value):
-            draft.warn(node.label, f"{shown(name)} is {shown(value)}: a TrainingJob has no such field, and it is lost")
+            draft.warn(
+                node.label, f"{shown(name)} is {shown(value)}: a TrainingJob has no such field, so this value is lost"
+            )
 
 
 def training_lengths(node: Node, draft: Draft) -> dict[str, int]:

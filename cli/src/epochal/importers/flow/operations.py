@@ -82,8 +82,8 @@ def convert_layer(node: Node, draft: Draft, *, classes: int | None = None) -> di
             return {"layer": "Identity"}
     converted = convert_arguments(kind.layer, parameters)
     for name, reason in {**converted.lost, **converted.wrong}.items():
-        outcome = "it is lost" if name in converted.lost else "Keras' default takes its place"
-        draft.warn(node.label, f"{shown(name)} is {shown(parameters.get(name))}: {reason}, and {outcome}")
+        outcome = "so this value is lost" if name in converted.lost else "and Keras' default takes its place"
+        draft.warn(node.label, f"{shown(name)} is {shown(parameters.get(name))}: {reason}, {outcome}")
     arguments = {**kind.arguments, **converted.arguments}
     found = catalogue().modules[LAYERS].find(kind.layer)
     for name, argument in found.arguments.items() if found else ():

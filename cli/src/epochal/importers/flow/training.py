@@ -64,7 +64,9 @@ def convert_loss(node: Node, last: LastLayer, draft: Draft) -> str | dict[str, A
     """
     for name, value in node.parameters.items():
         if value not in (None, "", "null", 1, "1", False, 0, "0"):
-            draft.warn(node.label, f"{shown(name)} is {shown(value)}: a loss has no such argument, and it is lost")
+            draft.warn(
+                node.label, f"{shown(name)} is {shown(value)}: a loss has no such argument, so this value is lost"
+            )
     name = _normalized(node)
     if name in _CROSSENTROPIES:
         chosen = losses.crossentropy_for(last, is_binary=_CROSSENTROPIES[name])
@@ -114,7 +116,7 @@ def convert_optimizer(node: Node, draft: Draft) -> str | dict[str, Any]:
         raise EpochalError(f"{node.label}: keras.optimizers has no {shown(node.op)}", optimizers.hint(name))
     converted = optimizers.convert_optimizer(kind, node.parameters)
     for key, reason in converted.lost.items():
-        draft.warn(node.label, f"{shown(key)} is {shown(node.parameters[key])}: {reason}, and it is lost")
+        draft.warn(node.label, f"{shown(key)} is {shown(node.parameters[key])}: {reason}, so this value is lost")
     return converted.spec
 
 

@@ -102,7 +102,7 @@ def _optimizer(compiled: Mapping[str, Any], draft: Draft) -> str | dict[str, Any
         values[key] = {"name": converted} if isinstance(converted, str) else converted
     result = optimizers.convert_optimizer(kind, values)
     for key, reason in result.lost.items():
-        draft.warn("optimizer", f"{shown(key)} is {shown(values.get(key))}: {reason}, and it is lost")
+        draft.warn("optimizer", f"{shown(key)} is {shown(values.get(key))}: {reason}, so this value is lost")
     return result.spec
 
 

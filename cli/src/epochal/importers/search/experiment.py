@@ -181,7 +181,7 @@ def _parameters(found: Sequence[Parameter], draft: Draft) -> tuple[list[dict[str
         try:
             domain = _domain_of(each, path)
         except InvalidDomain as error:
-            draft.warn(each.label, f"it is lost: {error}")
+            draft.warn(each.label, f"this parameter is lost: {error}")
             continue
         taken[path] = _unique_name(each.name, taken.values())
         parameters.append({"name": taken[path], "paths": [path], **domain})

@@ -67,7 +67,10 @@ def _set_settings(name: str, settings: Mapping[str, str], search: Search, draft:
             if search.fields["search"]["method"] == "TPE":
                 search.fields["search"]["startupTrials"] = number
         else:
-            draft.warn(f"algorithm {shown(name)}", f"{shown(key)} is {shown(value)}: an Experiment has no such field")
+            draft.warn(
+                f"algorithm {shown(name)}",
+                f"{shown(key)} is {shown(value)}: an Experiment has no such field, so this value is lost",
+            )
 
 
 def _set_early_stopping(value: Any, search: Search, draft: Draft) -> None:
@@ -77,7 +80,10 @@ def _set_early_stopping(value: Any, search: Search, draft: Draft) -> None:
     if name != _EARLY_STOPPING:
         draft.warn(f"earlyStopping {shown(name)}", f"only {_EARLY_STOPPING} is known: ASHA takes its place")
     for key, setting in _settings(value.get("algorithmSettings")).items():
-        draft.warn(f"earlyStopping {shown(name)}", f"{shown(key)} is {shown(setting)}: ASHA has no such field")
+        draft.warn(
+            f"earlyStopping {shown(name)}",
+            f"{shown(key)} is {shown(setting)}: ASHA has no such field, so this value is lost",
+        )
     search.fields.setdefault("schedule", {"method": "ASHA", "minEpochs": 1, "factor": 3})
 
 

@@ -63,7 +63,10 @@ def import_search(document: Mapping[str, Any], search: Mapping[str, Any], *, nam
         if result.fields["maxTrials"] == MAX_TRIALS and (integer(steps) or 0) >= MAX_TRIALS:
             draft.warn("num_optimizer_steps", f"an Experiment has at most {MAX_TRIALS:,} trials")
     for key, value in settings.items():
-        draft.warn(f"method {shown(kind)}", f"{shown(key)} is {shown(value)}: an Experiment has no such field")
+        draft.warn(
+            f"method {shown(kind)}",
+            f"{shown(key)} is {shown(value)}: an Experiment has no such field, so this value is lost",
+        )
     result.parameters = read_parameters("hyper_parameters", search.get("hyper_parameters"), _domain)
     return finish(result, draft, strict=strict)
 

@@ -26,9 +26,10 @@ UNNEEDED_CHECKPOINTS_ANNOTATION = f"{GROUP}/given-up"
 MIN_INTERVAL = timedelta(seconds=60)
 """The shortest time between two reports."""
 MIN_RETRY_DELAY = timedelta(minutes=10)
-"""The shortest delay after a failed report. After the end of the search, the delay grows with the time since then."""
+"""The shortest delay before a new Job replaces a failed report Job. After the end of the search, the delay grows with
+the time since then."""
 RETRY_PERIOD = timedelta(days=1)
-"""The time after the end of the search for which a failed report is retried."""
+"""The time after the end of the search during which a new Job replaces a failed report Job."""
 QUEUE_WAIT = timedelta(minutes=10)
 """The time in a queue after which an Event reports that the report Job waits."""
 _FINISHED = frozenset({"Complete", "Failed", "Diverged"})

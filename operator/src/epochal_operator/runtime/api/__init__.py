@@ -1,1 +1,1 @@
-"""Access to the API server: requests, pages of lists, and reading within bounds."""
+"""Access to the API server: requests, pages of lists, and a parser with limits for large objects."""

@@ -69,7 +69,7 @@ def union(bounds: Iterable[Bounds]) -> Bounds:
 
 
 class BoundedReader:
-    """Parses responses of the API server within bounds."""
+    """Parses responses of the API server. An object above the limits of size or depth keeps only small fields."""
 
     def __init__(self, bounds: Bounds) -> None:
         self._bounds = bounds

@@ -16,14 +16,14 @@ OBSERVERS = frozenset({"BackupAndRestore", "CSVLogger", "History", "ModelCheckpo
 
 
 class CallbackCode(NamedTuple):
-    """The code of the callbacks.
+    """The code that replaces the callbacks of a training in a script with its own training loop.
 
     Args:
         before: Lines before the loop.
         after: Lines after each epoch, with `epoch` counted from 0, `logs` and `network`.
         end: Lines after the loop.
-        names: Classes that the code needs.
-        omitted: Callbacks that it leaves out.
+        names: Names of the classes whose source code the script needs, such as EarlyStopping.
+        omitted: Names of OBSERVERS, which the script leaves out.
     """
 
     before: list[str]
