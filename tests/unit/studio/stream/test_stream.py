@@ -218,6 +218,14 @@ async def test_changes_come_in_few_frames(studio: Studio) -> None:
         assert page.frames - before <= (loop.time() - began) / subscription.FRAME_SECONDS + 1
 
 
+async def test_the_first_list_waits_for_no_frame(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subscription, "FRAME_SECONDS", 3600)
+    put(studio, "mnist")
+    async with browser(studio) as page:
+        await page.until(lambda page: page.complete == 1)
+        assert set(page.runs) == {"mnist"}
+
+
 async def test_a_row_waits_once_for_a_slow_browser() -> None:
     found = subscription.Subscription([], None)
     frames = found.frames()

@@ -7,14 +7,29 @@ import pytest
 from epochal_studio.stream.turns import Credit, Pace, Turns
 
 
-async def test_a_busy_watch_pauses() -> None:
-    pace, loop = Pace(4), asyncio.get_running_loop()
-    began = loop.time()
-    for _ in range(4):
+async def pauses(pace: Pace, work: float, times: int, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Return the pauses of a watch that works several times for some seconds."""
+    now, found = 0.0, []
+
+    async def note(seconds: float) -> None:
+        found.append(seconds)
+
+    monkeypatch.setattr(time, "perf_counter", lambda: now)
+    monkeypatch.setattr(asyncio, "sleep", note)
+    for _ in range(times):
         pace.begin()
-        time.sleep(0.015)  # noqa: ASYNC251 - work
+        now += work
         await pace.end()
-    assert loop.time() - began >= 4 * 0.015 * 5
+    return found
+
+
+async def test_a_busy_watch_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert await pauses(Pace(4), 0.015, 4, monkeypatch) == pytest.approx([0.12, 0.12])
+
+
+async def test_a_watch_with_credit_pauses_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    pace = Pace(4, Credit(0.05, lambda: 0))
+    assert await pauses(pace, 0.03, 3, monkeypatch) == pytest.approx([0, 0.04, 0.12])
 
 
 async def test_work_is_done_in_turns_with_rests() -> None:
@@ -37,18 +52,3 @@ def test_a_burst_needs_no_pause_and_the_credit_comes_back_slowly() -> None:
     assert credit.pay(0.2) == pytest.approx(0.1)
     now += 3600
     assert credit.pay(0.3) == pytest.approx(0.05)
-
-
-async def test_a_watch_with_credit_does_not_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    pauses: list[float] = []
-
-    async def note(seconds: float) -> None:
-        pauses.append(seconds)
-
-    monkeypatch.setattr(asyncio, "sleep", note)
-    pace = Pace(1, Credit(3600))
-    for _ in range(3):
-        pace.begin()
-        time.sleep(0.025)  # noqa: ASYNC251 - work
-        await pace.end()
-    assert pauses == [0, 0, 0]
