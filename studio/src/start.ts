@@ -4,12 +4,12 @@ import { chosenNamespace } from "./namespaces";
 import { routeOf } from "./navigation";
 import { streamAddress } from "./stream/client";
 import { dropEarly, openEarly } from "./stream/early";
-import { preload } from "./Workspace";
 
 /** Loads the code of the first page and its runs, while the back end is asked who is signed in. */
 export async function start({ pathname, search }: Pick<Location, "pathname" | "search">): Promise<void> {
   const route = routeOf(pathname, search);
-  preload(route);
+  // A failure shows itself when the page is drawn.
+  if (route.page === "runs") import("./pages/runs/RunsPage").catch(() => undefined);
   const namespace = chosenNamespace(route, search, null);
   if (namespace) {
     const address = streamAddress(namespace);
