@@ -4,6 +4,7 @@ https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resou
 """
 
 import copy
+from functools import cache
 from typing import Any
 
 import cel
@@ -72,7 +73,7 @@ def _complaints(schema: Object, value: Any, old: Any, place: str) -> list[str]:
     found = [
         f"{place.lstrip('.')}: {_message(rule, names)}"
         for rule in schema.get("x-kubernetes-validations", [])
-        if ("oldSelf" not in rule["rule"] or old is not None) and cel.evaluate(rule["rule"], names) is not True
+        if ("oldSelf" not in rule["rule"] or old is not None) and _compiled(rule["rule"]).execute(names) is not True
     ]
     match value:
         case dict():
@@ -86,4 +87,11 @@ def _complaints(schema: Object, value: Any, old: Any, place: str) -> list[str]:
 
 
 def _message(rule: Object, names: Object) -> Any:
-    return cel.evaluate(rule["messageExpression"], names) if "messageExpression" in rule else rule["message"]
+    if "messageExpression" in rule:
+        return _compiled(rule["messageExpression"]).execute(names)
+    return rule["message"]
+
+
+@cache
+def _compiled(expression: str) -> cel.Program:
+    return cel.compile(expression)
