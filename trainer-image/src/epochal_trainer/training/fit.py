@@ -76,10 +76,7 @@ def fit_or_resume(
                 )
                 initial_epoch += 1
             elif not model.stop_training and progress.finish_if_requested():
-                for callback in callbacks:
-                    if isinstance(callback, KeepAverages):
-                        callback.on_epoch_end(initial_epoch - 1)
-                progress.after_user_callbacks.on_epoch_end(initial_epoch - 1)  # takes a checkpoint
+                _finish_without_epoch(callbacks, progress, initial_epoch - 1)
             if model.stop_training or progress.stop_if_due():
                 initial_epoch = training.epochs  # Then fit only calls `on_train_end`, which restores the best weights.
         model.fit(
@@ -137,6 +134,18 @@ def batches_from(batches: Batches, order: Order, position: Position, *, until: i
     """
     first_pass, step = divmod(position.epoch * order.steps + position.step, order.steps_per_pass)
     return batches.from_step(first_pass, step, until=-(-until * order.steps // order.steps_per_pass))
+
+
+def _finish_without_epoch(callbacks: Sequence[Any], progress: Progress, epoch: int) -> None:
+    """Do the work of an early finish after an epoch that an earlier process has trained to its end.
+
+    `spec.finish` became true after that checkpoint, so no epoch is trained. The averages must stay in the model, and a
+    checkpoint must store that the training finished early. Other callbacks have seen the epoch already.
+    """
+    for callback in callbacks:
+        if isinstance(callback, KeepAverages):
+            callback.on_epoch_end(epoch)
+    progress.after_user_callbacks.on_epoch_end(epoch)  # takes a checkpoint
 
 
 def _finish_epoch(
