@@ -141,6 +141,11 @@ def test_learned_words_are_loaded(tmp_path: Path) -> None:
             "it has no layer 'dense_b', only scale, dense_a, both, ",
         ),
         (
+            {"name": "dense_b"},
+            None,
+            ": give the layer the name that it has in the file, or leave it out of spec.network.weights.layers",
+        ),
+        (
             {},
             ["conv*"],
             "weights.layers[0]: no layer with weights has the name 'conv*', the network has scale, dense_a",
