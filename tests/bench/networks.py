@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -74,11 +75,11 @@ class Network:
     def write_data(self, path: Path) -> None:
         """Writes the data: noise, which trains as fast as images."""
         noise = np.random.default_rng(0)
-        arrays = {
+        arrays: dict[str, Any] = {
             name: noise.integers(0, values, (self.samples, *shape), dtype=np.uint8)
             for name, (shape, values) in self.arrays.items()
         }
-        np.savez(path, **arrays)  # type: ignore[arg-type]
+        np.savez(path, **arrays)
 
 
 def _digits(layers: Sequence[Object], shape: Sequence[int]) -> Object:

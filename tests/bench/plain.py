@@ -20,13 +20,14 @@ x: Any
 y: Any
 loss: Any = "sparse_categorical_crossentropy"
 metrics: Any = ["accuracy"]
-weights = None
+weights: Any = None
+model: Any
 
 keras.utils.set_random_seed(7)
 layers = keras.layers
 
 
-def convolution(filters: int, padding: str = "valid") -> list[keras.Layer]:
+def convolution(filters: int, padding: str = "valid") -> list[Any]:
     return [
         layers.Conv2D(filters, 3),
         layers.BatchNormalization(),
