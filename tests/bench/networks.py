@@ -82,7 +82,7 @@ class Network:
         np.savez(path, **arrays)
 
 
-def _digits(layers: Sequence[Object], shape: Sequence[int]) -> Object:
+def digit_network(layers: Sequence[Object], shape: Sequence[int]) -> Object:
     """Returns a network from an image to its digit."""
     scaled = {"layer": "Rescaling", "scale": 1 / 255}
     return {"input": {"shape": [*shape]}, "layers": [scaled, *layers, SOFTMAX]}
@@ -110,7 +110,7 @@ def _branch(name: str) -> tuple[Object, ...]:
 SMALL = Network(
     "small",
     "the network of mnist.yaml, 58 k parameters",
-    _digits(
+    digit_network(
         (*_convolution(32, "valid"), *_convolution(64, "valid"), *_convolution(64, "same"), FLATTEN), shape=IMAGE[0]
     ),
     {"x": IMAGE, "y": DIGIT},
@@ -146,7 +146,7 @@ TWO = Network(
 LARGE = Network(
     "large",
     "dense layers, 29 M parameters",
-    _digits(
+    digit_network(
         (FLATTEN, *({"layer": "Dense", "units": units, "activation": "relu"} for units in (4096, 4096, 2304))),
         shape=IMAGE[0],
     ),
@@ -159,7 +159,7 @@ LARGE = Network(
 DATA = Network(
     "data",
     "2 k parameters on an array of 369 MB",
-    _digits(({"layer": "Cropping2D", "cropping": 12}, FLATTEN), shape=(32, 32, 3)),
+    digit_network(({"layer": "Cropping2D", "cropping": 12}, FLATTEN), shape=(32, 32, 3)),
     {"x": ((32, 32, 3), PIXELS), "y": DIGIT},
     samples=120_000,
     batch_size=32,
