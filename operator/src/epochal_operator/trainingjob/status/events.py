@@ -36,11 +36,11 @@ def events(
     applied = get_condition(after.conditions, SPEC_APPLIED)
     if applied and is_spec_ignored(after) and not is_spec_ignored(before):
         yield make_event(Reason.SPEC_IGNORED, applied.message, generation)
-    if (active_since := began_suspension(before.conditions, after.conditions)) is not None:
-        yield make_event(Reason.SUSPENDED, "Its pods are stopped until spec.suspend is false.", active_since)
-    if (since := ended_suspension(before.conditions, after.conditions, suspend=suspend)) is not None:
+    if (active_generation := began_suspension(before.conditions, after.conditions)) is not None:
+        yield make_event(Reason.SUSPENDED, "Its pods are stopped until spec.suspend is false.", active_generation)
+    if (suspended_generation := ended_suspension(before.conditions, after.conditions, suspend=suspend)) is not None:
         # Ready may stay the same, for example while a late pod is on a lost node.
-        yield make_event(Reason.RESUMED, "The TrainingJob is no longer suspended.", since)
+        yield make_event(Reason.RESUMED, "The TrainingJob is no longer suspended.", suspended_generation)
     ready, previous = get_condition(after.conditions, "Ready"), get_condition(before.conditions, "Ready")
     if ready is None or (
         previous and (previous.status, previous.reason, previous.message) == (ready.status, ready.reason, ready.message)
