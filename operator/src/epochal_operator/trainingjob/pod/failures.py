@@ -28,7 +28,7 @@ LOCAL_STORAGE_REMEDY = (
 """Advice for a pod that exceeded its local storage."""
 
 _EARLY_END_REASONS = frozenset({FINISHED_EARLY, STOPPED_AFTER_EPOCH})
-_UNINFORMATIVE_REASONS = frozenset({Reason.COMPLETED, UNFINISHED, *_EARLY_END_REASONS})
+_UNINFORMATIVE_REASONS = frozenset({Reason.COMPLETED, Reason.TERMINATED, UNFINISHED, *_EARLY_END_REASONS})
 """Reasons in termination messages that do not explain a failure."""
 _GIB = 1 << 30
 _MIB = 1 << 20
@@ -52,15 +52,17 @@ def pod_failure(pod: Object) -> StatusCause | None:
     """Return the cause of a pod's failure, or None if it has not failed."""
     if pod.get("status", {}).get("phase") != "Failed":
         return None
-    termination, was_stopped = _termination(pod), _exit_code(pod) == ExitCode.TERMINATED
-    if termination and termination.reason not in _UNINFORMATIVE_REASONS and not was_stopped:
+    termination = _termination(pod)
+    if termination and termination.reason not in _UNINFORMATIVE_REASONS:
         cause = StatusCause(as_reason(termination.reason), sanitize_message(termination.message))
         return _with_default_limit(pod, cause) if cause.reason == Reason.OUT_OF_MEMORY else cause
     if _terminated_state(pod).get("reason") == "OOMKilled":
         return StatusCause(_memory_reason(pod), _out_of_memory_message(pod))
     if disruption := _disruption(pod):
         return disruption
-    return StatusCause(Reason.TERMINATED, "The trainer stopped after SIGTERM.") if was_stopped else _crash(pod)
+    if _exit_code(pod) == ExitCode.TERMINATED:
+        return StatusCause(Reason.TERMINATED, "The trainer stopped after SIGTERM.")
+    return _crash(pod)
 
 
 def last_failure(pods: tuple[Object, ...]) -> StatusCause | None:
