@@ -365,7 +365,7 @@ def test_spec_that_another_version_refused_is_accepted(ttl: int | None) -> None:
     later = seen(now=NOW + timedelta(days=1))
     job = training_job(refused, ttlSecondsAfterFinished=ttl)
     assert [type(one) for one in make_plan(job, later, INSTALLATION).actions] == [CreateChild]
-    after = applied_status(make_plan(job, replace(later, child=child(job)), INSTALLATION).actions)
+    after = applied_status(make_plan(job, replace(later, job=child(job)), INSTALLATION).actions)
     assert (after.state, after.completion_time, is_true(after.conditions, "Failed")) == ("Queued", None, False)
 
 

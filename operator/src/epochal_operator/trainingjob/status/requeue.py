@@ -49,8 +49,8 @@ _STARTING_REASONS = frozenset({Reason.QUEUED, Reason.STARTING, Reason.PULLING_IM
 
 def _start_times(observed: Observed) -> Iterator[str | None]:
     """Yield the times when the Job and its pods were created, and its pods were scheduled and ran (RFC 3339)."""
-    if observed.child is not None:
-        yield observed.child["metadata"].get("creationTimestamp")
+    if observed.job is not None:
+        yield observed.job["metadata"].get("creationTimestamp")
     for pod in observed.pods:
         yield pod["metadata"].get("creationTimestamp")
         yield (condition_of(pod, "PodScheduled") or {}).get("lastTransitionTime")
@@ -92,7 +92,7 @@ def _remaining(delay: float, since: datetime, now: datetime) -> float | None:
 
 def requeue_seconds(observed: Observed, status: Status) -> float | None:
     """Return the seconds until the next reconcile of an unfinished TrainingJob, or None if the watches suffice."""
-    if observed.child is None:
+    if observed.job is None:
         return effect(observed.blocked.reason).requeue_after if observed.blocked else None
     if observed.held_until is not None and observed.in_correction_backoff:
         return (observed.held_until - observed.now).total_seconds()

@@ -61,7 +61,7 @@ def test_job_that_was_suspended_for_replacement_resumes_if_it_has_run() -> None:
     """A container has started at the moment of the change: the Job keeps its spec."""
     spec_ignored = seen(child(SUSPENDED), failed(code=143))
     assert applied(CHANGED, spec_ignored, PatchChild).spec == {"suspend": False}
-    patched = replace(spec_ignored, child=child())
+    patched = replace(spec_ignored, job=child())
     after = applied_status(make_plan(CHANGED, patched, INSTALLATION).actions)
     applied_condition = condition(after, "SpecApplied")
     assert (applied_condition.status, applied_condition.reason) == ("False", "SpecIgnored")
