@@ -60,7 +60,7 @@ from epochal_operator.trainingjob.status.status import (
 
 Action = ChildAction | EmitEvent | ApplyStatus[Status] | ApplyStatus[ReportedStatus] | DeleteSelf
 Plan = AnyPlan[Action]
-"""The plan of a TrainingJob. An action that changes the Job is the last one: its result decides the next plan."""
+"""The plan of a TrainingJob. An action that changes the Job ends its round: its result decides the next plan."""
 
 _NO_MUTABLE_FIELDS = MutableFields()
 _INVALID_SPEC_REMEDY = (
@@ -85,7 +85,9 @@ def make_plan(training_job: TrainingJob, observed: Observed, installation: Insta
         except NoStorageEndpoint as error:
             observed = replace(observed, blocked=StatusCause(Reason.NO_STORAGE_ENDPOINT, str(error)))
         except InvalidTrainingJob as error:
-            return refuse(training_job.metadata, before, str(error), observed, _mutable_fields(training_job))
+            return plan_for_invalid_spec(
+                training_job.metadata, before, str(error), observed, _mutable_fields(training_job)
+            )
         results_are_saved = observed.continued_from in {None, before.continued_from}
         if action is not None and results_are_saved:
             return Plan((action,))
@@ -118,10 +120,14 @@ def refuse_network(document: Mapping[str, Any], message: str, observed: Observed
     return _status_plan(metadata, before, after, observed, MutableFields.read(document["spec"]))
 
 
-def refuse(
+def plan_for_invalid_spec(
     metadata: Metadata, before: Status, message: str, observed: Observed, mutable: MutableFields = _NO_MUTABLE_FIELDS
 ) -> Plan:
-    """Return the plan for a TrainingJob with an invalid spec. A Job of an earlier, valid spec may exist."""
+    """Return the plan for a TrainingJob with an invalid spec. A Job of an earlier, valid spec may exist.
+
+    A Job that has trained continues, with the mutable fields of the spec. A started TrainingJob without a Job is
+    blocked. A Job that has not run is removed. Only then does the TrainingJob fail with InvalidSpec.
+    """
     job = observed.job
     if metadata.deletion_timestamp is not None:
         return Plan()
@@ -220,7 +226,8 @@ def _status_actions(
     if not has_reported:
         return [*emitted, ApplyStatus(after)]
     if is_finished(after) and not _removes_fields(known, after):
-        # The last status is one write. Afterwards no report changes it, so no later report removes the leader's fields.
+        # Two writes would show the end twice in `kubectl get --watch`. So the manager of the reports writes all fields:
+        # no report follows, which would remove the leader's fields.
         return [*emitted, ApplyStatus(Status(**dict(after) | dict(reported)), PROGRESS_MANAGER)]
     return [ApplyStatus(reported, PROGRESS_MANAGER), *emitted, ApplyStatus(after)]
 

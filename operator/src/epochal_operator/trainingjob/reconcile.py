@@ -34,7 +34,7 @@ from epochal_operator.trainingjob.job.batch_job import NAME_LABEL, UID_LABEL
 from epochal_operator.trainingjob.job.continue_from import predecessor_name, predecessor_results
 from epochal_operator.trainingjob.job.observed import Observed, lacks_ended_pods, orphan_pods, own_pods, refusal_message
 from epochal_operator.trainingjob.job.spec_changes import has_trained
-from epochal_operator.trainingjob.plan import Plan, creates_job, make_plan, refuse, refuse_network
+from epochal_operator.trainingjob.plan import Plan, creates_job, make_plan, plan_for_invalid_spec, refuse_network
 from epochal_operator.trainingjob.pod.api_messages import with_training_job_fields
 from epochal_operator.trainingjob.pod.refusals import PodRefusals, watch_refusals
 from epochal_operator.trainingjob.reasons import CHILD_REASONS, Reason, StatusCause
@@ -51,7 +51,7 @@ def parse_and_plan(document: Object, observed: Observed, installation: Installat
     except InvalidTrainingJob as error:
         metadata = Metadata.model_validate(document["metadata"])
         status = read_status(Status, document.get("status"))
-        return refuse(metadata, status, str(error), observed, MutableFields.read(document["spec"]))
+        return plan_for_invalid_spec(metadata, status, str(error), observed, MutableFields.read(document["spec"]))
     return make_plan(training_job, observed, installation)
 
 
@@ -132,10 +132,10 @@ class Reconciler(ObjectReconciler[ReconcileState]):
         if isinstance(verdict, Verdict):
             return refuse_network(document, verdict.message, observed) if verdict.faults else planned
         if verdict is NoVerdict.PENDING:
-            return Plan()
-        # A refusal of this spec stays while the checker may answer again.
-        is_refused = verdict is NoVerdict.UNKNOWN and _has_refused_network(document)
-        return Plan(requeue_after=UNANSWERED_SECONDS) if is_refused else planned
+            return Plan()  # The answer enqueues the TrainingJob.
+        # Without an answer, create the Job. Only a refusal of this spec stays while the checker may answer again.
+        stays_refused = verdict is NoVerdict.UNKNOWN and _has_refused_network(document)
+        return Plan(requeue_after=UNANSWERED_SECONDS) if stays_refused else planned
 
     def observe(self, document: Object, blocked: Mapping[Resource, StatusCause]) -> Observed:
         """Return the cached children of a TrainingJob."""

@@ -17,10 +17,10 @@ from epochal_operator.trainingjob.reasons import TRAINER_STARTS, Reason, effect
 from epochal_operator.trainingjob.status.predicates import is_finished
 
 START_DELAY_SECONDS = 5.0
-"""Seconds after each step of a start in which the status is not written only because the pod is about to run."""
+"""Seconds after each step of a start in which a status that only shows the next step of the start is not written."""
 
 END_DELAY_SECONDS = 5.0
-"""Seconds after each step of an end in which the status is not written only because the Job is about to end."""
+"""Seconds after each step of an end in which a status that only shows that the Job is about to end is not written."""
 
 
 def start_delay(before: Status, after: Status, observed: Observed) -> float | None:
