@@ -24,7 +24,7 @@ def condition_of(obj: Mapping[str, Any], type_: str, status: str = "True") -> Ma
 
 
 def is_finished(obj: Mapping[str, Any]) -> bool:
-    """Return whether an object has ended, by its condition `Finished`."""
+    """Return whether an object has ended, by its condition `Finished`. A TrainingJob with a refused spec has it too."""
     return condition_of(obj, FINISHED) is not None
 
 
