@@ -7,7 +7,7 @@ import pytest
 from epochal_operator.experiment.kind import experiments
 from epochal_operator.modelserver.kind import model_servers
 from epochal_operator.runtime.api.resource import PODS, SERVICES
-from epochal_operator.runtime.owners import Owned
+from epochal_operator.runtime.owners import OwnedType
 from epochal_operator.trainingjob.kind import training_jobs
 
 from tests.unit.operator.objects import INSTALLATION
@@ -17,7 +17,7 @@ KINDS = [kind(lambda: INSTALLATION, instance="test") for kind in (training_jobs,
 CHILDREN = [(kind.resource.kind, child) for kind in KINDS for child in kind.owns if child.build is not None]
 
 
-def denied(rendered: Any, owner: str, child: Owned) -> list[str]:
+def denied(rendered: Any, owner: str, child: OwnedType) -> list[str]:
     """Return the permissions and policies of the chart that a child of an owner lacks."""
     resource, found = child.resource, []
     verbs = {"get", "list", "watch", "create", "patch", *(["delete"] if child.is_optional else [])}
@@ -50,7 +50,7 @@ def test_each_kind_has_a_child() -> None:
 
 
 @pytest.mark.parametrize(("owner", "child"), CHILDREN, ids=lambda value: getattr(value, "resource", value))
-def test_child_is_permitted(render: Render, owner: str, child: Owned) -> None:
+def test_child_is_permitted(render: Render, owner: str, child: OwnedType) -> None:
     assert denied(render(), owner, child) == []
 
 
@@ -59,12 +59,14 @@ def test_child_is_permitted(render: Render, owner: str, child: Owned) -> None:
     [
         (
             "TrainingJob",
-            Owned(SERVICES, "label", is_optional=True),
+            OwnedType(SERVICES, "label", is_optional=True),
             ["rbac.yaml: no delete", "epochal-operator-servers"],
         ),
-        ("ModelServer", Owned(PODS, "label"), ["rbac.yaml: no create, patch", "no policy"]),
+        ("ModelServer", OwnedType(PODS, "label"), ["rbac.yaml: no create, patch", "no policy"]),
     ],
 )
-def test_a_new_child_without_permissions_is_found(render: Render, owner: str, child: Owned, reasons: list[str]) -> None:
+def test_a_new_child_without_permissions_is_found(
+    render: Render, owner: str, child: OwnedType, reasons: list[str]
+) -> None:
     found = denied(render(), owner, child)
     assert [reason in line for reason, line in zip(reasons, found, strict=True)] == [True] * len(reasons)

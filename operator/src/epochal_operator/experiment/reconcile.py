@@ -52,10 +52,10 @@ from epochal_operator.runtime.api.bounded_reader import SPEC_OMITTED
 from epochal_operator.runtime.api.resource import JOBS, Key, Object, key_of
 from epochal_operator.runtime.cache_transform import decompress_spec
 from epochal_operator.runtime.kind import ReconcileContext
-from epochal_operator.runtime.owners import Owned, controller_uid
+from epochal_operator.runtime.owners import OwnedType, controller_uid
 from epochal_operator.runtime.reconciler import ObjectReconciler
 
-REPORT_JOBS = Owned(JOBS, EXPERIMENT_LABEL, cache_transform.report_job, report_job, is_optional=True)
+REPORT_JOBS = OwnedType(JOBS, EXPERIMENT_LABEL, cache_transform.report_job, report_job, is_optional=True)
 """The Jobs that write reports. Their permissions in the chart: rbac.yaml and operatorpolicy.yaml."""
 _REPORT_EVENTS = frozenset({Reason.REPORT_FAILED, Reason.REPORT_WAITING})
 

@@ -26,7 +26,7 @@ from epochal_operator.runtime.api.resource import (
     SERVICES,
     Resource,
 )
-from epochal_operator.runtime.owners import Owned
+from epochal_operator.runtime.owners import OwnedType
 
 Object = dict[str, Any]
 
@@ -103,17 +103,17 @@ def _child(resource: Resource, server: ModelServer, installation: Installation, 
 
 
 _CHILD = cache_transform.child
-DEPLOYMENT = Owned(DEPLOYMENTS, NAME_LABEL, cache_transform.deployment, _deployment)
-SERVICE = Owned(SERVICES, NAME_LABEL, _CHILD, service)
+DEPLOYMENT = OwnedType(DEPLOYMENTS, NAME_LABEL, cache_transform.deployment, _deployment)
+SERVICE = OwnedType(SERVICES, NAME_LABEL, _CHILD, service)
 CHILDREN = (
-    Owned(NETWORK_POLICIES, NAME_LABEL, _CHILD, network_policy, is_optional=True),
+    OwnedType(NETWORK_POLICIES, NAME_LABEL, _CHILD, network_policy, is_optional=True),
     SERVICE,
-    Owned(POD_DISRUPTION_BUDGETS, NAME_LABEL, _CHILD, disruption_budget),
+    OwnedType(POD_DISRUPTION_BUDGETS, NAME_LABEL, _CHILD, disruption_budget),
     DEPLOYMENT,
-    Owned(HORIZONTAL_POD_AUTOSCALERS, NAME_LABEL, _CHILD, autoscaler, is_optional=True),
+    OwnedType(HORIZONTAL_POD_AUTOSCALERS, NAME_LABEL, _CHILD, autoscaler, is_optional=True),
 )
 """The owned objects in the order of their creation: a pod is protected before it exists. Each `build` takes the
 ModelServer, the served model, the installation and the observed state."""
-OWNED_REPLICA_SETS = Owned(REPLICA_SETS, NAME_LABEL, cache_transform.replica_set)
-OWNED_PODS = Owned(PODS, NAME_LABEL, cache_transform.pod)
+OWNED_REPLICA_SETS = OwnedType(REPLICA_SETS, NAME_LABEL, cache_transform.replica_set)
+OWNED_PODS = OwnedType(PODS, NAME_LABEL, cache_transform.pod)
 """Objects that the controllers of the Deployment create."""

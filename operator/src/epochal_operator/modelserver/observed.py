@@ -51,7 +51,7 @@ class Observed:
     @property
     def deployment(self) -> Object | None:
         """The Deployment, or None."""
-        return next((child.object for child in self.children if child.child.resource == DEPLOYMENTS), None)
+        return next((child.child for child in self.children if child.type.resource == DEPLOYMENTS), None)
 
     @property
     def current_pods(self) -> tuple[Object, ...]:

@@ -60,12 +60,12 @@ def make_plan(server: ModelServer, observed: Observed, installation: Installatio
     try:
         if model is not None:
             desired = [
-                (seen, seen.child.build(server, model, installation, observed))
+                (seen, seen.type.build(server, model, installation, observed))
                 for seen in observed.children
-                if seen.child.build
+                if seen.type.build
             ]
             # The object of another owner blocks nothing if the ModelServer needs no such object.
-            desired = [(seen, body) for seen, body in desired if body is not None or seen.object is not None]
+            desired = [(seen, body) for seen, body in desired if body is not None or seen.child is not None]
             observed = replace(observed, children=tuple(seen for seen, _ in desired))
             actions = _child_actions(desired, observed.now)
     except NoStorageEndpoint as error:
@@ -144,9 +144,9 @@ def _child_actions(desired: Iterable[tuple[ObservedChild, Object | None]], now: 
     actions: list[ChildAction] = []
     is_any_missing = False
     for seen, body in desired:
-        if seen.child is DEPLOYMENT and seen.object is None and is_any_missing:
+        if seen.type is DEPLOYMENT and seen.child is None and is_any_missing:
             break  # Without these objects, pods would be unprotected, or their address would be another owner's.
-        is_missing = seen.object is None and seen.blocked is not None
+        is_missing = seen.child is None and seen.blocked is not None
         is_any_missing |= is_missing
         if not seen.in_correction_backoff(now) and not is_missing and (action := _child_action(seen, body)) is not None:
             actions.append(action)
@@ -154,7 +154,7 @@ def _child_actions(desired: Iterable[tuple[ObservedChild, Object | None]], now: 
 
 
 def _child_action(seen: ObservedChild, desired: Object | None) -> ChildAction | None:
-    thing, resource = seen.object, seen.child.resource
+    thing, resource = seen.child, seen.type.resource
     if thing is None:
         return CreateChild(resource, desired) if desired is not None else None
     if thing["metadata"].get("deletionTimestamp"):
@@ -163,7 +163,7 @@ def _child_action(seen: ObservedChild, desired: Object | None) -> ChildAction | 
         return DeleteChild(resource, thing, "the spec of the ModelServer no longer requires it")
     annotations = dict(desired["metadata"].get("annotations") or {})
     excluded = frozenset[str]()
-    if seen.child is DEPLOYMENT:
+    if seen.type is DEPLOYMENT:
         if _is_outdated(thing, desired):
             required = {"template": {"inputs": template_inputs(desired)}}
             return ReplaceChild(resource, thing, "template", partial(replacement, desired=desired), required)
@@ -194,15 +194,15 @@ _TEMPLATE_FIELDS = frozenset({"template", "selector"})
 
 def _mutable_patch(mutable: MutableFields, observed: Observed) -> PatchChild | None:
     """Return the patch of the mutable fields of the Deployment, or None if there is nothing to change."""
-    seen = next((child for child in observed.children if child.child is DEPLOYMENT), None)
-    if seen is None or seen.object is None or seen.in_correction_backoff(observed.now):
+    seen = next((child for child in observed.children if child.type is DEPLOYMENT), None)
+    if seen is None or seen.child is None or seen.in_correction_backoff(observed.now):
         return None
-    if seen.object["metadata"].get("deletionTimestamp"):
+    if seen.child["metadata"].get("deletionTimestamp"):
         return None
-    live = {"replicas": seen.object["spec"].get("replicas"), "paused": seen.object["spec"].get("paused") or False}
+    live = {"replicas": seen.child["spec"].get("replicas"), "paused": seen.child["spec"].get("paused") or False}
     desired = {"replicas": mutable.replicas, "paused": mutable.paused}
     spec = {name: value for name, value in desired.items() if value not in (None, live[name])}
-    return PatchChild(seen.child.resource, seen.object, spec, required=spec) if spec else None
+    return PatchChild(seen.type.resource, seen.child, spec, required=spec) if spec else None
 
 
 def _is_outdated(thing: Object, desired: Object) -> bool:

@@ -23,7 +23,7 @@ from epochal_operator.runtime.actions import ReconcileState
 from epochal_operator.runtime.api.bounded_reader import SPEC_OMITTED
 from epochal_operator.runtime.api.resource import Key, Object, Resource, key_of
 from epochal_operator.runtime.cache_transform import decompress_spec
-from epochal_operator.runtime.owners import ObservedChild, Owned
+from epochal_operator.runtime.owners import ObservedChild, OwnedType
 from epochal_operator.runtime.reconciler import ObjectReconciler
 from epochal_operator.trainingjob.interface import TRAINING_JOBS
 
@@ -31,7 +31,7 @@ from epochal_operator.trainingjob.interface import TRAINING_JOBS
 class Reconciler(ObjectReconciler[ReconcileState]):
     """Reconciles ModelServers and their owned objects with their specs."""
 
-    resource, reasons, owned, state_type = MODEL_SERVERS, CHILD_REASONS, CHILDREN, ReconcileState
+    resource, reasons, created, state_type = MODEL_SERVERS, CHILD_REASONS, CHILDREN, ReconcileState
 
     @cached_property
     def _metadata(self) -> MetadataClient:
@@ -74,15 +74,15 @@ class Reconciler(ObjectReconciler[ReconcileState]):
 
         source = resolve(server.spec.source, Lookup(find(TRAINING_JOBS), find(EXPERIMENTS))) if server else None
         children = tuple(self._observe_child(document, child, blocked.get(child.resource), now) for child in CHILDREN)
-        deployment = next(child.object for child in children if child.child is DEPLOYMENT)
+        deployment = next(child.child for child in children if child.type is DEPLOYMENT)
         sets, pods = store.find(OWNED_REPLICA_SETS, key).values(), store.find(OWNED_PODS, key).values()
         return Observed(now, source, children, owned_pods(deployment, sets, pods), self._metadata.cached(key))
 
     def _observe_child(
-        self, document: Object, child: Owned, blocked: StatusCause | None, now: datetime
+        self, document: Object, child: OwnedType, blocked: StatusCause | None, now: datetime
     ) -> ObservedChild:
         seen = self.children.observe(document, child, blocked, now)
-        if seen.object is None or not seen.object["metadata"].get("deletionTimestamp"):
+        if seen.child is None or not seen.child["metadata"].get("deletionTimestamp"):
             return seen
         message = f"The {child.resource.kind} is being deleted. The operator creates it again after the deletion."
         return replace(seen, blocked=StatusCause(Reason.CLEANUP, message), held_until=None)

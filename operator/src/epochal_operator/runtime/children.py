@@ -18,7 +18,7 @@ from epochal_operator.runtime.api.errors import (
 from epochal_operator.runtime.api.kube import LEADER_MANAGER
 from epochal_operator.runtime.api.resource import Key, Object, Resource, key_of
 from epochal_operator.runtime.drift import DriftBackoff, conflicting_managers
-from epochal_operator.runtime.owners import ChildReasons, ObservedChild, Owned, StoredValue, name_conflict
+from epochal_operator.runtime.owners import ChildReasons, ObservedChild, OwnedType, StoredValue, name_conflict
 from epochal_operator.runtime.reasons import StatusCause, sanitize_message
 from epochal_operator.runtime.writer import Writer
 
@@ -38,7 +38,7 @@ class Children:
 
     Args:
         writer: The writer of the kind.
-        table: The children that have the name of their owner.
+        table: The types of the children, which have the name of their owner.
         reasons: The reasons with which the kind reports blocked children.
         clock: Returns the time, with a time zone.
         explain: Returns a message of the API server in the terms of the kind.
@@ -50,7 +50,7 @@ class Children:
     def __init__(
         self,
         writer: Writer,
-        table: Iterable[Owned],
+        table: Iterable[OwnedType],
         reasons: ChildReasons,
         clock: Callable[[], datetime],
         explain: Callable[[str], str] = lambda message: message,
@@ -64,25 +64,27 @@ class Children:
         self._deleted: dict[Key, dict[Resource, datetime]] = {}
         self.drift = DriftBackoff()
 
-    def observe(self, owner: Object, child: Owned, blocked: StatusCause | None, now: datetime) -> ObservedChild:
+    def observe(
+        self, owner: Object, child_type: OwnedType, blocked: StatusCause | None, now: datetime
+    ) -> ObservedChild:
         """Return the observed state of a child. A child that belongs to another owner counts as absent and blocked.
 
         `blocked` is the cause that blocked its creation in this reconcile, and applies only to an absent child.
         """
         key = key_of(owner)
-        obj = self._writer.store.find(child, key).get(key)
+        obj = self._writer.store.find(child_type, key).get(key)
         if obj is None:
-            return ObservedChild(child, None, blocked)
-        if conflict := name_conflict(obj, owner, child.resource, self._owner, self._reasons):
-            return ObservedChild(child, None, conflict)
+            return ObservedChild(child_type, None, blocked)
+        if conflict := name_conflict(obj, owner, child_type.resource, self._owner, self._reasons):
+            return ObservedChild(child_type, None, conflict)
         uid = obj["metadata"]["uid"]
-        stored_values = self.drift.stored_values(key, child.resource, uid)
-        last = self.drift.latest(owner, child.resource, key, uid, now)
+        stored_values = self.drift.stored_values(key, child_type.resource, uid)
+        last = self.drift.latest(owner, child_type.resource, key, uid, now)
         if last is None:
-            return ObservedChild(child, obj, stored_values=stored_values)
+            return ObservedChild(child_type, obj, stored_values=stored_values)
         cause, is_corrected = last.backoff_cause(now, self._reasons, self._owner.kind), last.is_in_place(obj)
         held_until = last.due if cause or not is_corrected else None
-        return ObservedChild(child, obj, cause, held_until, is_corrected, stored_values)
+        return ObservedChild(child_type, obj, cause, held_until, is_corrected, stored_values)
 
     async def create(self, owner: Object, action: CreateChild) -> StatusCause | None:
         """Create a child, or adopt the owner's child of that name; return the cause that blocks it, or None.
@@ -169,8 +171,8 @@ class Children:
 
     async def refresh(self, key: Key) -> None:
         """Read the children of an owner again, because the API server has a change that no watch has reported."""
-        for child in self._table:
-            await self._writer.refresh(child.resource, key, self._writer.store.find(child, key).get(key))
+        for child_type in self._table:
+            await self._writer.refresh(child_type.resource, key, self._writer.store.find(child_type, key).get(key))
 
     def forget(self, key: Key) -> None:
         """Forget the corrections and deletions of the children of an owner."""

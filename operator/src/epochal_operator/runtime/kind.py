@@ -10,7 +10,7 @@ from epochal_operator.runtime.api.bounded_reader import BoundedReader, Bounds, u
 from epochal_operator.runtime.api.kube import Kube
 from epochal_operator.runtime.api.resource import Key, Object, Resource, key_of
 from epochal_operator.runtime.cache_transform import CacheTransform, metadata_only
-from epochal_operator.runtime.owners import Owned
+from epochal_operator.runtime.owners import OwnedType
 from epochal_operator.runtime.recorder import Recorder
 from epochal_operator.runtime.store import Change, Index, Reference, Source, Store
 
@@ -66,7 +66,8 @@ class Kind:
         resource: The resource of the kind.
         reconciler: Returns the reconciler of the kind.
         collect: Returns the metrics of the objects, of which a standby process has none.
-        owns: The owned objects. A change of an owned object enqueues its owner.
+        owns: The types of owned objects, with those that another controller creates. A change of an owned object
+            enqueues its owner.
         references: Further indexes of the objects.
         watches: Functions that map a change of another resource to keys, by that resource. All its objects are
             watched.
@@ -80,7 +81,7 @@ class Kind:
     resource: Resource
     reconciler: Callable[[ReconcileContext], Reconciler]
     collect: Callable[[Iterable[Object]], Iterator[Metric]]
-    owns: tuple[Owned, ...] = ()
+    owns: tuple[OwnedType, ...] = ()
     references: tuple[Reference, ...] = ()
     watches: Mapping[Resource, MapFunc] = field(default_factory=dict)
     optional: frozenset[Resource] = frozenset()

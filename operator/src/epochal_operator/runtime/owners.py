@@ -1,4 +1,8 @@
-"""Ownership: the controller of an object, and the owned objects (children) of a kind."""
+"""Ownership: the controller of an object, and the owned objects of a kind.
+
+A child is an object that the operator creates. Pods are owned objects, but not children, because another
+controller creates them.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -41,8 +45,8 @@ def controller_reference(api_version: str, kind: str, name: str, uid: str) -> di
 
 
 @dataclass(frozen=True)
-class Owned:
-    """The objects of a resource that objects of a kind own. A label holds the owner's name.
+class OwnedType:
+    """A type of owned objects: a resource, and the label that holds the owner's name.
 
     Any user can write a label, so the owner references decide the ownership.
 
@@ -105,19 +109,19 @@ class StoredValue(NamedTuple):
 
 @dataclass(frozen=True)
 class ObservedChild:
-    """The observed state of an owned object.
+    """The observed state of a child.
 
     Args:
-        child: The kind of owned object.
-        object: The object; None if it does not exist, or has another owner.
+        type: The type of the child.
+        child: The child; None if it does not exist, or has another owner.
         blocked: The cause that blocks its creation or correction, or None.
         held_until: The time until which it is not corrected again, because another writer undoes corrections; or None.
         is_corrected: Whether the last correction is still in place.
         stored_values: The values that the API server stores after patches of its spec, by field.
     """
 
-    child: Owned
-    object: Object | None = None
+    type: OwnedType
+    child: Object | None = None
     blocked: StatusCause | None = None
     held_until: datetime | None = None
     is_corrected: bool = False

@@ -23,7 +23,7 @@ from epochal_operator.runtime.api.kube import LEADER_MANAGER
 from epochal_operator.runtime.api.resource import Key, Object, Resource, key_of
 from epochal_operator.runtime.children import Children
 from epochal_operator.runtime.kind import ReconcileContext
-from epochal_operator.runtime.owners import ChildReasons, Owned
+from epochal_operator.runtime.owners import ChildReasons, OwnedType
 from epochal_operator.runtime.reasons import StatusCause
 from epochal_operator.runtime.writer import Outdated, Writer
 
@@ -46,7 +46,7 @@ class ObjectReconciler(ABC, Generic[AnyState]):
     Attributes:
         resource: The resource of the kind.
         reasons: The reasons with which the kind reports blocked children.
-        owned: The children that have the name of their owner.
+        created: The types of the children, which have the name of their owner.
         state_type: The type of the results of earlier rounds.
         shares_status: Whether other writers write fields of the status, which is then applied to the cached version.
         children: The children of the objects.
@@ -56,7 +56,7 @@ class ObjectReconciler(ABC, Generic[AnyState]):
 
     resource: ClassVar[Resource]
     reasons: ClassVar[ChildReasons]
-    owned: ClassVar[tuple[Owned, ...]] = ()
+    created: ClassVar[tuple[OwnedType, ...]] = ()
     state_type: type[AnyState]
     shares_status: ClassVar[bool] = False
 
@@ -73,7 +73,7 @@ class ObjectReconciler(ABC, Generic[AnyState]):
         self.installation = installation
         self.clock = clock
         self.writer = Writer(context, self.resource, instance, clock)
-        self.children = Children(self.writer, self.owned, self.reasons, clock, self.explain)
+        self.children = Children(self.writer, self.created, self.reasons, clock, self.explain)
 
     def explain(self, message: str) -> str:
         """Return a message of the API server about a child in the terms of the kind."""

@@ -83,7 +83,7 @@ class Reconciler(ObjectReconciler[ReconcileState]):
         **settings: The further arguments of the base class.
     """
 
-    resource, reasons, owned, state_type = TRAINING_JOBS, CHILD_REASONS, (JOB,), ReconcileState
+    resource, reasons, created, state_type = TRAINING_JOBS, CHILD_REASONS, (JOB,), ReconcileState
     shares_status = True  # Reports change the status at any time.
 
     def __init__(
@@ -141,7 +141,7 @@ class Reconciler(ObjectReconciler[ReconcileState]):
         """Return the cached children of a TrainingJob."""
         key, uid, now = key_of(document), document["metadata"]["uid"], self.clock()
         seen = self.children.observe(document, JOB, blocked.get(JOBS), now)
-        job, cause, pods, continued_from = seen.object, seen.blocked, self._pods(key), None
+        job, cause, pods, continued_from = seen.child, seen.blocked, self._pods(key), None
         if job is None and (name := predecessor_name(document)):
             results = predecessor_results(
                 name, document, lambda other: self.store.get(TRAINING_JOBS, Key(key.namespace, other))

@@ -4,7 +4,7 @@ from epochal_api.kind import GROUP, VERSION
 from epochal_api.trainingjob.spec import KIND, PLURAL
 
 from epochal_operator.runtime.api.resource import JOBS, PODS, Key, Object, Resource
-from epochal_operator.runtime.owners import Owned
+from epochal_operator.runtime.owners import OwnedType
 from epochal_operator.runtime.store import Reference
 from epochal_operator.trainingjob import cache_transform
 from epochal_operator.trainingjob.job.batch_job import NAME_LABEL, batch_job
@@ -13,9 +13,9 @@ from epochal_operator.trainingjob.job.continue_from import predecessor_name
 TRAINING_JOBS = Resource(GROUP, VERSION, PLURAL, KIND)
 PROGRESS_MANAGER = "epochal-progress"
 """Field manager of the status fields that come from reports."""
-JOB = Owned(JOBS, NAME_LABEL, cache_transform.job, batch_job, is_optional=True)
+JOB = OwnedType(JOBS, NAME_LABEL, cache_transform.job, batch_job, is_optional=True)
 """The Job of a TrainingJob: the only child. Its permissions in the chart: rbac.yaml and operatorpolicy.yaml."""
-OWNED_PODS = Owned(PODS, NAME_LABEL, cache_transform.pod)
+OWNED_PODS = OwnedType(PODS, NAME_LABEL, cache_transform.pod)
 
 
 def _predecessor(document: Object) -> Key | None:

@@ -161,7 +161,7 @@ def observe(
 def with_blocked_service(observed: Observed, cause: Any) -> Observed:
     """Return the observed state with a blocked Service."""
     children = [
-        replace(one, blocked=cause) if one.child.resource.kind == "Service" else one for one in observed.children
+        replace(one, blocked=cause) if one.type.resource.kind == "Service" else one for one in observed.children
     ]
     return replace(observed, children=tuple(children))
 

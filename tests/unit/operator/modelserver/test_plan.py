@@ -35,11 +35,11 @@ def changed(observed: Any, kind: str, **spec: Any) -> Any:
     """Return the observed state with changed spec fields of a child; None removes a field."""
     children = []
     for one in observed.children:
-        if one.child.resource.kind == kind:
-            thing = copy.deepcopy({**one.object})
+        if one.type.resource.kind == kind:
+            thing = copy.deepcopy({**one.child})
             fields = {**thing["spec"], **spec}
             thing["spec"] = {name: value for name, value in fields.items() if value is not None}
-            children.append(replace(one, object=thing))
+            children.append(replace(one, child=thing))
         else:
             children.append(one)
     return replace(observed, children=tuple(children))
@@ -49,7 +49,7 @@ def taken(observed: Any, kind: str) -> Any:
     """Return the observed state with a blocked child."""
     conflict = StatusCause(Reason.NAME_CONFLICT, "taken")
     children = [
-        replace(one, object=None, blocked=conflict) if one.child.resource.kind == kind else one
+        replace(one, child=None, blocked=conflict) if one.type.resource.kind == kind else one
         for one in observed.children
     ]
     return replace(observed, children=tuple(children))
@@ -145,7 +145,7 @@ def test_deleted_deployment_is_not_patched() -> None:
 @pytest.mark.parametrize(("held", "seconds"), [(NOW + timedelta(seconds=4), 4), (NOW - timedelta(seconds=4), None)])
 def test_held_child_is_patched_after_its_backoff(held: Any, seconds: float | None) -> None:
     observed = changed(observe(live_deployment(**rolled_out())), "Deployment", replicas=7)
-    children = [replace(one, held_until=held) if one.child.resource.kind == "Deployment" else one
+    children = [replace(one, held_until=held) if one.type.resource.kind == "Deployment" else one
                 for one in observed.children]  # fmt: skip
     todo = make_plan(server(), replace(observed, children=tuple(children)), INSTALLATION)
     assert todo.requeue_after == seconds

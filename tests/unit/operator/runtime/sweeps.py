@@ -9,7 +9,7 @@ from epochal_operator.runtime.api.kube import LEADER_MANAGER
 from epochal_operator.runtime.api.resource import PODS, Key, Object, Resource, key_of
 from epochal_operator.runtime.cache_transform import bounded_metadata
 from epochal_operator.runtime.kind import Kind, ReconcileContext
-from epochal_operator.runtime.owners import Owned
+from epochal_operator.runtime.owners import OwnedType
 from epochal_operator.runtime.store import Change, Reference, Store
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
 from prometheus_client import Metric
@@ -18,8 +18,8 @@ from prometheus_client.core import GaugeMetricFamily
 SWEEPS = Resource("epochal.dev", "v1alpha1", "sweeps", "Sweep")
 LABEL = "epochal.dev/sweep"
 NOTE = "epochal.dev/note"
-OWNED_PODS = Owned(PODS, LABEL)
-OWNED_TRIALS = Owned(TRAINING_JOBS, LABEL)
+OWNED_PODS = OwnedType(PODS, LABEL)
+OWNED_TRIALS = OwnedType(TRAINING_JOBS, LABEL)
 AWAITED = Reference(SWEEPS, lambda sweep: Key(sweep["metadata"]["namespace"], sweep["spec"]["after"]))
 
 
