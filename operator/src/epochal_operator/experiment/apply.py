@@ -30,7 +30,7 @@ from epochal_operator.experiment.search.searcher_pool import BatchSizes, SearchF
 from epochal_operator.experiment.trial_job import LEDGER_LENGTH_ANNOTATION
 from epochal_operator.experiment.trial_writer import TrialWriter
 from epochal_operator.pods.installation import Installation
-from epochal_operator.runtime.api.errors import REFUSALS, NotFound
+from epochal_operator.runtime.api.errors import REJECTIONS, NotFound
 from epochal_operator.runtime.api.resource import JOBS, Key, Object, key_of
 from epochal_operator.runtime.children import Children
 from epochal_operator.runtime.owners import controller_uid
@@ -192,7 +192,7 @@ class Applier:
         body["metadata"]["annotations"] = annotations
         try:
             created, _ = await self._writer.create(JOBS, body)
-        except (*REFUSALS, NotFound) as error:
+        except (*REJECTIONS, NotFound) as error:
             await self._emit_report_failed(document, body, error.message, state)
             return
         if controller_uid(created) != document["metadata"]["uid"]:
@@ -206,7 +206,7 @@ class Applier:
         """Delete the Job of the previous report, so that a new Job can replace it."""
         try:
             await self._writer.delete(JOBS, job)
-        except REFUSALS as error:
+        except REJECTIONS as error:
             await self._emit_report_failed(document, job, error.message, state)
 
     async def _emit_report_failed(self, document: Object, body: Object, message: str, state: Blockers) -> None:

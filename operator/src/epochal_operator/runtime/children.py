@@ -7,7 +7,7 @@ from typing import Any
 
 from epochal_operator.runtime.actions import CreateChild, DeleteChild, PatchChild, ReplaceChild
 from epochal_operator.runtime.api.errors import (
-    REFUSALS,
+    REJECTIONS,
     AdmissionFailed,
     ApiError,
     Conflict,
@@ -125,7 +125,7 @@ class Children:
         before = self.drift.latest(owner, resource, key, uid, now)
         if before is not None and (set(before.fields) != set(fields) or before.is_in_place(child)):
             before = None  # This is a new correction: no writer has undone the earlier one.
-        managers, refusal = tuple[str, ...](), None
+        managers, rejection = tuple[str, ...](), None
         if before is not None:
             managers = conflicting_managers(await self._writer.kube.get(resource, *key), action.fields, LEADER_MANAGER)
         try:
@@ -135,32 +135,32 @@ class Children:
                 written = await self._writer.replace(resource, child, action.replacement)
             self._writer.put(resource, written)
             _log.info("changed %s: %s", subject or f"its {resource.kind}", ", ".join(fields))
-        except REFUSALS as error:
-            refusal = error.message
+        except REJECTIONS as error:
+            rejection = error.message
         cached = self._writer.store.get(resource, key)
         stored = cached["spec"] if cached else {}
         if isinstance(action, PatchChild):
-            if refusal is None and cached:
+            if rejection is None and cached:
                 self._record_stored_values(owner, action, cached)
             if not action.spec:
-                if refusal is None and cached and _has_annotations(cached, action):
+                if rejection is None and cached and _has_annotations(cached, action):
                     return
-                refusal = refusal or f"The API server does not store the change. {_REVERTED}"
+                rejection = rejection or f"The API server does not store the change. {_REVERTED}"
         required = action.required
         spec = {name: _with_required(stored.get(name), required.get(name, _ANY)) for name in action.fields}
-        facts: dict[str, Any] = {"writers": managers, "refusal": refusal, "spec": spec}
+        facts: dict[str, Any] = {"writers": managers, "rejection": rejection, "spec": spec}
         self.drift.record(owner, resource, child, now, fields=fields, before=before, subject=subject, **facts)
 
     async def delete(self, owner: Object, action: DeleteChild) -> bool:
-        """Delete a child; return whether the API server accepts it. After a refusal, the next deletion is delayed."""
+        """Delete a child; return whether the API server accepts it. After a rejection, the next deletion is delayed."""
         resource, key, now = action.resource, key_of(action.child), self._clock()
         try:
             await self._writer.delete(resource, action.child, "Foreground" if action.foreground else "Background")
-        except REFUSALS as error:
+        except REJECTIONS as error:
             before = self.drift.latest(owner, resource, key, action.child["metadata"]["uid"], now)
             before = before if before and before.fields == _DELETION else None
             self.drift.record(
-                owner, resource, action.child, now, fields=_DELETION, before=before, refusal=error.message
+                owner, resource, action.child, now, fields=_DELETION, before=before, rejection=error.message
             )
             return False
         self._deleted.setdefault(key_of(owner), {})[resource] = now

@@ -19,7 +19,7 @@ UNREPORTED_CORRECTIONS = 2
 
 @dataclass(frozen=True)
 class Correction:
-    """A correction of drift in an owned object, or the API server's refusal of this correction.
+    """A correction of drift in an owned object, or the API server's rejection of this correction.
 
     Args:
         uid: UID of the owned object.
@@ -28,7 +28,7 @@ class Correction:
         at: Time of the last correction.
         fields: Names of the corrected fields, as shown to users.
         writers: Field managers that set the other values; empty if they were not determined.
-        refusal: The API server's message if it refused the correction.
+        rejection: The API server's message if it rejected the correction.
         subject: Name of the owned object in messages.
         spec: Values that the correction set in the spec, by field.
     """
@@ -39,7 +39,7 @@ class Correction:
     at: datetime
     fields: tuple[str, ...]
     writers: tuple[str, ...] = ()
-    refusal: str | None = None
+    rejection: str | None = None
     subject: str = "its Job"
     spec: Mapping[str, Any] = field(default_factory=dict)
 
@@ -56,15 +56,15 @@ class Correction:
 
     def is_in_place(self, child: Object) -> bool:
         """Return whether the correction succeeded and its values are still set: the next correction need not wait."""
-        return self.refusal is None and all(child["spec"].get(name) == value for name, value in self.spec.items())
+        return self.rejection is None and all(child["spec"].get(name) == value for name, value in self.spec.items())
 
     def backoff_cause(self, now: datetime, reasons: ChildReasons, owner: str) -> StatusCause | None:
         """Return the cause that reports a correction in backoff, or None if the status need not report it."""
         if now >= self.due:
             return None
         fields = " and ".join(self.fields)
-        if self.refusal is not None:
-            message = f"The API server refuses to change {self.subject} ({fields}): {sanitize_message(self.refusal)}"
+        if self.rejection is not None:
+            message = f"The API server refuses to change {self.subject} ({fields}): {sanitize_message(self.rejection)}"
             return StatusCause(reasons.rejected, message)
         if self.times <= UNREPORTED_CORRECTIONS:
             return None

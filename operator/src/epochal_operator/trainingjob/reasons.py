@@ -57,6 +57,7 @@ class Reason(EpochalReason):
     CONTINUE_FROM_CIRCULAR = "ContinueFromCircular", Effect(needs_user_action=True, requeue_after=30)
 
     # For Ready: causes that block its pod.
+    # The API server rejects the pod: the code says rejection, but this public reason keeps its word.
     POD_REFUSED = "PodRefused"
     UNSCHEDULABLE = "Unschedulable", Effect(ready=True, fault=None)
     NO_MATCHING_NODE = "NoMatchingNode"

@@ -32,14 +32,20 @@ from epochal_operator.runtime.owners import controller
 from epochal_operator.runtime.reconciler import ObjectReconciler
 from epochal_operator.trainingjob.job.batch_job import NAME_LABEL, UID_LABEL
 from epochal_operator.trainingjob.job.continue_from import predecessor_name, predecessor_results
-from epochal_operator.trainingjob.job.observed import Observed, lacks_ended_pods, orphan_pods, own_pods, refusal_message
+from epochal_operator.trainingjob.job.observed import (
+    Observed,
+    lacks_ended_pods,
+    orphan_pods,
+    own_pods,
+    rejection_message,
+)
 from epochal_operator.trainingjob.job.spec_changes import has_trained
 from epochal_operator.trainingjob.plan import Plan, creates_job, make_plan, plan_for_invalid_spec, refuse_network
 from epochal_operator.trainingjob.pod.api_messages import with_training_job_fields
-from epochal_operator.trainingjob.pod.refusals import PodRefusals, watch_refusals
+from epochal_operator.trainingjob.pod.rejections import PodRejections, watch_rejections
 from epochal_operator.trainingjob.reasons import CHILD_REASONS, Reason, StatusCause
 from epochal_operator.trainingjob.resources import JOB, OWNED_PODS, TRAINING_JOBS
-from epochal_operator.trainingjob.status.predicates import end_condition, is_refused
+from epochal_operator.trainingjob.status.predicates import end_condition, failed_before_start
 
 
 def parse_and_plan(document: Object, observed: Observed, installation: Installation) -> Plan:
@@ -72,7 +78,7 @@ def _has_refused_network(document: Object) -> bool:
     before = read_status(Status, document.get("status"))
     end = end_condition(before)
     is_current = before.observed_generation == document["metadata"]["generation"]
-    return is_current and is_refused(before) and end is not None and end.reason == Reason.INVALID_NETWORK
+    return is_current and failed_before_start(before) and end is not None and end.reason == Reason.INVALID_NETWORK
 
 
 class Reconciler(ObjectReconciler[ReconcileState]):
@@ -98,9 +104,9 @@ class Reconciler(ObjectReconciler[ReconcileState]):
         self._checker = checker or NoChecker()
 
     @cached_property
-    def refusals(self) -> PodRefusals:
+    def rejections(self) -> PodRejections:
         """The refused pods of Jobs, from Events."""
-        return PodRefusals()
+        return PodRejections()
 
     def explain(self, message: str) -> str:
         """Return a message of the API server about a Job or pod with the fields of the TrainingJob."""
@@ -110,12 +116,12 @@ class Reconciler(ObjectReconciler[ReconcileState]):
         """Watch the Events about pods that Jobs cannot create, until cancelled."""
         async with asyncio.TaskGroup() as group:
             for namespace in self.context.namespaces or (None,):
-                group.create_task(watch_refusals(self.context.kube, namespace, self._take_refusal))
+                group.create_task(watch_rejections(self.context.kube, namespace, self._take_rejection))
 
-    def _take_refusal(self, event: Object) -> None:
+    def _take_rejection(self, event: Object) -> None:
         regarding = event.get("regarding") or {}
         key = Key(regarding.get("namespace", ""), regarding.get("name", ""))
-        if self.refusals.add(event) is not None and self.store.get(TRAINING_JOBS, key) is not None:
+        if self.rejections.add(event) is not None and self.store.get(TRAINING_JOBS, key) is not None:
             self.context.enqueue(key)
 
     async def plan(self, document: Object, state: ReconcileState) -> Plan | None:
@@ -159,8 +165,8 @@ class Reconciler(ObjectReconciler[ReconcileState]):
             None if seen.is_corrected else seen.held_until,
             continued_from=continued_from,
         )
-        last = self.refusals.get(key.namespace, job["metadata"]["uid"]) if job is not None else None
-        return replace(observed, refusal=refusal_message(last, observed))
+        last = self.rejections.get(key.namespace, job["metadata"]["uid"]) if job is not None else None
+        return replace(observed, pod_rejection=rejection_message(last, observed))
 
     async def catch_up(self, document: Object, observed: Observed) -> Observed:
         """Return the children with all pods of an ended Job: only its last pods contain the cause of its end."""

@@ -73,7 +73,7 @@ def test_a_field_conflict_is_reported_after_some_corrections() -> None:
 
 
 def test_a_refusal_is_reported_at_once() -> None:
-    found = cause(correction(1, refusal="jobs is forbidden"))
+    found = cause(correction(1, rejection="jobs is forbidden"))
     assert found is not None
     assert found.reason == "JobRejected"
     assert found.message == "The API server refuses to change its Job (spec.suspend): jobs is forbidden"
@@ -107,4 +107,4 @@ def test_a_correction_is_in_place_while_its_values_are_set() -> None:
     suspended, running = ({"spec": {"suspend": value}} for value in (True, False))
     assert correction(spec={"suspend": True}).is_in_place(suspended)
     assert not correction(spec={"suspend": True}).is_in_place(running)
-    assert not correction(spec={"suspend": True}, refusal="no").is_in_place(suspended)
+    assert not correction(spec={"suspend": True}, rejection="no").is_in_place(suspended)

@@ -18,7 +18,7 @@ from epochal_operator.experiment.ledger.stored import StoredLedger, append_event
 from epochal_operator.experiment.reasons import Reason, StatusCause
 from epochal_operator.experiment.resources import EXPERIMENT_LEDGERS, EXPERIMENTS
 from epochal_operator.runtime.api.bounded_reader import BoundedReader, Bounds
-from epochal_operator.runtime.api.errors import REFUSALS, Forbidden, NotFound
+from epochal_operator.runtime.api.errors import REJECTIONS, Forbidden, NotFound
 from epochal_operator.runtime.api.kube import LEADER_MANAGER, Kube
 from epochal_operator.runtime.api.resource import Key, Object, key_of
 from epochal_operator.runtime.owners import controller, controller_uid
@@ -90,7 +90,7 @@ class LedgerStore:
         self.forget(key)
         try:
             written = await self._write(experiment, new_ledger)
-        except REFUSALS as error:
+        except REJECTIONS as error:
             message = f"The API server refuses to store the ExperimentLedger {key.name}: {error.message}"
             raise LedgerRefused(message) from None
         if written.get("data") != new_ledger.text or controller_uid(written) != new_ledger.owner:

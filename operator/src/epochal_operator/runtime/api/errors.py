@@ -36,8 +36,8 @@ class Conflict(ApiError):
     """The object already exists, has another UID than expected, or has changed since it was read (409)."""
 
 
-class Refused(ApiError):
-    """The API server, an admission webhook or an admission policy refuses the request."""
+class Rejected(ApiError):
+    """The API server, an admission webhook or an admission policy rejects the request."""
 
     @property
     def by_policy(self) -> bool:
@@ -45,11 +45,11 @@ class Refused(ApiError):
         return _DENIED.search(self.message) is not None
 
 
-class Forbidden(Refused):
+class Forbidden(Rejected):
     """RBAC, a quota or an admission policy forbids the request (403)."""
 
 
-class Invalid(Refused):
+class Invalid(Rejected):
     """The object is invalid (400, 413, 422) for the API, or for an admission policy that uses these codes."""
 
 
@@ -65,7 +65,7 @@ class AdmissionFailed(Unavailable):
     """An admission webhook cannot be called, or denies with a 5xx status. Only the cluster's users can fix it."""
 
 
-REFUSALS = (Invalid, Forbidden, AdmissionFailed)
+REJECTIONS = (Invalid, Forbidden, AdmissionFailed)
 """Errors of a write that the user must fix. The status shows the API server's message to the user."""
 
 _ERRORS: dict[int, type[ApiError]] = {

@@ -19,8 +19,8 @@ Object = Mapping[str, Any]
 
 POD_CREATION_SECONDS = 3.0
 """Seconds in which the Job controller creates a pod. Only afterwards, a missing pod needs a cause."""
-REFUSAL_TTL_SECONDS = 600.0
-"""Maximum age of a refusal. Kubernetes repeats its Events about a refused pod at least every five minutes.
+REJECTION_TTL_SECONDS = 600.0
+"""Maximum age of a rejection. Kubernetes repeats its Events about a rejected pod at least every five minutes.
 
 https://pkg.go.dev/k8s.io/client-go/tools/record#NewEventCorrelator
 """
@@ -38,8 +38,8 @@ class Observed:
             one.
         blocked: The cause that blocks the creation or correction of the Job, if any.
         held_until: End of the correction backoff of the Job: another writer undoes its last correction.
-        refusal: The API server's message if the next pod of the Job cannot be created, for example because of a quota
-            or an admission policy.
+        pod_rejection: The API server's message if the next pod of the Job cannot be created, for example
+            because of a quota or an admission policy.
         spec_ignored: Whether the spec changed after a container of the Job had run, so that the Job continues
             unchanged; None if unknown.
         replaces_job: Whether the Job is about to be replaced by a Job of the current spec.
@@ -52,7 +52,7 @@ class Observed:
     orphans: tuple[Object, ...] = ()
     blocked: StatusCause | None = None
     held_until: datetime | None = None
-    refusal: str | None = None
+    pod_rejection: str | None = None
     spec_ignored: bool | None = None
     replaces_job: bool = False
     continued_from: ContinuedFrom | None = None
@@ -82,8 +82,8 @@ def seconds_without_pod(observed: Observed) -> float | None:
     return (observed.now - max([datetime.fromisoformat(job_start), *map(_creation_time, pods)])).total_seconds()
 
 
-class PodRefusal(NamedTuple):
-    """A refused creation of a Job's pod.
+class PodRejection(NamedTuple):
+    """A rejected creation of a Job's pod.
 
     Args:
         note: The API server's message.
@@ -94,12 +94,12 @@ class PodRefusal(NamedTuple):
     time: datetime
 
 
-def refusal_message(last: PodRefusal | None, observed: Observed) -> str | None:
+def rejection_message(last: PodRejection | None, observed: Observed) -> str | None:
     """Return the message that explains why a Job's pod cannot be created, or None if unknown or out of date."""
     seconds = seconds_without_pod(observed)
     if last is None or seconds is None or seconds < POD_CREATION_SECONDS:
         return None
-    since = max([observed.now - timedelta(seconds=REFUSAL_TTL_SECONDS), *map(_creation_time, observed.pods)])
+    since = max([observed.now - timedelta(seconds=REJECTION_TTL_SECONDS), *map(_creation_time, observed.pods)])
     return last.note if last.time > since else None
 
 

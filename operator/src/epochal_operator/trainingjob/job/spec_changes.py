@@ -17,7 +17,7 @@ from epochal_operator.trainingjob.job.observed import Observed, could_create_pod
 from epochal_operator.trainingjob.pod.failures import job_end
 from epochal_operator.trainingjob.pod.state import lacks_image
 from epochal_operator.trainingjob.reasons import Reason, StatusCause
-from epochal_operator.trainingjob.status.predicates import is_refused, is_spec_ignored
+from epochal_operator.trainingjob.status.predicates import failed_before_start, is_spec_ignored
 
 
 def block_if_spec_lost(before: Status, observed: Observed) -> Observed:
@@ -51,7 +51,7 @@ def is_changed_too_late(metadata: Metadata, before: Status) -> bool:
     """
     if before.start_time is not None or metadata.generation <= 1:
         return False
-    return before.observed_generation != metadata.generation or is_refused(before)
+    return before.observed_generation != metadata.generation or failed_before_start(before)
 
 
 def compare_spec(training_job: TrainingJob, observed: Observed, installation: Installation) -> Observed:

@@ -52,8 +52,8 @@ MAX_EPOCH_SECONDS = 365 * 86400.0
 _log = logging.getLogger(__name__)
 
 
-class Refusal(Exception):
-    """A report that is refused.
+class ReportError(Exception):
+    """An error that the endpoint answers to a report.
 
     Args:
         code: HTTP status of the response.
@@ -76,7 +76,7 @@ def read_report(body: bytes) -> Report:
     """Return the report in a JSON body.
 
     Raises:
-        Refusal: If a field is invalid: status 422, with each invalid field.
+        ReportError: If a field is invalid: status 422, with each invalid field.
     """
     try:
         return Report.model_validate_json(body)
@@ -87,7 +87,7 @@ def read_report(body: bytes) -> Report:
         ]
         if len(invalid) > MAX_INVALID_FIELDS:
             lines.append(f"and {len(invalid) - MAX_INVALID_FIELDS} more")
-        raise Refusal(422, "; ".join(lines)[:2048]) from None
+        raise ReportError(422, "; ".join(lines)[:2048]) from None
 
 
 def is_newer(report: Report, pod_created: str, status: Status) -> bool:
@@ -152,12 +152,12 @@ class ProgressEndpoint:
                 async with asyncio.timeout(RESPONSE_TIMEOUT_SECONDS):
                     answer = await self._accept(request, namespace, name)
                 response = web.json_response(answer.dump())
-            except Refusal as refusal:
-                response = _refusal_response(refusal)
+            except ReportError as error:
+                response = _error_response(error)
             except (ApiError, TimeoutError) as error:
                 _log.warning("cannot apply a report: %s", error or type(error).__name__)
-                response = _refusal_response(
-                    Refusal(
+                response = _error_response(
+                    ReportError(
                         503, "the operator's request to the API server failed: try again", UNAVAILABLE_RETRY_SECONDS
                     )
                 )
@@ -172,7 +172,7 @@ class ProgressEndpoint:
         if not self._budget.take(news=news):
             retry = min(steps, MAX_RETRY_SECONDS)
             delays = ReportDelays(steps, retry if news else 0.0)
-            raise Refusal(429, "the operator receives more reports than it may write", retry, delays)
+            raise ReportError(429, "the operator receives more reports than it may write", retry, delays)
         answer = await self._write(report, trainer, namespace)
         self._budget.record(pod, report)
         epoch_delay = 0.0 if self._rate.remaining(pod) >= BURST / 2 else EPOCH_DELAY_SECONDS
@@ -185,7 +185,7 @@ class ProgressEndpoint:
             try:
                 training_job = await self._kube.get(TRAINING_JOBS, namespace, owner.name)
                 if training_job["metadata"]["uid"] != owner.uid:
-                    raise _forbidden_refusal()
+                    raise _forbidden_error()
                 status = read_status(Status, training_job.get("status"))
                 finish = training_job.get("spec", {}).get("finish") is True
                 finish_fields = {
@@ -212,28 +212,28 @@ class ProgressEndpoint:
             except Conflict:
                 continue
             except NotFound:
-                raise _forbidden_refusal() from None
+                raise _forbidden_error() from None
             except Invalid as error:
-                raise Refusal(
+                raise ReportError(
                     422, f"the API server refuses the status of this report: {error.message[:1024]}"
                 ) from None
             if (seconds := epoch_seconds(report, status)) is not None:
                 self._metrics.epoch_duration.observe(seconds)
             return ReportResponse(message="applied").model_copy(update=finish_fields)
-        raise Refusal(503, "the write of the status conflicted: try again", UNAVAILABLE_RETRY_SECONDS)
+        raise ReportError(503, "the write of the status conflicted: try again", UNAVAILABLE_RETRY_SECONDS)
 
     async def _authorize(self, request: web.Request, namespace: str, name: str) -> Trainer:
-        """Return the trainer that reports; raise Refusal if it may not report."""
+        """Return the trainer that reports; raise ReportError if it may not report."""
         token, address = bearer(request.headers.get("Authorization")), request.remote or ""
         if token and self._auth.cached(token):
             return await self._identify(token, namespace, name)
         # Check the rate before any request to the API server, so that a refused client costs no more than this.
         if wait := self._failures.take(address):
-            raise Refusal(429, "too many refused reports from this address", wait)
+            raise ReportError(429, "too many refused reports from this address", wait)
         refused = False
         try:
             return await self._identify(token, namespace, name)
-        except Refusal:
+        except ReportError:
             refused = True
             raise
         finally:
@@ -243,33 +243,33 @@ class ProgressEndpoint:
     async def _identify(self, token: str | None, namespace: str, name: str) -> Trainer:
         identity = await self._auth.identity(token) if token else None
         if identity is None:
-            raise Refusal(401, "Authorization: must hold a valid bearer token for the audience epochal.dev")
+            raise ReportError(401, "Authorization: must hold a valid bearer token for the audience epochal.dev")
         # Limit each pod and not each path, so that no client can use up the reports of another pod.
         if wait := self._rate.take(identity.pod_uid or identity.username):
-            raise Refusal(429, f"too many reports: at most {PER_SECOND} a second, and {BURST} at once", wait)
+            raise ReportError(429, f"too many reports: at most {PER_SECOND} a second, and {BURST} at once", wait)
         if not self._access.serves(identity.namespace):
-            raise Refusal(403, f"the namespace {identity.namespace} is not in watchNamespaces of Epochal's chart")
+            raise ReportError(403, f"the namespace {identity.namespace} is not in watchNamespaces of Epochal's chart")
         trainer = await self._access.trainer(identity)
         if trainer is None or (identity.namespace, trainer.owner.name) != (namespace, name):
-            raise _forbidden_refusal()
+            raise _forbidden_error()
         return trainer
 
 
-def _forbidden_refusal() -> Refusal:
+def _forbidden_error() -> ReportError:
     # The same response for another user's TrainingJob as for a missing TrainingJob, so that clients cannot detect it.
-    return Refusal(403, "the pod must belong to this TrainingJob")
+    return ReportError(403, "the pod must belong to this TrainingJob")
 
 
-def _refusal_response(refusal: Refusal) -> web.Response:
+def _error_response(error: ReportError) -> web.Response:
     headers = {}
-    if refusal.retry_after is not None:
-        headers["Retry-After"] = str(math.ceil(refusal.retry_after))
-    if refusal.code == 401:  # noqa: PLR2004
+    if error.retry_after is not None:
+        headers["Retry-After"] = str(math.ceil(error.retry_after))
+    if error.code == 401:  # noqa: PLR2004
         headers["WWW-Authenticate"] = "Bearer"
-    answer = ReportResponse(message=printable(refusal.message))
-    if refusal.delays is not None:
-        answer = _with_delays(answer, refusal.delays)
-    return web.json_response(answer.dump(), status=refusal.code, headers=headers)
+    answer = ReportResponse(message=printable(error.message))
+    if error.delays is not None:
+        answer = _with_delays(answer, error.delays)
+    return web.json_response(answer.dump(), status=error.code, headers=headers)
 
 
 def _with_delays(answer: ReportResponse, delays: ReportDelays) -> ReportResponse:
@@ -281,7 +281,7 @@ def _with_delays(answer: ReportResponse, delays: ReportDelays) -> ReportResponse
 
 
 async def _read_body(request: web.Request) -> bytes:
-    too_large = Refusal(413, f"a report must fit in {MAX_REPORT_BYTES} bytes")
+    too_large = ReportError(413, f"a report must fit in {MAX_REPORT_BYTES} bytes")
     if (request.content_length or 0) > MAX_REPORT_BYTES:
         raise too_large
     body = bytearray()
@@ -292,7 +292,7 @@ async def _read_body(request: web.Request) -> bytes:
                 if len(body) > MAX_REPORT_BYTES:
                     raise too_large
     except TimeoutError:
-        raise Refusal(408, f"a report must arrive within {BODY_TIMEOUT_SECONDS:.0f} s") from None
+        raise ReportError(408, f"a report must arrive within {BODY_TIMEOUT_SECONDS:.0f} s") from None
     except (web.RequestPayloadError, ConnectionError):
-        raise Refusal(400, "the connection ended before the end of the report") from None
+        raise ReportError(400, "the connection ended before the end of the report") from None
     return bytes(body)

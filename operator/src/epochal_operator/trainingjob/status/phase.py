@@ -176,8 +176,8 @@ def _missing_pod_cause(job: Mapping[str, Any], observed: Observed) -> StatusCaus
     if is_suspended and (controller := starting_controller(job)):
         message = f"Waiting until {controller} admits the Job.{_kueue_advice(job)}"
         return StatusCause(Reason.WAITING_FOR_ADMISSION, message)
-    if observed.refusal:
-        message = with_training_job_fields(sanitize_message(observed.refusal))
+    if observed.pod_rejection:
+        message = with_training_job_fields(sanitize_message(observed.pod_rejection))
         return StatusCause(Reason.POD_REFUSED, f"The pod of the Job cannot be created: {message}")
     return None if observed.pods else StatusCause(Reason.QUEUED, "The Job has no pod yet.")
 

@@ -1,4 +1,4 @@
-"""Whether a TrainingJob has ended, was refused, or trains with an older spec, according to its status."""
+"""Whether a TrainingJob has ended, failed before its start, or trains with an older spec, according to its status."""
 
 from epochal_api.condition import Condition
 from epochal_api.trainingjob.status import SPEC_APPLIED, Status
@@ -10,20 +10,20 @@ from epochal_operator.trainingjob.reasons import Reason
 def is_finished(status: Status) -> bool:
     """Return whether a TrainingJob has ended permanently.
 
-    A refused TrainingJob has not, although its condition `Finished` is True: its spec may change, or another version of
-    Epochal may accept it.
+    A TrainingJob that failed before its start has not, although its condition `Finished` is True: its spec may change,
+    or another version of Epochal may accept it.
     """
-    return end_condition(status) is not None and not is_refused(status)
+    return end_condition(status) is not None and not failed_before_start(status)
 
 
-def is_refused(status: Status) -> bool:
-    """Return whether the spec of a TrainingJob was refused before one of its containers had run."""
+def failed_before_start(status: Status) -> bool:
+    """Return whether a TrainingJob failed because of its spec or network before one of its containers had run."""
     end = end_condition(status)
-    return end is not None and end.reason in _REFUSALS and status.start_time is None
+    return end is not None and end.reason in _INVALID and status.start_time is None
 
 
-_REFUSALS = frozenset({Reason.INVALID_SPEC, Reason.INVALID_NETWORK})
-"""Reasons of a refusal. A trainer fails with the second one too, but its TrainingJob has a start time."""
+_INVALID = frozenset({Reason.INVALID_SPEC, Reason.INVALID_NETWORK})
+"""Reasons of an invalid spec or network. A trainer fails with InvalidNetwork too, but then a start time exists."""
 
 
 def is_spec_ignored(status: Status) -> bool:
@@ -33,6 +33,6 @@ def is_spec_ignored(status: Status) -> bool:
 
 
 def end_condition(status: Status) -> Condition | None:
-    """Return the condition (Complete or Failed) of an ended or refused TrainingJob, or None."""
+    """Return the condition Complete or Failed if it is True, also after a failure before the start, or None."""
     kinds = (kind for kind in ("Complete", "Failed") if is_true(status.conditions, kind))
     return get_condition(status.conditions, next(kinds, ""))

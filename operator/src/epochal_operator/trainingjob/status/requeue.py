@@ -8,7 +8,7 @@ from epochal_api.trainingjob.status import Status
 from epochal_operator.runtime.conditions import condition_of, get_condition
 from epochal_operator.trainingjob.job.observed import (
     POD_CREATION_SECONDS,
-    REFUSAL_TTL_SECONDS,
+    REJECTION_TTL_SECONDS,
     Observed,
     seconds_without_pod,
 )
@@ -98,7 +98,7 @@ def requeue_seconds(observed: Observed, status: Status) -> float | None:
         return (observed.held_until - observed.now).total_seconds()
     if (seconds := seconds_without_pod(observed)) is not None:
         remaining = POD_CREATION_SECONDS - seconds
-        return remaining if remaining > 0 else REFUSAL_TTL_SECONDS if observed.refusal else None
+        return remaining if remaining > 0 else REJECTION_TTL_SECONDS if observed.pod_rejection else None
     times_by_pod = [(lost_at(pod), stuck_at(pod), stalled_at(pod, status)) for pod in observed.pods]
     times = [time for of_pod in times_by_pod for time in of_pod if time and time > observed.now]
     return (min(times) - observed.now).total_seconds() if times else None

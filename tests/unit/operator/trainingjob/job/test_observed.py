@@ -7,12 +7,12 @@ import pytest
 from epochal_api.trainingjob.status import MAX_UNSTARTED, Status, UnstartedPods
 from epochal_operator.trainingjob.job.observed import (
     Observed,
-    PodRefusal,
+    PodRejection,
     first_run_time,
     lacks_ended_pods,
     orphan_pods,
     own_pods,
-    refusal_message,
+    rejection_message,
     seconds_without_pod,
     unstarted_pods,
 )
@@ -60,17 +60,17 @@ def test_seconds_without_pod(observed: Observed, seconds: float | None) -> None:
     ("last", "observed", "found"),
     [
         (None, seen(child(**BEGUN)), None),
-        (PodRefusal("quota", NOW), seen(child(**BEGUN)), "quota"),
-        (PodRefusal("quota", NOW), seen(child(startTime=at(-2))), None),
-        (PodRefusal("quota", NOW), seen(child(**BEGUN), running()), None),
-        (PodRefusal("quota", NOW), seen(child(**BEGUN), failed(age=60)), "quota"),
-        (PodRefusal("of the pod before", NOW - timedelta(seconds=61)), seen(child(**BEGUN), failed(age=60)), None),
-        (PodRefusal("quota", NOW - timedelta(seconds=599)), seen(child(startTime=at(-999))), "quota"),
-        (PodRefusal("long ago", NOW - timedelta(seconds=600)), seen(child(startTime=at(-999))), None),
+        (PodRejection("quota", NOW), seen(child(**BEGUN)), "quota"),
+        (PodRejection("quota", NOW), seen(child(startTime=at(-2))), None),
+        (PodRejection("quota", NOW), seen(child(**BEGUN), running()), None),
+        (PodRejection("quota", NOW), seen(child(**BEGUN), failed(age=60)), "quota"),
+        (PodRejection("of the pod before", NOW - timedelta(seconds=61)), seen(child(**BEGUN), failed(age=60)), None),
+        (PodRejection("quota", NOW - timedelta(seconds=599)), seen(child(startTime=at(-999))), "quota"),
+        (PodRejection("long ago", NOW - timedelta(seconds=600)), seen(child(startTime=at(-999))), None),
     ],
 )
-def test_refusal_message(last: PodRefusal | None, observed: Observed, found: str | None) -> None:
-    assert refusal_message(last, observed) == found
+def test_refusal_message(last: PodRejection | None, observed: Observed, found: str | None) -> None:
+    assert rejection_message(last, observed) == found
 
 
 @pytest.mark.parametrize(

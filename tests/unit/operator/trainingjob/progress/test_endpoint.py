@@ -28,7 +28,7 @@ from epochal_operator.trainingjob.metrics import ReportMetrics
 from epochal_operator.trainingjob.progress import endpoint as progress_endpoint
 from epochal_operator.trainingjob.progress.endpoint import (
     ProgressEndpoint,
-    Refusal,
+    ReportError,
     epoch_seconds,
     is_newer,
     read_report,
@@ -160,7 +160,7 @@ def test_epoch_seconds(status: Any, changes: Any, seconds: float | None) -> None
     ],
 )
 def test_invalid_report_names_the_field(body: bytes, message: str) -> None:
-    with pytest.raises(Refusal) as refusal:
+    with pytest.raises(ReportError) as refusal:
         read_report(body)
     assert refusal.value.code == 422
     assert message in refusal.value.message
@@ -175,7 +175,7 @@ def test_valid_report_is_parsed() -> None:
 
 @given(st.binary() | st.lists(st.none() | st.text() | st.floats()).map(lambda value: json.dumps(value).encode()))
 def test_arbitrary_body_is_refused(body: bytes) -> None:
-    with pytest.raises(Refusal):
+    with pytest.raises(ReportError):
         read_report(body)
 
 

@@ -52,8 +52,11 @@ LAST = (training_job(backoffLimit=0), seen(child(training_job(backoffLimit=0)), 
 SUSPENDED = (PAUSED, seen(child(PAUSED)))
 CONFLICT = (training_job(), seen(blocked=StatusCause(Reason.NAME_CONFLICT, "a Job digits exists")))
 REJECTED = (training_job(), seen(blocked=StatusCause(Reason.JOB_REJECTED, "refused")))
-REFUSED = (training_job(), seen(child(startTime="2026-11-25T11:59:00Z"), refusal="exceeded quota"))
-REFUSED_AGAIN = (training_job(), seen(child(startTime="2026-11-25T11:59:00Z"), failed("a"), refusal="exceeded quota"))
+REFUSED = (training_job(), seen(child(startTime="2026-11-25T11:59:00Z"), pod_rejection="exceeded quota"))
+REFUSED_AGAIN = (
+    training_job(),
+    seen(child(startTime="2026-11-25T11:59:00Z"), failed("a"), pod_rejection="exceeded quota"),
+)
 SECRETLESS = (training_job(), seen(child(), waits("CreateContainerConfigError", "no secret")))
 GATED = (training_job(), seen(child(), unscheduled("gates")))
 GATED[1].pods[0]["status"]["conditions"][0]["reason"] = "SchedulingGated"

@@ -102,7 +102,7 @@ def without_its_node(one: dict[str, Any]) -> dict[str, Any]:
         (unmatched(-9000), seen(child(), unscheduled(NO_SUCH_LABELS, -899)), "Queued", set(), "NoMatchingNode"),
         # The pod lacked room for an hour; since now, no node has the labels.
         (training_job(), seen(child(), unscheduled(NO_SUCH_LABELS, -3600)), "Queued", set(), "NoMatchingNode"),
-        (training_job(), seen(child(startTime=at(-9)), refusal="quota"), "Queued", set(), "PodRefused"),
+        (training_job(), seen(child(startTime=at(-9)), pod_rejection="quota"), "Queued", set(), "PodRefused"),
         (training_job(), seen(child(), NO_SECRET), "Starting", set(), "CreateContainerConfigError"),
         (training_job(), seen(child(), waits("SomethingElse")), "Starting", set(), "SomethingElse"),
         (training_job(), seen(child(), waits("ErrImagePull")), "Starting", set(), "ImagePullBackOff"),
@@ -269,14 +269,14 @@ STARTED_JOB = child(startTime=at(-9))
         (training_job(), seen(child(), unscheduled("Insufficient gpu")), "Unschedulable", ["Insufficient gpu"]),
         (
             training_job(),
-            seen(STARTED_JOB, refusal="denied by a policy"),
+            seen(STARTED_JOB, pod_rejection="denied by a policy"),
             "PodRefused",
             ["created: denied by a policy"],
         ),
-        (training_job(), seen(STARTED_JOB, failed(), refusal="denied"), "PodRefused", ["created: denied"]),
+        (training_job(), seen(STARTED_JOB, failed(), pod_rejection="denied"), "PodRefused", ["created: denied"]),
         (
             training_job(),
-            seen(STARTED_JOB, refusal=PRIORITY),
+            seen(STARTED_JOB, pod_rejection=PRIORITY),
             "PodRefused",
             [f"{PRIORITY}. spec.scheduling.priorityClassName: must be a PriorityClass"],
         ),

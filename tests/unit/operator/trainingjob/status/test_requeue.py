@@ -77,7 +77,7 @@ LACKS_NODE = unscheduled(NO_SUCH_LABELS, -3600)
                 (-900, (running(),), None),
             )
         ),
-        (training_job(), seen(child(startTime=at(-900)), refusal="quota"), 600),
+        (training_job(), seen(child(startTime=at(-900)), pod_rejection="quota"), 600),
         (training_job(), seen(child(), running()), None),
         (training_job(), seen(child(), deleting(running(), 60)), 75),
         (training_job(), seen(child(), deleting(running(), -15)), None),
@@ -159,7 +159,7 @@ def test_first_status_is_delayed_while_the_pod_starts(age: float, written: bool,
         seen(made(1), unscheduled("0/1 nodes are available: 1 Insufficient cpu.")),
         seen(made(1) | COMPLETE, succeeded()),
         seen(made(1), blocked=StatusCause(Reason.JOB_REJECTED, "x")),
-        seen(made(1), refusal="exceeded quota"),
+        seen(made(1), pod_rejection="exceeded quota"),
     ],
 )
 def test_other_first_status_is_written_at_once(observed: Any) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from epochal_operator.runtime.api.errors import ApiError, Forbidden
 from epochal_operator.runtime.api.kube import Kube
 from epochal_operator.runtime.api.resource import EVENTS
-from epochal_operator.trainingjob.job.observed import PodRefusal
+from epochal_operator.trainingjob.job.observed import PodRejection
 
 Object = Mapping[str, Any]
 
@@ -25,15 +25,15 @@ FORBIDDEN_SECONDS = 300.0
 _log = logging.getLogger(__name__)
 
 
-class PodRefusals:
-    """The latest refusal of a pod for each Job, up to a maximum number of Jobs.
+class PodRejections:
+    """The latest rejection of a pod for each Job, up to a maximum number of Jobs.
 
     Beyond the maximum, the oldest entry of the namespace with the most entries is dropped, so no namespace displaces
     the entries of others.
     """
 
     def __init__(self) -> None:
-        self._last: defaultdict[str, dict[str, PodRefusal]] = defaultdict(dict)
+        self._last: defaultdict[str, dict[str, PodRejection]] = defaultdict(dict)
 
     def add(self, event: Object) -> str | None:
         """Store a FailedCreate Event (events.k8s.io/v1), and return the UID of its Job, or None for an old Event."""
@@ -45,7 +45,7 @@ class PodRefusals:
             return None
         of_namespace = self._last[namespace]
         of_namespace.pop(uid, None)
-        of_namespace[uid] = PodRefusal(note[:MAX_NOTE_LENGTH], time)
+        of_namespace[uid] = PodRejection(note[:MAX_NOTE_LENGTH], time)
         if sum(map(len, self._last.values())) > MAX_JOBS:
             largest = max(self._last, key=lambda name: len(self._last[name]))
             del self._last[largest][next(iter(self._last[largest]))]
@@ -53,12 +53,12 @@ class PodRefusals:
                 del self._last[largest]
         return str(uid)
 
-    def get(self, namespace: str, job_uid: str) -> PodRefusal | None:
-        """Return the latest refusal of a Job's pod, or None."""
+    def get(self, namespace: str, job_uid: str) -> PodRejection | None:
+        """Return the latest rejection of a Job's pod, or None."""
         return self._last.get(namespace, {}).get(job_uid)
 
 
-async def watch_refusals(kube: Kube, namespace: str | None, handle: Callable[[Object], object]) -> None:
+async def watch_rejections(kube: Kube, namespace: str | None, handle: Callable[[Object], object]) -> None:
     """Watch the FailedCreate Events of Jobs until cancelled, and restart the watch after errors."""
     while True:
         seconds = RETRY_SECONDS

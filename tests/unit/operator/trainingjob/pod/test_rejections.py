@@ -1,4 +1,4 @@
-"""Refused pods of Jobs, from the FailedCreate Events of a watch that restarts after each error."""
+"""Rejected pods of Jobs, from the FailedCreate Events of a watch that restarts after each error."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from epochal_operator.runtime.api.errors import ApiError, Forbidden, Unavailable
 from epochal_operator.runtime.api.resource import EVENTS, Resource
-from epochal_operator.trainingjob.job.observed import PodRefusal
-from epochal_operator.trainingjob.pod import refusals as module
-from epochal_operator.trainingjob.pod.refusals import MAX_JOBS, MAX_NOTE_LENGTH, PodRefusals, watch_refusals
+from epochal_operator.trainingjob.job.observed import PodRejection
+from epochal_operator.trainingjob.pod import rejections as module
+from epochal_operator.trainingjob.pod.rejections import MAX_JOBS, MAX_NOTE_LENGTH, PodRejections, watch_rejections
 
 from tests.unit.operator.objects import NOW, at, required
 
@@ -33,10 +33,10 @@ def failed_create(note: str = "exceeded quota", uid: str = "job-uid", namespace:
     ],
 )
 def test_last_time_of_an_event(fields: Any, seconds: float) -> None:
-    refusals = PodRefusals()
-    assert refusals.add(failed_create(**fields)) == "job-uid"
-    assert refusals.get("vision", "job-uid") == PodRefusal("exceeded quota", NOW + timedelta(seconds=seconds))
-    assert refusals.get("vision", "another") is None
+    rejections = PodRejections()
+    assert rejections.add(failed_create(**fields)) == "job-uid"
+    assert rejections.get("vision", "job-uid") == PodRejection("exceeded quota", NOW + timedelta(seconds=seconds))
+    assert rejections.get("vision", "another") is None
 
 
 @pytest.mark.parametrize(
@@ -50,38 +50,38 @@ def test_last_time_of_an_event(fields: Any, seconds: float) -> None:
     ],
 )
 def test_incomplete_events_are_ignored(event: Any) -> None:
-    assert PodRefusals().add(event) is None
+    assert PodRejections().add(event) is None
 
 
 def test_the_latest_event_counts_in_any_order() -> None:
-    refusals = PodRefusals()
-    refusals.add(failed_create("new", eventTime=at(-1)))
-    refusals.add(failed_create("old", eventTime=at(-2)))
-    assert required(refusals.get("vision", "job-uid")).note == "new"
+    rejections = PodRejections()
+    rejections.add(failed_create("new", eventTime=at(-1)))
+    rejections.add(failed_create("old", eventTime=at(-2)))
+    assert required(rejections.get("vision", "job-uid")).note == "new"
 
 
 def test_number_and_length_of_notes_are_bounded() -> None:
-    refusals = PodRefusals()
+    rejections = PodRejections()
     for number in range(MAX_JOBS + 1):
-        refusals.add(failed_create("x" * 9999, f"uid-{number}"))
-    assert refusals.get("vision", "uid-0") is None
-    assert len(required(refusals.get("vision", f"uid-{MAX_JOBS}")).note) == MAX_NOTE_LENGTH
+        rejections.add(failed_create("x" * 9999, f"uid-{number}"))
+    assert rejections.get("vision", "uid-0") is None
+    assert len(required(rejections.get("vision", f"uid-{MAX_JOBS}")).note) == MAX_NOTE_LENGTH
 
 
 def test_events_of_one_namespace_displace_none_of_another() -> None:
-    refusals = PodRefusals()
-    refusals.add(failed_create("the quota of vision"))
+    rejections = PodRejections()
+    rejections.add(failed_create("the quota of vision"))
     for number in range(MAX_JOBS):
-        refusals.add(failed_create("theirs", f"uid-{number}", "theirs"))
-    assert refusals.get("vision", "job-uid") is not None
-    assert refusals.get("theirs", "uid-0") is None
-    assert refusals.get("theirs", f"uid-{MAX_JOBS - 1}") is not None
+        rejections.add(failed_create("theirs", f"uid-{number}", "theirs"))
+    assert rejections.get("vision", "job-uid") is not None
+    assert rejections.get("theirs", "uid-0") is None
+    assert rejections.get("theirs", f"uid-{MAX_JOBS - 1}") is not None
 
 
 def test_event_of_another_namespace_with_the_uid_of_a_job_is_ignored() -> None:
-    refusals = PodRefusals()
-    refusals.add(failed_create("forged", namespace="theirs"))
-    assert refusals.get("vision", "job-uid") is None
+    rejections = PodRejections()
+    rejections.add(failed_create("forged", namespace="theirs"))
+    assert rejections.get("vision", "job-uid") is None
 
 
 class Watches:
@@ -113,7 +113,7 @@ async def test_watch_restarts_after_each_error(monkeypatch: pytest.MonkeyPatch) 
         if len(notes) == 4:
             done.set()
 
-    task = asyncio.ensure_future(watch_refusals(cast("Kube", kube), "vision", handle))
+    task = asyncio.ensure_future(watch_rejections(cast("Kube", kube), "vision", handle))
     await done.wait()
     task.cancel()
     assert notes == ["after 1", "after 2", "after 3", "after 4"]
