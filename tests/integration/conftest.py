@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from epochal_trainer.lib.signals import Stopping, Terminated
+from epochal_trainer.lib.signals import Terminated, TerminationRequest
 
 from tests.kit import digits_model
 from tests.kit.model_server import serving
@@ -45,11 +45,11 @@ def restored_process() -> Iterator[None]:
 
 
 @contextmanager
-def terminated(stopping: Stopping) -> Iterator[None]:
+def terminated(termination_request: TerminationRequest) -> Iterator[None]:
     """Expects that SIGTERM ends a training as in a run, and restores the signal handlers."""
     with restored_process():
-        stopping.listen()
-        with stopping.deferred(), pytest.raises(Terminated):
+        termination_request.listen()
+        with termination_request.deferred(), pytest.raises(Terminated):
             yield
 
 

@@ -15,7 +15,7 @@ from epochal_api.trainingjob.training import Training
 from epochal_trainer.checkpoint import Checkpointer, Costs, Files, Position, ResumeFacts, Snapshot, Writer
 from epochal_trainer.data.dataset import Dataset, Order
 from epochal_trainer.data.samples import Samples
-from epochal_trainer.lib.signals import Stopping
+from epochal_trainer.lib.signals import TerminationRequest
 from epochal_trainer.model import network
 from epochal_trainer.model.compile import compile_model
 from epochal_trainer.reporting.best import Monitor
@@ -135,7 +135,7 @@ def train(
     progress = Progress(
         TRAINING,
         steps=order.steps,
-        stopping=Stopping(),
+        termination_request=TerminationRequest(),
         monitor=Monitor("loss"),
         on_epoch=lambda _: None,
         on_step=lambda *_: None,

@@ -30,7 +30,7 @@ from epochal_trainer.checkpoint import (
 )
 from epochal_trainer.data.samples import Samples
 from epochal_trainer.lib.failures import Failure
-from epochal_trainer.lib.signals import Stopping
+from epochal_trainer.lib.signals import TerminationRequest
 from epochal_trainer.model import callbacks, network
 from epochal_trainer.model.compile import compile_model, dry_run_metrics
 from epochal_trainer.reporting.best import Monitor
@@ -123,7 +123,7 @@ def run(
     epochs: int = 3,
     start: Snapshot | None = None,
     kind: type[Checkpointer] | None = Recorder,
-    stopping: Stopping | None = None,
+    termination_request: TerminationRequest | None = None,
     extra: Sequence[Any] = (),
     written: list[Snapshot] | None = None,
     layers: Sequence[dict[str, Any]] = LAYERS,
@@ -175,7 +175,7 @@ def run(
     progress = Progress(
         spec,
         steps=steps,
-        stopping=stopping or Stopping(),
+        termination_request=termination_request or TerminationRequest(),
         monitor=Monitor("loss", "Max"),  # an early epoch is the best: its weights have a long way to go
         on_epoch=lambda _: None,
         on_step=lambda *_: None,
@@ -588,9 +588,15 @@ class SignalAt(keras.callbacks.Callback):  # type: ignore[misc]
 def test_sigterm_stores_a_checkpoint_of_the_current_step(
     tmp_path: Path, at: dict[str, int], position: Position, uninterrupted: Trained
 ) -> None:
-    stopping, written = Stopping(), list[Snapshot]()
-    with terminated(stopping):
-        run(tmp_path / "told", kind=Checkpointer, stopping=stopping, written=written, extra=[SignalAt(**at)])
+    termination_request, written = TerminationRequest(), list[Snapshot]()
+    with terminated(termination_request):
+        run(
+            tmp_path / "told",
+            kind=Checkpointer,
+            termination_request=termination_request,
+            written=written,
+            extra=[SignalAt(**at)],
+        )
     assert written[-1].state.position == position
     for name, array in uninterrupted.at(position).arrays.items():
         np.testing.assert_array_equal(written[-1].arrays[name], array, err_msg=name)

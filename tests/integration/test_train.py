@@ -12,7 +12,7 @@ from epochal_trainer.backend import tensorflow
 from epochal_trainer.data.samples import Samples
 from epochal_trainer.data.weights import apply_class_weights, check_weights
 from epochal_trainer.lib.failures import Failure
-from epochal_trainer.lib.signals import Stopping
+from epochal_trainer.lib.signals import TerminationRequest
 from epochal_trainer.model import callbacks, network
 from epochal_trainer.model.compile import compile_model
 from epochal_trainer.reporting.best import Monitor
@@ -43,7 +43,7 @@ def fit(
     data: Samples | None = None,
     validation: Samples | None = None,
     layers: Sequence[dict[str, Any]] = LAYERS,
-    stopping: Stopping | None = None,
+    termination_request: TerminationRequest | None = None,
     folder: Path = Path(),
     **fields: Any,
 ) -> tuple[keras.Model, list[Epoch], list[dict[str, Any]]]:
@@ -63,7 +63,7 @@ def fit(
     progress = Progress(
         spec,
         steps=data.order(batch_size=spec.batch_size, seed=spec.seed).steps,
-        stopping=stopping or Stopping(),
+        termination_request=termination_request or TerminationRequest(),
         monitor=Monitor("loss"),
         on_epoch=on_epoch,
         on_step=lambda *_: None,
@@ -248,8 +248,8 @@ class SignalAtStep(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 def test_sigterm_ends_the_training_at_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    stopping, callback = Stopping(), SignalAtStep(5)
+    termination_request, callback = TerminationRequest(), SignalAtStep(5)
     monkeypatch.setattr(callbacks, "build", lambda *_, **__: [callback])
-    with terminated(stopping):
-        fit(stopping=stopping)
+    with terminated(termination_request):
+        fit(termination_request=termination_request)
     assert callback.steps == [0, 1, 2, 3, 0]

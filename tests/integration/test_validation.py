@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from epochal_trainer.checkpoint import Checkpointer, Position, Snapshot, Store
-from epochal_trainer.lib.signals import Stopping
+from epochal_trainer.lib.signals import TerminationRequest
 from epochal_trainer.storage import FolderBucket
 
 from .conftest import terminated
@@ -45,12 +45,12 @@ def test_a_checkpoint_that_is_due_is_taken_before_validation(tmp_path: Path) -> 
 )
 def test_sigterm_during_validation_stores_the_state_before_it(tmp_path: Path, fields: dict[str, Any]) -> None:
     whole = run(tmp_path / "whole", **fields)
-    stopping, signal_callback, written = Stopping(), SignalAt(test=0), list[Snapshot]()
-    with terminated(stopping):
+    termination_request, signal_callback, written = TerminationRequest(), SignalAt(test=0), list[Snapshot]()
+    with terminated(termination_request):
         run(
             tmp_path / "signal_callback",
             kind=Checkpointer,
-            stopping=stopping,
+            termination_request=termination_request,
             written=written,
             extra=[signal_callback],
             **fields,

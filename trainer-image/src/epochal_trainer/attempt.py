@@ -137,7 +137,7 @@ class Attempt:
                 evaluated, trained, monitor, epochs=spec.training.epochs, keeps_best=context.keeps_best
             ),
         )
-        with context.stopping.deferred():
+        with context.termination_request.deferred():
             attempts.check()
             self._store(
                 network, evaluated, trained, outcome, results=results, writer=writer, data=data, attempt=attempt
@@ -215,7 +215,7 @@ class Attempt:
                     data=data,
                     results=results,
                     folder=scratch,
-                    stopping=context.stopping,
+                    termination_request=context.termination_request,
                     has_retry=attempt <= spec.backoff_limit,
                     standby=self._standby,
                     code=network.code,

@@ -21,7 +21,7 @@ from epochal_lib.redaction import Redactor
 
 from epochal_trainer.export import process
 from epochal_trainer.export.request import EXPORTED, NOT_LOADED, SUFFIXES, Request, Source
-from epochal_trainer.lib.signals import Stopping
+from epochal_trainer.lib.signals import TerminationRequest
 from epochal_trainer.reporting.results import MODEL
 
 log = logging.getLogger(__name__)
@@ -78,7 +78,7 @@ def convert(config: ServerConfig, folder: Path, seconds: float) -> None:
             features=source.signature and source.signature.features,
             folder=out,
         )
-        outcome = process.run(request, Stopping())
+        outcome = process.run(request, TerminationRequest())
         if outcome.reason == NOT_LOADED:
             cause = own_code(path) or f"{outcome.message}: use the image of the trainer that stored it"
             raise ServeError("ModelRefused", f"{config.source.uri}: {cause}")

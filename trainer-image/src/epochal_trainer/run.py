@@ -26,7 +26,7 @@ from epochal_trainer.export.standby import Standby
 from epochal_trainer.lib import garbage, keys
 from epochal_trainer.lib.failures import SUPERSEDED, Failure, is_disk_full, scratch_full
 from epochal_trainer.lib.scratch import scratch_folder
-from epochal_trainer.lib.signals import Stopping, Terminated, WaitAborted
+from epochal_trainer.lib.signals import Terminated, TerminationRequest, WaitAborted
 from epochal_trainer.lib.text import readable
 from epochal_trainer.reporting import log as logs
 from epochal_trainer.reporting.attempts import open_results
@@ -64,15 +64,15 @@ def run(path: Path, folders: Folders | None) -> int:
         path: The TrainingJob, JSON or YAML.
         folders: Folders in place of the buckets; None to use the buckets and to report to the operator.
     """
-    stopping = Stopping()
-    stopping.listen()
+    termination_request = TerminationRequest()
+    termination_request.listen()
     termination = TerminationMessage()
     termination.write_preliminary()
     try:
         with tempfile.TemporaryDirectory(
             prefix="epochal-", dir=scratch_folder(), ignore_cleanup_errors=True
         ) as scratch:
-            run = _Run(path, folders, Path(scratch), stopping, termination)
+            run = _Run(path, folders, Path(scratch), termination_request, termination)
             logs.start(Path(scratch) / LOG, run.without_secrets)
             return run.run()
     except (Terminated, KeyboardInterrupt):
@@ -93,7 +93,7 @@ class _Run:
     path: Path
     folders: Folders | None
     scratch: Path
-    stopping: Stopping
+    termination_request: TerminationRequest
     termination: TerminationMessage
     redact: Callable[[str], str] = field(default_factory=Redactor.of_environment)
     is_ending: bool = False
@@ -122,7 +122,7 @@ class _Run:
             log.exception("The trainer failed")
             code, reason, message = _crash(error, self.scratch)
         self.is_ending = True
-        with self.stopping.deferred():
+        with self.termination_request.deferred():
             if self.standby is not None:
                 self.standby.close()
             message = self.redact(message)
@@ -160,7 +160,14 @@ class _Run:
         from epochal_trainer.attempt import Attempt  # noqa: PLC0415 - it imports Keras
 
         context = Context(
-            job, self.scratch, self.stopping, stages, reporter, Watchdog(self.termination), finish, pod=_pod()
+            job,
+            self.scratch,
+            self.termination_request,
+            stages,
+            reporter,
+            Watchdog(self.termination),
+            finish,
+            pod=_pod(),
         )
         self.attempt = Attempt(context, self.standby)
         retry = RetryPolicy(
@@ -189,7 +196,7 @@ class _Run:
         """End the wait for a storage if the run is ending or a stop was requested."""
         if self.is_ending:
             raise WaitAborted
-        self.stopping.check()
+        self.termination_request.check()
 
     def _store_log(self, *, opens: bool) -> None:
         """Store the log of a run that has failed, or log why not. A storage error never hides the cause of the failure.

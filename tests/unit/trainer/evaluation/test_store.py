@@ -19,7 +19,7 @@ from epochal_trainer.data.training_data import TrainingData
 from epochal_trainer.evaluation.store import file_suffixes, store_evaluation, time_limit
 from epochal_trainer.export.tensors import predict
 from epochal_trainer.lib.failures import Failure, refused, superseded
-from epochal_trainer.lib.signals import Stopping
+from epochal_trainer.lib.signals import TerminationRequest
 from epochal_trainer.reporting.results import EVALUATING, Results
 from epochal_trainer.reporting.stages import Stages
 from epochal_trainer.reporting.termination_message import TerminationMessage
@@ -59,7 +59,7 @@ def stored(
     loss: str = "SparseCategoricalCrossentropy",
     outputs: list[dict[str, str]] | None = None,
     check: Callable[[], None] = lambda: None,
-    stopping: Stopping | None = None,
+    termination_request: TerminationRequest | None = None,
 ) -> Path:
     """Store an evaluation, and return the folder of the results."""
     scratch = bucket.parent / "scratch"
@@ -72,7 +72,7 @@ def stored(
             spec=SimpleNamespace(training=training), metadata=SimpleNamespace(namespace="lab", name="job")
         ),
         scratch=scratch,
-        stopping=stopping or Stopping(),
+        termination_request=termination_request or TerminationRequest(),
         stages=Stages(),
         watchdog=Watchdog(TerminationMessage(bucket.parent / "none")),
     )
@@ -203,13 +203,13 @@ def test_an_error_is_logged(
 def test_a_short_evaluation_stores_nothing(
     model: keras.Model, bucket: Path, monkeypatch: pytest.MonkeyPatch, short_of: str
 ) -> None:
-    stopping = Stopping()
+    termination_request = TerminationRequest()
     if short_of == "memory":
         monkeypatch.setattr("epochal_trainer.evaluation.store.available_memory", lambda: 47 * 2**20)
     else:
-        stopping.defer()
-        stopping._on_signal(15, None)
-    assert files(stored(model, bucket, stopping=stopping)) == set()
+        termination_request.defer()
+        termination_request._on_signal(15, None)
+    assert files(stored(model, bucket, termination_request=termination_request)) == set()
 
 
 def test_an_attempt_after_one_that_ended_during_the_evaluation(

@@ -8,7 +8,7 @@ from epochal_api.trainingjob.report import Export
 from epochal_trainer.export import process, worker
 from epochal_trainer.export.request import Request
 from epochal_trainer.export.standby import BEGUN
-from epochal_trainer.lib.signals import Stopping
+from epochal_trainer.lib.signals import TerminationRequest
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def request_for(tmp_path: Path) -> Request:
 
 
 def run(request: Request, program: str, free_memory: Callable[[], int] = lambda: 2**40) -> Export:
-    return process.run(request, Stopping(), free_memory=free_memory, program=("-c", program))
+    return process.run(request, TerminationRequest(), free_memory=free_memory, program=("-c", program))
 
 
 def test_the_process_gets_no_credentials_and_no_gpu() -> None:
@@ -37,7 +37,7 @@ def test_the_process_gets_no_credentials_and_no_gpu() -> None:
 
 
 def test_the_process_is_not_started_without_free_memory(request_for: Request) -> None:
-    outcome = process.run(request_for, Stopping(), free_memory=lambda: 300 * 2**20)
+    outcome = process.run(request_for, TerminationRequest(), free_memory=lambda: 300 * 2**20)
     assert outcome.reason == "ExportFailed"
     assert "314.6 MB are free, and it needs 385.9 MB" in outcome.message
     assert not list(request_for.folder.iterdir())
@@ -121,7 +121,7 @@ NEW = """open('outcome.json', 'w').write('{"reason": "Exported", "message": "by 
     ],
 )
 def test_the_forked_process_exports_while_it_lives(request_for: Request, forked: Any, free: int, message: str) -> None:
-    outcome = process.run(request_for, Stopping(), forked, free_memory=lambda: free, program=("-c", NEW))
+    outcome = process.run(request_for, TerminationRequest(), forked, free_memory=lambda: free, program=("-c", NEW))
     assert message in outcome.message
 
 
@@ -140,6 +140,6 @@ def test_the_process_is_killed_at_the_timeout(request_for: Request, monkeypatch:
 
 
 def test_the_timeout_is_shorter_after_sigterm(request_for: Request, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "STOPPING_SECONDS", 0.1)
-    monkeypatch.setattr(Stopping, "seconds", 0.2)
+    monkeypatch.setattr(process, "TERMINATION_SECONDS", 0.1)
+    monkeypatch.setattr(TerminationRequest, "seconds", 0.2)
     assert "after SIGTERM" in run(request_for, SLEEP).message

@@ -18,7 +18,7 @@ from epochal_trainer.export.request import Request
 from epochal_trainer.export.samples import read
 from epochal_trainer.export.store import export_models, store_signature
 from epochal_trainer.lib.failures import Failure, refused, superseded
-from epochal_trainer.lib.signals import Stopping
+from epochal_trainer.lib.signals import TerminationRequest
 from epochal_trainer.reporting.results import EXPORTING, Results
 from epochal_trainer.storage import FolderBucket
 
@@ -52,7 +52,13 @@ def exported(
     results = Results(FolderBucket(bucket), "n/j/u", check)
     names = ["model.keras", "best.keras"]
     outcome = export_models(
-        names, ["onnx"], data=data, results=results, folder=scratch, stopping=Stopping(), has_retry=has_retry
+        names,
+        ["onnx"],
+        data=data,
+        results=results,
+        folder=scratch,
+        termination_request=TerminationRequest(),
+        has_retry=has_retry,
     )
     assert list(scratch.iterdir()) == []
     return outcome, bucket / "n/j/u"

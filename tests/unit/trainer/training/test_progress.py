@@ -6,7 +6,7 @@ import keras
 import pytest
 from epochal_api.trainingjob.training import Training
 from epochal_trainer.checkpoint import Position
-from epochal_trainer.lib.signals import Stopping, Terminated
+from epochal_trainer.lib.signals import Terminated, TerminationRequest
 from epochal_trainer.reporting.best import Monitor
 from epochal_trainer.reporting.history import Epoch
 from epochal_trainer.training.progress import Progress
@@ -66,7 +66,7 @@ def make_progress(epochs: int, **arguments: Any) -> Progress:
     progress = Progress(
         Training.model_validate({"loss": "mse", "epochs": epochs}),
         steps=5,
-        stopping=Stopping(),
+        termination_request=TerminationRequest(),
         monitor=Monitor("loss"),
         on_epoch=lambda _: None,
         on_step=lambda *_: None,
@@ -83,7 +83,7 @@ def test_stop_during_validation_frees_the_backup_before_the_checkpoint(monkeypat
     progress = make_progress(2, checkpointer=checkpointer)
     progress.on_test_begin()
     progress.on_test_batch_begin(0)
-    monkeypatch.setattr(Stopping, "requested", True)
+    monkeypatch.setattr(TerminationRequest, "requested", True)
     with pytest.raises(Terminated):
         progress.on_test_batch_begin(1)
     ((position, backup),) = checkpointer.stored

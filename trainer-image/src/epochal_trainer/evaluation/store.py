@@ -80,7 +80,7 @@ def _evaluate(
 
     def stop() -> bool:
         context.watchdog.record_step(epochs, 0)
-        return context.stopping.requested or available_memory() < MIN_FREE_MEMORY
+        return context.termination_request.requested or available_memory() < MIN_FREE_MEMORY
 
     with results.marked(EVALUATING), context.watchdog.watch(training.stall_seconds, "evaluation"):
         evaluated = evaluate(

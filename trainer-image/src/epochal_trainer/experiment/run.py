@@ -14,7 +14,7 @@ from epochal_lib.redaction import Redactor
 from epochal_trainer.experiment.write import write
 from epochal_trainer.lib.failures import bad_spec
 from epochal_trainer.lib.scratch import scratch_folder
-from epochal_trainer.lib.signals import Stopping, Terminated
+from epochal_trainer.lib.signals import Terminated, TerminationRequest
 from epochal_trainer.reporting import log as logs
 from epochal_trainer.reporting.results import LOG
 from epochal_trainer.storage import Bucket, FolderBucket, RetryPolicy
@@ -30,17 +30,17 @@ def run(path: Path, folder: Path | None) -> int:
         path: The operator's file, see epochal_api.experiment.report.
         folder: Folder in place of the results bucket; None to use the bucket.
     """
-    stopping, redact = Stopping(), Redactor.of_environment()
-    stopping.listen()
-    return exit_code_of(lambda: _run(path, folder, stopping, redact), redact)
+    termination_request, redact = TerminationRequest(), Redactor.of_environment()
+    termination_request.listen()
+    return exit_code_of(lambda: _run(path, folder, termination_request, redact), redact)
 
 
-def _run(path: Path, folder: Path | None, stopping: Stopping, redact: Redactor) -> int:
+def _run(path: Path, folder: Path | None, termination_request: TerminationRequest, redact: Redactor) -> int:
     try:
         try:
-            message = _write_report(path, folder, stopping, redact)
+            message = _write_report(path, folder, termination_request, redact)
         finally:
-            stopping.defer()  # A signal from here on must not prevent the termination message.
+            termination_request.defer()  # A signal from here on must not prevent the termination message.
     except (Terminated, KeyboardInterrupt):
         raise FatalError("Terminated", "SIGTERM or Ctrl-C stopped the report", ExitCode.TERMINATED) from None
     log.info("Done: %s", message)
@@ -48,13 +48,13 @@ def _run(path: Path, folder: Path | None, stopping: Stopping, redact: Redactor) 
     return ExitCode.DONE
 
 
-def _write_report(path: Path, folder: Path | None, stopping: Stopping, redact: Redactor) -> str:
+def _write_report(path: Path, folder: Path | None, termination_request: TerminationRequest, redact: Redactor) -> str:
     with tempfile.TemporaryDirectory(prefix="epochal-", dir=scratch_folder(), ignore_cleanup_errors=True) as scratch:
         logs.start(Path(scratch) / LOG, redact)
         log.info("Epochal trainer %s", version("epochal-trainer"))
         report = _read(path)
         log.info("Experiment %s/%s, uid %s", report.namespace, report.name, report.uid)
-        return write(report, _bucket(report, folder, stopping), Path(scratch), stopping.check)
+        return write(report, _bucket(report, folder, termination_request), Path(scratch), termination_request.check)
 
 
 def _read(path: Path) -> ExperimentReport:
@@ -66,8 +66,8 @@ def _read(path: Path) -> ExperimentReport:
         raise bad_spec("InvalidSpec", f"{path} is not a valid report of an Experiment: {error}") from error
 
 
-def _bucket(report: ExperimentReport, folder: Path | None, stopping: Stopping) -> Bucket:
+def _bucket(report: ExperimentReport, folder: Path | None, termination_request: TerminationRequest) -> Bucket:
     if folder is not None:
         return FolderBucket(folder)
-    retry = RetryPolicy(report.storage.timeout_seconds, check=stopping.check)
+    retry = RetryPolicy(report.storage.timeout_seconds, check=termination_request.check)
     return buckets_of(report.storage, retry)(report.results.bucket)

@@ -21,14 +21,14 @@ from epochal_trainer.export import standby as forked
 from epochal_trainer.export.request import FAILED, OUTCOME, Request
 from epochal_trainer.export.standby import Standby
 from epochal_trainer.export.worker import LOG, environment
-from epochal_trainer.lib.signals import Stopping
+from epochal_trainer.lib.signals import TerminationRequest
 from epochal_trainer.lib.text import duration, readable
 
 log = logging.getLogger(__name__)
 
 TIMEOUT_SECONDS = 600.0
 """Time limit of the export. ResNet50 took a twelfth of it on two cores shared with ten other processes."""
-STOPPING_SECONDS = 40.0
+TERMINATION_SECONDS = 40.0
 """Time that the export still gets after the trainer was asked to stop: a third of epochal_api.pod.GRACE_SECONDS."""
 MIN_MEMORY = 320 * 2**20 + MIN_FREE_MEMORY
 """Minimum bytes of free memory at the start of a new process.
@@ -45,7 +45,7 @@ _MAX_MESSAGE = 200
 
 def run(
     request: Request,
-    stopping: Stopping,
+    termination_request: TerminationRequest,
     standby: Standby | None = None,
     *,
     free_memory: Callable[[], int] = available_memory,
@@ -55,7 +55,7 @@ def run(
 
     Args:
         request: The models and formats. Its folder belongs to this process.
-        stopping: Holds the request to stop the trainer.
+        termination_request: Holds the request to stop the trainer.
         standby: The process that was forked for the export. Without one, or after its end, a new process starts.
         free_memory: Returns the bytes of free memory.
         program: Arguments of Python for a new process, followed by the request and this process' id.
@@ -75,13 +75,13 @@ def run(
     process: subprocess.Popen[bytes] | Standby
     process = standby if standby is not None and standby.order(file) else _start(file, program)
     try:
-        cause = _wait(process, stopping, free_memory)
+        cause = _wait(process, termination_request, free_memory)
     finally:
         process.kill()
         code = process.wait()
     if not cause and process is standby and not (request.folder / forked.BEGUN).exists():
         log.info("The forked export process ended with exit code %d at its order: a new process exports", code)
-        return run(request, stopping, free_memory=free_memory, program=program)
+        return run(request, termination_request, free_memory=free_memory, program=program)
     return failed(cause) if cause else _outcome(code, request.folder)
 
 
@@ -104,14 +104,18 @@ def failed(message: str) -> Export:
     return Export(reason=FAILED, message=message[:MAX_EXPORT_MESSAGE])
 
 
-def _wait(process: "subprocess.Popen[bytes] | Standby", stopping: Stopping, free_memory: Callable[[], int]) -> str:
+def _wait(
+    process: "subprocess.Popen[bytes] | Standby",
+    termination_request: TerminationRequest,
+    free_memory: Callable[[], int],
+) -> str:
     """Wait until the process ends; return why it must be killed before that, or ""."""
     end = time.monotonic() + TIMEOUT_SECONDS
     while process.poll() is None:
         if time.monotonic() > end:
             return f"it took longer than {duration(TIMEOUT_SECONDS)}"
-        if stopping.seconds > STOPPING_SECONDS:
-            return f"it took longer than {duration(STOPPING_SECONDS)} after SIGTERM"
+        if termination_request.seconds > TERMINATION_SECONDS:
+            return f"it took longer than {duration(TERMINATION_SECONDS)} after SIGTERM"
         if (free := free_memory()) < MIN_FREE_MEMORY:
             return f"only {readable(free)} of memory were free: raise spec.resources.limits.memory"
         time.sleep(_TICK)

@@ -19,7 +19,7 @@ from epochal_trainer.export.samples import evenly_spaced, write
 from epochal_trainer.export.standby import Standby
 from epochal_trainer.export.tensors import UnsupportedModel, network_of
 from epochal_trainer.lib.failures import SUPERSEDED, Failure
-from epochal_trainer.lib.signals import Stopping
+from epochal_trainer.lib.signals import TerminationRequest
 from epochal_trainer.reporting.results import BEST_MODEL, EXPORTING, Results, optional_result
 
 log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ def export_models(
     data: TrainingData,
     results: Results,
     folder: Path,
-    stopping: Stopping,
+    termination_request: TerminationRequest,
     has_retry: bool,
     standby: Standby | None = None,
     code: Path | None = None,
@@ -52,7 +52,7 @@ def export_models(
         data: The data sets that they were trained on.
         results: Takes the files.
         folder: Holds the models and temporary files.
-        stopping: Holds the request to stop the trainer.
+        termination_request: Holds the request to stop the trainer.
         has_retry: Whether another attempt would follow if the export killed this one. If not, the export is skipped
             after an earlier attempt that ended during it.
         standby: The process that was forked for the export.
@@ -70,7 +70,7 @@ def export_models(
             with TemporaryDirectory(prefix="export-", dir=folder) as work:
                 request = _request(names, formats, data, folder, Path(work), code=code)
                 with results.marked(EXPORTING, str(tries + 1).encode()):
-                    outcome = process.run(request, stopping, standby)
+                    outcome = process.run(request, termination_request, standby)
                 outcome = _store(outcome, results, Path(work))
     except Failure as failure:
         if failure.reason == SUPERSEDED:

@@ -1,4 +1,4 @@
-"""The stop of a training by SIGTERM from the kubelet, or by Ctrl-C from a user."""
+"""The termination of a trainer by SIGTERM from the kubelet, or by Ctrl-C from a user."""
 
 import signal
 import time
@@ -8,14 +8,14 @@ from types import FrameType
 
 
 class Terminated(BaseException):
-    """A signal requested a stop. It is not an Exception, so no handler mistakes it for an error."""
+    """A signal requested the termination. It is not an Exception, so no handler mistakes it for an error."""
 
 
 class WaitAborted(Terminated):
     """Ends a wait for the storage because the run ends: its result is no longer needed. No signal requested it."""
 
 
-class Stopping:
+class TerminationRequest:
     """Turns SIGTERM and Ctrl-C into Terminated, at once or at a point where the training can stop cleanly."""
 
     def __init__(self) -> None:
@@ -24,12 +24,12 @@ class Stopping:
 
     @property
     def requested(self) -> bool:
-        """Whether a signal has requested a stop."""
+        """Whether a signal has requested the termination."""
         return self._since is not None
 
     @property
     def seconds(self) -> float:
-        """Seconds since the request to stop; 0 without a request."""
+        """Seconds since the request; 0 without a request."""
         return 0.0 if self._since is None else time.monotonic() - self._since
 
     def listen(self) -> None:
@@ -51,7 +51,7 @@ class Stopping:
             self._deferred = False
 
     def check(self) -> None:
-        """Raise Terminated if a stop was requested."""
+        """Raise Terminated if a termination was requested."""
         if self.requested:
             raise Terminated
 

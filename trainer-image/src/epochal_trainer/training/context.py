@@ -6,7 +6,7 @@ from pathlib import Path
 
 from epochal_api.trainingjob.spec import TrainingJob
 
-from epochal_trainer.lib.signals import Stopping
+from epochal_trainer.lib.signals import TerminationRequest
 from epochal_trainer.reporting.finish_request import FinishRequest
 from epochal_trainer.reporting.reporter import Reporter
 from epochal_trainer.reporting.stages import Stages
@@ -37,7 +37,7 @@ class Context:
 
     job: TrainingJob
     scratch: Path
-    stopping: Stopping
+    termination_request: TerminationRequest
     stages: Stages
     reporter: Reporter
     watchdog: Watchdog

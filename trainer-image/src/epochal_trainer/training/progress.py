@@ -12,7 +12,7 @@ from epochal_api.trainingjob.training import Training
 
 from epochal_trainer.checkpoint import Checkpointer, Position, Snapshot, ValidationBackup
 from epochal_trainer.lib.failures import bad_data
-from epochal_trainer.lib.signals import Stopping
+from epochal_trainer.lib.signals import TerminationRequest
 from epochal_trainer.lib.text import duration
 from epochal_trainer.reporting import history
 from epochal_trainer.reporting.best import Monitor, find_best_epoch
@@ -45,13 +45,14 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         values_without_weights: Values of the monitored metric in epochs whose weights this training lacks: the best
             epoch of the trainings that it continues, and an epoch whose weights were lost.
 
-    Three requests end a training before its last epoch:
+    Four requests end a training before its last epoch:
 
     | word | request | end |
     |---|---|---|
     | finish | spec.finish | after the running epoch, complete with results |
     | stop | spec.training.stopAfterEpoch | after that epoch, to be continued by another TrainingJob |
-    | terminate | SIGTERM or Ctrl-C | at the next step, to be resumed from a checkpoint |
+    | terminate | SIGTERM (also of spec.suspend) or Ctrl-C | at the next step, to be resumed from a checkpoint |
+    | `stop_training` | a callback, such as EarlyStopping | after the running epoch, complete with results |
 
     Attributes:
         finished_early: Whether the training was finished early on request.
@@ -63,7 +64,7 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         training: Training,
         *,
         steps: int,
-        stopping: Stopping,
+        termination_request: TerminationRequest,
         monitor: Monitor,
         on_epoch: Callable[[Sequence[Epoch]], None],
         on_step: Callable[[int, int], None],
@@ -81,7 +82,7 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         )
         self._epochs = training.epochs
         self._steps = steps
-        self._stopping = stopping
+        self._termination_request = termination_request
         self._monitor = monitor
         self._on_epoch = on_epoch
         self._on_step = on_step
@@ -140,10 +141,10 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         self._on_step(len(self.history), batch)
         if self._checkpointer is not None:
             self._checkpointer.check()
-            if self._stopping.requested or self._checkpointer.due_within():
+            if self._termination_request.requested or self._checkpointer.due_within():
                 self._check_running_loss()
                 self._store_checkpoint(self._checkpointer, batch, time.monotonic())
-        self._stopping.check()
+        self._termination_request.check()
         if (now := time.monotonic()) >= self._next_log:
             self._next_log = now + LOG_INTERVAL
             self._check_running_loss()
@@ -172,11 +173,11 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         self._on_step(len(self.history), self._steps)
         if self._checkpointer is not None:
             self._checkpointer.check()
-            if self._stopping.requested and self._before_validation is not None:
+            if self._termination_request.requested and self._before_validation is not None:
                 self._before_validation.restore()
                 self._before_validation = None  # frees a copy that may be as large as the network
                 self._store_checkpoint(self._checkpointer, self._steps, self._validation_began)
-        self._stopping.check()
+        self._termination_request.check()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Add the epoch to the history, check its loss, and log and report the epoch."""

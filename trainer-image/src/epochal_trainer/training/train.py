@@ -36,7 +36,7 @@ _SHUTDOWN_SECONDS = 30.0
 """Seconds of the grace period that remain after the last checkpoint, for the log and the last report."""
 _OLD_CHECKPOINT_SECONDS = 20.0
 """Seconds that a failed training waits until an earlier checkpoint is stored."""
-_STOP_CHECK_SECONDS = 0.5
+_TERMINATION_CHECK_SECONDS = 0.5
 """Seconds between two checks for a stop request, while the last checkpoint is stored."""
 _ANSWER_SECONDS = 5.0
 """Seconds that a new training waits for the operator's answer, which may ask it to finish early."""
@@ -66,7 +66,7 @@ def run_training_stage(
         Failure: If the training fails, or storing it fails.
         Terminated: If the process received a signal to stop.
     """
-    training, reporter, stopping = context.job.spec.training, context.reporter, context.stopping
+    training, reporter, termination_request = context.job.spec.training, context.reporter, context.termination_request
     order = data.train.order(batch_size=training.batch_size, seed=training.seed, steps=training.steps_per_epoch)
     facts = _facts(context.job, data, start, monitor, network_files)
     files = checkpoint.Files(context.scratch, [CALLBACKS, LOG], context.scratch / STAGING)
@@ -86,7 +86,7 @@ def run_training_stage(
     progress = Progress(
         training,
         steps=order.steps,
-        stopping=stopping,
+        termination_request=termination_request,
         monitor=monitor,
         on_epoch=on_epoch_end,
         on_step=context.watchdog.record_step,
@@ -155,8 +155,8 @@ def _fit_and_flush(
     snapshot: checkpoint.Snapshot | None,
 ) -> None:
     """Run Keras' fit under the watchdog, and wait until the last checkpoint is stored."""
-    training, stopping = context.job.spec.training, context.stopping
-    with stopping.deferred():
+    training, termination_request = context.job.spec.training, context.termination_request
+    with termination_request.deferred():
         try:
             with context.watchdog.watch(training.stall_seconds):
                 fit.fit_or_resume(
@@ -169,12 +169,12 @@ def _fit_and_flush(
                     snapshot=snapshot,
                 )
             # Another training may continue from the last checkpoint.
-            while not writer.flush(_STOP_CHECK_SECONDS):
+            while not writer.flush(_TERMINATION_CHECK_SECONDS):
                 writer.check()
-                stopping.check()
-            stopping.check()  # Not checked since the last step: a newer attempt may be storing the results.
+                termination_request.check()
+            termination_request.check()  # Not checked since the last step: a newer attempt may be storing the results.
         except Terminated:
-            if not writer.flush(GRACE_SECONDS - _SHUTDOWN_SECONDS - stopping.seconds):
+            if not writer.flush(GRACE_SECONDS - _SHUTDOWN_SECONDS - termination_request.seconds):
                 log.warning("The last checkpoint could not be stored in time: the one before it will be used.")
             raise
         except Exception:
