@@ -16,6 +16,7 @@ from epochal_operator.trainingjob.job.observed import Observed
 from epochal_operator.trainingjob.pod.failures import last_failure, pod_failure
 from epochal_operator.trainingjob.progress.reported_status import format_duration, format_metric
 from epochal_operator.trainingjob.reasons import TRAINER_STARTS, Reason, as_reason, effect
+from epochal_operator.trainingjob.status.phase import names_pod
 from epochal_operator.trainingjob.status.predicates import is_spec_ignored
 
 
@@ -130,7 +131,7 @@ def _started_events(previous: Condition | None, observed: Observed) -> Iterator[
     """Yield the Event that the trainer of a pod runs, once for each pod."""
     pod = observed.pods[-1]
     name = pod["metadata"]["name"]
-    if previous is None or previous.reason not in _RUNS or f"pod {name} " not in previous.message:
+    if previous is None or previous.reason not in _RUNS or not names_pod(previous.message, name):
         note = f"The pod {name} runs on node {pod['spec'].get('nodeName')}."
         yield make_event(Reason.STARTED, note, pod["metadata"]["uid"])
 
@@ -157,7 +158,7 @@ def _restart_events(before: Status, after: Status, observed: Observed) -> Iterat
     if ready is None or previous is None or observed.job is None or ready.reason in {Reason.CREATING, Reason.FAILING}:
         return
     last_pod = next(
-        (pod["metadata"] for pod in observed.pods if f"pod {pod['metadata']['name']} " in previous.message), None
+        (pod["metadata"] for pod in observed.pods if names_pod(previous.message, pod["metadata"]["name"])), None
     )
     failed = [pod["metadata"] for pod in observed.pods if pod_failure(pod)]
     if effect(previous.reason).pod_runs and last_pod is None:

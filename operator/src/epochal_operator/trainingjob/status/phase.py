@@ -72,6 +72,15 @@ class Phase(NamedTuple):
         return self.state == "Complete" or (self.state != "Failed" and effect(self.cause.reason).ready)
 
 
+def names_pod(message: str, pod_name: str) -> bool:
+    """Return whether a message of the condition Ready names a pod.
+
+    The message is the only record of the previous pod. So each message of a reason with `pod_runs` starts with
+    `The pod NAME `, and a reworded message must keep these words.
+    """
+    return f"pod {pod_name} " in message
+
+
 def derive_phase(desired: PhaseInputs, before: Status, observed: Observed) -> Phase:
     """Return the phase of a TrainingJob."""
     job, blocked = observed.job, observed.blocked
