@@ -65,17 +65,17 @@ class Attempt:
             Terminated: If the process received a signal to stop.
         """
         context, checks = self._context, self._checks
-        job, spec, scratch, stages = context.job, context.job.spec, context.scratch, context.stages
-        context.reporter.start_stage("BuildingNetwork")
+        job, spec, scratch, timings = context.job, context.job.spec, context.scratch, context.timings
+        context.reporter.set_start_stage("BuildingNetwork")
         open_buckets = cache(buckets)
-        with stages.stage("network"):
+        with timings.measure("network"):
             network = build_network(spec, open_buckets, scratch, keeps_best=context.keeps_best)
             model, nodes = network.model, network.nodes
             user_callbacks = callbacks.build(spec.training.callbacks, folder=scratch / CALLBACKS)
             callbacks.check_optimizer(spec.training.callbacks, model.optimizer)
             log.info("Network:\n%s", graph.layer_table(model, nodes))
             checks.check_network(model, nodes)
-        with stages.stage("storage"):
+        with timings.measure("storage"):
             opened = open_buckets()
             attempts, results = open_results(opened.results, job, context.pod)
             self.results = results
@@ -87,7 +87,7 @@ class Attempt:
                 name, _, folder = uri.removeprefix("s3://").partition("/")
                 return opened.results if name == spec.results.bucket else opened.named(name), folder.strip("/")
 
-            context.reporter.start_stage("RestoringCheckpoint")
+            context.reporter.set_start_stage("RestoringCheckpoint")
             keep = spec.training.checkpoint.keep
             store = checkpoint.Store(opened.results, results.folder, scratch / STAGING, keep=keep, attempts=attempts)
             training_digest = jobs.training_digest(job, network.files)
@@ -102,7 +102,7 @@ class Attempt:
                 artifacts=Artifacts(uri=results.uri()),
                 **reported_progress(start),
             )
-        with stages.stage("data"):
+        with timings.measure("data"):
             memory = MemoryBudget(reclaimable=start.snapshot.memory_bytes if start else 0)
             data = load_data(spec, opened.data, model, scratch=scratch, memory=memory)
             monitor = self._choose_monitor(model, data)
@@ -111,7 +111,7 @@ class Attempt:
                 log.info("Adapted to the training set: %s", ", ".join(adapted))
         title = f"{job.metadata.namespace}/{job.metadata.name}"
         writer = HistoryWriter(results, scratch, title=title, monitor=monitor)
-        with stages.stage("training"), writer:
+        with timings.measure("training"), writer:
             trained = run_training_stage(
                 context,
                 model,
@@ -129,7 +129,7 @@ class Attempt:
         def evaluate(name: str) -> dict[str, float] | None:
             return self._test(model, data, name, epoch=len(trained.epochs))
 
-        evaluated = models.evaluate_and_save_models(model, trained, folder=scratch, stages=stages, evaluate=evaluate)
+        evaluated = models.evaluate_and_save_models(model, trained, folder=scratch, timings=timings, evaluate=evaluate)
         reason = FINISHED_EARLY if trained.finished_early else COMPLETED
         outcome = (
             STOPPED_AFTER_EPOCH if trained.stopped else reason,
@@ -142,7 +142,7 @@ class Attempt:
             self._store(
                 network, evaluated, trained, outcome, results=results, writer=writer, data=data, attempt=attempt
             )
-        log.info("Time: %s", stages)
+        log.info("Time: %s", timings)
         return outcome
 
     def _choose_monitor(self, model: keras.Model, data: TrainingData) -> Monitor:
@@ -165,7 +165,7 @@ class Attempt:
         if data.test is None:
             return None
         training, watchdog = self._context.job.spec.training, self._context.watchdog
-        with self._context.stages.stage("test"), watchdog.watch(training.stall_seconds):
+        with self._context.timings.measure("test"), watchdog.watch(training.stall_seconds):
             metrics = fit.evaluate(
                 model, data.test, batch_size=training.batch_size, on_step=lambda: watchdog.record_step(epoch, 0)
             )
@@ -186,18 +186,18 @@ class Attempt:
         attempt: int,
     ) -> None:
         """Store the models, their exports, and the files about the training; the summary is the last file."""
-        context, scratch, stages, model = self._context, self._context.scratch, self._context.stages, network.model
+        context, scratch, timings, model = self._context, self._context.scratch, self._context.timings, network.model
         spec, metadata = context.job.spec, context.job.metadata
         test, names = evaluated[0].test, [each.name for each in evaluated]
         context.reporter.amend(stage="Storing", start_stage=None, test=test and history.report_metrics(test))
-        with stages.stage("results"):
+        with timings.measure("results"):
             stored = models.store_models(evaluated, model, results, scratch)
             writer.store_last(trained.epochs)
             results.store_folder(scratch / TENSORBOARD, TENSORBOARD)
             results.store_folder(scratch / CALLBACKS, CALLBACKS)
         if spec.results.evaluation and not trained.stopped:
             file, there = evaluated[-1], stored[-1]  # The model holds the weights of the last file.
-            with stages.stage("evaluation"):
+            with timings.measure("evaluation"):
                 store_evaluation(
                     context,
                     model,
@@ -208,7 +208,7 @@ class Attempt:
                 )
         export = None
         if spec.results.exports and not trained.stopped:
-            with stages.stage("export"):
+            with timings.measure("export"):
                 export = export_models(
                     names,
                     spec.results.exports,
@@ -220,7 +220,7 @@ class Attempt:
                     standby=self._standby,
                     code=network.code,
                 )
-        with stages.stage("results"):
+        with timings.measure("results"):
             signature = export.signature if export is not None else None
             signature = signature or store_signature(model, names, data=data, results=results, folder=scratch)
             log.info("%s", outcome[1])  # the last line of the log that is stored
@@ -239,7 +239,7 @@ class Attempt:
             "export": export and export.dump(),
             "data": data.dump(),
             "network": {"parameters": model.count_params(), "layers": network.layer_count},
-            "seconds": {name: round(seconds, 3) for name, seconds in stages.seconds.items()},
+            "seconds": {name: round(seconds, 3) for name, seconds in timings.seconds.items()},
             "checkpoints": trained.checkpoints,
             "warnings": self._checks.dump(),
             "digests": {"data": data.digests, "model": stored[0].sha256, "network": dict(network.files)},

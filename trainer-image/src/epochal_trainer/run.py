@@ -33,8 +33,8 @@ from epochal_trainer.reporting.attempts import open_results
 from epochal_trainer.reporting.finish_request import FinishRequest
 from epochal_trainer.reporting.reporter import Endpoint, Reporter
 from epochal_trainer.reporting.results import LOG
-from epochal_trainer.reporting.stages import Stages
 from epochal_trainer.reporting.termination_message import TerminationMessage
+from epochal_trainer.reporting.timings import Timings
 from epochal_trainer.storage import FolderBucket, RetryPolicy, StorageWaits
 from epochal_trainer.storage.service import buckets_of
 from epochal_trainer.training.context import Buckets, Context
@@ -139,7 +139,7 @@ class _Run:
 
     def _train_job(self) -> tuple[str, str]:
         """Train the TrainingJob, and return the reason and the message of its end."""
-        stages = Stages()
+        timings = Timings()
         log.info("Epochal trainer %s", version("epochal-trainer"))
         try:
             self.job = job = jobs.read(self.path, self.folders.results if self.folders else None)
@@ -152,7 +152,7 @@ class _Run:
                 memory=cgroups.peak,
                 finish=finish,
             )
-            self._import_keras(job.spec, stages)
+            self._import_keras(job.spec, timings)
         finally:
             keys.take_back()
             self.redact = Redactor.of_environment()
@@ -163,7 +163,7 @@ class _Run:
             job,
             self.scratch,
             self.termination_request,
-            stages,
+            timings,
             reporter,
             Watchdog(self.termination),
             finish,
@@ -177,19 +177,19 @@ class _Run:
         )
         return self.attempt.train(lambda: _buckets(job, self.folders, retry))
 
-    def _import_keras(self, spec: TrainingJobSpec, stages: Stages) -> None:
+    def _import_keras(self, spec: TrainingJobSpec, timings: Timings) -> None:
         """Import Keras, and fork the export process, which uses the same import."""
         backend.check_memory(spec.framework, cgroups.limit())
         backend.select_framework(spec.framework)
         is_first = "keras" not in sys.modules  # in the process of a test, TensorFlow has threads, which a fork lacks
         log.info("Importing Keras")
         with logs.hide_startup_messages(self.scratch / "stderr"), garbage.paused() if is_first else nullcontext():
-            with stages.stage("import"):
+            with timings.measure("import"):
                 import keras  # noqa: F401, PLC0415 - it takes seconds, with TensorFlow and matplotlib
-            with stages.stage("start"):
+            with timings.measure("start"):
                 import epochal_trainer.attempt  # noqa: F401, PLC0415 - it imports Keras
         if is_first and _exports(spec):
-            with stages.stage("start"):
+            with timings.measure("start"):
                 self.standby = forked.fork()
 
     def _check(self) -> None:

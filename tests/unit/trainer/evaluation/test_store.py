@@ -21,8 +21,8 @@ from epochal_trainer.export.tensors import predict
 from epochal_trainer.lib.failures import Failure, refused, superseded
 from epochal_trainer.lib.signals import TerminationRequest
 from epochal_trainer.reporting.results import EVALUATING, Results
-from epochal_trainer.reporting.stages import Stages
 from epochal_trainer.reporting.termination_message import TerminationMessage
+from epochal_trainer.reporting.timings import Timings
 from epochal_trainer.storage import FolderBucket
 from epochal_trainer.training.watchdog import Watchdog
 
@@ -73,7 +73,7 @@ def stored(
         ),
         scratch=scratch,
         termination_request=termination_request or TerminationRequest(),
-        stages=Stages(),
+        timings=Timings(),
         watchdog=Watchdog(TerminationMessage(bucket.parent / "none")),
     )
     results = Results(FolderBucket(bucket), "lab/job/uid", check)

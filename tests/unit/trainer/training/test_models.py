@@ -10,7 +10,7 @@ from epochal_trainer.checkpoint import BestWeights, Costs, EarlierBest, EpochWei
 from epochal_trainer.reporting.best import Monitor, find_best_epoch
 from epochal_trainer.reporting.history import Epoch
 from epochal_trainer.reporting.results import Results
-from epochal_trainer.reporting.stages import Stages
+from epochal_trainer.reporting.timings import Timings
 from epochal_trainer.storage import FolderBucket
 from epochal_trainer.training import models
 from epochal_trainer.training.models import ModelFile, TrainingResult
@@ -55,7 +55,7 @@ def evaluate(model: keras.Model, result: TrainingResult, folder: Path) -> tuple[
         evaluated.append((name, digest(model)))
         return {"loss": float(len(evaluated))}
 
-    return models.evaluate_and_save_models(model, result, folder=folder, stages=Stages(), evaluate=test), evaluated
+    return models.evaluate_and_save_models(model, result, folder=folder, timings=Timings(), evaluate=test), evaluated
 
 
 def store(saved: list[ModelFile], model: keras.Model, folder: Path) -> list[tuple[str, int, Any]]:

@@ -89,7 +89,7 @@ def _evaluate(
             targets,
             class_names=data.output_classes,
             batch_size=training.batch_size,
-            seconds=time_limit(context.stages.seconds.get("training", 0.0)) - DRAWING_SECONDS,
+            seconds=time_limit(context.timings.seconds.get("training", 0.0)) - DRAWING_SECONDS,
             stop=stop,
         )
         job = f"{context.job.metadata.namespace}/{context.job.metadata.name}"

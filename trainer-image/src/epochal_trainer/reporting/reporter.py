@@ -73,7 +73,7 @@ class Endpoint:
 class Reporter:
     """Holds the latest state and sends it: at once after an update, and every few seconds after other changes.
 
-    Until the attempt has a number, a state is sent only if it names the cause of a wait, or a step of the start.
+    Until the attempt has a number, a state is sent only if it names the cause of a wait, or a part of the start.
 
     Args:
         first: The initial state.
@@ -129,8 +129,8 @@ class Reporter:
         with self._changed:
             self._state = self._state.model_copy(update=changes)
 
-    def start_stage(self, stage: StartStage) -> None:
-        """Update the step of the start, to be sent with the next report: most steps end before it."""
+    def set_start_stage(self, stage: StartStage) -> None:
+        """Update the part of the start, to be sent with the next report: most parts end before it."""
         self.amend(start_stage=stage)
 
     def wait_for_answer(self, seconds: float) -> None:

@@ -9,7 +9,7 @@ from epochal_api.trainingjob.spec import TrainingJob
 from epochal_trainer.lib.signals import TerminationRequest
 from epochal_trainer.reporting.finish_request import FinishRequest
 from epochal_trainer.reporting.reporter import Reporter
-from epochal_trainer.reporting.stages import Stages
+from epochal_trainer.reporting.timings import Timings
 from epochal_trainer.storage import Bucket
 from epochal_trainer.training.watchdog import Watchdog
 
@@ -30,7 +30,7 @@ class Context:
     Args:
         job: The TrainingJob.
         scratch: Folder for files of this attempt.
-        stages: Measures the duration of each stage.
+        timings: Measures the duration of each stage.
         reporter: Sends the state to the operator. The state gets the number of the attempt later, from the bucket.
         pod: The uid of the pod.
     """
@@ -38,7 +38,7 @@ class Context:
     job: TrainingJob
     scratch: Path
     termination_request: TerminationRequest
-    stages: Stages
+    timings: Timings
     reporter: Reporter
     watchdog: Watchdog
     finish: FinishRequest

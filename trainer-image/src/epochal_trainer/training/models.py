@@ -14,7 +14,7 @@ from epochal_trainer.reporting import history
 from epochal_trainer.reporting.best import Monitor
 from epochal_trainer.reporting.history import Epoch
 from epochal_trainer.reporting.results import BEST_MODEL, MODEL, Results
-from epochal_trainer.reporting.stages import Stages
+from epochal_trainer.reporting.timings import Timings
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ def evaluate_and_save_models(
     result: TrainingResult,
     *,
     folder: Path,
-    stages: Stages,
+    timings: Timings,
     evaluate: Callable[[str], Mapping[str, float] | None],
 ) -> list[ModelFile]:
     """Evaluate the models of a training, save each as a file, and return them.
@@ -88,7 +88,7 @@ def evaluate_and_save_models(
 
     def save(name: str, epoch: int, weights: str) -> ModelFile:
         test = evaluate(name)
-        with stages.stage("results"):
+        with timings.measure("results"):
             model.save(folder / name)
         return ModelFile(name, epoch, weights, result.epochs[epoch - 1].metrics, test)
 

@@ -1,4 +1,4 @@
-"""The time that each stage of a run takes."""
+"""The time that each part of a run takes."""
 
 import time
 from collections.abc import Iterator
@@ -7,16 +7,16 @@ from contextlib import contextmanager
 from epochal_trainer.lib.text import duration
 
 
-class Stages:
-    """Measures the duration of each stage of a run."""
+class Timings:
+    """Measures the duration of each part of a run."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
-        """Seconds per stage, in the order in which they began."""
+        """Seconds per part, in the order in which they began."""
 
     @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Add the duration of the context to a stage."""
+    def measure(self, name: str) -> Iterator[None]:
+        """Add the duration of the context to a part."""
         began = time.monotonic()
         try:
             yield
