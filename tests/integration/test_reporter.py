@@ -137,7 +137,7 @@ def test_steps_are_sent_at_intervals_if_they_changed(operator: Operator, monkeyp
     operator.until(1)
     time.sleep(0.5)
     assert len(operator.reports) == 1
-    reporter.position = lambda: {"step": 7}
+    reporter.step_fields = lambda: {"step": 7}
     operator.until(2)
     time.sleep(0.5)
     reporter.close()
@@ -213,7 +213,7 @@ def test_steps_come_at_the_operators_interval_and_the_end_of_an_epoch_at_once(
     operator.says = asks(steps=10 * SECONDS)
     reporter = started(operator)
     steps = iter(range(1_000_000))
-    reporter.position = lambda: {"step": next(steps)}
+    reporter.step_fields = lambda: {"step": next(steps)}
     operator.until(1)
     time.sleep(0.5)
     assert len(operator.reports) == 1
@@ -366,7 +366,7 @@ def test_a_missing_operator_delays_nothing(tmp_path: Path) -> None:
     reporter = started(operator)
     for epoch in range(1000):
         reporter.update(epoch=epoch)
-        reporter.position()
+        reporter.step_fields()
     began = time.monotonic()
     assert reporter.close(seconds=0.5).epoch == 999
     assert time.monotonic() - began < module.CLOSE_SECONDS

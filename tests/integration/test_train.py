@@ -58,7 +58,7 @@ def fit(
     positions: list[dict[str, Any]] = []
 
     def on_epoch(history: Sequence[Epoch]) -> None:
-        positions.append({"epochs": len(history), **progress.position()})
+        positions.append({"epochs": len(history), **progress.step_fields()})
 
     progress = Progress(
         spec,

@@ -101,7 +101,7 @@ def test_the_stage_is_training_after_the_first_step(*, resumed: bool) -> None:
     found = []
     for step in (first, first + 1):
         progress.on_train_batch_begin(step)
-        found.append({name: progress.position().get(name, "as before") for name in ("stage", "start_stage")})
+        found.append({name: progress.step_fields().get(name, "as before") for name in ("stage", "start_stage")})
     assert found == [{"stage": "as before", "start_stage": "as before"}, {"stage": "Training", "start_stage": None}]
 
 

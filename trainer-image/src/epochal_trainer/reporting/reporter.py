@@ -92,7 +92,7 @@ class Reporter:
         memory: Callable[[], int | None] = lambda: None,
         finish: FinishRequest | None = None,
     ) -> None:
-        self.position: Callable[[], dict[str, Any]] = dict
+        self.step_fields: Callable[[], dict[str, Any]] = dict
         """Returns the fields of Report that change with each step. Called from the reporter's thread."""
         self._state = first
         self._endpoint = endpoint
@@ -133,6 +133,10 @@ class Reporter:
         """Update the part of the start, to be sent with the next report: most parts end before it."""
         self.amend(start_stage=stage)
 
+    def clear_step_fields(self) -> None:
+        """Report no more fields that change with each step."""
+        self.step_fields = dict
+
     def wait_for_answer(self, seconds: float) -> None:
         """Wait until the operator has answered the current state, so that its request to finish early has arrived.
 
@@ -160,7 +164,7 @@ class Reporter:
         """Return the current state as a report, and clear `_urgent`. A report with news gets a new sequence number."""
         with self._changed:
             self._urgent = False
-            now = {**self.position(), "peak_memory": self._memory(), "sequence": self._sequence}
+            now = {**self.step_fields(), "peak_memory": self._memory(), "sequence": self._sequence}
             report = self._state.model_copy(update=now)
             if report == self._delivered:
                 return report

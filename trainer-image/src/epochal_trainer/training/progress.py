@@ -100,7 +100,7 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         self._before_validation: ValidationBackup | None = None
         self._validation_began = self._began
 
-    def position(self) -> dict[str, Any]:
+    def step_fields(self) -> dict[str, Any]:
         """Return the progress within the running epoch, as fields of a report. Safe to call from any thread."""
         last_epoch = self._last_epoch(len(self.history) + 1)
         fields = {"step": self._step, "seconds_left": self._seconds_left(), "finish_after_epoch": last_epoch}

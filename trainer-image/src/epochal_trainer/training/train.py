@@ -123,13 +123,13 @@ def run_training_stage(
             scalars.write(epoch)
         progress.resume(fitted.snapshot)
         log.info("Resuming from %s", fitted)
-    reporter.position = progress.position
+    reporter.step_fields = progress.step_fields
     first = {"start_stage": "ComputingFirstStep", "steps_per_epoch": order.steps}
     reporter.update(**reported_progress(fitted, monitor) | first)
     reporter.wait_for_answer(_ANSWER_SECONDS)
     snapshot = fitted.snapshot if fitted is not None else None
     _fit_and_flush(context, model, data, callbacks, progress=progress, writer=writer, snapshot=snapshot)
-    reporter.position = dict  # After an error the position stays, for the last report.
+    reporter.clear_step_fields()  # Not after an error: the last report then names the step at which it happened.
     scalars.close()
     checks.check_epochs(progress.history)  # The resumed training may have had no epochs left.
     _report_end(context, progress)
