@@ -154,7 +154,7 @@ class _Run:
             )
             self._import_keras(job.spec, timings)
         finally:
-            keys.take_back()
+            keys.restore_keys()
             self.redact = Redactor.of_environment()
         reporter.start()  # a thread, which must not exist during the fork
         from epochal_trainer.attempt import Attempt  # noqa: PLC0415 - it imports Keras

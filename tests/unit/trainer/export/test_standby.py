@@ -96,7 +96,7 @@ def test_no_key_is_in_its_memory(tmp_path: Path) -> None:
     code = f"""
 keys.restart_without_keys()
 child = fork()
-keys.take_back()
+keys.restore_keys()
 secret = os.environ[{SECRET_KEY_ENV!r}].encode()
 time.sleep(0.2)
 print(contains(os.getpid(), secret), contains(child.pid, secret), os.environ[{ACCESS_KEY_ENV!r}], len(secret))

@@ -101,7 +101,7 @@ def fork(
         free_memory: Returns the bytes of free memory.
         export: Exports the request in a file.
     """
-    if keys.are_here() or threading.active_count() > 1 or free_memory() < MIN_MEMORY:
+    if keys.has_keys() or threading.active_count() > 1 or free_memory() < MIN_MEMORY:
         return None
     try:
         return _fork(free_memory, export)

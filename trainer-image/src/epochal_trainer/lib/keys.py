@@ -34,13 +34,13 @@ def restart_without_keys() -> None:
         os.execve(sys.executable, sys.orig_argv, rest | {FILE_ENV: str(file)})  # noqa: S606 - this program
 
 
-def take_back(environ: MutableMapping[str, str] = os.environ) -> None:
+def restore_keys(environ: MutableMapping[str, str] = os.environ) -> None:
     """Return the keys to the environment, if `restart_without_keys` has taken them."""
     if (number := environ.pop(FILE_ENV, None)) is not None:
         with os.fdopen(int(number), encoding="ascii") as file:
             environ.update(json.load(file))
 
 
-def are_here() -> bool:
+def has_keys() -> bool:
     """Return whether this process may have keys in its memory."""
     return any(name in os.environ for name in KEYS)
