@@ -94,7 +94,7 @@ class Attempt:
             start = checkpoint.find(store, spec.training, training_digest, open_earlier, keeps_best=context.keeps_best)
             if start is not None:
                 checkpoint.check_network_files(start, network.files)
-                checkpoint.check_fit(start, model, compile.optimizer_spec(spec.training), versions())
+                checkpoint.check_matches_model(start, model, compile.optimizer_spec(spec.training), versions())
             context.reporter.update(
                 attempt=attempt,
                 start_stage="LoadingData",

@@ -160,10 +160,10 @@ def test_weights_are_matched_by_name() -> None:
     order = [*others, described]
     mixed = EpochWeights(1, order, {f"best/{index}": array for index, array in enumerate([*arrays[1:], arrays[0]])})
     change(current)
-    mixed.fit_to_model(current).assign_to(current)
+    mixed.match_to_model(current).assign_to(current)
     assert digest(current) == digest(stored)
     with pytest.raises(VariablesDiffer, match=r"one/kernel of shape \(3, 2\)"):
-        kept.fit_to_model(model(units=4))
+        kept.match_to_model(model(units=4))
 
 
 @pytest.mark.parametrize("is_own", [True, False])

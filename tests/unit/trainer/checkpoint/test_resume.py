@@ -19,10 +19,10 @@ from epochal_trainer.checkpoint import (
     Start,
     Store,
     archive,
-    check_fit,
+    check_matches_model,
     continued_facts,
     find,
-    fit_to_model,
+    match_to_model,
 )
 from epochal_trainer.checkpoint.best_model import BestModel
 from epochal_trainer.checkpoint.files import FileCopy
@@ -77,7 +77,7 @@ def weights(of: keras.Model) -> list[Any]:
 def test_a_matching_checkpoint_is_restored() -> None:
     stored, current = model(), model()
     start = taken(stored, is_own=True, step=3, begun=True)
-    fit = fit_to_model(start, current, FACTS, VERSIONS)
+    fit = match_to_model(start, current, FACTS, VERSIONS)
     assert fit.snapshot.state.position == Position(epoch=1, step=3, begun=True)
     fit.snapshot.restore(current, [])
     assert start.snapshot.size == 0  # Its memory is released.
@@ -89,7 +89,7 @@ SHAPES = r"the checkpoint has .*hidden/kernel of shape \(3, 2\) and type float32
 
 def test_another_network_cannot_be_continued() -> None:
     with pytest.raises(Failure, match=f"continueFrom: the network must be the one of s3://.*: {SHAPES}") as caught:
-        fit_to_model(taken(model()), model(units=4), FACTS, VERSIONS)
+        match_to_model(taken(model()), model(units=4), FACTS, VERSIONS)
     assert (caught.value.reason, caught.value.exit_code) == ("InvalidTraining", 64)
 
 
@@ -103,7 +103,7 @@ def test_another_network_cannot_be_continued() -> None:
 )
 def test_its_own_checkpoint_must_fit(other: dict[str, Any], found: str) -> None:
     with pytest.raises(Failure, match=f"the checkpoint of attempt 3 in s3://.*: .*{found}") as caught:
-        fit_to_model(taken(model(), is_own=True), model(**other), FACTS, VERSIONS)
+        match_to_model(taken(model(), is_own=True), model(**other), FACTS, VERSIONS)
     assert (caught.value.reason, caught.value.exit_code) == ("CheckpointMismatch", 64)
     assert "Check whether the image or the spec has changed. The checkpoint is kept" in caught.value.message
 
@@ -125,7 +125,7 @@ def test_the_uri_in_the_message_can_be_continued_from(tmp_path: Path, harm: str)
     def go_on() -> None:
         found = opened("lab/old/1").newest()
         assert found is not None
-        check_fit(
+        check_matches_model(
             Start(found, is_own=True, results_uri=opened("lab/old/1").uri), model(units=4), {"name": "Adam"}, VERSIONS
         )
 
@@ -151,14 +151,14 @@ def test_a_mismatch_lists_changed_versions() -> None:
     changed = "Other versions wrote it: epochal was 0.1.0 and is 0.2.0, keras was 3.15.0 and is 3.16.0."
     for is_own in (True, False):
         with pytest.raises(Failure, match=changed):
-            fit_to_model(taken(model(), is_own=is_own), model(units=4), FACTS, now)
+            match_to_model(taken(model(), is_own=is_own), model(units=4), FACTS, now)
 
 
 def test_changed_versions_are_logged(caplog: pytest.LogCaptureFixture) -> None:
     current = model()
-    fit_to_model(taken(model(), is_own=True), current, FACTS, {**VERSIONS, "numpy": "3.0"})
+    match_to_model(taken(model(), is_own=True), current, FACTS, {**VERSIONS, "numpy": "3.0"})
     assert caplog.text == ""
-    fit_to_model(taken(model(), is_own=True), current, FACTS, {**VERSIONS, "keras": "3.16.0"})
+    match_to_model(taken(model(), is_own=True), current, FACTS, {**VERSIONS, "keras": "3.16.0"})
     assert "so the result may differ: keras was 3.15.0 and is 3.16.0" in caplog.text
 
 
@@ -171,7 +171,7 @@ def test_variables_are_matched_by_their_paths() -> None:
     arrays = {f"optimizer/{to}": start.snapshot.arrays[f"optimizer/{index}"] for to, index in enumerate(order)}
     start.snapshot.arrays.update(arrays)
     moved = {**start.snapshot.state.variables, "optimizer": [described[index] for index in order]}
-    fit = fit_to_model(
+    fit = match_to_model(
         Start(start.snapshot.changed(variables=moved), is_own=True, results_uri=""), current, FACTS, VERSIONS
     )
     fit.snapshot.restore(current, [])
@@ -204,9 +204,9 @@ def test_other_frozen_layers_are_logged_and_the_rest_is_transferred(caplog: pyte
     stored.train_on_batch(np.ones((2, 3)), np.ones((2, 1)))
     start = taken(stored)
     caplog.clear()
-    check_fit(start, current, FACTS.optimizer, VERSIONS)
+    check_matches_model(start, current, FACTS.optimizer, VERSIONS)
     assert caplog.text == ""
-    fit_to_model(start, current, FACTS, VERSIONS).snapshot.restore(current, [])
+    match_to_model(start, current, FACTS, VERSIONS).snapshot.restore(current, [])
     assert current.optimizer.iterations == 1
     assert "the optimizer is reset for hidden." in caplog.text
     assert "optimizer variables are dropped for out." in caplog.text
@@ -215,13 +215,13 @@ def test_other_frozen_layers_are_logged_and_the_rest_is_transferred(caplog: pyte
 
 def test_its_own_checkpoint_must_have_the_same_frozen_layers() -> None:
     with pytest.raises(Failure, match="does not match this training") as caught:
-        fit_to_model(taken(frozen("hidden"), is_own=True), frozen("out"), FACTS, VERSIONS)
+        match_to_model(taken(frozen("hidden"), is_own=True), frozen("out"), FACTS, VERSIONS)
     assert caught.value.reason == "CheckpointMismatch"
 
 
 def test_a_mismatch_of_the_optimizer_is_reported_as_such() -> None:
     with pytest.raises(Failure, match=r"cannot transfer the optimizer's variables from s3://.*velocity_hat") as caught:
-        fit_to_model(taken(model()), model(optimizer=keras.optimizers.Adam(amsgrad=True)), FACTS, VERSIONS)
+        match_to_model(taken(model()), model(optimizer=keras.optimizers.Adam(amsgrad=True)), FACTS, VERSIONS)
     assert caught.value.reason == "InvalidTraining"
     assert "To reset the optimizer, change an argument other than learning_rate" in caught.value.message
 
@@ -244,9 +244,9 @@ def test_continue_from_the_best_weights_only(tmp_path: Path) -> None:
     start = found(tmp_path, training(epochs=3, **{"uri": URI, "from": "Best"}))
     assert start is not None
     assert str(start) == f"the end of epoch 2 ({folder}/best.keras)"
-    check_fit(start, current, FACTS.optimizer, VERSIONS)
+    check_matches_model(start, current, FACTS.optimizer, VERSIONS)
     callback = early(wait=0, best=None)
-    fit = fit_to_model(start, current, with_callbacks(EARLY), VERSIONS)
+    fit = match_to_model(start, current, with_callbacks(EARLY), VERSIONS)
     assert fit.snapshot.state.position == Position(epoch=2)
     assert [epoch.number for epoch in fit.snapshot.history] == [1, 2]
     fit.snapshot.restore(current, [callback])
@@ -265,13 +265,13 @@ def test_best_weights_of_another_network_fail(tmp_path: Path) -> None:
     model(units=4).save(path)
     start = replace(taken(model()), best_file=BestModel(1, "s3://results/best.keras", FileCopy(path)))
     with pytest.raises(Failure, match=r"continueFrom.from: s3://results/best.keras has weights of another network"):
-        fit_to_model(start, model(), FACTS, VERSIONS)
+        match_to_model(start, model(), FACTS, VERSIONS)
 
 
 @pytest.mark.parametrize(("name", "arguments"), [("SGD", {}), ("Adam", {"beta_1": 0.5})])
 def test_an_optimizer_with_another_description_is_reset(name: str, arguments: dict[str, float]) -> None:
     current = model(optimizer=getattr(keras.optimizers, name)(**arguments))
-    fit = fit_to_model(taken(trained("Adam")), current, with_optimizer(name=name, **arguments), VERSIONS)
+    fit = match_to_model(taken(trained("Adam")), current, with_optimizer(name=name, **arguments), VERSIONS)
     fit.snapshot.restore(current, [])
     assert current.optimizer.iterations == 0
 
@@ -296,7 +296,7 @@ def test_another_learning_rate_keeps_the_moments(rates: tuple[Any, Any], *, scal
     (one, facts), (other, now) = optimizer(rates[0]), optimizer(rates[1])
     stored, current = trained(one), model(optimizer=other)
     rate = float(current.optimizer.learning_rate)
-    fit_to_model(taken(stored, facts=facts), current, now, VERSIONS).snapshot.restore(current, [])
+    match_to_model(taken(stored, facts=facts), current, now, VERSIONS).snapshot.restore(current, [])
     assert current.optimizer.iterations == stored.optimizer.iterations == 1
     assert len(moments(current)) == 8
     np.testing.assert_equal(moments(current), moments(stored))
@@ -306,7 +306,7 @@ def test_another_learning_rate_keeps_the_moments(rates: tuple[Any, Any], *, scal
 def test_a_reduced_learning_rate_is_kept() -> None:
     stored, current = model(), model()
     stored.optimizer.learning_rate = 1e-5
-    fit_to_model(taken(stored), current, FACTS, VERSIONS).snapshot.restore(current, [])
+    match_to_model(taken(stored), current, FACTS, VERSIONS).snapshot.restore(current, [])
     assert float(current.optimizer.learning_rate) == float(np.float32(1e-5))
 
 
@@ -324,7 +324,7 @@ def test_a_reduced_learning_rate_is_kept() -> None:
 )
 def test_an_epoch_with_other_batches_is_repeated(change: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
     other = model(metrics=("mae",)) if not change else model()
-    fit = fit_to_model(taken(model(), step=3, begun=True), other, FACTS.model_copy(update=change), VERSIONS)
+    fit = match_to_model(taken(model(), step=3, begun=True), other, FACTS.model_copy(update=change), VERSIONS)
     assert fit.snapshot.state.position == Position(epoch=1)
     assert "metrics" not in fit.snapshot.state.variables
     assert "is from the middle of epoch 2, and" in caplog.text
@@ -335,7 +335,7 @@ OTHER_DATA = FACTS.model_copy(update={"data": {"a": "1" * 64}})
 
 @pytest.mark.parametrize("is_own", [True, False])
 def test_an_epoch_with_other_data_is_repeated(caplog: pytest.LogCaptureFixture, *, is_own: bool) -> None:
-    fit = fit_to_model(taken(model(), is_own=is_own, step=3, begun=True), model(), OTHER_DATA, VERSIONS)
+    fit = match_to_model(taken(model(), is_own=is_own, step=3, begun=True), model(), OTHER_DATA, VERSIONS)
     assert (fit.snapshot.state.position, fit.snapshot.state.seconds) == (Position(epoch=1), 0.0)
     assert "metrics" not in fit.snapshot.state.variables
     assert "The data have changed since the checkpoint was written (a)" in caplog.text
@@ -410,7 +410,7 @@ def carried(
     """Return an EarlyStopping, the second of two callbacks, with the state of the first of two."""
     of, first, second = model(), keras.callbacks.ReduceLROnPlateau(monitor="loss"), early(wait=0, best=None)
     start = taken(model(), *((first, state) if is_own else (state, first)), facts=stored, is_own=is_own)
-    fit_to_model(start, of, current, VERSIONS).snapshot.restore(
+    match_to_model(start, of, current, VERSIONS).snapshot.restore(
         of, [keras.callbacks.ReduceLROnPlateau(monitor="loss"), second]
     )
     return second
@@ -443,7 +443,7 @@ def test_a_callback_with_other_arguments_is_reset(
 def test_equal_callbacks_take_different_states() -> None:
     current, both = model(), (early(wait=0), early(wait=0))
     start = taken(model(), early(wait=1), early(wait=2), facts=with_callbacks(EARLY, EARLY))
-    fit_to_model(start, current, with_callbacks(EARLY, EARLY), VERSIONS).snapshot.restore(current, both)
+    match_to_model(start, current, with_callbacks(EARLY, EARLY), VERSIONS).snapshot.restore(current, both)
     assert [callback.wait for callback in both] == [1, 2]
 
 
@@ -474,7 +474,7 @@ def test_best_weights_of_early_stopping_are_reordered(*, is_own: bool) -> None:
     facts = with_callbacks(EARLY)
     state = early(best_weights=stored.get_weights())
     found = early()
-    fit_to_model(taken(stored, state, facts=facts, is_own=is_own), current, facts, VERSIONS).snapshot.restore(
+    match_to_model(taken(stored, state, facts=facts, is_own=is_own), current, facts, VERSIONS).snapshot.restore(
         current, [found]
     )
     current.set_weights(found.best_weights)
@@ -536,7 +536,7 @@ def test_learned_state_is_restored(layers: Any, *, is_own: bool) -> None:
     start = taken(stored, is_own=is_own)
     assert not np.array_equal(stored(TOKENS), current(TOKENS))
     facts = FACTS.model_copy(update={"data": {"a": "1" * 64}})
-    fit_to_model(start, current, facts, VERSIONS).snapshot.restore(current, [])
+    match_to_model(start, current, facts, VERSIONS).snapshot.restore(current, [])
     np.testing.assert_array_equal(stored(TOKENS), current(TOKENS))
 
 
@@ -560,7 +560,7 @@ def test_learned_words_are_restored(layers: Any, tmp_path: Path) -> None:
     read = Start(Snapshot(state, dict(arrays)), is_own=False, results_uri=start.results_uri)
     assert not np.array_equal(stored(texts), current(texts))
     facts = FACTS.model_copy(update={"data": {"a": "1" * 64}})
-    fit_to_model(read, current, facts, VERSIONS).snapshot.restore(current, [])
+    match_to_model(read, current, facts, VERSIONS).snapshot.restore(current, [])
     np.testing.assert_array_equal(stored(texts), current(texts))
 
 
@@ -572,10 +572,10 @@ def without_what_was_learned(start: Start) -> Start:
 @pytest.mark.parametrize(("is_own", "reason"), [(True, "CheckpointMismatch"), (False, "InvalidTraining")])
 def test_missing_learned_state_of_other_data_fails(*, is_own: bool, reason: str) -> None:
     stored, current = looking_up(LOOKUPS[0], [7, 7, 8]), looking_up(LOOKUPS[0], [7, 7, 8])
-    fit_to_model(without_what_was_learned(taken(stored, is_own=is_own)), current, FACTS, VERSIONS)
+    match_to_model(without_what_was_learned(taken(stored, is_own=is_own)), current, FACTS, VERSIONS)
     facts = FACTS.model_copy(update={"data": {"a": "1" * 64}})
     with pytest.raises(Failure, match="lacks integer_lookup_0/vocabulary, which was learned from other data") as caught:
-        fit_to_model(without_what_was_learned(taken(stored, is_own=is_own)), current, facts, VERSIONS)
+        match_to_model(without_what_was_learned(taken(stored, is_own=is_own)), current, facts, VERSIONS)
     assert caught.value.reason == reason
 
 
@@ -585,5 +585,5 @@ def test_a_vocabulary_that_is_too_large_fails() -> None:
         looking_up([{"layer": "IntegerLookup", "max_tokens": 3}], [7, 8], name="integer_lookup_3"),
     )
     with pytest.raises(Failure, match="larger than the maximum vocab size") as caught:
-        fit_to_model(taken(stored), current, FACTS, VERSIONS)
+        match_to_model(taken(stored), current, FACTS, VERSIONS)
     assert caught.value.reason == "InvalidTraining"

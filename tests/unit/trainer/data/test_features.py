@@ -2,7 +2,7 @@ import re
 
 import numpy as np
 import pytest
-from epochal_trainer.data.features import fit_features
+from epochal_trainer.data.features import match_features
 from epochal_trainer.data.samples import Samples
 
 from tests.unit.trainer.expect import expect_failure
@@ -17,7 +17,7 @@ def samples(*shape: int) -> Samples:
 )
 def test_only_a_trailing_axis_of_1_is_added(shape: tuple[int, ...], expected: list[int]) -> None:
     before = samples(*shape)
-    found = fit_features(before, expected)
+    found = match_features(before, expected)
     assert found.features.shape == (5, *expected)
     assert np.shares_memory(found.features, before.features)
 
@@ -53,7 +53,7 @@ def test_only_a_trailing_axis_of_1_is_added(shape: tuple[int, ...], expected: li
 def test_shape_mismatch(shape: tuple[int, ...], expected: list[int], message: str) -> None:
     pattern = re.escape(message).replace(r"\.\*", ".*").replace(r"\$", "$")
     with expect_failure("ShapeMismatch", rf"^a sample in images .*{pattern}"):
-        fit_features(samples(*shape), expected)
+        match_features(samples(*shape), expected)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_shape_mismatch(shape: tuple[int, ...], expected: list[int], message: st
 def test_axes_of_any_length_and_single_values(
     shape: tuple[int, ...], expected: list[int | None], found: tuple[int, ...]
 ) -> None:
-    assert fit_features(samples(*shape), expected).features.shape == found
+    assert match_features(samples(*shape), expected).features.shape == found
 
 
 @pytest.mark.parametrize(
@@ -81,10 +81,10 @@ def test_axes_of_any_length_and_single_values(
 )
 def test_the_message_names_the_input(shape: tuple[int, ...], expected: list[int | None], message: str) -> None:
     with expect_failure("ShapeMismatch", message):
-        fit_features(samples(*shape), expected, "spec.network.inputs[1]")
+        match_features(samples(*shape), expected, "spec.network.inputs[1]")
 
 
 def test_a_model_without_a_description() -> None:
     must = "the data must have this shape .a trailing axis of 1 is added automatically.$"
     with expect_failure("ShapeMismatch", f"is 3, but the input 'x' of the model takes 4: {must}"):
-        fit_features(samples(5, 3), [4], "the input 'x' of the model", is_described=False)
+        match_features(samples(5, 3), [4], "the input 'x' of the model", is_described=False)

@@ -2,7 +2,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from epochal_trainer.data.labels import check_one_hot, fit_labels
+from epochal_trainer.data.labels import check_one_hot, match_labels
 from epochal_trainer.data.samples import Samples
 from epochal_trainer.lib.failures import Failure
 
@@ -56,7 +56,7 @@ def test_valid_labels_get_the_output_shape(
     labels: Any, output: list[int | None], loss: str, shape: tuple[int, ...]
 ) -> None:
     before = samples(labels)
-    found = fit_labels(before, output, loss)
+    found = match_labels(before, output, loss)
     assert found.labels.shape == shape
     np.testing.assert_array_equal(found.labels.reshape(-1), before.labels.reshape(-1))
     assert np.shares_memory(found.labels, before.labels)
@@ -119,19 +119,19 @@ def test_valid_labels_get_the_output_shape(
 )
 def test_invalid_labels(labels: Any, output: list[int | None], loss: str, message: str) -> None:
     with expect_failure("InvalidLabels", f"labels holds {message}"):
-        fit_labels(samples(labels), output, loss)
+        match_labels(samples(labels), output, loss)
 
 
 def test_an_ignored_label_is_no_class() -> None:
     masks = np.array([[0, 255], [2, 1]], "u1")
-    fit_labels(samples(masks), [2, 3], SPARSE, 255)
-    fit_labels(samples(masks.astype("i4") - 1), [2, 255], SPARSE, -1)
+    match_labels(samples(masks), [2, 3], SPARSE, 255)
+    match_labels(samples(masks.astype("i4") - 1), [2, 255], SPARSE, -1)
     with pytest.raises(Failure, match=r"255 at \[0, 1\]"):
-        fit_labels(samples(masks), [2, 3], SPARSE, -1)
+        match_labels(samples(masks), [2, 3], SPARSE, -1)
     with expect_failure(
         "InvalidLabels", r"labels holds 3 at \[1\], .* has 3 outputs. The labels start at 1: save y - 1$"
     ):
-        fit_labels(samples([-1, 3, 1]), [3], SPARSE, -1)
+        match_labels(samples([-1, 3, 1]), [3], SPARSE, -1)
 
 
 @pytest.mark.parametrize(

@@ -170,7 +170,7 @@ REFUSED_LOSSES = {
     "CategoricalGeneralizedCrossEntropy",
     "CategoricalHinge",
 }
-"""Losses for which `fit_labels` refuses a single label, or class indices of a single output."""
+"""Losses for which `match_labels` refuses a single label, or class indices of a single output."""
 REQUIRED = {"num_classes": 2, "target_class_ids": [1]}
 """Values for arguments that have no default; a number for the others."""
 

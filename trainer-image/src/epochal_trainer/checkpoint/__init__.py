@@ -5,7 +5,7 @@ from epochal_trainer.checkpoint.best_weights import BestWeights, EpochWeights, d
 from epochal_trainer.checkpoint.checkpointer import Checkpointer
 from epochal_trainer.checkpoint.costs import Costs
 from epochal_trainer.checkpoint.files import Files
-from epochal_trainer.checkpoint.resume import check_fit, fit_to_model
+from epochal_trainer.checkpoint.resume import check_matches_model, match_to_model
 from epochal_trainer.checkpoint.snapshot import Snapshot
 from epochal_trainer.checkpoint.start import Start, check_network_files, continued_facts, find
 from epochal_trainer.checkpoint.state import EarlierBest, Position, ResumeFacts
@@ -26,11 +26,11 @@ __all__ = [
     "Store",
     "ValidationBackup",
     "Writer",
-    "check_fit",
+    "check_matches_model",
     "check_network_files",
     "continued_facts",
     "digest",
     "find",
-    "fit_to_model",
+    "match_to_model",
     "merged_lora_layers",
 ]

@@ -88,7 +88,7 @@ class EpochWeights:
         """Return the arrays for reuse, or an empty dict if a checkpoint still needs them in a file."""
         return {} if self._needs_file and self.copy is None else self.arrays
 
-    def fit_to_model(self, model: keras.Model) -> "EpochWeights":
+    def match_to_model(self, model: keras.Model) -> "EpochWeights":
         """Return the weights in the order of a model's weights.
 
         Raises:

@@ -20,16 +20,18 @@ from epochal_trainer.lib.failures import Failure, bad_spec, is_machine_error
 log = logging.getLogger(__name__)
 
 
-def check_fit(start: Start, model: keras.Model, optimizer: Mapping[str, Any], versions: Mapping[str, str]) -> None:
+def check_matches_model(
+    start: Start, model: keras.Model, optimizer: Mapping[str, Any], versions: Mapping[str, str]
+) -> None:
     """Check that a start fits the network and optimizer of a training; no data are needed.
 
     Raises:
-        Failure: As in `fit_to_model`.
+        Failure: As in `match_to_model`.
     """
     _fit_variables(start, model, optimizer, versions, dict(start.snapshot.arrays))
 
 
-def fit_to_model(start: Start, model: keras.Model, facts: ResumeFacts, versions: Mapping[str, str]) -> Start:
+def match_to_model(start: Start, model: keras.Model, facts: ResumeFacts, versions: Mapping[str, str]) -> Start:
     """Fit a start to the model and data of a training, and restore the learned state of layers.
 
     Args:
@@ -63,7 +65,7 @@ def fit_to_model(start: Start, model: keras.Model, facts: ResumeFacts, versions:
     try:
         same_data = state.facts.data == facts.data
         learned_state.restore(model, state.variables.get(variables.LEARNED, []), arrays, same_data=same_data)
-        best_weights = start.snapshot.best_weights and start.snapshot.best_weights.fit_to_model(model)
+        best_weights = start.snapshot.best_weights and start.snapshot.best_weights.match_to_model(model)
     except (VariablesDiffer, ValueError) as error:
         raise _mismatch(start, str(error), version_changes) from error
     position, seconds = state.position, state.seconds
@@ -96,7 +98,7 @@ def _fit_variables(
     versions: Mapping[str, str],
     arrays: dict[str, Array],
 ) -> tuple[dict[str, list[VariableState]], optimizer_slots.Transfer | None]:
-    """Order weights, and variables of an unchanged optimizer, as in a model; see `fit_to_model`.
+    """Order weights, and variables of an unchanged optimizer, as in a model; see `match_to_model`.
 
     Return the variables by group, and the optimizer variables transferred from another training.
     """

@@ -10,7 +10,7 @@ from epochal_trainer.data.samples import Samples
 from epochal_trainer.lib.failures import bad_data
 
 
-def fit_features(
+def match_features(
     samples: Samples,
     input_shape: Sequence[int | None],
     field: str = "spec.network.input",

@@ -53,7 +53,7 @@ _POOLING_AXES = range(1, 4)
 """Numbers of axes for which Keras has a GlobalAveragePooling layer."""
 
 
-def fit_labels(samples: Samples, output_shape: OutputShape, loss: str, ignored: int | None = None) -> Samples:
+def match_labels(samples: Samples, output_shape: OutputShape, loss: str, ignored: int | None = None) -> Samples:
     """Return the samples if the loss can compare their labels with the network's output.
 
     If the shapes of labels and output differ only by a trailing axis of 1, the labels get the output's shape. For

@@ -20,7 +20,7 @@ from epochal_trainer.data.training_data import TrainingData
 from epochal_trainer.data.weights import WEIGHT_DTYPE, apply_class_weights, check_part_weights
 from epochal_trainer.lib.text import duration, readable
 from epochal_trainer.storage import Bucket
-from epochal_trainer.training.fitting import DataFitter
+from epochal_trainer.training.match_network import DataMatcher
 
 log = logging.getLogger(__name__)
 
@@ -37,21 +37,21 @@ def load_data(
         Failure: If they cannot be read or do not fit. The message names the value found and the requirement.
     """
     began = time.monotonic()
-    training, fitter = spec.training, DataFitter(spec, model)
+    training, matcher = spec.training, DataMatcher(spec, model)
     # Check whole sets, before the split: then an error can name the place in the object, and does not depend on the
     # split.
-    data = load(spec.data, bucket, scratch, memory, training=training, network=fitter.arrays, prepare=fitter.fit)
-    fitter.log_added_axes()
+    data = load(spec.data, bucket, scratch, memory, training=training, network=matcher.arrays, prepare=matcher.fit)
+    matcher.log_added_axes()
     sets = {"training": data.train, "validation": data.validation, "test": data.test}
     if spec.data.validation is not None and spec.data.validation.split is not None:
         for part in ("training", "validation"):
             check_part_weights(sets[part], part)
     if (class_weight := training.class_weight) is not None:
         memory.reserve(len(data.train) * WEIGHT_DTYPE.itemsize, "spec.training.classWeight")
-        train, by_class = apply_class_weights(data.train, class_weight, fitter.outputs[0].loss)
+        train, by_class = apply_class_weights(data.train, class_weight, matcher.outputs[0].loss)
         data, sets["training"] = replace(data, train=train, class_weights=by_class), train
         log.info("Class weights: %s", _shorten([f"{number}: {weight:g}" for number, weight in by_class.items()]))
-    data = _with_names(data, fitter.output_shapes, fitter.outputs)
+    data = _with_names(data, matcher.output_shapes, matcher.outputs)
     for part, samples in sets.items():
         if samples is not None:
             log.info("Data for %-11s %s", part + ":", describe(samples))

@@ -111,9 +111,9 @@ def run_training_stage(
     log.info("Training: %d epochs of %d steps of %d samples, in %s", *sizes, training.precision)
     if training.stop_after_epoch is not None:
         log.info("The training stops after epoch %d (spec.training.stopAfterEpoch)", training.stop_after_epoch)
-    # Before `fit_to_model`, which may refuse the checkpoint: the warning about changed data explains the refusal.
+    # Before `match_to_model`, which may refuse the checkpoint: the warning about changed data explains the refusal.
     checks.check_resume(facts)
-    fitted = checkpoint.fit_to_model(start, model, facts, versions()) if start else None
+    fitted = checkpoint.match_to_model(start, model, facts, versions()) if start else None
     if fitted is not None:
         checks.check_best_weights(facts.lost_best_epoch or fitted.snapshot.lost_best_epoch)
         # The log of another training is not restored.

@@ -6,8 +6,8 @@ import keras
 from epochal_api.trainingjob.spec import TrainingJobSpec
 
 from epochal_trainer.data.arrays import OutputShape, format_shape
-from epochal_trainer.data.features import fit_features
-from epochal_trainer.data.labels import fit_labels
+from epochal_trainer.data.features import match_features
+from epochal_trainer.data.labels import match_labels
 from epochal_trainer.data.network_arrays import NetworkArrays
 from epochal_trainer.data.samples import Samples
 from epochal_trainer.data.weights import check_weights
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 _TEXT = "string"
 
 
-class DataFitter:
+class DataMatcher:
     """Checks that data sets fit a network, and gives them the form that the network accepts.
 
     Args:
@@ -57,22 +57,22 @@ class DataFitter:
             Failure: If it does not fit. The message names the value found and the requirement.
         """
         for index, (field, (name, shape)) in enumerate(zip(self._fields, self._shapes.items(), strict=True)):
-            fitted = self._fit_input(samples.view(input_name=name), shape, field)
+            matched = self._match_input(samples.view(input_name=name), shape, field)
             if name not in self.arrays.texts:
-                check_indices(fitted, self._nodes, index - len(self._shapes))
-            samples = samples.update(fitted)
+                check_indices(matched, self._nodes, index - len(self._shapes))
+            samples = samples.update(matched)
         for output in self.outputs:
             ignored = output.loss.arguments.get("ignore_class")
             view = samples.view(output_name=output.name)
-            samples = samples.update(fit_labels(view, self.output_shapes[output.name], output.loss.name, ignored))
+            samples = samples.update(match_labels(view, self.output_shapes[output.name], output.loss.name, ignored))
         return check_weights(samples, [*self.output_shapes.values()])
 
-    def _fit_input(self, samples: Samples, shape: OutputShape, field: str) -> Samples:
-        fitted = fit_features(samples, shape, field, is_described=self._is_described)
-        if fitted.features.shape != samples.features.shape:
+    def _match_input(self, samples: Samples, shape: OutputShape, field: str) -> Samples:
+        matched = match_features(samples, shape, field, is_described=self._is_described)
+        if matched.features.shape != samples.features.shape:
             found = format_shape(samples.features.shape[1:]) or "a single value"
             self._added_axes[samples.features_name] = (found, format_shape(shape))
-        return fitted
+        return matched
 
     def log_added_axes(self) -> None:
         """Log the arrays that got an axis."""
