@@ -40,7 +40,7 @@ def load_data(
     training, matcher = spec.training, DataMatcher(spec, model)
     # Check whole sets, before the split: then an error can name the place in the object, and does not depend on the
     # split.
-    data = load(spec.data, bucket, scratch, memory, training=training, network=matcher.arrays, prepare=matcher.fit)
+    data = load(spec.data, bucket, scratch, memory, training=training, network=matcher.arrays, prepare=matcher.match)
     matcher.log_added_axes()
     sets = {"training": data.train, "validation": data.validation, "test": data.test}
     if spec.data.validation is not None and spec.data.validation.split is not None:

@@ -1,4 +1,4 @@
-"""Fits data sets to the inputs, outputs and losses of a network."""
+"""Matches data sets to the inputs, outputs and losses of a network."""
 
 import logging
 
@@ -50,7 +50,7 @@ class DataMatcher:
             self._fields = [f"spec.network.inputs[{index}]" for index, _ in enumerate(network.inputs)]
         self._added_axes: dict[str, tuple[str, str]] = {}
 
-    def fit(self, samples: Samples) -> Samples:
+    def match(self, samples: Samples) -> Samples:
         """Return a data set in the form that the network accepts.
 
         Raises:
