@@ -91,19 +91,21 @@ class Attempt:
             keep = spec.training.checkpoint.keep
             store = checkpoint.Store(opened.results, results.folder, scratch / STAGING, keep=keep, attempts=attempts)
             training_digest = jobs.training_digest(job, network.files)
-            start = checkpoint.find(store, spec.training, training_digest, open_earlier, keeps_best=context.keeps_best)
-            if start is not None:
-                checkpoint.check_network_files(start, network.files)
-                checkpoint.check_matches_model(start, model, compile.optimizer_spec(spec.training), versions())
+            resume_point = checkpoint.find(
+                store, spec.training, training_digest, open_earlier, keeps_best=context.keeps_best
+            )
+            if resume_point is not None:
+                checkpoint.check_network_files(resume_point, network.files)
+                checkpoint.check_matches_model(resume_point, model, compile.optimizer_spec(spec.training), versions())
             context.reporter.update(
                 attempt=attempt,
                 start_stage="LoadingData",
                 network=NetworkSize(parameters=model.count_params(), layers=network.layer_count),
                 artifacts=Artifacts(uri=results.uri()),
-                **reported_progress(start),
+                **reported_progress(resume_point),
             )
         with timings.measure("data"):
-            memory = MemoryBudget(reclaimable=start.snapshot.memory_bytes if start else 0)
+            memory = MemoryBudget(reclaimable=resume_point.snapshot.memory_bytes if resume_point else 0)
             data = load_data(spec, opened.data, model, scratch=scratch, memory=memory)
             monitor = self._choose_monitor(model, data)
             store_data_summary(data, checks, results)
@@ -120,7 +122,7 @@ class Attempt:
                 network_files=network.files,
                 monitor=monitor,
                 checks=checks,
-                start=start,
+                resume_point=resume_point,
                 store=store,
                 attempt=attempt,
                 on_epoch=writer.put,

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from epochal_api.trainingjob.training import Training
-from epochal_trainer.checkpoint import ResumeFacts, Start, Store, find
+from epochal_trainer.checkpoint import ResumeFacts, ResumePoint, Store, find
 from epochal_trainer.storage import FolderBucket
 
 FACTS = ResumeFacts(
@@ -31,7 +31,7 @@ def training(epochs: int = 5, **continue_from: str) -> Training:
     return Training.model_validate(described | ({"continueFrom": continue_from} if continue_from else {}))
 
 
-def found(tmp_path: Path, spec: Training, *, keeps_best: bool = True) -> Start | None:
+def found(tmp_path: Path, spec: Training, *, keeps_best: bool = True) -> ResumePoint | None:
     def open_results(uri: str) -> tuple[FolderBucket, str]:
         return FolderBucket(tmp_path / "bucket"), uri.removeprefix("s3://results/").strip("/")
 

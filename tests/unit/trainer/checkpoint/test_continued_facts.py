@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from epochal_trainer.checkpoint import EarlierBest, ResumeFacts, Snapshot, Start, continued_facts
+from epochal_trainer.checkpoint import EarlierBest, ResumeFacts, ResumePoint, Snapshot, continued_facts
 from epochal_trainer.reporting.best import Monitor
 from epochal_trainer.reporting.history import Epoch
 
@@ -22,11 +22,11 @@ HISTORY = [
 OLD = EarlierBest(epoch=1, metric="val_loss", mode="Min", value=0.25, results_uri="s3://results/older/")
 
 
-def start(make: Make, *, facts: ResumeFacts = FACTS, **kind: bool) -> Start:
+def start(make: Make, *, facts: ResumeFacts = FACTS, **kind: bool) -> ResumePoint:
     snapshot = make(3, history=HISTORY, facts=facts)
     comparable = frozenset({2, 3})  # The first one is of a training before that.
     fields: dict[str, Any] = {"is_own": False, "results_uri": "s3://results/old/", **kind}
-    return Start(snapshot, comparable_epochs=comparable, **fields)
+    return ResumePoint(snapshot, comparable_epochs=comparable, **fields)
 
 
 def changed(**fields: Any) -> ResumeFacts:

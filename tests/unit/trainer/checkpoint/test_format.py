@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from epochal_api.trainingjob.network import Network
 from epochal_api.trainingjob.training import Training
-from epochal_trainer.checkpoint import Position, ResumeFacts, Snapshot, Start, archive, match_to_model
+from epochal_trainer.checkpoint import Position, ResumeFacts, ResumePoint, Snapshot, archive, match_to_model
 from epochal_trainer.checkpoint.state import BestState
 from epochal_trainer.model import network
 from epochal_trainer.model.compile import compile_model, dry_run_metrics
@@ -80,7 +80,7 @@ def test_format_1_is_read() -> None:
     assert state.files["callbacks/log.csv"].size == 12
 
     restored = model()
-    start = match_to_model(Start(snapshot, is_own=True, results_uri="here"), restored, FACTS, versions={})
+    start = match_to_model(ResumePoint(snapshot, is_own=True, results_uri="here"), restored, FACTS, versions={})
     early = keras.callbacks.EarlyStopping(restore_best_weights=True)
     start.snapshot.restore(restored, [early])
     taken = Snapshot.of(

@@ -15,8 +15,8 @@ from epochal_api.trainingjob.network import Network
 from epochal_trainer.checkpoint import (
     Position,
     ResumeFacts,
+    ResumePoint,
     Snapshot,
-    Start,
     Store,
     archive,
     check_matches_model,
@@ -54,7 +54,9 @@ def model(units: int = 2, optimizer: Any = "Adam", metrics: tuple[str, ...] = ()
     return built
 
 
-def taken(of: keras.Model, *callbacks: Any, is_own: bool = False, facts: ResumeFacts = FACTS, **position: Any) -> Start:
+def taken(
+    of: keras.Model, *callbacks: Any, is_own: bool = False, facts: ResumeFacts = FACTS, **position: Any
+) -> ResumePoint:
     """Takes a checkpoint, to go on from."""
     snapshot = Snapshot.of(
         of,
@@ -67,7 +69,7 @@ def taken(of: keras.Model, *callbacks: Any, is_own: bool = False, facts: ResumeF
         files={},
         versions=VERSIONS,
     )
-    return Start(snapshot, is_own=is_own, results_uri="s3://results/lab/old/1/checkpoints/")
+    return ResumePoint(snapshot, is_own=is_own, results_uri="s3://results/lab/old/1/checkpoints/")
 
 
 def weights(of: keras.Model) -> list[Any]:
@@ -126,7 +128,10 @@ def test_the_uri_in_the_message_can_be_continued_from(tmp_path: Path, harm: str)
         found = opened("lab/old/1").newest()
         assert found is not None
         check_matches_model(
-            Start(found, is_own=True, results_uri=opened("lab/old/1").uri), model(units=4), {"name": "Adam"}, VERSIONS
+            ResumePoint(found, is_own=True, results_uri=opened("lab/old/1").uri),
+            model(units=4),
+            {"name": "Adam"},
+            VERSIONS,
         )
 
     snapshot = taken(model(), epoch=0).snapshot
@@ -172,7 +177,7 @@ def test_variables_are_matched_by_their_paths() -> None:
     start.snapshot.arrays.update(arrays)
     moved = {**start.snapshot.state.variables, "optimizer": [described[index] for index in order]}
     fit = match_to_model(
-        Start(start.snapshot.changed(variables=moved), is_own=True, results_uri=""), current, FACTS, VERSIONS
+        ResumePoint(start.snapshot.changed(variables=moved), is_own=True, results_uri=""), current, FACTS, VERSIONS
     )
     fit.snapshot.restore(current, [])
     found, expected = ([np.array(variable) for variable in of.optimizer.variables] for of in (current, stored))
@@ -557,16 +562,16 @@ def test_learned_words_are_restored(layers: Any, tmp_path: Path) -> None:
     start = taken(stored, is_own=False)
     archive.write(tmp_path / "checkpoint.zip", start.snapshot.arrays, start.snapshot.state)
     state, arrays = archive.read(tmp_path / "checkpoint.zip")
-    read = Start(Snapshot(state, dict(arrays)), is_own=False, results_uri=start.results_uri)
+    read = ResumePoint(Snapshot(state, dict(arrays)), is_own=False, results_uri=start.results_uri)
     assert not np.array_equal(stored(texts), current(texts))
     facts = FACTS.model_copy(update={"data": {"a": "1" * 64}})
     match_to_model(read, current, facts, VERSIONS).snapshot.restore(current, [])
     np.testing.assert_array_equal(stored(texts), current(texts))
 
 
-def without_what_was_learned(start: Start) -> Start:
+def without_what_was_learned(start: ResumePoint) -> ResumePoint:
     described = {group: state for group, state in start.snapshot.state.variables.items() if group != "learned"}
-    return Start(start.snapshot.changed(variables=described), is_own=start.is_own, results_uri=start.results_uri)
+    return ResumePoint(start.snapshot.changed(variables=described), is_own=start.is_own, results_uri=start.results_uri)
 
 
 @pytest.mark.parametrize(("is_own", "reason"), [(True, "CheckpointMismatch"), (False, "InvalidTraining")])

@@ -6,8 +6,8 @@ from epochal_trainer.checkpoint.checkpointer import Checkpointer
 from epochal_trainer.checkpoint.costs import Costs
 from epochal_trainer.checkpoint.files import Files
 from epochal_trainer.checkpoint.resume import check_matches_model, match_to_model
+from epochal_trainer.checkpoint.resume_point import ResumePoint, check_network_files, continued_facts, find
 from epochal_trainer.checkpoint.snapshot import Snapshot
-from epochal_trainer.checkpoint.start import Start, check_network_files, continued_facts, find
 from epochal_trainer.checkpoint.state import EarlierBest, Position, ResumeFacts
 from epochal_trainer.checkpoint.store import Store
 from epochal_trainer.checkpoint.writer import Writer
@@ -21,8 +21,8 @@ __all__ = [
     "Files",
     "Position",
     "ResumeFacts",
+    "ResumePoint",
     "Snapshot",
-    "Start",
     "Store",
     "ValidationBackup",
     "Writer",

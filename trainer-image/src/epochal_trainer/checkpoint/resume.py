@@ -11,7 +11,7 @@ from epochal_trainer.checkpoint import learned_state, optimizer_slots, variables
 from epochal_trainer.checkpoint.best_model import FIELD as FROM
 from epochal_trainer.checkpoint.best_model import BestModel
 from epochal_trainer.checkpoint.best_weights import merged_lora_layers
-from epochal_trainer.checkpoint.start import FIELD, Start
+from epochal_trainer.checkpoint.resume_point import FIELD, ResumePoint
 from epochal_trainer.checkpoint.state import CallbackState, Position, ResumeFacts, State, VariableState
 from epochal_trainer.checkpoint.variables import VariablesDiffer
 from epochal_trainer.data.arrays import Array
@@ -21,33 +21,35 @@ log = logging.getLogger(__name__)
 
 
 def check_matches_model(
-    start: Start, model: keras.Model, optimizer: Mapping[str, Any], versions: Mapping[str, str]
+    resume_point: ResumePoint, model: keras.Model, optimizer: Mapping[str, Any], versions: Mapping[str, str]
 ) -> None:
-    """Check that a start fits the network and optimizer of a training; no data are needed.
+    """Check that a resume point matches the network and optimizer of a training; no data are needed.
 
     Raises:
         Failure: As in `match_to_model`.
     """
-    _fit_variables(start, model, optimizer, versions, dict(start.snapshot.arrays))
+    _match_variables(resume_point, model, optimizer, versions, dict(resume_point.snapshot.arrays))
 
 
-def match_to_model(start: Start, model: keras.Model, facts: ResumeFacts, versions: Mapping[str, str]) -> Start:
-    """Fit a start to the model and data of a training, and restore the learned state of layers.
+def match_to_model(
+    resume_point: ResumePoint, model: keras.Model, facts: ResumeFacts, versions: Mapping[str, str]
+) -> ResumePoint:
+    """Match a resume point to the model and data of a training, and restore the learned state of layers.
 
     Args:
-        start: The start that was found. It is unusable afterwards: its arrays belong to the returned start.
+        resume_point: The resume point that was found. It is unusable afterwards: its arrays belong to the returned one.
         model: The compiled model, adapted to its data, with its metrics built.
         facts: The facts that determine a position in an epoch, and others to compare.
         versions: Versions of the software that can change the result.
 
     Returns:
-        A start with variables in the order of the model's, and callbacks in the order of this training's.
+        A resume point with variables in the order of the model's, and callbacks in the order of this training's.
 
     Raises:
         Failure: CheckpointMismatch, if the training's own checkpoint does not fit. InvalidTraining, if the network is
             not the one of the training to continue. Both name the variable and both shapes.
     """
-    state, arrays = start.snapshot.state, start.snapshot.arrays
+    state, arrays = resume_point.snapshot.state, resume_point.snapshot.arrays
     version_changes = _version_changes(state.versions, versions)
     if version_changes:
         log.warning("Other versions wrote the checkpoint, so the result may differ: %s.", version_changes)
@@ -57,21 +59,21 @@ def match_to_model(start: Start, model: keras.Model, facts: ResumeFacts, version
             "The data have changed since the checkpoint was written (%s): the result will differ.",
             ", ".join(differing),
         )
-        if start.is_same:
-            start = replace(start, snapshot=start.snapshot.incomparable(), is_same=False)
-            state = start.snapshot.state
-    found, transfer = _fit_variables(start, model, facts.optimizer, versions, arrays)
-    _log_optimizer(start, transfer, is_reset=variables.OPTIMIZER not in found)
+        if resume_point.is_same:
+            resume_point = replace(resume_point, snapshot=resume_point.snapshot.incomparable(), is_same=False)
+            state = resume_point.snapshot.state
+    found, transfer = _match_variables(resume_point, model, facts.optimizer, versions, arrays)
+    _log_optimizer(resume_point, transfer, is_reset=variables.OPTIMIZER not in found)
     try:
         same_data = state.facts.data == facts.data
         learned_state.restore(model, state.variables.get(variables.LEARNED, []), arrays, same_data=same_data)
-        best_weights = start.snapshot.best_weights and start.snapshot.best_weights.match_to_model(model)
+        best_weights = resume_point.snapshot.best_weights and resume_point.snapshot.best_weights.match_to_model(model)
     except (VariablesDiffer, ValueError) as error:
-        raise _mismatch(start, str(error), version_changes) from error
+        raise _mismatch(resume_point, str(error), version_changes) from error
     position, seconds = state.position, state.seconds
     if position.begun:
         metrics = None
-        if start.is_own or state.facts.loss == facts.loss:
+        if resume_point.is_own or state.facts.loss == facts.loss:
             metrics = _epoch_metrics(state, facts, variables.groups(model)[variables.METRICS], arrays)
         if metrics is None:
             log.warning(
@@ -82,17 +84,17 @@ def match_to_model(start: Start, model: keras.Model, facts: ResumeFacts, version
             position, seconds = Position(epoch=position.epoch), 0.0
         else:
             found[variables.METRICS] = metrics
-    if start.best_file is not None:
-        found[variables.MODEL] = _best_weights(start.best_file, model, arrays)
+    if resume_point.best_file is not None:
+        found[variables.MODEL] = _best_weights(resume_point.best_file, model, arrays)
     order = _order_of_weights(model, state.variables.get(variables.MODEL, []))
-    stored_callbacks = state.callbacks if start.is_own else _match_callbacks(state, facts)
+    stored_callbacks = state.callbacks if resume_point.is_own else _match_callbacks(state, facts)
     callbacks = [_reorder_best_weights(callback, order) for callback in stored_callbacks]
-    snapshot = start.snapshot.changed(variables=found, callbacks=callbacks, position=position, seconds=seconds)
-    return replace(start, snapshot=replace(snapshot, best_weights=best_weights))
+    snapshot = resume_point.snapshot.changed(variables=found, callbacks=callbacks, position=position, seconds=seconds)
+    return replace(resume_point, snapshot=replace(snapshot, best_weights=best_weights))
 
 
-def _fit_variables(
-    start: Start,
+def _match_variables(
+    resume_point: ResumePoint,
     model: keras.Model,
     optimizer: Mapping[str, Any],
     versions: Mapping[str, str],
@@ -102,10 +104,10 @@ def _fit_variables(
 
     Return the variables by group, and the optimizer variables transferred from another training.
     """
-    state = start.snapshot.state
-    same = start.is_own or (start.best_file is None and state.facts.optimizer == optimizer)
+    state = resume_point.snapshot.state
+    same = resume_point.is_own or (resume_point.best_file is None and state.facts.optimizer == optimizer)
     same_but_rate = _without_learning_rate(state.facts.optimizer) == _without_learning_rate(optimizer)
-    keeps_rate = not same and start.best_file is None and same_but_rate
+    keeps_rate = not same and resume_point.best_file is None and same_but_rate
     current, stored, transfer = variables.groups(model), state.variables, None
     found = {variables.RANDOM: stored.get(variables.RANDOM, [])}
     group = variables.MODEL
@@ -113,19 +115,19 @@ def _fit_variables(
         found[group] = variables.reorder(stored.get(group, []), current[group], group, arrays)
         if same or keeps_rate:
             group = variables.OPTIMIZER
-            if start.is_own:
+            if resume_point.is_own:
                 found[group] = variables.reorder(stored.get(group, []), current[group], group, arrays)
             else:
                 transfer = optimizer_slots.reorder(stored, current, arrays, keeps_rate=keeps_rate)
                 found[group] = transfer.described
     except VariablesDiffer as error:
-        raise _mismatch(start, str(error), _version_changes(state.versions, versions), group) from error
+        raise _mismatch(resume_point, str(error), _version_changes(state.versions, versions), group) from error
     return found, transfer
 
 
-def _log_optimizer(start: Start, transfer: optimizer_slots.Transfer | None, *, is_reset: bool) -> None:
+def _log_optimizer(resume_point: ResumePoint, transfer: optimizer_slots.Transfer | None, *, is_reset: bool) -> None:
     """Log which state of the optimizer is not transferred."""
-    if start.best_file is not None:
+    if resume_point.best_file is not None:
         log.info("The best weights are loaded instead of the last ones: optimizer and callbacks are reset.")
     elif is_reset:
         log.info("The optimizer differs from that of the checkpoint: it is reset.")
@@ -170,22 +172,23 @@ def _epoch_metrics(
         return None
 
 
-def _mismatch(start: Start, found: str, version_changes: str, group: str = variables.MODEL) -> Failure:
+def _mismatch(resume_point: ResumePoint, found: str, version_changes: str, group: str = variables.MODEL) -> Failure:
+    uri = resume_point.results_uri
     versions = f" Other versions wrote it: {version_changes}." if version_changes else ""
-    if not start.is_own and group == variables.OPTIMIZER:
-        message = f"{FIELD}: cannot transfer the optimizer's variables from {start.results_uri}: {found}."
+    if not resume_point.is_own and group == variables.OPTIMIZER:
+        message = f"{FIELD}: cannot transfer the optimizer's variables from {uri}: {found}."
         advice = "To reset the optimizer, change an argument other than learning_rate in spec.training.optimizer"
         return bad_spec("InvalidTraining", f"{message}{versions} {advice}")
-    if not start.is_own:
-        message = f"{FIELD}: the network must be the one of {start.results_uri}: {found}."
+    if not resume_point.is_own:
+        message = f"{FIELD}: the network must be the one of {uri}: {found}."
         return bad_spec("InvalidTraining", f"{message}{versions}")
     cause = versions or " Check whether the image or the spec has changed."
     return bad_spec(
         "CheckpointMismatch",
-        f"the checkpoint of attempt {start.snapshot.state.attempt} in {start.results_uri} does not match this "
+        f"the checkpoint of attempt {resume_point.snapshot.state.attempt} in {uri} does not match this "
         f"training: {found}.{cause} The checkpoint is kept, and the training does not continue. To continue, create a "
-        f"new TrainingJob with the earlier image in spec.image and {start.results_uri} in {FIELD}.uri; to start from "
-        "the beginning, leave continueFrom out",
+        f"new TrainingJob with the earlier image in spec.image and {uri} in {FIELD}.uri; to start from the beginning, "
+        "leave continueFrom out",
     )
 
 

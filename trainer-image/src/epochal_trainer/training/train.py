@@ -51,7 +51,7 @@ def run_training_stage(
     network_files: Mapping[str, str],
     monitor: Monitor,
     checks: Checks,
-    start: checkpoint.Start | None,
+    resume_point: checkpoint.ResumePoint | None,
     store: checkpoint.Store,
     attempt: int,
     on_epoch: Callable[[Sequence[Epoch]], None],
@@ -59,8 +59,8 @@ def run_training_stage(
     """Train the model, and return the result after the last checkpoint is stored.
 
     The model is compiled, and its metrics are built. `network_files` are the digests of the files that it comes from.
-    `start` is the checkpoint to start from, if there is one. It is fitted to the model here, and unusable for the
-    caller afterwards. `on_epoch` is called with the epochs so far at the end of each epoch, and must not block.
+    `resume_point` is the checkpoint to start from, if there is one. It is matched to the model here, and unusable for
+    the caller afterwards. `on_epoch` is called with the epochs so far at the end of each epoch, and must not block.
 
     Raises:
         Failure: If the training fails, or storing it fails.
@@ -68,7 +68,7 @@ def run_training_stage(
     """
     training, reporter, termination_request = context.job.spec.training, context.reporter, context.termination_request
     order = data.train.order(batch_size=training.batch_size, seed=training.seed, steps=training.steps_per_epoch)
-    facts = _facts(context.job, data, start, monitor, network_files)
+    facts = _facts(context.job, data, resume_point, monitor, network_files)
     files = checkpoint.Files(context.scratch, [CALLBACKS, LOG], context.scratch / STAGING)
     scalars = Scalars(context.scratch / TENSORBOARD)
     costs = checkpoint.Costs()
@@ -81,7 +81,7 @@ def run_training_stage(
         checks.check_epochs(epochs)
         reporter.update(**TRAINING, **_progress_of_epochs(epochs, monitor))
 
-    lost_value = _epoch_value(facts.lost_best_epoch, start.snapshot.history, monitor) if start else None
+    lost_value = _epoch_value(facts.lost_best_epoch, resume_point.snapshot.history, monitor) if resume_point else None
     better_values = (facts.earlier_best.value if facts.earlier_best else None, lost_value)
     progress = Progress(
         training,
@@ -104,7 +104,7 @@ def run_training_stage(
         ),
         finish=context.finish,
         # An early finish comes after at least one epoch of this training, because its results need one.
-        min_epochs=1 if start is None or start.is_own else start.snapshot.state.position.epoch + 1,
+        min_epochs=1 if resume_point is None or resume_point.is_own else resume_point.snapshot.state.position.epoch + 1,
         values_without_weights=[value for value in better_values if value is not None],
     )
     sizes = training.epochs, order.steps, order.batch_size
@@ -113,21 +113,21 @@ def run_training_stage(
         log.info("The training stops after epoch %d (spec.training.stopAfterEpoch)", training.stop_after_epoch)
     # Before `match_to_model`, which may refuse the checkpoint: the warning about changed data explains the refusal.
     checks.check_resume(facts)
-    fitted = checkpoint.match_to_model(start, model, facts, versions()) if start else None
-    if fitted is not None:
-        checks.check_best_weights(facts.lost_best_epoch or fitted.snapshot.lost_best_epoch)
+    resume_point = checkpoint.match_to_model(resume_point, model, facts, versions()) if resume_point else None
+    if resume_point is not None:
+        checks.check_best_weights(facts.lost_best_epoch or resume_point.snapshot.lost_best_epoch)
         # The log of another training is not restored.
-        copies = fitted.snapshot.files
-        files.restore({path: copy for path, copy in copies.items() if fitted.is_own or path != LOG})
-        for epoch in fitted.snapshot.history:
+        copies = resume_point.snapshot.files
+        files.restore({path: copy for path, copy in copies.items() if resume_point.is_own or path != LOG})
+        for epoch in resume_point.snapshot.history:
             scalars.write(epoch)
-        progress.resume(fitted.snapshot)
-        log.info("Resuming from %s", fitted)
+        progress.resume(resume_point.snapshot)
+        log.info("Resuming from %s", resume_point)
     reporter.step_fields = progress.step_fields
     first = {"start_stage": "ComputingFirstStep", "steps_per_epoch": order.steps}
-    reporter.update(**reported_progress(fitted, monitor) | first)
+    reporter.update(**reported_progress(resume_point, monitor) | first)
     reporter.wait_for_answer(_ANSWER_SECONDS)
-    snapshot = fitted.snapshot if fitted is not None else None
+    snapshot = resume_point.snapshot if resume_point is not None else None
     _fit_and_flush(context, model, data, callbacks, progress=progress, writer=writer, snapshot=snapshot)
     reporter.clear_step_fields()  # Not after an error: the last report then names the step at which it happened.
     scalars.close()
@@ -242,7 +242,7 @@ def _result(
 def _facts(
     job: TrainingJob,
     data: TrainingData,
-    start: checkpoint.Start | None,
+    resume_point: checkpoint.ResumePoint | None,
     monitor: Monitor,
     network_files: Mapping[str, str],
 ) -> checkpoint.ResumeFacts:
@@ -262,7 +262,7 @@ def _facts(
         training_digest=jobs.training_digest(job, network_files),
         network_files=dict(network_files),
     )
-    return checkpoint.continued_facts(start, facts, monitor)
+    return checkpoint.continued_facts(resume_point, facts, monitor)
 
 
 def _epoch_value(number: int | None, epochs: Sequence[Epoch], monitor: Monitor) -> float | None:
@@ -270,14 +270,14 @@ def _epoch_value(number: int | None, epochs: Sequence[Epoch], monitor: Monitor) 
     return epochs[number - 1].metrics.get(monitor.metric) if number is not None else None
 
 
-def reported_progress(start: checkpoint.Start | None, monitor: Monitor | None = None) -> dict[str, Any]:
+def reported_progress(resume_point: checkpoint.ResumePoint | None, monitor: Monitor | None = None) -> dict[str, Any]:
     """Return the progress of earlier attempts as fields of a report, so that the status never shows less progress.
 
     The best epoch is missing until the monitored metric is known, which depends on the data.
     """
-    if start is None:
+    if resume_point is None:
         return {}
-    state, epochs = start.snapshot.state, start.snapshot.history
+    state, epochs = resume_point.snapshot.state, resume_point.snapshot.history
     position = {"epoch": state.position.epoch, "step": state.position.step, "steps_per_epoch": state.facts.steps}
     return position | (_progress_of_epochs(epochs, monitor) if epochs else {})
 

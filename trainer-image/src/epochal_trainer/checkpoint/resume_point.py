@@ -17,7 +17,7 @@ FIELD = "spec.training.continueFrom"
 
 
 @dataclass(frozen=True)
-class Start:
+class ResumePoint:
     """The state that a training starts from.
 
     Args:
@@ -55,7 +55,7 @@ def find(
     open_results: Callable[[str], tuple[Bucket, str]],
     *,
     keeps_best: bool = True,
-) -> Start | None:
+) -> ResumePoint | None:
     """Return the checkpoint that a training starts from, or None if it starts from the beginning.
 
     Args:
@@ -74,7 +74,7 @@ def find(
             CheckpointDamaged, CheckpointTooNew, or a failure of the bucket.
     """
     if (snapshot := own_store.newest()) is not None:
-        return Start(snapshot, is_own=True, results_uri=own_store.uri)
+        return ResumePoint(snapshot, is_own=True, results_uri=own_store.uri)
     if training.continue_from is None:
         return None
     if training.continue_from.uri is None:
@@ -123,7 +123,7 @@ def find(
     is_same = continues_unchanged(snapshot.state.facts) and has_best
     comparable_epochs = frozenset(epoch.number for epoch in continued.state.history if epoch.comparable)
     continued = continued if is_same else continued.incomparable()
-    return Start(
+    return ResumePoint(
         continued,
         is_own=False,
         results_uri=store.uri,
@@ -133,7 +133,7 @@ def find(
     )
 
 
-def check_network_files(start: Start, files: Mapping[str, str]) -> None:
+def check_network_files(resume_point: ResumePoint, files: Mapping[str, str]) -> None:
     """Check that the network comes from the same file as that of the training's own checkpoint.
 
     Another file is another training, even if all variables fit. For another training that continues, the variables
@@ -142,56 +142,60 @@ def check_network_files(start: Start, files: Mapping[str, str]) -> None:
     Raises:
         Failure: CheckpointMismatch.
     """
-    before = start.snapshot.state.facts.network_files
-    if not start.is_own or before == files:
+    before = resume_point.snapshot.state.facts.network_files
+    if not resume_point.is_own or before == files:
         return
     changed = next((name for name in files if before.get(name) != files[name]), "the network")
+    uri = resume_point.results_uri
     raise bad_spec(
         "CheckpointMismatch",
-        f"{changed} has changed since the checkpoint of attempt {start.snapshot.state.attempt} in {start.results_uri}: "
+        f"{changed} has changed since the checkpoint of attempt {resume_point.snapshot.state.attempt} in {uri}: "
         f"found the SHA-256 {files.get(changed)}, expected {before.get(changed)}. Another file is another training: "
-        f"restore the file, or create a new TrainingJob, which may continue from {start.results_uri} with {FIELD}.uri "
-        "if its variables are the same",
+        f"restore the file, or create a new TrainingJob, which may continue from {uri} with {FIELD}.uri if its "
+        "variables are the same",
     )
 
 
-def continued_facts(start: Start | None, facts: ResumeFacts, monitor: Monitor) -> ResumeFacts:
+def continued_facts(resume_point: ResumePoint | None, facts: ResumeFacts, monitor: Monitor) -> ResumeFacts:
     """Return the facts of a training, with the facts that follow from its start, such as `earlier_best`."""
-    if start is None:
+    if resume_point is None:
         return facts
-    start_facts = start.snapshot.state.facts
-    has_own_epochs = start.is_own or (start.is_same and start_facts.data == facts.data)
-    data_changed = start.snapshot.state.position.epoch if start_facts.data != facts.data else start_facts.data_changed
+    start_facts = resume_point.snapshot.state.facts
+    has_own_epochs = resume_point.is_own or (resume_point.is_same and start_facts.data == facts.data)
+    data_changed = (
+        resume_point.snapshot.state.position.epoch if start_facts.data != facts.data else start_facts.data_changed
+    )
     # The validation samples may include samples that were trained on before.
     shares_data = bool(start_facts.data.items() & facts.data.items()) and facts.split_parameters is not None
     return facts.model_copy(
         update={
-            "earlier_best": start_facts.earlier_best if has_own_epochs else _earlier_best(start, facts, monitor),
-            "lost_best_epoch": _lost_best_epoch(start.snapshot, monitor) if has_own_epochs else None,
+            "earlier_best": start_facts.earlier_best if has_own_epochs else _earlier_best(resume_point, facts, monitor),
+            "lost_best_epoch": _lost_best_epoch(resume_point.snapshot, monitor) if has_own_epochs else None,
             "validation_was_trained_on": shares_data
             and (start_facts.validation_was_trained_on or start_facts.train_part != facts.train_part),
-            "data_changed": data_changed if start.is_own or start.is_same else None,  # another training's may differ
+            # The data of another training may differ.
+            "data_changed": data_changed if resume_point.is_own or resume_point.is_same else None,
         }
     )
 
 
-def _earlier_best(start: Start, facts: ResumeFacts, monitor: Monitor) -> EarlierBest | None:
+def _earlier_best(resume_point: ResumePoint, facts: ResumeFacts, monitor: Monitor) -> EarlierBest | None:
     """Return the best epoch of other trainings that this training continues, if its value is comparable.
 
     Values of different losses are not comparable.
     """
-    start_facts = start.snapshot.state.facts
-    earlier, epochs = start_facts.earlier_best, start.snapshot.history
+    start_facts = resume_point.snapshot.state.facts
+    earlier, epochs = start_facts.earlier_best, resume_point.snapshot.history
     if monitor.metric in {"loss", "val_loss"}:
         if start_facts.loss != facts.loss:
             return None
         # Of the epochs before that training, only the best one certainly has this loss.
         same_loss = {earlier.epoch} if earlier is not None and earlier.metric == monitor.metric else set()
-        epochs = [epoch for epoch in epochs if epoch.number in start.comparable_epochs | same_loss]
+        epochs = [epoch for epoch in epochs if epoch.number in resume_point.comparable_epochs | same_loss]
     found = find_best_epoch([replace(epoch, comparable=True) for epoch in epochs], monitor)
     if found is None:
         return None
-    uri = earlier.results_uri if earlier is not None and earlier.epoch == found.epoch else start.results_uri
+    uri = earlier.results_uri if earlier is not None and earlier.epoch == found.epoch else resume_point.results_uri
     return EarlierBest(epoch=found.epoch, metric=monitor.metric, mode=monitor.mode, value=found.value, results_uri=uri)
 
 
