@@ -16,7 +16,7 @@ Make = Callable[..., Snapshot]
 AUC, LOSS = Monitor("val_auc", "Max"), Monitor("val_loss")
 FACTS = ANY.model_copy(update={"loss": {"name": "mse"}, "data": {}})
 HISTORY = [
-    Epoch(number, 1, None, {"val_auc": auc, "val_loss": loss}, comparable=False)
+    Epoch(number, 1, None, {"val_auc": auc, "val_loss": loss}, eligible=False)
     for number, auc, loss in ((1, 0.5, 0.25), (2, 0.75, 0.5), (3, 0.625, 1.0))
 ]
 OLD = EarlierBest(epoch=1, metric="val_loss", mode="Min", value=0.25, results_uri="s3://results/older/")
@@ -88,7 +88,7 @@ def test_other_data_make_it_another_training(make: Make) -> None:
 def test_a_lost_best_epoch_is_replaced_by_a_better_one(
     make: Make, now: int | None, before: int | None, kind: dict[str, bool], lost: int | None
 ) -> None:
-    history = [replace(epoch, comparable=epoch.number == 2) for epoch in HISTORY]
+    history = [replace(epoch, eligible=epoch.number == 2) for epoch in HISTORY]
     began = start(make, facts=changed(lost_best_epoch=before), **kind)
     snapshot = replace(began.snapshot.changed(history=history), lost_best_epoch=now)
     assert continued_facts(replace(began, snapshot=snapshot), FACTS, LOSS).lost_best_epoch == lost

@@ -105,7 +105,7 @@ def test_only_the_same_training_keeps_the_best_epoch(
     assert start is not None
     state = start.snapshot.state
     assert (start.is_same, state.best is not None) == (same, same)
-    assert [epoch.comparable for epoch in state.history] == [same] * 4
+    assert [epoch.eligible for epoch in state.history] == [same] * 4
 
 
 @pytest.mark.parametrize("keeps_best", [True, False])
@@ -114,5 +114,5 @@ def test_a_training_without_best_weights_is_another_training(tmp_path: Path, mak
     start = found(tmp_path, training(uri=URI), keeps_best=keeps_best)
     assert start is not None
     assert start.is_same is not keeps_best
-    assert [epoch.comparable for epoch in start.snapshot.state.history] == [not keeps_best] * 4
+    assert [epoch.eligible for epoch in start.snapshot.state.history] == [not keeps_best] * 4
     assert start.comparable_epochs == {1, 2, 3, 4}

@@ -292,7 +292,7 @@ def best_state(snapshot: Snapshot | None) -> tuple[Any, ...]:
     """Return a checkpoint's epoch, best weights, comparable epochs and lost epoch."""
     assert snapshot is not None
     state = snapshot.state
-    comparable = [epoch.number for epoch in state.history if epoch.comparable]
+    comparable = [epoch.number for epoch in state.history if epoch.eligible]
     own = state.best and (state.best.epoch, state.best.is_own)
     return state.position.epoch, own, snapshot.best_weights, comparable, snapshot.lost_best_epoch
 
@@ -336,8 +336,8 @@ def test_a_checkpoint_is_used_without_a_file_for_the_best_weights(
 
 def test_an_epoch_of_another_training_does_not_become_the_best(opened: Any, make: Make) -> None:
     found = with_best(make(3), weights_of(2))
-    history = [replace(epoch, comparable=False) for epoch in found.history]
-    assert best_state(found.changed(history=history).without_best())[3] == []
+    history = [replace(epoch, eligible=False) for epoch in found.history]
+    assert best_state(found.changed(history=history).without_best_weights())[3] == []
 
 
 @pytest.mark.parametrize("epoch", [2, 3])

@@ -14,7 +14,7 @@ def epoch(number: int, **metrics: float) -> Epoch:
 
 def another(of: Epoch) -> Epoch:
     """Return an epoch of another training or loss."""
-    return replace(of, comparable=False)
+    return replace(of, eligible=False)
 
 
 @pytest.mark.parametrize(

@@ -126,8 +126,8 @@ def saved_model(name: str, epoch: int, test: dict[str, float] | None = None) -> 
 
 
 BEST = [saved_model("model.keras", 2)]
-CONTINUED = [replace(EPOCHS[0], comparable=False), *EPOCHS[1:]]
-ONLY_LAST = [*(replace(epoch, comparable=False) for epoch in EPOCHS[:2]), EPOCHS[2]]
+CONTINUED = [replace(EPOCHS[0], eligible=False), *EPOCHS[1:]]
+ONLY_LAST = [*(replace(epoch, eligible=False) for epoch in EPOCHS[:2]), EPOCHS[2]]
 BEST_OF_LAST = BestEpoch(epoch=3, metric="val_loss", value=0.75)
 EARLIER = EarlierBest(epoch=1, metric="val_loss", mode="Min", value=0.125, results_uri="s3://results/old/")
 BOTH = [saved_model("model.keras", 3), saved_model("best.keras", 2)]

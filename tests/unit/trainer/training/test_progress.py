@@ -111,7 +111,7 @@ def test_the_stage_is_training_after_the_first_step(*, resumed: bool) -> None:
 )
 def test_label_of_the_best_epoch(caplog: pytest.LogCaptureFixture, better_values: list[float], label: str) -> None:
     progress = make_progress(4, values_without_weights=better_values)
-    progress.history += [Epoch(number, 1.0, None, {"loss": 0.25}, comparable=False) for number in (1, 2)]
+    progress.history += [Epoch(number, 1.0, None, {"loss": 0.25}, eligible=False) for number in (1, 2)]
     with caplog.at_level("INFO"):
         progress.on_epoch_end(2, {"loss": 0.5})
         progress.on_epoch_end(3, {"loss": 0.625})

@@ -60,7 +60,8 @@ def match_to_model(
             ", ".join(differing),
         )
         if resume_point.is_same:
-            resume_point = replace(resume_point, snapshot=resume_point.snapshot.incomparable(), is_same=False)
+            snapshot = resume_point.snapshot.without_eligible_epochs()
+            resume_point = replace(resume_point, snapshot=snapshot, is_same=False)
             state = resume_point.snapshot.state
     found, transfer = _match_variables(resume_point, model, facts.optimizer, versions, arrays)
     _log_optimizer(resume_point, transfer, is_reset=variables.OPTIMIZER not in found)

@@ -1,7 +1,7 @@
 """The state that a training starts from: its own last checkpoint, or a checkpoint of another training."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from epochal_api.trainingjob.training import Training
 
@@ -121,8 +121,8 @@ def find(
     # Without kept weights, the other training's best epoch cannot become the best model of this training.
     has_best = snapshot.state.best is not None or snapshot.lost_best_epoch is not None or not keeps_best
     is_same = continues_unchanged(snapshot.state.facts) and has_best
-    comparable_epochs = frozenset(epoch.number for epoch in continued.state.history if epoch.comparable)
-    continued = continued if is_same else continued.incomparable()
+    comparable_epochs = frozenset(epoch.number for epoch in continued.state.history if epoch.eligible)
+    continued = continued if is_same else continued.without_eligible_epochs()
     return ResumePoint(
         continued,
         is_own=False,
@@ -192,7 +192,7 @@ def _earlier_best(resume_point: ResumePoint, facts: ResumeFacts, monitor: Monito
         # Of the epochs before that training, only the best one certainly has this loss.
         same_loss = {earlier.epoch} if earlier is not None and earlier.metric == monitor.metric else set()
         epochs = [epoch for epoch in epochs if epoch.number in resume_point.comparable_epochs | same_loss]
-    found = find_best_epoch([replace(epoch, comparable=True) for epoch in epochs], monitor)
+    found = find_best_epoch(epochs, monitor, only_eligible=False)
     if found is None:
         return None
     uri = earlier.results_uri if earlier is not None and earlier.epoch == found.epoch else resume_point.results_uri
@@ -203,7 +203,7 @@ def _lost_best_epoch(snapshot: Snapshot, monitor: Monitor) -> int | None:
     """Return the best epoch of a training if its weights are lost and no epoch with weights is better."""
     numbers = {snapshot.state.facts.lost_best_epoch, snapshot.lost_best_epoch}
     lost = find_best_epoch(
-        [replace(epoch, comparable=True) for epoch in snapshot.history if epoch.number in numbers], monitor
+        [epoch for epoch in snapshot.history if epoch.number in numbers], monitor, only_eligible=False
     )
     kept = find_best_epoch(snapshot.history, monitor)
     if lost is None or (kept is not None and not monitor.is_better(lost.value, kept.value)):

@@ -102,12 +102,12 @@ class Snapshot:
         """Return this snapshot with changed fields of its state."""
         return replace(self, state=self.state.model_copy(update=fields))
 
-    def incomparable(self) -> "Snapshot":
+    def without_eligible_epochs(self) -> "Snapshot":
         """Return this snapshot with no epoch eligible as the best: another monitor or loss changes the values."""
-        history = [replace(epoch, comparable=False) for epoch in self.history]
+        history = [replace(epoch, eligible=False) for epoch in self.history]
         return replace(self.changed(history=history, best=None), best_weights=None)
 
-    def without_best(self) -> "Snapshot":
+    def without_best_weights(self) -> "Snapshot":
         """Return this snapshot without the weights of the best epoch so far, which are lost.
 
         Only an epoch with existing weights may be the best. That is the last epoch, if the snapshot holds its weights
@@ -117,9 +117,7 @@ class Snapshot:
         state = self.state
         assert state.best is not None  # noqa: S101 - the caller found best weights in it
         ended_epoch = state.position.epoch if state.position == Position(epoch=state.position.epoch) else 0
-        history = [
-            replace(epoch, comparable=epoch.comparable and epoch.number == ended_epoch) for epoch in state.history
-        ]
+        history = [replace(epoch, eligible=epoch.eligible and epoch.number == ended_epoch) for epoch in state.history]
         best = BestState(epoch=ended_epoch, is_own=True, variables=[]) if ended_epoch else None
         return replace(self.changed(history=history, best=best), best_weights=None, lost_best_epoch=state.best.epoch)
 

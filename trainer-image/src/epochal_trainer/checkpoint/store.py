@@ -105,7 +105,7 @@ class Store:
         """Return the newest intact checkpoint, or None; log damaged ones and drop them from the pointer.
 
         A checkpoint that the pointer does not list is used only if no listed one is intact. If only the file with the
-        best weights is damaged, the checkpoint is used without them: see Snapshot.without_best.
+        best weights is damaged, the checkpoint is used without them: see Snapshot.without_best_weights.
 
         Args:
             wants_best: Returns whether to download the best weights, whose file may be as large as the checkpoint.
@@ -222,7 +222,7 @@ class Store:
                 state.best.epoch,
                 error,
             )
-            return entry, snapshot.without_best()
+            return entry, snapshot.without_best_weights()
 
     def _best(self, state: BestState, file: FileState | None) -> EpochWeights:
         """Return the weights of the best epoch from the file that a checkpoint lists.

@@ -27,15 +27,15 @@ class Monitor:
         return value < other if self.mode == "Min" else value > other
 
 
-def find_best_epoch(epochs: Sequence[Epoch], monitor: Monitor) -> BestEpoch | None:
+def find_best_epoch(epochs: Sequence[Epoch], monitor: Monitor, *, only_eligible: bool = True) -> BestEpoch | None:
     """Return the best epoch, or the first of several equally good epochs.
 
-    Only comparable epochs count: those of this training, with the current loss, since the best weights were last lost.
-    The other epochs have no weights, or no comparable value.
+    Eligible epochs are those of this training, with the current loss, since the best weights were last lost. The other
+    epochs have no weights, or no comparable value.
     """
     sign = 1.0 if monitor.mode == "Min" else -1.0
-    comparable = (epoch for epoch in epochs if epoch.comparable)
-    candidates = [epoch for epoch in comparable if math.isfinite(epoch.metrics.get(monitor.metric, math.nan))]
+    eligible = (epoch for epoch in epochs if epoch.eligible or not only_eligible)
+    candidates = [epoch for epoch in eligible if math.isfinite(epoch.metrics.get(monitor.metric, math.nan))]
     if not candidates:
         return None
     found = min(candidates, key=lambda epoch: sign * epoch.metrics[monitor.metric])

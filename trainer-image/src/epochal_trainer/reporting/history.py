@@ -27,7 +27,7 @@ class Epoch:
         seconds: Its duration, including validation.
         learning_rate: The optimizer's learning rate at the end of the epoch, if it has one.
         metrics: Its metric values by name; names of validation metrics start with `val_`.
-        comparable: Whether it may be the best epoch. False for an epoch of another training or loss, or from before
+        eligible: Whether it may be the best epoch. False for an epoch of another training or loss, or from before
             the best weights were lost.
     """
 
@@ -39,7 +39,7 @@ class Epoch:
     seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     learning_rate: float | None
     metrics: Mapping[Annotated[str, StringConstraints(max_length=4096)], float]
-    comparable: bool = True
+    eligible: Annotated[bool, Field(alias="comparable")] = True
 
 
 def metric_values(logs: Mapping[str, Any]) -> dict[str, float]:

@@ -171,7 +171,7 @@ def _best_label(result: TrainingResult) -> str:
     """Return the phrase that marks the best epoch, or "" for a training of a single epoch."""
     if result.earlier_best is None and result.lost_best_epoch is None:
         return ", the best" if len(result.epochs) > 1 else ""
-    comparable = [epoch.number for epoch in result.epochs if epoch.comparable]
+    comparable = [epoch.number for epoch in result.epochs if epoch.eligible]
     return f", the best of epochs {comparable[0]}-{comparable[-1]}" if len(comparable) > 1 else ""
 
 

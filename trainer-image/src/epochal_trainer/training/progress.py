@@ -201,7 +201,7 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         """Return the label of the best epoch: "best since epoch …" if the weights of a better epoch are missing."""
         if not any(self._monitor.is_better(value, best_epoch.value) for value in self._values_without_weights):
             return "best"
-        return f"best since epoch {next(epoch.number for epoch in self.history if epoch.comparable)}"
+        return f"best since epoch {next(epoch.number for epoch in self.history if epoch.eligible)}"
 
     def _after_callbacks(self) -> None:
         """Keep the best weights and take a checkpoint, after the user's callbacks have seen the epoch."""

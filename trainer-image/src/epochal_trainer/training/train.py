@@ -230,7 +230,7 @@ def _result(
     before, lost = facts.earlier_best, facts.lost_best_epoch
     lost_value = _epoch_value(lost, epochs, monitor)
     has_best_value = _epoch_value(model_epoch, epochs, monitor) == best_epoch.value
-    is_equal = epochs[model_epoch - 1].comparable and has_best_value
+    is_equal = epochs[model_epoch - 1].eligible and has_best_value
     return replace(
         result,
         is_tied=best_epoch.epoch != model_epoch and is_equal and not has_averages,
