@@ -135,7 +135,7 @@ class CheckerClient:
                 self._silent_since.pop(digest, None)
             for notify in self._pending.pop(digest):
                 notify()
-        result = "unanswered" if verdict is None else "invalid" if verdict.faults else "valid"
+        result = "unanswered" if verdict is None else "invalid" if verdict.errors else "valid"
         self._metrics.questions.labels(result).inc()
 
     async def _ask(self, body: bytes) -> Verdict | None:

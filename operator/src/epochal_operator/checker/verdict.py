@@ -16,7 +16,7 @@ UNANSWERED_SECONDS = 30.0
 SILENT_SECONDS = 600.0
 """Seconds without an answer after which a question counts as one that no checker answers."""
 
-MAX_FAULTS = 16
+MAX_ERRORS = 16
 """Maximum number of errors that a verdict keeps: the operator remembers many verdicts."""
 
 
@@ -28,7 +28,7 @@ class NoVerdict(Enum):
     ABSENT = "there is no checker, or it has not answered for long, or the question is too large"
 
 
-class Fault(NamedTuple):
+class NetworkError(NamedTuple):
     """An error of a network.
 
     Args:
@@ -45,30 +45,32 @@ class Verdict:
     """The errors of a network, none if it can be built.
 
     Args:
-        faults: The first MAX_FAULTS errors, in the order of the layers.
+        errors: The first MAX_ERRORS errors, in the order of the layers.
         omitted: Number of further errors.
     """
 
-    faults: Sequence[Fault] = ()
+    errors: Sequence[NetworkError] = ()
     omitted: int = 0
 
     @property
     def message(self) -> str:
         """The errors as a message of a condition; empty if there are none."""
-        return describe([fault.message for fault in self.faults], self.omitted)
+        return describe([error.message for error in self.errors], self.omitted)
 
     def before(self, layer: int | None) -> "Verdict":
         """Return the errors of the layers before a layer; None for all errors."""
         if layer is None:
             return self
-        return Verdict([fault for fault in self.faults if fault.layer is not None and fault.layer < layer])
+        return Verdict([error for error in self.errors if error.layer is not None and error.layer < layer])
 
 
 def verdict_of(answer: Answer) -> Verdict:
     """Return the errors in an answer of the checker."""
-    of_layers = [Fault(layer.index, printable(layer.error)) for layer in answer.layers if layer.error is not None]
-    faults = [*of_layers, *(Fault(None, printable(error)) for error in answer.errors)]
-    return Verdict(faults[:MAX_FAULTS], max(0, len(faults) - MAX_FAULTS))
+    of_layers = [
+        NetworkError(layer.index, printable(layer.error)) for layer in answer.layers if layer.error is not None
+    ]
+    errors = [*of_layers, *(NetworkError(None, printable(error)) for error in answer.errors)]
+    return Verdict(errors[:MAX_ERRORS], max(0, len(errors) - MAX_ERRORS))
 
 
 @dataclass(frozen=True)

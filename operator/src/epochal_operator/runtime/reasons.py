@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple, NewType, Self, TypeVar
 from epochal_api.text import printable
 
 EventType = Literal["Normal", "Warning"]
-ErrorOrigin = Literal["User", "Crash", "Cluster"]
+Fault = Literal["User", "Crash", "Cluster"]
 """Where an error must be fixed: in the user's object, in the user's code that runs, or in the cluster."""
 
 ExternalReason = NewType("ExternalReason", str)
@@ -36,7 +36,7 @@ class Effect(NamedTuple):
 
     event: EventType | None = "Warning"
     ready: bool = False
-    fault: ErrorOrigin | None = "User"
+    fault: Fault | None = "User"
     event_on_ready_change: bool = True
     needs_user_action: bool = False
     requeue_after: float | None = None

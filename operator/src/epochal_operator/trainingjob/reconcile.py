@@ -51,8 +51,8 @@ from epochal_operator.trainingjob.status.predicates import end_condition, failed
 def parse_and_plan(document: Object, observed: Observed, installation: Installation) -> Plan:
     """Return the plan for a TrainingJob."""
     try:
-        if fault := document.get(SPEC_OMITTED):
-            raise InvalidTrainingJob(str(fault))  # noqa: TRY301 - like the error of parse
+        if spec_error := document.get(SPEC_OMITTED):
+            raise InvalidTrainingJob(str(spec_error))  # noqa: TRY301 - like the error of parse
         training_job = parse(document)
     except InvalidTrainingJob as error:
         metadata = Metadata.model_validate(document["metadata"])
@@ -136,7 +136,7 @@ class Reconciler(ObjectReconciler[ReconcileState]):
         key = key_of(document)
         verdict = self._checker.verdict(question, lambda: self.context.enqueue(key))
         if isinstance(verdict, Verdict):
-            return refuse_network(document, verdict.message, observed) if verdict.faults else planned
+            return refuse_network(document, verdict.message, observed) if verdict.errors else planned
         if verdict is NoVerdict.PENDING:
             return Plan()  # The answer enqueues the TrainingJob.
         # Without an answer, create the Job. Only a refusal of this spec stays while the checker may answer again.

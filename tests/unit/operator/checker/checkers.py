@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from epochal_operator.checker.verdict import Fault, NetworkQuestion, NoVerdict, Verdict
+from epochal_operator.checker.verdict import NetworkError, NetworkQuestion, NoVerdict, Verdict
 
 TOO_SMALL = "spec.network.layers[0] (Conv2D, 'conv') got (None, 8, 8, 1): its input is too small"
-WRONG = Verdict([Fault(0, TOO_SMALL)])
+WRONG = Verdict([NetworkError(0, TOO_SMALL)])
 
 
 class FixedChecker:

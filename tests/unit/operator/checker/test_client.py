@@ -13,7 +13,7 @@ from epochal_operator.checker import client as module
 from epochal_operator.checker.client import CheckerClient, CheckerMetrics
 from epochal_operator.checker.verdict import (
     UNANSWERED_SECONDS,
-    Fault,
+    NetworkError,
     NetworkQuestion,
     NoVerdict,
     Verdict,
@@ -95,7 +95,7 @@ async def test_the_first_call_asks_and_the_later_ones_know(world: World) -> None
     world.answer["layers"] = LAYERS
     assert world.client.verdict(ask(10), world.wake) is NoVerdict.PENDING
     found = await world.verdict()
-    assert found == Verdict([Fault(0, "spec.network.layers[0] (Conv2D, 'conv'): too large")])
+    assert found == Verdict([NetworkError(0, "spec.network.layers[0] (Conv2D, 'conv'): too large")])
     assert await world.verdict() == found
     assert len(world.asked) == 1
     Question.model_validate(world.asked[0])

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from epochal_operator.checker.verdict import UNANSWERED_SECONDS, Fault, NoVerdict, Verdict
+from epochal_operator.checker.verdict import UNANSWERED_SECONDS, NetworkError, NoVerdict, Verdict
 
 from tests.unit.operator.checker.checkers import TOO_SMALL, WRONG, FixedChecker
 from tests.unit.operator.experiment.cluster import KEY, Cluster
@@ -69,10 +69,12 @@ async def test_an_experiment_waits_for_a_pending_answer_and_no_longer() -> None:
 
 
 async def test_an_error_that_a_parameter_may_repair_does_not_count() -> None:
-    cluster, _ = checked(Verdict([Fault(1, "too many units"), Fault(None, "outputs")]), parameters=[UNITS])
+    cluster, _ = checked(
+        Verdict([NetworkError(1, "too many units"), NetworkError(None, "outputs")]), parameters=[UNITS]
+    )
     await cluster.settle()
     assert trials(cluster) == 2
-    cluster, _ = checked(Verdict([Fault(0, TOO_SMALL), Fault(1, "too many units")]), parameters=[UNITS])
+    cluster, _ = checked(Verdict([NetworkError(0, TOO_SMALL), NetworkError(1, "too many units")]), parameters=[UNITS])
     await cluster.settle()
     assert (trials(cluster), cluster.condition("Failed")["message"]) == (0, TOO_SMALL)
 

@@ -128,20 +128,20 @@ class BoundedReader:
         if span.size <= self._bounds.part_bytes and not text.is_too_deep(span):
             return dict(text.value(start))
         result: Object = {}
-        faults: list[str] = []
+        errors: list[str] = []
         for name, at in text.fields(start):
             if name == "metadata":
                 result[name] = self._metadata(text, at)
-            elif not (fault := self._fault(name, text, at)):
+            elif not (error := self._error(name, text, at)):
                 result[name] = text.value(at)
             elif name == "status":  # Other writers may add to the status, so the object's spec is still valid.
                 result[name] = self._own_status(text, at)
             else:
-                faults.append(fault)
+                errors.append(error)
                 result[name] = _plain_fields(text, at)
-        return result | ({SPEC_OMITTED: "\n".join(faults)} if faults else {})
+        return result | ({SPEC_OMITTED: "\n".join(errors)} if errors else {})
 
-    def _fault(self, name: str, text: JsonText, start: int) -> str | None:
+    def _error(self, name: str, text: JsonText, start: int) -> str | None:
         """Return the reason why a part of an object exceeds the bounds, or None."""
         span = text.span(start)
         if text.is_too_deep(span):
