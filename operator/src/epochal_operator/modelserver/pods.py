@@ -13,7 +13,7 @@ from epochal_operator.modelserver.resources import CONTAINER, CONVERTER, DEADLIN
 from epochal_operator.pods.diagnosis import (
     Program,
     container_problem,
-    may_run,
+    is_live,
     preparing_since,
     scheduling_problem,
     sort_by_age,
@@ -55,7 +55,7 @@ def owned_pods(deployment: Object | None, replica_sets: Iterable[Object], pods: 
     return sort_by_age(
         pod
         for pod in pods
-        if controller_uid(pod) in owners and may_run(pod) and not pod["metadata"].get("deletionTimestamp")
+        if controller_uid(pod) in owners and is_live(pod) and not pod["metadata"].get("deletionTimestamp")
     )
 
 

@@ -44,7 +44,7 @@ def sort_by_age(pods: Iterable[Object]) -> tuple[Object, ...]:
     )
 
 
-def may_run(pod: Object) -> bool:
+def is_live(pod: Object) -> bool:
     """Return whether a pod has not ended, and so may still run."""
     return part(pod, "status").get("phase") not in {"Succeeded", "Failed"}
 

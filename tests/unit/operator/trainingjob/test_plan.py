@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from epochal_api.trainingjob.status import ContinuedFrom, ReportedStatus, Status
-from epochal_operator.pods.diagnosis import may_run
+from epochal_operator.pods.diagnosis import is_live
 from epochal_operator.pods.mutable_fields import MutableFields
 from epochal_operator.pods.pod_template import QUEUE_LABEL
 from epochal_operator.runtime.actions import ApplyStatus, CreateChild, DeleteChild, DeleteSelf, EmitEvent, PatchChild
@@ -591,7 +591,7 @@ class World(RuleBasedStateMachine):
                 unqueued = self.spec.get("suspend") and "scheduling" in self.spec
                 started = self.status.start_time is not None or first_run_time(self.status, self.observed()) is not None
                 assert unqueued or not started
-                lives = any(may_run(one) for one in self.observed().pods)
+                lives = any(is_live(one) for one in self.observed().pods)
                 assert unqueued or not lives or QUEUE_LABEL in self.child["metadata"]["labels"]
                 self.child = None
             case ApplyStatus(manager=manager) if manager == PROGRESS_MANAGER:

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 from epochal_api.condition import timestamp
 from epochal_api.trainingjob.status import MAX_UNSTARTED, ContinuedFrom, Status, UnstartedPods
 
-from epochal_operator.pods.diagnosis import may_run, sort_by_age
+from epochal_operator.pods.diagnosis import is_live, sort_by_age
 from epochal_operator.runtime.conditions import condition_of
 from epochal_operator.runtime.owners import controller_uid
 from epochal_operator.trainingjob.job.batch_job import UID_LABEL
-from epochal_operator.trainingjob.pod.state import ran_since
+from epochal_operator.trainingjob.pod.state import program_start_time
 from epochal_operator.trainingjob.reasons import StatusCause
 
 Object = Mapping[str, Any]
@@ -110,7 +110,7 @@ def lacks_ended_pods(observed: Observed) -> bool:
         return False
     job_status = job.get("status") or {}
     counted = job_status.get("succeeded", 0) + job_status.get("failed", 0)
-    return len(pods) < max(1, counted) or any(map(may_run, pods))
+    return len(pods) < max(1, counted) or any(map(is_live, pods))
 
 
 def could_create_pods(observed: Observed) -> bool:
@@ -127,7 +127,7 @@ def first_run_time(before: Status, observed: Observed) -> str | None:
     continue from its stored results. The opposite error only refuses a change of the spec, which costs another
     TrainingJob.
     """
-    if times := [since for since in map(ran_since, observed.pods) if since is not None]:
+    if times := [since for since in map(program_start_time, observed.pods) if since is not None]:
         return min(times)
     job_status = (observed.job or {}).get("status", {})
     uncounted = job_status.get("uncountedTerminatedPods") or {}  # These pods may be deleted before the Job counts them.
@@ -147,8 +147,8 @@ def unstarted_pods(before: Status, observed: Observed) -> UnstartedPods | None:
     uid, known = observed.job["metadata"]["uid"], before.unstarted
     pods = dict.fromkeys(known.pods if known and known.job_uid == uid else ())
     # A Job does not count pods that the cluster disrupted.
-    ended_pods = (pod for pod in observed.pods if not may_run(pod) and not condition_of(pod, "DisruptionTarget"))
-    pods |= {pod["metadata"]["uid"]: None for pod in ended_pods if ran_since(pod) is None}
+    ended_pods = (pod for pod in observed.pods if not is_live(pod) and not condition_of(pod, "DisruptionTarget"))
+    pods |= {pod["metadata"]["uid"]: None for pod in ended_pods if program_start_time(pod) is None}
     return UnstartedPods(job_uid=uid, pods=list(pods)[:MAX_UNSTARTED]) if pods else None
 
 
@@ -162,7 +162,7 @@ def orphan_pods(job: Object | None, pods: Iterable[Object], uid: str) -> tuple[O
     """Return the live pods with a TrainingJob's UID in their label that its Job does not control."""
     owned = own_pods(job, pods)
     return sort_by_age(
-        pod for pod in pods if may_run(pod) and pod["metadata"]["labels"].get(UID_LABEL) == uid and pod not in owned
+        pod for pod in pods if is_live(pod) and pod["metadata"]["labels"].get(UID_LABEL) == uid and pod not in owned
     )
 
 

@@ -8,7 +8,7 @@ from epochal_api.kind import Metadata
 from epochal_api.trainingjob.spec import TrainingJob
 from epochal_api.trainingjob.status import Status
 
-from epochal_operator.pods.diagnosis import may_run
+from epochal_operator.pods.diagnosis import is_live
 from epochal_operator.pods.installation import Installation
 from epochal_operator.runtime.actions import DeleteChild, PatchChild
 from epochal_operator.runtime.api.resource import JOBS
@@ -82,7 +82,7 @@ def must_replace_job(training_job: TrainingJob, observed: Observed, installation
 
 
 def _may_start(job: Mapping[str, Any], observed: Observed) -> bool:
-    live_pods = [pod for pod in observed.pods if may_run(pod)]
+    live_pods = [pod for pod in observed.pods if is_live(pod)]
     if not live_pods:
         return starting_controller(job) is not None or not job["spec"].get("suspend")
     return not any(map(lacks_image, live_pods))
@@ -99,7 +99,7 @@ def removal_action(job: Mapping[str, Any], observed: Observed) -> PatchChild | D
     if starting_controller(job) is None:
         if not job["spec"].get("suspend"):
             return patch_job(job, {"suspend": True})
-        if any(map(may_run, observed.pods)):
+        if any(map(is_live, observed.pods)):
             return None
     return delete_job(job, "was built from an earlier spec, and had not run a container")
 

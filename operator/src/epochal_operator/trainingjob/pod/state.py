@@ -1,4 +1,14 @@
-"""The state of a trainer's pod while it lives: waiting, running, terminating, or lost with its node."""
+"""The state of a trainer's pod while it lives: waiting, running, terminating, or lost with its node.
+
+Four functions look at the start of a pod:
+
+| function | live pod | ended pod | container that could not start |
+|---|---|---|---|
+| `is_live` | True | False | as its pod |
+| `live_start_time` | start of the trainer, also if the container has just ended | None | the time if its pod is live |
+| `container_was_created` | True once a container ran or ended | True once a container ran or ended | True |
+| `program_start_time` | start of the program | start of the program, if it ran | None |
+"""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -7,7 +17,7 @@ from typing import Any
 from epochal_api.trainingjob.spec import KIND
 from epochal_api.trainingjob.status import Status
 
-from epochal_operator.pods.diagnosis import Program, container_problem, may_run, preparing_since, scheduling_problem
+from epochal_operator.pods.diagnosis import Program, container_problem, is_live, preparing_since, scheduling_problem
 from epochal_operator.pods.pod_template import CONTAINER
 from epochal_operator.pods.scheduling import matches_no_node
 from epochal_operator.runtime.conditions import condition_of, get_condition
@@ -36,7 +46,7 @@ _START_FAILURES = frozenset({"ContainerCannotRun", "StartError"})
 """Termination reasons of a container that a runtime could not start, as named by different runtimes."""
 
 
-def running_since(pod: Object) -> str | None:
+def live_start_time(pod: Object) -> str | None:
     """Return the start time of the trainer that runs in a live pod (RFC 3339), or None.
 
     The trainer counts as running until the pod ends, although a kubelet may report the end of the container a moment
@@ -45,11 +55,11 @@ def running_since(pod: Object) -> str | None:
     state = trainer_status(pod).get("state", {})
     container = state.get("running", state.get("terminated"))
     # The end of a container on a lost node is never reported.
-    return None if container is None or not may_run(pod) else container.get("startedAt", "")
+    return None if container is None or not is_live(pod) else container.get("startedAt", "")
 
 
-def has_started(pod: Object) -> bool:
-    """Return whether a trainer has started in a pod."""
+def container_was_created(pod: Object) -> bool:
+    """Return whether a container of a trainer was created in a pod, even if its program could not start."""
     state = trainer_status(pod).get("state", {})
     return "running" in state or "terminated" in state
 
@@ -57,10 +67,10 @@ def has_started(pod: Object) -> bool:
 def ended_at(pod: Object) -> str | None:
     """Return the end time of the trainer in an ended pod (RFC 3339), or None if the pod lives or reports no time."""
     terminated = trainer_status(pod).get("state", {}).get("terminated") or {}
-    return None if may_run(pod) else terminated.get("finishedAt")
+    return None if is_live(pod) else terminated.get("finishedAt")
 
 
-def ran_since(pod: Object) -> str | None:
+def program_start_time(pod: Object) -> str | None:
     """Return the start time of a container that runs or ran in a pod (RFC 3339), or None if none ever ran.
 
     A container whose program could not be started never ran: its image is not a trainer's. Nor did a container that was
@@ -70,7 +80,7 @@ def ran_since(pod: Object) -> str | None:
     state = container.get("state", {})
     terminated = state.get("terminated", {})
     since: str | None = (state.get("running") or terminated).get("startedAt")
-    if not has_started(pod) or terminated.get("reason") in _START_FAILURES:
+    if not container_was_created(pod) or terminated.get("reason") in _START_FAILURES:
         return None
     if "running" in state or container.get("containerID"):
         return since or pod["metadata"].get("creationTimestamp") or ""
@@ -93,7 +103,7 @@ def lacks_image(pod: Object) -> bool:
 def termination_deadline(pod: Object) -> datetime | None:
     """Return the deadline for the end of a terminating pod, or None for another pod."""
     deadline = pod["metadata"].get("deletionTimestamp")
-    return datetime.fromisoformat(deadline) if deadline and may_run(pod) else None
+    return datetime.fromisoformat(deadline) if deadline and is_live(pod) else None
 
 
 def lost_at(pod: Object) -> datetime | None:
@@ -105,7 +115,7 @@ def lost_at(pod: Object) -> datetime | None:
 def stuck_at(pod: Object) -> datetime | None:
     """Return the time when a pod counts as stuck because its node has not prepared it, or None if the node has."""
     since = preparing_since(pod)
-    if since is None or not may_run(pod) or has_started(pod):
+    if since is None or not is_live(pod) or container_was_created(pod):
         return None
     return since + timedelta(seconds=STUCK_SECONDS)
 
@@ -118,7 +128,7 @@ def stalled_at(pod: Object, status: Status) -> datetime | None:
     """
     unscheduled, ready = condition_of(pod, "PodScheduled", "False") or {}, get_condition(status.conditions, "Ready")
     since = unscheduled.get("lastTransitionTime")
-    if not since or not may_run(pod) or not matches_no_node(sanitize_message(unscheduled.get("message") or "")):
+    if not since or not is_live(pod) or not matches_no_node(sanitize_message(unscheduled.get("message") or "")):
         return None
     if ready is None or ready.reason != Reason.NO_MATCHING_NODE:
         return None
@@ -132,7 +142,7 @@ def is_lost(pod: Object, now: datetime) -> bool:
     Kubernetes then sets only the pod's condition Ready to False. ContainersReady stays as the kubelet last reported it.
     A terminating pod on such a node stays until the node returns or is deleted.
     """
-    if not may_run(pod) or not pod["spec"].get("nodeName"):
+    if not is_live(pod) or not pod["spec"].get("nodeName"):
         return False
     not_reporting = condition_of(pod, "Ready", "False") and condition_of(pod, "ContainersReady")
     overdue = (deadline := lost_at(pod)) is not None and deadline <= now

@@ -8,7 +8,7 @@ from epochal_api.condition import Condition
 from epochal_api.kind import Metadata
 from epochal_api.trainingjob.status import EXPORTED, SPEC_APPLIED, STORAGE, ReportedStatus, Status, StoredModel
 
-from epochal_operator.pods.diagnosis import may_run
+from epochal_operator.pods.diagnosis import is_live
 from epochal_operator.runtime.conditions import began_suspension, ended_suspension, get_condition
 from epochal_operator.runtime.events import Event, make_event
 from epochal_operator.trainingjob.job.batch_job import starting_controller
@@ -96,7 +96,7 @@ def _storage_events(before: Status, after: Status, observed: Observed, reported:
     if current is None or (previous and previous.status == current.status and previous.message == current.message):
         return
     waiting = reported.progress.waiting if reported.progress else None
-    if current.status == "False" and waiting and any(map(may_run, observed.pods)):  # Otherwise it needs a new pod.
+    if current.status == "False" and waiting and any(map(is_live, observed.pods)):  # Otherwise it needs a new pod.
         note = f"The trainer waits for its storage, and continues once it answers. {current.reason}: {current.message}"
         yield make_event(Reason.STORAGE_UNAVAILABLE, note, waiting.since)
     elif (

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from epochal_api.pod import GRACE_SECONDS
 from epochal_api.trainingjob.status import Progress, Stage, State, Status
 
-from epochal_operator.pods.diagnosis import is_prepared, may_run
+from epochal_operator.pods.diagnosis import is_live, is_prepared
 from epochal_operator.pods.pod_template import QUEUE_LABEL
 from epochal_operator.runtime.conditions import condition_of
 from epochal_operator.runtime.reasons import sanitize_message
@@ -25,7 +25,7 @@ from epochal_operator.trainingjob.pod.failures import (
 from epochal_operator.trainingjob.pod.state import (
     STUCK_SECONDS,
     is_lost,
-    running_since,
+    live_start_time,
     stalled_at,
     stuck_at,
     termination_deadline,
@@ -93,7 +93,7 @@ def derive_phase(desired: PhaseInputs, before: Status, observed: Observed) -> Ph
         return Phase(end.type_, cause, stalled=failed, completion_time=end.time)
     if observed.replaces_job and blocked is None:
         return Phase(waiting_state, StatusCause(Reason.CREATING, _replacement_message(observed)))
-    has_live_pod = any(map(may_run, observed.pods))
+    has_live_pod = any(map(is_live, observed.pods))
     if job["metadata"].get("deletionTimestamp") and not (desired.suspend and has_live_pod):
         return Phase(waiting_state, StatusCause(Reason.CREATING, _deletion_message(job)))
     is_suspended = desired.suspend and job["spec"].get("suspend") and not has_live_pod
@@ -135,7 +135,7 @@ def _early_end(before: Status, observed: Observed) -> StatusCause | None:
 
 
 def _replacement_message(observed: Observed) -> str:
-    pod_name = next((pod["metadata"]["name"] for pod in observed.pods if may_run(pod)), None)
+    pod_name = next((pod["metadata"]["name"] for pod in observed.pods if is_live(pod)), None)
     condition = f", once the pod {pod_name} has ended" if pod_name else ""
     return f"Recreating the Job with the current spec, because no container of the Job has run{condition}."
 
@@ -162,7 +162,7 @@ def _phase_of_pods(desired: PhaseInputs, before: Status, observed: Observed) -> 
         return Phase("Queued", cause)
     pod = observed.pods[-1]
     name = pod["metadata"]["name"]
-    if may_run(pod):
+    if is_live(pod):
         termination = _termination_cause(pod, observed, suspend=desired.suspend)
         result = _phase_of_live_pod(desired, before, pod, observed.now)
         return result if termination is None else result._replace(cause=termination, stalled=False)
@@ -181,7 +181,7 @@ _TRAINER_STATES: tuple[State, ...] = ("Starting", "Waiting", "Running", "Storing
 
 def _missing_pod_cause(job: Mapping[str, Any], observed: Observed) -> StatusCause | None:
     """Return the cause for a Job without its next pod, or None if the cause follows from its pods."""
-    is_suspended = job.get("spec", {}).get("suspend") and not any(map(may_run, observed.pods))
+    is_suspended = job.get("spec", {}).get("suspend") and not any(map(is_live, observed.pods))
     if is_suspended and (controller := starting_controller(job)):
         message = f"Waiting until {controller} admits the Job.{_kueue_advice(job)}"
         return StatusCause(Reason.WAITING_FOR_ADMISSION, message)
@@ -200,7 +200,7 @@ def _kueue_advice(job: Mapping[str, Any]) -> str:
 
 def _phase_of_live_pod(desired: PhaseInputs, before: Status, pod: Mapping[str, Any], now: datetime) -> Phase:
     name, node = pod["metadata"]["name"], pod["spec"].get("nodeName")
-    if (since := running_since(pod)) is not None:
+    if (since := live_start_time(pod)) is not None:
         return _phase_of_trainer(name, node, progress_since(before, since))
     if (cause := waiting_cause(pod, own_image=desired.own_image)) is not None:
         is_overdue = (deadline := stalled_at(pod, before)) is not None and deadline <= now

@@ -12,7 +12,7 @@ from epochal_operator.trainingjob.job.observed import (
     Observed,
     seconds_without_pod,
 )
-from epochal_operator.trainingjob.pod.state import ended_at, lost_at, running_since, stalled_at, stuck_at
+from epochal_operator.trainingjob.pod.state import ended_at, live_start_time, lost_at, stalled_at, stuck_at
 from epochal_operator.trainingjob.reasons import TRAINER_STARTS, Reason, effect
 from epochal_operator.trainingjob.status.predicates import is_finished
 
@@ -54,7 +54,7 @@ def _start_times(observed: Observed) -> Iterator[str | None]:
     for pod in observed.pods:
         yield pod["metadata"].get("creationTimestamp")
         yield (condition_of(pod, "PodScheduled") or {}).get("lastTransitionTime")
-        yield running_since(pod)
+        yield live_start_time(pod)
 
 
 def end_delay(before: Status, after: Status, observed: Observed) -> float | None:

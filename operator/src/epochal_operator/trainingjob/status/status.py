@@ -26,7 +26,7 @@ from epochal_operator.runtime.conditions import (
 from epochal_operator.runtime.reasons import sanitize_message
 from epochal_operator.trainingjob.job.observed import Observed, first_run_time, unstarted_pods
 from epochal_operator.trainingjob.pod.failures import pod_failure
-from epochal_operator.trainingjob.pod.state import has_started, running_since
+from epochal_operator.trainingjob.pod.state import container_was_created, live_start_time
 from epochal_operator.trainingjob.progress.reported_status import progress_since
 from epochal_operator.trainingjob.reasons import Reason, StatusCause, as_reason
 from epochal_operator.trainingjob.status.phase import Phase, PhaseInputs, derive_phase
@@ -94,7 +94,7 @@ def _build_status(  # noqa: PLR0917 - the inputs of the status
     attempt = max(
         before.attempt or 0,
         before.progress.attempt if before.progress else 0,
-        sum(map(has_started, observed.pods)),
+        sum(map(container_was_created, observed.pods)),
         1 if start or job_start else 0,
     )
     if current_phase.completion_time is not None:
@@ -224,7 +224,7 @@ def _storage_conditions(before: Status, observed: Observed, phase: Phase) -> Ite
     previous = get_condition(before.conditions, STORAGE)
     if waiting is None and previous is None:
         return
-    since = next((since for since in map(running_since, observed.pods) if since is not None), None)
+    since = next((since for since in map(live_start_time, observed.pods) if since is not None), None)
     failure = pod_failure(observed.pods[-1]) if observed.pods else None
     # A trainer's termination message describes the storage only if the storage caused its failure.
     is_available = waiting is None and (since is not None or (previous is not None and previous.status == "True"))

@@ -4,14 +4,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from epochal_operator.pods.diagnosis import may_run, sort_by_age
+from epochal_operator.pods.diagnosis import is_live, sort_by_age
 from epochal_operator.trainingjob.pod.state import (
     LOST_SECONDS,
     STUCK_SECONDS,
-    has_started,
+    container_was_created,
     is_lost,
+    live_start_time,
     lost_at,
-    running_since,
     stuck_at,
     waiting_cause,
 )
@@ -101,7 +101,7 @@ def test_missing_image_is_named() -> None:
     ],
 )
 def test_alive_and_started(pod: dict[str, Any], lives: bool, started: bool) -> None:  # noqa: FBT001
-    assert (may_run(pod), has_started(pod)) == (lives, started)
+    assert (is_live(pod), container_was_created(pod)) == (lives, started)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_alive_and_started(pod: dict[str, Any], lives: bool, started: bool) -> N
     ],
 )
 def test_running_since(pod: dict[str, Any], since: str | None) -> None:
-    assert running_since(pod) == since
+    assert live_start_time(pod) == since
 
 
 def test_pods_in_order_of_age() -> None:
