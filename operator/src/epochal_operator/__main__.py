@@ -34,7 +34,7 @@ from epochal_operator.web.health import health_routes
 from epochal_operator.web.server import BACKLOG, Server
 from epochal_operator.web.tls import ServingCertificate
 
-STALLED_SECONDS = 120.0
+NO_PROGRESS_SECONDS = 120.0
 """Longer than a request of a reconcile or a call of a searcher may take. A reconcile may make many requests."""
 
 _log = logging.getLogger("epochal_operator")
@@ -72,7 +72,9 @@ class Operator:
         progress = listen(config.progress_port, backlog=BACKLOG)
         endpoint = ProgressEndpoint(self._kube, metrics, config.status_writes_per_second, config.namespaces)
         reports = Server(endpoint.routes(), progress, self._certificate.context)
-        health = health_routes(registry=self._registry, stalled=self._stalled, ready=reports.serving.is_set)
+        health = health_routes(
+            registry=self._registry, no_progress=self._no_progress_message, ready=reports.serving.is_set
+        )
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(Server(health, http).run())
@@ -121,11 +123,11 @@ class Operator:
             server_network=config.server_network,
         )
 
-    def _stalled(self) -> str | None:
+    def _no_progress_message(self) -> str | None:
         if self._controller is None:
             return None
-        seconds, kind = self._controller.stalled()
-        return f"no {kind.resource.kind} was reconciled for {seconds:.0f} s" if seconds > STALLED_SECONDS else None
+        seconds, kind = self._controller.longest_without_progress()
+        return f"no {kind.resource.kind} was reconciled for {seconds:.0f} s" if seconds > NO_PROGRESS_SECONDS else None
 
 
 async def run(config: Config) -> None:

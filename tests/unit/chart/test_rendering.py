@@ -15,7 +15,7 @@ from epochal_api.experiment.spec import parse
 from epochal_api.modelserver.status import ServedModel
 from epochal_api.pod import TOKEN_AUDIENCE
 from epochal_api.trainingjob import spec as trainingjob
-from epochal_operator.__main__ import STALLED_SECONDS
+from epochal_operator.__main__ import NO_PROGRESS_SECONDS
 from epochal_operator.experiment.report.job import report_job
 from epochal_operator.modelserver.children import CHILDREN
 from epochal_operator.modelserver.deployment import deployment
@@ -398,9 +398,10 @@ def test_probes_tolerate_a_busy_machine(render: Render) -> None:
     assert container["name"] == CONTAINER
     liveness, startup = container["livenessProbe"], container["startupProbe"]
     assert (
-        liveness["periodSeconds"] * (liveness["failureThreshold"] - 1) + liveness["timeoutSeconds"] >= STALLED_SECONDS
+        liveness["periodSeconds"] * (liveness["failureThreshold"] - 1) + liveness["timeoutSeconds"]
+        >= NO_PROGRESS_SECONDS
     )
-    assert startup["periodSeconds"] * startup["failureThreshold"] >= STALLED_SECONDS
+    assert startup["periodSeconds"] * startup["failureThreshold"] >= NO_PROGRESS_SECONDS
     assert startup["timeoutSeconds"] * startup["failureThreshold"] <= HUNG_START_SECONDS
     for probe in (liveness, startup, container["readinessProbe"]):
         assert probe["timeoutSeconds"] >= REQUEST_SECONDS

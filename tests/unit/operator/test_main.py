@@ -150,7 +150,7 @@ async def test_a_model_server_has_a_deployment_and_series(process: Process) -> N
 
 
 async def test_a_stalled_process_is_unhealthy(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(main, "STALLED_SECONDS", 0.3)
+    monkeypatch.setattr(main, "NO_PROGRESS_SECONDS", 0.3)
     process.create("first")
     await process.wait_jobs("first")
     assert await process.wait_health(200) == "ok\n"
@@ -163,7 +163,7 @@ async def test_a_reconcile_of_slow_requests_is_healthy(process: Process, monkeyp
     """An admission webhook may take seconds for each write, and an Experiment may create a thousand TrainingJobs."""
     process.create("first")
     await process.wait_jobs("first")
-    monkeypatch.setattr(main, "STALLED_SECONDS", 1.5)
+    monkeypatch.setattr(main, "NO_PROGRESS_SECONDS", 1.5)
     slow = (("get", "trainingjobs"), ("create", "jobs"), ("patch", "trainingjobs"))
     process.server.faults += [Fault(verb, resource, delay=0.8) for verb, resource in slow]
     process.create("second")

@@ -96,9 +96,9 @@ class Controller:
         """Return the number of objects that wait for a worker."""
         return sum(queue.depth for queue in self.queues.values())
 
-    def stalled(self) -> tuple[float, Kind]:
+    def longest_without_progress(self) -> tuple[float, Kind]:
         """Return the longest time in seconds without progress while objects wait, and the kind of these objects."""
-        return max(((queue.stalled_seconds(), kind) for kind, queue in self.queues.items()), key=itemgetter(0))
+        return max(((queue.no_progress_seconds(), kind) for kind, queue in self.queues.items()), key=itemgetter(0))
 
     async def _served_kinds(self) -> set[Kind]:
         """Return the kinds that the API server serves. Kopf would silently ignore the others."""

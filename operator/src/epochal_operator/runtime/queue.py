@@ -63,7 +63,7 @@ class Queue(Generic[K]):
         """Number of keys that wait for a worker."""
         return len(self._waiting)
 
-    def stalled_seconds(self) -> float:
+    def no_progress_seconds(self) -> float:
         """Return the seconds since the last progress while keys are pending; 0 if none are pending."""
         pending = [*self._waiting.values(), *self._processing.values()]
         return max(0.0, self._clock() - max(self._last_progress, min(pending))) if pending else 0.0

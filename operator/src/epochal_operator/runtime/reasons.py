@@ -24,7 +24,8 @@ class Effect(NamedTuple):
 
     Args:
         event: Type of the Event for this reason; None for no Event.
-        ready: Whether an object with this reason is Ready: it has no error, even if it has to wait.
+        ready: Whether an object with this reason is Ready. True means that no user has to act, although it may wait. It
+            does not mean that a pod runs.
         fault: The usual origin of the error, which alerts use; None if there is no error.
         event_on_ready_change: Whether the Event is emitted when the condition Ready takes this reason. If False, the
             code that detects the cause emits the Event.

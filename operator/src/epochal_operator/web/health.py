@@ -19,13 +19,13 @@ _OPENMETRICS, _VERSION = "application/openmetrics-text", ";version=1.0.0"
 
 
 def health_routes(
-    *, registry: CollectorRegistry, stalled: Callable[[], str | None], ready: Callable[[], bool]
+    *, registry: CollectorRegistry, no_progress: Callable[[], str | None], ready: Callable[[], bool]
 ) -> list[web.RouteDef]:
     """Return the routes /metrics, /healthz and /readyz.
 
     Args:
         registry: Registry of the exported metrics.
-        stalled: Returns the reason why reconciling is stalled, or None; /healthz fails with a reason.
+        no_progress: Returns the reason if no object is reconciled, or None; /healthz fails with a reason.
         ready: Returns whether the progress endpoint accepts reports; /readyz fails until it does.
     """
     texts: Lookup[str, bytes] = Lookup(max_found=2, found_seconds=METRICS_SECONDS, missing_seconds=0, concurrency=1)
@@ -45,7 +45,7 @@ def health_routes(
         return web.Response(body=_decompressed(text), headers=headers)
 
     async def healthz(_: web.Request) -> web.Response:
-        fault = stalled()
+        fault = no_progress()
         return web.Response(text="ok\n") if fault is None else web.Response(text=f"{fault}\n", status=503)
 
     async def readyz(_: web.Request) -> web.Response:

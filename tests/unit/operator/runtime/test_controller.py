@@ -202,7 +202,7 @@ async def test_an_event_enqueues_no_training_job_before_its_pods_are_listed(
             "events", "vision", {"metadata": metadata, "regarding": about, "reason": "FailedCreate"} | details
         )
         await until(lambda: controller._reconcilers[KIND].rejections.get("vision", "of-the-job"))
-        assert not controller.stalled()[0]
+        assert not controller.longest_without_progress()[0]
         assert not controller.depth()
         assert not any(one.verb in {"create", "patch"} for one in server.asked)
 

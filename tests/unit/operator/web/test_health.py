@@ -36,7 +36,9 @@ class Process:
     @asynccontextmanager
     async def serve(self) -> AsyncIterator[ClientSession]:
         app = web.Application()
-        app.add_routes(health_routes(registry=self.registry, stalled=lambda: self.stalled, ready=lambda: self.ready))
+        app.add_routes(
+            health_routes(registry=self.registry, no_progress=lambda: self.stalled, ready=lambda: self.ready)
+        )
         async with TestServer(app) as server, ClientSession(server.make_url("/"), auto_decompress=False) as client:
             yield client
 

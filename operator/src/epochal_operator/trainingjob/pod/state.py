@@ -120,7 +120,7 @@ def stuck_at(pod: Object) -> datetime | None:
     return since + timedelta(seconds=STUCK_SECONDS)
 
 
-def stalled_at(pod: Object, status: Status) -> datetime | None:
+def no_node_deadline(pod: Object, status: Status) -> datetime | None:
     """Return the time when a pod without a matching node counts as stalled, or None if a node matches.
 
     Until then, an autoscaler may add a node with the requested labels. The time counts from the status that first had

@@ -26,7 +26,7 @@ from epochal_operator.trainingjob.pod.state import (
     STUCK_SECONDS,
     is_lost,
     live_start_time,
-    stalled_at,
+    no_node_deadline,
     stuck_at,
     termination_deadline,
     waiting_cause,
@@ -40,13 +40,14 @@ class PhaseInputs(NamedTuple):
 
     Args:
         suspend: Value of spec.suspend.
-        queued: Whether a suspended TrainingJob has no Job, because a queue would keep a slot for a Job.
+        has_queue: Whether spec.scheduling names a queue. A suspended TrainingJob then has no Job, because the queue
+            would keep a slot for it.
         own_image: Whether the spec names an image; None if unknown.
         scheduler: Name of the scheduler in the spec, if any.
     """
 
     suspend: bool
-    queued: bool = False
+    has_queue: bool = False
     own_image: bool | None = None
     scheduler: str | None = None
 
@@ -81,40 +82,40 @@ def names_pod(message: str, pod_name: str) -> bool:
     return f"pod {pod_name} " in message
 
 
-def derive_phase(desired: PhaseInputs, before: Status, observed: Observed) -> Phase:
+def derive_phase(inputs: PhaseInputs, before: Status, observed: Observed) -> Phase:
     """Return the phase of a TrainingJob."""
     job, blocked = observed.job, observed.blocked
-    waiting_state: State = "Suspended" if desired.suspend else "Queued"
+    state_without_job: State = "Suspended" if inputs.suspend else "Queued"
     if job is None:
-        return _phase_without_job(desired, observed, waiting_state)
+        return _phase_without_job(inputs, observed, state_without_job)
     if end := job_end(job, observed.pods):
         failed = end.type_ == "Failed"
         cause = end.cause if failed else _early_end(before, observed) or end.cause
         return Phase(end.type_, cause, stalled=failed, completion_time=end.time)
     if observed.replaces_job and blocked is None:
-        return Phase(waiting_state, StatusCause(Reason.CREATING, _replacement_message(observed)))
+        return Phase(state_without_job, StatusCause(Reason.CREATING, _replacement_message(observed)))
     has_live_pod = any(map(is_live, observed.pods))
-    if job["metadata"].get("deletionTimestamp") and not (desired.suspend and has_live_pod):
-        return Phase(waiting_state, StatusCause(Reason.CREATING, _deletion_message(job)))
-    is_suspended = desired.suspend and job["spec"].get("suspend") and not has_live_pod
-    result = Phase("Suspended", _SUSPENDED) if is_suspended else _phase_of_pods(desired, before, observed)
+    if job["metadata"].get("deletionTimestamp") and not (inputs.suspend and has_live_pod):
+        return Phase(state_without_job, StatusCause(Reason.CREATING, _deletion_message(job)))
+    is_suspended = inputs.suspend and job["spec"].get("suspend") and not has_live_pod
+    result = Phase("Suspended", _SUSPENDED) if is_suspended else _phase_of_pods(inputs, before, observed)
     if blocked is None:
         return result
     stalled = effect(blocked.reason).needs_user_action and not has_live_pod and not is_suspended
     return result._replace(cause=blocked, stalled=stalled)
 
 
-def _phase_without_job(desired: PhaseInputs, observed: Observed, waiting_state: State) -> Phase:
+def _phase_without_job(inputs: PhaseInputs, observed: Observed, state_without_job: State) -> Phase:
     if blocked := observed.blocked:
         stalled = effect(blocked.reason).needs_user_action
-        return Phase(waiting_state, blocked, stalled=stalled)
+        return Phase(state_without_job, blocked, stalled=stalled)
     if observed.orphans:
         pod_name = observed.orphans[0]["metadata"]["name"]
         message = f"The Job is created once the pod {pod_name} has ended, which belongs to an earlier Job."
-        return Phase(waiting_state, StatusCause(Reason.CREATING, message))
-    if desired.suspend and desired.queued:
+        return Phase(state_without_job, StatusCause(Reason.CREATING, message))
+    if inputs.suspend and inputs.has_queue:
         return Phase("Suspended", _SUSPENDED)
-    return Phase(waiting_state, StatusCause(Reason.CREATING, "The Job is being created."))
+    return Phase(state_without_job, StatusCause(Reason.CREATING, "The Job is being created."))
 
 
 _SUSPENDED = StatusCause(Reason.SUSPENDED, "Waiting until spec.suspend is false.")
@@ -156,15 +157,15 @@ https://kubernetes.io/docs/concepts/architecture/garbage-collection/
 """
 
 
-def _phase_of_pods(desired: PhaseInputs, before: Status, observed: Observed) -> Phase:
+def _phase_of_pods(inputs: PhaseInputs, before: Status, observed: Observed) -> Phase:
     job = observed.job or {}
     if (cause := _missing_pod_cause(job, observed)) is not None:
         return Phase("Queued", cause)
     pod = observed.pods[-1]
     name = pod["metadata"]["name"]
     if is_live(pod):
-        termination = _termination_cause(pod, observed, suspend=desired.suspend)
-        result = _phase_of_live_pod(desired, before, pod, observed.now)
+        termination = _termination_cause(pod, observed, suspend=inputs.suspend)
+        result = _phase_of_live_pod(inputs, before, pod, observed.now)
         return result if termination is None else result._replace(cause=termination, stalled=False)
     cause = pod_failure(pod) and (target_failure(job, observed.pods) or last_failure(observed.pods))
     if cause is None:
@@ -198,12 +199,12 @@ def _kueue_advice(job: Mapping[str, Any]) -> str:
     return f" If this lasts: {questions}" if queue else ""
 
 
-def _phase_of_live_pod(desired: PhaseInputs, before: Status, pod: Mapping[str, Any], now: datetime) -> Phase:
+def _phase_of_live_pod(inputs: PhaseInputs, before: Status, pod: Mapping[str, Any], now: datetime) -> Phase:
     name, node = pod["metadata"]["name"], pod["spec"].get("nodeName")
     if (since := live_start_time(pod)) is not None:
         return _phase_of_trainer(name, node, progress_since(before, since))
-    if (cause := waiting_cause(pod, own_image=desired.own_image)) is not None:
-        is_overdue = (deadline := stalled_at(pod, before)) is not None and deadline <= now
+    if (cause := waiting_cause(pod, own_image=inputs.own_image)) is not None:
+        is_overdue = (deadline := no_node_deadline(pod, before)) is not None and deadline <= now
         return Phase(
             "Starting" if node else "Queued", cause, stalled=effect(cause.reason).needs_user_action or is_overdue
         )
@@ -217,8 +218,8 @@ def _phase_of_live_pod(desired: PhaseInputs, before: Status, pod: Mapping[str, A
     if node:
         return Phase("Starting", StatusCause(Reason.STARTING, f"The pod {name} starts on node {node}."))
     message = f"The pod {name} waits for the scheduler."
-    if desired.scheduler:
-        message += f" If this lasts: does a scheduler {desired.scheduler} run here (spec.scheduling.schedulerName)?"
+    if inputs.scheduler:
+        message += f" If this lasts: does a scheduler {inputs.scheduler} run here (spec.scheduling.schedulerName)?"
     return Phase("Queued", StatusCause(Reason.QUEUED, message))
 
 

@@ -45,15 +45,15 @@ def derive_status(training_job: TrainingJob, observed: Observed) -> Status:
         the predecessor's results and the pods that never ran are remembered. A condition keeps its transition time.
     """
     spec = training_job.spec
-    desired = PhaseInputs(
+    inputs = PhaseInputs(
         spec.suspend,
-        queued=spec.scheduling.queue_name is not None,
+        has_queue=spec.scheduling.queue_name is not None,
         own_image=spec.image is not None,
         scheduler=spec.scheduling.scheduler_name,
     )
     results = observed.continued_from or _remembered_results(training_job, observed)
     return _build_status(
-        training_job.metadata, training_job.status or Status(), desired, spec.resources.gpus, observed, results
+        training_job.metadata, training_job.status or Status(), inputs, spec.resources.gpus, observed, results
     )
 
 
@@ -77,7 +77,7 @@ def status_of_invalid_spec(metadata: Metadata, before: Status, observed: Observe
 def _build_status(  # noqa: PLR0917 - the inputs of the status
     metadata: Metadata,
     before: Status,
-    desired: PhaseInputs,
+    inputs: PhaseInputs,
     gpus: int | None,
     observed: Observed,
     continued_from: ContinuedFrom | None,
@@ -85,7 +85,7 @@ def _build_status(  # noqa: PLR0917 - the inputs of the status
     generation = metadata.generation
     if is_finished(before):
         return _with_generation(before, generation)
-    current_phase = derive_phase(desired, before, observed)
+    current_phase = derive_phase(inputs, before, observed)
     job = observed.job
     job_start = (job or {}).get("status", {}).get("startTime")
     start = before.start_time or first_run_time(before, observed)
@@ -103,7 +103,7 @@ def _build_status(  # noqa: PLR0917 - the inputs of the status
     return Status(
         observed_generation=generation,
         state=current_phase.state,
-        conditions=conditions(generation, before, observed.now, current_phase, observed, suspend=desired.suspend),
+        conditions=conditions(generation, before, observed.now, current_phase, observed, suspend=inputs.suspend),
         start_time=start,
         completion_time=current_phase.completion_time,
         attempt=attempt or None,

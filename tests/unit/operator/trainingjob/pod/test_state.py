@@ -114,7 +114,7 @@ def test_alive_and_started(pod: dict[str, Any], lives: bool, started: bool) -> N
         (succeeded(), None),
     ],
 )
-def test_running_since(pod: dict[str, Any], since: str | None) -> None:
+def test_live_start_time(pod: dict[str, Any], since: str | None) -> None:
     assert live_start_time(pod) == since
 
 
