@@ -255,7 +255,7 @@ def test_without_the_best_weights_the_best_later_epoch_is_kept(
     (tmp_path / "job/checkpoints/files" / taken.best_weights.file(tmp_path).sha256).unlink()
     start = store.newest()
     assert start is not None
-    assert start.lost_best_epoch == 1
+    assert start.newly_lost_best_epoch == 1
     best = max(uninterrupted.history[epoch - 1 :], key=lambda each: each.metrics["loss"]).number
     expected = replace(uninterrupted, best=(best, digest_after(best, tmp_path / "as it was")))
     assert_same(run(tmp_path / "resumed", start=start), expected)

@@ -78,11 +78,11 @@ def test_memory_is_reused_unless_a_checkpoint_needs_it(tmp_path: Path) -> None:
     of = model()
     best = keeping(of)
     first = copied(best)
-    assert first.state(Position(epoch=1)).is_own
+    assert first.state(Position(epoch=1)).in_checkpoint
     second = copied(best, 2)
     assert second.arrays["best/0"] is first.arrays["best/0"]
     state = second.state(Position(epoch=3))
-    assert not state.is_own
+    assert not state.in_checkpoint
     third = copied(best, 4)
     assert third.arrays["best/0"] is not second.arrays["best/0"]
     written = second.file(tmp_path)
@@ -106,7 +106,7 @@ def test_memory_is_reused_unless_a_checkpoint_needs_it(tmp_path: Path) -> None:
 def test_a_checkpoint_of_the_best_epoch_holds_its_weights(position: Position, *, is_own: bool) -> None:
     kept = copied(keeping(model()), 2)
     found = kept.state(position)
-    assert (found.epoch, found.is_own) == (2, is_own)
+    assert (found.epoch, found.in_checkpoint) == (2, is_own)
     assert [variable.path.split("/", 1)[1] for variable in found.variables][:2] == ["one/kernel", "one/bias"]
 
 
@@ -171,7 +171,7 @@ def test_resume_with_best_weights(*, is_own: bool) -> None:
     of = model()
     best, kept = keeping(of), copied(keeping(of), 3)
     change(of)
-    best.resume(BestState(epoch=3, is_own=is_own, variables=[]), None if is_own else kept)
+    best.resume(BestState(epoch=3, in_checkpoint=is_own, variables=[]), None if is_own else kept)
     assert best.kept is not None
     assert (best.kept.epoch, best.kept.digest() == digest(of)) == (3, is_own)
     best.resume(None, None)
@@ -188,8 +188,8 @@ def test_averaged_weights_that_were_validated_are_copied(*, scaled: bool) -> Non
     average.assign(np.full((3, 2), 5.0))
     kept = copied(keeping(of, swap))
     np.testing.assert_array_equal(kept.arrays["best/0"], np.full((3, 2), 5.0))
-    assert not kept.state(Position(epoch=1)).is_own
+    assert not kept.state(Position(epoch=1)).in_checkpoint
     swap._ema_weights_in_model = True  # as after an epoch, where that is asked for
     kept = copied(keeping(of, swap))
     assert kept.digest() == digest(of)
-    assert kept.state(Position(epoch=1)).is_own
+    assert kept.state(Position(epoch=1)).in_checkpoint

@@ -90,5 +90,5 @@ def test_a_lost_best_epoch_is_replaced_by_a_better_one(
 ) -> None:
     history = [replace(epoch, eligible=epoch.number == 2) for epoch in HISTORY]
     began = start(make, facts=changed(lost_best_epoch=before), **kind)
-    snapshot = replace(began.snapshot.changed(history=history), lost_best_epoch=now)
+    snapshot = replace(began.snapshot.changed(history=history), newly_lost_best_epoch=now)
     assert continued_facts(replace(began, snapshot=snapshot), FACTS, LOSS).lost_best_epoch == lost

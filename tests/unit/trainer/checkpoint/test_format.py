@@ -66,7 +66,7 @@ def test_facts_and_best_weights_keep_their_stored_names() -> None:
     assert (facts.lost_best_epoch, facts.data_changed, facts.validation_was_trained_on) == (2, 3, True)
     assert json.loads(facts.model_dump_json()) == stored
     best = {"epoch": 2, "own": False, "variables": []}
-    assert not BestState.model_validate_json(json.dumps(best)).is_own
+    assert not BestState.model_validate_json(json.dumps(best)).in_checkpoint
     assert json.loads(BestState.model_validate_json(json.dumps(best)).model_dump_json()) == best
 
 

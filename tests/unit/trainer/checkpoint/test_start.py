@@ -99,7 +99,7 @@ def test_epochs_of_another_training_are_never_the_best(tmp_path: Path, make: Mak
 def test_only_the_same_training_keeps_the_best_epoch(
     tmp_path: Path, make: Make, facts: dict[str, str], *, same: bool
 ) -> None:
-    best = BestState(epoch=4, is_own=True, variables=[])
+    best = BestState(epoch=4, in_checkpoint=True, variables=[])
     store(tmp_path, "lab/old/1").write(make(4, facts=FACTS.model_copy(update=facts), best=best))
     start = found(tmp_path, training(uri=URI))
     assert start is not None

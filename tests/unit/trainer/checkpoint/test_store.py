@@ -256,7 +256,7 @@ def weights_of(epoch: int) -> EpochWeights:
 def with_best(snapshot: Snapshot, best: EpochWeights) -> Snapshot:
     """Return a checkpoint of a training with these best weights."""
     state = best.state(snapshot.state.position)
-    return replace(snapshot.changed(best=state), best_weights=None if state.is_own else best)
+    return replace(snapshot.changed(best=state), best_weights=None if state.in_checkpoint else best)
 
 
 def best_of(snapshot: Snapshot | None) -> tuple[int, str] | None:
@@ -273,7 +273,7 @@ def test_best_weights_are_stored_once_and_deleted_with_the_last_checkpoint(
     assert not (folder / "files").exists()
     found = opened().newest()
     assert found is not None
-    assert (found.state.best.epoch, found.state.best.is_own, found.best_weights) == (2, True, None)
+    assert (found.state.best.epoch, found.state.best.in_checkpoint, found.best_weights) == (2, True, None)
     for epoch in (3, 4):
         store.write(with_best(make(epoch), second))
         found = opened().newest()
@@ -293,8 +293,8 @@ def best_state(snapshot: Snapshot | None) -> tuple[Any, ...]:
     assert snapshot is not None
     state = snapshot.state
     comparable = [epoch.number for epoch in state.history if epoch.eligible]
-    own = state.best and (state.best.epoch, state.best.is_own)
-    return state.position.epoch, own, snapshot.best_weights, comparable, snapshot.lost_best_epoch
+    own = state.best and (state.best.epoch, state.best.in_checkpoint)
+    return state.position.epoch, own, snapshot.best_weights, comparable, snapshot.newly_lost_best_epoch
 
 
 @pytest.mark.parametrize("harm", [damage, Path.unlink])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from epochal_api.signature import MAX_CLASSES
 from epochal_trainer.data.class_names import check_class_names, class_names, matching_class_names
-from epochal_trainer.data.samples import ClassNames, Samples
+from epochal_trainer.data.samples import NamesArray, Samples
 from epochal_trainer.data.training_data import TrainingData
 
 
@@ -49,9 +49,9 @@ SPARSE = "SparseCategoricalCrossentropy"
 THREE = ("cat", "dog", "cow")
 
 
-def named(part: str, names: ClassNames | tuple[str, ...] | None) -> Samples:
-    if isinstance(names, tuple) and not isinstance(names, ClassNames):
-        names = ClassNames(f"{part}.npz[class_names]", names)
+def named(part: str, names: NamesArray | tuple[str, ...] | None) -> Samples:
+    if isinstance(names, tuple) and not isinstance(names, NamesArray):
+        names = NamesArray(f"{part}.npz[class_names]", names)
     return Samples.single(np.zeros((2, 2)), np.zeros(2), f"{part}.npz[x]", f"{part}.npz[y]", class_names=names)
 
 
@@ -83,11 +83,11 @@ def test_class_names_that_match_the_network(names: tuple[str, ...], shape: tuple
         (("price",), (1,), "MeanSquaredError", "1 name, but MeanSquaredError compares numbers"),
         (THREE, (None,), SPARSE, "3 names, but the network's output has no fixed number"),
         (THREE, (), SPARSE, "3 names, but the network's output has no fixed number"),
-        (ClassNames("train.npz[class_names]", error="Python objects: no"), (3,), SPARSE, "Python objects: no."),
+        (NamesArray("train.npz[class_names]", error="Python objects: no"), (3,), SPARSE, "Python objects: no."),
     ],
 )
 def test_class_names_that_do_not_match_are_unused(
-    names: ClassNames | tuple[str, ...], shape: tuple[int | None, ...], loss: str, message: str
+    names: NamesArray | tuple[str, ...], shape: tuple[int | None, ...], loss: str, message: str
 ) -> None:
     data = TrainingData(named("train", names), None, None, {})
     assert matching_class_names(data, shape, loss) == ()

@@ -26,7 +26,7 @@ def test_description(features: Array, labels: Array, line: str) -> None:
 
 def test_description_of_weights() -> None:
     samples = Samples.single(
-        np.zeros((4, 2), "u1"), np.arange(4, dtype="u1"), "x", "y", np.array([0, 1, 0.5, 2], "f4"), weights_name="w"
+        np.zeros((4, 2), "u1"), np.arange(4, dtype="u1"), "x", "y", np.array([0, 1, 0.5, 2], "f4"), weights_source="w"
     )
     assert describe(samples) == "x: 4 × 2 uint8, 4 classes, weights from 0 to 2"
     assert samples.nbytes == 8 + 4 + 16
@@ -34,11 +34,11 @@ def test_description_of_weights() -> None:
 
 @pytest.mark.parametrize("rows", [slice(1, 3), np.array([1, 2])])
 def test_subset(rows: slice | Array) -> None:
-    samples = Samples.single(np.arange(4), np.arange(4) + 10, "x", "y", np.arange(4) + 20, weights_name="w")
+    samples = Samples.single(np.arange(4), np.arange(4) + 10, "x", "y", np.arange(4) + 20, weights_source="w")
     subset = samples.subset(rows)
     assert subset.weights is not None
     assert [subset.features.tolist(), subset.labels.tolist(), subset.weights.tolist()] == [[1, 2], [11, 12], [21, 22]]
-    assert (subset.features_name, subset.labels_name, subset.weights_name) == ("x", "y", "w")
+    assert (subset.features_source, subset.labels_source, subset.weights_source) == ("x", "y", "w")
 
 
 @pytest.mark.parametrize(("samples", "batch_size", "steps"), [(10, 5, 2), (11, 5, 3), (3, 5, 1)])
@@ -67,7 +67,7 @@ def several(count: int = 6) -> Samples:
 def test_views_of_inputs_and_outputs() -> None:
     samples = several()
     view = samples.view(input_name="note", output_name="odd")
-    assert (view.features_name, view.labels_name, view.weights_name) == (
+    assert (view.features_source, view.labels_source, view.weights_source) == (
         "a.npz[note]",
         "a.npz[odd]",
         "a.npz[sample_weight]",

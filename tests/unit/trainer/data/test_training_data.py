@@ -5,7 +5,7 @@ from epochal_trainer.data.training_data import TrainingData
 
 def test_sample_weights_in_the_summary() -> None:
     train = Samples.single(
-        np.zeros(3), np.arange(3), "x", "y", np.array([0.25, 1, 4], "f4"), weights_name="a.npz[sample_weight]"
+        np.zeros(3), np.arange(3), "x", "y", np.array([0.25, 1, 4], "f4"), weights_source="a.npz[sample_weight]"
     )
     dumped = TrainingData(train, train.subset(slice(2)), Samples.single(np.zeros(1), np.zeros(1), "x", "y"), {}).dump()
     assert dumped["sampleWeights"] == {

@@ -17,7 +17,7 @@ SPARSE = Named(name="SparseCategoricalCrossentropy")
 
 def samples(labels: Array = LABELS, weights: Any = None) -> Samples:
     found = None if weights is None else np.asarray(weights)
-    return Samples.single(np.zeros(len(labels)), labels, "x", "y", found, weights_name="sample_weight")
+    return Samples.single(np.zeros(len(labels)), labels, "x", "y", found, weights_source="sample_weight")
 
 
 @pytest.mark.parametrize(

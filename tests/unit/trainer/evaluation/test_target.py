@@ -25,7 +25,7 @@ ROWS = np.arange(4)
 
 
 def samples(labels: Any, weights: Any = None) -> Samples:
-    return Samples.single(np.zeros((4, 2)), np.asarray(labels), "x", "t.npz[y]", weights, weights_name="w")
+    return Samples.single(np.zeros((4, 2)), np.asarray(labels), "x", "t.npz[y]", weights, weights_source="w")
 
 
 def last(activation: str | None, outputs: int) -> LastLayer | None:

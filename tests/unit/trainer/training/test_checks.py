@@ -6,7 +6,7 @@ import pytest
 from epochal_api.trainingjob.spec import TrainingJobSpec
 from epochal_api.trainingjob.training import Training
 from epochal_trainer.checkpoint import ResumeFacts
-from epochal_trainer.data.samples import ClassNames, Samples, SourceArray
+from epochal_trainer.data.samples import NamesArray, Samples, SourceArray
 from epochal_trainer.data.split import split_samples
 from epochal_trainer.data.training_data import TrainingData
 from epochal_trainer.model import graph, network
@@ -73,7 +73,7 @@ def test_warnings_of_all_checks() -> None:
 
 def test_class_names_unused() -> None:
     checks, data = make_checks(), sets(np.arange(300) % 3)
-    names = ClassNames("a.npz[class_names]", ("cat", "dog"))
+    names = NamesArray("a.npz[class_names]", ("cat", "dog"))
     checks.check_data(
         replace(data, train=Samples.single(data.train.features, data.train.labels, "x", "y", class_names=names)), [(3,)]
     )

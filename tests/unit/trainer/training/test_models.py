@@ -165,7 +165,7 @@ EARLY, STOPPED = "finished early on request (spec.finish)", "stopped there (spec
         (BEST, {"stopped": True}, f"3 of 9 epochs trained, {STOPPED}; model.keras {BEST_HOLDS}"),
         (
             LAST,
-            {"epochs": ONLY_LAST, "best_epoch": BEST_OF_LAST, "lost_best_epoch": 2},
+            {"epochs": ONLY_LAST, "best_epoch": BEST_OF_LAST, "better_lost_epoch": 2},
             f"{LAST_HOLDS}{EPOCH_2}its weights were lost",
         ),
     ],

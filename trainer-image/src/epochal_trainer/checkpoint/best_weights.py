@@ -65,9 +65,9 @@ class EpochWeights:
 
         If that checkpoint does not hold the weights itself, the arrays are not released until `file` has written them.
         """
-        is_own = self.of_model and position == Position(epoch=self.epoch)
-        self._needs_file |= not is_own
-        return BestState(epoch=self.epoch, is_own=is_own, variables=list(self.described))
+        in_checkpoint = self.of_model and position == Position(epoch=self.epoch)
+        self._needs_file |= not in_checkpoint
+        return BestState(epoch=self.epoch, in_checkpoint=in_checkpoint, variables=list(self.described))
 
     def file(self, folder: Path) -> FileCopy:
         """Return a file that holds the weights, written at the first call.
@@ -127,7 +127,7 @@ class BestWeights:
 
     def resume(self, state: BestState | None, kept: EpochWeights | None) -> None:
         """Restore the best weights after the state of a checkpoint was restored to the model."""
-        if state is not None and state.is_own:
+        if state is not None and state.in_checkpoint:
             self.take(state.epoch)
         else:
             self.kept = kept

@@ -119,7 +119,7 @@ def find(
         )
     continued = snapshot.changed(stop_training=False, finished_early=False, history=snapshot.state.history[:trained])
     # Without kept weights, the other training's best epoch cannot become the best model of this training.
-    has_best = snapshot.state.best is not None or snapshot.lost_best_epoch is not None or not keeps_best
+    has_best = snapshot.state.best is not None or snapshot.newly_lost_best_epoch is not None or not keeps_best
     is_same = continues_unchanged(snapshot.state.facts) and has_best
     comparable_epochs = frozenset(epoch.number for epoch in continued.state.history if epoch.eligible)
     continued = continued if is_same else continued.without_eligible_epochs()
@@ -201,7 +201,7 @@ def _earlier_best(resume_point: ResumePoint, facts: ResumeFacts, monitor: Monito
 
 def _lost_best_epoch(snapshot: Snapshot, monitor: Monitor) -> int | None:
     """Return the best epoch of a training if its weights are lost and no epoch with weights is better."""
-    numbers = {snapshot.state.facts.lost_best_epoch, snapshot.lost_best_epoch}
+    numbers = {snapshot.state.facts.lost_best_epoch, snapshot.newly_lost_best_epoch}
     lost = find_best_epoch(
         [epoch for epoch in snapshot.history if epoch.number in numbers], monitor, only_eligible=False
     )

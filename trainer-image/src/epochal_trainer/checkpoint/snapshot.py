@@ -28,14 +28,14 @@ class Snapshot:
         arrays: The arrays by name.
         files: Copies of the files that the training had written by then, by path.
         best_weights: The weights of the best epoch, if they are not among the arrays according to `state.best`.
-        lost_best_epoch: The number of the best epoch, if its weights are lost.
+        newly_lost_best_epoch: The number of the best epoch, if its weights were lost when this snapshot was read.
     """
 
     state: State
     arrays: dict[str, Array]
     files: Mapping[str, FileCopy] = field(default_factory=dict)
     best_weights: EpochWeights | None = None
-    lost_best_epoch: int | None = None
+    newly_lost_best_epoch: int | None = None
 
     @classmethod
     def of(
@@ -81,7 +81,7 @@ class Snapshot:
             versions=dict(versions),
             best=best_weights.state(position) if best_weights else None,
         )
-        return cls(state, arrays, files, best_weights if state.best and not state.best.is_own else None)
+        return cls(state, arrays, files, best_weights if state.best and not state.best.in_checkpoint else None)
 
     @property
     def size(self) -> int:
@@ -118,8 +118,10 @@ class Snapshot:
         assert state.best is not None  # noqa: S101 - the caller found best weights in it
         ended_epoch = state.position.epoch if state.position == Position(epoch=state.position.epoch) else 0
         history = [replace(epoch, eligible=epoch.eligible and epoch.number == ended_epoch) for epoch in state.history]
-        best = BestState(epoch=ended_epoch, is_own=True, variables=[]) if ended_epoch else None
-        return replace(self.changed(history=history, best=best), best_weights=None, lost_best_epoch=state.best.epoch)
+        best = BestState(epoch=ended_epoch, in_checkpoint=True, variables=[]) if ended_epoch else None
+        return replace(
+            self.changed(history=history, best=best), best_weights=None, newly_lost_best_epoch=state.best.epoch
+        )
 
     def check(self) -> None:
         """Check that the whole snapshot can be restored, as far as a check is possible without a model.

@@ -139,7 +139,7 @@ class BestState(Part):
 
     epoch: Annotated[int, Field(ge=1, le=2**53)]
     """The epoch, counted from 1."""
-    is_own: Annotated[bool, Field(alias="own")]
+    in_checkpoint: Annotated[bool, Field(alias="own")]
     """Whether these are the checkpoint's own weights; else the file BEST_FILE holds them as the arrays best/INDEX."""
     variables: Annotated[list[VariableState], FailFast()]
     """Descriptions of the weights."""

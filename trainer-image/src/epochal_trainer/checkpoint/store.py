@@ -211,7 +211,7 @@ class Store:
         snapshot = Snapshot(state, arrays, copies)
         if not wants_best(state):
             return entry, snapshot.changed(best=None)
-        if state.best is None or state.best.is_own:
+        if state.best is None or state.best.in_checkpoint:
             return entry, snapshot
         try:
             return entry, replace(snapshot, best_weights=self._best(state.best, state.files.get(BEST_FILE)))

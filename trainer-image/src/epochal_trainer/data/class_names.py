@@ -11,7 +11,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from epochal_trainer.data.arrays import OutputShape
 from epochal_trainer.data.labels import NUMERIC_LOSSES, normalize_name
-from epochal_trainer.data.samples import ClassNames
+from epochal_trainer.data.samples import NamesArray
 from epochal_trainer.data.training_data import TrainingData
 from epochal_trainer.lib.failures import warned
 
@@ -27,15 +27,15 @@ class InvalidClassNames(Exception):
     """The error for an array of class names that is not read. The message is the reason."""
 
 
-def class_names(values: Sequence[object] | NDArray[Any], source: str) -> ClassNames:
+def class_names(values: Sequence[object] | NDArray[Any], source: str) -> NamesArray:
     """Return class names or their error. Invalid names never end a training.
 
     The values are texts, or integers to use as texts.
     """
     if isinstance(values, np.ndarray) and values.ndim != 1:
-        return ClassNames(source, error=f"an array of {values.ndim} axes: names must be a list, in one axis")
+        return NamesArray(source, error=f"an array of {values.ndim} axes: names must be a list, in one axis")
     if len(values) > MAX_CLASSES:
-        return ClassNames(source, error=f"{len(values):,} names, but {MAX_CLASSES:,} are the maximum")
+        return NamesArray(source, error=f"{len(values):,} names, but {MAX_CLASSES:,} are the maximum")
     names = []
     for index, value in enumerate(values):
         try:
@@ -43,8 +43,8 @@ def class_names(values: Sequence[object] | NDArray[Any], source: str) -> ClassNa
         except (ValidationError, UnicodeDecodeError, TypeError):
             found = ascii(value[:_MAX_SHOWN]) if isinstance(value, str | bytes) else f"a {type(value).__name__}"
             expected = "a name must be 1 to 128 characters of one line, without control characters"
-            return ClassNames(source, error=f"{found} at [{index}]: {expected}")
-    return ClassNames(source, tuple(names))
+            return NamesArray(source, error=f"{found} at [{index}]: {expected}")
+    return NamesArray(source, tuple(names))
 
 
 def check_names_array(dtype: np.dtype[Any], size: int) -> None:
@@ -104,7 +104,7 @@ def check_class_names(data: TrainingData, output_shape: OutputShape, loss: str) 
         return
 
 
-def _mismatch(declared: ClassNames, output_shape: OutputShape, loss: str) -> str | None:
+def _mismatch(declared: NamesArray, output_shape: OutputShape, loss: str) -> str | None:
     """Return a description of names that do not fit, and of the expected names; None if they fit."""
     if declared.error:
         return declared.error
@@ -121,5 +121,5 @@ def _mismatch(declared: ClassNames, output_shape: OutputShape, loss: str) -> str
     return None
 
 
-def _format_count(declared: ClassNames) -> str:
+def _format_count(declared: NamesArray) -> str:
     return f"{len(declared.names):,} name{'s' if len(declared.names) != 1 else ''}"

@@ -35,7 +35,7 @@ def class_indices(samples: Samples, loss: str) -> Array:
     Raises:
         NotClassLabels: If the labels do not name classes.
     """
-    name, labels, source = normalize_name(loss), samples.labels, samples.labels_name
+    name, labels, source = normalize_name(loss), samples.labels, samples.labels_source
     shape = labels.shape[1:]
     if shape not in ((), (1,)):
         if len(shape) > 1 or name in SPARSE_LOSSES:
@@ -106,7 +106,7 @@ def count_parts(
     """Return the class counts of each part of the data, the training part first; see `class_counts`."""
     parts = {"training": data.train, "validation": data.validation, "test": data.test}
     return [
-        PartCounts(name, samples.labels_name, class_counts(samples, output_shape, loss, ignored))
+        PartCounts(name, samples.labels_source, class_counts(samples, output_shape, loss, ignored))
         for name, samples in parts.items()
         if samples is not None
     ]

@@ -136,7 +136,7 @@ def check_columns(
         more = f" and {constant.size - _MAX_SHOWN:,} more" if constant.size > _MAX_SHOWN else ""
         yield warned(
             "ConstantFeature",
-            f"{train.features_name} has columns with the same value in all training samples, {constant.size:,} of "
+            f"{train.features_source} has columns with the same value in all training samples, {constant.size:,} of "
             f"{columns.lows.size:,}: column {shown}{more}, counted from 0. A network learns nothing from such a "
             "column: check whether the table was written correctly, or remove the column",
         )
@@ -159,7 +159,7 @@ def _check_scale(train: Samples, columns: Columns) -> Iterator[TrainingWarning]:
 
     yield warned(
         "UnscaledFeatures",
-        f"the columns of {train.features_name} have very different ranges: {describe(small)}, {describe(large)}, "
+        f"the columns of {train.features_source} have very different ranges: {describe(small)}, {describe(large)}, "
         f"counted from 0, and the network does not scale them. It learns slowly or only from the large columns. Write "
         "{layer: Normalization} as the first layer: it adapts to the training data, and is stored with the model",
     )

@@ -11,5 +11,5 @@ def feature_names_error(samples: Samples) -> str:
     if len(shape) != 1:
         return f"{len(declared.names):,} names, but a sample is not a row of a table"
     if len(declared.names) != shape[0]:
-        return f"{len(declared.names):,} names, but {samples.features_name} has {shape[0]:,} columns"
+        return f"{len(declared.names):,} names, but {samples.features_source} has {shape[0]:,} columns"
     return ""

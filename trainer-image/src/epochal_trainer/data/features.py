@@ -30,7 +30,7 @@ def match_features(
         return samples
     if fits_shape((*shape, 1), expected):
         return samples.with_features(samples.features[..., np.newaxis])
-    found = f"a sample in {samples.features_name} is {format_shape(shape) or 'a single value'}"
+    found = f"a sample in {samples.features_source} is {format_shape(shape) or 'a single value'}"
     wanted = format_shape(expected) or "[]"
     if not is_described:
         must = "the data must have this shape (a trailing axis of 1 is added automatically)"

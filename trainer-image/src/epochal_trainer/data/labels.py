@@ -91,7 +91,7 @@ def check_one_hot(samples: Samples, loss: str) -> Iterator[TrainingWarning]:
     if count:
         yield warned(
             "NotOneHot",
-            f"{samples.labels_name} holds rows that are not one-hot: {count:,} of its "
+            f"{samples.labels_source} holds rows that are not one-hot: {count:,} of its "
             f"{labels.size // labels.shape[-1]:,} rows: the first is {first}, but {loss} takes rows that sum to 1. "
             "If a sample may have several classes or none, use activation: sigmoid and the loss BinaryCrossentropy; "
             "for fractions of classes, divide each row by its sum",
@@ -213,4 +213,4 @@ def _first(labels: Array, condition: Array) -> str:
 
 
 def _invalid_labels(samples: Samples, found: str) -> Failure:
-    return bad_data("InvalidLabels", f"{samples.labels_name} holds {found}")
+    return bad_data("InvalidLabels", f"{samples.labels_source} holds {found}")

@@ -17,7 +17,7 @@ OUTPUT = "output"
 """Name of the output of a data set whose network is unknown."""
 
 
-class ClassNames(NamedTuple):
+class NamesArray(NamedTuple):
     """Names of classes that were found beside the labels, or names of columns beside the features.
 
     Args:
@@ -43,7 +43,7 @@ class SourceArray:
 
     values: Array
     source: str
-    names: ClassNames | None = None
+    names: NamesArray | None = None
 
 
 @dataclass(frozen=True)
@@ -71,19 +71,19 @@ class Samples(Dataset):
         cls,
         features: Array,
         labels: Array,
-        features_name: str,
-        labels_name: str,
+        features_source: str,
+        labels_source: str,
         weights: Array | None = None,
         *,
-        weights_name: str = "",
-        class_names: ClassNames | None = None,
-        feature_names: ClassNames | None = None,
+        weights_source: str = "",
+        class_names: NamesArray | None = None,
+        feature_names: NamesArray | None = None,
     ) -> "Samples":
         """Return a data set for a network with one input and one output."""
         return cls(
-            {INPUT: SourceArray(features, features_name, feature_names)},
-            {OUTPUT: SourceArray(labels, labels_name, class_names)},
-            {} if weights is None else {OUTPUT: SourceArray(weights, weights_name)},
+            {INPUT: SourceArray(features, features_source, feature_names)},
+            {OUTPUT: SourceArray(labels, labels_source, class_names)},
+            {} if weights is None else {OUTPUT: SourceArray(weights, weights_source)},
         )
 
     def __len__(self) -> int:
@@ -105,27 +105,27 @@ class Samples(Dataset):
         return _only(self.output_weights).values if self.output_weights else None
 
     @property
-    def features_name(self) -> str:
+    def features_source(self) -> str:
         """Source of the features."""
         return _only(self.inputs).source
 
     @property
-    def labels_name(self) -> str:
+    def labels_source(self) -> str:
         """Source of the labels."""
         return _only(self.outputs).source
 
     @property
-    def weights_name(self) -> str:
+    def weights_source(self) -> str:
         """Source of the weights; "" without weights."""
         return _only(self.output_weights).source if self.output_weights else ""
 
     @property
-    def class_names(self) -> ClassNames | None:
+    def class_names(self) -> NamesArray | None:
         """Class names from beside the labels, if there are any."""
         return _only(self.outputs).names
 
     @property
-    def feature_names(self) -> ClassNames | None:
+    def feature_names(self) -> NamesArray | None:
         """Names of the columns from beside the features, if there are any."""
         return _only(self.inputs).names
 

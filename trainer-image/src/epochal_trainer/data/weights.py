@@ -96,23 +96,23 @@ def apply_class_weights(
         counted = counts > 0
         factors = np.where(counted, counts.sum() / (np.count_nonzero(counted) * np.maximum(counts, 1)), 1.0)
     else:
-        factors = _class_factors(class_weight, classes, samples.labels_name)
+        factors = _class_factors(class_weight, classes, samples.labels_source)
     weights = factors.astype(WEIGHT_DTYPE)[positions]
     if samples.weights is not None:
         weights = samples.weights * weights.reshape(-1, *(1 for _ in samples.weights.shape[1:]))
-    sources = " × ".join(source for source in (samples.weights_name, _FIELD) if source)
+    sources = " × ".join(source for source in (samples.weights_source, _FIELD) if source)
     if not weights.any():
-        raise _invalid_training(f"{sources} is 0 for all samples of {samples.labels_name}: no sample would count")
+        raise _invalid_training(f"{sources} is 0 for all samples of {samples.labels_source}: no sample would count")
     by_class = {int(number): float(factor) for number, factor in zip(classes, factors, strict=True)}
     return samples.with_weights(weights, sources), by_class
 
 
-def _class_factors(class_weight: Mapping[str, str], classes: Array, labels_name: str) -> Array:
+def _class_factors(class_weight: Mapping[str, str], classes: Array, labels_source: str) -> Array:
     weights = {int(number): float(weight) for number, weight in class_weight.items()}
     if unknown := sorted(weights.keys() - {int(number) for number in classes}):
         raise _invalid_training(
             f"has a weight for class {format_indices(np.array(unknown))}, but the classes of the training samples, in "
-            f"{labels_name}, are {format_indices(classes)}: remove the other classes"
+            f"{labels_source}, are {format_indices(classes)}: remove the other classes"
         )
     return np.array([weights.get(int(number), 1.0) for number in classes])
 

@@ -134,7 +134,7 @@ def number_labels(samples: Samples, rows: Array) -> Labels:
 
 def _class_count(samples: Samples, output_shape: OutputShape, loss: Named) -> int:
     units = output_shape[0] if len(output_shape) == 1 else None
-    name, source = normalize_name(loss.name), samples.labels_name
+    name, source = normalize_name(loss.name), samples.labels_source
     if units is None or units > MAX_CLASS_COUNT or (units == 1 and name in CATEGORICAL_LOSSES):
         expected = f"an evaluation of classes needs an output of at least 2 and at most {MAX_CLASS_COUNT:,} classes"
         raise NotEvaluated(f"{expected} for a sample, found an output of shape {format_shape(output_shape)}")

@@ -40,8 +40,8 @@ def check_indices(samples: Samples, nodes: Sequence[Node], source: int = -1) -> 
         index = [int(of_axis) for of_axis in np.unravel_index(position, features.shape)]
         raise bad_data(
             "InvalidData",
-            f"{samples.features_name} holds {features.flat[position]} at {index}, but {node} has {argument} {size:,}: "
-            f"its input must be indices from 0 to {size - 1:,}. Raise {argument}, or correct the data",
+            f"{samples.features_source} holds {features.flat[position]} at {index}, but {node} has {argument} "
+            f"{size:,}: its input must be indices from 0 to {size - 1:,}. Raise {argument}, or correct the data",
         )
 
 

@@ -71,7 +71,7 @@ class DataMatcher:
         matched = match_features(samples, shape, field, is_described=self._is_described)
         if matched.features.shape != samples.features.shape:
             found = format_shape(samples.features.shape[1:]) or "a single value"
-            self._added_axes[samples.features_name] = (found, format_shape(shape))
+            self._added_axes[samples.features_source] = (found, format_shape(shape))
         return matched
 
     def log_added_axes(self) -> None:

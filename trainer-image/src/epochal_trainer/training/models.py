@@ -35,7 +35,7 @@ class TrainingResult:
         best_weights: The weights of the best epoch, if they were kept.
         is_tied: Whether `model_epoch` is not the best epoch, but has the same value of the monitored metric.
         earlier_best: The best epoch of the trainings that this training continues, if that epoch was better.
-        lost_best_epoch: The better epoch whose weights were lost, if there is one.
+        better_lost_epoch: The better epoch whose weights were lost, if there is one.
         checkpoints: Number, size and time of the checkpoints, for summary.json.
     """
 
@@ -47,7 +47,7 @@ class TrainingResult:
     best_weights: checkpoint.EpochWeights | None
     is_tied: bool = False
     earlier_best: checkpoint.EarlierBest | None = None
-    lost_best_epoch: int | None = None
+    better_lost_epoch: int | None = None
     checkpoints: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -158,7 +158,7 @@ def summary_sentence(
     if best is not None and not result.is_tied and all(model.epoch != best.epoch for model in models):
         why = "an earlier version of Epochal kept no weights of it" if keeps_best else "spec.results.best is false"
         parts.append(f"epoch {best.epoch} was better ({best.metric} {figure(best.value)}), but is not there: {why}")
-    if (lost := result.lost_best_epoch) is not None:
+    if (lost := result.better_lost_epoch) is not None:
         value = figure(result.epochs[lost - 1].metrics[monitor.metric])
         parts.append(f"epoch {lost} was better ({monitor.metric} {value}), but its weights were lost")
     if (earlier := result.earlier_best) is not None:
@@ -169,7 +169,7 @@ def summary_sentence(
 
 def _best_label(result: TrainingResult) -> str:
     """Return the phrase that marks the best epoch, or "" for a training of a single epoch."""
-    if result.earlier_best is None and result.lost_best_epoch is None:
+    if result.earlier_best is None and result.better_lost_epoch is None:
         return ", the best" if len(result.epochs) > 1 else ""
     comparable = [epoch.number for epoch in result.epochs if epoch.eligible]
     return f", the best of epochs {comparable[0]}-{comparable[-1]}" if len(comparable) > 1 else ""

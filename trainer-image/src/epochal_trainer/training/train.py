@@ -115,7 +115,7 @@ def run_training_stage(
     checks.check_resume(facts)
     resume_point = checkpoint.match_to_model(resume_point, model, facts, versions()) if resume_point else None
     if resume_point is not None:
-        checks.check_best_weights(facts.lost_best_epoch or resume_point.snapshot.lost_best_epoch)
+        checks.check_best_weights(facts.lost_best_epoch or resume_point.snapshot.newly_lost_best_epoch)
         # The log of another training is not restored.
         copies = resume_point.snapshot.files
         files.restore({path: copy for path, copy in copies.items() if resume_point.is_own or path != LOG})
@@ -235,7 +235,7 @@ def _result(
         result,
         is_tied=best_epoch.epoch != model_epoch and is_equal and not has_averages,
         earlier_best=before if before and monitor.is_better(before.value, best_epoch.value) else None,
-        lost_best_epoch=lost if lost_value is not None and monitor.is_better(lost_value, best_epoch.value) else None,
+        better_lost_epoch=lost if lost_value is not None and monitor.is_better(lost_value, best_epoch.value) else None,
     )
 
 

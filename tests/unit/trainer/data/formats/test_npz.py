@@ -72,7 +72,7 @@ def test_read(read: Read, *, x: Array, compressed: bool, fortran: bool, gzipped:
     np.testing.assert_array_equal(found.features, x)
     np.testing.assert_array_equal(found.labels, Y)
     assert found.features.dtype.isnative
-    assert found.features_name == "file[x]"
+    assert found.features_source == "file[x]"
 
 
 @pytest.mark.parametrize(
@@ -256,7 +256,7 @@ def test_sample_weights(read: Read, suffix: str, weights: str) -> None:
     found = read(encode(**arrays))
     assert found.weights is not None
     np.testing.assert_array_equal(found.weights, [0, 0.5, 1])
-    assert (found.features_name, found.weights_name) == (f"file[x{suffix}]", f"file[{weights}]")
+    assert (found.features_source, found.weights_source) == (f"file[x{suffix}]", f"file[{weights}]")
 
 
 def test_several_data_sets_in_a_file(read_sets: Read) -> None:

@@ -106,7 +106,7 @@ def test_read(
     np.testing.assert_array_equal(found.features, x)
     np.testing.assert_array_equal(found.labels, Y)
     assert found.features.dtype.isnative
-    assert (found.features_name, found.labels_name) == ("file[0]", "file[1]")
+    assert (found.features_source, found.labels_source) == ("file[0]", "file[1]")
 
 
 @pytest.mark.parametrize("protocol", range(2, 6))

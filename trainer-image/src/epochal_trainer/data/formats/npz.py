@@ -17,7 +17,7 @@ from epochal_trainer.data.formats.npz_choice import check_separate_arrays, check
 from epochal_trainer.data.formats.npz_names import class_name_arrays, column_name_arrays
 from epochal_trainer.data.memory import MemoryBudget
 from epochal_trainer.data.network_arrays import SINGLE, NetworkArrays
-from epochal_trainer.data.samples import ClassNames, Samples, SourceArray
+from epochal_trainer.data.samples import NamesArray, Samples, SourceArray
 from epochal_trainer.data.source import MAX_DEFLATE_RATIO, Content, DataFile, check_dtype
 from epochal_trainer.data.texts import TEXT_BYTES, check_text_dtype, check_texts
 from epochal_trainer.lib import npy
@@ -113,7 +113,7 @@ class _Reader:
             self._memory.reserve((len(network.outputs) - 1) * weights.values.nbytes, weights.source)
         return Samples(inputs, outputs, {} if weights is None else dict.fromkeys(network.outputs, weights))
 
-    def _read_names(self, arrays: Sequence[str]) -> ClassNames | None:
+    def _read_names(self, arrays: Sequence[str]) -> NamesArray | None:
         """Return the names in the first of these arrays that exists, or their error; None if none exists."""
         name = next((name for name in arrays if name in self._members), None)
         if name is None:
@@ -121,7 +121,7 @@ class _Reader:
         try:
             return class_names(self._read_array(name, check_names_array), self._source(name))
         except InvalidClassNames as error:
-            return ClassNames(self._source(name), error=str(error))
+            return NamesArray(self._source(name), error=str(error))
 
     def _read_numbers(self, name: str, content: Content) -> SourceArray:
         source = self._source(name)
@@ -163,5 +163,5 @@ class _Reader:
         return f"{self._file.name}[{name}]"
 
 
-def _with_names(arrays: Mapping[str, SourceArray], names: Mapping[str, ClassNames | None]) -> dict[str, SourceArray]:
+def _with_names(arrays: Mapping[str, SourceArray], names: Mapping[str, NamesArray | None]) -> dict[str, SourceArray]:
     return {key: replace(array, names=names[key]) for key, array in arrays.items()}

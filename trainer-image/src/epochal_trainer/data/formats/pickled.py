@@ -27,7 +27,7 @@ from epochal_trainer.data.formats.pickled_arrays import (
     replacement_for,
 )
 from epochal_trainer.data.memory import MemoryBudget
-from epochal_trainer.data.samples import ClassNames, Samples
+from epochal_trainer.data.samples import NamesArray, Samples
 from epochal_trainer.data.source import DataFile, unsupported_type
 from epochal_trainer.lib.failures import Failure, bad_data, is_machine_error
 
@@ -72,7 +72,7 @@ def read(file: DataFile, memory: MemoryBudget) -> Samples:
             if opcodes.is_truncated:
                 raise file.truncated("the pickle has no end", "it must be complete") from error
             raise _failure(file, error) from error
-    names: ClassNames | None = None
+    names: NamesArray | None = None
     match content:
         case (PickledArray() as features, PickledArray() as labels):
             pass
