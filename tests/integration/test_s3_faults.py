@@ -17,7 +17,7 @@ from epochal_lib.s3.errors import MAX_QUOTED
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.reporting.attempts import Attempts
 from epochal_trainer.reporting.results import Results
-from epochal_trainer.storage import Credentials, RetryPolicy, S3Bucket, StorageWaits, faults, retry, s3, suggestions
+from epochal_trainer.storage import Credentials, RetryPolicy, S3Bucket, StorageWaits, failures, retry, s3, suggestions
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -422,7 +422,7 @@ def test_only_small_objects_are_read_as_a_whole(
     bucket: S3Bucket, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(s3, "SMALL_BYTES", 4)
-    monkeypatch.setattr(faults, "SMALL_BYTES", 4)
+    monkeypatch.setattr(failures, "SMALL_BYTES", 4)
     service.objects.update(a=b"1234", b=b"12345" * 10**6)
     service.etags.update(a="1", b="2")
     assert bucket.get("a") == b"1234"

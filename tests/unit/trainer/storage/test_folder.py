@@ -129,7 +129,7 @@ def test_a_download_needs_free_disk_space(
 
 def test_large_objects_are_not_read_into_memory(bucket: FolderBucket, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("epochal_trainer.storage.folder.SMALL_BYTES", 4)
-    monkeypatch.setattr("epochal_trainer.storage.faults.SMALL_BYTES", 4)
+    monkeypatch.setattr("epochal_trainer.storage.failures.SMALL_BYTES", 4)
     bucket.put("a", b"1234")
     bucket.put("b", b"12345")
     assert bucket.get("a") == b"1234"

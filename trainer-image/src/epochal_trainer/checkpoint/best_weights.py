@@ -18,7 +18,7 @@ from epochal_trainer.checkpoint.costs import Costs
 from epochal_trainer.checkpoint.files import FileCopy
 from epochal_trainer.checkpoint.state import BestState, Position, VariableState
 from epochal_trainer.data.arrays import Array
-from epochal_trainer.storage.faults import check_disk_space
+from epochal_trainer.storage.failures import check_disk_space
 
 _GROUP = "best"
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from epochal_lib.digests import sha256
 
-from epochal_trainer.storage.faults import check_disk_space
+from epochal_trainer.storage.failures import check_disk_space
 
 log = logging.getLogger(__name__)
 

@@ -23,7 +23,7 @@ from epochal_trainer.lib.failures import Failure, bad_data
 from epochal_trainer.reporting.attempts import Attempts
 from epochal_trainer.reporting.results import CHECKPOINTS, to_json
 from epochal_trainer.storage import Bucket
-from epochal_trainer.storage.faults import OBJECT_REASONS, check_disk_space
+from epochal_trainer.storage.failures import OBJECT_REASONS, check_disk_space
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from epochal_trainer.lib.failures import Failure
 from epochal_trainer.reporting.history import reported_name
 from epochal_trainer.reporting.results import HISTORY
 from epochal_trainer.storage import Bucket
-from epochal_trainer.storage.faults import OBJECT_REASONS
+from epochal_trainer.storage.failures import OBJECT_REASONS
 
 MAX_TRIALS = 300
 """Maximum number of trials whose histories are read: more lines in a figure are indistinguishable."""

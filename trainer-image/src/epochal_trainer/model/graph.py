@@ -70,11 +70,11 @@ def build_nodes(network: Network) -> list[Node]:
     """Return the layers with names and edges, in the order of the list, after a check of the graph.
 
     Raises:
-        Failure: InvalidNetwork, as `graph_faults`.
+        Failure: InvalidNetwork, as `graph_errors`.
     """
     nodes = read_nodes(network)
-    for fault in graph_faults(network, nodes):
-        raise bad_spec("InvalidNetwork", fault.message)
+    for error in graph_errors(network, nodes):
+        raise bad_spec("InvalidNetwork", error.message)
     return nodes
 
 
@@ -96,31 +96,31 @@ def read_nodes(network: Network) -> list[Node]:
     return nodes
 
 
-class GraphFault(NamedTuple):
-    """A fault of the graph that is independent of the layers' classes.
+class GraphError(NamedTuple):
+    """An error of the graph that is independent of the layers' classes.
 
     Args:
         node: The node that has it; None for an input of the network.
-        message: The fault, with the field and the remedy.
+        message: The error, with the field and the remedy.
     """
 
     node: Node | None
     message: str
 
 
-def graph_faults(network: Network, nodes: Sequence[Node]) -> Iterator[GraphFault]:
-    """Yield a fault for each layer and input that leads to no output, and for too many layers in a row."""
+def graph_errors(network: Network, nodes: Sequence[Node]) -> Iterator[GraphError]:
+    """Yield an error for each layer and input that leads to no output, and for too many layers in a row."""
     taken = {source for node in nodes for source in node.sources} | {edge.source for edge in network.output_edges}
     count = len(network.input_list)
     for unused in unused_sources(taken, layers=len(nodes), inputs=count, has_outputs=network.outputs is not None):
         node = nodes[unused.source] if unused.source >= 0 else None
         where = node or input_field(network, count + unused.source)
-        yield GraphFault(node, f"{where}: {unused.message}: {unused.hint}")
+        yield GraphError(node, f"{where}: {unused.message}: {unused.hint}")
     depths = dict.fromkeys(range(-count, 0), 0)
     for node in nodes:
         depths[node.index] = depth = 1 + max(depths[source] for source in node.sources)
         if depth == _MAX_DEPTH + 1:
-            yield GraphFault(
+            yield GraphError(
                 node,
                 f"{node}: it is layer {depth} in a row, but Keras supports {_MAX_DEPTH}: remove layers, or place some "
                 "side by side, with inputs",

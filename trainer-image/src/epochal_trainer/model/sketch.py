@@ -10,7 +10,7 @@ import keras
 from epochal_api.trainingjob.network import Network
 
 from epochal_trainer.lib.failures import Failure
-from epochal_trainer.model.graph import Node, graph_faults, read_nodes
+from epochal_trainer.model.graph import Node, graph_errors, read_nodes
 from epochal_trainer.model.layer_calls import FULL_PRECISION, LayerCalls
 
 Shape = tuple[int | None, ...]
@@ -91,7 +91,7 @@ def sketch(network: Network, *, precision: str = FULL_PRECISION, previous: Sketc
         previous: The sketch of an earlier version of the network. Its layers before the first changed one are reused.
     """
     nodes = read_nodes(network)
-    faults = list(graph_faults(network, nodes))
+    faults = list(graph_errors(network, nodes))
     errors = [fault.message for fault in faults if fault.node is None]
     faulty = {fault.node.index: fault.message for fault in reversed(faults) if fault.node is not None}
 

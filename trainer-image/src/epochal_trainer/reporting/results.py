@@ -14,7 +14,7 @@ from epochal_lib.digests import sha256
 from epochal_trainer.lib.failures import SUPERSEDED, Failure
 from epochal_trainer.lib.text import readable
 from epochal_trainer.storage import Bucket
-from epochal_trainer.storage.faults import OBJECT_REASONS
+from epochal_trainer.storage.failures import OBJECT_REASONS
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from epochal_lib.digests import sha256
 from epochal_trainer.lib.failures import Failure, bad_data, refused
 from epochal_trainer.storage import suggestions
 from epochal_trainer.storage.bucket import ObjectInfo
-from epochal_trainer.storage.faults import SMALL_BYTES, check_disk_space, check_size, not_found, object_changed
+from epochal_trainer.storage.failures import SMALL_BYTES, check_disk_space, check_size, not_found, object_changed
 
 UNFINISHED = ".unfinished-"
 """Prefix of the names of incomplete files."""
