@@ -91,6 +91,7 @@ def _build_status(  # noqa: PLR0917 - the inputs of the status
     start = before.start_time or first_run_time(before, observed)
     if not start and before.progress:  # A report may be the only trace of a trainer.
         start = before.progress.last_report_time or timestamp(observed.now)
+    # The trainer counts attempts in its bucket, and the operator counts pods. Either may be behind.
     attempt = max(
         before.attempt or 0,
         before.progress.attempt if before.progress else 0,
