@@ -91,7 +91,7 @@ class Children:
 
         Raises:
             AdmissionFailed: If an admission webhook fails.
-            Outdated: If the owner has changed: no reconcile would delete a child that its new version does not need.
+            StaleObject: If the owner has changed: no reconcile would delete a child that its new version does not need.
         """
         resource, metadata = action.resource, action.body["metadata"]
         await self._writer.check_current(owner)

@@ -25,7 +25,7 @@ from epochal_operator.runtime.children import Children
 from epochal_operator.runtime.kind import ReconcileContext
 from epochal_operator.runtime.owners import ChildReasons, OwnedType
 from epochal_operator.runtime.reasons import StatusCause
-from epochal_operator.runtime.writer import Outdated, Writer
+from epochal_operator.runtime.writer import StaleObject, Writer
 
 MAX_ROUNDS = 16
 """Maximum number of plans in one reconcile, more than any object needs."""
@@ -125,7 +125,7 @@ class ObjectReconciler(ABC, Generic[AnyState]):
                 conflicts += 1
                 if conflicts == MAX_CONFLICTS:
                     raise
-                if not isinstance(error, Outdated):
+                if not isinstance(error, StaleObject):
                     await self.refresh(key)
                 continue
             if state.yields:

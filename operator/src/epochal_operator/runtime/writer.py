@@ -14,7 +14,7 @@ CREATE_RETRIES = 3
 """Retries of a create after a Conflict that may be temporary, as from a quota that changed at the same time."""
 
 
-class Outdated(Conflict):
+class StaleObject(Conflict):
     """The object has changed since the plan for it was made, and the cache has the newer version."""
 
 
@@ -50,28 +50,28 @@ class Writer:
         self.put(self.resource, written)
 
     async def check_current(self, about: Object) -> None:
-        """Raise Outdated if the API server has another object, generation or deletion: the watch may be late."""
+        """Raise StaleObject if the API server has another object, generation or deletion: the watch may be late."""
         live = await self.kube.get(self.resource, *key_of(about))
-        if _is_outdated(about, live):
+        if _is_stale(about, live):
             self.put(self.resource, live)
-            raise self._outdated()
+            raise self._stale_object()
 
     def current(self, about: Object) -> Object:
         """Return the cached version of an object of the kind, whose status may be newer.
 
         Raises:
             NotFound: If the object does not exist any more.
-            Outdated: If another object of that name, another generation or a deletion is cached.
+            StaleObject: If another object of that name, another generation or a deletion is cached.
         """
         cached = self.store.get(self.resource, key_of(about))
         if cached is None:
             raise NotFound(404, "NotFound", f"the {self.resource.kind} does not exist any more")
-        if _is_outdated(about, cached):
-            raise self._outdated()
+        if _is_stale(about, cached):
+            raise self._stale_object()
         return cached
 
-    def _outdated(self) -> Outdated:
-        return Outdated(409, "Conflict", f"the {self.resource.kind} has changed since it was read")
+    def _stale_object(self) -> StaleObject:
+        return StaleObject(409, "Conflict", f"the {self.resource.kind} has changed since it was read")
 
     async def create(self, resource: Resource, body: Object) -> tuple[Object, bool]:
         """Create an object; return the object with that name (with any owner), and whether it is new."""
@@ -134,7 +134,7 @@ def _precondition(obj: Object) -> dict[str, str]:
     return {"uid": obj["metadata"]["uid"], "resource_version": obj["metadata"]["resourceVersion"]}
 
 
-def _is_outdated(planned: Object, current: Object) -> bool:
+def _is_stale(planned: Object, current: Object) -> bool:
     """Return whether an object has another UID, generation or deletion time than the object of a plan."""
     fields = ("uid", "generation", "deletionTimestamp")
     return any(planned["metadata"].get(field) != current["metadata"].get(field) for field in fields)

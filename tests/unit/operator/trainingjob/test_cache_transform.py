@@ -10,7 +10,7 @@ from epochal_operator.runtime.api.resource import JOBS, Resource
 from epochal_operator.runtime.cache_transform import MAX_LABELS, decompress_spec
 from epochal_operator.runtime.kind import store_for
 from epochal_operator.runtime.owners import controller_uid
-from epochal_operator.trainingjob.job.batch_job import batch_job, is_outdated, job_changes
+from epochal_operator.trainingjob.job.batch_job import batch_job, differs_from_resolved_spec, job_changes
 from epochal_operator.trainingjob.kind import training_jobs
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
 
@@ -108,7 +108,7 @@ def test_job_of_the_largest_spec_is_cached() -> None:
     store = store_for([KIND])
     assert store.put(JOBS, read(text))
     known = required(job(store))
-    assert not is_outdated(made, known, INSTALLATION)
+    assert not differs_from_resolved_spec(made, known, INSTALLATION)
     assert job_changes(made, known) == {}
     assert controller_uid(known) == made.metadata.uid
     assert known["metadata"]["labels"] == child["metadata"]["labels"]

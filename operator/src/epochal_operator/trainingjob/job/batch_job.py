@@ -28,9 +28,9 @@ NAME_LABEL = f"{GROUP}/trainingjob"
 """Label of Jobs and pods: name of their TrainingJob. Only objects with this label are watched."""
 UID_LABEL = f"{GROUP}/trainingjob-uid"
 """Label of Jobs and pods: UID of their TrainingJob. It excludes those of an earlier TrainingJob of that name."""
-SPEC_ANNOTATION = f"{GROUP}/spec-sha256"
+RESOLVED_SPEC_ANNOTATION = f"{GROUP}/spec-sha256"
 """Annotation of the Job: digest of the spec from which it was built, with the installation's defaults, without
-the mutable fields."""
+the mutable fields. Existing Jobs have the annotations by these words."""
 USER_SPEC_ANNOTATION = f"{GROUP}/written-sha256"
 """Annotation of the Job: digest of the user's spec when the Job was built, without the mutable fields."""
 _JOB_CONTROLLER = "kubernetes.io/job-controller"
@@ -76,7 +76,7 @@ def batch_job(training_job: TrainingJob, installation: Installation, continue_fr
             "name": metadata.name,
             "namespace": metadata.namespace,
             "labels": labels | non_empty(**{QUEUE_LABEL: queue}),
-            "annotations": {SPEC_ANNOTATION: _digest(resolved), USER_SPEC_ANNOTATION: _digest(training_job)},
+            "annotations": {RESOLVED_SPEC_ANNOTATION: _digest(resolved), USER_SPEC_ANNOTATION: _digest(training_job)},
             "ownerReferences": [controller_reference(API_VERSION, KIND, metadata.name, metadata.uid)],
         },
         "spec": {
@@ -153,7 +153,7 @@ def _mutable_fields(spec: TrainingJobSpec | MutableFields) -> Object:
     return {"suspend": spec.suspend, "activeDeadlineSeconds": spec.active_deadline_seconds}
 
 
-def is_outdated(training_job: TrainingJob, job: Mapping[str, Any], installation: Installation) -> bool:
+def differs_from_resolved_spec(training_job: TrainingJob, job: Mapping[str, Any], installation: Installation) -> bool:
     """Return whether a Job was built from another spec than the current one."""
     try:
         digest = _digest(_with_defaults(training_job, installation))
@@ -162,7 +162,7 @@ def is_outdated(training_job: TrainingJob, job: Mapping[str, Any], installation:
         return (
             training_job.status is None or training_job.status.observed_generation != training_job.metadata.generation
         )
-    job_digest = job["metadata"].get("annotations", {}).get(SPEC_ANNOTATION)
+    job_digest = job["metadata"].get("annotations", {}).get(RESOLVED_SPEC_ANNOTATION)
     return job_digest is not None and job_digest != digest  # If a webhook removed the annotation: keep the Job.
 
 

@@ -12,7 +12,11 @@ from epochal_operator.pods.diagnosis import is_live
 from epochal_operator.pods.installation import Installation
 from epochal_operator.runtime.actions import DeleteChild, PatchChild
 from epochal_operator.runtime.api.resource import JOBS
-from epochal_operator.trainingjob.job.batch_job import is_outdated, matches_user_spec, starting_controller
+from epochal_operator.trainingjob.job.batch_job import (
+    differs_from_resolved_spec,
+    matches_user_spec,
+    starting_controller,
+)
 from epochal_operator.trainingjob.job.observed import Observed, could_create_pods, first_run_time, is_terminating
 from epochal_operator.trainingjob.pod.failures import job_end
 from epochal_operator.trainingjob.pod.state import lacks_image
@@ -75,7 +79,7 @@ def must_replace_job(training_job: TrainingJob, observed: Observed, installation
     if (
         job is None
         or has_trained(training_job.status or Status(), observed)
-        or not is_outdated(training_job, job, installation)
+        or not differs_from_resolved_spec(training_job, job, installation)
     ):
         return False
     return not could_create_pods(observed) or not matches_user_spec(training_job, job) or not _may_start(job, observed)

@@ -10,7 +10,7 @@ from epochal_api.trainingjob.spec import MAX_SPEC_BYTES, InvalidTrainingJob, par
 from epochal_operator.trainingjob.job.batch_job import (
     USER_SPEC_ANNOTATION,
     batch_job,
-    is_outdated,
+    differs_from_resolved_spec,
     job_changes,
     matches_user_spec,
 )
@@ -62,7 +62,7 @@ def test_job_and_pod_have_the_labels_of_the_installation() -> None:
     wanted = bare["metadata"]["labels"] | {"team": "vision"}
     assert job["metadata"]["labels"] == wanted
     assert job["spec"]["template"]["metadata"]["labels"] == wanted
-    assert not is_outdated(parse(one), bare, chosen), "who chooses labels stops no training"
+    assert not differs_from_resolved_spec(parse(one), bare, chosen), "who chooses labels stops no training"
 
 
 def test_pod_annotation_contains_the_resolved_spec() -> None:
@@ -78,7 +78,7 @@ def test_pod_annotation_omits_finish() -> None:
     """The pod would only have the value of its creation, and earlier trainers do not know the field."""
     job = made(finish=True)
     assert "finish" not in json.loads(job["spec"]["template"]["metadata"]["annotations"][pod.JOB_ANNOTATION])["spec"]
-    assert not is_outdated(training_job(), job, INSTALLATION)
+    assert not differs_from_resolved_spec(training_job(), job, INSTALLATION)
 
 
 def test_null_argument_stays_null() -> None:
@@ -109,9 +109,9 @@ def test_results_of_the_predecessor_do_not_make_a_job_outdated(now: str | None) 
     job = training_job(**FOLLOWS)
     made, again = (batch_job(job, INSTALLATION, uri) for uri in (URI, now))
     assert made["metadata"]["annotations"] == again["metadata"]["annotations"]
-    assert not is_outdated(job, made, INSTALLATION)
+    assert not differs_from_resolved_spec(job, made, INSTALLATION)
     other = {"training": SPEC["training"] | {"continueFrom": {"name": "second"}}}
-    assert is_outdated(training_job(**other), made, INSTALLATION)
+    assert differs_from_resolved_spec(training_job(**other), made, INSTALLATION)
 
 
 def test_job_that_continues_from_itself_is_invalid() -> None:
@@ -160,7 +160,7 @@ def test_size_of_a_spec_is_bounded() -> None:
 def test_job_changes(was: dict[str, Any], now: dict[str, Any], difference: dict[str, Any]) -> None:
     job = training_job(**now)
     assert job_changes(job, made(**was)) == difference
-    assert not is_outdated(job, made(**was), INSTALLATION)
+    assert not differs_from_resolved_spec(job, made(**was), INSTALLATION)
 
 
 @pytest.mark.parametrize(("field", "value"), [("parallelism", 0), ("suspend", True), ("activeDeadlineSeconds", 1)])
@@ -173,7 +173,7 @@ def test_changes_of_other_writers_are_reverted(field: str, value: Any) -> None:
 
 @pytest.mark.parametrize("change", [{"backoffLimit": 9}, {"image": "other"}, {"training": {"loss": "mse"}}])
 def test_changed_spec_makes_a_job_outdated(change: dict[str, Any]) -> None:
-    assert is_outdated(training_job(**change), made(), INSTALLATION)
+    assert differs_from_resolved_spec(training_job(**change), made(), INSTALLATION)
 
 
 @pytest.mark.parametrize(
@@ -195,4 +195,4 @@ def test_matches_user_spec(spec: dict[str, Any], generation: int, *, changed: bo
 
 @pytest.mark.parametrize("filled_in", [{"backoffLimit": 3}, {"serviceAccountName": "default", "suspend": False}])
 def test_new_schema_defaults_make_no_job_outdated(filled_in: dict[str, Any]) -> None:
-    assert not is_outdated(training_job(**filled_in), made(), INSTALLATION)
+    assert not differs_from_resolved_spec(training_job(**filled_in), made(), INSTALLATION)
