@@ -117,12 +117,12 @@ def test_changes_are_sent_at_once_and_the_last_state_at_the_end(
     monkeypatch.setattr(module, "INTERVAL", 10 * SECONDS)  # longer than any test
     reporter = started(operator)
     operator.until(1)
-    reporter.update(stage="Training", epoch=1, metrics={"loss": 0.5})
+    reporter.send(stage="Training", epoch=1, metrics={"loss": 0.5})
     operator.until(2)
-    reporter.amend(epoch=2)
+    reporter.set_fields(epoch=2)
     time.sleep(0.2)
     assert len(operator.reports) == 2, "the next report has it"
-    reporter.update(stage="Done")
+    reporter.send(stage="Done")
     last = reporter.close()
     assert [found["stage"] for found in operator.reports] == ["Loading", "Training", "Done"]
     assert [found["sequence"] for found in operator.reports] == [1, 2, 3]
@@ -148,7 +148,7 @@ def test_the_token_is_read_each_time(operator: Operator) -> None:
     reporter = started(operator)
     operator.until(1)
     operator.endpoint.token_file.write_text("second")
-    reporter.update(epoch=1)
+    reporter.send(epoch=1)
     operator.until(2)
     reporter.close()
     assert operator.tokens == ["Bearer first", "Bearer second"]
@@ -162,8 +162,8 @@ def test_a_failed_report_is_repeated_with_the_latest_state(
     operator.answers_now.clear()
     reporter = started(operator)
     operator.until_asked(1)
-    reporter.update(epoch=1)
-    reporter.update(epoch=2)
+    reporter.send(epoch=1)
+    reporter.send(epoch=2)
     operator.answers_now.set()
     operator.until(1)
     assert min(operator.pauses) > 0.8
@@ -177,10 +177,10 @@ def test_a_refused_report_is_repeated_seldom_and_at_the_end(
 ) -> None:
     operator.answers = [(status, {})] * 2
     kept: list[Report] = []
-    reporter = Reporter(FIRST, operator.endpoint, keep=kept.append)
+    reporter = Reporter(FIRST, operator.endpoint, on_report=kept.append)
     reporter.start()
     wait("it to be refused", lambda: len(operator.answers) == 1, seconds=SECONDS, every=0.01)
-    reporter.update(epoch=1)
+    reporter.send(epoch=1)
     began = time.monotonic()
     reporter.wait_for_answer(3 * SECONDS)
     assert time.monotonic() - began < 2 * SECONDS
@@ -217,10 +217,10 @@ def test_steps_come_at_the_operators_interval_and_the_end_of_an_epoch_at_once(
     operator.until(1)
     time.sleep(0.5)
     assert len(operator.reports) == 1
-    reporter.update(epoch=1)
+    reporter.send(epoch=1)
     operator.until(2)
     operator.says = asks(steps=0.2)
-    reporter.update(epoch=2)
+    reporter.send(epoch=2)
     operator.until(6)
     reporter.close()
 
@@ -230,7 +230,7 @@ def test_ends_of_short_epochs_come_at_the_operators_interval(operator: Operator)
     reporter = started(operator)
     epochs = count()
     while len(operator.reports) < 3:
-        reporter.update(epoch=(epoch := next(epochs)))
+        reporter.send(epoch=(epoch := next(epochs)))
         time.sleep(0.01)
     reporter.close()
     assert operator.reports[-1]["epoch"] == epoch > 2 * len(operator.reports)
@@ -245,7 +245,7 @@ def test_the_end_of_an_epoch_is_sent_before_retry_after(operator: Operator) -> N
     operator.until_asked(1)
     time.sleep(0.2)
     assert operator.reports == []
-    reporter.update(epoch=1)
+    reporter.send(epoch=1)
     operator.until(1)
     assert operator.pauses[0] < 15
     reporter.close()
@@ -256,7 +256,7 @@ def test_a_change_that_was_refused_is_sent_at_the_operators_interval(operator: O
     operator.until(1)
     operator.answers = [(429, {"Retry-After": "1"})] * 2
     operator.says = asks(steps=60, news=0.4)
-    reporter.update(epoch=1)
+    reporter.send(epoch=1)
     operator.until(2)
     assert operator.reports[-1]["epoch"] == 1
     reporter.close()
@@ -267,12 +267,12 @@ def test_the_answer_requests_finish(operator: Operator) -> None:
     reporter = Reporter(FIRST, operator.endpoint, finish=finish)
     operator.says = json.dumps({"message": "applied", "finish": True, "finishAfterEpoch": 2})
     reporter.start()
-    reporter.update(stage="Training")
+    reporter.send(stage="Training")
     reporter.wait_for_answer(10)
     assert operator.reports[-1]["stage"] == "Training"
     assert finish.last_epoch(1) == 2
     operator.says = json.dumps({"message": "applied", "finish": False})
-    reporter.update(epoch=1)
+    reporter.send(epoch=1)
     reporter.wait_for_answer(10)
     reporter.close()
     assert finish.last_epoch(1) is None
@@ -309,7 +309,7 @@ def test_refused_reports_back_off(operator: Operator) -> None:
     operator.until(1)
     operator.answers = [(429, {"Retry-After": "15"})] * 20
     operator.says = asks(steps=60)
-    reporter.update(epoch=1)
+    reporter.send(epoch=1)
     operator.until_asked(4)
     _, first, second = operator.pauses[:3]
     assert first > 0.99
@@ -324,14 +324,14 @@ NOT_COUNTED = FIRST.model_copy(update={"attempt": 0})
 def test_before_its_number_is_known_an_attempt_reports_only_waiting(operator: Operator) -> None:
     reporter = Reporter(NOT_COUNTED, operator.endpoint)
     reporter.start()
-    reporter.update(network=NetworkSize(parameters=5, layers=1))
+    reporter.send(network=NetworkSize(parameters=5, layers=1))
     time.sleep(0.3)
     assert operator.reports == []
-    reporter.update(waiting=WAITING)
+    reporter.send(waiting=WAITING)
     operator.until(1)
-    reporter.update(waiting=None)
+    reporter.send(waiting=None)
     time.sleep(0.3)
-    reporter.update(attempt=3)
+    reporter.send(attempt=3)
     operator.until(2)
     reporter.close()
     first, second = operator.reports
@@ -344,7 +344,7 @@ def test_an_older_operator_may_refuse_a_report_without_attempt(operator: Operato
     reporter = Reporter(NOT_COUNTED.model_copy(update={"waiting": WAITING}), operator.endpoint)
     reporter.start()
     operator.until_asked(1)
-    reporter.update(attempt=1, waiting=None)
+    reporter.send(attempt=1, waiting=None)
     operator.until(1)
     reporter.close()
     assert [found["attempt"] for found in operator.reports] == [1]
@@ -352,7 +352,7 @@ def test_an_older_operator_may_refuse_a_report_without_attempt(operator: Operato
 
 def test_a_report_has_the_peak_of_memory_and_is_kept(operator: Operator) -> None:
     kept: list[Report] = []
-    reporter = Reporter(FIRST, operator.endpoint, keep=kept.append, memory=lambda: 2**30)
+    reporter = Reporter(FIRST, operator.endpoint, on_report=kept.append, memory=lambda: 2**30)
     reporter.start()
     operator.until(1)
     assert reporter.close().peak_memory == 2**30
@@ -365,7 +365,7 @@ def test_a_missing_operator_delays_nothing(tmp_path: Path) -> None:
     operator.stop()
     reporter = started(operator)
     for epoch in range(1000):
-        reporter.update(epoch=epoch)
+        reporter.send(epoch=epoch)
         reporter.step_fields()
     began = time.monotonic()
     assert reporter.close(seconds=0.5).epoch == 999
@@ -377,7 +377,7 @@ def test_a_slow_operator_delays_nothing(operator: Operator) -> None:
     reporter = started(operator)
     operator.until_asked(1)
     for epoch in range(1000):
-        reporter.update(epoch=epoch)
+        reporter.send(epoch=epoch)
     assert operator.reports == [], "all of them were told while it had not answered yet"
     operator.answers_now.set()
     assert reporter.close().epoch == 999
@@ -398,5 +398,5 @@ def test_a_server_with_an_untrusted_certificate_gets_no_token(operator: Operator
 def test_without_an_operator_the_state_is_kept() -> None:
     reporter = Reporter(FIRST, None)
     reporter.start()
-    reporter.update(epoch=3)
+    reporter.send(epoch=3)
     assert (reporter.close().epoch, reporter.close().attempt) == (3, 2)

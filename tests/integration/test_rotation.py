@@ -63,7 +63,7 @@ class Trainers:
     async def report(self, epoch: int, *names: str) -> set[str]:
         """Ends an epoch in all trainers, and returns those whose reports arrived, after these names at least."""
         for reporter in self._reporters.values():
-            reporter.update(epoch=epoch)
+            reporter.send(epoch=epoch)
         async with asyncio.timeout(60):
             while not all(epoch in self.epochs[name] for name in names):  # noqa: ASYNC110 - reporters tell nobody
                 await asyncio.sleep(0.02)

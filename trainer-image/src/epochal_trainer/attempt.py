@@ -48,7 +48,7 @@ class Attempt:
     def __init__(self, context: Context, standby: Standby | None = None) -> None:
         self._context = context
         self._standby = standby
-        self._checks = Checks(context.job.spec, lambda found: context.reporter.amend(warnings=found))
+        self._checks = Checks(context.job.spec, lambda found: context.reporter.set_fields(warnings=found))
         self._started = datetime.now(UTC)
         self.results: Results | None = None
         """The results in the bucket, once the attempt has opened it."""
@@ -97,7 +97,7 @@ class Attempt:
             if resume_point is not None:
                 checkpoint.check_network_files(resume_point, network.files)
                 checkpoint.check_matches_model(resume_point, model, compile.optimizer_spec(spec.training), versions())
-            context.reporter.update(
+            context.reporter.send(
                 attempt=attempt,
                 start_stage="LoadingData",
                 network=NetworkSize(parameters=model.count_params(), layers=network.layer_count),
@@ -191,7 +191,7 @@ class Attempt:
         context, scratch, timings, model = self._context, self._context.scratch, self._context.timings, network.model
         spec, metadata = context.job.spec, context.job.metadata
         test, names = evaluated[0].test, [each.name for each in evaluated]
-        context.reporter.amend(stage="Storing", start_stage=None, test=test and history.report_metrics(test))
+        context.reporter.set_fields(stage="Storing", start_stage=None, test=test and history.report_metrics(test))
         with timings.measure("results"):
             stored = models.store_models(evaluated, model, results, scratch)
             writer.store_last(trained.epochs)
@@ -251,4 +251,4 @@ class Attempt:
         (scratch / SUMMARY).write_bytes(to_json(content))
         results.store(scratch / SUMMARY, SUMMARY)
         artifacts = Artifacts(uri=results.uri(), model=results.uri(MODEL), log=results.uri(LOG))
-        context.reporter.update(stage="Done", artifacts=artifacts, models=stored, export=export, signature=signature)
+        context.reporter.send(stage="Done", artifacts=artifacts, models=stored, export=export, signature=signature)

@@ -148,7 +148,7 @@ class _Run:
             self.reporter = reporter = Reporter(
                 Report(attempt=0, sequence=0, stage="Loading", epochs=job.spec.training.epochs),
                 _endpoint() if self.folders is None else None,
-                keep=self.termination.write_preliminary,
+                on_report=self.termination.write_preliminary,
                 memory=cgroups.peak,
                 finish=finish,
             )
@@ -173,7 +173,7 @@ class _Run:
         retry = RetryPolicy(
             job.spec.storage.timeout_seconds,
             check=self._check,
-            waits=StorageWaits(lambda waiting: reporter.update(waiting=waiting)),
+            waits=StorageWaits(lambda waiting: reporter.send(waiting=waiting)),
         )
         return self.attempt.train(lambda: _buckets(job, self.folders, retry))
 

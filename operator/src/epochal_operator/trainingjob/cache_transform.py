@@ -51,12 +51,15 @@ def _memory_limit(container: Object) -> Object:
 
 
 def _spec_outline(spec: Object) -> dict[str, Any]:
-    """Return the parts of a spec that metrics and the TrainingJobs that continue from it need."""
+    """Return the parts of a spec that metrics and the TrainingJobs that continue from it need.
+
+    Values that only need to be known as set are booleans.
+    """
     training, scheduling, storage = (spec.get(name) or {} for name in ("training", "scheduling", "storage"))
     name = predecessor_name({"spec": spec})
     return {
         "framework": spec.get("framework"),
-        "image": bool(spec.get("image")),  # whether the user has set it
+        "image": bool(spec.get("image")),
         "storage": {"endpoint": bool(storage.get("endpoint"))},
         "scheduling": {"queueName": scheduling.get("queueName")},
         "training": {"epochs": training.get("epochs"), "continueFrom": {"name": name} if name else None},

@@ -82,7 +82,7 @@ def _evaluate(
         context.watchdog.record_step(epochs, 0)
         return context.termination_request.requested or available_memory() < MIN_FREE_MEMORY
 
-    with results.marked(EVALUATING), context.watchdog.watch(training.stall_seconds, "evaluation"):
+    with results.marker(EVALUATING), context.watchdog.watch(training.stall_seconds, "evaluation"):
         evaluated = evaluate(
             model,
             samples,

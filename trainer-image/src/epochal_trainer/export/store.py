@@ -69,7 +69,7 @@ def export_models(
         else:
             with TemporaryDirectory(prefix="export-", dir=folder) as work:
                 request = _request(names, formats, data, folder, Path(work), code=code)
-                with results.marked(EXPORTING, str(tries + 1).encode()):
+                with results.marker(EXPORTING, str(tries + 1).encode()):
                     outcome = process.run(request, termination_request, standby)
                 outcome = _store(outcome, results, Path(work))
     except Failure as failure:

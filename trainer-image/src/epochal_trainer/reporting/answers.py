@@ -19,12 +19,12 @@ class Pause(NamedTuple):
     """Delays until the next report.
 
     Args:
-        step_seconds: Seconds until a report in which only steps changed.
-        update_seconds: Seconds until a report with other changes, such as the end of an epoch.
+        step_delay: Seconds until a report in which only steps changed.
+        milestone_delay: Seconds until a report with other changes, such as the end of an epoch.
     """
 
-    step_seconds: float
-    update_seconds: float = 0.0
+    step_delay: float
+    milestone_delay: float = 0.0
 
 
 def read_answer(text: str) -> ReportResponse | None:
@@ -41,7 +41,7 @@ def requested_pause(text: str) -> Pause | None:
     if answer is None or answer.report_after_seconds is None:
         return None
     steps = min(max(answer.report_after_seconds, INTERVAL), LONGEST_INTERVAL)
-    return Pause(steps, update_seconds=min(answer.epoch_after_seconds or 0.0, steps))
+    return Pause(steps, milestone_delay=min(answer.epoch_after_seconds or 0.0, steps))
 
 
 def back_off(delay: float) -> float:

@@ -78,7 +78,7 @@ class Reporter:
     Args:
         first: The initial state.
         endpoint: The operator's endpoint; None without an operator.
-        keep: Called with each state before it is sent, from the reporter's thread.
+        on_report: Called with each state before it is sent, from the reporter's thread.
         memory: Returns the peak memory in bytes, or None if it is unknown. Called from the reporter's thread.
         finish: Updated with the request to finish early in each answer.
     """
@@ -88,7 +88,7 @@ class Reporter:
         first: Report,
         endpoint: Endpoint | None,
         *,
-        keep: Callable[[Report], None] | None = None,
+        on_report: Callable[[Report], None] | None = None,
         memory: Callable[[], int | None] = lambda: None,
         finish: FinishRequest | None = None,
     ) -> None:
@@ -96,7 +96,7 @@ class Reporter:
         """Returns the fields of Report that change with each step. Called from the reporter's thread."""
         self._state = first
         self._endpoint = endpoint
-        self._keep = keep
+        self._on_report = on_report
         self._memory = memory
         self._finish = finish or FinishRequest()
         self._sequence = 0
@@ -116,7 +116,7 @@ class Reporter:
         if self._endpoint is not None:
             self._thread.start()
 
-    def update(self, **changes: Any) -> None:
+    def send(self, **changes: Any) -> None:
         """Update the state, and let the thread send it immediately."""
         with self._changed:
             self._state = self._state.model_copy(update=changes)
@@ -124,14 +124,14 @@ class Reporter:
             self._urgent = True
             self._changed.notify_all()
 
-    def amend(self, **changes: Any) -> None:
+    def set_fields(self, **changes: Any) -> None:
         """Update the state, to be sent with the next report: each report is a write of the status."""
         with self._changed:
             self._state = self._state.model_copy(update=changes)
 
     def set_start_stage(self, stage: StartStage) -> None:
         """Update the part of the start, to be sent with the next report: most parts end before it."""
-        self.amend(start_stage=stage)
+        self.set_fields(start_stage=stage)
 
     def clear_step_fields(self) -> None:
         """Report no more fields that change with each step."""
@@ -161,7 +161,7 @@ class Reporter:
         return self._take_report()
 
     def _take_report(self) -> Report:
-        """Return the current state as a report, and clear `_urgent`. A report with news gets a new sequence number."""
+        """Return the current state as a report, and clear `_urgent`. A changed report gets a new sequence number."""
         with self._changed:
             self._urgent = False
             now = {**self.step_fields(), "peak_memory": self._memory(), "sequence": self._sequence}
@@ -179,8 +179,8 @@ class Reporter:
         while True:
             with self._changed:
                 urgent, updates, report = self._urgent, self._updates, self._take_report()
-            if self._keep is not None:
-                self._keep(report)
+            if self._on_report is not None:
+                self._on_report(report)
             if self._is_due(report):
                 try:
                     response = self._endpoint.post(report.model_dump_json(exclude_none=True))
@@ -218,11 +218,11 @@ class Reporter:
             self._changed.notify_all()
 
     def _wait(self, pause: Pause) -> None:
-        """Wait for `update_seconds`, then until an update or until `step_seconds`."""
+        """Wait for `milestone_delay`, then until an update or until `step_delay`."""
         with self._changed:
-            if not self._changed.wait_for(lambda: self._closing, pause.update_seconds):
+            if not self._changed.wait_for(lambda: self._closing, pause.milestone_delay):
                 self._changed.wait_for(
-                    lambda: self._closing or self._urgent, max(0.0, pause.step_seconds - pause.update_seconds)
+                    lambda: self._closing or self._urgent, max(0.0, pause.step_delay - pause.milestone_delay)
                 )
 
     def _handle_rejection(
@@ -240,12 +240,12 @@ class Reporter:
             self._delivered = report
             return 0.0, Pause(INTERVAL)
         if error.pause is not None:
-            delay = error.pause.update_seconds or back_off(delay)
+            delay = error.pause.milestone_delay or back_off(delay)
             if not urgent:
                 return delay, error.pause
             with self._changed:
-                self._urgent = True  # Still an update: send it after `update_seconds`.
-            return delay, error.pause._replace(update_seconds=delay)
+                self._urgent = True  # Still an update: send it after `milestone_delay`.
+            return delay, error.pause._replace(milestone_delay=delay)
         delay = self._handle_failure(error, delay)
         return delay, Pause(delay, delay)
 

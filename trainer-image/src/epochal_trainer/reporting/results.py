@@ -40,12 +40,12 @@ CALLBACKS = "callbacks"
 
 
 @contextmanager
-def optional_result(name: str, *, training: str = "is complete") -> Iterator[None]:
+def optional_result(name: str, *, log_suffix: str = "the training is complete without it") -> Iterator[None]:
     """Log an error in the context instead of raising it, because the training is valid without this result.
 
     Args:
         name: File name of the result.
-        training: What becomes of the training without the result, for the log.
+        log_suffix: What becomes of the training without the result.
 
     Raises:
         Failure: Superseded, if a newer attempt owns these results.
@@ -57,7 +57,7 @@ def optional_result(name: str, *, training: str = "is complete") -> Iterator[Non
             raise
         log.warning("Cannot store %s: %s", name, failure.message)
     except Exception:
-        log.warning("Cannot write %s; the training %s without it:", name, training, exc_info=True)
+        log.warning("Cannot write %s; %s:", name, log_suffix, exc_info=True)
 
 
 class Results:
@@ -121,7 +121,7 @@ class Results:
         self._bucket.delete(f"{self.folder}/{name}")
 
     @contextmanager
-    def marked(self, name: str, data: bytes = b"") -> Iterator[None]:
+    def marker(self, name: str, data: bytes = b"") -> Iterator[None]:
         """Store a small file during the context, and delete it afterwards, unless the process ends within."""
         self.put(name, data)
         try:

@@ -17,7 +17,7 @@ def store_data_summary(data: TrainingData, checks: Checks, results: Results) -> 
     Raises:
         Failure: Superseded, if a newer attempt owns these results.
     """
-    with optional_result(DATA, training="goes on"):
+    with optional_result(DATA, log_suffix="the training goes on without it"):
         summary = checks.summarize_data(data)
         results.put(DATA, to_json(summary.dump()))
         log.info("Wrote %s", results.uri(DATA))

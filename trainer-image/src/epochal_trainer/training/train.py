@@ -79,7 +79,7 @@ def run_training_stage(
         scalars.write(epochs[-1])
         on_epoch(epochs)
         checks.check_epochs(epochs)
-        reporter.update(**TRAINING, **_progress_of_epochs(epochs, monitor))
+        reporter.send(**TRAINING, **_progress_of_epochs(epochs, monitor))
 
     lost_value = _epoch_value(facts.lost_best_epoch, resume_point.snapshot.history, monitor) if resume_point else None
     better_values = (facts.earlier_best.value if facts.earlier_best else None, lost_value)
@@ -125,7 +125,7 @@ def run_training_stage(
         log.info("Resuming from %s", resume_point)
     reporter.step_fields = progress.step_fields
     first = {"start_stage": "ComputingFirstStep", "steps_per_epoch": order.steps}
-    reporter.update(**reported_progress(resume_point, monitor) | first)
+    reporter.send(**reported_progress(resume_point, monitor) | first)
     reporter.wait_for_answer(_ANSWER_SECONDS)
     snapshot = resume_point.snapshot if resume_point is not None else None
     _fit_and_flush(context, model, data, callbacks, progress=progress, writer=writer, snapshot=snapshot)
@@ -187,7 +187,7 @@ def _fit_and_flush(
 def _report_end(context: Context, progress: Progress) -> None:
     """Report and log the last epoch, and why there are no more."""
     finished, epochs = len(progress.history), context.job.spec.training.epochs
-    context.reporter.amend(  # The report of the last epoch has just been sent.
+    context.reporter.set_fields(  # The report of the last epoch has just been sent.
         step=0,
         seconds_left=None,
         finish_after_epoch=finished if progress.finished_early else None,

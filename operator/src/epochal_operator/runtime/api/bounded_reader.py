@@ -13,13 +13,13 @@ from epochal_lib.json_spans import JsonText, shallow
 
 Object = dict[str, Any]
 
-SPEC_OMITTED = "unread"
+SPEC_OMITTED = "epochal.dev/spec-omitted"
 """Field of an object whose spec was left out, with the expected and the found value. No API has this field."""
 
-RAW_JSON = "folded"
+RAW_JSON = "epochal.dev/raw-json"
 """Field of an object that contains the whole object as text. No API has this field."""
 RAW_JSON_BYTES = 16 * 1024
-"""Minimum size in bytes of a watch line that is folded."""
+"""Minimum size in bytes of a watch line that is kept as text."""
 
 MAX_METADATA_BYTES = 16 * 1024
 """Size limit in bytes of a metadata field, and of a text in a spec, that is kept of an object beyond the bounds."""
@@ -106,7 +106,7 @@ class BoundedReader:
         return self._object(text, start) if "metadata" in fields else text.value(start)  # else API discovery
 
     async def watch_lines(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        """Yield the lines of a watch for kopf, each with its object as a JSON text if the line is large; see `unfold`.
+        """Yield the lines of a watch for kopf, with the object as a JSON text in a large line; see `parse_raw_json`.
 
         Kopf may keep lines for a while, and the writes of one second would take too much memory as parsed objects.
         """
@@ -183,8 +183,8 @@ class BoundedReader:
         return result
 
 
-def unfold(obj: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the object of a watch event, parsed from its text if it was folded."""
+def parse_raw_json(obj: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the object of a watch event, parsed from its text if it was kept as text."""
     return dict(json.loads(obj[RAW_JSON])) if RAW_JSON in obj else obj  # within the bounds, as `watch_lines` made it
 
 

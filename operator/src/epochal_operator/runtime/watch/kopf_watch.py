@@ -22,7 +22,7 @@ import aiohttp
 import kopf
 from epochal_api.kind import GROUP
 
-from epochal_operator.runtime.api.bounded_reader import BoundedReader, unfold
+from epochal_operator.runtime.api.bounded_reader import BoundedReader, parse_raw_json
 from epochal_operator.runtime.api.errors import ApiError
 from epochal_operator.runtime.api.resource import Resource
 from epochal_operator.runtime.informer import Informer
@@ -72,7 +72,7 @@ async def watch(
 
 
 def _store(informer: Informer, source: Source, event: Mapping[str, Any]) -> None:
-    obj = unfold(event["object"])
+    obj = parse_raw_json(event["object"])
     if event["type"] == "DELETED":
         informer.remove(source, obj)
     else:

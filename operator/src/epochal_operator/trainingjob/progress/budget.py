@@ -22,12 +22,13 @@ class ReportDelays(NamedTuple):
     """The delays before a trainer's next reports.
 
     Args:
-        step_reports: Seconds until a report of steps.
-        epoch_reports: Seconds until a report of an epoch's end or other news.
+        step_delay: Seconds until a report of steps.
+        milestone_delay: Seconds until a report of a milestone: the end of an epoch, another stage, or another cause of
+            a wait.
     """
 
-    step_reports: float
-    epoch_reports: float = 0.0
+    step_delay: float
+    milestone_delay: float = 0.0
 
 
 class LastReport(NamedTuple):
@@ -66,21 +67,21 @@ class ReportBudget:
         self._next_slot = clock()
         self._last_reports: TTLCache[str, LastReport, float] = TTLCache(MAX_TRAINERS, 2 * MAX_DELAY_SECONDS, clock)
 
-    def is_news(self, trainer: str, report: Report) -> bool:
-        """Return whether a report of a trainer (the UID of its pod) is more important than a report of steps only."""
+    def is_milestone(self, trainer: str, report: Report) -> bool:
+        """Return whether a report of a trainer (the UID of its pod) has a milestone, not only other steps."""
         try:
             before = self._last_reports[trainer]
         except KeyError:
             return True
         now = LastReport.from_report(report, self._clock())
-        # If epochs are so short that each report would be news, the end of an epoch is no news.
+        # If epochs are so short that each report would be a milestone, the end of an epoch is none.
         is_epoch_end = now.epoch > before.epoch and now.time - before.time >= INTERVAL_SECONDS
         return now.phase != before.phase or is_epoch_end
 
-    def take(self, *, news: bool) -> bool:
+    def take(self, *, is_milestone: bool) -> bool:
         """Return whether a report may be written, and count it if so."""
         bucket, wait = self._bucket.take(self._clock(), burst=self._burst, per_second=self._per_second)
-        if wait or (bucket.tokens < self._burst / 2 - 1 and not news):
+        if wait or (bucket.tokens < self._burst / 2 - 1 and not is_milestone):
             return False
         self._bucket = bucket
         return True

@@ -32,7 +32,7 @@ BURST = 10
 PER_SECOND = 1
 """Sustained reports per second of one pod."""
 EPOCH_DELAY_SECONDS = 2.0
-"""Seconds between reports of very short epochs once half of the burst is used. The rest is for important reports."""
+"""Seconds between reports of very short epochs once half of the burst is used. The rest is for milestones."""
 REFUSAL_BURST = 20
 REFUSALS_PER_SECOND = 1
 """Refused reports per second of one address. Beyond that, the API server is not asked to review its tokens."""
@@ -168,10 +168,10 @@ class ProgressEndpoint:
         trainer = await self._authorize(request, namespace, name)
         pod = trainer.pod_uid
         report = read_report(await _read_body(request))
-        steps, news = self._budget.reserve_slot(), self._budget.is_news(pod, report)
-        if not self._budget.take(news=news):
+        steps, is_milestone = self._budget.reserve_slot(), self._budget.is_milestone(pod, report)
+        if not self._budget.take(is_milestone=is_milestone):
             retry = min(steps, MAX_RETRY_SECONDS)
-            delays = ReportDelays(steps, retry if news else 0.0)
+            delays = ReportDelays(steps, retry if is_milestone else 0.0)
             raise ReportError(429, "the operator receives more reports than it may write", retry, delays)
         answer = await self._write(report, trainer, namespace)
         self._budget.record(pod, report)
@@ -274,8 +274,8 @@ def _error_response(error: ReportError) -> web.Response:
 
 def _with_delays(answer: ReportResponse, delays: ReportDelays) -> ReportResponse:
     fields = {
-        "report_after_seconds": round(delays.step_reports, 1),
-        "epoch_after_seconds": round(delays.epoch_reports, 1),
+        "report_after_seconds": round(delays.step_delay, 1),
+        "epoch_after_seconds": round(delays.milestone_delay, 1),
     }
     return answer.model_copy(update=fields)
 

@@ -13,8 +13,8 @@ from epochal_operator.runtime.api.bounded_reader import (
     SPEC_OMITTED,
     BoundedReader,
     Bounds,
+    parse_raw_json,
     split_lines,
-    unfold,
     union,
 )
 from epochal_operator.runtime.api.pages import MAX_PAGE_BYTES
@@ -127,7 +127,7 @@ async def test_other_objects_of_a_list_are_read() -> None:
     assert of_list["metadata"] == {"resourceVersion": "9"}
     line = json.loads(await watched(f'{{"type":"ADDED","object":{bad}}}'.encode()))
     assert line["type"] == "ADDED"
-    assert unfold(line["object"]) == of_list["items"][0]
+    assert parse_raw_json(line["object"]) == of_list["items"][0]
 
 
 def test_large_or_deep_metadata_is_omitted_without_a_fault() -> None:
@@ -248,7 +248,7 @@ def test_any_bytes_are_read_or_a_value_error(text: bytes) -> None:
 async def test_a_small_watch_line_is_unchanged() -> None:
     line = encoded({"type": "MODIFIED", "object": job()})
     assert await watched(line) == line
-    assert unfold(job()) == job()
+    assert parse_raw_json(job()) == job()
 
 
 async def test_the_object_of_a_large_watch_line_is_kept_as_text() -> None:
@@ -260,7 +260,7 @@ async def test_the_object_of_a_large_watch_line_is_kept_as_text() -> None:
     assert found["type"] == "MODIFIED"
     assert found["object"]["metadata"] == {name: text for name, text in METADATA.items() if name != "generation"}
     assert found["object"]["kind"] == "TrainingJob"
-    assert unfold(found["object"]) == one
+    assert parse_raw_json(found["object"]) == one
 
 
 async def test_lines_are_complete_with_any_chunks() -> None:

@@ -49,7 +49,7 @@ async def test_a_response_that_is_too_deep_to_parse_is_read(script: Script, kube
     assert job == {
         "metadata": {"name": "digits"},
         "spec": {"suspend": True},
-        "unread": "spec.network: must be nested at most 100 levels deep within spec, found 9901",
+        "epochal.dev/spec-omitted": "spec.network: must be nested at most 100 levels deep within spec, found 9901",
     }
 
 

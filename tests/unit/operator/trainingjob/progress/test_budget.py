@@ -32,20 +32,20 @@ class Clock:
         (1, {"waiting": WAITING}, True),
     ],
 )
-def test_news(seconds: float, changes: dict[str, Any], news: bool) -> None:  # noqa: FBT001
+def test_news(seconds: float, changes: dict[str, Any], is_milestone: bool) -> None:  # noqa: FBT001
     clock = Clock()
     budget = ReportBudget(50, clock)
-    assert budget.is_news("pod", report())
+    assert budget.is_milestone("pod", report())
     budget.record("pod", report())
     clock.now = seconds
-    assert budget.is_news("pod", report(**changes)) is news
-    assert budget.is_news("another", report(**changes))
+    assert budget.is_milestone("pod", report(**changes)) is is_milestone
+    assert budget.is_milestone("another", report(**changes))
 
 
 def test_half_of_the_burst_is_reserved_for_news() -> None:
     budget = ReportBudget(10, Clock())
-    assert [budget.take(news=False) for _ in range(20)].count(True) == 11
-    assert [budget.take(news=True) for _ in range(20)].count(True) == 9
+    assert [budget.take(is_milestone=False) for _ in range(20)].count(True) == 11
+    assert [budget.take(is_milestone=True) for _ in range(20)].count(True) == 9
 
 
 @pytest.mark.parametrize("per_second", [0.1, 1, 5, 50])
@@ -56,7 +56,7 @@ def test_accepted_reports_stay_within_the_rate(per_second: float) -> None:
     taken = 0
     for _ in range(5000):
         clock.now += draw.expovariate(3 * per_second)
-        taken += budget.take(news=draw.random() < 0.5)
+        taken += budget.take(is_milestone=draw.random() < 0.5)
     assert taken <= max(4.0, 2 * per_second) + per_second * clock.now
     assert taken > 0.9 * per_second * clock.now
 
@@ -75,7 +75,7 @@ def test_delay_grows_with_the_number_of_trainers(trainers: int, seconds: float) 
     while reports[0][0] < end:
         clock.now, number = heapq.heappop(reports)
         delay = budget.reserve_slot()
-        accepted = budget.take(news=False)
+        accepted = budget.take(is_milestone=False)
         if clock.now > end / 2:
             taken, refused = taken + accepted, refused + (not accepted)
         heapq.heappush(reports, (clock.now + delay, number))
