@@ -56,9 +56,9 @@ def test_the_newest_checkpoints_are_kept(opened: Any, folder: Path, make: Make) 
         store.write(make(epoch))
     store.write(make(3, step=4))
     assert zips(folder) == ["000001-0000003-000000000000", "000001-0000003-000000000004"]
-    pointer = json.loads((folder / "latest.json").read_text())
-    assert pointer["format"] == 1
-    newest = pointer["checkpoints"][0]
+    index = json.loads((folder / "latest.json").read_text())
+    assert index["format"] == 1
+    newest = index["checkpoints"][0]
     assert newest | {"key": "", "size": 0} == {
         "key": "",
         "size": 0,
@@ -82,8 +82,8 @@ def test_older_checkpoints_stay_after_a_resume(opened: Any, folder: Path, make: 
     second = opened(keep=3)
     assert epoch_of(second.newest()) == 3
     second.write(make(4, attempt=2))
-    pointer = json.loads((folder / "latest.json").read_text())
-    assert [entry["epoch"] for entry in pointer["checkpoints"]] == [4, 3, 2]
+    index = json.loads((folder / "latest.json").read_text())
+    assert [entry["epoch"] for entry in index["checkpoints"]] == [4, 3, 2]
     for path in folder.glob("*.zip"):
         if "-0000002-" not in path.name:
             damage(path)
@@ -160,13 +160,13 @@ def test_only_damaged_checkpoints_fail(opened: Any, folder: Path, make: Make, ha
 def test_an_unlisted_checkpoint_is_used_without_a_listed_one(
     opened: Any, folder: Path, make: Make, tmp_path: Path
 ) -> None:
-    """A delayed attempt may overwrite the pointer of a later attempt, which has deleted old checkpoints."""
+    """A delayed attempt may overwrite the index of a later attempt, which has deleted old checkpoints."""
     store = opened()
     for epoch in (1, 2):
         store.write(make(epoch, files={"callbacks/a": copy(tmp_path, "a"), "training.log": copy(tmp_path, f"{epoch}")}))
-    pointer = json.loads((folder / "latest.json").read_text())
-    pointer["checkpoints"] = [{**pointer["checkpoints"][0], "key": f"000001-0000009-000000000000-{'0' * 16}.zip"}]
-    (folder / "latest.json").write_text(json.dumps(pointer))
+    index = json.loads((folder / "latest.json").read_text())
+    index["checkpoints"] = [{**index["checkpoints"][0], "key": f"000001-0000009-000000000000-{'0' * 16}.zip"}]
+    (folder / "latest.json").write_text(json.dumps(index))
     second = opened()
     found = second.newest()
     assert epoch_of(found) == 2
@@ -191,8 +191,8 @@ def test_names_give_the_order_without_a_pointer(opened: Any, folder: Path, make:
     store = opened(keep=3)
     for attempt, epoch in ((1, 9), (2, 3), (2, 10)):
         store.write(make(epoch, attempt=attempt))
-    pointer = folder / "latest.json"
-    pointer.unlink() if content is None else pointer.write_bytes(content)
+    index = folder / "latest.json"
+    index.unlink() if content is None else index.write_bytes(content)
     (folder / "notes.zip").write_text("not ours")
     assert epoch_of(opened().newest()) == 10
 
@@ -394,7 +394,7 @@ def test_files_that_an_earlier_attempt_deletes_are_stored_again(
 
 
 class DelayedBucket(FolderBucket):
-    """A bucket that calls another attempt before the pointer is written, or an object is deleted."""
+    """A bucket that calls another attempt before the index is written, or an object is deleted."""
 
     writing: Callable[[], None] | None = None
     deleting: Callable[[], None] | None = None

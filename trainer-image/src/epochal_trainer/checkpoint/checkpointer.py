@@ -138,7 +138,9 @@ class Checkpointer:
             self.best_weights.take(epoch)
 
     def capture(self, position: Position, history: Sequence[Epoch], seconds: float) -> Snapshot:
-        """Return a copy of the training's present state. It replaces a checkpoint that still waits for the writer.
+        """Return a copy of the training's present state.
+
+        The caller must store the result, because a checkpoint that still waits for the writer is dropped.
 
         Raises:
             Failure: ScratchFull.
@@ -160,7 +162,7 @@ class Checkpointer:
                 files=files,
                 versions=self.versions,
                 best_weights=self.best_weights.kept if self.best_weights else None,
-                spare=self.writer.take_spare(),
+                spare=self.writer.reclaim_arrays(),
             )
         self._last_epoch = len(history)
         self._epoch_seconds = median([epoch.seconds for epoch in history[-_RECENT:]] or [0.0])

@@ -27,7 +27,7 @@ from epochal_trainer.storage.failures import OBJECT_REASONS, check_disk_space
 
 log = logging.getLogger(__name__)
 
-_POINTER = "latest.json"
+_INDEX = "latest.json"
 _FILES = "files/"
 _SUFFIX = ".zip"
 _KEY = r"^\d{6}-\d{7}-\d{12}-[0-9a-f]{16}\.zip$"
@@ -37,10 +37,10 @@ _TRIES = 3
 
 
 class Entry(Part):
-    """A checkpoint in the list of the pointer file."""
+    """A checkpoint in the list of the index file."""
 
     key: Annotated[str, StringConstraints(pattern=_KEY)]
-    """Key of its object, relative to the pointer: ATTEMPT-EPOCH-STEP-DIGEST.zip."""
+    """Key of its object, relative to the index: ATTEMPT-EPOCH-STEP-DIGEST.zip."""
     sha256: Sha256
     size: Count
     epoch: Count
@@ -66,7 +66,7 @@ class Entry(Part):
         )
 
 
-class _Pointer(Part):
+class _Index(Part):
     format: int = FORMAT
     checkpoints: Annotated[list[Entry], Field(max_length=1000)]
     """The checkpoints, newest first."""
@@ -75,7 +75,7 @@ class _Pointer(Part):
 class Store:
     """The checkpoints of a TrainingJob in a folder of its bucket.
 
-    The pointer file is written last, so every checkpoint that it lists is complete.
+    The index file is written last, so every checkpoint that it lists is complete.
 
     Args:
         bucket: The bucket.
@@ -102,9 +102,9 @@ class Store:
         return self._bucket.uri(self._prefix.removesuffix(f"{CHECKPOINTS}/"))
 
     def newest(self, wants_best: Callable[[State], bool] = lambda _: True) -> Snapshot | None:
-        """Return the newest intact checkpoint, or None; log damaged ones and drop them from the pointer.
+        """Return the newest intact checkpoint, or None; log damaged ones and drop them from the index.
 
-        A checkpoint that the pointer does not list is used only if no listed one is intact. If only the file with the
+        A checkpoint that the index does not list is used only if no listed one is intact. If only the file with the
         best weights is damaged, the checkpoint is used without them: see Snapshot.without_best_weights.
 
         Args:
@@ -140,7 +140,7 @@ class Store:
         )
 
     def write(self, snapshot: Snapshot) -> None:
-        """Write the files, then the checkpoint, then the pointer; then delete surplus checkpoints.
+        """Write the files, then the checkpoint, then the index; then delete surplus checkpoints.
 
         Raises:
             Failure: If the bucket cannot be written; ScratchFull; Superseded, if a later attempt has begun.
@@ -165,7 +165,7 @@ class Store:
             self._bucket.delete(self._prefix + entry.key)
             raise failure
         entries = [entry, *(before for before in self._entries if before.key != entry.key)][: self._keep]
-        self._bucket.put(self._prefix + _POINTER, to_json(_Pointer(checkpoints=entries).dump()))
+        self._bucket.put(self._prefix + _INDEX, to_json(_Index(checkpoints=entries).dump()))
         self._entries = entries
         self._delete_unlisted()
 
@@ -173,8 +173,8 @@ class Store:
         return None if self._attempts is None else self._attempts.superseded()
 
     def _listed_entries(self) -> list[Entry]:
-        """Return the checkpoints that the pointer lists, newest first; none if the pointer is missing or damaged."""
-        key = self._prefix + _POINTER
+        """Return the checkpoints that the index lists, newest first; none if the index is missing or damaged."""
+        key = self._prefix + _INDEX
         try:
             if (size := self._bucket.stat(key).size) <= _MAX_POINTER_BYTES:
                 return _parse_pointer(self._bucket.get(key))
@@ -187,7 +187,7 @@ class Store:
         return []
 
     def _unlisted_keys(self, listed: Sequence[Entry]) -> Iterator[tuple[str, str]]:
-        """Yield key and digest of checkpoints that the pointer does not list, newest first.
+        """Yield key and digest of checkpoints that the index does not list, newest first.
 
         A delayed attempt can leave some. Their names have the first 16 digits of the digest.
         """
@@ -253,7 +253,7 @@ class Store:
         raise UnreadableCheckpoint(f"{name} has the SHA-256 {found} instead of {digest} in {_TRIES} downloads")
 
     def _delete_unlisted(self) -> None:
-        """Delete checkpoints and files of this and earlier attempts that the pointer no longer lists."""
+        """Delete checkpoints and files of this and earlier attempts that the index no longer lists."""
         entries = {entry.key for entry in self._entries}
         files = {digest for entry in self._entries for digest in entry.files}
         try:
@@ -276,7 +276,7 @@ def _parse_pointer(text: bytes) -> list[Entry]:
         found = content["format"]
         if isinstance(found, int) and found > FORMAT:
             raise archive.too_new(found)
-        return _Pointer.model_validate(content).checkpoints
+        return _Index.model_validate(content).checkpoints
     except ValidationError as error:
         raise UnreadableCheckpoint(f"{error.errors()[0]['loc']}: {error.errors()[0]['msg']}") from error
     except (ValueError, TypeError, KeyError, RecursionError) as error:

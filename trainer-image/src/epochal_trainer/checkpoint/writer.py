@@ -40,10 +40,10 @@ class Writer:
             self._waiting = snapshot
             self._changed.notify_all()
 
-    def take_spare(self) -> dict[str, Array]:
-        """Return unused arrays of an earlier checkpoint, to copy a newer one into.
+    def reclaim_arrays(self) -> dict[str, Array]:
+        """Drop the checkpoint that waits, if any, and return unused arrays of an earlier checkpoint for reuse.
 
-        A checkpoint that waits is dropped, so that memory never holds three.
+        So memory never holds three checkpoints.
         """
         with self._changed:
             spare = self._spare if self._waiting is None else self._waiting.arrays
