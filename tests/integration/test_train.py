@@ -116,7 +116,7 @@ def test_weighted_training_gives_the_weights_of_a_plain_script(by_class: Any, be
     plain.compile("Adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     wanted = []
     for epoch in range(2):
-        rows = tensorflow.sample_order(100, seed=0, epoch=epoch).numpy()
+        rows = tensorflow.sample_order(100, seed=0, pass_index=epoch).numpy()
         weights: dict[str, Any] = {"class_weight": factors or None}
         if beside is not None:
             by_label = [factors.get(label, 1.0) for label in data.labels.tolist()]

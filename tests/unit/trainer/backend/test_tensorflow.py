@@ -5,7 +5,7 @@ from epochal_trainer.backend.tensorflow import ordered_batches, sample_order, sh
 
 
 def order_of(seed: int, epoch: int, samples: int = 50) -> list[int]:
-    return [int(index) for index in sample_order(samples, seed=seed, epoch=tf.constant(epoch))]
+    return [int(index) for index in sample_order(samples, seed=seed, pass_index=tf.constant(epoch))]
 
 
 def test_sample_order() -> None:
@@ -27,7 +27,7 @@ def test_sample_order() -> None:
 def test_shuffled_batches(samples: int, batch_size: int, epochs: int, begin: tuple[int, int]) -> None:
     features = np.arange(samples, dtype="uint8").reshape(-1, 1)
     batches = shuffled_batches(features, np.arange(samples), batch_size=batch_size, seed=1)
-    pairs = [(x[:, 0].tolist(), y.tolist()) for x, y in batches.from_step(0, 0, until=epochs).as_numpy_iterator()]
+    pairs = [(x[:, 0].tolist(), y.tolist()) for x, y in batches.from_step(0, 0, until_pass=epochs).as_numpy_iterator()]
     steps = -(-samples // batch_size)
     assert len(pairs) == epochs * steps
     for epoch in range(epochs):
@@ -37,7 +37,9 @@ def test_shuffled_batches(samples: int, batch_size: int, epochs: int, begin: tup
         assert all(x == y for x, y in of_epoch)
         assert [index for x, _ in of_epoch for index in x] == order_of(1, epoch, samples)
     epoch, step = begin
-    rest = [(x[:, 0].tolist(), y.tolist()) for x, y in batches.from_step(epoch, step, until=epochs).as_numpy_iterator()]
+    rest = [
+        (x[:, 0].tolist(), y.tolist()) for x, y in batches.from_step(epoch, step, until_pass=epochs).as_numpy_iterator()
+    ]
     assert rest == pairs[epoch * steps + step :]
 
 
@@ -45,7 +47,7 @@ def test_batches_with_weights() -> None:
     indices = np.arange(7)
     arrays = indices.reshape(-1, 1), indices, indices.astype("float32") / 2
     batches = [
-        *shuffled_batches(*arrays, batch_size=3, seed=1).from_step(0, 0, until=2),
+        *shuffled_batches(*arrays, batch_size=3, seed=1).from_step(0, 0, until_pass=2),
         *ordered_batches(*arrays, batch_size=3),
     ]
     assert len(batches) == 3 * 3
@@ -63,7 +65,7 @@ def test_shuffled_batches_keep_dtypes() -> None:
 def test_autotune_is_disabled() -> None:
     arrays = np.zeros((4, 1)), np.zeros(4)
     for data in (
-        shuffled_batches(*arrays, batch_size=2, seed=0).from_step(0, 0, until=1),
+        shuffled_batches(*arrays, batch_size=2, seed=0).from_step(0, 0, until_pass=1),
         ordered_batches(*arrays, batch_size=2),
     ):
         assert data.options().autotune.enabled is False

@@ -102,7 +102,7 @@ def test_description_of_several_arrays() -> None:
 def test_batches_of_several_arrays(*, shuffled: bool) -> None:
     samples = several()
     order = samples.order(batch_size=4, seed=1)
-    batches = samples.shuffled_batches(order).from_step(0, 0, until=1) if shuffled else samples.ordered_batches(4)
+    batches = samples.shuffled_batches(order).from_step(0, 0, until_pass=1) if shuffled else samples.ordered_batches(4)
     first, second = list(batches)
     (image, note), (digit, odd), (weight, other_weight) = first
     rows = image.numpy().ravel()

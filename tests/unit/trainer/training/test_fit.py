@@ -16,7 +16,7 @@ EPOCHS = 3
 def test_each_epoch_takes_the_next_batches(steps: int | None) -> None:
     order = DATA.order(batch_size=4, seed=1, steps=steps)
     batches = DATA.shuffled_batches(order)
-    passes = [features.tolist() for features, _ in batches.from_step(0, 0, until=10).as_numpy_iterator()]
+    passes = [features.tolist() for features, _ in batches.from_step(0, 0, until_pass=10).as_numpy_iterator()]
     assert sorted(chain.from_iterable(passes[:3])) == list(range(10))
     for epoch in range(EPOCHS):
         for step in {0, order.steps // 2, order.steps - 1}:

@@ -37,13 +37,13 @@ Arrays: TypeAlias = NDArray[Any] | tuple[NDArray[Any], ...]
 class Batches(Protocol):
     """The batches of consecutive passes through the data, prefetched across epochs so that no epoch waits at its start.
 
-    A pass is called an epoch here: it is one unless spec.training.stepsPerEpoch sets another length.
+    A pass is an epoch, unless spec.training.stepsPerEpoch sets another length.
     """
 
-    def from_step(self, epoch: int, step: int, *, until: int) -> Any:
-        """Return all batches from a step of an epoch on: slices of the arrays, in a form that Keras' fit accepts.
+    def from_step(self, pass_index: int, step: int, *, until_pass: int) -> Any:
+        """Return all batches from a step of a pass on: slices of the arrays, in a form that Keras' fit accepts.
 
-        Epochs and steps are counted from 0. The epoch `until` is not included. Skipped steps are not computed.
+        Passes and steps are counted from 0. The pass `until_pass` is not included. Skipped steps are not computed.
         """
 
 

@@ -37,12 +37,12 @@ class _ShuffledBatches:
         self._batch_size = batch_size
         self._seed = seed
 
-    def from_step(self, epoch: int, step: int, *, until: int) -> tf.data.Dataset:
+    def from_step(self, pass_index: int, step: int, *, until_pass: int) -> tf.data.Dataset:
         """Return the batches as a tf.data pipeline; see `Batches.from_step`."""
         full_batches, rest = divmod(self._samples, self._batch_size)
 
-        def shuffle(epoch: tf.Tensor) -> tf.Tensor:
-            return sample_order(self._samples, seed=self._seed, epoch=epoch)
+        def shuffle(pass_index: tf.Tensor) -> tf.Tensor:
+            return sample_order(self._samples, seed=self._seed, pass_index=pass_index)
 
         def split(indices: tf.Tensor) -> tf.data.Dataset:
             # Slicing rows of a matrix costs far less than batching single indices.
@@ -52,7 +52,7 @@ class _ShuffledBatches:
                 return rows
             return rows.concatenate(tf.data.Dataset.from_tensors(indices[self._samples - rest :]))
 
-        indices = tf.data.Dataset.range(epoch, until).map(shuffle).prefetch(1).flat_map(split).skip(step)
+        indices = tf.data.Dataset.range(pass_index, until_pass).map(shuffle).prefetch(1).flat_map(split).skip(step)
         return _pipeline(self._tensors, indices, tf.gather)
 
 
@@ -88,14 +88,14 @@ def adapt(layer: keras.layers.Layer, before: keras.Model, features: Arrays) -> N
     layer.adapt(batches.map(lambda *inputs: before(inputs if len(inputs) > 1 else inputs[0])))
 
 
-def sample_order(samples: int, *, seed: int, epoch: tf.Tensor) -> tf.Tensor:
-    """Return the order of samples in an epoch, which depends on seed and epoch only.
+def sample_order(samples: int, *, seed: int, pass_index: tf.Tensor) -> tf.Tensor:
+    """Return the order of samples in a pass, which depends on seed and pass only.
 
     Returns:
         A permutation of the indices 0 to samples - 1, of shape (samples,) and type int64.
     """
     indices = tf.range(samples, dtype=tf.int64)
-    key = tf.stack([tf.constant(seed, tf.int64), tf.cast(epoch, tf.int64)])
+    key = tf.stack([tf.constant(seed, tf.int64), tf.cast(pass_index, tf.int64)])
     return tf.random.experimental.stateless_shuffle(indices, seed=key, alg="philox")
 
 

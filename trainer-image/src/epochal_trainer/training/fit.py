@@ -133,7 +133,7 @@ def batches_from(batches: Batches, order: Order, position: Position, *, until: i
     The batches are counted over all epochs, since a pass through the data may begin in one epoch and end in the next.
     """
     first_pass, step = divmod(position.epoch * order.steps + position.step, order.steps_per_pass)
-    return batches.from_step(first_pass, step, until=-(-until * order.steps // order.steps_per_pass))
+    return batches.from_step(first_pass, step, until_pass=-(-until * order.steps // order.steps_per_pass))
 
 
 def _finish_without_epoch(callbacks: Sequence[Any], progress: Progress, epoch: int) -> None:
