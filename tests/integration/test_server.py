@@ -104,7 +104,7 @@ def test_a_readiness_request_during_loading_is_answered_once_ready(storage: Serv
         reached.set()
         return not go_on.wait(START_SECONDS)
 
-    storage.failures.append(held_up)
+    storage.faults.append(held_up)
     with serving(tmp_path, stored(storage, MODEL)) as server, ThreadPoolExecutor() as pool:
         assert reached.wait(START_SECONDS)
         asked = pool.submit(server.ask, "/v2/health/ready")
@@ -157,7 +157,7 @@ def test_a_file_that_is_no_model_is_refused(storage: Service, tmp_path: Path) ->
 
 
 def test_refused_storage_credentials_end_the_server(storage: Service, tmp_path: Path) -> None:
-    storage.failures.append(refusing(403, "SignatureDoesNotMatch", methods=("GET",)))
+    storage.faults.append(refusing(403, "SignatureDoesNotMatch", methods=("GET",)))
     with serving(tmp_path, stored(storage, MODEL)) as server:
         assert server.exit_code() == ExitCode.REFUSED
         assert "StorageRefused" in server.log()

@@ -14,7 +14,7 @@ from epochal_trainer import job as jobs
 from epochal_trainer.data.memory import MemoryBudget
 from epochal_trainer.data.training_data import TrainingData
 from epochal_trainer.evaluation.store import store_evaluation
-from epochal_trainer.export.standby import Standby
+from epochal_trainer.export.prefork import PreforkedExporter
 from epochal_trainer.export.store import export_models, store_signature
 from epochal_trainer.lib.text import figure
 from epochal_trainer.model import callbacks, compile, graph  # noqa: A004
@@ -42,12 +42,12 @@ class Attempt:
 
     Args:
         context: The TrainingJob, and the objects of its run.
-        standby: The process that was forked for the export; None to start a new process.
+        exporter: The process that was forked for the export; None to start a new process.
     """
 
-    def __init__(self, context: Context, standby: Standby | None = None) -> None:
+    def __init__(self, context: Context, exporter: PreforkedExporter | None = None) -> None:
         self._context = context
-        self._standby = standby
+        self._exporter = exporter
         self._checks = Checks(context.job.spec, lambda found: context.reporter.set_fields(warnings=found))
         self._started = datetime.now(UTC)
         self.results: Results | None = None
@@ -219,7 +219,7 @@ class Attempt:
                     folder=scratch,
                     termination_request=context.termination_request,
                     has_retry=attempt <= spec.backoff_limit,
-                    standby=self._standby,
+                    exporter=self._exporter,
                     code=network.code,
                 )
         with timings.measure("results"):

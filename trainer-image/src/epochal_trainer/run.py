@@ -21,8 +21,8 @@ from epochal_lib.redaction import Redactor
 
 from epochal_trainer import backend
 from epochal_trainer import job as jobs
-from epochal_trainer.export import standby as forked
-from epochal_trainer.export.standby import Standby
+from epochal_trainer.export import prefork
+from epochal_trainer.export.prefork import PreforkedExporter
 from epochal_trainer.lib import garbage, keys
 from epochal_trainer.lib.failures import SUPERSEDED, Failure, is_disk_full, scratch_full
 from epochal_trainer.lib.scratch import scratch_folder
@@ -100,7 +100,7 @@ class _Run:
     job: TrainingJob | None = None
     attempt: "Attempt | None" = None
     reporter: Reporter | None = None
-    standby: Standby | None = None
+    exporter: PreforkedExporter | None = None
 
     def without_secrets(self, text: str) -> str:
         """Return a text without secrets, also those that the process gets later."""
@@ -123,8 +123,8 @@ class _Run:
             code, reason, message = _crash(error, self.scratch)
         self.is_ending = True
         with self.termination_request.deferred():
-            if self.standby is not None:
-                self.standby.close()
+            if self.exporter is not None:
+                self.exporter.close()
             message = self.redact(message)
             if code not in (ExitCode.DONE, ExitCode.TERMINATED):
                 # The kubelet may kill this process while a storage hangs: then this message has the cause.
@@ -169,7 +169,7 @@ class _Run:
             finish,
             pod=_pod(),
         )
-        self.attempt = Attempt(context, self.standby)
+        self.attempt = Attempt(context, self.exporter)
         retry = RetryPolicy(
             job.spec.storage.timeout_seconds,
             check=self._check,
@@ -190,7 +190,7 @@ class _Run:
                 import epochal_trainer.attempt  # noqa: F401, PLC0415 - it imports Keras
         if is_first and _exports(spec):
             with timings.measure("start"):
-                self.standby = forked.fork()
+                self.exporter = prefork.fork()
 
     def _check(self) -> None:
         """End the wait for a storage if the run is ending or a stop was requested."""

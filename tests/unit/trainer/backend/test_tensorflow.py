@@ -57,7 +57,7 @@ def test_batches_with_weights() -> None:
 
 def test_shuffled_batches_keep_dtypes() -> None:
     batches = shuffled_batches(np.zeros((4, 2), "uint8"), np.zeros(4, "int16"), batch_size=2, seed=0).from_step(
-        0, 0, until=1
+        0, 0, until_pass=1
     )
     assert [spec.dtype for spec in batches.element_spec] == [tf.uint8, tf.int16]
 

@@ -6,8 +6,8 @@ import pytest
 from epochal_api.pod import ACCESS_KEY_ENV, SECRET_KEY_ENV, SESSION_TOKEN_ENV
 from epochal_api.trainingjob.report import Export
 from epochal_trainer.export import process, worker
+from epochal_trainer.export.prefork import BEGUN
 from epochal_trainer.export.request import Request
-from epochal_trainer.export.standby import BEGUN
 from epochal_trainer.lib.signals import TerminationRequest
 
 
@@ -69,12 +69,12 @@ def test_the_outcome_is_read(request_for: Request) -> None:
 
 
 class Forked:
-    """A forked export process, which ends with an exit code after its order, or before.
+    """A forked export process, which ends with an exit code after its request, or before.
 
     Args:
-        code: The exit code if the process ends before its order.
-        takes_order: Whether it still reads orders.
-        killed: Whether the kernel kills it after its order.
+        code: The exit code if the process ends before its request.
+        takes_order: Whether it still reads request_pipe.
+        killed: Whether the kernel kills it after its request.
         begins: Whether it begins to export before it is killed.
     """
 
@@ -86,7 +86,7 @@ class Forked:
     def poll(self) -> int | None:
         return self.code
 
-    def order(self, request: Path) -> bool:
+    def send_request(self, request: Path) -> bool:
         if self.begins:
             (request.parent / BEGUN).touch()
         if self.killed:

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from epochal_trainer.export.worker import export_request, submit_to
+from epochal_trainer.export.worker import end_with_parent, export_request
 
-if __name__ == "__main__" and submit_to(int(sys.argv[2])):
+if __name__ == "__main__" and end_with_parent(int(sys.argv[2])):
     export_request(Path(sys.argv[1]))

@@ -17,9 +17,9 @@ from epochal_api.trainingjob.status import MAX_EXPORT_MESSAGE
 from pydantic import ValidationError
 
 from epochal_trainer.data.memory import MIN_FREE_MEMORY, available_memory
-from epochal_trainer.export import standby as forked
+from epochal_trainer.export import prefork
+from epochal_trainer.export.prefork import PreforkedExporter
 from epochal_trainer.export.request import FAILED, OUTCOME, Request
-from epochal_trainer.export.standby import Standby
 from epochal_trainer.export.worker import LOG, environment
 from epochal_trainer.lib.signals import TerminationRequest
 from epochal_trainer.lib.text import duration, readable
@@ -46,7 +46,7 @@ _MAX_MESSAGE = 200
 def run(
     request: Request,
     termination_request: TerminationRequest,
-    standby: Standby | None = None,
+    exporter: PreforkedExporter | None = None,
     *,
     free_memory: Callable[[], int] = available_memory,
     program: Sequence[str] = ("-m", "epochal_trainer.export"),
@@ -56,14 +56,14 @@ def run(
     Args:
         request: The models and formats. Its folder belongs to this process.
         termination_request: Holds the request to stop the trainer.
-        standby: The process that was forked for the export. Without one, or after its end, a new process starts.
+        exporter: The process that was forked for the export. Without one, or after its end, a new process starts.
         free_memory: Returns the bytes of free memory.
         program: Arguments of Python for a new process, followed by the request and this process' id.
     """
-    if standby is not None and (code := standby.poll()) is not None:
+    if exporter is not None and (code := exporter.poll()) is not None:
         log.info("The forked export process has ended with exit code %d: a new process exports", code)
-        standby = None
-    needed = MIN_MEMORY if standby is None else forked.MIN_MEMORY
+        exporter = None
+    needed = MIN_MEMORY if exporter is None else prefork.MIN_MEMORY
     if (free := free_memory()) < needed:
         return failed(
             f"not enough memory for the export: {readable(free)} are free, and it needs {readable(needed)}: raise "
@@ -72,15 +72,15 @@ def run(
     file = request.folder / _REQUEST
     file.write_text(request.model_dump_json(), encoding="utf-8")
     (request.folder / LOG).touch()
-    process: subprocess.Popen[bytes] | Standby
-    process = standby if standby is not None and standby.order(file) else _start(file, program)
+    process: subprocess.Popen[bytes] | PreforkedExporter
+    process = exporter if exporter is not None and exporter.send_request(file) else _start(file, program)
     try:
         cause = _wait(process, termination_request, free_memory)
     finally:
         process.kill()
         code = process.wait()
-    if not cause and process is standby and not (request.folder / forked.BEGUN).exists():
-        log.info("The forked export process ended with exit code %d at its order: a new process exports", code)
+    if not cause and process is exporter and not (request.folder / prefork.BEGUN).exists():
+        log.info("The forked export process ended with exit code %d at its request: a new process exports", code)
         return run(request, termination_request, free_memory=free_memory, program=program)
     return failed(cause) if cause else _outcome(code, request.folder)
 
@@ -105,7 +105,7 @@ def failed(message: str) -> Export:
 
 
 def _wait(
-    process: "subprocess.Popen[bytes] | Standby",
+    process: "subprocess.Popen[bytes] | PreforkedExporter",
     termination_request: TerminationRequest,
     free_memory: Callable[[], int],
 ) -> str:

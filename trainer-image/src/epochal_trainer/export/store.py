@@ -14,9 +14,9 @@ from epochal_lib.digests import sha256
 from epochal_trainer.data.images import image_spec
 from epochal_trainer.data.training_data import TrainingData
 from epochal_trainer.export import process
+from epochal_trainer.export.prefork import PreforkedExporter
 from epochal_trainer.export.request import NOT_LOADED, Request, Source
 from epochal_trainer.export.samples import evenly_spaced, write
-from epochal_trainer.export.standby import Standby
 from epochal_trainer.export.tensors import UnsupportedModel, network_of
 from epochal_trainer.lib.failures import SUPERSEDED, Failure
 from epochal_trainer.lib.signals import TerminationRequest
@@ -41,7 +41,7 @@ def export_models(
     folder: Path,
     termination_request: TerminationRequest,
     has_retry: bool,
-    standby: Standby | None = None,
+    exporter: PreforkedExporter | None = None,
     code: Path | None = None,
 ) -> Export:
     """Export models, store the exported files, the signature last, and return the outcome.
@@ -55,7 +55,7 @@ def export_models(
         termination_request: Holds the request to stop the trainer.
         has_retry: Whether another attempt would follow if the export killed this one. If not, the export is skipped
             after an earlier attempt that ended during it.
-        standby: The process that was forked for the export.
+        exporter: The process that was forked for the export.
         code: A file of code that registers layers of the models.
 
     Raises:
@@ -70,7 +70,7 @@ def export_models(
             with TemporaryDirectory(prefix="export-", dir=folder) as work:
                 request = _request(names, formats, data, folder, Path(work), code=code)
                 with results.marker(EXPORTING, str(tries + 1).encode()):
-                    outcome = process.run(request, termination_request, standby)
+                    outcome = process.run(request, termination_request, exporter)
                 outcome = _store(outcome, results, Path(work))
     except Failure as failure:
         if failure.reason == SUPERSEDED:

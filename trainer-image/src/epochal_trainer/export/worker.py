@@ -22,7 +22,7 @@ _ENVIRONMENT = {
     "PYTHONDONTWRITEBYTECODE": "1",
     "TF_CPP_MIN_LOG_LEVEL": "2",
 }
-_FIRST_TO_GO = "1000"
+_OOM_SCORE_FIRST = "1000"
 _PR_SET_PDEATHSIG = 1
 """Option of prctl(2) for the signal that a process gets when its parent ends."""
 
@@ -32,7 +32,7 @@ def environment(environ: Mapping[str, str]) -> dict[str, str]:
     return {name: environ[name] for name in _INHERITED if name in environ} | _ENVIRONMENT
 
 
-def submit_to(parent: int) -> bool:
+def end_with_parent(parent: int) -> bool:
     """Make this process end with its parent, and before it if memory is short; return whether the parent lives.
 
     Args:
@@ -40,7 +40,7 @@ def submit_to(parent: int) -> bool:
     """
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     with suppress(OSError):  # if memory is short, the kernel should kill this process first
-        Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_GO, encoding="ascii")
+        Path("/proc/self/oom_score_adj").write_text(_OOM_SCORE_FIRST, encoding="ascii")
     return os.getppid() == parent
 
 

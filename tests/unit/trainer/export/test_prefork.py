@@ -13,7 +13,7 @@ SECRET = "not-in-the-forked-process"
 BEGIN = """
 import json, os, sys, threading, time
 from pathlib import Path
-from epochal_trainer.export import standby
+from epochal_trainer.export import prefork
 from epochal_trainer.lib import keys
 
 def export(path):
@@ -27,7 +27,7 @@ def export(path):
     Path("outcome").write_text(json.dumps(seen))
 
 def fork(free_memory=lambda: 2**40):
-    return standby.fork(free_memory=free_memory, export=export)
+    return prefork.fork(free_memory=free_memory, export=export)
 
 def contains(pid, secret):
     '''Return whether a secret is in the memory of a process.'''
@@ -64,7 +64,7 @@ file = open(folder / "of-the-parent", "w")
 print("written once", end="")
 child = fork()
 assert child.poll() is None
-assert child.order(folder / "request.json")
+assert child.send_request(folder / "request.json")
 assert (child.wait(), child.poll()) == (0, 0)
 child.kill()
 child.close()
@@ -85,7 +85,7 @@ assert file.fileno() == 3
 logging.getLogger().addHandler(logging.StreamHandler(file))
 del file
 child = fork()
-assert child.order(folder / "request.json")
+assert child.send_request(folder / "request.json")
 assert child.wait() == 0
 """
     run(tmp_path, code)
@@ -107,7 +107,7 @@ child.close()
 
 
 def test_an_error_is_in_its_log(tmp_path: Path) -> None:
-    run(tmp_path, "child = fork(); child.order(folder / 'fail'); assert child.wait() == 1")
+    run(tmp_path, "child = fork(); child.send_request(folder / 'fail'); assert child.wait() == 1")
     assert "ValueError: no network" in (tmp_path / "log").read_text()
 
 
@@ -125,11 +125,11 @@ def test_nothing_is_forked_with_keys_or_threads_or_without_memory(tmp_path: Path
 
 def test_it_ends_if_memory_is_short(tmp_path: Path) -> None:
     code = """
-standby._CHECK_SECONDS = 0.01
+prefork._CHECK_SECONDS = 0.01
 memory = iter([2**40])
 child = fork(lambda: next(memory, 0))
 assert child.wait() == 0
-assert not child.order(folder / "request.json")
+assert not child.send_request(folder / "request.json")
 """
     run(tmp_path, code)
     assert not list(tmp_path.iterdir())

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from epochal_trainer.data.memory import MIN_FREE_MEMORY, available_memory
-from epochal_trainer.export.worker import LOG, environment, export_request, submit_to
+from epochal_trainer.export.worker import LOG, end_with_parent, environment, export_request
 from epochal_trainer.lib import keys
 from epochal_trainer.reporting import log as logs
 
@@ -36,23 +36,23 @@ _FIRST = 3
 """Number of the first open file after standard error."""
 
 
-class Standby:
+class PreforkedExporter:
     """A forked export process. Its methods `poll`, `kill` and `wait` are those of subprocess.Popen.
 
     Args:
         pid: The id of the process.
-        orders: The open file that takes the order; `close` closes it.
+        request_pipe: The open file that takes the request; `close` closes it.
     """
 
-    def __init__(self, pid: int, orders: int) -> None:
+    def __init__(self, pid: int, request_pipe: int) -> None:
         self.returncode: int | None = None
         self.pid = pid
-        self._orders = orders
+        self._request_pipe = request_pipe
 
-    def order(self, request: Path) -> bool:
-        """Begin the export of a request in a file, and return whether the process has the order."""
+    def send_request(self, request: Path) -> bool:
+        """Begin the export of a request in a file, and return whether the process has the request."""
         try:
-            os.write(self._orders, os.fsencode(request))
+            os.write(self._request_pipe, os.fsencode(request))
         except BrokenPipeError:
             return False
         return self.poll() is None
@@ -73,12 +73,12 @@ class Standby:
             os.kill(self.pid, signal.SIGKILL)
 
     def close(self) -> None:
-        """Kill the process, and close the file that takes its order."""
+        """Kill the process, and close the file that takes its request."""
         self.kill()
         self.wait()
-        if self._orders >= 0:
-            os.close(self._orders)
-            self._orders = -1
+        if self._request_pipe >= 0:
+            os.close(self._request_pipe)
+            self._request_pipe = -1
 
     def _reap(self, options: int) -> int | None:
         if self.returncode is None:
@@ -92,7 +92,7 @@ def fork(
     *,
     free_memory: Callable[[], int] = available_memory,
     export: Callable[[Path], None] = export_request,
-) -> Standby | None:
+) -> PreforkedExporter | None:
     """Fork the export process, and return it, or None if this process has keys or threads, or the fork fails.
 
     Call this function after the import of Keras, and before Keras computes.
@@ -110,7 +110,7 @@ def fork(
         return None
 
 
-def _fork(free_memory: Callable[[], int], export: Callable[[Path], None]) -> Standby:
+def _fork(free_memory: Callable[[], int], export: Callable[[Path], None]) -> PreforkedExporter:
     parent = os.getpid()
     reader, writer = os.pipe()
     for stream in (sys.stdout, sys.stderr):
@@ -130,15 +130,15 @@ def _fork(free_memory: Callable[[], int], export: Callable[[Path], None]) -> Sta
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
             os.close(reader)
-    return Standby(pid, writer)
+    return PreforkedExporter(pid, writer)
 
 
-def _run(orders: int, parent: int, free_memory: Callable[[], int], export: Callable[[Path], None]) -> NoReturn:
-    """Wait for the order, export, and end this process, without the cleanup of its parent."""
+def _run(request_pipe: int, parent: int, free_memory: Callable[[], int], export: Callable[[Path], None]) -> NoReturn:
+    """Wait for the request, export, and end this process, without the cleanup of its parent."""
     code = 1
     try:
-        _leave_parent(orders)
-        if submit_to(parent) and (request := _wait_for_order(orders, free_memory)) is not None:
+        _leave_parent(request_pipe)
+        if end_with_parent(parent) and (request := _wait_for_request(request_pipe, free_memory)) is not None:
             _write_to(request.parent / LOG)
             os.chdir(request.parent)
             Path(BEGUN).touch()
@@ -151,17 +151,17 @@ def _run(orders: int, parent: int, free_memory: Callable[[], int], export: Calla
         os._exit(code)
 
 
-def _leave_parent(orders: int) -> None:
+def _leave_parent(request_pipe: int) -> None:
     """Close or reset the files, signals, log and environment that this process has from its parent."""
     os.setsid()  # Ctrl-C is for the trainer, which ends this process
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
     # A file object of the parent closes its number when Python frees it. So the log is freed before any number is used
-    # again, and `orders` keeps its number, which no object has.
+    # again, and `request_pipe` keeps its number, which no object has.
     logs.to_standard_error()
-    os.closerange(_FIRST, orders)
-    os.closerange(orders + 1, os.sysconf("SC_OPEN_MAX"))
+    os.closerange(_FIRST, request_pipe)
+    os.closerange(request_pipe + 1, os.sysconf("SC_OPEN_MAX"))
     _write_to(Path(os.devnull))
     variables = environment(os.environ)
     os.environ.clear()
@@ -178,10 +178,10 @@ def _write_to(path: Path) -> None:
     faulthandler.enable(2)
 
 
-def _wait_for_order(orders: int, free_memory: Callable[[], int]) -> Path | None:
+def _wait_for_request(request_pipe: int, free_memory: Callable[[], int]) -> Path | None:
     """Return the file with the request, or None if the parent has ended or memory is short."""
-    while not select.select([orders], [], [], _CHECK_SECONDS)[0]:
+    while not select.select([request_pipe], [], [], _CHECK_SECONDS)[0]:
         if free_memory() < MIN_FREE_MEMORY:
             return None
-    content = os.read(orders, select.PIPE_BUF)
+    content = os.read(request_pipe, select.PIPE_BUF)
     return Path(os.fsdecode(content)) if content else None
