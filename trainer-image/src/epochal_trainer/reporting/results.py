@@ -45,7 +45,7 @@ def optional_result(name: str, *, training: str = "is complete") -> Iterator[Non
 
     Args:
         name: File name of the result.
-        training: What becomes of the training without the result, for the log.
+        training: State of the training without this result, for the log: "is complete" or "goes on".
 
     Raises:
         Failure: Superseded, if a newer attempt owns these results.
