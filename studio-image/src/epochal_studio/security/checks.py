@@ -124,7 +124,7 @@ def _body(head: Head) -> Refusal | None:
 
 
 def _json(head: Head) -> Refusal | None:
-    """Return the refusal of a body that must be JSON."""
+    """Return why a body that must be JSON is refused, or None."""
     if head.content_type != "application/json" or head.content_encoding not in {"", "identity"}:
         return refuse(415, "NotJSON", "the body must have the content type application/json, and no encoding")
     if head.is_chunked or (head.content_length is None and head.method == "POST"):
@@ -135,7 +135,7 @@ def _json(head: Head) -> Refusal | None:
 
 
 def _raw(head: Head, body: RawBody) -> Refusal | None:
-    """Return the refusal of a body that is no JSON."""
+    """Return why a body of another type than JSON is refused, or None."""
     if head.mark != MARK_VALUE:
         return refuse(403, "ForeignOrigin", f"the request must have the header {MARK}: {MARK_VALUE}")
     if head.content_type not in body.types or head.content_encoding not in {"", "identity"}:

@@ -13,7 +13,7 @@ Result = TypeVar("Result")
 
 
 class Turns:
-    """Works in turns, each for one watch.
+    """Runs functions of all watches in one thread, one after another.
 
     The thread rests as long as it has worked: Python runs one thread at a time, so the event loop gets the other half.
     """
@@ -22,11 +22,11 @@ class Turns:
         self._threads = ThreadPoolExecutor(1, "parse")
 
     async def run(self, work: Callable[[], Result]) -> Result:
-        """Return the result of some work, after that of the watches before."""
+        """Return the result of a function, which runs after the functions that were passed before."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, _half, work)
 
     def close(self) -> None:
-        """Give up the work that has not begun."""
+        """Cancel the functions that have not begun."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
@@ -42,11 +42,11 @@ class Pace:
         self._spent = self._began = 0.0
 
     def begin(self) -> None:
-        """Begin to work."""
+        """Note the start of work in the event loop."""
         self._began = time.perf_counter()
 
     async def end(self) -> None:
-        """End the work, and pause if it was much since the last pause."""
+        """Note the end of work, and pause if the work since the last pause has taken BUSY_SECONDS."""
         self._spent += time.perf_counter() - self._began
         if self._spent > BUSY_SECONDS:
             spent, self._spent = self._spent, 0.0
