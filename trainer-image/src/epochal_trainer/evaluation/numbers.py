@@ -102,7 +102,7 @@ class _RandomSample:
         self._random = np.random.default_rng(_SEED)
 
     def add(self, values: Array) -> None:
-        """Add values, of which the sample keeps a random part once there are more than its limit."""
+        """Add values. Above the limit, the sample keeps a random part of all added values."""
         keys = self._random.random(len(values))
         if len(self._keys) == self._limit:  # only values that enter the sample
             entering = keys < self._keys.max()

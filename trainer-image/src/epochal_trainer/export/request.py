@@ -13,7 +13,7 @@ EXPORTED = "Exported"
 NOT_EXPORTABLE = "NotExportable"
 DIFFERS = "ExportDiffers"
 FAILED = "ExportFailed"
-"""The last of the four reasons that the outcome of an export may have."""
+"""The four reasons (`Export.reason`) of the outcome of an export."""
 NOT_LOADED = "NotLoaded"
 """The reason of an outcome if Keras cannot load the file of a model."""
 SUFFIXES: dict[ExportFormat, str] = {"onnx": ".onnx", "savedmodel": ".savedmodel.zip"}

@@ -98,7 +98,7 @@ class LayerCalls:
             return keras.layers.Identity(name=name)(tensor)
 
     def _tensor(self, edge: Edge, node: Node | None) -> Any:
-        """Return the tensor of an edge; raise Failure if the edge selects none of several outputs, or a missing one."""
+        """Return the tensor of an edge; raise Failure if the edge selects no output of several, or a missing output."""
         if edge.source < 0:
             return self.inputs[edge.source]
         tensors, source = self.tensors[edge.source], self._nodes[edge.source]
