@@ -114,7 +114,7 @@ class Server:
         )
 
     def _policies(self) -> str:
-        """Return a sentence with the NetworkPolicies that select the server's pods, or that there are none, or no right."""
+        """Return a sentence with the NetworkPolicies that select the server's pods, or why none is named."""
         namespace = self._found.object["metadata"].get("namespace")
         try:
             policies = self._cluster.list(NETWORK_POLICIES, namespace=namespace)
