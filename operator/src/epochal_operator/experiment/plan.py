@@ -267,8 +267,7 @@ def _importance_state(
 
 def _report_problem(observed: Observed) -> tuple[Action, ...]:
     """Return the Event that the report Job has failed or waits in a queue, unless this Event was emitted before."""
-    job = observed.report
-    if job is None:
+    if (job := observed.report) is None:
         return ()
     name, uid = job["metadata"]["name"], job["metadata"]["uid"]
     if has_failed(job):
