@@ -173,7 +173,8 @@ def _created(spec: ExperimentSpec, domains: Mapping[str, Domain], number: int, j
     for name, text in parameters.items():
         if name not in domains or not _is_possible_value(domains[name], text, is_given=is_given):
             return None
-    return Created(number, parameters, known_events)
+    # A listed value is the text of the spec, so that large annotations take no further memory.
+    return Created(number, {name: domains[name].canonical(text) for name, text in parameters.items()}, known_events)
 
 
 def _is_possible_value(domain: Domain, text: object, *, is_given: bool) -> bool:

@@ -101,8 +101,8 @@ def _limit_bytes(trials: Sequence[WarmStartTrial], parsed: ParsedSpec) -> tuple[
 
 
 def _size(trials: Sequence[WarmStartTrial]) -> int:
-    """Return the bytes that trials use of a ledger, or twice its limit if they do not fit."""
+    """Return the bytes that trials use of a ledger, at most its limit."""
     try:
         return sizes(encode(trials)).used
     except LedgerFull:
-        return 2 * MAX_LEDGER_BYTES
+        return MAX_LEDGER_BYTES

@@ -7,6 +7,7 @@ import random
 import time
 import uuid
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from epochal_api.experiment.spec import MAX_PARAMETERS, MAX_TRIALS
@@ -223,7 +224,12 @@ def test_the_encoding_stops_at_the_limit(texts: list[str], bound: int, monkeypat
     """Each line has 98 KB. A thousand of them took 41 s of CPU time."""
     dice, lines = random.Random(0), list[str]()  # noqa: S311 - equal in each run
     line = encoding._line
-    monkeypatch.setattr(encoding, "_line", lambda *event: lines.append(line(*event)) or lines[-1])
+
+    def noted(*arguments: Any) -> str:
+        lines.append(line(*arguments))
+        return lines[-1]
+
+    monkeypatch.setattr(encoding, "_line", noted)
     trials = [
         Created(number, {f"p{index}": "".join(dice.choices(texts, k=256)) for index in range(MAX_PARAMETERS)}, 0)
         for number in range(2 * bound)

@@ -57,10 +57,11 @@ async def test_the_deadline_applies_without_a_usable_ledger(verb: str) -> None:
         cluster.now += timedelta(seconds=after)
         assert cluster.ready()[1] == reason or cluster.status()["state"] == "Failed"
     assert (cluster.status()["state"], cluster.ready()[1]) == ("Failed", "DeadlineExceeded")
-    assert cluster.status()["completionTime"] == cluster.status()["conditions"][0]["lastTransitionTime"]
     assert is_suspended(cluster)
     ended = cluster.status()
+    assert ended["completionTime"] >= ended["startTime"]
     cluster.refuse = lambda *_: None
+    cluster.restart_operator()
     cluster.now += timedelta(minutes=5)
     await cluster.settle()
     assert cluster.ready()[1] == "DeadlineExceeded"
