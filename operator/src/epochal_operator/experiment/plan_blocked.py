@@ -21,6 +21,7 @@ from epochal_operator.experiment.trial_state import has_ended, has_started, is_i
 from epochal_operator.pods.mutable_fields import MutableFields
 from epochal_operator.runtime.actions import ApplyStatus, DeleteSelf, EmitEvent
 from epochal_operator.runtime.api.resource import Object
+from epochal_operator.runtime.conditions import get_condition
 
 _FINAL_CONDITIONS = frozenset({"Suspended", "Complete", "Failed", "Finished"})
 """Conditions that stay unchanged after the end of a search."""
@@ -48,6 +49,8 @@ def plan_without_ledger(document: Object, spec: ExperimentSpec, cause: StatusCau
         return Plan()
     before = read_status(ExperimentStatus, document.get("status"))
     mutable = MutableFields(spec.suspend, spec.active_deadline_seconds, spec.ttl_seconds_after_finished)
+    ready = get_condition(before.conditions, "Ready")
+    is_final = needs_no_ledger(metadata, before) and (ready is None or ready.reason != cause.reason)
     return _plan(
         observed,
         metric=spec.objective.metric,
@@ -55,7 +58,7 @@ def plan_without_ledger(document: Object, spec: ExperimentSpec, cause: StatusCau
         after=_status_without_ledger(metadata, mutable, before, cause, observed),
         mutable=mutable,
         finish=spec.finish,
-        retry_in=None if needs_no_ledger(metadata, before) else backoff_seconds(cause.reason, before, observed.now),
+        retry_in=None if is_final else backoff_seconds(cause.reason, before, observed.now),
     )
 
 

@@ -67,6 +67,23 @@ async def test_the_deadline_applies_without_a_usable_ledger(verb: str) -> None:
     assert cluster.status()["startTime"] == ended["startTime"]
 
 
+async def test_a_deadline_raised_without_a_ledger_applies_once_it_can_be_read() -> None:
+    cluster = await training(activeDeadlineSeconds=600)
+    break_ledger(cluster, "get")
+    cluster.now += timedelta(hours=1)
+    await cluster.settle()
+    assert cluster.ready()[1] == "DeadlineExceeded"
+    cluster.change(activeDeadlineSeconds=86400)
+    after = await cluster.settle()
+    assert cluster.ready()[1] == "LedgerUnavailable"
+    assert after is not None
+    cluster.refuse = lambda *_: None
+    cluster.now += timedelta(seconds=after)
+    await cluster.settle()
+    assert cluster.status()["state"] == "Running"
+    assert not is_suspended(cluster)
+
+
 async def test_finish_suspends_unstarted_trials_without_a_readable_ledger() -> None:
     cluster = await training()
     cluster.patch_status(cluster.jobs()[1], {"state": "Queued", "startTime": None})
