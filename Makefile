@@ -161,6 +161,7 @@ manifests: .venv/synced studio/node_modules/installed ## Generate the CRDs, inst
 	$(NPM) run --silent types
 	$(PYTHON) -m epochal_trainer.model.generate_catalogue api/src/epochal_api/catalogue/catalogue.json
 	$(PYTHON) -m epochal_api.catalogue.admission charts/epochal/files/kerascatalogue.yaml
+	$(PYTHON) -m epochal_api.admission charts/epochal/files/rules.yaml
 	cp manifests/crds/*.yaml charts/epochal/files/
 	$$($(CLUSTER) program helm | tail -n 1) template epochal charts/epochal \
 		--namespace epochal-system --set createNamespace=true --set imageRegistry=registry.example.com > manifests/install.yaml

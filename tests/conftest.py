@@ -1,7 +1,9 @@
 """What TensorFlow reads when it is imported, how long a test may take, and moments drawn at random."""
 
+import gc
 import os
 import random
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,17 @@ settings.load_profile("untimed")
 SEED = "EPOCHAL_TEST_SEED"
 SECONDS = {"unit": 120, "integration": 180, "e2e": 360, "cluster": 360}
 """How long a test of each suite may take, its fixtures included: one that hangs fails, and the next one follows."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Keep imported modules and collected tests, millions of objects that stay, out of each garbage collection."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

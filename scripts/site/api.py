@@ -4,8 +4,9 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from epochal_api.crd import KINDS, Kind, schema
+from epochal_api.crd import KINDS, Kind, marked_schema
 from epochal_api.kind import API_VERSION
+from epochal_api.model import ADMISSION
 from epochal_api.trainingjob.spec import TrainingJob
 
 from scripts.site.cells import cell, code, table
@@ -29,8 +30,8 @@ def pages() -> dict[str, str]:
 
 def _page(kind: Kind) -> str:
     name = kind.model.__name__
-    whole = schema(kind.model)
-    job = schema(TrainingJob)["properties"]["spec"]
+    whole = marked_schema(kind.model)
+    job = marked_schema(TrainingJob)["properties"]["spec"]
     parts = [
         f"# {name}\n",
         f"{cell(whole['description'])}\n",
@@ -98,7 +99,8 @@ def _row(path: str, node: Schema, is_required: bool) -> tuple[str, ...]:  # noqa
 
 def _meaning(node: Schema) -> str:
     """Return the description, the bounds and the rules of a field."""
-    rules = [cell(rule["message"]) for rule in node.get("x-kubernetes-validations", []) if "message" in rule]
+    found = [*node.get("x-kubernetes-validations", []), *node.get(ADMISSION, [])]
+    rules = [cell(rule["message"]) for rule in found if "message" in rule]
     sentences = [cell(node.get("description", "")), *bounds(node)]
     if rules:
         sentences.append(f"Rules: {'; '.join(rules)}.")

@@ -1,5 +1,5 @@
-// Fails if a part of the pages is larger than its budget: the first load, with the list of runs; what the modeler adds;
-// and what its YAML editor adds. A part is its chunk with everything that the chunk imports statically.
+// Fails if a part of the pages is larger than its budget: the first load, which is the first requests and the list of
+// runs; what the modeler adds; and what its YAML editor adds. A part is its chunk with everything that the chunk imports statically.
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
@@ -10,8 +10,10 @@ const manifest = JSON.parse(readFileSync(new URL(".vite/manifest.json", dist), "
 
 /** Parts in the order in which a user loads them: each counts the files that no part above has. */
 const PARTS = [
+  // The first requests wait for this part alone. With the next one, it is the first load: 150 kB.
+  { name: "first requests", entries: ["index.html"], budget: 15 * KILO },
   // The list of runs is the first page of most visits.
-  { name: "first load", entries: ["index.html", "src/pages/runs/RunsPage.tsx"], budget: 150 * KILO },
+  { name: "list of runs", entries: ["src/root.tsx", "src/pages/runs/RunsPage.tsx"], budget: 135 * KILO },
   // The worker computes the layout beside the page. The manifest has no workers, so its file is named here.
   { name: "modeler", entries: ["src/pages/modeler/ModelerPage.tsx"], assets: /layout.*worker/iu, budget: 150 * KILO },
   { name: "YAML editor", entries: ["src/pages/modeler/yaml/YamlEditor.tsx"], budget: 150 * KILO },

@@ -12,8 +12,7 @@ import { RunsProvider } from "./stream/RunsProvider";
 import { ConnectionBanner } from "./stream/ConnectionBanner";
 import type { Session } from "./wire";
 
-const loadRunsPage = () => import("./pages/runs/RunsPage");
-const RunsPage = lazy(loadRunsPage);
+const RunsPage = lazy(() => import("./pages/runs/RunsPage"));
 const RunPage = lazy(() => import("./pages/run/RunPage"));
 const ComparePage = lazy(() => import("./pages/compare/ComparePage"));
 const ModelsPage = lazy(() => import("./pages/models/ModelsPage"));
@@ -21,12 +20,6 @@ const ModelPage = lazy(() => import("./pages/models/ModelPage"));
 const ModelerPage = lazy(() => import("./pages/modeler/ModelerPage"));
 const NewRunPage = lazy(() => import("./pages/new-run/NewRunPage"));
 const StoragePage = lazy(() => import("./pages/storage/StoragePage"));
-
-/** Loads the code of the first page while the back end is asked who is signed in. */
-export function preload(route: Route): void {
-  // A failure shows itself when the page is drawn.
-  if (route.page === "runs") loadRunsPage().catch(() => undefined);
-}
 
 interface Props {
   session: Session;

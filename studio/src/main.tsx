@@ -1,18 +1,7 @@
-import { StrictMode } from "react";
-import { createRoot } from "react-dom/client";
-import { App } from "./App";
-import { loadSession } from "./api/session";
-import { routeOf } from "./navigation";
-import { preload } from "./Workspace";
+// The entry. It is small, so that the first requests do not wait for the code that draws the pages.
+import { start } from "./start";
 import "./design.css";
 import "./frame.css";
 
-const root = document.getElementById("root");
-if (!root) throw new Error("index.html has no element with the id root");
-preload(routeOf(window.location.pathname, window.location.search));
-void loadSession();
-createRoot(root).render(
-  <StrictMode>
-    <App />
-  </StrictMode>,
-);
+void start(window.location);
+void import("./root");

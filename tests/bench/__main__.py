@@ -1,6 +1,5 @@
 """`make bench`: measures on the local cluster, prints the figures and writes RESULTS.md."""
 
-import argparse
 import tempfile
 from collections.abc import Callable
 from functools import partial
@@ -8,22 +7,20 @@ from pathlib import Path
 
 from tests.bench.at_once import many_at_once
 from tests.bench.checker import asked_and_not, checker
-from tests.bench.figures import Figure, measure_rows, table
+from tests.bench.command import arguments, report
+from tests.bench.figures import Figure, measure_rows
 from tests.bench.memory import operator_memory
 from tests.bench.mnist import mnist
-from tests.bench.networks import DATA, LARGE, SMALL
+from tests.bench.networks import LARGE, NETWORKS, ROUNDS
 from tests.bench.pod_time import pod_time
-from tests.bench.results import put, when_and_where
 from tests.bench.schedule import apply_to_running, epoch_to_status
-from tests.bench.start import start_up
-from tests.bench.train import EPOCHS, ROUNDS, trainer_beside_script
+from tests.bench.train import EPOCHS, trainer_beside_script
 from tests.demo.mnist import files
 from tests.kit import buckets
 from tests.kit.jobs import Namespace, digits_file
 from tests.kit.kubectl import apply, kubectl
 
 NAMESPACE = "bench"
-NETWORKS = (SMALL, LARGE, DATA)
 ROWS: dict[str, Callable[[Namespace], list[Figure]]] = {
     "memory": operator_memory,
     "running": apply_to_running,
@@ -31,17 +28,16 @@ ROWS: dict[str, Callable[[Namespace], list[Figure]]] = {
     "checker": checker,
     "checked": asked_and_not,
     "visible": epoch_to_status,
-    "start": start_up,
     "pod-time": pod_time,
     **{f"train-{network.name}": partial(trainer_beside_script, network=network) for network in NETWORKS},
     "mnist": mnist,
 }
 HOW = f"""\
 How trainings are compared: the trainer and a plain Keras script, which stores no checkpoints, run in pods of the same
-image and resources, one at a time, in turn (ours, plain, plain, ours, ...), {ROUNDS} of each, {EPOCHS} epochs each. An
-epoch counts from the end of the one before to its own end, as the pod's log tells it, with all that lies between; the
-first one does not count. Ratios stand with their 95 % interval, by a bootstrap that draws rounds. A goal is met if the
-whole interval lies below it: where the spread hides it, it is not.
+image and resources, one at a time, in turn (ours, plain, plain, ours, ...), {ROUNDS} of each ({LARGE.rounds} of
+{LARGE.says}), {EPOCHS} epochs each. An epoch counts from the end of the one before to its own end, as the pod's log
+tells it, with all that lies between; the first one does not count. Ratios stand with their 95 % interval, by a
+bootstrap that draws rounds. A goal is met if the whole interval lies below it: where the spread hides it, it is not.
 """
 
 
@@ -55,7 +51,7 @@ def fill(mnist_files: Path) -> None:
         buckets.fill(store, "digits-data", [digits_file(Path(folder))])
         for network in NETWORKS:
             path = Path(folder) / f"{network.name}.npz"
-            network.write_data(mnist_files, path)
+            network.write_data(path)
             buckets.fill(store, "bench-data", [path])
 
 
@@ -70,16 +66,10 @@ def measure(rows: list[str]) -> list[Figure]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tests.bench")
-    parser.add_argument("mnist", type=Path, help="folder with the files of MNIST")
-    parser.add_argument("--only", nargs="+", choices=ROWS, metavar="ROW", help=f"rows to measure, of {', '.join(ROWS)}")
-    arguments = parser.parse_args()
-    fill(arguments.mnist)
-    figures = measure(arguments.only or list(ROWS))
-    text = f"{when_and_where()}, the local cluster; median (least-greatest, runs).\n\n{table(figures)}\n{HOW}"
-    if not arguments.only:
-        put("What `make bench` measured", text)
-    print(text)
+    given = arguments("tests.bench", __doc__, ROWS, mnist=True)
+    fill(given.mnist)
+    figures = measure(given.only or list(ROWS))
+    report("bench", figures, HOW, given, ", the local cluster; median (least-greatest, runs)")
 
 
 if __name__ == "__main__":

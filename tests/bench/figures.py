@@ -22,6 +22,11 @@ class Figure:
     goal: str = ""
     met: bool = True
 
+    def line(self) -> str:
+        """Returns the line of the table."""
+        met = ("yes" if self.met else "no") if self.goal else ""
+        return f"| {self.what} | {self.beside} | {self.measured} | {self.goal} | {met} |"
+
 
 def measure_rows(rows: Iterable[str], measure: Callable[[str], list[Figure]]) -> list[Figure]:
     """Measures rows one after the other, and prints the figures of each as it ends."""
@@ -46,8 +51,5 @@ def spread(values: list[float], unit: str = "s") -> str:
 
 
 def table(figures: list[Figure]) -> str:
-    rows = ["| what | beside | measured | goal | met |", "|---|---|---|---|---|"]
-    for figure in figures:
-        met = ("yes" if figure.met else "no") if figure.goal else ""
-        rows.append(f"| {figure.what} | {figure.beside} | {figure.measured} | {figure.goal} | {met} |")
-    return "\n".join(rows) + "\n"
+    head = ["| what | beside | measured | goal | met |", "|---|---|---|---|---|"]
+    return "\n".join([*head, *(figure.line() for figure in figures)]) + "\n"

@@ -13,8 +13,7 @@ from tests.bench.turns import Who, abba
 from tests.kit import buckets
 from tests.kit.jobs import Namespace
 
-PLAIN = (Path(__file__).parent / "plain.py").read_text()
-ROUNDS = 6
+SCRIPT = Path(__file__).with_name("plain.py")
 EPOCHS = 5
 """The first one traces the graph and is left out."""
 MINIMA = 1.03
@@ -33,11 +32,11 @@ def trainer_beside_script(namespace: Namespace, network: Network) -> list[Figure
         "BATCH_SIZE": str(network.batch_size),
     }
     runs: dict[Who, list[Run]] = {"ours": [], "theirs": []}
-    for number, who in abba(ROUNDS):
+    for number, who in abba(network.rounds):
         if who == "ours":
             run = pods.ours(namespace, network.job(f"{network.name}-{number}", EPOCHS))
         else:
-            run = pods.plain(namespace, like, f"{network.name}-plain-{number}", PLAIN, **given)
+            run = pods.plain(namespace, like, f"{network.name}-plain-{number}", SCRIPT.read_text(), **given)
         print(f"  {who:6} pod {run.pod:.0f} s, epochs {' '.join(f'{epoch:.2f}' for epoch in run.epochs)}", flush=True)
         runs[who].append(run)
     assert len({run.parameters for run in chain(*runs.values())}) == 1, "the two train different networks"

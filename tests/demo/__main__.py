@@ -24,7 +24,7 @@ def prepare() -> None:
     fill(client, "mnist-data", files(Path(sys.argv[1])))
     fill(client, "mnist-results", [])
     apply(*namespace_with_credentials(NAMESPACE, *credentials()))
-    for kind, name in (("msv", "digits"), ("tj", "mnist")):
+    for kind, name in (("msv", "mnist"), ("tj", "mnist")):
         kubectl("delete", kind, name, "--namespace", NAMESPACE, "--ignore-not-found", "--wait")
 
 

@@ -13,8 +13,8 @@ from rich.panel import Panel
 from tests.demo.drawing import as_png, as_text, drawn
 from tests.kit.kubectl import get, kubectl
 
-EXAMPLE = Path(__file__).parents[2] / "manifests" / "examples" / "digits-server.yaml"
-NAME = "digits"
+EXAMPLE = Path(__file__).parents[2] / "manifests" / "examples" / "mnist-server.yaml"
+NAME = "mnist"
 DRAWN = 4
 
 

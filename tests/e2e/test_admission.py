@@ -20,7 +20,7 @@ from tests.kit.kubectl import Refused, get, wait
         ({"training__epochs": "many"}, "spec.training.epochs"),
         ({"training__loss": None}, "spec.training.loss: Required value"),
         ({"data__validation": {"split": "1.2"}}, 'must be a fraction between 0 and 1 as a string, such as "0.2"'),
-        ({"data__validation": {"split": 0.2}}, "spec.data.validation.split"),
+        ({"data__validation": {"split": 0.2}}, 'split: must be text in quotes, found 0.2: write "0.2"'),
         ({"data__validation": {"object": "x", "stratify": True}}, "stratify requires split"),
         ({"data__train": {"features": "x"}}, "features and labels must be given together"),
         (
@@ -180,7 +180,7 @@ FREE = {**RATE, "float": {"min": "1e-4", "max": "1e-1"}}
             {"parameters": [FREE | {"paths": ["results.bucket"]}]},
             "must be the path of a field in the template",
         ),
-        ("wrong", {}, {"parameters": [FREE | {"float": {"min": 0.5, "max": 1}}]}, "must be of type integer,string"),
+        ("wrong", {}, {"parameters": [FREE | {"float": {"min": 0.5, "max": 1}}]}, 'found 0.5: write "0.5"'),
         ("wrong", {}, {"parameters": [FREE | {"float": {"min": "2", "max": 1}}]}, "min must be at most max"),
         (
             "wrong",
@@ -213,6 +213,18 @@ def test_a_search_is_refused(
     assert message in str(refused.value)
 
 
+def test_numbers_without_quotes_are_refused_in_one_line(namespace: Namespace) -> None:
+    """For any number of fields, a user reads one line with the text to write."""
+    ranges = [FREE | {"name": f"rate{index}", "float": {"min": 1e-4, "max": 0.5}} for index in range(3)]
+    values = RATE | {"name": "listed", "values": [0.1, 0.5]}
+    manifest = search("unquoted", {"data__validation": {"split": 0.2}}, parameters=[*ranges, values])
+    with pytest.raises(Refused) as refused:
+        namespace.apply(manifest)
+    (line,) = str(refused.value).splitlines()
+    assert 'spec.parameters[0].float.min: must be text in quotes, found 0.0001: write "0.0001"' in line
+    assert line.endswith("; and 5 more")
+
+
 @pytest.fixture(scope="module")
 def _searched(namespace: Namespace) -> None:
     namespace.apply(search("searched", {"training__epochs": 1000}))
@@ -231,6 +243,8 @@ def _searched(namespace: Namespace) -> None:
         ("spec.template", {"template": {"spec": {"training": {"epochs": 3}}}}),
         ("spec.template", {"template": {"spec": {"training": {"optimizer": {"name": "Adam", "beta_1": 0.8}}}}}),
         ("spec.objective", {"objective": {"metric": "loss"}}),
+        ("spec.objective", {"objective": {"target": "0.1"}}),
+        ("spec.initialTrials", {"initialTrials": [{}]}),
         ("spec.retain", {"retain": "All"}),
     ],
 )

@@ -13,7 +13,7 @@ import pytest
 from tests.kit.buckets import SECRET
 from tests.kit.documents import blocks, run_by_heading
 from tests.kit.jobs import Namespace, digits
-from tests.kit.kubectl import kubectl, wait
+from tests.kit.kubectl import kubectl, port_forward, wait
 
 SECONDS = 480
 pytestmark = pytest.mark.timeout(SECONDS + 120)
@@ -66,8 +66,6 @@ def test_the_model_answers_without_keras(printed: dict[str, str]) -> None:
 
 
 def test_the_model_is_shared_by_a_presigned_url(printed: dict[str, str], folder: Path) -> None:
-    command = ["kubectl", "port-forward", "--namespace", "minio", "service/minio", "9000"]
-
     def fetched() -> bytes:
         try:
             with urllib.request.urlopen(printed["Presigned URL: share a model"].strip()) as answer:
@@ -77,11 +75,8 @@ def test_the_model_is_shared_by_a_presigned_url(printed: dict[str, str], folder:
         except OSError:
             return b""  # Nothing listens there yet.
 
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
-        try:
-            assert wait("the address", fetched, seconds=30) == (folder / "model.keras").read_bytes()
-        finally:
-            process.terminate()
+    with port_forward("minio", "minio", "9000"):
+        assert wait("the address", fetched, seconds=30) == (folder / "model.keras").read_bytes()
 
 
 def test_runs_are_listed_with_the_best_first(printed: dict[str, str]) -> None:

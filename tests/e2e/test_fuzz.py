@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from epochal_api.crd import schema
+from epochal_api.crd import marked_schema
 from epochal_api.kind import API_VERSION
 from epochal_api.text import PRINTABLE_PATTERN
 from epochal_api.trainingjob.spec import KIND, PLURAL, TrainingJob
@@ -30,7 +30,7 @@ from tests.kit.kubectl import Object, items, wait
 
 SECONDS = 60 * float(os.environ.get("EPOCHAL_FUZZ_MINUTES", "0.5"))
 FIELD = re.compile(r'\b(spec|metadata|ObjectMeta\.name)\b|unknown field "')
-SPEC = schema(TrainingJob)["properties"]["spec"]
+SPEC = marked_schema(TrainingJob)["properties"]["spec"]
 REFUSED = {400, 422}
 LONGEST = 12
 """Bound of generated items and characters where the schema allows more: longer ones are among the hostile values."""

@@ -106,7 +106,7 @@ def test_a_model_that_fails_its_check_keeps_the_old_pods(
     assert is_answered(server)
     assert source.items() <= server.status["previous"].items()
     command = commands("docs/serving.md", "Roll out another model")["go back to the previous model"]
-    rollback = Block("", "sh", command.replace("msv digits", f"msv {NAME}") + "\n")
+    rollback = Block("", "sh", command.replace("msv mnist", f"msv {NAME}") + "\n")
     run([rollback], tmp_path, timeout=60, KUBECONFIG=kubeconfig)
     assert get("modelserver", NAME, namespace=server.namespace)["spec"]["source"] == source
     assert "previous" not in server.wait_ready()

@@ -66,7 +66,7 @@ def server(namespace: Namespace, store: Minio) -> Server:
     store.put_object(job["spec"]["data"]["bucket"], OBJECT, io.BytesIO(content), len(content))
     namespace.apply(job)
     namespace.complete("mnist")
-    return Server(namespace.name, "digits")
+    return Server(namespace.name, "mnist")
 
 
 @pytest.fixture(scope="module")
@@ -80,10 +80,10 @@ def printed(namespace: Namespace, server: Server, tmp_path_factory: pytest.TempP
 
 
 def test_the_commands_serve_the_model(printed: dict[str, str], server: Server) -> None:
-    assert "modelserver.epochal.dev/digits condition met" in printed["Serve a model"]
+    assert "modelserver.epochal.dev/mnist condition met" in printed["Serve a model"]
     model = server.wait_ready()["model"]
     assert printed["Model source: TrainingJob, Experiment or URI"] == f"Last {model['uri']} {model['sha256']}\n"
-    assert '"name":"digits"' in printed["Protocols"].replace(" ", "")
+    assert '"name":"mnist"' in printed["Protocols"].replace(" ", "")
 
 
 def test_the_commands_get_answers_in_all_protocols(printed: dict[str, str]) -> None:
@@ -94,12 +94,12 @@ def test_the_commands_get_answers_in_all_protocols(printed: dict[str, str]) -> N
 
 
 def test_the_command_scales_the_server(printed: dict[str, str], server: Server) -> None:
-    assert "modelserver.epochal.dev/digits scaled" in printed["Replicas and autoscaling"]
+    assert "modelserver.epochal.dev/mnist scaled" in printed["Replicas and autoscaling"]
     assert server.wait_ready()["readyReplicas"] == 2
 
 
 def test_the_server_requires_a_key_after_the_command(printed: dict[str, str], server: Server) -> None:
-    assert "modelserver.epochal.dev/digits patched" in printed["API keys, TLS and NetworkPolicy"]
+    assert "modelserver.epochal.dev/mnist patched" in printed["API keys, TLS and NetworkPolicy"]
     server.wait_ready()
     # The pods of before, which ask for no key, take requests for some seconds more.
     wait("a key to be asked for", lambda: ask(f"{server.url}/v2/models/digits")[0] == 401, seconds=60)

@@ -14,7 +14,7 @@ from tests.faults.results import Results
 from tests.faults.s3proxy import Proxy
 from tests.kit.audit import Audit
 from tests.kit.jobs import DIGITS, FINISHED, Namespace, digits
-from tests.kit.kubectl import Object, Refused, wait
+from tests.kit.kubectl import Object, Refused, kubectl, wait
 
 EVERY_SECONDS = 2
 """Seconds between two checkpoints."""
@@ -132,6 +132,8 @@ class Bed:
                 changes = {"storage__endpoint": proxy.url} | changes
             observer = stack.enter_context(Observer(self.namespace.name, name))
             self.namespace.apply(steady(name, epochs or self.epochs, **changes))
+            where = ("--namespace", self.namespace.name, "--ignore-not-found", "--wait=false")
+            stack.callback(kubectl, "delete", "trainingjob", name, *where)
             yield Training(self, name, observer, proxy, epochs or self.epochs)
 
 

@@ -10,6 +10,7 @@ from epochal_operator.experiment.ledger.events import Finished
 from tests.faults.disturbed_search import Search, learning
 from tests.faults.disturbed_training import Bed, Cost, Training
 from tests.faults.scenario import Outcome, Trial, slug
+from tests.faults.serving.bed import Bed as ServingBed
 from tests.faults.serving.bed import bed as serving_bed
 from tests.faults.serving.scenario import broken_promises
 from tests.kit import operator
@@ -63,31 +64,34 @@ class Upgrade:
         return [Trial(slug(self.name), 2, self._run)]
 
     def _run(self, bed: Bed) -> Outcome:
-        with (
-            _installed(last_release()),
-            serving_bed(f"{bed.namespace.name}-upgrade") as serving,
-            bed.train("upgraded", epochs=EPOCHS) as training,
-        ):
+        with _installed(last_release()), serving_bed(f"{bed.namespace.name}-upgrade") as serving:
             search = Search(bed, "upgraded-search")
-            search.apply(learning(search.name, maxTrials=TRIALS))
-            wait("the first report", lambda: _epoch(training), seconds=PROGRESS_SECONDS)
-            _wait_trials(search, 1)
-            servers = serving.server.started()
-            wrong = []
-            with serving.load() as load:
-                _upgrade_to_checkout()
-                wrong += _stalled(training, search, "helm upgrade")
-                helm("rollback", "epochal", "--wait")
-                wrong += _stalled(training, search, "helm rollback")
-            wrong += broken_promises(load.asked)
-            if (now := serving.server.started()) != servers:
-                wrong.append(f"the server's containers changed from {servers} to {now}")
-            if len(training.observer.runs) != 1:
-                wrong.append(f"{training.name} had {len(training.observer.runs)} trainers")
+            with bed.train("upgraded", epochs=EPOCHS) as training:
+                wrong = _upgrade_and_roll_back(training, search, serving)
             if not wrong:  # A search that stalls would hide the cause behind its own end.
                 wrong += search.left().faults()
         wrong += [fault for fault in bed.audit.faults if fault.startswith("upgraded")]
         return Outcome((Cost(until=0.0),) * 2, wrong=tuple(wrong))
+
+
+def _upgrade_and_roll_back(training: Training, search: Search, serving: ServingBed) -> list[str]:
+    """Return what a training, a search and a server lost by an upgrade and the rollback."""
+    search.apply(learning(search.name, maxTrials=TRIALS))
+    wait("the first report", lambda: _epoch(training), seconds=PROGRESS_SECONDS)
+    _wait_trials(search, 1)
+    servers = serving.server.started()
+    wrong = []
+    with serving.load() as load:
+        _upgrade_to_checkout()
+        wrong += _stalled(training, search, "helm upgrade")
+        helm("rollback", "epochal", "--wait")
+        wrong += _stalled(training, search, "helm rollback")
+    wrong += broken_promises(load.asked)
+    if (now := serving.server.started()) != servers:
+        wrong.append(f"the server's containers changed from {servers} to {now}")
+    if len(training.observer.runs) != 1:
+        wrong.append(f"{training.name} had {len(training.observer.runs)} trainers")
+    return wrong
 
 
 @contextmanager

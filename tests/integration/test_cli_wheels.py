@@ -89,5 +89,5 @@ def test_an_error_names_the_package_to_install(installed: Path, tmp_path: Path) 
         check=False,
     )
     assert ended.returncode == 1
-    assert "epochal[train]" in ended.stderr
+    assert "install the wheels of epochal-trainer" in ended.stderr
     assert "Traceback" not in ended.stderr

@@ -143,7 +143,7 @@ def train(
     )
     try:
         keras_fit.fit_or_resume(
-            model, TRAINING, train=data, validation=validation, callbacks=[], progress=progress, start=start
+            model, TRAINING, train=data, validation=validation, callbacks=[], progress=progress, snapshot=start
         )
     finally:
         writer.close()

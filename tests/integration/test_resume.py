@@ -32,7 +32,7 @@ from epochal_trainer.data.samples import Samples
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.lib.signals import Stopping
 from epochal_trainer.model import callbacks, network
-from epochal_trainer.model.compile import compile_model, trial_metrics
+from epochal_trainer.model.compile import compile_model, dry_run_metrics
 from epochal_trainer.reporting.best import Monitor
 from epochal_trainer.reporting.finish_request import FinishRequest
 from epochal_trainer.reporting.history import Epoch
@@ -139,7 +139,7 @@ def run(
     described_network = Network.model_validate({"input": {"shape": shape}, "layers": list(layers)})
     model = network.build(described_network, seed=spec.seed, memory=1 << 30, training=spec)
     compile_model(model, spec)
-    trial_metrics(model, spec, TRAIN.labels)
+    dry_run_metrics(model, spec, TRAIN.labels)
     scratch.mkdir(exist_ok=True)
     files = Files(scratch, ["callbacks"], scratch / "staging")
     steps = spec.steps_per_epoch or STEPS
@@ -186,7 +186,7 @@ def run(
         files.restore(start.files)
     try:
         keras_fit.fit_or_resume(
-            model, spec, train=train, validation=validation, callbacks=user, progress=progress, start=start
+            model, spec, train=train, validation=validation, callbacks=user, progress=progress, snapshot=start
         )
     finally:
         writer.flush(10)

@@ -88,6 +88,17 @@ def watch(kind: str, name: str = "", *, namespace: str = "", seconds: int = 1800
             process.terminate()
 
 
+@contextmanager
+def port_forward(namespace: str, service: str, ports: str) -> Iterator[None]:
+    """Forwards a port of the loopback address to a service, such as 8080:80. It listens some time after the start."""
+    command = ["kubectl", "port-forward", "--namespace", namespace, f"service/{service}", ports]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        try:
+            yield
+        finally:
+            process.terminate()
+
+
 def wait(what: str, poll: Callable[[], T | None], *, seconds: float, every: float = 0.25) -> T:
     """Polls until `poll` returns a value that is not empty, and returns it.
 

@@ -4,6 +4,7 @@ https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resou
 """
 
 import copy
+from functools import cache
 from typing import Any
 
 import cel
@@ -49,12 +50,30 @@ def _part(schema: Object, name: str | None) -> Object:
     return part
 
 
+def _declared(schema: Object, value: Any) -> Any:
+    """Returns a value as the CEL of a CRD sees it: without fields that have no type, and lists and maps of such."""
+    match value:
+        case dict():
+            parts = {name: _part(schema, name) for name in value}
+            return {name: _declared(parts[name], value[name]) for name in value if _is_declared(parts[name])}
+        case list():
+            return [_declared(_part(schema, None), part) for part in value]
+        case _:
+            return value
+
+
+def _is_declared(schema: Object) -> bool:
+    inner = [schema[key] for key in ("items", "additionalProperties") if isinstance(schema.get(key), dict)]
+    is_open = schema.get("x-kubernetes-preserve-unknown-fields") and "type" not in schema
+    return not is_open and all(map(_is_declared, inner))
+
+
 def _complaints(schema: Object, value: Any, old: Any, place: str) -> list[str]:
-    names = {"self": value, "oldSelf": old, **_LIBRARY}
+    names = {"self": _declared(schema, value), "oldSelf": _declared(schema, old), **_LIBRARY}
     found = [
         f"{place.lstrip('.')}: {_message(rule, names)}"
         for rule in schema.get("x-kubernetes-validations", [])
-        if ("oldSelf" not in rule["rule"] or old is not None) and cel.evaluate(rule["rule"], names) is not True
+        if ("oldSelf" not in rule["rule"] or old is not None) and _compiled(rule["rule"]).execute(names) is not True
     ]
     match value:
         case dict():
@@ -68,4 +87,11 @@ def _complaints(schema: Object, value: Any, old: Any, place: str) -> list[str]:
 
 
 def _message(rule: Object, names: Object) -> Any:
-    return cel.evaluate(rule["messageExpression"], names) if "messageExpression" in rule else rule["message"]
+    if "messageExpression" in rule:
+        return _compiled(rule["messageExpression"]).execute(names)
+    return rule["message"]
+
+
+@cache
+def _compiled(expression: str) -> cel.Program:
+    return cel.compile(expression)

@@ -1,13 +1,12 @@
 """The installed Studio on the cluster, and its users."""
 
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from playwright.sync_api import Browser
 
 from tests.kit.browser import browser
-from tests.kit.kubectl import kubectl, wait
+from tests.kit.kubectl import kubectl, port_forward, wait
 from tests.kit.machine_network import CHROMIUM, forwarded
 from tests.kit.operator import NAMESPACE
 from tests.kit.ports import hold, port_of
@@ -21,14 +20,10 @@ def studio_address() -> Iterator[str]:
     """Yields the address of Studio, by a port-forward as a user has it."""
     with hold() as held:
         port = port_of(held)
-    command = ["kubectl", "port-forward", "--namespace", NAMESPACE, "service/epochal-studio", f"{port}:80"]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
-        try:
-            found = f"http://localhost:{port}"
-            wait("Studio", lambda: _answers(found), seconds=SECONDS)
-            yield found
-        finally:
-            process.terminate()
+    with port_forward(NAMESPACE, "epochal-studio", f"{port}:80"):
+        found = f"http://localhost:{port}"
+        wait("Studio", lambda: _answers(found), seconds=SECONDS)
+        yield found
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from epochal_api.experiment import spec as experiment
 from epochal_api.experiment.ledger import ExperimentLedger
 from epochal_api.experiment.spec import Experiment
 from epochal_api.kind import GROUP, VERSION, KubernetesObject
-from epochal_api.model import Model
+from epochal_api.model import ADMISSION, INT_OR_STRING, PRESERVE, QUOTED, Model
 from epochal_api.modelserver import spec as modelserver
 from epochal_api.modelserver.spec import ModelServer
 from epochal_api.trainingjob import spec as trainingjob
@@ -103,6 +103,20 @@ def _to_structural(node: dict[str, Any], definitions: dict[str, Any]) -> dict[st
     return result
 
 
+def _without_marks(node: dict[str, Any]) -> dict[str, Any]:
+    """Return a structural schema without the keywords that are for the admission policy only."""
+    result = {key: value for key, value in node.items() if key not in {ADMISSION, QUOTED}}
+    if "properties" in node:
+        result["properties"] = {name: _without_marks(sub) for name, sub in node["properties"].items()}
+    for key in node.keys() & {"items", "additionalProperties"}:
+        result[key] = _without_marks(node[key])
+    if QUOTED in node:
+        # A value of any type passes, but a list or a map must be empty, so that it takes no memory.
+        untyped = {key: value for key, value in result.items() if key not in {"type", INT_OR_STRING}}
+        return {PRESERVE: True, "maxItems": 0, "maxProperties": 0, **untyped}
+    return result
+
+
 def schema(model: type[Model], content: str = "spec") -> dict[str, Any]:
     """Return the structural OpenAPI schema of a kind.
 
@@ -110,6 +124,11 @@ def schema(model: type[Model], content: str = "spec") -> dict[str, Any]:
         model: Model of the kind.
         content: The required field of each object.
     """
+    return _without_marks(marked_schema(model, content))
+
+
+def marked_schema(model: type[Model], content: str = "spec") -> dict[str, Any]:
+    """Return `schema` with the keywords QUOTED and ADMISSION for the admission policy, and with all types."""
     raw = model.model_json_schema(mode="validation")
     root = _to_structural(raw, raw.get("$defs", {}))
     root["description"] = model.__doc__

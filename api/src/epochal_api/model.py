@@ -20,6 +20,13 @@ from epochal_api.text import PRINTABLE_PATTERN
 
 CEL = "x-kubernetes-validations"
 PRESERVE = "x-kubernetes-preserve-unknown-fields"
+INT_OR_STRING = "x-kubernetes-int-or-string"
+QUOTED = "x-epochal-quoted"
+"""Marks the schema of a text that people write as a number without quotes. Its value tells whether an integer needs no
+quotes. The CRD gives such a field no type, because the API server's message for a wrong type does not name the quotes,
+and the chart's admission policy checks it. CEL in the CRD does not see a field without a type."""
+ADMISSION = "x-epochal-admission"
+"""The rules that need a QUOTED field. The admission policy has them in place of the CRD."""
 _MAX_ERRORS = 1000
 """Maximum number of invalid fields with a line each. A hostile document of a few megabytes has millions of them."""
 
@@ -146,6 +153,11 @@ def matching(pattern: str, message: str, *rules: Rule, max_length: int, min_leng
     return Field(pattern=pattern, min_length=min_length, max_length=max_length, json_schema_extra=extra)
 
 
+def admission(*rules: Rule) -> dict[str, Any]:
+    """Return the schema keyword of rules that the chart's admission policy evaluates in place of the CRD."""
+    return {ADMISSION: [rule._asdict() for rule in rules]}
+
+
 def list_map(key: str) -> dict[str, Any]:
     """Return the schema keywords of a list of objects with a unique field, by which server-side apply merges them."""
     return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [key]}
@@ -161,7 +173,7 @@ def text_or_number(*, pattern: str, max_length: int) -> dict[str, Any]:
 
     It has no anyOf with both types: the API server would print two more lines for each value of another type.
     """
-    return {"x-kubernetes-int-or-string": True, "pattern": pattern, "maxLength": max_length}
+    return {INT_OR_STRING: True, "pattern": pattern, "maxLength": max_length}
 
 
 UNSTORED_DEFAULT: Any = Field(json_schema_extra={"default": None})

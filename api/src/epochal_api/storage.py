@@ -4,7 +4,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
-from epochal_api.model import UNSTORED_DEFAULT, Model, ObjectName, Rule, cel, is_one_set, matching
+from epochal_api.model import UNSTORED_DEFAULT, Model, ObjectName, Rule, admission, cel, is_one_set, matching
+from epochal_api.quoted import TEXT_IN_QUOTES, matching_in_quotes
 from epochal_api.text import PRINTABLE_PATTERN
 
 BUCKET_PATTERN = r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"
@@ -155,12 +156,17 @@ _STRATIFY_WITH_SPLIT = Rule(
 class Validation(_Objects):
     """The data for validation after each epoch: the last part of the training set, or its own data set."""
 
-    model_config = ConfigDict(json_schema_extra=cel(_ONE_SOURCE, _FEATURES_AND_LABELS, _STRATIFY_WITH_SPLIT))
+    model_config = ConfigDict(
+        json_schema_extra=cel(_FEATURES_AND_LABELS) | admission(_ONE_SOURCE, _STRATIFY_WITH_SPLIT)
+    )
 
     split: (
         Annotated[
             str,
-            matching(SPLIT_PATTERN, 'must be a fraction between 0 and 1 as a string, such as "0.2"', max_length=16),
+            TEXT_IN_QUOTES,
+            matching_in_quotes(
+                SPLIT_PATTERN, 'must be a fraction between 0 and 1 as a string, such as "0.2"', max_length=16
+            ),
         ]
         | None
     ) = None

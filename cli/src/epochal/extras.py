@@ -4,9 +4,14 @@ from importlib.util import find_spec
 
 from epochal.errors import EpochalError
 
+_INSTALL_TRAINER = (
+    "Use `uv run epochal` in a clone of Epochal, or install the wheels of epochal-trainer, as in docs/command.md."
+)
+"""No `pip install NAME`: the packages of Epochal are on no index, so pip would install a foreign package."""
+
 
 def require_trainer(purpose: str) -> None:
-    """Check that epochal[train] is installed. It imports no trainer.
+    """Check that the package epochal-trainer is installed, without an import of it.
 
     Args:
         purpose: The option or command that needs the trainer, as the subject of a sentence.
@@ -17,5 +22,5 @@ def require_trainer(purpose: str) -> None:
     if find_spec("epochal_trainer") is None:
         raise EpochalError(
             f"{purpose} needs Keras and the trainer of Epochal, which are not installed",
-            "Install them: pip install 'epochal[train]'",
+            _INSTALL_TRAINER,
         )

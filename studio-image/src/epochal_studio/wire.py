@@ -59,6 +59,7 @@ connections to a host.
 from datetime import datetime
 from typing import Annotated, Any, Literal, get_args
 
+from epochal.exporters import TargetName
 from epochal_api.model import Model
 from epochal_api.modelserver.config import ImageMode
 from pydantic import Field
@@ -463,7 +464,7 @@ class ExportRequest(Model):
     """A TrainingJob to write as code that runs without Epochal."""
 
     yaml: Annotated[str, Field(max_length=MAX_YAML)]
-    target: Literal["keras", "notebook", "torch", "caffe"]
+    target: TargetName
     simple: bool = False
     """Whether to write the usual calls of Keras in place of the exact order of samples: for keras and notebook."""
 

@@ -32,8 +32,8 @@ export function useIsSignedOut(): boolean {
   return useSyncExternalStore(subscribe, () => state.status === "signed-out");
 }
 
-/** Asks the back end who is signed in. */
-export async function loadSession(): Promise<void> {
+/** Asks the back end who is signed in, and returns whether somebody is. */
+export async function loadSession(): Promise<boolean> {
   try {
     set({ status: "signed-in", session: await request<Session>("/api/session") });
   } catch (error) {
@@ -43,6 +43,7 @@ export async function loadSession(): Promise<void> {
       set({ status: "unreachable", problem: problemOf(error) });
     }
   }
+  return state.status === "signed-in";
 }
 
 /** Signs in; throws RequestError if the back end refuses. */

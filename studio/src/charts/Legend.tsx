@@ -1,5 +1,6 @@
 /** The legend of a chart: a button for each line, which shows or hides it, beside its value at the cursor. */
 
+import { memo } from "react";
 import { type Line, nearest } from "./lines";
 import { type LineStyle } from "./lineStyle";
 import { formatValue } from "./numbers";
@@ -15,7 +16,8 @@ export interface LegendProps {
   point: number | null;
 }
 
-export function Legend({ label, axis, lines, styles, hidden, onToggle, point }: LegendProps) {
+/** Not drawn again while the visible part of the chart moves. */
+export const Legend = memo(function Legend({ label, axis, lines, styles, hidden, onToggle, point }: LegendProps) {
   return (
     <table className="chart-legend">
       <caption>
@@ -48,7 +50,7 @@ export function Legend({ label, axis, lines, styles, hidden, onToggle, point }: 
       </tbody>
     </table>
   );
-}
+});
 
 /** A sample of a line with its colour and dash. */
 export function Swatch({ style }: { style: LineStyle | undefined }) {

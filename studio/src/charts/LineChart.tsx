@@ -83,7 +83,7 @@ export default function LineChart(props: LineChartProps) {
   }, [columns, identity, isLogarithmic, isDark]);
   useLayoutEffect(() => {
     plot.current?.setShown(lines.map((line) => !hidden.has(line.id)));
-  });
+  }, [lines, hidden, identity, isLogarithmic, isDark]);
   useLayoutEffect(() => {
     plot.current?.setRange(range);
   }, [range, identity, isLogarithmic, isDark]);
@@ -103,6 +103,7 @@ export default function LineChart(props: LineChartProps) {
     onView(withRange(view, zoomed(visible, factor, centre(view, visible), whole), whole));
   const pan = (sign: number) => onView(withRange(view, panned(visible, sign * PAN_FRACTION, whole), whole));
   const current = point ?? columns.x[columns.x.length - 1] ?? 0;
+  const text = useMemo(() => valueText(axis, current, lines, hidden), [axis, current, lines, hidden]);
 
   return (
     <div className="chart">
@@ -144,7 +145,7 @@ export default function LineChart(props: LineChartProps) {
         aria-valuemin={whole.min}
         aria-valuemax={whole.max}
         aria-valuenow={current}
-        aria-valuetext={valueText(axis, current, lines, hidden)}
+        aria-valuetext={text}
         onKeyDown={onKeyDown}
       />
       <p id={help} className="visually-hidden">

@@ -1,6 +1,6 @@
 /** A chart with its legend and its table. The plot is mounted while it is on the screen, and its code loaded with the first one. */
 
-import { Suspense, lazy, useState } from "react";
+import { Suspense, lazy, useCallback, useState } from "react";
 import { Legend } from "./Legend";
 import { type View } from "./keys";
 import { type Line } from "./lines";
@@ -26,8 +26,10 @@ export function MetricChart({ label, axis, lines, styles, isLogarithmic }: Metri
   // Kept here, because the plot is unmounted while it is off the screen.
   const [view, setView] = useState<View>({ point: null, range: null });
   const [ref, isOnScreen] = useOnScreen();
-  const toggle = (id: string) =>
-    setHidden((before) => (before.has(id) ? without(before, id) : new Set([...before, id])));
+  const toggle = useCallback(
+    (id: string) => setHidden((before) => (before.has(id) ? without(before, id) : new Set([...before, id]))),
+    [],
+  );
   return (
     <section className="chart-card" aria-label={label} ref={ref}>
       <div className="chart-body">

@@ -2,7 +2,7 @@
 
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
-import { type Band, COLUMN, DENSE, isDense, toBand } from "./band";
+import { type Band, columnWidth, DENSE, isDense, toBand } from "./band";
 import type { Columns } from "./lines";
 import { formatValue } from "./numbers";
 import { type Range, isWhole, panned, wholeRange, zoomed } from "./range";
@@ -29,6 +29,8 @@ export interface PlotOptions {
 /** Pixels that a drag must cover to choose a range: less is a click. */
 const MIN_DRAG = 5;
 const WHEEL_FACTOR = 1.25;
+/** Place of a cursor that is hidden, in pixels. */
+const HIDDEN = -10;
 const LINE_WIDTH = 1.75;
 
 const drawLine = uPlot.paths.linear?.();
@@ -39,8 +41,8 @@ export class Plot {
   private range: Range | null = null;
   private isSilent = false;
   private isPanning = false;
-  /** The bands of dense lines, by the index of their series. */
-  private readonly bands = new Map<number, Band>();
+  /** The bands of dense lines with the pixels of their columns, by the index of their series. */
+  private readonly bands = new Map<number, Band & { pixels: number }>();
   private readonly stop = new AbortController();
 
   constructor(
@@ -72,8 +74,9 @@ export class Plot {
 
   /** Moves the cursor to an x value; null hides it. */
   setPoint(x: number | null): void {
-    const left = x === null ? -10 : this.plot.valToPos(x, "x");
-    const top = x === null ? -10 : this.plot.over.clientHeight / 2;
+    if (x === null && this.plot.cursor.left === HIDDEN) return;
+    const left = x === null ? HIDDEN : this.plot.valToPos(x, "x");
+    const top = x === null ? HIDDEN : this.plot.over.clientHeight / 2;
     this.plot.setCursor({ left, top }, false);
   }
 
@@ -173,7 +176,8 @@ export class Plot {
   private pathsOf(plot: uPlot, index: number, from: number, to: number): uPlot.Series.Paths | null {
     const { width } = plot.bbox;
     const { min = 0, max = 1 } = plot.scales["x"] ?? {};
-    const columns = width / COLUMN / (max - min);
+    const pixels = columnWidth(width, plot.series.filter(({ show }, place) => place > 0 && show).length);
+    const columns = width / pixels / (max - min);
     const band =
       to - from < DENSE * width
         ? null
@@ -182,7 +186,7 @@ export class Plot {
       this.bands.delete(index);
       return drawLine?.(plot, index, from, to) ?? null;
     }
-    this.bands.set(index, band);
+    this.bands.set(index, { ...band, pixels });
     return { stroke: null, fill: null, flags: 0 };
   }
 
@@ -195,9 +199,10 @@ export class Plot {
     const bottom = bbox.top + bbox.height;
     ctx.save();
     ctx.fillStyle = this.options.styles[index - 1]?.colour ?? "";
+    const { pixels } = band;
     band.column.forEach((column, at) => {
-      const x = Math.max(bbox.left, bbox.left + column * COLUMN);
-      const right = Math.min(bbox.left + bbox.width, bbox.left + (column + 1) * COLUMN);
+      const x = Math.max(bbox.left, bbox.left + column * pixels);
+      const right = Math.min(bbox.left + bbox.width, bbox.left + (column + 1) * pixels);
       const top = Math.max(bbox.top, Math.floor(plot.valToPos(band.highest[at] ?? 0, "y", true) - half));
       const end = Math.min(bottom, Math.ceil(plot.valToPos(band.lowest[at] ?? 0, "y", true) + half));
       if (right > x && end > top) ctx.fillRect(x, top, right - x, end - top);

@@ -1,6 +1,6 @@
 /** All values of a chart as a table: the form of the chart for readers without a picture. */
 
-import { useState } from "react";
+import { memo, useState } from "react";
 import { Pager } from "../parts/Pager";
 import { type Line, toColumns } from "./lines";
 import { formatValue } from "./numbers";
@@ -14,8 +14,8 @@ export interface ValueTableProps {
   lines: readonly Line[];
 }
 
-/** A table that is made when it is opened. */
-export function ValueTable(props: ValueTableProps) {
+/** A table that is made when it is opened. It is not drawn again while the visible part of the chart moves. */
+export const ValueTable = memo(function ValueTable(props: ValueTableProps) {
   const [isOpen, setIsOpen] = useState(false);
   return (
     <details className="chart-values" onToggle={(event) => setIsOpen(event.currentTarget.open)}>
@@ -23,7 +23,7 @@ export function ValueTable(props: ValueTableProps) {
       {isOpen && <Values {...props} />}
     </details>
   );
-}
+});
 
 function Values({ label, axis, lines }: ValueTableProps) {
   const { x, y } = toColumns(lines);

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { isDense, toBand } from "./band";
+import { columnWidth, isDense, MAX_COLUMNS, toBand } from "./band";
 
 const x = [0, 1, 2, 3, 4, 5];
 const inTwos = (value: number) => Math.floor(value / 2);
@@ -26,4 +26,10 @@ test("a line with few points beside dense ones is no band", () => {
   expect(isDense(band([3, 4, 5, 6]))).toBe(true);
   expect(isDense(band([3, 9, 20]))).toBe(false);
   expect(isDense(band([]))).toBe(false);
+});
+
+test("the columns of all lines of a chart are bounded", () => {
+  expect(columnWidth(900, 1)).toBe(2);
+  expect(columnWidth(900, 8)).toBe(4);
+  for (const lines of [1, 8, 200]) expect((lines * 900) / columnWidth(900, lines)).toBeLessThanOrEqual(MAX_COLUMNS);
 });

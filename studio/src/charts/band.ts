@@ -2,8 +2,15 @@
 
 /** Points for each pixel from which a line is drawn as a band. Software takes hundreds of milliseconds to stroke it. */
 export const DENSE = 2;
-/** Pixels of a column. */
-export const COLUMN = 2;
+/** Least pixels of a column. */
+const COLUMN = 2;
+/** Columns of all lines of a chart: software fills about a thousand rectangles in a millisecond. */
+export const MAX_COLUMNS = 2000;
+
+/** Returns the pixels of a column, which are more in a chart with many lines: there nobody tells single pixels apart. */
+export function columnWidth(width: number, lines: number): number {
+  return Math.max(COLUMN, Math.ceil((width * lines) / MAX_COLUMNS));
+}
 
 export interface Band {
   /** Place of each column, in columns from the left. */

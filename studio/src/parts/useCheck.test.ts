@@ -3,14 +3,14 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { loadSession } from "../api/session";
 import { fakeFetch, Refused } from "../testing/backEnd";
 import { MAX_YAML, type Checked } from "../wire";
-import { useCheck } from "./useCheck";
+import { QUIET, useCheck } from "./useCheck";
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
 const answer = (parameters: number): Checked => ({ problems: [], layers: [], parameters, isBuilt: true });
 const refused = (status: number, reason: string) => new Refused(status, { reason, message: "", remedy: "", current: null });
-const wait = () => act(() => vi.advanceTimersByTimeAsync(1_000));
+const wait = (milliseconds = 1_000) => act(() => vi.advanceTimersByTimeAsync(milliseconds));
 
 test("only the newest text is asked about, and the answer to an older one is dropped", async () => {
   const waiting = new Map<string, (checked: Checked) => void>();
@@ -27,6 +27,22 @@ test("only the newest text is asked about, and the answer to an older one is dro
   waiting.get("c")?.(answer(2));
   await wait();
   expect(result.current).toMatchObject({ checked: { parameters: 2 }, checkedText: "c", isChecking: false });
+});
+
+test("a change after a rest is sent at once, and of those that follow it only the last one", async () => {
+  const sent = fakeFetch({ "POST /api/check": answer(1) });
+  const { rerender } = renderHook(useCheck, { initialProps: "a" });
+  await wait();
+  rerender("b");
+  await wait(0);
+  expect(sent.map(({ body }) => body)).toEqual([{ yaml: "a" }, { yaml: "b" }]);
+  for (const text of ["bc", "bcd", "bcde"]) {
+    rerender(text);
+    await wait(QUIET - 1);
+  }
+  expect(sent).toHaveLength(2);
+  await wait(1);
+  expect(sent.map(({ body }) => body).slice(2)).toEqual([{ yaml: "bcde" }]);
 });
 
 test("a failed request keeps the last answer, names its cause, and is sent again on demand", async () => {

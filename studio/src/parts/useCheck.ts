@@ -1,11 +1,12 @@
-// Asks the back end for the problems and shapes of a document, a moment after its last change.
-import { useEffect, useState } from "react";
+// Asks the back end for the problems and shapes of a document: at once about a change after a rest, such as an argument of
+// a layer, and a moment after the last of many changes, such as typed characters.
+import { useEffect, useRef, useState } from "react";
 import { isAbort, problem, problemOf, request, RequestError } from "../api/client";
 import { useIsSignedOut } from "../api/session";
 import { MAX_YAML, type Checked, type Problem } from "../wire";
 
-/** Time after the last change until the document is sent, in milliseconds. */
-const QUIET = 120;
+/** Time between two changes from which on the second one follows a rest, in milliseconds. */
+export const QUIET = 120;
 
 export interface CheckState {
   /** The last answer, which may be of an earlier text. */
@@ -29,8 +30,13 @@ export function useCheck(text: string): CheckState {
   const [tries, setTries] = useState(0);
   // After a new sign-in the document is checked again.
   const isSignedOut = useIsSignedOut();
+  /** When the text was changed last; a page often changes the text with which it opens. */
+  const changed = useRef<number>(undefined);
 
   useEffect(() => {
+    const now = Date.now();
+    const isRested = now - (changed.current ?? now) >= QUIET;
+    changed.current = now;
     if (isSignedOut) return undefined;
     const abort = new AbortController();
     const timer = window.setTimeout(() => {
@@ -43,7 +49,7 @@ export function useCheck(text: string): CheckState {
           setFound((last) => ({ ...last, text, problem: problemOf(error) }));
         },
       );
-    }, QUIET);
+    }, isRested ? 0 : QUIET);
     return () => {
       window.clearTimeout(timer);
       abort.abort();

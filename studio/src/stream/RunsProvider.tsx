@@ -5,6 +5,7 @@ import { problemOf, request, send } from "../api/client";
 import { announce } from "../parts/announcements";
 import type { RunKey, RunSummary, Session } from "../wire";
 import { HIDDEN, RunsStream, type StreamRim, type StreamStatus } from "./client";
+import { takeEarly } from "./early";
 import { RunsStore } from "./store";
 
 interface Runs {
@@ -16,7 +17,7 @@ interface Runs {
 const Context = createContext<Runs | undefined>(undefined);
 
 const RIM: StreamRim = {
-  open: (address) => new EventSource(address),
+  open: (address) => takeEarly(address) ?? new EventSource(address),
   checkSession: async () => {
     await request<Session>("/api/session");
   },

@@ -42,6 +42,11 @@ const LOST: Problem = {
   current: null,
 };
 
+/** Returns the address of the stream of a namespace. */
+export function streamAddress(namespace: string): string {
+  return `/api/stream?${new URLSearchParams({ namespace })}`;
+}
+
 export class RunsStream {
   #status: StreamStatus = { status: "connecting" };
   #channel: EventChannel | undefined;
@@ -58,7 +63,7 @@ export class RunsStream {
   readonly #rim: StreamRim;
 
   constructor(namespace: string, store: RunsStore, rim: StreamRim) {
-    this.#address = `/api/stream?${new URLSearchParams({ namespace })}`;
+    this.#address = streamAddress(namespace);
     this.#store = store;
     this.#rim = rim;
   }

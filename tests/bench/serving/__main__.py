@@ -1,11 +1,10 @@
 """`make bench-serving`: measures servers, prints the figures and writes its part of RESULTS.md."""
 
-import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench.figures import Figure, measure_rows, table
-from tests.bench.results import put, when_and_where
+from tests.bench.command import arguments, report
+from tests.bench.figures import Figure, measure_rows
 from tests.bench.serving.cluster import on_cluster
 from tests.bench.serving.one_core import CONNECTIONS, ROUNDS, SECONDS, mnist_network, slow_network
 
@@ -25,15 +24,8 @@ is not. On the cluster, where times are those at which a watch saw it, goals are
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.serving", description=__doc__)
-    parser.add_argument("mnist", type=Path, help="folder with the files of MNIST")
-    parser.add_argument("--only", nargs="+", choices=ROWS, metavar="ROW", help=f"rows to measure, of {', '.join(ROWS)}")
-    arguments = parser.parse_args()
-    figures = measure_rows(arguments.only or ROWS, lambda row: ROWS[row](arguments.mnist))
-    text = f"{when_and_where()}.\n\n{table(figures)}\n{HOW}"
-    if not arguments.only:
-        put("What `make bench-serving` measured", text)
-    print(text)
+    given = arguments("tests.bench.serving", __doc__, ROWS, mnist=True)
+    report("bench-serving", measure_rows(given.only or ROWS, lambda row: ROWS[row](given.mnist)), HOW, given)
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ class Bed:
 
     def __init__(self, mnist: Path, folder: Path) -> None:
         store = buckets.connect()
-        self.networks = [trained(MNIST, mnist, folder, seed=seed) for seed in SEEDS]
+        self.networks = [trained(MNIST, folder, seed=seed) for seed in SEEDS]
         self.sources = [
             network.put(store, BUCKET, f"{NAME}-{seed}") for network, seed in zip(self.networks, SEEDS, strict=True)
         ]

@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from tests.bench.networks import IMAGES_HEAD, SMALL, Network
+from tests.bench.networks import IMAGE, SMALL, Network, digit_network
 from tests.demo.mnist import files
 from tests.kit.kubectl import Object
 from tests.kit.trained_model import TrainedModel, train
 
 Array = np.ndarray[Any, Any]
+IMAGES_HEAD = 16
+"""Bytes before the images in a file of MNIST."""
 DISTINCT = 256
 """Requests that are sent in turn, each with different images."""
 SEED = 7
@@ -22,16 +24,16 @@ SLOW = replace(
     SMALL,
     name="slow",
     says="six convolutions, 742 k parameters",
-    layers=(*(_WIDE,) * 6, {"layer": "GlobalAveragePooling2D"}),
+    network=digit_network((*(_WIDE,) * 6, {"layer": "GlobalAveragePooling2D"}), shape=IMAGE[0]),
     samples=64,
 )
 """About 5 ms an image."""
 
 
-def trained(network: Network, mnist: Path, folder: Path, *, seed: int = SEED) -> TrainedModel:
+def trained(network: Network, folder: Path, *, seed: int = SEED) -> TrainedModel:
     data = folder / "data"
     data.mkdir(parents=True, exist_ok=True)
-    network.write_data(mnist, data / f"{network.name}.npz")
+    network.write_data(data / f"{network.name}.npz")
     document = network.job(network.name, 1)
     document["spec"]["training"]["seed"] = seed
     return train(document, data, folder / f"{network.name}-{seed}", exports=("onnx", "savedmodel"))

@@ -76,7 +76,7 @@ class Bench:
 
 def mnist_network(mnist: Path) -> list[Figure]:
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        bench = _bench(trained(MNIST, mnist, Path(folder)), mnist, Path(folder))
+        bench = _bench(trained(MNIST, Path(folder)), mnist, Path(folder))
         onnx = stack.enter_context(bench.server("ONNX"))
         keras = stack.enter_context(bench.server("Keras"))
         saved = stack.enter_context(bench.server("SavedModel"))
@@ -109,7 +109,7 @@ def mnist_network(mnist: Path) -> list[Figure]:
 def slow_network(mnist: Path) -> list[Figure]:
     """Measures a network that takes about 5 ms an image."""
     with tempfile.TemporaryDirectory() as folder:
-        bench = _bench(trained(SLOW, mnist, Path(folder)), mnist, Path(folder))
+        bench = _bench(trained(SLOW, Path(folder)), mnist, Path(folder))
         one = bench.requests()
         with bench.server("ONNX") as url:
             ours = lambda: wrk.load(url, one, connections=CONNECTIONS, seconds=SECONDS)  # noqa: E731

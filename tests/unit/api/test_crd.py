@@ -16,10 +16,11 @@ from epochal_api.crd import (
     Kind,
     custom_resource_definition,
     definition_name,
+    marked_schema,
     schema,
 )
-from epochal_api.experiment.spec import Experiment
 from epochal_api.experiment.status import EXPERIMENT_CONDITIONS, EXPERIMENT_STATES
+from epochal_api.model import ADMISSION, PRESERVE, QUOTED
 from epochal_api.modelserver.status import SERVER_CONDITIONS, SERVER_STATES
 from epochal_api.trainingjob.spec import TrainingJob
 from epochal_api.trainingjob.status import CONDITIONS, STATES
@@ -101,7 +102,8 @@ def test_api_server_explains_bucket_names(field: str) -> None:
 
 @EACH_KIND
 def test_committed_crd_is_current(kind: Kind) -> None:
-    committed = yaml.safe_load((ROOT / "manifests" / "crds" / f"{definition_name(kind)}.yaml").read_text())
+    text = (ROOT / "manifests" / "crds" / f"{definition_name(kind)}.yaml").read_text()
+    committed = yaml.load(text, yaml.CSafeLoader)
     assert committed == custom_resource_definition(kind), "run `make manifests`"
 
 
@@ -195,8 +197,35 @@ def test_ledger_is_bounded_and_in_no_category() -> None:
     assert not made["names"].keys() & {"categories", "shortNames"}
 
 
-def test_a_number_as_text_is_refused_in_one_line() -> None:
-    """With anyOf, the API server prints three lines for each number that is not quoted."""
-    node = schema(Experiment)["properties"]["spec"]["properties"]["objective"]["properties"]["target"]
-    assert node["x-kubernetes-int-or-string"] is True
-    assert "anyOf" not in node
+@pytest.mark.parametrize(
+    ("kind", "quoted"),
+    [
+        (
+            EXPERIMENTS,
+            [
+                "objective.target",
+                "initialTrials[]{}",
+                "parameters[].float.min",
+                "parameters[].float.max",
+                "parameters[].float.step",
+                "parameters[].values[]",
+                "parameters[].when.values[]",
+                "template.spec.data.validation.split",
+                "template.spec.training.outputs[].weight",
+            ],
+        ),
+        (TRAINING_JOBS, ["data.validation.split", "training.outputs[].weight"]),
+        (MODEL_SERVERS, []),
+    ],
+    ids=lambda value: getattr(value, "plural", ""),
+)
+def test_a_text_that_people_write_as_a_number_has_no_type(kind: Kind, quoted: list[str]) -> None:
+    """For a wrong type, the API server prints a line for each field, and none tells users to write quotes."""
+    marked = dict(nodes(marked_schema(kind.model)["properties"]["spec"], "spec"))
+    assert [path for path, node in marked.items() if QUOTED in node] == [f"spec.{path}" for path in quoted]
+    for path, node in parts(kind, "spec"):
+        assert not node.keys() & {QUOTED, ADMISSION}, path
+        if QUOTED in marked[path]:
+            assert not node.keys() & {"type", "x-kubernetes-int-or-string", "x-kubernetes-validations"}, path
+            assert (node[PRESERVE], node["maxItems"], node["maxProperties"]) == (True, 0, 0), path
+            assert node["maxLength"] <= 256, path

@@ -13,7 +13,7 @@ from epochal_api.trainingjob import spec as trainingjob
 from tests.kit.schema import broken_rules
 
 FILES = sorted((Path(__file__).parents[3] / "manifests" / "examples").glob("*.yaml"))
-DOCUMENTS = [document for file in FILES for document in yaml.safe_load_all(file.read_text())]
+DOCUMENTS = [document for file in FILES for document in yaml.load_all(file.read_text(), yaml.CSafeLoader)]
 PARSERS = {module.KIND: module.parse for module in (experiment, modelserver, trainingjob)}
 
 

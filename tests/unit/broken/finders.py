@@ -12,7 +12,7 @@ from epochal_trainer.data.memory import MemoryBudget
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.model import callbacks, graph, network
 from epochal_trainer.model.adapt import adapt
-from epochal_trainer.model.compile import compile_model, trial_metrics
+from epochal_trainer.model.compile import compile_model, dry_run_metrics
 from epochal_trainer.model.monitor import choose_monitor
 from epochal_trainer.model.sketch import sketch
 from epochal_trainer.storage import FolderBucket
@@ -66,7 +66,7 @@ def _train(spec: TrainingJobSpec, data: Path, scratch: Path) -> list[str]:
     callbacks.check_optimizer(training.callbacks, model.optimizer)
     checks.check_network(model, nodes)
     samples = load_data(spec, FolderBucket(data), model, scratch=scratch, memory=MemoryBudget())
-    metrics = [*trial_metrics(model, training, samples.train.output_arrays)]
+    metrics = [*dry_run_metrics(model, training, samples.train.output_arrays)]
     if samples.validation is not None:
         metrics += [f"val_{name}" for name in metrics]
     callbacks.check_metric_names(training.callbacks, metrics)

@@ -25,9 +25,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def keras_policy() -> Iterator[Policy]:
-    with Policy(policy("epochal-keras")) as found:
-        yield found
+def policies() -> Iterator[list[Policy]]:
+    with Policy(policy("epochal-rules-trainingjobs")) as rules, Policy(policy("epochal-keras")) as keras:
+        yield [rules, keras]
 
 
 @pytest.fixture(scope="module")
@@ -37,13 +37,13 @@ def trained() -> set[str]:
 
 
 @pytest.fixture
-def finders(keras_policy: Policy, data: Path, tmp_path: Path) -> Mapping[str, Find]:
+def finders(policies: list[Policy], data: Path, tmp_path: Path) -> Mapping[str, Find]:
     """The finders in the order in which they see a TrainingJob."""
 
     def find_by_policy(document: Mapping[str, Any]) -> list[str]:
-        review = keras_policy.review(document)
-        assert review.failed == []
-        return [*review.denied]
+        reviews = [each.review(document) for each in policies]
+        assert [review.failed for review in reviews] == [[], []]
+        return [message for review in reviews for message in review.denied]
 
     found: dict[str, Find] = {
         "schema": find_by_schema,

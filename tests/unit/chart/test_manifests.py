@@ -24,7 +24,7 @@ def test_install_yaml_is_the_chart_with_its_namespace(render: Render) -> None:
 
 
 def test_install_yaml_can_be_applied_from_top_to_bottom() -> None:
-    kinds = [item["kind"] for item in yaml.safe_load_all((ROOT / "manifests/install.yaml").read_text())]
+    kinds = [item["kind"] for item in yaml.load_all((ROOT / "manifests/install.yaml").read_text(), yaml.CSafeLoader)]
     assert kinds[:2] == ["PriorityClass", "Namespace"]
     before = (
         "PriorityClass",

@@ -93,6 +93,8 @@ def test_default_objects(render: Render) -> None:
         ("ValidatingAdmissionPolicy", "epochal-operator"),
         ("ValidatingAdmissionPolicy", "epochal-operator-experiments"),
         ("ValidatingAdmissionPolicy", "epochal-operator-servers"),
+        ("ValidatingAdmissionPolicy", "epochal-rules-experiments"),
+        ("ValidatingAdmissionPolicy", "epochal-rules-trainingjobs"),
         ("ValidatingAdmissionPolicyBinding", "epochal-immutable"),
         ("ValidatingAdmissionPolicyBinding", "epochal-immutable-experiments"),
         ("ValidatingAdmissionPolicyBinding", "epochal-keras"),
@@ -100,6 +102,8 @@ def test_default_objects(render: Render) -> None:
         ("ValidatingAdmissionPolicyBinding", "epochal-operator"),
         ("ValidatingAdmissionPolicyBinding", "epochal-operator-experiments"),
         ("ValidatingAdmissionPolicyBinding", "epochal-operator-servers"),
+        ("ValidatingAdmissionPolicyBinding", "epochal-rules-experiments"),
+        ("ValidatingAdmissionPolicyBinding", "epochal-rules-trainingjobs"),
     ]
 
 

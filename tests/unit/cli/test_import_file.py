@@ -53,8 +53,16 @@ def test_a_model_with_its_weights_beside_the_manifest(folder: Path) -> None:
     assert (code, output.split()) == (0, [str(folder / "job.yaml"), str(folder / "job.weights.h5")])
     assert (folder / "job.weights.h5").read_bytes() == WEIGHTS
     assert "name: wine-quality" in (folder / "job.yaml").read_text()
-    assert errors.startswith("Fill in, before you submit it: spec.data, spec.results.bucket")
+    unused, fill_in = errors.splitlines()
+    assert unused.startswith("The TrainingJob does not use the file of weights yet: upload it, and set network.weights")
+    assert fill_in.startswith("Fill in, before you submit it: spec.data, spec.results.bucket")
     assert sorted(path.name for path in folder.iterdir()) == ["digits.nnd", "job.weights.h5", "job.yaml", "wine.keras"]
+
+
+def test_a_folder_of_a_saved_model_names_the_way_to_a_file(folder: Path) -> None:
+    (folder / "saved").mkdir()
+    code, _, errors = epochal("import", "saved", folder=folder)
+    assert (code, "saved is a folder, not a file" in errors, "save the model as .keras" in errors) == (1, True, True)
 
 
 def test_existing_files_are_replaced_only_with_force(folder: Path) -> None:
@@ -82,6 +90,7 @@ def test_upload_sets_the_weights_of_the_network(folder: Path, service: Service) 
     assert code == 0, errors
     assert output.splitlines()[-1] == "s3://bucket/models/wine.weights.h5"
     assert "uri: s3://bucket/models/wine.weights.h5" in (folder / "job.yaml").read_text()
+    assert "does not use" not in errors
     assert epochal("check", "job.yaml", folder=folder).exit_code == 0
 
 
@@ -123,4 +132,4 @@ def test_an_h5_file_without_the_trainer_names_the_package(folder: Path, monkeypa
     (folder / "old.h5").write_bytes(b"\x89HDF\r\n\x1a\n")
     monkeypatch.setitem(sys.modules, "epochal_trainer", None)
     code, _, errors = epochal("import", "old.h5", folder=folder)
-    assert (code, "pip install 'epochal[train]'" in errors) == (1, True)
+    assert (code, "install the wheels of epochal-trainer" in errors) == (1, True)

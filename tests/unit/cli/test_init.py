@@ -59,8 +59,11 @@ def test_a_table(tmp_path: Path) -> None:
         "The label is the column species: --label names another one.",
         "Next, on this machine:",
         "  epochal run flowers-2018.yaml --data .",
-        "or on the cluster:",
+        "or on the cluster, where both buckets must exist:",
+        "  aws s3 mb s3://flowers-2018-data",
+        "  aws s3 mb s3://flowers-2018-results",
         "  aws s3 cp ./flowers-2018.npz s3://flowers-2018-data/",
+        "  epochal doctor flowers-2018.yaml",
         "  epochal submit flowers-2018.yaml --watch",
     ]
     arrays = np.load(tmp_path / "flowers-2018.npz")

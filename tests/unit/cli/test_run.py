@@ -59,7 +59,7 @@ def test_without_the_trainer(tmp_path: Path, commands: list[list[str]], monkeypa
     monkeypatch.setattr(extras, "find_spec", lambda _: None)
     code, _, errors = epochal("run", "job.yaml", folder=tmp_path)
     assert (code, commands) == (1, [])
-    assert errors.endswith("Install them: pip install 'epochal[train]'\n")
+    assert errors.endswith("or install the wheels of epochal-trainer, as in docs/command.md.\n")
     assert epochal("check", "--shapes", "job.yaml", folder=tmp_path).exit_code == 1
 
 

@@ -30,6 +30,14 @@ def test_a_csv_table_becomes_npz(tmp_path: Path) -> None:
     assert (network["input"]["shape"], network["layers"][-1]["units"]) == ([13], 3)
 
 
+def test_the_command_converts_the_table_and_writes_a_valid_job(tmp_path: Path) -> None:
+    table, *_ = blocks(PAGE, "python")
+    run([table, *blocks(PAGE, "sh", under="Convert a table with a command")], tmp_path, timeout=60)
+    job = parse(yaml.safe_load((tmp_path / "wine.yaml").read_text()))
+    assert job.spec.training.loss is not None
+    assert np.load(tmp_path / "wine.npz")["x"].shape == (178, 13)
+
+
 def names_of(samples: Samples) -> tuple[int, int, str, str]:
     assert samples.class_names is not None
     assert samples.feature_names is not None

@@ -14,8 +14,8 @@ def main() -> None:
     # are ignored.
     signal.signal(signal.SIGTERM, lambda number, _: os._exit(128 + number))
     if sys.argv[1:2] == ["run"]:
-        keys.set_aside()
-    from epochal_trainer.commands import app  # noqa: PLC0415 - imports that `set_aside` would repeat
+        keys.restart_without_keys()  # It replaces the process by a new one, so it may not return: see lib/keys.py.
+    from epochal_trainer.commands import app  # noqa: PLC0415 - imports that `restart_without_keys` would repeat
 
     app()
 

@@ -120,7 +120,7 @@ class Attempt:
                 network_files=network.files,
                 monitor=monitor,
                 checks=checks,
-                found=start,
+                start=start,
                 store=store,
                 attempt=attempt,
                 on_epoch=writer.put,
@@ -148,7 +148,7 @@ class Attempt:
     def _choose_monitor(self, model: keras.Model, data: TrainingData) -> Monitor:
         """Return the monitored metric, after checks of loss, metrics and callbacks against the data."""
         training = self._context.job.spec.training
-        metrics = compile.trial_metrics(model, training, data.train.output_arrays)
+        metrics = compile.dry_run_metrics(model, training, data.train.output_arrays)
 
         def validated(names: Iterable[str]) -> list[str]:
             return [*names, *(f"val_{name}" for name in names if data.validation is not None)]

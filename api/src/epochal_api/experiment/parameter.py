@@ -5,7 +5,6 @@ from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
-    BeforeValidator,
     ConfigDict,
     Field,
     StringConstraints,
@@ -14,23 +13,24 @@ from pydantic import (
 )
 
 from epochal_api.expected_value import describe_pattern
-from epochal_api.model import Model, Rule, as_text, cel, exactly_one, is_one_set, matching, text_or_number
+from epochal_api.model import Model, Rule, admission, cel, exactly_one, is_one_set, matching
+from epochal_api.quoted import TEXT_OR_INTEGER, quoted_text_or_integer
 from epochal_api.text import PRINTABLE_PATTERN
 
 NUMBER_PATTERN = r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,2})?$"
 describe_pattern(NUMBER_PATTERN, "must be a number such as 0.001 or 1e-4")
 Number = Annotated[
     str,
-    BeforeValidator(as_text),
+    TEXT_OR_INTEGER,
     StringConstraints(max_length=32, pattern=NUMBER_PATTERN),
-    WithJsonSchema(text_or_number(pattern=NUMBER_PATTERN, max_length=32)),
+    WithJsonSchema(quoted_text_or_integer(pattern=NUMBER_PATTERN, max_length=32)),
 ]
 """A finite number as text, because the API has no floats. YAML may give an integer as a number."""
 Value = Annotated[
     str,
-    BeforeValidator(as_text),
+    TEXT_OR_INTEGER,
     StringConstraints(max_length=256, pattern=PRINTABLE_PATTERN),
-    WithJsonSchema(text_or_number(pattern=PRINTABLE_PATTERN, max_length=256)),
+    WithJsonSchema(quoted_text_or_integer(pattern=PRINTABLE_PATTERN, max_length=256)),
 ]
 """A parameter's value as text, in JSON notation but without the quotes of a text: 0.01, 32, Adam, true."""
 ParameterName = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z][a-zA-Z0-9_]*$", max_length=63)]
@@ -78,17 +78,17 @@ def _check_range(values: _Range) -> _Range:
 class FloatRange(Model):
     """A range of numbers, written as text such as "1e-4"."""
 
-    model_config = ConfigDict(json_schema_extra=cel(_ORDERED, _LOG_ABOVE_ZERO, _STEP_ABOVE_ZERO, _LINEAR_STEP))
+    model_config = ConfigDict(json_schema_extra=admission(_ORDERED, _LOG_ABOVE_ZERO, _STEP_ABOVE_ZERO, _LINEAR_STEP))
 
     min: Number
-    """Lower bound."""
+    """Lower bound, as text such as "1e-4"."""
     max: Number
-    """Upper bound."""
+    """Upper bound, as text such as "0.1"."""
     scale: Scale = "Linear"
     """Distribution of the values. Linear: uniform. Log: uniform logarithms, so that 0.001 to 0.01 is as likely as 0.01
     to 0.1. Default: Linear."""
     step: Number | None = None
-    """Step between the values, from min on. Default: any value; a Grid requires a step."""
+    """Step between the values, from min on, as text such as "0.1". Default: any value; a Grid requires a step."""
 
     _check = model_validator(mode="after")(_check_range)
 
@@ -155,7 +155,7 @@ _ONE_DOMAIN = exactly_one("float", "int", "values")
 class Parameter(Model):
     """A hyper-parameter: its paths in the template, and its possible values."""
 
-    model_config = ConfigDict(json_schema_extra=cel(_ONE_DOMAIN))
+    model_config = ConfigDict(json_schema_extra=admission(_ONE_DOMAIN))
 
     name: ParameterName
     """Name of the parameter in the status, the results and other fields."""

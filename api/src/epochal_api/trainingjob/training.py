@@ -20,13 +20,13 @@ from epochal_api.model import (
     Model,
     ObjectName,
     Rule,
-    as_text,
     cel,
     exactly_one,
     is_one_set,
     list_map,
     matching,
 )
+from epochal_api.quoted import TEXT_IN_QUOTES, matching_in_quotes
 from epochal_api.text import PRINTABLE_PATTERN
 from epochal_api.trainingjob.network import MAX_OUTPUTS, Callback, Named, NameOrObject
 from epochal_api.trainingjob.status import Mode
@@ -138,8 +138,10 @@ class Output(Model):
     weight: (
         Annotated[
             str,
-            BeforeValidator(as_text),
-            matching(WEIGHT_PATTERN, 'must be a number from 0 as text, such as "0.5"', max_length=_MAX_DIGITS),
+            TEXT_IN_QUOTES,
+            matching_in_quotes(
+                WEIGHT_PATTERN, 'must be a number from 0 as text, such as "0.5"', max_length=_MAX_DIGITS
+            ),
             AfterValidator(_check_weight),
         ]
         | None

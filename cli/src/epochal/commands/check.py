@@ -14,7 +14,7 @@ def check(
     files: Annotated[list[Path], typer.Argument(help="TrainingJobs, Experiments and ModelServers, as YAML or JSON.")],
     *,
     shapes: Annotated[
-        bool, typer.Option("--shapes", help="Also find wrong shapes with Keras. It needs epochal[train], and seconds.")
+        bool, typer.Option("--shapes", help="Also find wrong shapes with Keras. It needs epochal-trainer, and seconds.")
     ] = False,
 ) -> None:
     """Find the problems of files before the cluster does, with line and column."""

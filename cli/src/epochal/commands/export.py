@@ -8,9 +8,10 @@ from typing import Annotated, Literal
 import typer
 
 from epochal.commands.options import Force, environment_of, names_of
+from epochal.exporters import TargetName
 
 _MAX_FILES = 100
-Target = Literal["keras", "notebook", "torch", "caffe", "onnx"]
+Target = Literal[TargetName, "onnx"]
 """Values of --to: the targets of `exporters`, and onnx, whose files a training has stored."""
 
 

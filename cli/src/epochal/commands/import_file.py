@@ -1,5 +1,6 @@
 """`epochal import` writes a manifest for a file of another tool."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -71,8 +72,19 @@ def import_file(
             environment.write(printable(str(path)))
         if store is not None:
             environment.write(store.uri)
+    for line in _next_steps(imported, is_unused=out is not None and has_weights and upload is None):
+        environment.warn(line)
+
+
+def _next_steps(imported: "Imported", *, is_unused: bool) -> Iterator[str]:
+    """Yield the steps before the manifest is submitted. `is_unused`: the manifest does not name its weights."""
+    if is_unused:
+        yield (
+            "The TrainingJob does not use the file of weights yet: upload it, and set network.weights. Or import with "
+            "--upload s3://BUCKET/. Otherwise the training starts from new weights."
+        )
     if imported.placeholders:
-        environment.warn(f"Fill in, before you submit it: {', '.join(imported.placeholders)}")
+        yield f"Fill in, before you submit it: {', '.join(imported.placeholders)}"
 
 
 class _Upload:

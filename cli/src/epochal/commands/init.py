@@ -66,8 +66,8 @@ def init(
         converted = target.parent / f"{name}.npz"
         found = inspect_data(path, converted, task=task, label=label, side=size, replace=force)
         folder = target.parent if found.is_converted else path if path.is_dir() else path.parent
-    write_training_job(found, target, name, bucket=bucket, secret=secret, replace=force)
+    buckets = write_training_job(found, target, name, bucket=bucket, secret=secret, replace=force)
     file = shown(target, environment.folder)
-    for line in (*found.notes, *next_steps(found, file, shown(folder, environment.folder), bucket)):
+    for line in (*found.notes, *next_steps(found, file, shown(folder, environment.folder), buckets)):
         environment.warn(printable(line))
     environment.write(file)

@@ -24,7 +24,7 @@ def run(
 ) -> None:
     """Train a TrainingJob on this machine, with folders in place of buckets.
 
-    It needs epochal[train]. The log goes to standard error, and the folder of the results to standard output. Ctrl-C
+    It needs epochal-trainer. The log goes to standard error, and the folder of the results to standard output. Ctrl-C
     stores a checkpoint, from which the same command continues.
     """
     from epochal.local_training import train  # noqa: PLC0415 - `--help` needs no model of the API

@@ -77,7 +77,7 @@ def compare_fields(schemas: Mapping[str, Any]) -> Iterator[Finding]:
     if newer:
         yield warning(
             f"the kinds of the cluster are newer than this command, which does not know {listed(newer)}",
-            "Upgrade this command: pip install --upgrade epochal",
+            "Install the wheels of the newer version, as in docs/command.md.",
         )
     if not older and not newer:
         yield ok(f"{', '.join(model.__name__ for model in _MODELS)} of {API_VERSION}, with the fields of this version")

@@ -5,13 +5,17 @@
 
 from collections.abc import Mapping
 from importlib import import_module
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from epochal.errors import EpochalError
 from epochal.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from epochal_api.trainingjob.spec import TrainingJob
+
+
+TargetName = Literal["keras", "notebook", "torch", "caffe"]
+"""The names in TARGETS."""
 
 
 class Target(NamedTuple):

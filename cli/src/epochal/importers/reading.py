@@ -54,6 +54,11 @@ def read_start(path: Path, size: int = 64) -> bytes:
             return file.read(size)
     except FileNotFoundError:
         raise EpochalError(f"{printable(str(path))}: there is no such file", exit_code=ExitCode.NOT_FOUND) from None
+    except IsADirectoryError:
+        raise EpochalError(
+            f"{printable(str(path))} is a folder, not a file",
+            "A SavedModel folder: load it with the Keras that wrote it, and save the model as .keras.",
+        ) from None
     except OSError as error:
         raise EpochalError(f"{printable(str(path))}: cannot read the file: {error.strerror}") from None
 

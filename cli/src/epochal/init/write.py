@@ -16,8 +16,8 @@ from epochal.output_files import file_exists
 
 def write_training_job(
     data: DataDescription, target: Path, name: str, *, bucket: str, secret: str, replace: bool
-) -> None:
-    """Write a TrainingJob for data to a file.
+) -> tuple[str, str]:
+    """Write a TrainingJob for data to a file, and return its data bucket and its results bucket.
 
     Raises:
         EpochalError: If the file exists, or the TrainingJob would have problems, such as a key that no bucket has.
@@ -32,23 +32,26 @@ def write_training_job(
         raise file_exists(target) from None
     except OSError as error:
         raise EpochalError(f"cannot write {target}: {error.strerror}", "Choose another file: --out FILE") from None
+    return bucket, document["spec"]["results"]["bucket"]
 
 
-def next_steps(data: DataDescription, file: str, folder: str, bucket: str) -> Sequence[str]:
+def next_steps(data: DataDescription, file: str, folder: str, buckets: tuple[str, str]) -> Sequence[str]:
     """Return the commands after `init`, a line each.
 
     Args:
         data: The data.
         file: The file of the TrainingJob.
         folder: The folder with the data files.
-        bucket: Name of the data bucket.
+        buckets: Names of the data bucket and of the results bucket.
     """
-    uploads = [f"aws s3 cp {quote(f'{folder}/{name}')} s3://{bucket}/" for name in data.files]
+    uploads = [f"aws s3 cp {quote(f'{folder}/{name}')} s3://{buckets[0]}/" for name in data.files]
     return [
         "Next, on this machine:",
         f"  epochal run {quote(file)} --data {quote(folder)}",
-        "or on the cluster:",
+        "or on the cluster, where both buckets must exist:",
+        *(f"  aws s3 mb s3://{bucket}" for bucket in buckets),
         *(f"  {line}" for line in uploads),
+        f"  epochal doctor {quote(file)}",
         f"  epochal submit {quote(file)} --watch",
     ]
 

@@ -27,7 +27,7 @@ def load_model(cluster: Cluster, job: "Found", name: str) -> "keras.Model":
         name: model.keras of the last epoch, or best.keras.
 
     Raises:
-        EpochalError: If epochal[train] is missing, there is no such file, or it is not the one that the job stored.
+        EpochalError: If epochal-trainer is missing, there is no such file, or it is not the one that the job stored.
     """
     require_trainer("model()")
     from epochal.client.buckets import require_digest  # noqa: PLC0415 - minio, which most methods do not need

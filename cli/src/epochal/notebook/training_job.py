@@ -96,13 +96,13 @@ class TrainingJob(Trained):
         return frame(history_rows(read_history(self.cluster, self.stored())), "epoch")
 
     def model(self, which: Literal["last", "best"] = "last") -> "keras.Model":
-        """Return the trained model, not compiled. It needs `epochal[train]`.
+        """Return the trained model, not compiled. It needs epochal-trainer.
 
         Args:
             which: last: the weights at the end. best: those of the best epoch, if it is another one.
 
         Raises:
-            EpochalError: If the training has stored no model yet, or epochal[train] is missing.
+            EpochalError: If the training has stored no model yet, or epochal-trainer is missing.
         """
         from epochal.notebook.trained_model import load_model  # noqa: PLC0415 - Keras
 

@@ -25,7 +25,7 @@ class NoVerdict(Enum):
 
     PENDING = "the checker is being asked, and its answer enqueues the object"
     UNKNOWN = "the checker has not answered"
-    ABSENT = "there is no checker that answers"
+    ABSENT = "there is no checker, or it has not answered for long, or the question is too large"
 
 
 class Fault(NamedTuple):

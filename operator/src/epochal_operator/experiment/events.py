@@ -108,10 +108,10 @@ def _events(
     if after.best is not None and is_new_best:
         yield make_event(Reason.NEW_BEST, _best(metric, after.best), f"{after.best.trial}/{after.best.value}")
     generation = str(after.observed_generation)
-    if (active_since := began_suspension(before.conditions, after.conditions)) is not None:
-        yield make_event(Reason.SUSPENDED, "The trials are suspended until spec.suspend is false.", active_since)
-    if (since := ended_suspension(before.conditions, after.conditions, suspend=suspend)) is not None:
-        yield make_event(Reason.RESUMED, "The Experiment is no longer suspended.", since)
+    if (active_generation := began_suspension(before.conditions, after.conditions)) is not None:
+        yield make_event(Reason.SUSPENDED, "The trials are suspended until spec.suspend is false.", active_generation)
+    if (suspended_generation := ended_suspension(before.conditions, after.conditions, suspend=suspend)) is not None:
+        yield make_event(Reason.RESUMED, "The Experiment is no longer suspended.", suspended_generation)
     ready, old_ready = get_condition(after.conditions, "Ready"), get_condition(before.conditions, "Ready")
     is_same = old_ready and ready and (old_ready.status, old_ready.reason) == (ready.status, ready.reason)
     if ready is None or (is_same and _is_finished(before) is _is_finished(after)):

@@ -9,7 +9,7 @@ __all__ = ["Effect", "Reason", "StatusCause", "effect"]
 _NO_EVENT = Effect(event=None, fault=None)
 _READY_NO_EVENT = Effect(event=None, ready=True, fault=None)
 _READY_NORMAL = Effect(event="Normal", ready=True, fault=None)
-_STALLS = Effect(needs_user_action=True)
+_NEEDS_USER = Effect(needs_user_action=True)
 
 
 class Reason(EpochalReason):
@@ -30,12 +30,12 @@ class Reason(EpochalReason):
     LEDGER_FULL = "LedgerFull", Effect(ready=True, fault=None)
 
     # Of Ready and Failed.
-    INVALID_SPEC = "InvalidSpec", _STALLS
-    INVALID_NETWORK = "InvalidNetwork", _STALLS
-    TOO_MANY_FAILED_TRIALS = "TooManyFailedTrials", _STALLS
-    ALL_TRIALS_DIVERGED = "AllTrialsDiverged", _STALLS
-    NO_TRIAL_SUCCEEDED = "NoTrialSucceeded", _STALLS
-    DEADLINE_EXCEEDED = "DeadlineExceeded", _STALLS
+    INVALID_SPEC = "InvalidSpec", _NEEDS_USER
+    INVALID_NETWORK = "InvalidNetwork", _NEEDS_USER
+    TOO_MANY_FAILED_TRIALS = "TooManyFailedTrials", _NEEDS_USER
+    ALL_TRIALS_DIVERGED = "AllTrialsDiverged", _NEEDS_USER
+    NO_TRIAL_SUCCEEDED = "NoTrialSucceeded", _NEEDS_USER
+    DEADLINE_EXCEEDED = "DeadlineExceeded", _NEEDS_USER
 
     # Of Ready: causes that block its trials.
     TRIALS_NOT_READY = "TrialsNotReady", _NO_EVENT

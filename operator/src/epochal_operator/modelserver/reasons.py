@@ -12,7 +12,7 @@ __all__ = ["Effect", "ExternalReason", "Reason", "StatusCause", "as_reason", "ef
 _NO_EVENT = Effect(event=None, fault=None)
 _READY_NO_EVENT = Effect(event=None, ready=True, fault=None)
 _READY_NORMAL = Effect(event="Normal", ready=True, fault=None)
-_STALLS = Effect(needs_user_action=True)
+_NEEDS_USER = Effect(needs_user_action=True)
 _CRASH = Effect(fault="Crash")
 _CLUSTER = Effect(fault="Cluster")
 
@@ -29,19 +29,19 @@ class Reason(EpochalReason):
     PAUSED = "Paused", _READY_NORMAL
 
     # Of Progressing: causes that block its model.
-    TRAINING_JOB_FAILED = "TrainingJobFailed", _STALLS
-    EXPERIMENT_FAILED = "ExperimentFailed", _STALLS
-    MODEL_NOT_STORED = "ModelNotStored", _STALLS
-    SIGNATURES_DIFFER = "SignaturesDiffer", _STALLS
-    INVALID_SPEC = "InvalidSpec", _STALLS
-    NO_STORAGE_ENDPOINT = "NoStorageEndpoint", _STALLS
+    TRAINING_JOB_FAILED = "TrainingJobFailed", _NEEDS_USER
+    EXPERIMENT_FAILED = "ExperimentFailed", _NEEDS_USER
+    MODEL_NOT_STORED = "ModelNotStored", _NEEDS_USER
+    SIGNATURES_DIFFER = "SignaturesDiffer", _NEEDS_USER
+    INVALID_SPEC = "InvalidSpec", _NEEDS_USER
+    NO_STORAGE_ENDPOINT = "NoStorageEndpoint", _NEEDS_USER
 
     # Of Progressing: causes that block its owned objects.
     CLEANUP = "Cleanup", _NO_EVENT._replace(requeue_after=1)
     NAME_CONFLICT = "NameConflict", Effect(needs_user_action=True, requeue_after=30)
     REJECTED = "Rejected", Effect(needs_user_action=True, requeue_after=60)
     WEBHOOK_FAILED = "WebhookFailed", _CLUSTER
-    FIELD_CONFLICT = "FieldConflict", _STALLS._replace(fault="Cluster")
+    FIELD_CONFLICT = "FieldConflict", _NEEDS_USER._replace(fault="Cluster")
 
     # Of Progressing: causes that block its pods.
     POD_REFUSED = "PodRefused"
@@ -59,10 +59,10 @@ class Reason(EpochalReason):
     # Of Progressing: the last termination message of a server or of the conversion.
     STORAGE_UNREACHABLE = "StorageUnreachable", _CLUSTER
     STORAGE_REFUSED = "StorageRefused"
-    MODEL_NOT_FOUND = "ModelNotFound", _STALLS
-    MODEL_DAMAGED = "ModelDamaged", _STALLS
-    MODEL_REFUSED = "ModelRefused", _STALLS
-    CHECK_DIFFERS = "CheckDiffers", _STALLS
+    MODEL_NOT_FOUND = "ModelNotFound", _NEEDS_USER
+    MODEL_DAMAGED = "ModelDamaged", _NEEDS_USER
+    MODEL_REFUSED = "ModelRefused", _NEEDS_USER
+    CHECK_DIFFERS = "CheckDiffers", _NEEDS_USER
     INVALID_CONFIG = "InvalidConfig"
     OUT_OF_MEMORY = "OutOfMemory"
     CRASHED = "Crashed", _CRASH

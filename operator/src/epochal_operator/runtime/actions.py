@@ -122,11 +122,12 @@ ChildAction = CreateChild | PatchChild | ReplaceChild | DeleteChild
 
 @dataclass(frozen=True)
 class Plan(Generic[AnyAction]):
-    """Actions of one reconcile, in their order.
+    """Actions of one round of a reconcile, in their order. The reconcile ends with a plan that has no actions.
 
     Args:
         actions: The actions. The result of one action can change the next ones.
         requeue_after: Seconds until the next reconcile if no change triggers one earlier; None for no such reconcile.
+            The value counts only in the last plan of a reconcile.
     """
 
     actions: tuple[AnyAction, ...] = ()

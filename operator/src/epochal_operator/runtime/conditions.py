@@ -24,7 +24,7 @@ def condition_of(obj: Mapping[str, Any], type_: str, status: str = "True") -> Ma
 
 
 def is_finished(obj: Mapping[str, Any]) -> bool:
-    """Return whether an object has ended, by its condition `Finished`."""
+    """Return whether an object has ended, by its condition `Finished`. A TrainingJob with a refused spec has it too."""
     return condition_of(obj, FINISHED) is not None
 
 
@@ -50,7 +50,7 @@ def stays_suspended(before: Iterable[Condition] | None, *, suspend: bool) -> boo
 
 
 def began_suspension(before: Iterable[Condition] | None, after: Iterable[Condition] | None) -> str | None:
-    """Return the start (RFC 3339) of the time before a suspension that has begun, empty if unknown; else None.
+    """Return the last observed generation before a suspension that has begun, empty if unknown; else None.
 
     It is the key of the Event, as for `ended_suspension`.
 
@@ -61,15 +61,16 @@ def began_suspension(before: Iterable[Condition] | None, after: Iterable[Conditi
     active = get_condition(before, "Suspended")
     if not is_true(after, "Suspended") or (active is not None and active.status == "True"):
         return None
-    return active.last_transition_time if active is not None else ""
+    return str(active.observed_generation) if active is not None else ""
 
 
 def ended_suspension(
     before: Iterable[Condition] | None, after: Iterable[Condition] | None, *, suspend: bool
 ) -> str | None:
-    """Return the start of a suspension that has ended (RFC 3339), or None.
+    """Return the last observed generation of a suspension that has ended, or None.
 
-    It is the key of the Event: after a conflict, the Event is emitted again, perhaps for a later generation.
+    It is the key of the Event: after a conflict, the Event is emitted again, perhaps for a later generation. Each
+    suspension has other generations, while two of them may begin within one second, the unit of transition times.
 
     Args:
         before: The previous conditions.
@@ -79,7 +80,7 @@ def ended_suspension(
     suspended = get_condition(before, "Suspended")
     if suspended is None or suspended.status != "True" or is_true(after, "Suspended") or suspend:
         return None
-    return suspended.last_transition_time
+    return str(suspended.observed_generation)
 
 
 def with_finished(conditions: Iterable[Condition]) -> list[Condition]:

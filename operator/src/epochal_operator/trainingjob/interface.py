@@ -18,9 +18,9 @@ _PLACEHOLDER_UID = "0" * 36
 def spec_error(body: Object, installation: Installation) -> str:
     """Return the message with which Epochal will refuse a TrainingJob as InvalidSpec, or an empty text."""
     try:
-        job = parse({**body, "metadata": {**body["metadata"], "uid": _PLACEHOLDER_UID}})
-        require_known_objects(job)
-        batch_job(job, installation)
+        training_job = parse({**body, "metadata": {**body["metadata"], "uid": _PLACEHOLDER_UID}})
+        require_known_objects(training_job)
+        batch_job(training_job, installation)
     except NoStorageEndpoint:  # The TrainingJob waits for an endpoint.
         return ""
     except InvalidTrainingJob as error:

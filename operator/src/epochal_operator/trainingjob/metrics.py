@@ -23,8 +23,8 @@ _STORAGE_REASONS = frozenset({Reason.STORAGE_UNAVAILABLE, Reason.ENDPOINT_UNREAC
 _EPOCH_BUCKETS = (0.1, 0.3, 1, 3, 10, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 28800)
 
 
-def _fault(reason_text: str, job: Object) -> str | None:
-    reason, spec, progress = as_reason(reason_text), part(job, "spec"), _progress(job)
+def _fault(reason_text: str, training_job: Object) -> str | None:
+    reason, spec, progress = as_reason(reason_text), part(training_job, "spec"), _progress(training_job)
     if reason in _IMAGE_REASONS and spec.get("image"):
         return "User"
     # The storage holds the number of attempts, so without it the storage was never reached.
@@ -35,9 +35,9 @@ def _fault(reason_text: str, job: Object) -> str | None:
     return effect(reason_text).fault
 
 
-def _info(job: Object) -> dict[str, str]:
-    spec = part(job, "spec")
-    trial_owner = controller({"metadata": part(job, "metadata")}, group=GROUP, kind=EXPERIMENT)
+def _info(training_job: Object) -> dict[str, str]:
+    spec = part(training_job, "spec")
+    trial_owner = controller({"metadata": part(training_job, "metadata")}, group=GROUP, kind=EXPERIMENT)
     return {
         "framework": str(spec.get("framework") or ""),
         "queue": str(part(spec, "scheduling").get("queueName") or ""),
@@ -45,22 +45,22 @@ def _info(job: Object) -> dict[str, str]:
     }
 
 
-def _metrics(job: Object) -> Iterator[tuple[str, float | None]]:
-    for name, text in part(part(job, "status"), "metrics").items():
+def _metrics(training_job: Object) -> Iterator[tuple[str, float | None]]:
+    for name, text in part(part(training_job, "status"), "metrics").items():
         yield name, number(text)
 
 
-def _best(job: Object) -> Iterator[tuple[str, float | None]]:
-    if best := part(part(job, "status"), "best"):
+def _best(training_job: Object) -> Iterator[tuple[str, float | None]]:
+    if best := part(part(training_job, "status"), "best"):
         yield str(best.get("metric", "")), number(best.get("value"))
 
 
-def _progress(job: Object) -> Object:
-    return part(part(job, "status"), "progress")
+def _progress(training_job: Object) -> Object:
+    return part(part(training_job, "status"), "progress")
 
 
-def _epochs(job: Object) -> float | None:
-    return number(_progress(job).get("epochs") or part(part(job, "spec"), "training").get("epochs"))
+def _epochs(training_job: Object) -> float | None:
+    return number(_progress(training_job).get("epochs") or part(part(training_job, "spec"), "training").get("epochs"))
 
 
 METRICS = KindMetrics(
@@ -76,12 +76,12 @@ METRICS = KindMetrics(
         ("best_metric", "The best value so far of the metric that the TrainingJob is judged by.", "metric", _best),
     ),
     values=(
-        ("epoch", "Finished epochs.", lambda job: number(_progress(job).get("epoch", 0))),
+        ("epoch", "Finished epochs.", lambda training_job: number(_progress(training_job).get("epoch", 0))),
         ("epochs", "Epochs in all.", _epochs),
         (
             "progress_ratio",
             "Finished part of all steps.",
-            lambda job: (number(_progress(job).get("percent")) or 0) / 100,
+            lambda training_job: (number(_progress(training_job).get("percent")) or 0) / 100,
         ),
         ("attempts", "1 + the restarts so far.", status_number("attempt")),
         ("gpus", "GPUs that the TrainingJob asks for.", status_number("gpus")),
@@ -91,7 +91,7 @@ METRICS = KindMetrics(
         (
             "last_report_time_seconds",
             "When the trainer last reported.",
-            lambda job: time(_progress(job).get("lastReportTime")),
+            lambda training_job: time(_progress(training_job).get("lastReportTime")),
         ),
     ),
 )

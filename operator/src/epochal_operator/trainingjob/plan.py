@@ -60,7 +60,7 @@ from epochal_operator.trainingjob.status.status import (
 
 Action = ChildAction | EmitEvent | ApplyStatus[Status] | ApplyStatus[ReportedStatus] | DeleteSelf
 Plan = AnyPlan[Action]
-"""The plan of a TrainingJob. An action that changes the Job is the last one: its result decides the next plan."""
+"""The plan of a TrainingJob. An action that changes the Job ends its round: its result decides the next plan."""
 
 _NO_MUTABLE_FIELDS = MutableFields()
 _INVALID_SPEC_REMEDY = (
@@ -71,39 +71,41 @@ _INVALID_SPEC_REMEDY = (
 _SUSPENDED_IN_QUEUE = "is suspended, so it releases its queue slot"
 
 
-def make_plan(job: TrainingJob, observed: Observed, installation: Installation) -> Plan:
+def make_plan(training_job: TrainingJob, observed: Observed, installation: Installation) -> Plan:
     """Return the plan for a TrainingJob."""
-    before = job.status or Status()
-    if job.metadata.deletion_timestamp is not None:
+    before = training_job.status or Status()
+    if training_job.metadata.deletion_timestamp is not None:
         return Plan()
     action = None
     if not is_finished(before):
         observed = block_if_spec_lost(before, observed)
         try:
-            action = _child_action(job, observed, installation)
-            observed = compare_spec(job, observed, installation)
+            action = _child_action(training_job, observed, installation)
+            observed = compare_spec(training_job, observed, installation)
         except NoStorageEndpoint as error:
             observed = replace(observed, blocked=StatusCause(Reason.NO_STORAGE_ENDPOINT, str(error)))
         except InvalidTrainingJob as error:
-            return refuse(job.metadata, before, str(error), observed, _mutable_fields(job))
+            return plan_for_invalid_spec(
+                training_job.metadata, before, str(error), observed, _mutable_fields(training_job)
+            )
         results_are_saved = observed.continued_from in {None, before.continued_from}
         if action is not None and results_are_saved:
             return Plan((action,))
-    after = derive_status(job, observed)
+    after = derive_status(training_job, observed)
     delay = start_delay(before, after, observed) or end_delay(before, after, observed)
     if action is None and delay is not None:
         return Plan(requeue_after=min(delay, requeue_seconds(observed, after) or delay))
-    remaining = _status_plan(job.metadata, before, after, observed, _mutable_fields(job))
+    remaining = _status_plan(training_job.metadata, before, after, observed, _mutable_fields(training_job))
     if action is not None:  # Save the predecessor's results in the status first: it may be deleted at any time.
         return Plan((*remaining.actions, action))
-    new_job_events = _new_job_events(job, installation) if after.job_name and not before.job_name else ()
+    new_job_events = _new_job_events(training_job, installation) if after.job_name and not before.job_name else ()
     return replace(remaining, actions=(*map(EmitEvent, new_job_events), *remaining.actions))
 
 
-def _new_job_events(job: TrainingJob, installation: Installation) -> list[Event]:
+def _new_job_events(training_job: TrainingJob, installation: Installation) -> list[Event]:
     """Return the warnings for a TrainingJob with a new Job."""
-    http = plain_http_events(storage_endpoint(job, installation))
-    return [*http, *unknown_objects_events(job.metadata, unknown_objects(job))]
+    http = plain_http_events(storage_endpoint(training_job, installation))
+    return [*http, *unknown_objects_events(training_job.metadata, unknown_objects(training_job))]
 
 
 def creates_job(plan: Plan) -> bool:
@@ -118,35 +120,39 @@ def refuse_network(document: Mapping[str, Any], message: str, observed: Observed
     return _status_plan(metadata, before, after, observed, MutableFields.read(document["spec"]))
 
 
-def refuse(
+def plan_for_invalid_spec(
     metadata: Metadata, before: Status, message: str, observed: Observed, mutable: MutableFields = _NO_MUTABLE_FIELDS
 ) -> Plan:
-    """Return the plan for a TrainingJob with an invalid spec. A Job of an earlier, valid spec may exist."""
-    child = observed.child
+    """Return the plan for a TrainingJob with an invalid spec. A Job of an earlier, valid spec may exist.
+
+    A Job that has trained continues, with the mutable fields of the spec. A started TrainingJob without a Job is
+    blocked. A Job that has not run is removed. Only then does the TrainingJob fail with InvalidSpec.
+    """
+    job = observed.job
     if metadata.deletion_timestamp is not None:
         return Plan()
     # A started Job continues under the rules of its start. An unchanged spec is valid for the version that started it.
     continues = has_trained(before, observed) or (could_create_pods(observed) and metadata.generation <= 1)
     observed = block_if_spec_lost(before, observed)
-    if child is not None and continues:
-        if action := _mutable_fields_action(before, observed, child, mutable):
+    if job is not None and continues:
+        if action := _mutable_fields_action(before, observed, job, mutable):
             return Plan((action,))
         if is_changed_too_late(metadata, before):
             observed = replace(observed, spec_ignored=True)
         after = status_of_invalid_spec(metadata, before, observed, suspend=mutable.suspend)
-    elif child is None and before.start_time is not None:
+    elif job is None and before.start_time is not None:
         if not is_spec_ignored(before):  # A version that accepts the spec creates another Job.
             observed = replace(observed, blocked=StatusCause(Reason.INVALID_SPEC, f"{message}\n{_INVALID_SPEC_REMEDY}"))
         after = status_of_invalid_spec(metadata, before, observed, suspend=mutable.suspend)
-    elif child is not None and not observed.in_correction_backoff and (action := removal_action(child, observed)):
+    elif job is not None and not observed.in_correction_backoff and (action := removal_action(job, observed)):
         return Plan((action,))
     else:
         after = refused_status(metadata, before, message, observed.now)
     return _status_plan(metadata, before, after, observed, mutable)
 
 
-def _mutable_fields(job: TrainingJob) -> MutableFields:
-    spec = job.spec
+def _mutable_fields(training_job: TrainingJob) -> MutableFields:
+    spec = training_job.spec
     return MutableFields(spec.suspend, spec.active_deadline_seconds, spec.ttl_seconds_after_finished)
 
 
@@ -163,42 +169,42 @@ def _status_plan(metadata: Metadata, before: Status, after: Status, observed: Ob
     return Plan(tuple(actions), None if end_condition(after) else requeue_seconds(observed, after))
 
 
-def _child_action(job: TrainingJob, observed: Observed, installation: Installation) -> Action | None:
-    child = observed.child
-    if child is None:
-        require_known_objects(job)
+def _child_action(training_job: TrainingJob, observed: Observed, installation: Installation) -> Action | None:
+    job = observed.job
+    if job is None:
+        require_known_objects(training_job)
         # Build it even if it is blocked, so that an invalid spec is refused first.
-        body = batch_job(job, installation, observed.continued_from.uri if observed.continued_from else None)
+        body = batch_job(training_job, installation, observed.continued_from.uri if observed.continued_from else None)
         # Two trainers must never write to one results folder: the pods of a deleted Job must end first.
-        return None if observed.blocked or observed.orphans or _needs_no_job(job) else CreateChild(JOBS, body)
-    if is_terminating(child) or job_end(child, observed.pods) or observed.in_correction_backoff:
+        return None if observed.blocked or observed.orphans or _needs_no_job(training_job) else CreateChild(JOBS, body)
+    if is_terminating(job) or job_end(job, observed.pods) or observed.in_correction_backoff:
         return None
-    if must_replace_job(job, observed, installation):
-        action = removal_action(child, observed)
-        if isinstance(action, DeleteChild) and not matches_user_spec(job, child):
-            return replace(action, event=spec_changed_event(job.metadata))
+    if must_replace_job(training_job, observed, installation):
+        action = removal_action(job, observed)
+        if isinstance(action, DeleteChild) and not matches_user_spec(training_job, job):
+            return replace(action, event=spec_changed_event(training_job.metadata))
         return action
-    if _needs_no_job(job):
-        return delete_job(child, _SUSPENDED_IN_QUEUE)
-    spec = job_changes(job, child)
-    return patch_job(child, spec) if spec else None
+    if _needs_no_job(training_job):
+        return delete_job(job, _SUSPENDED_IN_QUEUE)
+    spec = job_changes(training_job, job)
+    return patch_job(job, spec) if spec else None
 
 
 def _mutable_fields_action(
-    before: Status, observed: Observed, child: Mapping[str, Any], mutable: MutableFields
+    before: Status, observed: Observed, job: Mapping[str, Any], mutable: MutableFields
 ) -> Action | None:
-    if is_terminating(child) or job_end(child, observed.pods) or observed.in_correction_backoff:
+    if is_terminating(job) or job_end(job, observed.pods) or observed.in_correction_backoff:
         return None
     # Delete the Job only if the status records the start. Without the Job, no other record exists.
-    if mutable.suspend and before.start_time is not None and QUEUE_LABEL in child["metadata"].get("labels", {}):
-        return delete_job(child, _SUSPENDED_IN_QUEUE)
-    spec = mutable_changes(mutable, child)
-    return patch_job(child, spec) if spec else None
+    if mutable.suspend and before.start_time is not None and QUEUE_LABEL in job["metadata"].get("labels", {}):
+        return delete_job(job, _SUSPENDED_IN_QUEUE)
+    spec = mutable_changes(mutable, job)
+    return patch_job(job, spec) if spec else None
 
 
-def _needs_no_job(job: TrainingJob) -> bool:
+def _needs_no_job(training_job: TrainingJob) -> bool:
     """Return whether a TrainingJob must have no Job: Kueue resumes a suspended Job that it admits."""
-    return job.spec.suspend and job.spec.scheduling.queue_name is not None
+    return training_job.spec.suspend and training_job.spec.scheduling.queue_name is not None
 
 
 def _status_actions(
@@ -220,7 +226,8 @@ def _status_actions(
     if not has_reported:
         return [*emitted, ApplyStatus(after)]
     if is_finished(after) and not _removes_fields(known, after):
-        # The last status is one write. Afterwards no report changes it, so no later report removes the leader's fields.
+        # Two writes would show the end twice in `kubectl get --watch`. So the manager of the reports writes all fields:
+        # no report follows, which would remove the leader's fields.
         return [*emitted, ApplyStatus(Status(**dict(after) | dict(reported)), PROGRESS_MANAGER)]
     return [ApplyStatus(reported, PROGRESS_MANAGER), *emitted, ApplyStatus(after)]
 

@@ -12,7 +12,7 @@ __all__ = ["Effect", "ExternalReason", "Reason", "StatusCause", "as_reason", "ef
 _NO_EVENT = Effect(event=None, fault=None)
 _READY_NO_EVENT = Effect(event=None, ready=True, fault=None)
 _READY_POD_RUNS = _READY_NO_EVENT._replace(pod_runs=True)
-_STALLS = Effect(needs_user_action=True)
+_NEEDS_USER = Effect(needs_user_action=True)
 _CRASH = Effect(fault="Crash")
 _CLUSTER = Effect(fault="Cluster")
 
@@ -48,12 +48,12 @@ class Reason(EpochalReason):
     NAME_CONFLICT = "NameConflict", Effect(needs_user_action=True, requeue_after=30)
     JOB_REJECTED = "JobRejected", Effect(needs_user_action=True, requeue_after=60)
     WEBHOOK_FAILED = "WebhookFailed", _CLUSTER
-    NO_STORAGE_ENDPOINT = "NoStorageEndpoint", _STALLS
-    SPEC_LOST = "SpecLost", _STALLS
-    FIELD_CONFLICT = "FieldConflict", _STALLS._replace(fault="Cluster")
+    NO_STORAGE_ENDPOINT = "NoStorageEndpoint", _NEEDS_USER
+    SPEC_LOST = "SpecLost", _NEEDS_USER
+    FIELD_CONFLICT = "FieldConflict", _NEEDS_USER._replace(fault="Cluster")
     CONTINUE_FROM_NOT_FOUND = "ContinueFromNotFound", Effect(event="Normal")
     CONTINUE_FROM_UNFINISHED = "ContinueFromUnfinished", _READY_NO_EVENT
-    CONTINUE_FROM_FAILED = "ContinueFromFailed", _STALLS
+    CONTINUE_FROM_FAILED = "ContinueFromFailed", _NEEDS_USER
     CONTINUE_FROM_CIRCULAR = "ContinueFromCircular", Effect(needs_user_action=True, requeue_after=30)
 
     # For Ready: causes that block its pod.
@@ -128,7 +128,7 @@ class Reason(EpochalReason):
 
     # Failures that the operator or the trainer detects. The first two can end with a change of the spec, if they were
     # detected before a container ran.
-    INVALID_SPEC = "InvalidSpec", _STALLS
+    INVALID_SPEC = "InvalidSpec", _NEEDS_USER
     INVALID_NETWORK = "InvalidNetwork"
     OUT_OF_MEMORY = "OutOfMemory", _CRASH
     MEMORY_LIMIT_TOO_LOW = "MemoryLimitTooLow"

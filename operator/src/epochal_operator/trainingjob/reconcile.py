@@ -34,7 +34,7 @@ from epochal_operator.trainingjob.job.batch_job import NAME_LABEL, UID_LABEL
 from epochal_operator.trainingjob.job.continue_from import predecessor_name, predecessor_results
 from epochal_operator.trainingjob.job.observed import Observed, lacks_ended_pods, orphan_pods, own_pods, refusal_message
 from epochal_operator.trainingjob.job.spec_changes import has_trained
-from epochal_operator.trainingjob.plan import Plan, creates_job, make_plan, refuse, refuse_network
+from epochal_operator.trainingjob.plan import Plan, creates_job, make_plan, plan_for_invalid_spec, refuse_network
 from epochal_operator.trainingjob.pod.api_messages import with_training_job_fields
 from epochal_operator.trainingjob.pod.refusals import PodRefusals, watch_refusals
 from epochal_operator.trainingjob.reasons import CHILD_REASONS, Reason, StatusCause
@@ -47,12 +47,12 @@ def parse_and_plan(document: Object, observed: Observed, installation: Installat
     try:
         if fault := document.get(SPEC_OMITTED):
             raise InvalidTrainingJob(str(fault))  # noqa: TRY301 - like the error of parse
-        job = parse(document)
+        training_job = parse(document)
     except InvalidTrainingJob as error:
         metadata = Metadata.model_validate(document["metadata"])
         status = read_status(Status, document.get("status"))
-        return refuse(metadata, status, str(error), observed, MutableFields.read(document["spec"]))
-    return make_plan(job, observed, installation)
+        return plan_for_invalid_spec(metadata, status, str(error), observed, MutableFields.read(document["spec"]))
+    return make_plan(training_job, observed, installation)
 
 
 def _network_question(document: Object, observed: Observed) -> NetworkQuestion | None:
@@ -132,17 +132,17 @@ class Reconciler(ObjectReconciler[ReconcileState]):
         if isinstance(verdict, Verdict):
             return refuse_network(document, verdict.message, observed) if verdict.faults else planned
         if verdict is NoVerdict.PENDING:
-            return Plan()
-        # A refusal of this spec stays while the checker may answer again.
-        is_refused = verdict is NoVerdict.UNKNOWN and _has_refused_network(document)
-        return Plan(requeue_after=UNANSWERED_SECONDS) if is_refused else planned
+            return Plan()  # The answer enqueues the TrainingJob.
+        # Without an answer, create the Job. Only a refusal of this spec stays while the checker may answer again.
+        stays_refused = verdict is NoVerdict.UNKNOWN and _has_refused_network(document)
+        return Plan(requeue_after=UNANSWERED_SECONDS) if stays_refused else planned
 
     def observe(self, document: Object, blocked: Mapping[Resource, StatusCause]) -> Observed:
         """Return the cached children of a TrainingJob."""
         key, uid, now = key_of(document), document["metadata"]["uid"], self.clock()
         seen = self.children.observe(document, JOB, blocked.get(JOBS), now)
-        child, cause, pods, continued_from = seen.object, seen.blocked, self._pods(key), None
-        if child is None and (name := predecessor_name(document)):
+        job, cause, pods, continued_from = seen.object, seen.blocked, self._pods(key), None
+        if job is None and (name := predecessor_name(document)):
             results = predecessor_results(
                 name, document, lambda other: self.store.get(TRAINING_JOBS, Key(key.namespace, other))
             )
@@ -152,14 +152,14 @@ class Reconciler(ObjectReconciler[ReconcileState]):
                 continued_from = results
         observed = Observed(
             now,
-            child,
-            own_pods(child, pods),
-            orphan_pods(child, pods, uid),
+            job,
+            own_pods(job, pods),
+            orphan_pods(job, pods, uid),
             cause,
             None if seen.is_corrected else seen.held_until,
             continued_from=continued_from,
         )
-        last = self.refusals.get(key.namespace, child["metadata"]["uid"]) if child is not None else None
+        last = self.refusals.get(key.namespace, job["metadata"]["uid"]) if job is not None else None
         return replace(observed, refusal=refusal_message(last, observed))
 
     async def catch_up(self, document: Object, observed: Observed) -> Observed:
@@ -177,7 +177,7 @@ class Reconciler(ObjectReconciler[ReconcileState]):
             # store has the needed parts of its pods.
             del page
         pods = [pod for pod in self._pods(key) if pod["metadata"]["uid"] in listed]
-        return replace(observed, pods=own_pods(observed.child, pods))
+        return replace(observed, pods=own_pods(observed.job, pods))
 
     def _pods(self, key: Key) -> list[Object]:
         return list(self.store.find(OWNED_PODS, key).values())

@@ -34,7 +34,7 @@ def summary(found: Mapping[str, Any], now: datetime, sparkline: Sequence[float] 
     best = _best(run)
     finite = [value for value in sparkline[-MAX_SPARKLINE:] if number(value) is not None]
     return RunSummary(
-        **key(found).model_dump(),
+        **_key(run),
         uid=text(run.metadata.get("uid"), MAX_NAME),
         resource_version=text(run.metadata.get("resourceVersion"), MAX_NAME),
         generation=count(run.metadata.get("generation")) or 0,
@@ -60,22 +60,23 @@ def summary(found: Mapping[str, Any], now: datetime, sparkline: Sequence[float] 
 
 def key(found: Mapping[str, Any]) -> RunKey:
     """Return the identity of an object with any content."""
-    run = readable({"kind": found.get("kind"), "metadata": found.get("metadata")})
-    names = {name: text(run.metadata.get(name), MAX_NAME) or _NO_NAME for name in ("namespace", "name")}
-    return RunKey(kind=run.kind, **names)
+    return RunKey(**_key(readable({"kind": found.get("kind"), "metadata": found.get("metadata")})))
 
 
-def monitored(found: Mapping[str, Any]) -> MetricValue | None:
+def monitored(row: RunSummary) -> MetricValue | None:
     """Return the metric that a sparkline shows, with its last value, or None before the first one.
 
     It is the metric that decides the best epoch, or the best value of an Experiment.
     """
-    run = readable(found)
-    best = _best(run)
-    if best is None or run.kind == "Experiment":
+    best = row.best
+    if best is None or row.kind == "Experiment":
         return best
-    metrics = mapping(run.status.get("metrics"))
-    return MetricValue(name=best.name, value=number(metrics.get(best.name)))
+    return next((metric for metric in row.metrics if metric.name == best.name), MetricValue(name=best.name, value=None))
+
+
+def _key(run: Readable) -> dict[str, Any]:
+    names = {name: text(run.metadata.get(name), MAX_NAME) or _NO_NAME for name in ("namespace", "name")}
+    return {"kind": run.kind, **names}
 
 
 def _best(run: Readable) -> MetricValue | None:

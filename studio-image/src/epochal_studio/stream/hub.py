@@ -15,7 +15,7 @@ from epochal_studio.stream.api_server import ApiServer
 from epochal_studio.stream.objects import OMITTED
 from epochal_studio.stream.sparklines import Sparklines
 from epochal_studio.stream.subscription import Subscription
-from epochal_studio.stream.turns import Turns
+from epochal_studio.stream.turns import Credit, Turns
 from epochal_studio.stream.watcher import Watcher
 from epochal_studio.wire import RUN_KINDS, RunKind, RunSummary
 
@@ -23,8 +23,9 @@ MAX_STREAMS, MAX_USER_STREAMS = 300, 20
 """Maximum streams of all users, and of an owner, with any number of tokens."""
 MAX_ROWS, MAX_USER_ROWS = 100_000, 25_000
 """Maximum rows of all watches, about 1 KiB each, and of those of an owner."""
-_LISTS = 1
-"""Lists that are read at the same time, since a page of whole objects is large."""
+_LISTS = len(RUN_KINDS)
+"""Lists that are read at the same time, since a page of whole objects is large: those of a browser. The first page of
+each may take the API server 0.1 s, in which it waits for its own cache."""
 _LARGE_LINES = 16
 """Large changes that are read at the same time, since each watch of an object gets its own copy."""
 
@@ -46,6 +47,7 @@ class Hub:
     Attributes:
         api: The API server.
         lists: Bounds the lists that are read at the same time.
+        large_objects: Bounds the pages with one large object.
         large_lines: Bounds the large changes that are read at the same time.
         turns: Parses large objects.
         subscriptions: The browsers.
@@ -54,8 +56,9 @@ class Hub:
     def __init__(self, config: Config) -> None:
         self.api = ApiServer(config)
         self.lists = asyncio.Semaphore(_LISTS)
+        self.large_objects = asyncio.Semaphore(1)
         self.large_lines = asyncio.Semaphore(_LARGE_LINES)
-        self.turns = Turns()
+        self.turns = Turns(Credit())
         self._watchers: dict[WatchKey, Watcher] = {}
         self._streams: Counter[str] = Counter()
         self.subscriptions: set[Subscription] = set()
@@ -124,7 +127,7 @@ class Hub:
     def summarize(self, found: dict[str, Any], now: datetime) -> RunSummary:
         """Return the row of an object, with the values that Studio has seen."""
         row = summary(found, now)
-        values = self._sparklines.remember(row.uid, row.epoch, monitored(found))
+        values = self._sparklines.remember(row.uid, row.epoch, monitored(row))
         update: dict[str, Any] = {"sparkline": values}
         if isinstance(size := found.get(OMITTED), int):
             update["reason"] = f"TooLarge: {size / 2**20:.1f} MiB are too large to show"

@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Any
 
 from epochal_lib.json_spans import JsonText
+from pydantic_core import from_json
 
 MAX_OBJECT = 256 * 1024
 """Maximum bytes of an object that is parsed whole."""
@@ -37,7 +38,7 @@ def read_event(line: bytes) -> Any:
 
 
 class Page:
-    """A page of a list, whose objects are parsed in batches.
+    """A page of a list, whose objects are parsed in batches; a small page is parsed at once.
 
     Args:
         content: The JSON of the page.
@@ -65,6 +66,24 @@ class Page:
         return found
 
     def _read(self) -> Iterator[Object]:
+        whole = self._whole()
+        if whole is None:
+            yield from self._read_parts()
+            return
+        found = whole.get("metadata")
+        self.metadata = found if isinstance(found, dict) else {}
+        if isinstance(items := whole.get("items"), list):
+            yield from map(dict, items)
+
+    def _whole(self) -> Object | None:
+        """Return a small page; None for a large one, and for one that is too deep or no JSON object."""
+        if len(self._text.data) <= MAX_OBJECT:
+            with suppress(ValueError):
+                found = from_json(self._text.data)
+                return found if isinstance(found, dict) else None
+        return None
+
+    def _read_parts(self) -> Iterator[Object]:
         text, start = self._text, self._text.skip(0)
         if not text.is_object(start):
             raise ValueError("must be a JSON object")

@@ -25,6 +25,7 @@ class Shared(Protocol):
 
     api: ApiServer
     lists: asyncio.Semaphore
+    large_objects: asyncio.Semaphore
     large_lines: asyncio.Semaphore
     turns: Turns
 

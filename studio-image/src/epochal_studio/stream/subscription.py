@@ -86,7 +86,8 @@ class Subscription:
                 yield frame
                 if self._is_closed or self._is_expired():
                     break
-            await asyncio.sleep(FRAME_SECONDS)
+            if self._has_begun:  # the first list does not wait
+                await asyncio.sleep(FRAME_SECONDS)
             if not await self._wait(self._seconds(loop.time() - began)):
                 sent = None
 

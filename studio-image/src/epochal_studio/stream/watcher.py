@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import random
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -20,7 +21,7 @@ from epochal_studio.problems import EXPIRED
 from epochal_studio.stream.api_server import TooLarge
 from epochal_studio.stream.connection import Phase, WatchStatus
 from epochal_studio.stream.frames import RowKey
-from epochal_studio.stream.objects import OMITTED, Page, read_event
+from epochal_studio.stream.objects import MAX_OBJECT, OMITTED, Page, read_event
 from epochal_studio.stream.shared import Listener, Shared
 from epochal_studio.stream.turns import Pace
 from epochal_studio.wire import Problem, RunKind
@@ -32,8 +33,10 @@ MAX_LINE = 4 * 2**20
 """Maximum bytes of a change: an object has at most 1.5 MiB in etcd, and its JSON is longer. A longer one is listed."""
 LARGE_LINE = 32 * 1024
 """Bytes of a change from which on it is read and parsed in turn with those of other watches."""
-FIRST_PAGE, PAGE, MAX_PAGE = 10, 100, 4 * 2**20
+FIRST_PAGE, PAGE, MAX_PAGE = 10, 100, 2 * 2**20
 """Objects of the first page of a list and of any page, and maximum bytes of a page."""
+PAGE_BYTES = MAX_OBJECT * 3 // 4
+"""Bytes that a page is to have: as many as are parsed at once, with some room for larger objects than those before."""
 MAX_ALONE = 20 * 2**20
 """Maximum bytes of a page with one object: the 3 MiB that Kubernetes accepts, each byte escaped as in `\\u003c`."""
 MAX_ROW = 16 * 1024
@@ -156,7 +159,7 @@ class Watcher:
         listing, more, size = self._state.begin(), "", FIRST_PAGE
         while True:
             query: dict[str, str | int] = {"limit": size, **({"continue": more} if more else {})}
-            async with self._shared.lists:
+            async with self._shared.lists, self._shared.large_objects if size == 1 else nullcontext():
                 try:
                     content = await self._shared.api.content(
                         self._token, self._path, query, self._list_action, limit=MAX_PAGE if size > 1 else MAX_ALONE
@@ -167,8 +170,7 @@ class Watcher:
                     size //= 2
                     continue
                 metadata = await self._take_page(content, listing)
-            if len(content) < MAX_PAGE // 8:
-                size = min(2 * size, PAGE)
+            size = min(max(size, size * PAGE_BYTES // len(content)), PAGE)
             more = metadata.get("continue") or ""
             if not more or listing.is_cut:
                 break
@@ -178,7 +180,7 @@ class Watcher:
 
     async def _take_page(self, content: bytes, listing: Listing) -> dict[str, Any]:
         """Take the objects of a page, and return its metadata."""
-        page, pace = Page(content), Pace(1)
+        page, pace = Page(content), Pace(1, self._shared.turns.credit)
         try:
             while batch := await self._shared.turns.run(page.batch):
                 # Items of a list may lack their kind.

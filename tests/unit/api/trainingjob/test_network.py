@@ -168,9 +168,25 @@ def test_metrics_of_the_training_and_the_validation_have_other_names(name: str) 
         parse(document)
 
 
-@pytest.mark.parametrize("weight", [0.5, 1, "0.5", ".5", "1e-3"])
+@pytest.mark.parametrize("weight", ["0.5", ".5", "1e-3", "1"])
 def test_a_weight_is_text(weight: Any) -> None:
-    assert Output(name="odd", loss="mse", weight=weight).weight == str(weight)
+    assert Output(name="odd", loss="mse", weight=weight).weight == weight
+
+
+@pytest.mark.parametrize(
+    ("weight", "message"),
+    [
+        (0.5, 'must be text in quotes, found 0.5: write "0.5"'),
+        (1, 'must be text in quotes, found 1: write "1"'),
+        (True, "must be text: put a number, true, false or null in quotes, found true"),
+        ([], "must be text: put a number, true, false or null in quotes, found a list of 0"),
+        ("half", "must be a number from 0 as text, such as \"0.5\", found 'half'"),
+    ],
+)
+def test_a_weight_without_quotes_is_refused(weight: Any, message: str) -> None:
+    with pytest.raises(InvalidTrainingJob) as refused:
+        parse(changed("training.outputs.0.weight", weight))
+    assert str(refused.value) == f"spec.training.outputs[0].weight: {message}"
 
 
 def test_errors_have_a_bound() -> None:

@@ -31,7 +31,7 @@ def test_kinds_of_another_version() -> None:
     schemas["dev.epochal.v1alpha1.ModelServer"]["properties"]["spec"]["properties"]["future"] = {"type": "string"}
     newer, *_ = compare_fields(schemas)
     assert "does not know ModelServer.spec.future" in newer.message
-    assert newer.remedy == "Upgrade this command: pip install --upgrade epochal"
+    assert newer.remedy == "Install the wheels of the newer version, as in docs/command.md."
 
 
 @pytest.mark.parametrize(

@@ -183,7 +183,12 @@ def test_the_operator_has_the_command(tmp_path: Path) -> None:
         env=os.environ | {"PYTHONHASHSEED": "99"},
     )
     assert (run.returncode, run.stdout, run.stderr) == (0, f"{file}: 30 suggestions are the same\n", "")
+
+
+def test_the_command_fails_without_a_ledger(tmp_path: Path) -> None:
+    file = tmp_path / "experiment.yaml"
     file.write_text(yaml.safe_dump(SEARCH))
+    command = [sys.executable, "-m", "epochal_operator.experiment.replay"]  # which starts in half of the time
     run = subprocess.run([*command, str(file)], capture_output=True, text=True, check=False)
     assert run.returncode == 1
     assert "must contain one ExperimentLedger" in run.stderr

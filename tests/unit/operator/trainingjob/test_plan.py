@@ -16,7 +16,7 @@ from epochal_operator.runtime.actions import ApplyStatus, CreateChild, DeleteChi
 from epochal_operator.runtime.conditions import get_condition, is_true
 from epochal_operator.trainingjob.job.batch_job import batch_job
 from epochal_operator.trainingjob.job.observed import Observed, first_run_time, orphan_pods, own_pods
-from epochal_operator.trainingjob.plan import Action, Plan, make_plan, refuse
+from epochal_operator.trainingjob.plan import Action, Plan, make_plan, plan_for_invalid_spec
 from epochal_operator.trainingjob.progress.endpoint import is_newer
 from epochal_operator.trainingjob.progress.reported_status import reported_status
 from epochal_operator.trainingjob.reasons import Reason, StatusCause
@@ -346,7 +346,7 @@ def test_results_of_the_predecessor_are_saved_before_the_job() -> None:
     remembers = training_job(after, training=SPEC["training"] | {"continueFrom": {"name": "first"}})
     assert steps(remembers, waits) == [CreateChild]
     assert applied(remembers, seen(child(job)), ApplyStatus).status.continued_from == found
-    assert applied_status(refuse(job.metadata, after, "no", seen()).actions).continued_from == found
+    assert applied_status(plan_for_invalid_spec(job.metadata, after, "no", seen()).actions).continued_from == found
     begun = child(job, startTime=at(-9))
     assert applied(job, seen(begun, running()), ApplyStatus).status.state == "Starting"
 
@@ -354,7 +354,7 @@ def test_results_of_the_predecessor_are_saved_before_the_job() -> None:
 @pytest.mark.parametrize("ttl", [None, 60])
 def test_spec_that_another_version_refused_is_accepted(ttl: int | None) -> None:
     refused = applied_status(
-        refuse(
+        plan_for_invalid_spec(
             training_job().metadata,
             Status(),
             "spec.new: unknown",
@@ -365,15 +365,17 @@ def test_spec_that_another_version_refused_is_accepted(ttl: int | None) -> None:
     later = seen(now=NOW + timedelta(days=1))
     job = training_job(refused, ttlSecondsAfterFinished=ttl)
     assert [type(one) for one in make_plan(job, later, INSTALLATION).actions] == [CreateChild]
-    after = applied_status(make_plan(job, replace(later, child=child(job)), INSTALLATION).actions)
+    after = applied_status(make_plan(job, replace(later, job=child(job)), INSTALLATION).actions)
     assert (after.state, after.completion_time, is_true(after.conditions, "Failed")) == ("Queued", None, False)
 
 
 def test_refusal_is_written_once() -> None:
     metadata = training_job().metadata
-    first = applied_status(refuse(metadata, Status(), "spec.a: no", seen()).actions)
-    assert refuse(metadata, first, "spec.a: no", seen(now=NOW + timedelta(seconds=9))).actions == ()
-    again = applied_status(refuse(metadata, first, "spec.b: no", seen(now=NOW + timedelta(seconds=9))).actions)
+    first = applied_status(plan_for_invalid_spec(metadata, Status(), "spec.a: no", seen()).actions)
+    assert plan_for_invalid_spec(metadata, first, "spec.a: no", seen(now=NOW + timedelta(seconds=9))).actions == ()
+    again = applied_status(
+        plan_for_invalid_spec(metadata, first, "spec.b: no", seen(now=NOW + timedelta(seconds=9))).actions
+    )
     assert again.completion_time == first.completion_time
     assert condition(again).message == "spec.b: no"
 
@@ -388,11 +390,15 @@ def test_termination_message_after_the_end_is_ignored() -> None:
 
 def test_started_job_with_an_invalid_spec_ends_normally() -> None:
     before = Status.model_validate(STARTED | {"gpus": 2, "attempt": 1})
-    actions = refuse(training_job().metadata, before, "no", seen(COMPLETE, succeeded()), AFTER_A_MINUTE).actions
+    actions = plan_for_invalid_spec(
+        training_job().metadata, before, "no", seen(COMPLETE, succeeded()), AFTER_A_MINUTE
+    ).actions
     assert [type(one) for one in actions] == [EmitEvent, ApplyStatus]
     after = applied_status(actions)
     assert (after.state, after.gpus, after.completion_time) == ("Complete", 2, at(-3))
-    gone = refuse(training_job().metadata, after, "no", seen(COMPLETE, now=NOW + timedelta(seconds=99)), AFTER_A_MINUTE)
+    gone = plan_for_invalid_spec(
+        training_job().metadata, after, "no", seen(COMPLETE, now=NOW + timedelta(seconds=99)), AFTER_A_MINUTE
+    )
     assert gone.actions == (DeleteSelf(),)
 
 

@@ -471,14 +471,15 @@ async def test_suspension_has_one_event_if_the_spec_changes_before_the_status_is
     assert world.events().count("Suspended") == 1
 
 
-async def test_each_suspension_and_resume_has_an_event(world: World) -> None:
+@pytest.mark.parametrize("seconds", [0, 60], ids=["in one second", "a minute later"])
+async def test_each_suspension_and_resume_has_an_event(world: World, seconds: int) -> None:
     await suspended(world)
     for count in (1, 2):
-        world.now += timedelta(seconds=60)
+        world.now += timedelta(seconds=seconds)
         world.change(spec={"suspend": False})
         await world.live()
         assert world.events().count("Resumed") == count
-        world.now += timedelta(seconds=60)
+        world.now += timedelta(seconds=seconds)
         world.change(spec={"suspend": True})
         await world.live()
         assert world.events().count("Suspended") == count + 1

@@ -120,7 +120,7 @@ def test_ready_of_an_earlier_version_is_derived_again() -> None:
 
 
 def test_unknown_state_is_derived_again() -> None:
-    todo = parse_and_plan(document(status={"state": "Compiling"}), Observed(now=NOW, child=child()), INSTALLATION)
+    todo = parse_and_plan(document(status={"state": "Compiling"}), Observed(now=NOW, job=child()), INSTALLATION)
     status = applied_status(todo.actions)
     assert status.state == "Queued"
 

@@ -13,7 +13,7 @@ from tests.unit.studio.networks.texts import document, text
 def test_the_examples_of_the_repository_are_valid() -> None:
     found = read_templates(Config.templates)
     assert {template.name for template in found} >= {"mnist", "digits", "mnist-search"}
-    assert "digits-server" not in {template.name for template in found}  # a ModelServer
+    assert "mnist-server" not in {template.name for template in found}  # a ModelServer
     for template in found:
         assert template.title
         assert not template.title.endswith(".")

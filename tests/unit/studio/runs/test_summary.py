@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from epochal_studio.runs.summary import key, monitored, summary
+from epochal_studio.wire import MetricValue
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -102,10 +103,13 @@ def test_a_sparkline_keeps_the_last_finite_values() -> None:
 
 
 def test_the_monitored_metric_of_a_sparkline() -> None:
-    found = monitored(job(metrics={"val_loss": "0.5"}, best=BEST))
+    found = monitored(summary(job(metrics={"val_loss": "0.5"}, best=BEST), NOW))
     assert found is not None
     assert (found.name, found.value) == ("val_loss", 0.5)
-    assert monitored(job()) is None
+    assert monitored(summary(job(best=BEST), NOW)) == MetricValue(name="val_loss", value=None)
+    assert monitored(summary(job(), NOW)) is None
+    best = monitored(summary(experiment(best={"value": "0.25", "jobName": "t-1", "trial": 1}), NOW))
+    assert best == MetricValue(name="val_loss", value=0.25)
 
 
 DEEP: Any = "leaf"

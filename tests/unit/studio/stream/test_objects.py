@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from epochal_lib.json_spans import JsonText
 from epochal_studio.stream.objects import MAX_OBJECT, OMITTED, Page, read_event
 
 DENSE: list[list[Any]] = [[]] * (MAX_OBJECT // 2)
@@ -32,6 +33,14 @@ def test_a_page_is_read_in_batches() -> None:
     parts = batches(found)
     assert [len(part) for part in parts] == [3, 3, 1]
     assert [each for part in parts for each in part] == objects
+    assert found.metadata == {"continue": "next", "resourceVersion": "7"}
+
+
+def test_a_small_page_is_parsed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    objects = [make(str(number)) for number in range(100)]
+    found = page(*objects)
+    monkeypatch.setattr(JsonText, "span", None)
+    assert batches(found) == [objects]
     assert found.metadata == {"continue": "next", "resourceVersion": "7"}
 
 
@@ -79,3 +88,9 @@ def test_an_answer_that_is_no_page(content: bytes) -> None:
 
 def test_a_page_without_objects() -> None:
     assert batches(Page(b'{"metadata":{},"items":null}')) == []
+
+
+def test_a_text_that_only_one_parser_reads() -> None:
+    """Half a character is no Unicode, but Python's texts have it."""
+    [[found]] = batches(Page(rb'{"items":[{"metadata":{"name":"\ud800"}}],"metadata":{}}'))
+    assert found == {"metadata": {"name": "\ud800"}}

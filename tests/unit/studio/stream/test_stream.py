@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from math import inf
 from types import SimpleNamespace
 from typing import Any
 
@@ -157,6 +158,22 @@ async def test_a_lost_connection_is_shown_and_restored(studio: Studio) -> None:
         assert page.connection["problem"] is None
 
 
+async def test_no_kind_waits_for_the_list_of_another(studio: Studio) -> None:
+    studio.cluster.faults.append(Fault("list", "trainingjobs", delay=inf))
+    async with browser(studio):
+        await eventually(lambda: watches(studio) == len(KINDS) - 1)
+
+
+async def test_a_list_comes_in_few_pages(studio: Studio) -> None:
+    for number in range(210):
+        put(studio, f"run-{number:03}")
+    async with browser(studio) as page:
+        await page.until(lambda page: page.complete == 1)
+        assert len(page.runs) == 210
+    asked = [request for request in studio.cluster.asked if request.resource == "trainingjobs"]
+    assert [request.verb for request in asked].count("list") == 3
+
+
 async def test_a_list_that_breaks_off_is_read_again(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watcher, "PAGE", 2)
     for number in range(5):
@@ -199,6 +216,14 @@ async def test_changes_come_in_few_frames(studio: Studio) -> None:
             await asyncio.sleep(0.01)
         await page.until(lambda page: page.runs["mnist"]["epoch"] == 49)
         assert page.frames - before <= (loop.time() - began) / subscription.FRAME_SECONDS + 1
+
+
+async def test_the_first_list_waits_for_no_frame(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subscription, "FRAME_SECONDS", 3600)
+    put(studio, "mnist")
+    async with browser(studio) as page:
+        await page.until(lambda page: page.complete == 1)
+        assert set(page.runs) == {"mnist"}
 
 
 async def test_a_row_waits_once_for_a_slow_browser() -> None:

@@ -11,7 +11,7 @@ from epochal_api.trainingjob.training import Training
 from epochal_trainer.checkpoint import Position, ResumeFacts, Snapshot, Start, archive, fit_to_model
 from epochal_trainer.checkpoint.state import BestState
 from epochal_trainer.model import network
-from epochal_trainer.model.compile import compile_model, trial_metrics
+from epochal_trainer.model.compile import compile_model, dry_run_metrics
 
 from tests.unit.trainer.checkpoint.starts import FACTS as ANY
 
@@ -36,7 +36,7 @@ def model() -> keras.Model:
     described = Network.model_validate({"input": {"shape": [3]}, "layers": LAYERS})
     built = network.build(described, seed=spec.seed, memory=1 << 30)
     compile_model(built, spec)
-    trial_metrics(built, spec, np.zeros(2, "int64"))
+    dry_run_metrics(built, spec, np.zeros(2, "int64"))
     return built
 
 

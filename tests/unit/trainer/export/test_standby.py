@@ -94,7 +94,7 @@ assert child.wait() == 0
 
 def test_no_key_is_in_its_memory(tmp_path: Path) -> None:
     code = f"""
-keys.set_aside()
+keys.restart_without_keys()
 child = fork()
 keys.take_back()
 secret = os.environ[{SECRET_KEY_ENV!r}].encode()

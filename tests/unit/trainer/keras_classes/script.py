@@ -138,7 +138,7 @@ class Trained:
         callbacks.check_optimizer(spec.training.callbacks, self.model.optimizer)
         np.savez(folder / "train.npz", x=script.features, y=script.labels)
         data = load_data(spec, FolderBucket(folder), self.model, scratch=folder, memory=MemoryBudget())
-        self.metric_names = list(compile.trial_metrics(self.model, spec.training, data.train.labels))
+        self.metric_names = list(compile.dry_run_metrics(self.model, spec.training, data.train.labels))
         adapt(self.model, graph.build_nodes(spec.network), data.train)
         self.batch = next(iter(data.train.ordered_batches(len(data.train))))
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from epochal_api.trainingjob.training import Training
 from epochal_trainer.lib.failures import Failure
-from epochal_trainer.model.compile import compile_model, loss_spec, optimizer_slots, optimizer_spec, trial_metrics
+from epochal_trainer.model.compile import compile_model, dry_run_metrics, loss_spec, optimizer_slots, optimizer_spec
 
 from tests.unit.trainer.expect import expect_failure
 from tests.unit.trainer.model.networks import build_network, network_spec
@@ -32,7 +32,7 @@ def test_compile_names_and_objects(model: keras.Model) -> None:
     )
     compile_model(model, spec)
     assert model.optimizer.momentum == 0.9
-    names = list(trial_metrics(model, spec, np.eye(3, dtype="float32")))
+    names = list(dry_run_metrics(model, spec, np.eye(3, dtype="float32")))
     assert names == ["loss", "accuracy", "top_k_categorical_accuracy", "top_k_categorical_accuracy_2"]
     metrics = model.evaluate(np.zeros((3, 4)), np.eye(3), verbose=0, return_dict=True)
     assert sorted(metrics) == sorted(names)
@@ -45,7 +45,7 @@ def test_short_metric_names_as_in_keras(model: keras.Model, metrics: list[str]) 
     plain = model.evaluate(np.zeros((3, 4)), labels, verbose=0, return_dict=True)
     spec = training(loss="CategoricalCrossentropy", metrics=metrics)
     compile_model(model, spec)
-    assert sorted(trial_metrics(model, spec, labels)) == sorted(plain)
+    assert sorted(dry_run_metrics(model, spec, labels)) == sorted(plain)
     assert {*metrics, "loss"} == set(plain)
 
 
@@ -62,7 +62,7 @@ def test_short_metric_names_as_in_keras(model: keras.Model, metrics: list[str]) 
 def test_class_metric_names(model: keras.Model, metrics: list[Any], names: list[str]) -> None:
     spec = training(loss="CategoricalCrossentropy", metrics=metrics)
     compile_model(model, spec)
-    assert list(trial_metrics(model, spec, np.eye(3, dtype="float32"))) == ["loss", *names]
+    assert list(dry_run_metrics(model, spec, np.eye(3, dtype="float32"))) == ["loss", *names]
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_labels_that_loss_or_metric_refuse(
     spec = training(**fields)
     compile_model(model, spec)
     with expect_failure("InvalidTraining", re.escape(message) + r".*a network with the output shape \(None, 3\)"):
-        trial_metrics(model, spec, labels)
+        dry_run_metrics(model, spec, labels)
 
 
 @pytest.mark.parametrize(
@@ -229,7 +229,7 @@ def test_advice_for_a_metric_of_other_labels(
     compile_model(model, spec)
     found = f"spec.training.metrics[1] ({metric}): it takes a value for each output, but the labels are class indices: "
     with pytest.raises(Failure, match=re.escape(f"{found}use {suits} (with labels of shape")) as caught:
-        trial_metrics(model, spec, labels)
+        dry_run_metrics(model, spec, labels)
     assert (caught.value.reason, caught.value.exit_code) == ("InvalidTraining", 64)
 
 
@@ -242,7 +242,7 @@ def test_no_device_errors_in_messages(metric: str, units: int) -> None:
     model = built(spec, {**HIDDEN, "units": units})
     compile_model(model, spec)
     with pytest.raises(Failure, match=rf"^spec.training.metrics\[0\] \({metric}\): it takes ") as caught:
-        trial_metrics(model, spec, np.zeros(9, "int64"))
+        dry_run_metrics(model, spec, np.zeros(9, "int64"))
     assert "function_node" not in caught.value.message
     if metric != "MeanIoU":
         assert f"numpy.eye({units})[y] and use the loss CategoricalCrossentropy" in caught.value.message
@@ -255,7 +255,7 @@ def test_device_error_without_advice() -> None:
     with pytest.raises(
         Failure, match=r"metrics\[0\] \(MeanAbsoluteError\): it cannot compare them \(with labels of shape"
     ):
-        trial_metrics(model, spec, np.zeros(9, "int64"))
+        dry_run_metrics(model, spec, np.zeros(9, "int64"))
 
 
 @pytest.mark.parametrize(
@@ -275,7 +275,7 @@ def test_machine_errors_pass_through(monkeypatch: pytest.MonkeyPatch, part: str,
     def compiled(spec: Training) -> None:
         model = built(spec, HIDDEN)
         compile_model(model, spec)
-        trial_metrics(model, spec, np.zeros(3))
+        dry_run_metrics(model, spec, np.zeros(3))
 
     monkeypatch.setattr(f"keras.{part}", broken)
     with pytest.raises(type(machine_error), match="broken"):

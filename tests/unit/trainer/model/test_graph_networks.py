@@ -13,7 +13,7 @@ import pytest
 from epochal_api.trainingjob.network import Network
 from epochal_api.trainingjob.status import Mode
 from epochal_api.trainingjob.training import Training
-from epochal_trainer.model.compile import compile_model, loss_spec, trial_metrics
+from epochal_trainer.model.compile import compile_model, dry_run_metrics, loss_spec
 from epochal_trainer.model.graph import build_nodes, layer_table
 from epochal_trainer.model.monitor import choose_monitor
 from epochal_trainer.reporting.best import Monitor
@@ -168,7 +168,7 @@ def test_losses_metrics_and_weights_are_those_of_keras() -> None:
         metrics={"priority": ["mae", "accuracy"], "department": ["accuracy"]},
     )
     of_outputs = "priority_loss department_loss priority_mae priority_mae_2 priority_accuracy department_accuracy"
-    assert set(trial_metrics(built, training(), labels())) == {"loss", *of_outputs.split()}
+    assert set(dry_run_metrics(built, training(), labels())) == {"loss", *of_outputs.split()}
     inputs, expected = [tokens(4), tokens(9), floats(12)], labels()
     found = built.train_on_batch(tuple(inputs), expected, return_dict=True)
     assert found.pop("priority_mae_2") == found["priority_mae"]
@@ -199,7 +199,7 @@ def test_a_loss_that_refuses_the_labels_names_the_output() -> None:
     model = build_network(Network.model_validate(TICKETS))
     compile_model(model, spec)
     with expect_failure("InvalidTraining", r"spec\.training\.outputs\[0\]\.loss .*\('samples',\).*\(None, 3\)"):
-        trial_metrics(model, spec, labels())
+        dry_run_metrics(model, spec, labels())
 
 
 @pytest.mark.parametrize(
@@ -210,7 +210,7 @@ def test_direction_of_a_metric_of_an_output(metric: str, mode: Mode) -> None:
     spec = training(monitor={"metric": metric})
     model = build_network(Network.model_validate(TICKETS))
     compile_model(model, spec)
-    names = [name for key in trial_metrics(model, spec, labels()) for name in (key, f"val_{key}")]
+    names = [name for key in dry_run_metrics(model, spec, labels()) for name in (key, f"val_{key}")]
     assert choose_monitor(spec, model, names) == Monitor(metric, mode)
 
 

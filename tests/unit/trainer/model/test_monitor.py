@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from epochal_api.trainingjob.training import Training
 from epochal_trainer.lib.failures import Failure
-from epochal_trainer.model.compile import compile_model, trial_metrics
+from epochal_trainer.model.compile import compile_model, dry_run_metrics
 from epochal_trainer.model.monitor import check_monitor_mode, choose_monitor
 from epochal_trainer.reporting import history
 from epochal_trainer.reporting.best import Monitor
@@ -29,7 +29,7 @@ def trained() -> tuple[keras.Model, list[str]]:
     spec = Training.model_validate({"loss": "CategoricalCrossentropy", "metrics": METRICS})
     model = build_network(network_spec([4], {"layer": "Dense", "units": 3, "activation": "softmax"}))
     compile_model(model, spec)
-    names = history.metric_values(trial_metrics(model, spec, np.eye(3, dtype="float32")))
+    names = history.metric_values(dry_run_metrics(model, spec, np.eye(3, dtype="float32")))
     return model, [*names, *(f"val_{name}" for name in names)]
 
 

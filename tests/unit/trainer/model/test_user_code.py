@@ -10,7 +10,7 @@ import pytest
 from epochal_api.trainingjob.network_source import MAX_CODE_BYTES, NetworkCode
 from epochal_api.trainingjob.training import Training
 from epochal_trainer.model import user_code
-from epochal_trainer.model.compile import compile_model, trial_metrics
+from epochal_trainer.model.compile import compile_model, dry_run_metrics
 from epochal_trainer.model.footprint import FreeMemory
 
 from tests.unit.trainer.expect import expect_failure
@@ -80,7 +80,7 @@ def test_registered_losses_and_metrics(tmp_path: Path) -> None:
     model = build(tmp_path, CODE)
     training = Training.model_validate({"loss": {"name": "Absolute", "factor": 2}, "metrics": ["Largest", "mae"]})
     compile_model(model, training)
-    assert list(trial_metrics(model, training, np.zeros((5, 3)))) == ["loss", "largest", "mae"]
+    assert list(dry_run_metrics(model, training, np.zeros((5, 3)))) == ["loss", "largest", "mae"]
     found = model.evaluate(np.ones((5, 4)), np.zeros((5, 3)), verbose=0, return_dict=True)
     assert found["loss"] == pytest.approx(2 * found["mae"])
     wrong = Training.model_validate({"loss": {"name": "Absolute", "facter": 2}})

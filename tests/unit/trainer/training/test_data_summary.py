@@ -122,7 +122,7 @@ def test_weights_are_the_remedy_for_mostly_one_class(data: TrainingData) -> None
 
 
 def templates() -> dict[str, dict[str, Any]]:
-    documents = {path.name: yaml.safe_load(path.read_text()) for path in EXAMPLES.glob("*.yaml")}
+    documents = {path.name: yaml.load(path.read_text(), yaml.CSafeLoader) for path in EXAMPLES.glob("*.yaml")}
     specs = {name: document["spec"].get("template", document)["spec"] for name, document in documents.items()}
     return {name: content for name, content in specs.items() if "network" in content}
 

@@ -41,7 +41,10 @@ def refused(reason: str, message: str) -> Failure:
 
 
 def superseded(attempt: str, later: str) -> Failure:
-    """Return the failure of an attempt that a later attempt replaced, because its node was considered lost."""
+    """Return the failure of an attempt that a later attempt replaced, because its node was considered lost.
+
+    It has the exit code of a termination, so that the Job does not count it as a crash.
+    """
     message = f"{later} has begun since and replaces {attempt}, which ends"
     return Failure(SUPERSEDED, message, ExitCode.TERMINATED)
 

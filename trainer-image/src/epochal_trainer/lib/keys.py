@@ -17,7 +17,7 @@ FILE_ENV = "EPOCHAL_KEYS_FD"
 """Environment variable with the number of the open file that has the keys."""
 
 
-def set_aside() -> None:
+def restart_without_keys() -> None:
     """Start the program again, in the same process, with the keys in a file in memory instead of the environment.
 
     Without keys, or on a system without such files, the process continues as it is.
@@ -35,7 +35,7 @@ def set_aside() -> None:
 
 
 def take_back(environ: MutableMapping[str, str] = os.environ) -> None:
-    """Return the keys to the environment, if `set_aside` has taken them."""
+    """Return the keys to the environment, if `restart_without_keys` has taken them."""
     if (number := environ.pop(FILE_ENV, None)) is not None:
         with os.fdopen(int(number), encoding="ascii") as file:
             environ.update(json.load(file))

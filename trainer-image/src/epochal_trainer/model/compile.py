@@ -116,7 +116,7 @@ def constant_learning_rate(optimizer: keras.optimizers.Optimizer) -> float | Non
     return None if is_scheduled else float(inner.learning_rate)
 
 
-def trial_metrics(model: keras.Model, training: Training, labels: Arrays) -> dict[str, Any]:
+def dry_run_metrics(model: keras.Model, training: Training, labels: Arrays) -> dict[str, Any]:
     """Return metric values such as an epoch will have, by Keras' names, if losses and metrics accept labels and output.
 
     Args:
@@ -131,19 +131,19 @@ def trial_metrics(model: keras.Model, training: Training, labels: Arrays) -> dic
     sizes = {size or 1 for tensor in model.outputs for size in tensor.shape[1:]}
     # A number of samples that no axis of the outputs has, so that labels cannot be broadcast along such an axis.
     samples = next(count for count in itertools.count(2) if count not in sizes)
-    trials = []
+    dry_runs = []
     for output, tensor, array in zip(training.output_list(output_names(model)), model.outputs, arrays, strict=True):
         few = np.resize(array[:samples], (samples, *array.shape[1:]))
         predicted = keras.ops.zeros((samples, *(size or 1 for size in tensor.shape[1:])), dtype=tensor.dtype)
-        trials.append(_Trial(output, tensor.shape, few, predicted))
-        trials[-1].check()
-    one = trials[0]
+        dry_runs.append(_DryRun(output, tensor.shape, few, predicted))
+        dry_runs[-1].check()
+    one = dry_runs[0]
     expected, predicted = (
         (one.labels, one.predicted)
-        if len(trials) == 1
-        else ([trial.labels for trial in trials], [trial.predicted for trial in trials])
+        if len(dry_runs) == 1
+        else ([each.labels for each in dry_runs], [each.predicted for each in dry_runs])
     )
-    shapes = " and ".join(str(trial) for trial in trials)
+    shapes = " and ".join(str(each) for each in dry_runs)
     field = "spec.training.metrics" if training.outputs is None else "spec.training.outputs"
     with _comparison_errors_as(lambda text: bad_spec("InvalidTraining", f"{field}: {text} ({shapes})")):
         model.compute_loss(x=None, y=expected, y_pred=predicted)
@@ -153,8 +153,8 @@ def trial_metrics(model: keras.Model, training: Training, labels: Arrays) -> dic
     return values
 
 
-class _Trial(NamedTuple):
-    """Labels and outputs with which the loss and the metrics of an output are tried.
+class _DryRun(NamedTuple):
+    """A few labels and outputs that check the loss and the metrics of an output before the training.
 
     Args:
         output: The output.

@@ -115,7 +115,8 @@ def _check_layers(
         if (found_layers := sources.get(layer.name)) is None:
             found = f"it has no layer {layer.name!r}, only {list_names(list(sources))}"
             hint = did_you_mean(layer.name, list(sources))
-            raise invalid(f"{found}: list the layers to load in {FIELD}.layers{hint}")
+            advice = f"give the layer the name that it has in the file, or leave it out of {FIELD}.layers"
+            raise invalid(f"{found}: {advice}{hint}")
         if len(found_layers) > 1:
             found = f"it has {len(found_layers)} layers with the name {layer.name!r} within other layers, expected one"
             raise invalid(f"{found}: save the model with different names, or leave the layer out of {FIELD}.layers")

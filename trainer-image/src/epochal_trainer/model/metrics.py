@@ -113,8 +113,8 @@ def check_metrics(
 ) -> Iterator[TrainingWarning]:
     """Yield a warning with the metrics that compute meaningless values for these labels.
 
-    `compile.trial_metrics` has refused metrics that fail for such labels. `field` is the part of the spec that has the
-    metrics.
+    `compile.dry_run_metrics` has refused metrics that fail for such labels. `field` is the part of the spec that has
+    the metrics.
     """
     if not metrics:
         return

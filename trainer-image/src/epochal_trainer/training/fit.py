@@ -32,7 +32,7 @@ def fit_or_resume(
     validation: Dataset | None,
     callbacks: Sequence[Any],
     progress: Progress,
-    start: Snapshot | None = None,
+    snapshot: Snapshot | None = None,
 ) -> None:
     """Train a model with Keras' fit, from the first epoch or from a checkpoint.
 
@@ -60,9 +60,9 @@ def fit_or_resume(
             # The callbacks EarlyStopping and ReduceLROnPlateau skip epochs without their metric.
             warnings.filterwarnings("ignore", "(Early stopping|Learning rate reduction is) conditioned on metric")
         initial_epoch = 0
-        if start is not None:
-            _restore(model, start, callbacks, callback_list, progress)
-            position = start.state.position
+        if snapshot is not None:
+            _restore(model, snapshot, callbacks, callback_list, progress)
+            position = snapshot.state.position
             initial_epoch = position.epoch
             if position.begun:
                 is_validated = (position.epoch + 1) % training.validation_every_epochs == 0
@@ -76,10 +76,7 @@ def fit_or_resume(
                 )
                 initial_epoch += 1
             elif not model.stop_training and progress.finish_if_requested():
-                for callback in callbacks:
-                    if isinstance(callback, KeepAverages):
-                        callback.on_epoch_end(initial_epoch - 1)
-                progress.after_user_callbacks.on_epoch_end(initial_epoch - 1)  # takes a checkpoint
+                _finish_without_epoch(callbacks, progress, initial_epoch - 1)
             if model.stop_training or progress.stop_if_due():
                 initial_epoch = training.epochs  # Then fit only calls `on_train_end`, which restores the best weights.
         model.fit(
@@ -96,7 +93,7 @@ def fit_or_resume(
 
 
 def _restore(
-    model: keras.Model, start: Snapshot, callbacks: Sequence[Any], callback_list: CallbackList, progress: Progress
+    model: keras.Model, snapshot: Snapshot, callbacks: Sequence[Any], callback_list: CallbackList, progress: Progress
 ) -> None:
     """Call `on_train_begin`, and `on_epoch_begin` if the epoch had begun, then restore the checkpoint."""
     for callback in callbacks:
@@ -106,11 +103,11 @@ def _restore(
     # them. `model.fit` does not call `on_train_begin` again, see CallbackList.
     model.stop_training = False
     callback_list.on_train_begin()
-    if start.state.position.begun:
+    if snapshot.state.position.begun:
         model.reset_metrics()
-        callback_list.on_epoch_begin(start.state.position.epoch)
-    start.restore(model, callbacks)
-    progress.resume_with_checkpointer(start)
+        callback_list.on_epoch_begin(snapshot.state.position.epoch)
+    snapshot.restore(model, callbacks)
+    progress.resume_with_checkpointer(snapshot)
 
 
 def evaluate(model: keras.Model, test: Dataset, *, batch_size: int, on_step: Callable[[], None]) -> dict[str, float]:
@@ -137,6 +134,18 @@ def batches_from(batches: Batches, order: Order, position: Position, *, until: i
     """
     first_pass, step = divmod(position.epoch * order.steps + position.step, order.steps_per_pass)
     return batches.from_step(first_pass, step, until=-(-until * order.steps // order.steps_per_pass))
+
+
+def _finish_without_epoch(callbacks: Sequence[Any], progress: Progress, epoch: int) -> None:
+    """Do the work of an early finish after an epoch that an earlier process has trained to its end.
+
+    `spec.finish` became true after that checkpoint, so no epoch is trained. The averages must stay in the model, and a
+    checkpoint must store that the training finished early. Other callbacks have seen the epoch already.
+    """
+    for callback in callbacks:
+        if isinstance(callback, KeepAverages):
+            callback.on_epoch_end(epoch)
+    progress.after_user_callbacks.on_epoch_end(epoch)  # takes a checkpoint
 
 
 def _finish_epoch(

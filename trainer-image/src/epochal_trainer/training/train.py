@@ -51,7 +51,7 @@ def run_training_stage(
     network_files: Mapping[str, str],
     monitor: Monitor,
     checks: Checks,
-    found: checkpoint.Start | None,
+    start: checkpoint.Start | None,
     store: checkpoint.Store,
     attempt: int,
     on_epoch: Callable[[Sequence[Epoch]], None],
@@ -59,7 +59,7 @@ def run_training_stage(
     """Train the model, and return the result after the last checkpoint is stored.
 
     The model is compiled, and its metrics are built. `network_files` are the digests of the files that it comes from.
-    `found` is the checkpoint to start from, if there is one. It is fitted to the model here, and unusable for the
+    `start` is the checkpoint to start from, if there is one. It is fitted to the model here, and unusable for the
     caller afterwards. `on_epoch` is called with the epochs so far at the end of each epoch, and must not block.
 
     Raises:
@@ -68,7 +68,7 @@ def run_training_stage(
     """
     training, reporter, stopping = context.job.spec.training, context.reporter, context.stopping
     order = data.train.order(batch_size=training.batch_size, seed=training.seed, steps=training.steps_per_epoch)
-    facts = _facts(context.job, data, found, monitor, network_files)
+    facts = _facts(context.job, data, start, monitor, network_files)
     files = checkpoint.Files(context.scratch, [CALLBACKS, LOG], context.scratch / STAGING)
     scalars = Scalars(context.scratch / TENSORBOARD)
     costs = checkpoint.Costs()
@@ -81,7 +81,7 @@ def run_training_stage(
         checks.check_epochs(epochs)
         reporter.update(**TRAINING, **_progress_of_epochs(epochs, monitor))
 
-    lost_value = _epoch_value(facts.lost_best_epoch, found.snapshot.history, monitor) if found else None
+    lost_value = _epoch_value(facts.lost_best_epoch, start.snapshot.history, monitor) if start else None
     better_values = (facts.earlier_best.value if facts.earlier_best else None, lost_value)
     progress = Progress(
         training,
@@ -104,7 +104,7 @@ def run_training_stage(
         ),
         finish=context.finish,
         # An early finish comes after at least one epoch of this training, because its results need one.
-        min_epochs=1 if found is None or found.is_own else found.snapshot.state.position.epoch + 1,
+        min_epochs=1 if start is None or start.is_own else start.snapshot.state.position.epoch + 1,
         values_without_weights=[value for value in better_values if value is not None],
     )
     sizes = training.epochs, order.steps, order.batch_size
@@ -113,7 +113,7 @@ def run_training_stage(
         log.info("The training stops after epoch %d (spec.training.stopAfterEpoch)", training.stop_after_epoch)
     # Before `fit_to_model`, which may refuse the checkpoint: the warning about changed data explains the refusal.
     checks.check_resume(facts)
-    fitted = checkpoint.fit_to_model(found, model, facts, versions()) if found else None
+    fitted = checkpoint.fit_to_model(start, model, facts, versions()) if start else None
     if fitted is not None:
         checks.check_best_weights(facts.lost_best_epoch or fitted.snapshot.lost_best_epoch)
         # The log of another training is not restored.
@@ -128,7 +128,7 @@ def run_training_stage(
     reporter.update(**reported_progress(fitted, monitor) | first)
     reporter.wait_for_answer(_ANSWER_SECONDS)
     snapshot = fitted.snapshot if fitted is not None else None
-    _fit_and_flush(context, model, data, callbacks, progress=progress, writer=writer, start=snapshot)
+    _fit_and_flush(context, model, data, callbacks, progress=progress, writer=writer, snapshot=snapshot)
     reporter.position = dict  # After an error the position stays, for the last report.
     scalars.close()
     checks.check_epochs(progress.history)  # The resumed training may have had no epochs left.
@@ -152,7 +152,7 @@ def _fit_and_flush(
     *,
     progress: Progress,
     writer: checkpoint.Writer,
-    start: checkpoint.Snapshot | None,
+    snapshot: checkpoint.Snapshot | None,
 ) -> None:
     """Run Keras' fit under the watchdog, and wait until the last checkpoint is stored."""
     training, stopping = context.job.spec.training, context.stopping
@@ -166,7 +166,7 @@ def _fit_and_flush(
                     validation=data.validation,
                     callbacks=callbacks,
                     progress=progress,
-                    start=start,
+                    snapshot=snapshot,
                 )
             # Another training may continue from the last checkpoint.
             while not writer.flush(_STOP_CHECK_SECONDS):

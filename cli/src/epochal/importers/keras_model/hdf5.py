@@ -1,4 +1,4 @@
-"""Models in legacy .h5 files. h5py reads them, which comes with `epochal[train]`."""
+"""Models in legacy .h5 files. h5py reads them, which comes with epochal-trainer."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +16,7 @@ def import_hdf5(path: Path, *, name: str | None, strict: bool) -> Imported:
     """Return the TrainingJob for the model in an .h5 file, with its weights.
 
     Raises:
-        EpochalError: If the file is damaged, has no model, or its model is not importable; or if `epochal[train]` is
+        EpochalError: If the file is damaged, has no model, or its model is not importable; or if epochal-trainer is
             missing.
     """
     require_trainer("An .h5 file")
@@ -40,7 +40,7 @@ def import_hdf5(path: Path, *, name: str | None, strict: bool) -> Imported:
 
 
 def _read_attributes(path: Path) -> dict[str, str]:
-    import h5py  # noqa: PLC0415 - it comes with epochal[train]
+    import h5py  # noqa: PLC0415 - it comes with epochal-trainer
 
     result: dict[str, str] = {}
     try:

@@ -1,4 +1,4 @@
-"""Weights of a model whose layers stand elsewhere in the network. Keras reads them, from `epochal[train]`."""
+"""Weights of a model whose layers stand elsewhere in the network. Keras reads them, of the package epochal-trainer."""
 
 import os
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class ModelWeights:
         """Write the weights for the network.
 
         Raises:
-            EpochalError: If `epochal[train]` is missing, or Keras cannot read the file.
+            EpochalError: If epochal-trainer is missing, or Keras cannot read the file.
         """
         require_trainer("Reading these weights")
         try:

@@ -43,11 +43,11 @@ class NoStorageEndpoint(InvalidTrainingJob):
     """The spec and the installation both lack a storage endpoint. Either can be corrected."""
 
 
-def batch_job(job: TrainingJob, installation: Installation, continue_from: str | None = None) -> Object:
+def batch_job(training_job: TrainingJob, installation: Installation, continue_from: str | None = None) -> Object:
     """Return the batch/v1 Job of a TrainingJob.
 
     Args:
-        job: The TrainingJob, as read from the API server.
+        training_job: The TrainingJob, as read from the API server.
         installation: Defaults for fields that the spec omits.
         continue_from: URI of the results folder of the predecessor.
 
@@ -59,7 +59,7 @@ def batch_job(job: TrainingJob, installation: Installation, continue_from: str |
         InvalidTrainingJob: If it continues from itself, or the spec does not fit into a pod. The message names the
             field.
     """
-    resolved = _with_defaults(job, installation)
+    resolved = _with_defaults(training_job, installation)
     document = _job_document(_with_continue_uri(resolved, continue_from))
     size = len(document.encode())
     if size > MAX_SPEC_BYTES:
@@ -76,7 +76,7 @@ def batch_job(job: TrainingJob, installation: Installation, continue_from: str |
             "name": metadata.name,
             "namespace": metadata.namespace,
             "labels": labels | non_empty(**{QUEUE_LABEL: queue}),
-            "annotations": {SPEC_ANNOTATION: _digest(resolved), USER_SPEC_ANNOTATION: _digest(job)},
+            "annotations": {SPEC_ANNOTATION: _digest(resolved), USER_SPEC_ANNOTATION: _digest(training_job)},
             "ownerReferences": [controller_reference(API_VERSION, KIND, metadata.name, metadata.uid)],
         },
         "spec": {
@@ -95,8 +95,8 @@ def batch_job(job: TrainingJob, installation: Installation, continue_from: str |
     }
 
 
-def _pod_spec(job: TrainingJob, installation: Installation) -> Object:
-    metadata = job.metadata
+def _pod_spec(training_job: TrainingJob, installation: Installation) -> Object:
+    metadata = training_job.metadata
     url = installation.progress_url.rstrip("/") + pod.progress_path(metadata.namespace, metadata.name)
     program = Program(
         command=("epochal-trainer", "run", pod.JOB_FILE),
@@ -105,46 +105,46 @@ def _pod_spec(job: TrainingJob, installation: Installation) -> Object:
             pod.PROGRESS_CA_FILE: annotation_path(pod.CA_ANNOTATION),
             pod.POD_UID_FILE: "metadata.uid",
         },
-        resources=non_empty(requests=job.spec.resources.requests, limits=job.spec.resources.limits),
+        resources=non_empty(requests=training_job.spec.resources.requests, limits=training_job.spec.resources.limits),
         environment=({"name": pod.PROGRESS_URL_ENV, "value": url},),
         reports=True,
     )
-    return program_pod(job.spec, program, installation)
+    return program_pod(training_job.spec, program, installation)
 
 
-def storage_endpoint(job: TrainingJob, installation: Installation) -> str | None:
+def storage_endpoint(training_job: TrainingJob, installation: Installation) -> str | None:
     """Return the address of a TrainingJob's S3 service, or None if unknown."""
-    return job.spec.storage.endpoint or installation.storage_endpoint
+    return training_job.spec.storage.endpoint or installation.storage_endpoint
 
 
-def job_changes(job: TrainingJob, child: Mapping[str, Any]) -> Object:
+def job_changes(training_job: TrainingJob, job: Mapping[str, Any]) -> Object:
     """Return the fields to change in the spec of a TrainingJob's Job; None removes a field.
 
     For a Job that Kueue manages, Kueue decides when it runs, unless spec.suspend is true.
     """
-    desired = _mutable_fields(job.spec) | {"parallelism": _PARALLELISM}
-    return _differing_fields(desired, child, "parallelism")
+    desired = _mutable_fields(training_job.spec) | {"parallelism": _PARALLELISM}
+    return _differing_fields(desired, job, "parallelism")
 
 
-def mutable_changes(mutable: MutableFields, child: Mapping[str, Any]) -> Object:
+def mutable_changes(mutable: MutableFields, job: Mapping[str, Any]) -> Object:
     """Return the mutable fields to change in a Job's spec, even if the rest of the TrainingJob's spec is invalid."""
-    return _differing_fields(_mutable_fields(mutable), child)
+    return _differing_fields(_mutable_fields(mutable), job)
 
 
-def _differing_fields(desired: Object, child: Mapping[str, Any], *excluded: str) -> Object:
+def _differing_fields(desired: Object, job: Mapping[str, Any], *excluded: str) -> Object:
     """Return the desired fields that differ in a Job's spec, except fields that another controller of the Job owns."""
-    if starting_controller(child) is None:
+    if starting_controller(job) is None:
         excluded = ()
     elif not desired["suspend"]:
         excluded += ("suspend",)
-    return {name: value for name, value in desired.items() if name not in excluded and value != child["spec"].get(name)}
+    return {name: value for name, value in desired.items() if name not in excluded and value != job["spec"].get(name)}
 
 
-def starting_controller(child: Mapping[str, Any]) -> str | None:
+def starting_controller(job: Mapping[str, Any]) -> str | None:
     """Return the name of the other controller that starts a Job (a queue, for example), or None."""
-    if queue := child["metadata"].get("labels", {}).get(QUEUE_LABEL):
+    if queue := job["metadata"].get("labels", {}).get(QUEUE_LABEL):
         return f"Kueue (queue {queue})"
-    manager: str | None = child["spec"].get("managedBy")
+    manager: str | None = job["spec"].get("managedBy")
     return None if manager == _JOB_CONTROLLER else manager
 
 
@@ -153,63 +153,69 @@ def _mutable_fields(spec: TrainingJobSpec | MutableFields) -> Object:
     return {"suspend": spec.suspend, "activeDeadlineSeconds": spec.active_deadline_seconds}
 
 
-def is_outdated(job: TrainingJob, child: Mapping[str, Any], installation: Installation) -> bool:
+def is_outdated(training_job: TrainingJob, job: Mapping[str, Any], installation: Installation) -> bool:
     """Return whether a Job was built from another spec than the current one."""
     try:
-        digest = _digest(_with_defaults(job, installation))
+        digest = _digest(_with_defaults(training_job, installation))
     except NoStorageEndpoint:
         # The Job was built with an earlier default. Only the generation shows whether the spec has changed.
-        return job.status is None or job.status.observed_generation != job.metadata.generation
-    job_digest = child["metadata"].get("annotations", {}).get(SPEC_ANNOTATION)
+        return (
+            training_job.status is None or training_job.status.observed_generation != training_job.metadata.generation
+        )
+    job_digest = job["metadata"].get("annotations", {}).get(SPEC_ANNOTATION)
     return job_digest is not None and job_digest != digest  # If a webhook removed the annotation: keep the Job.
 
 
-def matches_user_spec(job: TrainingJob, child: Mapping[str, Any]) -> bool:
+def matches_user_spec(training_job: TrainingJob, job: Mapping[str, Any]) -> bool:
     """Return whether a Job was built from the current spec, regardless of the installation's defaults."""
-    if job.metadata.generation <= 1:
+    if training_job.metadata.generation <= 1:
         return True
-    job_digest = child["metadata"].get("annotations", {}).get(USER_SPEC_ANNOTATION)
-    return job_digest is None or bool(job_digest == _digest(job))  # If a webhook removed the annotation: keep the Job.
+    job_digest = job["metadata"].get("annotations", {}).get(USER_SPEC_ANNOTATION)
+    return job_digest is None or bool(
+        job_digest == _digest(training_job)
+    )  # If a webhook removed the annotation: keep the Job.
 
 
-def _with_defaults(job: TrainingJob, installation: Installation) -> TrainingJob:
-    endpoint = storage_endpoint(job, installation)
+def _with_defaults(training_job: TrainingJob, installation: Installation) -> TrainingJob:
+    endpoint = storage_endpoint(training_job, installation)
     if endpoint is None:
         raise NoStorageEndpoint(
             "spec.storage.endpoint: must be given, because Epochal was installed without a default (storage.endpoint "
             "of its chart)"
         )
-    predecessor = job.spec.training.continue_from
-    if predecessor is not None and predecessor.name == job.metadata.name:
+    predecessor = training_job.spec.training.continue_from
+    if predecessor is not None and predecessor.name == training_job.metadata.name:
         raise InvalidTrainingJob(
             f"spec.training.continueFrom.name: must be the name of another TrainingJob, found {predecessor.name}, the "
             "name of this TrainingJob"
         )
-    storage = job.spec.storage.model_copy(update={"endpoint": endpoint})
-    image = job.spec.image or installation.trainer_image
-    return job.model_copy(update={"spec": job.spec.model_copy(update={"storage": storage, "image": image})})
+    storage = training_job.spec.storage.model_copy(update={"endpoint": endpoint})
+    image = training_job.spec.image or installation.trainer_image
+    return training_job.model_copy(
+        update={"spec": training_job.spec.model_copy(update={"storage": storage, "image": image})}
+    )
 
 
-def _with_continue_uri(job: TrainingJob, uri: str | None) -> TrainingJob:
-    source = job.spec.training.continue_from
+def _with_continue_uri(training_job: TrainingJob, uri: str | None) -> TrainingJob:
+    source = training_job.spec.training.continue_from
     if uri is None or source is None or source.name is None:
-        return job
+        return training_job
     other_fields = {name: getattr(source, name) for name in source.model_fields_set - {"name"}}
     with_uri = ContinueFrom.model_construct(**other_fields | {"uri": uri})
-    training = job.spec.training.model_copy(update={"continue_from": with_uri})
-    return job.model_copy(update={"spec": job.spec.model_copy(update={"training": training})})
+    training = training_job.spec.training.model_copy(update={"continue_from": with_uri})
+    return training_job.model_copy(update={"spec": training_job.spec.model_copy(update={"training": training})})
 
 
-def _job_document(job: TrainingJob) -> str:
+def _job_document(training_job: TrainingJob) -> str:
     """Return the TrainingJob as JSON for its trainer: only fields that are set, null where a Keras argument is null."""
-    metadata = job.metadata
+    metadata = training_job.metadata
     return json.dumps(
         {
-            "apiVersion": job.api_version,
-            "kind": job.kind,
+            "apiVersion": training_job.api_version,
+            "kind": training_job.kind,
             "metadata": {"name": metadata.name, "namespace": metadata.namespace, "uid": metadata.uid},
             # The trainer asks the operator for spec.finish: the pod would only have the value of its creation.
-            "spec": _spec_json(job.spec, exclude_unset=True, exclude={"finish"}),
+            "spec": _spec_json(training_job.spec, exclude_unset=True, exclude={"finish"}),
         },
         separators=(",", ":"),
     )
@@ -226,8 +232,8 @@ def _spec_json(spec: TrainingJobSpec, **options: Any) -> Object:
         ) from None
 
 
-def _digest(job: TrainingJob) -> str:
+def _digest(training_job: TrainingJob) -> str:
     """Return a digest of a spec without its mutable fields. The predecessor's state does not change the digest."""
     # Omit defaults: more defaults in a newer schema must not change the digest.
-    immutable_fields = _spec_json(job.spec, exclude_defaults=True, exclude=set(MUTABLE))
+    immutable_fields = _spec_json(training_job.spec, exclude_defaults=True, exclude=set(MUTABLE))
     return hashlib.sha256(json.dumps(immutable_fields, sort_keys=True).encode()).hexdigest()

@@ -5,21 +5,21 @@ from epochal_api.catalogue.problems import spec_problems
 from epochal_api.trainingjob.spec import InvalidTrainingJob, TrainingJob
 
 
-def require_known_objects(job: TrainingJob) -> None:
+def require_known_objects(training_job: TrainingJob) -> None:
     """Refuse a spec that the trainer of this installation will refuse.
 
     Raises:
         InvalidTrainingJob: With a line for each problem.
     """
-    if errors := [problem for problem in _problems(job) if not problem.is_warning]:
+    if errors := [problem for problem in _problems(training_job) if not problem.is_warning]:
         raise InvalidTrainingJob(to_text(errors))
 
 
-def unknown_objects(job: TrainingJob) -> str:
+def unknown_objects(training_job: TrainingJob) -> str:
     """Return the problems of a spec with another image or code, which may have other classes; else an empty text."""
-    return to_text([problem for problem in _problems(job) if problem.is_warning])
+    return to_text([problem for problem in _problems(training_job) if problem.is_warning])
 
 
-def _problems(job: TrainingJob) -> list[Problem]:
+def _problems(training_job: TrainingJob) -> list[Problem]:
     # With null values, because a null is an argument.
-    return spec_problems(job.spec.model_dump(include={"image", "code", "network", "training"}))
+    return spec_problems(training_job.spec.model_dump(include={"image", "code", "network", "training"}))

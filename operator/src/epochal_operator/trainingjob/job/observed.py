@@ -32,7 +32,7 @@ class Observed:
 
     Args:
         now: The time, with a time zone.
-        child: The batch/v1 Job, if it exists.
+        job: The batch/v1 Job, if it exists.
         pods: The pods of this Job, oldest first. Only they describe the training.
         orphans: Pods with the TrainingJob's labels that may still run, but belong to another Job, usually a deleted
             one.
@@ -47,7 +47,7 @@ class Observed:
     """
 
     now: datetime
-    child: Object | None = None
+    job: Object | None = None
     pods: tuple[Object, ...] = ()
     orphans: tuple[Object, ...] = ()
     blocked: StatusCause | None = None
@@ -63,9 +63,9 @@ class Observed:
         return self.held_until is not None and self.now < self.held_until
 
 
-def is_terminating(child: Object) -> bool:
-    """Return whether a child is being deleted."""
-    return child["metadata"].get("deletionTimestamp") is not None
+def is_terminating(job: Object) -> bool:
+    """Return whether a Job is being deleted."""
+    return job["metadata"].get("deletionTimestamp") is not None
 
 
 def seconds_without_pod(observed: Observed) -> float | None:
@@ -73,11 +73,11 @@ def seconds_without_pod(observed: Observed) -> float | None:
 
     After a failed pod, this includes the backoff of Kubernetes before the next pod.
     """
-    child, pods = observed.child, observed.pods
-    if child is None or child["spec"].get("suspend") or any(pod["status"].get("phase") != "Failed" for pod in pods):
+    job, pods = observed.job, observed.pods
+    if job is None or job["spec"].get("suspend") or any(pod["status"].get("phase") != "Failed" for pod in pods):
         return None
-    job_start = child.get("status", {}).get("startTime")
-    if not job_start or _has_ended(child):
+    job_start = job.get("status", {}).get("startTime")
+    if not job_start or _has_ended(job):
         return None
     return (observed.now - max([datetime.fromisoformat(job_start), *map(_creation_time, pods)])).total_seconds()
 
@@ -105,17 +105,17 @@ def refusal_message(last: PodRefusal | None, observed: Observed) -> str | None:
 
 def lacks_ended_pods(observed: Observed) -> bool:
     """Return whether a Job has ended before the cache has all its counted pods as ended."""
-    child, pods = observed.child, observed.pods
-    if child is None or not _has_ended(child):
+    job, pods = observed.job, observed.pods
+    if job is None or not _has_ended(job):
         return False
-    job_status = child.get("status") or {}
+    job_status = job.get("status") or {}
     counted = job_status.get("succeeded", 0) + job_status.get("failed", 0)
     return len(pods) < max(1, counted) or any(map(may_run, pods))
 
 
 def could_create_pods(observed: Observed) -> bool:
     """Return whether a Job was allowed to create pods, even if none could run."""
-    job_status = (observed.child or {}).get("status", {})
+    job_status = (observed.job or {}).get("status", {})
     return bool(observed.pods) or any(job_status.get(name) for name in ("startTime", "active", "succeeded", "failed"))
 
 
@@ -129,7 +129,7 @@ def first_run_time(before: Status, observed: Observed) -> str | None:
     """
     if times := [since for since in map(ran_since, observed.pods) if since is not None]:
         return min(times)
-    job_status = (observed.child or {}).get("status", {})
+    job_status = (observed.job or {}).get("status", {})
     uncounted = job_status.get("uncountedTerminatedPods") or {}  # These pods may be deleted before the Job counts them.
     ended = sum(
         (job_status.get(outcome) or 0) + len(uncounted.get(outcome) or ()) for outcome in ("succeeded", "failed")
@@ -142,9 +142,9 @@ def first_run_time(before: Status, observed: Observed) -> str | None:
 
 def unstarted_pods(before: Status, observed: Observed) -> UnstartedPods | None:
     """Return the pods of a Job that were ever seen to end without a container that ran, or None."""
-    if observed.child is None:
+    if observed.job is None:
         return None
-    uid, known = observed.child["metadata"]["uid"], before.unstarted
+    uid, known = observed.job["metadata"]["uid"], before.unstarted
     pods = dict.fromkeys(known.pods if known and known.job_uid == uid else ())
     # A Job does not count pods that the cluster disrupted.
     ended_pods = (pod for pod in observed.pods if not may_run(pod) and not condition_of(pod, "DisruptionTarget"))
@@ -152,15 +152,15 @@ def unstarted_pods(before: Status, observed: Observed) -> UnstartedPods | None:
     return UnstartedPods(job_uid=uid, pods=list(pods)[:MAX_UNSTARTED]) if pods else None
 
 
-def own_pods(child: Object | None, pods: Iterable[Object]) -> tuple[Object, ...]:
+def own_pods(job: Object | None, pods: Iterable[Object]) -> tuple[Object, ...]:
     """Return the pods that a Job controls, oldest first. Their labels do not count: any user can write labels."""
-    uid = child and child["metadata"]["uid"]
+    uid = job and job["metadata"]["uid"]
     return sort_by_age(pod for pod in pods if uid and controller_uid(pod) == uid)
 
 
-def orphan_pods(child: Object | None, pods: Iterable[Object], uid: str) -> tuple[Object, ...]:
+def orphan_pods(job: Object | None, pods: Iterable[Object], uid: str) -> tuple[Object, ...]:
     """Return the live pods with a TrainingJob's UID in their label that its Job does not control."""
-    owned = own_pods(child, pods)
+    owned = own_pods(job, pods)
     return sort_by_age(
         pod for pod in pods if may_run(pod) and pod["metadata"]["labels"].get(UID_LABEL) == uid and pod not in owned
     )
@@ -170,5 +170,5 @@ def _creation_time(pod: Object) -> datetime:
     return datetime.fromisoformat(pod["metadata"]["creationTimestamp"])
 
 
-def _has_ended(child: Object) -> bool:
-    return bool(condition_of(child, "Complete") or condition_of(child, "Failed"))
+def _has_ended(job: Object) -> bool:
+    return bool(condition_of(job, "Complete") or condition_of(job, "Failed"))

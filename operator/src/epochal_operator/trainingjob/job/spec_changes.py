@@ -26,7 +26,7 @@ def block_if_spec_lost(before: Status, observed: Observed) -> Observed:
     Only the Job contained the trained spec. With the changed spec, a new Job would continue from checkpoints of another
     training.
     """
-    if observed.child is not None or observed.blocked or not is_spec_ignored(before):
+    if observed.job is not None or observed.blocked or not is_spec_ignored(before):
         return observed
     return replace(observed, blocked=StatusCause(Reason.SPEC_LOST, _SPEC_LOST))
 
@@ -54,57 +54,61 @@ def is_changed_too_late(metadata: Metadata, before: Status) -> bool:
     return before.observed_generation != metadata.generation or is_refused(before)
 
 
-def compare_spec(job: TrainingJob, observed: Observed, installation: Installation) -> Observed:
+def compare_spec(training_job: TrainingJob, observed: Observed, installation: Installation) -> Observed:
     """Return the observed state with the comparison of the Job to the current spec."""
-    child, before = observed.child, job.status or Status()
-    if child is None:
+    job, before = observed.job, training_job.status or Status()
+    if job is None:
         return observed
-    spec_ignored = has_trained(before, observed) and not matches_user_spec(job, child)
-    ended = job_end(child, observed.pods) is not None
-    replaces_job = not ended and not is_terminating(child) and must_replace_job(job, observed, installation)
+    spec_ignored = has_trained(before, observed) and not matches_user_spec(training_job, job)
+    ended = job_end(job, observed.pods) is not None
+    replaces_job = not ended and not is_terminating(job) and must_replace_job(training_job, observed, installation)
     return replace(observed, spec_ignored=spec_ignored, replaces_job=replaces_job)
 
 
-def must_replace_job(job: TrainingJob, observed: Observed, installation: Installation) -> bool:
+def must_replace_job(training_job: TrainingJob, observed: Observed, installation: Installation) -> bool:
     """Return whether a Job of another spec must be replaced, because it has not yet run a container.
 
     A Job that differs only by the installation's defaults keeps its place in the scheduler's queue, unless it cannot
     start: the new default may be a corrected image.
     """
-    child = observed.child
-    if child is None or has_trained(job.status or Status(), observed) or not is_outdated(job, child, installation):
+    job = observed.job
+    if (
+        job is None
+        or has_trained(training_job.status or Status(), observed)
+        or not is_outdated(training_job, job, installation)
+    ):
         return False
-    return not could_create_pods(observed) or not matches_user_spec(job, child) or not _may_start(child, observed)
+    return not could_create_pods(observed) or not matches_user_spec(training_job, job) or not _may_start(job, observed)
 
 
-def _may_start(child: Mapping[str, Any], observed: Observed) -> bool:
+def _may_start(job: Mapping[str, Any], observed: Observed) -> bool:
     live_pods = [pod for pod in observed.pods if may_run(pod)]
     if not live_pods:
-        return starting_controller(child) is not None or not child["spec"].get("suspend")
+        return starting_controller(job) is not None or not job["spec"].get("suspend")
     return not any(map(lacks_image, live_pods))
 
 
-def removal_action(child: Mapping[str, Any], observed: Observed) -> PatchChild | DeleteChild | None:
+def removal_action(job: Mapping[str, Any], observed: Observed) -> PatchChild | DeleteChild | None:
     """Return the next action to remove a Job that has not run a container, or None while its pods end.
 
     A container may start at any moment. So the Job is first suspended, which ends its pods. After their end it is
     certain whether one has run. A Job that another controller starts is deleted at once.
     """
-    if is_terminating(child):
+    if is_terminating(job):
         return None
-    if starting_controller(child) is None:
-        if not child["spec"].get("suspend"):
-            return patch_job(child, {"suspend": True})
+    if starting_controller(job) is None:
+        if not job["spec"].get("suspend"):
+            return patch_job(job, {"suspend": True})
         if any(map(may_run, observed.pods)):
             return None
-    return delete_job(child, "was built from an earlier spec, and had not run a container")
+    return delete_job(job, "was built from an earlier spec, and had not run a container")
 
 
-def patch_job(child: Mapping[str, Any], spec: Mapping[str, Any]) -> PatchChild:
+def patch_job(job: Mapping[str, Any], spec: Mapping[str, Any]) -> PatchChild:
     """Return the action that changes fields of a Job's spec; None removes a field."""
-    return PatchChild(JOBS, child, spec, required=spec)
+    return PatchChild(JOBS, job, spec, required=spec)
 
 
-def delete_job(child: Mapping[str, Any], reason: str) -> DeleteChild:
+def delete_job(job: Mapping[str, Any], reason: str) -> DeleteChild:
     """Return the action that deletes a Job if it is unchanged. The Job stays until its pods are deleted."""
-    return DeleteChild(JOBS, child, reason, foreground=True)
+    return DeleteChild(JOBS, job, reason, foreground=True)

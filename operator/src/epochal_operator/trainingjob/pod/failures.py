@@ -28,7 +28,7 @@ LOCAL_STORAGE_REMEDY = (
 """Advice for a pod that exceeded its local storage."""
 
 _EARLY_END_REASONS = frozenset({FINISHED_EARLY, STOPPED_AFTER_EPOCH})
-_UNINFORMATIVE_REASONS = frozenset({Reason.COMPLETED, UNFINISHED, *_EARLY_END_REASONS})
+_UNINFORMATIVE_REASONS = frozenset({Reason.COMPLETED, Reason.TERMINATED, UNFINISHED, *_EARLY_END_REASONS})
 """Reasons in termination messages that do not explain a failure."""
 _GIB = 1 << 30
 _MIB = 1 << 20
@@ -52,15 +52,17 @@ def pod_failure(pod: Object) -> StatusCause | None:
     """Return the cause of a pod's failure, or None if it has not failed."""
     if pod.get("status", {}).get("phase") != "Failed":
         return None
-    termination, was_stopped = _termination(pod), _exit_code(pod) == ExitCode.TERMINATED
-    if termination and termination.reason not in _UNINFORMATIVE_REASONS and not was_stopped:
+    termination = _termination(pod)
+    if termination and termination.reason not in _UNINFORMATIVE_REASONS:
         cause = StatusCause(as_reason(termination.reason), sanitize_message(termination.message))
         return _with_default_limit(pod, cause) if cause.reason == Reason.OUT_OF_MEMORY else cause
     if _terminated_state(pod).get("reason") == "OOMKilled":
         return StatusCause(_memory_reason(pod), _out_of_memory_message(pod))
     if disruption := _disruption(pod):
         return disruption
-    return StatusCause(Reason.TERMINATED, "The trainer stopped after SIGTERM.") if was_stopped else _crash(pod)
+    if _exit_code(pod) == ExitCode.TERMINATED:
+        return StatusCause(Reason.TERMINATED, "The trainer stopped after SIGTERM.")
+    return _crash(pod)
 
 
 def last_failure(pods: tuple[Object, ...]) -> StatusCause | None:
@@ -73,23 +75,23 @@ def last_failure(pods: tuple[Object, ...]) -> StatusCause | None:
     )
 
 
-def target_failure(child: Object, pods: tuple[Object, ...]) -> StatusCause | None:
+def target_failure(job: Object, pods: tuple[Object, ...]) -> StatusCause | None:
     """Return the cause for a failed Job that still waits for its pods to end, or None for another Job."""
-    target = condition_of(child, "FailureTarget")
-    return _job_failure(child, target, pods) if target else None
+    target = condition_of(job, "FailureTarget")
+    return _job_failure(job, target, pods) if target else None
 
 
-def is_last_pod(child: Object, pods: tuple[Object, ...]) -> bool:
+def is_last_pod(job: Object, pods: tuple[Object, ...]) -> bool:
     """Return whether the Job will end with the failure of its last pod, before the Job's own condition shows it."""
-    if condition_of(child, "FailureTarget") or condition_of(child, "SuccessCriteriaMet"):
+    if condition_of(job, "FailureTarget") or condition_of(job, "SuccessCriteriaMet"):
         return True
     if not pods or pod_failure(pods[-1]) is None:
         return False
     if _exit_code(pods[-1]) in NOT_RETRIED:
         return True
     # The Job's count includes deleted pods, but not yet the last pod.
-    crashes = max(sum(map(is_crash, pods)), child.get("status", {}).get("failed", 0))
-    return is_crash(pods[-1]) and crashes > child["spec"].get("backoffLimit", 6)
+    crashes = max(sum(map(is_crash, pods)), job.get("status", {}).get("failed", 0))
+    return is_crash(pods[-1]) and crashes > job["spec"].get("backoffLimit", 6)
 
 
 def is_crash(pod: Object) -> bool:
@@ -113,15 +115,15 @@ def last_report(pods: Iterable[Object]) -> tuple[Report, str, str] | None:
     return max(reports, key=lambda report: report[0].order, default=None)
 
 
-def job_end(child: Object, pods: tuple[Object, ...]) -> JobEnd | None:
+def job_end(job: Object, pods: tuple[Object, ...]) -> JobEnd | None:
     """Return the end of a Job, or None while it is active."""
-    if complete := condition_of(child, "Complete"):
-        time = child["status"].get("completionTime") or complete["lastTransitionTime"]
+    if complete := condition_of(job, "Complete"):
+        time = job["status"].get("completionTime") or complete["lastTransitionTime"]
         return JobEnd(
             "Complete", StatusCause(Reason.COMPLETED, "The network is trained and its results are stored."), time
         )
-    if failed := condition_of(child, "Failed"):
-        return JobEnd("Failed", _job_failure(child, failed, pods), failed["lastTransitionTime"])
+    if failed := condition_of(job, "Failed"):
+        return JobEnd("Failed", _job_failure(job, failed, pods), failed["lastTransitionTime"])
     return None
 
 
@@ -133,9 +135,9 @@ def early_end_cause(pods: Iterable[Object]) -> StatusCause | None:
     return None
 
 
-def _job_failure(child: Object, failed: Object, pods: tuple[Object, ...]) -> StatusCause:
+def _job_failure(job: Object, failed: Object, pods: tuple[Object, ...]) -> StatusCause:
     if failed.get("reason") == Reason.DEADLINE_EXCEEDED:
-        limit = child["spec"].get("activeDeadlineSeconds")
+        limit = job["spec"].get("activeDeadlineSeconds")
         return StatusCause(
             Reason.DEADLINE_EXCEEDED, f"It ran longer than spec.activeDeadlineSeconds, which is {limit}."
         )
@@ -145,7 +147,7 @@ def _job_failure(child: Object, failed: Object, pods: tuple[Object, ...]) -> Sta
             as_reason(failed.get("reason") or Reason.JOB_FAILED),
             sanitize_message(failed.get("message") or "The Job failed."),
         )
-    count = child["status"].get("failed", 0)
+    count = job["status"].get("failed", 0)
     prefix = f"Failed {count} times, the last time: " if count > 1 and not _repeated_crash_message(pods) else ""
     return StatusCause(cause.reason, prefix + cause.message)
 

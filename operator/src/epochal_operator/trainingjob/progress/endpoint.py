@@ -91,9 +91,9 @@ def read_report(body: bytes) -> Report:
 
 
 def is_newer(report: Report, pod_created: str, status: Status) -> bool:
-    """Return whether a report is newer than the status of an unfinished job.
+    """Return whether a report is newer than the status of an unfinished TrainingJob.
 
-    A job that was refused before its start is not finished: a trainer that reports proves that the spec is now
+    A TrainingJob that was refused before its start is not finished: a trainer that reports proves that the spec is now
     accepted. A report without an attempt number describes the start of its trainer, or the cause for which it waits.
     It is newer if its pod is newer than the pod of the last attempt: it may arrive after the report of a later attempt.
 
@@ -183,18 +183,18 @@ class ProgressEndpoint:
         owner, created = trainer.owner, trainer.pod_created
         for conflicts in range(MAX_ATTEMPTS):
             try:
-                job = await self._kube.get(TRAINING_JOBS, namespace, owner.name)
-                if job["metadata"]["uid"] != owner.uid:
+                training_job = await self._kube.get(TRAINING_JOBS, namespace, owner.name)
+                if training_job["metadata"]["uid"] != owner.uid:
                     raise _forbidden_refusal()
-                status = read_status(Status, job.get("status"))
-                finish = job.get("spec", {}).get("finish") is True
+                status = read_status(Status, training_job.get("status"))
+                finish = training_job.get("spec", {}).get("finish") is True
                 finish_fields = {
                     "finish": finish,
                     "finish_after_epoch": reached_epoch(status.progress) if finish else None,
                 }
                 progress = status.progress
                 if conflicts and report.attempt == 0 and progress is not None and progress.pod_created is None:
-                    break  # The other writer does not know the field, and may have applied a later report.
+                    break  # Another operator, of an earlier version, may have applied a later report.
                 if not is_newer(report, created, status):
                     answer = ReportResponse(
                         message="ignored: the TrainingJob has ended, or its status has a newer report"
@@ -205,7 +205,7 @@ class ProgressEndpoint:
                     namespace,
                     owner.name,
                     uid=owner.uid,
-                    resource_version=job["metadata"]["resourceVersion"],
+                    resource_version=training_job["metadata"]["resourceVersion"],
                     manager=PROGRESS_MANAGER,
                     status=reported_status(report, datetime.now(UTC), status, pod_created=created).dump(),
                 )
@@ -256,7 +256,7 @@ class ProgressEndpoint:
 
 
 def _forbidden_refusal() -> Refusal:
-    # The same response for another user's job and for a missing job, so that clients cannot detect existing jobs.
+    # The same response for another user's TrainingJob as for a missing TrainingJob, so that clients cannot detect it.
     return Refusal(403, "the pod must belong to this TrainingJob")
 
 

@@ -171,7 +171,7 @@ def _with_reached_position(new: ReportedStatus, before: ReportedStatus) -> Repor
 
 
 def final_status(status: ReportedStatus) -> ReportedStatus:
-    """Return the status fields of a finished job: the same without the remaining time and the awaited cause."""
+    """Return the status fields of a finished TrainingJob: the same without the remaining time and the awaited cause."""
     cleared = {"estimated_completion_time": None, "waiting": None}
     progress = status.progress and status.progress.model_copy(update=cleared)
     display = status.display and status.display.model_copy(update={"eta": None})

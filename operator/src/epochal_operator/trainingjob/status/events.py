@@ -36,11 +36,11 @@ def events(
     applied = get_condition(after.conditions, SPEC_APPLIED)
     if applied and is_spec_ignored(after) and not is_spec_ignored(before):
         yield make_event(Reason.SPEC_IGNORED, applied.message, generation)
-    if (active_since := began_suspension(before.conditions, after.conditions)) is not None:
-        yield make_event(Reason.SUSPENDED, "Its pods are stopped until spec.suspend is false.", active_since)
-    if (since := ended_suspension(before.conditions, after.conditions, suspend=suspend)) is not None:
+    if (active_generation := began_suspension(before.conditions, after.conditions)) is not None:
+        yield make_event(Reason.SUSPENDED, "Its pods are stopped until spec.suspend is false.", active_generation)
+    if (suspended_generation := ended_suspension(before.conditions, after.conditions, suspend=suspend)) is not None:
         # Ready may stay the same, for example while a late pod is on a lost node.
-        yield make_event(Reason.RESUMED, "The TrainingJob is no longer suspended.", since)
+        yield make_event(Reason.RESUMED, "The TrainingJob is no longer suspended.", suspended_generation)
     ready, previous = get_condition(after.conditions, "Ready"), get_condition(before.conditions, "Ready")
     if ready is None or (
         previous and (previous.status, previous.reason, previous.message) == (ready.status, ready.reason, ready.message)
@@ -53,7 +53,7 @@ def events(
         yield make_event(as_reason(ready.reason), _completion_message(after, reported), "")
     elif after.state == "Failed":
         # The trainer's reason is kept as it is: it may be a word with another meaning here.
-        yield Event("Warning", as_reason(ready.reason), ready.message, generation if observed.child is None else "")
+        yield Event("Warning", as_reason(ready.reason), ready.message, generation if observed.job is None else "")
     elif ready.reason in _RUNS:
         yield from _started_events(previous, observed)
     elif previous is None or previous.reason != ready.reason:
@@ -149,26 +149,26 @@ def _ready_events(ready: Condition, generation: str, observed: Observed) -> Iter
 
 
 def _restart_events(before: Status, after: Status, observed: Observed) -> Iterator[Event]:
-    """Yield the Event for the last failure of a job that continues, once the failure or the next attempt is seen.
+    """Yield the Event for the last failure of a continuing TrainingJob, once the failure or the next attempt is seen.
 
     The cluster may delete a disrupted pod before its end is seen. The Event then contains its last known message.
     """
     ready, previous = get_condition(after.conditions, "Ready"), get_condition(before.conditions, "Ready")
-    if ready is None or previous is None or observed.child is None or ready.reason in {Reason.CREATING, Reason.FAILING}:
+    if ready is None or previous is None or observed.job is None or ready.reason in {Reason.CREATING, Reason.FAILING}:
         return
     last_pod = next(
         (pod["metadata"] for pod in observed.pods if f"pod {pod['metadata']['name']} " in previous.message), None
     )
     failed = [pod["metadata"] for pod in observed.pods if pod_failure(pod)]
     if effect(previous.reason).pod_runs and last_pod is None:
-        if before.progress and _resumed_after(before.progress.last_report_time, observed.child):
+        if before.progress and _resumed_after(before.progress.last_report_time, observed.job):
             return
         note = f"Its pod was deleted, another pod follows. Its last state: {previous.message}"
         yield make_event(Reason.RESTARTING, note, f"attempt {before.attempt}")
         return
     restarted = ready.reason == Reason.RESTARTING or last_pod in failed or (before.attempt or 0) < (after.attempt or 0)
     if failed and restarted and (cause := last_failure(observed.pods)):
-        if cause.reason in _TERMINATION_REASONS and _resumed_after(failed[-1]["creationTimestamp"], observed.child):
+        if cause.reason in _TERMINATION_REASONS and _resumed_after(failed[-1]["creationTimestamp"], observed.job):
             return
         note = f"The pod {failed[-1]['name']} ended, another pod follows. {cause.reason}: {cause.message}"
         yield make_event(Reason.RESTARTING, note, failed[-1]["uid"])
@@ -178,14 +178,14 @@ _TERMINATION_REASONS = frozenset({Reason.INTERRUPTED, Reason.TERMINATED})
 """Reasons of a failed pod that was asked to terminate, without the origin of the request."""
 
 
-def _resumed_after(time: str | None, child: Mapping[str, Any]) -> bool:
+def _resumed_after(time: str | None, job: Mapping[str, Any]) -> bool:
     """Return whether a Job was suspended and resumed after a time (RFC 3339), so that its pod ended on request.
 
     A Job gets a new start time only when it is resumed. If a queue starts and stops the Job, no user has requested the
     end.
     """
-    job_start: str | None = child.get("status", {}).get("startTime")
-    return time is not None and job_start is not None and time < job_start and starting_controller(child) is None
+    job_start: str | None = job.get("status", {}).get("startTime")
+    return time is not None and job_start is not None and time < job_start and starting_controller(job) is None
 
 
 _EARLY_ENDS: Mapping[str, str] = {

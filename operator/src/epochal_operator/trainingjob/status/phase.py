@@ -74,20 +74,20 @@ class Phase(NamedTuple):
 
 def derive_phase(desired: PhaseInputs, before: Status, observed: Observed) -> Phase:
     """Return the phase of a TrainingJob."""
-    child, blocked = observed.child, observed.blocked
+    job, blocked = observed.job, observed.blocked
     waiting_state: State = "Suspended" if desired.suspend else "Queued"
-    if child is None:
+    if job is None:
         return _phase_without_job(desired, observed, waiting_state)
-    if end := job_end(child, observed.pods):
+    if end := job_end(job, observed.pods):
         failed = end.type_ == "Failed"
         cause = end.cause if failed else _early_end(before, observed) or end.cause
         return Phase(end.type_, cause, stalled=failed, completion_time=end.time)
     if observed.replaces_job and blocked is None:
         return Phase(waiting_state, StatusCause(Reason.CREATING, _replacement_message(observed)))
     has_live_pod = any(map(may_run, observed.pods))
-    if child["metadata"].get("deletionTimestamp") and not (desired.suspend and has_live_pod):
-        return Phase(waiting_state, StatusCause(Reason.CREATING, _deletion_message(child)))
-    is_suspended = desired.suspend and child["spec"].get("suspend") and not has_live_pod
+    if job["metadata"].get("deletionTimestamp") and not (desired.suspend and has_live_pod):
+        return Phase(waiting_state, StatusCause(Reason.CREATING, _deletion_message(job)))
+    is_suspended = desired.suspend and job["spec"].get("suspend") and not has_live_pod
     result = Phase("Suspended", _SUSPENDED) if is_suspended else _phase_of_pods(desired, before, observed)
     if blocked is None:
         return result
@@ -131,10 +131,10 @@ def _replacement_message(observed: Observed) -> str:
     return f"Recreating the Job with the current spec, because no container of the Job has run{condition}."
 
 
-def _deletion_message(child: Mapping[str, Any]) -> str:
+def _deletion_message(job: Mapping[str, Any]) -> str:
     """Return the message for a Job that is being deleted, with the finalizers that delay its deletion."""
     finalizers = [
-        finalizer for finalizer in child["metadata"].get("finalizers") or [] if finalizer not in _KUBERNETES_FINALIZERS
+        finalizer for finalizer in job["metadata"].get("finalizers") or [] if finalizer not in _KUBERNETES_FINALIZERS
     ]
     condition = f" once its finalizers are removed (metadata.finalizers: {', '.join(finalizers)})" if finalizers else ""
     return f"The Job is being deleted. Another Job follows{condition}."
@@ -148,8 +148,8 @@ https://kubernetes.io/docs/concepts/architecture/garbage-collection/
 
 
 def _phase_of_pods(desired: PhaseInputs, before: Status, observed: Observed) -> Phase:
-    child = observed.child or {}
-    if (cause := _missing_pod_cause(child, observed)) is not None:
+    job = observed.job or {}
+    if (cause := _missing_pod_cause(job, observed)) is not None:
         return Phase("Queued", cause)
     pod = observed.pods[-1]
     name = pod["metadata"]["name"]
@@ -157,10 +157,10 @@ def _phase_of_pods(desired: PhaseInputs, before: Status, observed: Observed) -> 
         termination = _termination_cause(pod, observed, suspend=desired.suspend)
         result = _phase_of_live_pod(desired, before, pod, observed.now)
         return result if termination is None else result._replace(cause=termination, stalled=False)
-    cause = pod_failure(pod) and (target_failure(child, observed.pods) or last_failure(observed.pods))
+    cause = pod_failure(pod) and (target_failure(job, observed.pods) or last_failure(observed.pods))
     if cause is None:
         return Phase("Storing", StatusCause(Reason.STORING, f"The pod {name} has completed."))
-    if is_last_pod(child, observed.pods):
+    if is_last_pod(job, observed.pods):
         state: State = before.state if before.state in _TRAINER_STATES else "Running"  # its last state
         return Phase(state, StatusCause(Reason.FAILING, f"The pod {name} ended. {cause.reason}: {cause.message}"))
     return Phase("Starting", StatusCause(Reason.RESTARTING, f"{cause.reason}: {cause.message}"))
@@ -170,11 +170,11 @@ _TRAINER_STATES: tuple[State, ...] = ("Starting", "Waiting", "Running", "Storing
 """States of a TrainingJob whose trainer runs."""
 
 
-def _missing_pod_cause(child: Mapping[str, Any], observed: Observed) -> StatusCause | None:
+def _missing_pod_cause(job: Mapping[str, Any], observed: Observed) -> StatusCause | None:
     """Return the cause for a Job without its next pod, or None if the cause follows from its pods."""
-    is_suspended = child.get("spec", {}).get("suspend") and not any(map(may_run, observed.pods))
-    if is_suspended and (controller := starting_controller(child)):
-        message = f"Waiting until {controller} admits the Job.{_kueue_advice(child)}"
+    is_suspended = job.get("spec", {}).get("suspend") and not any(map(may_run, observed.pods))
+    if is_suspended and (controller := starting_controller(job)):
+        message = f"Waiting until {controller} admits the Job.{_kueue_advice(job)}"
         return StatusCause(Reason.WAITING_FOR_ADMISSION, message)
     if observed.refusal:
         message = with_training_job_fields(sanitize_message(observed.refusal))
@@ -182,9 +182,9 @@ def _missing_pod_cause(child: Mapping[str, Any], observed: Observed) -> StatusCa
     return None if observed.pods else StatusCause(Reason.QUEUED, "The Job has no pod yet.")
 
 
-def _kueue_advice(child: Mapping[str, Any]) -> str:
+def _kueue_advice(job: Mapping[str, Any]) -> str:
     """Return advice about Kueue for a Job in a queue: no controller reports a queue that does not exist."""
-    queue = child["metadata"].get("labels", {}).get(QUEUE_LABEL)
+    queue = job["metadata"].get("labels", {}).get(QUEUE_LABEL)
     questions = f"is Kueue installed, and is there a LocalQueue {queue} in this namespace (spec.scheduling.queueName)?"
     return f" If this lasts: {questions}" if queue else ""
 
@@ -258,7 +258,7 @@ def _termination_cause(pod: Mapping[str, Any], observed: Observed, *, suspend: b
             f"The node {node} has stopped reporting. The state of the pod {name} is unknown, so no other pod starts. "
             f"The training continues once the node is back. If the node is lost, delete it: kubectl delete node {node}",
         )
-    if cause := target_failure(observed.child or {}, observed.pods):
+    if cause := target_failure(observed.job or {}, observed.pods):
         return StatusCause(
             Reason.FAILING, f"The pod {name} ends, and no other pod follows. {cause.reason}: {cause.message}"
         )

@@ -10,7 +10,8 @@ from epochal_operator.trainingjob.reasons import Reason
 def is_finished(status: Status) -> bool:
     """Return whether a TrainingJob has ended permanently.
 
-    A refused TrainingJob has not: its spec may change, or another version of Epochal may accept it.
+    A refused TrainingJob has not, although its condition `Finished` is True: its spec may change, or another version of
+    Epochal may accept it.
     """
     return end_condition(status) is not None and not is_refused(status)
 

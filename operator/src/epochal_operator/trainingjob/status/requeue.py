@@ -17,10 +17,10 @@ from epochal_operator.trainingjob.reasons import TRAINER_STARTS, Reason, effect
 from epochal_operator.trainingjob.status.predicates import is_finished
 
 START_DELAY_SECONDS = 5.0
-"""Seconds after each step of a start in which the status is not written only because the pod is about to run."""
+"""Seconds after each step of a start in which a status that only shows the next step of the start is not written."""
 
 END_DELAY_SECONDS = 5.0
-"""Seconds after each step of an end in which the status is not written only because the Job is about to end."""
+"""Seconds after each step of an end in which a status that only shows that the Job is about to end is not written."""
 
 
 def start_delay(before: Status, after: Status, observed: Observed) -> float | None:
@@ -49,8 +49,8 @@ _STARTING_REASONS = frozenset({Reason.QUEUED, Reason.STARTING, Reason.PULLING_IM
 
 def _start_times(observed: Observed) -> Iterator[str | None]:
     """Yield the times when the Job and its pods were created, and its pods were scheduled and ran (RFC 3339)."""
-    if observed.child is not None:
-        yield observed.child["metadata"].get("creationTimestamp")
+    if observed.job is not None:
+        yield observed.job["metadata"].get("creationTimestamp")
     for pod in observed.pods:
         yield pod["metadata"].get("creationTimestamp")
         yield (condition_of(pod, "PodScheduled") or {}).get("lastTransitionTime")
@@ -92,7 +92,7 @@ def _remaining(delay: float, since: datetime, now: datetime) -> float | None:
 
 def requeue_seconds(observed: Observed, status: Status) -> float | None:
     """Return the seconds until the next reconcile of an unfinished TrainingJob, or None if the watches suffice."""
-    if observed.child is None:
+    if observed.job is None:
         return effect(observed.blocked.reason).requeue_after if observed.blocked else None
     if observed.held_until is not None and observed.in_correction_backoff:
         return (observed.held_until - observed.now).total_seconds()

@@ -36,7 +36,7 @@ _ConditionValue = tuple[str, ConditionStatus, StatusCause]
 """Type, status and cause of a condition."""
 
 
-def derive_status(job: TrainingJob, observed: Observed) -> Status:
+def derive_status(training_job: TrainingJob, observed: Observed) -> Status:
     """Return the status fields that the leader owns.
 
     Returns:
@@ -44,20 +44,22 @@ def derive_status(job: TrainingJob, observed: Observed) -> Status:
         The state is kept between the end of the last pod and the end of its Job. The first start time, the attempts,
         the predecessor's results and the pods that never ran are remembered. A condition keeps its transition time.
     """
-    spec = job.spec
+    spec = training_job.spec
     desired = PhaseInputs(
         spec.suspend,
         queued=spec.scheduling.queue_name is not None,
         own_image=spec.image is not None,
         scheduler=spec.scheduling.scheduler_name,
     )
-    results = observed.continued_from or _remembered_results(job, observed)
-    return _build_status(job.metadata, job.status or Status(), desired, spec.resources.gpus, observed, results)
+    results = observed.continued_from or _remembered_results(training_job, observed)
+    return _build_status(
+        training_job.metadata, training_job.status or Status(), desired, spec.resources.gpus, observed, results
+    )
 
 
-def _remembered_results(job: TrainingJob, observed: Observed) -> ContinuedFrom | None:
-    before = job.status or Status()
-    known, predecessor = before.continued_from, job.spec.training.continue_from
+def _remembered_results(training_job: TrainingJob, observed: Observed) -> ContinuedFrom | None:
+    before = training_job.status or Status()
+    known, predecessor = before.continued_from, training_job.spec.training.continue_from
     if known is None or observed.spec_ignored or is_spec_ignored(before):
         return known
     return known if predecessor is not None and predecessor.name == known.name else None
@@ -84,8 +86,8 @@ def _build_status(  # noqa: PLR0917 - the inputs of the status
     if is_finished(before):
         return _with_generation(before, generation)
     current_phase = derive_phase(desired, before, observed)
-    child = observed.child
-    job_start = (child or {}).get("status", {}).get("startTime")
+    job = observed.job
+    job_start = (job or {}).get("status", {}).get("startTime")
     start = before.start_time or first_run_time(before, observed)
     if not start and before.progress:  # A report may be the only trace of a trainer.
         start = before.progress.last_report_time or timestamp(observed.now)
@@ -106,7 +108,7 @@ def _build_status(  # noqa: PLR0917 - the inputs of the status
         completion_time=current_phase.completion_time,
         attempt=attempt or None,
         gpus=gpus,
-        job_name=child["metadata"]["name"] if child else None,
+        job_name=job["metadata"]["name"] if job else None,
         continued_from=continued_from,
         unstarted=None if start else unstarted_pods(before, observed),
     )

@@ -5,12 +5,15 @@ import { Dialog } from "../../../parts/Dialog";
 import { ProblemBox } from "../../../parts/ProblemBox";
 import type { Exported, ExportRequest, Problem } from "../../../wire";
 
-const TARGETS: readonly { target: ExportRequest["target"]; label: string; hasSimple: boolean }[] = [
-  { target: "keras", label: "Keras, as a script", hasSimple: true },
-  { target: "notebook", label: "Keras, as a Jupyter notebook with curves", hasSimple: true },
-  { target: "torch", label: "PyTorch, with a training loop", hasSimple: false },
-  { target: "caffe", label: "Caffe, the network alone", hasSimple: false },
-];
+type Target = ExportRequest["target"];
+
+/** The type of the back end demands each of its targets here. */
+const TARGETS: Readonly<Record<Target, { label: string; hasSimple: boolean }>> = {
+  keras: { label: "Keras, as a script", hasSimple: true },
+  notebook: { label: "Keras, as a Jupyter notebook with curves", hasSimple: true },
+  torch: { label: "PyTorch, with a training loop", hasSimple: false },
+  caffe: { label: "Caffe, the network alone", hasSimple: false },
+};
 
 interface Props {
   /** The document as it is now. */
@@ -20,15 +23,15 @@ interface Props {
 
 export default function ExportDialog({ text, onClose }: Props) {
   const id = useId();
-  const [target, setTarget] = useState<ExportRequest["target"]>("keras");
+  const [target, setTarget] = useState<Target>("keras");
   const [isSimple, setSimple] = useState(false);
   const [running, setRunning] = useState<AbortController>();
   const [problem, setProblem] = useState<Problem>();
   const [files, setFiles] = useState<Exported["files"]>([]);
-  const hasSimple = TARGETS.find((each) => each.target === target)?.hasSimple ?? false;
+  const hasSimple = TARGETS[target].hasSimple;
   useEffect(() => () => running?.abort(), [running]);
 
-  function choose(chosen: ExportRequest["target"]): void {
+  function choose(chosen: Target): void {
     setTarget(chosen);
     setFiles([]);
     setProblem(undefined);
@@ -56,10 +59,10 @@ export default function ExportDialog({ text, onClose }: Props) {
         <p>Code of the same network that runs without Epochal.</p>
         <fieldset className="export-targets">
           <legend>For</legend>
-          {TARGETS.map((each) => (
-            <label key={each.target}>
-              <input type="radio" name={id} checked={target === each.target} onChange={() => choose(each.target)} />
-              {each.label}
+          {(Object.keys(TARGETS) as Target[]).map((each) => (
+            <label key={each}>
+              <input type="radio" name={id} checked={target === each} onChange={() => choose(each)} />
+              {TARGETS[each].label}
             </label>
           ))}
         </fieldset>

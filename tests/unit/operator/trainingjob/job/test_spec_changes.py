@@ -8,7 +8,7 @@ from epochal_api.trainingjob.status import Status
 from epochal_operator.runtime.actions import ApplyStatus, DeleteChild, EmitEvent, PatchChild
 from epochal_operator.runtime.conditions import get_condition, is_true
 from epochal_operator.trainingjob.job.observed import Observed
-from epochal_operator.trainingjob.plan import make_plan, refuse
+from epochal_operator.trainingjob.plan import make_plan, plan_for_invalid_spec
 from epochal_operator.trainingjob.reconcile import parse_and_plan
 from epochal_operator.trainingjob.status.predicates import is_spec_ignored
 
@@ -48,12 +48,12 @@ CHANGED = training_job(backoffLimit=9, generation=2)
 )
 def test_job_of_an_invalid_spec_is_deleted_unless_it_has_started(observed: Observed, expected: list[Any]) -> None:
     metadata = training_job(generation=2).metadata
-    assert [type(one) for one in refuse(metadata, Status(), "no", observed).actions] == expected
+    assert [type(one) for one in plan_for_invalid_spec(metadata, Status(), "no", observed).actions] == expected
 
 
 def test_invalid_spec_of_another_version_keeps_its_pending_pod() -> None:
     waits = seen(child(startTime=at(-60)), pod(node=None))
-    after = applied_status(refuse(training_job().metadata, Status(), "spec.new: unknown", waits).actions)
+    after = applied_status(plan_for_invalid_spec(training_job().metadata, Status(), "spec.new: unknown", waits).actions)
     assert after.state == "Queued"
 
 
@@ -61,7 +61,7 @@ def test_job_that_was_suspended_for_replacement_resumes_if_it_has_run() -> None:
     """A container has started at the moment of the change: the Job keeps its spec."""
     spec_ignored = seen(child(SUSPENDED), failed(code=143))
     assert applied(CHANGED, spec_ignored, PatchChild).spec == {"suspend": False}
-    patched = replace(spec_ignored, child=child())
+    patched = replace(spec_ignored, job=child())
     after = applied_status(make_plan(CHANGED, patched, INSTALLATION).actions)
     applied_condition = condition(after, "SpecApplied")
     assert (applied_condition.status, applied_condition.reason) == ("False", "SpecIgnored")
@@ -96,7 +96,9 @@ def test_deleted_pods_that_never_ran_do_not_count_as_a_start() -> None:
     another = seen(child(SUSPENDED, uid="another", failed=1))
     ran = applied_status(make_plan(training_job(status, suspend=True), another, INSTALLATION).actions)
     assert (ran.start_time, ran.unstarted) == (at(0), None)
-    refused = applied_status(refuse(CHANGED.metadata, status, "no", seen(child(SUSPENDED), pod())).actions)
+    refused = applied_status(
+        plan_for_invalid_spec(CHANGED.metadata, status, "no", seen(child(SUSPENDED), pod())).actions
+    )
     assert refused.unstarted == status.unstarted
 
 
@@ -117,7 +119,7 @@ def test_lost_spec_blocks_the_job() -> None:
     [
         (Status(), 2, True),
         (Status(observed_generation=1), 2, True),
-        (applied_status(refuse(CHANGED.metadata, Status(), "no", seen()).actions), 2, True),
+        (applied_status(plan_for_invalid_spec(CHANGED.metadata, Status(), "no", seen()).actions), 2, True),
         (Status(), 1, False),
         (Status(observed_generation=2), 2, False),
         (Status(observed_generation=1, start_time=at(-60)), 2, False),
@@ -184,7 +186,7 @@ def test_event_of_a_spec_change() -> None:
 
 def test_job_of_an_invalid_spec_that_started_without_an_operator_stays() -> None:
     started = seen(child(startTime=at(-60)), running())
-    after = applied_status(refuse(training_job().metadata, Status(), "no", started).actions)
+    after = applied_status(plan_for_invalid_spec(training_job().metadata, Status(), "no", started).actions)
     assert (after.state, after.start_time) == ("Starting", at(-50))
 
 

@@ -90,6 +90,8 @@ def limited_by_default(pod: dict[str, Any], memory: str) -> dict[str, Any]:
             "The trainer stopped after SIGTERM.",
         ),
         (killed(code=143), "Terminated", "The trainer stopped after SIGTERM."),
+        (failed(code=143, message=termination("Superseded", "2 replaces 1")), "Superseded", "2 replaces 1"),
+        (deleting(failed(code=143, message=termination("Superseded", "2 replaces 1"))), "Superseded", "2 replaces 1"),
         (disrupted(killed(code=137)), "EvictionByEvictionAPI", "Eviction API: evicting"),
         (disrupted(failed(code=65, message=termination("ShapeMismatch", "no"))), "ShapeMismatch", "no"),
         (

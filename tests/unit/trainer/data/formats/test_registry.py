@@ -46,30 +46,26 @@ def test_unknown_format(source: Callable[[bytes], DataFile], content: bytes, loo
 
 @pytest.mark.parametrize("gzipped", [False, True])
 @pytest.mark.parametrize(
-    ("name", "content", "how"),
+    ("name", "content"),
     [
-        ("iris", b"5.1,3.5,1\n", '","'),
-        ("sets/iris.csv", b"5.1,3.5,1\n", '","'),
-        ("sets/long.csv", b"-0.123456,1\n", '","'),
-        ("sets/iris.csv", b"sepal,petal,class\n", '",", skiprows=1'),
-        ("iris.TXT", "größe;art\n".encode(), '";", skiprows=1'),
-        ("iris.data", b"-1\t2\n", r'"\t"'),
-        ("iris.tsv", b"sepal length\tclass", r'"\t", skiprows=1'),
+        ("iris", b"5.1,3.5,1\n"),
+        ("sets/iris.csv", b"5.1,3.5,1\n"),
+        ("sets/long.csv", b"-0.123456,1\n"),
+        ("sets/iris.csv", b"sepal,petal,class\n"),
+        ("iris.TXT", "größe;art\n".encode()),
+        ("iris.data", b"-1\t2\n"),
+        ("iris.tsv", b"sepal length\tclass"),
     ],
 )
-def test_advice_for_tables(
-    source: Callable[[bytes], DataFile], *, name: str, content: bytes, how: str, gzipped: bool
-) -> None:
+def test_advice_for_tables(source: Callable[[bytes], DataFile], *, name: str, content: bytes, gzipped: bool) -> None:
     path = source(gzip.compress(content) if gzipped else content).path
     whole = f"{name}.gz" if gzipped else name
     with pytest.raises(Failure) as caught:
         detect_format(DataFile(whole, path), "auto")
-    file = whole.removeprefix("sets/")
     assert caught.value.reason == "UnknownFormat"
-    stem = name.removeprefix("sets/").split(".")[0]
     assert caught.value.message.startswith(f"{whole} looks like CSV: it must be idx, npz or pickle")
-    assert (
-        f'table = numpy.loadtxt("{file}", delimiter={how}), then numpy.savez("{stem}.npz", x=' in caught.value.message
+    assert caught.value.message.endswith(
+        ". `epochal init FILE.csv` converts a table with a heading to npz, and writes a TrainingJob for it"
     )
 
 

@@ -17,6 +17,7 @@ from epochal_trainer.data.samples import Samples
 from epochal_trainer.data.source import DataFile
 from epochal_trainer.lib.failures import bad_data
 
+_TABLE_ADVICE = "`epochal init FILE.csv` converts a table with a heading to npz, and writes a TrainingJob for it"
 HEAD_SIZE = 512
 """Number of first bytes to detect the format of a file."""
 MAX_SHOWN = 8
@@ -95,7 +96,7 @@ def detect_format(file: DataFile, expected: str) -> str:
     found = next((other for magic, other in UNSUPPORTED_FORMATS.items() if head.startswith(magic)), None)
     advice = ""
     if found is None and _is_table(file.name, head):
-        found, advice = "CSV", f". {_table_advice(file.name, head)}"
+        found, advice = "CSV", f". {_TABLE_ADVICE}"
     found = found or f"a file that begins with {head[:MAX_SHOWN]!r}"
     raise bad_data("UnknownFormat", f"{file.name} looks like {found}: it must be {must}{advice}")
 
@@ -105,18 +106,6 @@ def _is_table(name: str, head: bytes) -> bool:
     is_text = all(byte >= ord(" ") or byte in b"\t\r\n" for byte in head)
     suffix = PurePosixPath(name.removesuffix(".gz")).suffix.lower()
     return is_text and (suffix in TABLE_SUFFIXES or bool(NUMERIC_TABLE.match(head)))
-
-
-def _table_advice(name: str, head: bytes) -> str:
-    """Return instructions to convert a table with the label in its last column into an npz file."""
-    path = PurePosixPath(name)
-    header = "" if NUMERIC_TABLE.match(head) else ", skiprows=1"
-    tabs = b"\t" in head or ".tsv" in path.suffixes
-    separator = r"\t" if tabs else ";" if b";" in head else ","
-    read = f'table = numpy.loadtxt("{path.name}", delimiter="{separator}"{header})'
-    stem = path.name.split(".", maxsplit=1)[0]
-    write = f'numpy.savez("{stem}.npz", x=table[:, :-1], y=table[:, -1].astype(int))'
-    return f"If the last column is the label: {read}, then {write}"
 
 
 def join_or(names: Iterable[str]) -> str:

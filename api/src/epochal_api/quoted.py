@@ -1,0 +1,50 @@
+"""Texts that people write as numbers without quotes, such as 0.2, which the API server would store as floats."""
+
+import math
+from typing import Any
+
+from pydantic import BeforeValidator, Field
+
+from epochal_api.expected_value import describe_pattern
+from epochal_api.model import QUOTED, Rule, admission, text_or_number
+
+IN_QUOTES = "must be text in quotes"
+"""The requirement that a number without quotes violates."""
+MAX_EXACT = 2**53 - 1
+"""Largest float that the API server accepts as an integer."""
+_MAX_SHOWN = 32
+"""Maximum characters of a number in a message."""
+
+
+def _require_text(value: Any) -> Any:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return value
+    text = str(value)
+    if not math.isfinite(value) or len(text) > _MAX_SHOWN:
+        raise ValueError(IN_QUOTES)
+    raise ValueError(f'{IN_QUOTES}, found {text}: write "{text}"')
+
+
+def _require_text_or_integer(value: Any) -> Any:
+    is_integer = isinstance(value, int) and not isinstance(value, bool)
+    if is_integer or (isinstance(value, float) and value.is_integer() and abs(value) <= MAX_EXACT):
+        return str(value)
+    return _require_text(value)
+
+
+TEXT_IN_QUOTES = BeforeValidator(_require_text)
+"""Refuses a number without quotes."""
+TEXT_OR_INTEGER = BeforeValidator(_require_text_or_integer)
+"""Refuses a number without quotes, but takes an integer as text."""
+
+
+def quoted_text_or_integer(*, pattern: str, max_length: int) -> dict[str, Any]:
+    """Return the schema of text that may be written as an integer, but not as another number."""
+    return {**text_or_number(pattern=pattern, max_length=max_length), QUOTED: True}
+
+
+def matching_in_quotes(pattern: str, message: str, *, max_length: int) -> Any:
+    """Return the constraint that a text in quotes matches a pattern, as `matching` does."""
+    describe_pattern(pattern, message)
+    extra = {QUOTED: False, **admission(Rule(f"self.matches(r'{pattern}')", message)), "pattern": None}
+    return Field(pattern=pattern, max_length=max_length, json_schema_extra=extra)
