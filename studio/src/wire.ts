@@ -441,7 +441,7 @@ export interface Phase {
    */
   end: string | null;
   /**
-   * Whether its begin is computed from the duration of an epoch, because the status has no time for it.
+   * Whether its start is computed from the duration of an epoch, because the status has no time for it.
    */
   isEstimated?: boolean;
 }

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -133,10 +134,25 @@ class Search:
     @contextmanager
     def at_work(self, besides: Collection[Place] = ()) -> Iterator[tuple[Place, Run]]:
         """Waits until a trainer makes steps, except for rungs that another fault has hit, and observes it."""
-        place = self._training(besides)
-        with Observer(self.namespace.name, self.job(place)["metadata"]["name"]) as observer:
-            wait(f"steps of {named(place)}", lambda: self._steps(observer), seconds=START_SECONDS, every=0.02)
-            yield place, observer.runs[-1]
+        missed: set[Place] = set()
+        while True:
+            place = self._training({*besides, *missed})
+            with Observer(self.namespace.name, self.job(place)["metadata"]["name"]) as observer:
+                if self._makes_steps(place, observer):
+                    yield place, observer.runs[-1]
+                    return
+            missed.add(place)
+
+    def _makes_steps(self, place: Place, observer: Observer) -> bool:
+        """Waits until the trainer of a rung makes steps; returns False if the rung ends before they are observed."""
+        until = time.monotonic() + START_SECONDS
+        while time.monotonic() < until:
+            try:
+                return bool(wait(f"steps of {named(place)}", lambda: self._steps(observer), seconds=10, every=0.02))
+            except TimeoutError:
+                if self.job(place).get("status", {}).get("state") in FINISHED:
+                    return False
+        raise TimeoutError(f"waited {START_SECONDS} s for steps of {named(place)}")
 
     def _training(self, besides: Collection[Place]) -> Place:
         def poll() -> Place | None:

@@ -1,11 +1,12 @@
 """Objects that a user of a namespace, or an attacker with more rights, writes to stop the operator."""
 
 import json
+import random
 from collections.abc import Iterator
 from typing import Any
 
 from epochal_api.experiment.ledger import KIND
-from epochal_api.experiment.spec import trial_name
+from epochal_api.experiment.spec import MAX_PARAMETERS, trial_name
 from epochal_operator.experiment.trial_job import EXPERIMENT_LABEL, LEDGER_LENGTH_ANNOTATION, PARAMETERS_ANNOTATION
 
 from tests.kit.jobs import digits, search
@@ -20,6 +21,10 @@ NOWHERE: Object = {"kubernetes.io/hostname": "nowhere"}
 """No node has this label, so no trial takes the machine's time."""
 COUNT = 8
 """Ledgers: as many as an Experiment may warm-start from."""
+VALUES = 8
+"""Values of each parameter of a search with the longest texts: 256 KiB in all."""
+LONGEST_TRIALS = 200
+"""TrainingJobs with the longest annotations: in a ledger each takes 98 KB."""
 _BOMBS = '["Later"]', '["Started",0,0,"u"]'
 _LINES = HOSTILE[: COUNT - len(_BOMBS)]
 
@@ -59,16 +64,47 @@ def with_old_ledger(name: str, text: str) -> Object:
 
 def trials(owner: Object) -> Iterator[Object]:
     """Yields TrainingJobs that pretend to be trials of an Experiment, with annotations that no operator writes."""
-    metadata = owner["metadata"]
-    reference = ledger(owner, "")["metadata"]["ownerReferences"]
     for number, (parameters, known) in enumerate(_ANNOTATIONS):
-        job = digits(trial_name(metadata["name"], number, 0), suspend=True)
-        job["metadata"] |= {
-            "labels": {EXPERIMENT_LABEL: metadata["name"]},
-            "ownerReferences": reference,
-            "annotations": {PARAMETERS_ANNOTATION: parameters, LEDGER_LENGTH_ANNOTATION: known},
-        }
-        yield job
+        yield _trial(owner, number, parameters, known)
+
+
+def longest_search(name: str) -> Object:
+    """Returns a suspended Experiment whose values are the longest possible texts."""
+    names = [f"d{number:02}" for number in range(MAX_PARAMETERS)]
+    hidden = [{"layer": "Dense", "name": name, "units": 4, "activation": "relu"} for name in names]
+    layers = [{"layer": "Flatten"}, *hidden, {"layer": "Dense", "units": 10, "activation": "softmax"}]
+    dice = random.Random(0)  # noqa: S311 - equal in each run
+    parameters = [
+        {"name": name, "paths": [f"network.layers[{name}].activation"], "values": [_text(dice) for _ in range(VALUES)]}
+        for name in names
+    ]
+    made = experiment(name, parameters=parameters, suspend=True)
+    made["spec"]["template"]["spec"]["network"]["layers"] = layers
+    return made
+
+
+def longest_trials(owner: Object) -> Iterator[Object]:
+    """Yields TrainingJobs that pretend to be trials of a `longest_search`, with annotations that it could have."""
+    dice = random.Random(1)  # noqa: S311 - equal in each run
+    for number in range(LONGEST_TRIALS):
+        values = {item["name"]: dice.choice(item["values"]) for item in owner["spec"]["parameters"]}
+        yield _trial(owner, number, json.dumps(values, ensure_ascii=False), "0")
+
+
+def _text(dice: random.Random) -> str:
+    """Returns a text of 256 characters, each of which takes twelve in the JSON of a ledger."""
+    return "".join(chr(0x20000 + dice.randrange(1024)) for _ in range(256))
+
+
+def _trial(owner: Object, number: int, parameters: str, known: str) -> Object:
+    metadata = owner["metadata"]
+    job = digits(trial_name(metadata["name"], number, 0), suspend=True)
+    job["metadata"] |= {
+        "labels": {EXPERIMENT_LABEL: metadata["name"]},
+        "ownerReferences": ledger(owner, "")["metadata"]["ownerReferences"],
+        "annotations": {PARAMETERS_ANNOTATION: parameters, LEDGER_LENGTH_ANNOTATION: known},
+    }
+    return job
 
 
 _NAMES = ANNOTATION_BYTES // 12

@@ -24,6 +24,10 @@ SEARCH_SECONDS = 60
 """For an Experiment to read eight ledgers and to record its first trial."""
 TIMES, MORE_SECONDS = 1.5, 5.0
 """How much longer than usual a training may take, and a bound for its start."""
+REFUSED_SECONDS = 180
+"""For the operator to see all TrainingJobs with the longest annotations, and to refuse their ledger."""
+CHANGES, REPEATED_SECONDS = 10, 5.0
+"""Changes of one of these TrainingJobs, a second apart, and CPU seconds of the operator meanwhile."""
 LEASE = "epochal"
 LEADS_SECONDS = 60
 """For an operator to lead after a rollout by the scenario before."""
@@ -58,8 +62,11 @@ class HostileObjects:
                 ended = now()
                 differences = training.results().differences(reference)
                 took, cost = seconds(training), training.cost(began, ended)
+            work = _longest_annotations(namespace, before.pid)
             wrong = [fault for fault in bed.audit.faults if fault.startswith(("usual", "meanwhile"))]
             wrong += before.differences()
+        if work > REPEATED_SECONDS:
+            wrong.append(f"after a full ledger, the operator took {work:.1f} s of CPU time for {CHANGES} changes")
         if took > TIMES * usual + MORE_SECONDS:
             wrong.append(f"the training took {took:.0f} s, usually {usual:.0f} s")
         print(
@@ -174,6 +181,33 @@ def _write_annotations(namespace: str) -> None:
     owner = get("experiment", "garbage-0", namespace=namespace)
     for job in hostile.trials(owner):
         _create(job, namespace)
+
+
+def _longest_annotations(namespace: str, pid: int) -> float:
+    """Writes TrainingJobs whose valid annotations exceed a ledger, as an editor of the namespace.
+
+    Returns:
+        The CPU seconds of the operator for changes of one TrainingJob after it has refused the ledger.
+    """
+    name = "longest"
+    _create(hostile.longest_search(name), namespace)
+    owner = get("experiment", name, namespace=namespace)
+    jobs = list(hostile.longest_trials(owner))
+    _create({"apiVersion": "v1", "kind": "List", "items": jobs}, namespace)
+    kubectl("patch", "exp", name, "--namespace", namespace, "--type", "merge", "--patch", '{"spec":{"suspend":false}}')
+
+    def is_refused() -> bool:
+        conditions = get("experiment", name, namespace=namespace).get("status", {}).get("conditions", [])
+        return any((item["type"], item["reason"]) == ("Ready", "LedgerRefused") for item in conditions)
+
+    wait(f"the ledger of {name} to be refused", is_refused, seconds=REFUSED_SECONDS)
+    began = proc.cpu(pid)[0]
+    for number in range(CHANGES):
+        kubectl(
+            "annotate", "tj", jobs[0]["metadata"]["name"], "--namespace", namespace, "--overwrite", f"change={number}"
+        )
+        time.sleep(1)
+    return proc.cpu(pid)[0] - began
 
 
 def _create(thing: Object, namespace: str) -> None:

@@ -428,7 +428,7 @@ def _without_seconds(table: Path) -> list[dict[str, str]]:
 @pytest.mark.parametrize(
     ("fields", "line"),
     [
-        ({"monitor": WORST, "best": False}, "epoch 1 was better (loss {}), but is not there: spec.results.best is"),
+        ({"monitor": WORST, "best": False}, "epoch 1 was better (loss {}), but is not stored: spec.results.best is"),
         ({"epochs": 1}, "1 epoch trained; model.keras holds epoch 1 (loss "),
         (
             {

@@ -193,7 +193,7 @@ def _places(root: yaml.Node) -> dict[str, Place]:
 
 
 def _inner(path: str | None, node: yaml.Node) -> Iterator[tuple[str | None, yaml.Node, yaml.Node]]:
-    """Yield the path, the key and the value of each field, or of each item of a list. None has no inner paths."""
+    """Yield the path, the key and the value of each field or item of a node; the path None if `path` is None."""
     if isinstance(node, yaml.MappingNode):
         lines: dict[str, int] = {}
         for key, value in node.value:

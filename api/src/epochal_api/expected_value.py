@@ -37,7 +37,7 @@ _LENGTHS: Mapping[str, str] = {
     "string_too_short": "min_length",
     "string_too_long": "max_length",
 }
-"""The limit in the context of an error, by its type. Texts may have the types of lists."""
+"""Key of the limit in the context of pydantic's error, by the error's type. Texts may have the types of lists."""
 _PATTERNS: dict[str, str] = {}
 _MAX_SHOWN = 80
 """Maximum number of characters of a value."""

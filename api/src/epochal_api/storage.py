@@ -11,7 +11,7 @@ from epochal_api.text import PRINTABLE_PATTERN
 BUCKET_PATTERN = r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"
 SPLIT_PATTERN = r"^0?\.[0-9]*[1-9][0-9]*$"
 ENDPOINT_PATTERN = r"^https?://[^/?#@\s\p{C}\p{Zl}\p{Zp}]+/?$"
-"""Without a user and password, which belong in a Secret."""
+"""Pattern of the address of an S3 service: http or https, without a user and password, which belong in a Secret."""
 
 
 _SCHEME = "s3://"

@@ -1,4 +1,4 @@
-"""Bodies of responses from pods: their authors choose the size."""
+"""Reads bodies of responses from pods up to a limit, because a hostile pod could send a body of any size."""
 
 from collections.abc import AsyncIterable
 
@@ -7,8 +7,8 @@ async def read_body(parts: AsyncIterable[bytes], limit: int) -> bytes:
     """Return the whole body of a response.
 
     Args:
-        parts: Its parts.
-        limit: Maximum bytes.
+        parts: Yields the parts of the body, as they arrive.
+        limit: Maximum bytes of the body.
 
     Raises:
         ValueError: If the body has more bytes than the limit.

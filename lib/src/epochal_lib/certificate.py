@@ -13,7 +13,7 @@ class Certificate:
 
     Args:
         folder: Folder with tls.crt and tls.key.
-        origin: Their place for messages, such as `of spec.tls`.
+        origin: The source of the files, as the end of a phrase in messages, such as `of spec.tls`.
 
     Attributes:
         context: TLS context of the server. It switches each new connection to the current certificate.
@@ -30,7 +30,7 @@ class Certificate:
         self.context.sni_callback = self._use_current
 
     async def run(self, seconds: float) -> None:
-        """Reload the certificate at regular intervals, until cancelled. An invalid pair does not replace it."""
+        """Reload the certificate every `seconds`, until cancelled. Invalid files do not replace the one in use."""
         while True:
             await asyncio.sleep(seconds)
             await asyncio.to_thread(self.reload)

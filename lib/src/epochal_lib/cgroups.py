@@ -13,7 +13,7 @@ UNLIMITED = 1 << 60
 
 @dataclass(frozen=True)
 class Group:
-    """The memory counters of this process's control group, or of a group around it."""
+    """The memory counters of this process's control group, or of a parent of that group."""
 
     limit: int | None
     """Memory limit in bytes; None if there is no limit."""

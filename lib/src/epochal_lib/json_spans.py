@@ -28,7 +28,7 @@ _CACHED_LEVELS = 3
 
 
 class Span(NamedTuple):
-    """Position and nesting of a value.
+    """Position of a value in a JSON text, and whether its nesting is too deep.
 
     Args:
         start: Position of its first byte.
@@ -60,11 +60,11 @@ class JsonText:
         self._spans: dict[int, Span] = {}
 
     def is_object(self, start: int) -> bool:
-        """Return whether an object starts here."""
+        """Return whether an object starts at `start`."""
         return self.data[start : start + 1] == b"{"
 
     def skip(self, position: int) -> int:
-        """Return the position of the next value, or of the end of its list or object."""
+        """Return the next position at or after `position` where a value starts, or where its list or object ends."""
         found = _SEPARATORS.match(self.data, position)
         return found.end() if found else position
 

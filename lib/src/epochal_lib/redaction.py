@@ -29,7 +29,7 @@ class Redactor:
     """Removes secrets and terminal control characters from texts.
 
     Args:
-        credentials: Credentials of this process. All texts lose them, plain or encoded in a URL, XML or JSON.
+        credentials: Credentials of this process to remove, plain or encoded in a URL, XML or JSON.
     """
 
     def __init__(self, credentials: Iterable[str] = ()) -> None:

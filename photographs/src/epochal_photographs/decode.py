@@ -105,7 +105,7 @@ def _scans(picture: Image.Image, data: bytes) -> int:
 
 @contextmanager
 def _readable() -> Iterator[None]:
-    """Raise InvalidPicture or TooManyPixels for any exception of Pillow within the context."""
+    """Replace any exception of Pillow within the context with InvalidPicture or TooManyPixels."""
     try:
         yield
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:

@@ -2,7 +2,7 @@
 
 
 class PhotographError(ValueError):
-    """The base class of errors in a photograph."""
+    """An error of the photograph itself, for which its sender is the cause: the base class of the errors below."""
 
 
 class InvalidPicture(PhotographError):

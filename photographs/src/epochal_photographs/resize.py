@@ -18,11 +18,11 @@ Fit = Literal["crop", "pad"]
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 
 _FINER = 2
-"""Minimum ratio of a decoded JPEG's size to the result's. The details that its decoder leaves out are not visible."""
+"""Minimum ratio of a reduced JPEG's size to the result's. The details that its decoder leaves out are not visible."""
 
 
 def resized(data: bytes, *, height: int, width: int, channels: Literal[1, 3], fit: Fit, max_pixels: int) -> Pixels:
-    """Decode a photograph and return it in a size, as `resize` does.
+    """Decode a photograph, and return it as `resize` does: bytes of shape (height, width, channels).
 
     Raises:
         InvalidPicture: If the data are not a picture, or are damaged.
@@ -33,12 +33,12 @@ def resized(data: bytes, *, height: int, width: int, channels: Literal[1, 3], fi
 
 
 def min_side_for(height: int, width: int) -> int:
-    """Return the minimum length of a picture's shorter side for a result of a size."""
+    """Return the minimum length of a picture's shorter side for a result of `height` × `width` pixels."""
     return _FINER * max(height, width)
 
 
 def resize(picture: Image.Image, *, height: int, width: int, channels: Literal[1, 3], fit: Fit) -> Pixels:
-    """Return a picture in a size, antialiased, with white in place of transparent parts.
+    """Return a picture resized to `height` × `width` with antialiasing, with white in place of transparent parts.
 
     Returns:
         Bytes of shape (height, width, channels).

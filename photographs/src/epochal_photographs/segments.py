@@ -17,10 +17,10 @@ MAX_SCANS = 200
 _JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 _MARKER = re.compile(rb"\xff[^\x00\xff]")
 _NO_RESTART = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
-"""A marker other than the markers within a scan."""
+"""Pattern of a JPEG marker that ends the data of a scan."""
 _START_OF_SCAN, _END = 0xDA, 0xD9
 _ALONE = {0x01, 0xC8, *range(0xD0, 0xDA), *range(0xF0, 0xFE)}
-"""Markers that Pillow reads without a length."""
+"""Codes of the JPEG markers that Pillow reads without a length field."""
 _LENGTH, _CHUNK = 4, 12
 """Bytes of a chunk's length field, and of all fields of a chunk without its content."""
 

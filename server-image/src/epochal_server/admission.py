@@ -7,11 +7,11 @@ from time import monotonic
 from epochal_server.refusals import Busy, TooLarge
 
 REFUSAL_DELAY_SECONDS = 0.05
-"""Delay before a client receives a refusal because of too much load. Many refused clients retry at once. Without the
+"""Seconds before a client receives a refusal because of too much load. Many refused clients retry at once. Without the
 delay, their refusals would take the CPU time that the waiting requests need."""
 MAX_QUEUE_SECONDS = 20.0
-"""Limit for the estimated time in which the waiting requests are answered. The grace period of a server that shuts down
-is only a little longer, and no client waits forever."""
+"""Maximum estimated seconds until the waiting requests are answered; further requests are refused. The grace period of
+a server that shuts down is only a little longer, and no client waits forever."""
 SLOW_CLIENT_SECONDS = 2.0
 """Time that a client may take to send its request, or to read its answer. After it, the client's memory may be freed
 for other requests."""
@@ -34,7 +34,7 @@ class AdmissionControl:
         self.estimate: Callable[[], float] = lambda: 0.0
 
     def admit(self) -> None:
-        """Check that one more request may wait.
+        """Check that one more request may wait, without counting it.
 
         Raises:
             Busy: If too many requests are waiting, or their answers would take too long.
@@ -90,7 +90,7 @@ class AdmissionControl:
 
     @contextmanager
     def waiting_for_client(self, reservation: "MemoryReservation", abort: Callable[[], None]) -> Iterator[None]:
-        """Allow the admission to free a reservation if its client is too slow within the context."""
+        """Within the context, another request may free a reservation, with a call of `abort`, if its client is slow."""
         self.watch_client(reservation, abort)
         try:
             yield
@@ -98,15 +98,15 @@ class AdmissionControl:
             self.unwatch_client(reservation)
 
     def watch_client(self, reservation: "MemoryReservation", abort: Callable[[], None]) -> None:
-        """Start to wait for the client of a reservation. See `waiting_for_client`."""
+        """Count a reservation as waiting for its client from now on. See `waiting_for_client`."""
         self._watched[reservation] = monotonic(), abort
 
     def unwatch_client(self, reservation: "MemoryReservation") -> None:
-        """Stop waiting for the client of a reservation. See `waiting_for_client`."""
+        """Count a reservation as no longer waiting for its client. See `waiting_for_client`."""
         self._watched.pop(reservation, None)
 
     def _free_slow(self, size: int, reservation: "MemoryReservation | None") -> None:
-        """Free the reservations of slow clients until the bytes fit. The longest wait is the first to end."""
+        """Free the reservations of slow clients until `size` more bytes fit, beginning with the slowest client."""
         latest = monotonic() - SLOW_CLIENT_SECONDS
         watched = [other for other, (since, _) in self._watched.items() if since < latest and other is not reservation]
         for slow in filter(lambda other: other.size, watched):

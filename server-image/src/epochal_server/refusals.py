@@ -71,7 +71,7 @@ class TooSlow(Refused):
 
 
 class TooLarge(Refused):
-    """The request, or a picture in it, exceeds a limit."""
+    """The request, an image in it, or its answer exceeds a limit of bytes or pixels."""
 
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 

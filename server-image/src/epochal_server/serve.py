@@ -54,7 +54,7 @@ restart a server that does not answer."""
 SPARE_FILES = 128
 """File descriptors that the server needs besides those of its clients' connections."""
 BODY_MEMORY_DIVISOR = 8
-"""Divisor of the container's memory limit that gives the limit for request bodies and answers. A decoded body takes
+"""The limit for request bodies and answers is the container's memory limit divided by this number. A decoded body takes
 several times as many bytes."""
 DEFAULT_BODY_BYTES = 256 * 2**20
 """Limit for request bodies and answers if the container has no memory limit."""
@@ -245,7 +245,7 @@ class Server:
 
 
 def _max_connections(queued: int) -> int:
-    """Return the maximum number of connections at a time."""
+    """Return the maximum number of connections at a time, for `queued` requests that may wait."""
     needed = max(MAX_CONNECTIONS, queued + SPARE_CONNECTIONS)
     allowed = raise_file_limit(needed + SPARE_FILES) - SPARE_FILES
     if allowed < needed:

@@ -61,24 +61,24 @@ class Connection(web.RequestHandler):
 
     @property
     def is_working(self) -> bool:
-        """Whether the handler of a signed-in user runs, also one that reads an upload. A user has a bounded number."""
+        """Whether the handler of a signed-in user runs, also for an upload. Each user has a limit of such handlers."""
         return isinstance(self._current_request, web.Request) and ACCESS in self._current_request
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin to wait for the first head. See asyncio.Protocol."""
+        """Start the time limit for the first head. See asyncio.Protocol."""
         transport.max_size = READ_BYTES  # type: ignore[attr-defined]
         transport.set_write_buffer_limits(WRITE_BYTES)  # type: ignore[attr-defined]
         super().connection_made(transport)
         self._wait_for_head()
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Forget the connection. See asyncio.Protocol."""
+        """Cancel the time limit, and call `on_close`. See asyncio.Protocol."""
         self._has_head()
         self._on_close()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Count the bytes that are not of a body. See asyncio.Protocol."""
+        """Pass bytes to aiohttp; abort if those outside of bodies exceed MAX_HEAD. See asyncio.Protocol."""
         is_body, requests = self._has_body_left, self._request_count
         was_answering = (self._request_in_progress or bool(self._messages)) and not is_body
         super().data_received(data)

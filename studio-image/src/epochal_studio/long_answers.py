@@ -1,4 +1,4 @@
-"""A bound on requests, and lower ones on those that last: downloads, logs, comparisons, documents, and more.
+"""Maximum numbers of requests, and lower ones of requests that last: downloads, logs, comparisons, and more.
 
 They hold memory, and connections.
 """
@@ -40,7 +40,7 @@ T = TypeVar("T")
 
 
 class LongAnswers(Shares):
-    """The answers that last.
+    """Counts the requests of a type that last, and refuses those above the maximum of a user or of all users.
 
     Args:
         most: Maximum long answers of all users.

@@ -16,7 +16,7 @@ MAX_CALLS = 96
 MAX_USER_CALLS = 12
 """Maximum calls of one user, so that others find a free thread while the API server hangs for one namespace."""
 SIGN_IN = ""
-"""Key, which no owner has, of the calls that find out whose token it is: Studio cannot count them by owner yet."""
+"""Key of the calls that ask whose token it is: Studio cannot count them by owner yet. No owner has this key."""
 MAX_SIGN_INS = 16
 """Maximum calls of all sign-ins together, so that others find a free thread while a program tries tokens."""
 DEADLINE_SECONDS = 40.0

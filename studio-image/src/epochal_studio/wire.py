@@ -232,7 +232,7 @@ class Phase(Model):
     end: datetime | None
     """None while it lasts."""
     is_estimated: bool = False
-    """Whether its begin is computed from the duration of an epoch, because the status has no time for it."""
+    """Whether its start is computed from the duration of an epoch, because the status has no time for it."""
 
 
 class RunDetail(Model):

@@ -69,7 +69,7 @@ def _digest(job: TrainingJob, exclude: dict[str, set[str]], files: str = "") -> 
 
 
 def _normalize_outputs(training: Training) -> Training:
-    """Return a training whose outputs are sorted, with one text for each weight and none for a weight of 1."""
+    """Return a training with its outputs sorted by name, and each weight in one notation, or None for a weight of 1."""
     if training.outputs is None:
         return training
     outputs = [

@@ -45,7 +45,7 @@ def to_text(problems: Sequence[Problem]) -> str:
 
 
 class Findings:
-    """Collects the problems of a document. A full list only counts them, so that thousands cost no suggestions."""
+    """Collects at most MAX_PROBLEMS problems of a document. It only counts the others, without their hints."""
 
     def __init__(self) -> None:
         self._found: list[Problem] = []

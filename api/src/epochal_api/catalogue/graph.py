@@ -49,7 +49,7 @@ def unused_sources(
 
 
 def check_graph(network: Mapping[str, Any], path: str, findings: Findings) -> None:
-    """Find names that several layers have, inputs that nothing gives, and layers and inputs that lead nowhere."""
+    """Find repeated names, references to unknown names, and layers and inputs that lead to no output."""
     layers: Sequence[Any] = network["layers"] if isinstance(network.get("layers"), list) else []
     inputs = _inputs(network, path)
     names = _sources_by_name(inputs, layers, path, findings)
@@ -96,7 +96,7 @@ def _sources_by_name(
 
 
 def _taken_without_name(network: Mapping[str, Any], layers: Sequence[Any]) -> set[int]:
-    """Return the sources that the next layer takes without naming them, and the last layer if it is the output."""
+    """Return the sources of layers without `inputs`, and the last layer if the network does not name its outputs."""
     taken = {index - 1 for index, layer in enumerate(layers) if not _get(layer, "inputs")}
     return taken if network.get("outputs") else taken | {len(layers) - 1}
 

@@ -119,7 +119,7 @@ def _find(module: str, name: str) -> KerasClass:
 
 @cache
 def _classes_with(module: str) -> Mapping[str, list[str]]:
-    """Return the classes of a module by their arguments."""
+    """Return the names of the classes of a module, by each argument that they have."""
     found: dict[str, list[str]] = {}
     for name, each in catalogue().modules[module].classes.items():
         for argument in each.arguments:

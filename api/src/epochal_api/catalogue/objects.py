@@ -56,7 +56,7 @@ _OBJECTS = frozenset({"layer", "optimizer"})
 
 
 class _Place(NamedTuple):
-    """A place in a document.
+    """The position in a document of an object or value that is checked.
 
     Args:
         path: The path of the object or value.

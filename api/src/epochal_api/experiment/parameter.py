@@ -41,7 +41,7 @@ _Integer = Annotated[int, Field(ge=-_MAX_INTEGER, le=_MAX_INTEGER)]
 
 
 def _numbers(*names: str) -> str:
-    """Return the CEL expression that fields are numbers, without which a comparison would raise an error."""
+    """Return the CEL expression that is true if all fields are numbers: to compare other texts would raise an error."""
     fields = ", ".join(f"self.{name}" for name in names)
     return f"[{fields}].all(number, string(number).matches(r'{NUMBER_PATTERN}'))"
 

@@ -188,7 +188,7 @@ def _parts(path: str) -> list[tuple[str, str]]:
 
 
 def _holder(node: Any, schema: Mapping[str, Any]) -> Any:
-    """Return the object or list at a node: a name alone becomes an object with this name."""
+    """Return the object or list at a node. A name alone becomes an object with this name, and null an empty object."""
     if isinstance(node, str) and _is_open(schema) and "type" not in schema:
         return {"name": node}
     if node is None and (_is_open(schema) or schema.get("type") == "object"):
@@ -230,7 +230,7 @@ def _index(items: list[Any], item: str, where: str, names: Names) -> int:
 
 
 def _names(item: Any) -> list[str]:
-    """Return the names of a list item."""
+    """Return the names by which a path selects a list item: its `name`, its `callback`, or the item if it is a text."""
     if isinstance(item, str):
         return [item]
     if not isinstance(item, Mapping):

@@ -22,7 +22,8 @@ _MAX_JSON = 64 * 1024**2
 _MAX_MEMORY = 16 * 1024**2
 """Memory limit of the decompressor in bytes, more than it needs."""
 _FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "dict_size": 2**20}]
-"""No report is larger than the dictionary, which takes eleven times its size in memory, and has 64 MiB by default."""
+"""Compression with a dictionary of 1 MiB, which no report exceeds. A dictionary takes eleven times its size in memory,
+and has 64 MiB by default."""
 
 _Label = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)]
 _Uid = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?$", max_length=64)]

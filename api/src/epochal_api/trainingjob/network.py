@@ -286,7 +286,7 @@ def _require_source(what: str, ref: str, names: "dict[str, Layer | None]") -> No
         more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
         raise ValueError(f"{what}, but no layer above has this name, only {sorted(names)[:MAX_NAMES]}{more}")
     if output and names[name] is None:
-        raise ValueError(f"{what}, but {name!r} is an input, which has no several outputs: write {name}")
+        raise ValueError(f"{what}, but {name!r} is an input, which has one output: write {name}")
 
 
 def _check_use(where: str, used: str, names: "dict[str, Layer | None]") -> None:

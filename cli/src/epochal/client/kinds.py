@@ -55,7 +55,7 @@ def checked_name(what: str, name: str) -> str:
     """Return a name that an object can have.
 
     Args:
-        what: What has the name, for the message.
+        what: The object or field with the name, for the message.
         name: The name, as the user wrote it.
 
     Raises:

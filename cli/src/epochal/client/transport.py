@@ -163,7 +163,7 @@ class Transport:
         return Response(answer.status, found, content)
 
     def _read(self, answer: Any, action: str, reserved: int, *, is_object: bool) -> bytes:
-        """Return the content of an answer. Its bytes stay reserved, and no more.
+        """Return the content of an answer, and change the reservation of `reserved` bytes to the bytes of the content.
 
         Raises:
             AnswerTooLarge: If it is too large.

@@ -56,7 +56,7 @@ class WatchState:
         self.is_cut = False
 
     def query(self, seconds: float) -> dict[str, str | int]:
-        """Return the parameters of a watch that the API server ends after some seconds."""
+        """Return the parameters of a watch that the API server ends after `seconds`."""
         return {
             "watch": "true",
             "allowWatchBookmarks": "true",

@@ -13,7 +13,7 @@ from epochal.exit_codes import ExitCode
 
 
 class Level(StrEnum):
-    """The weight of a finding."""
+    """The severity of a finding."""
 
     OK = "ok"
     WARNING = "warning"
@@ -27,7 +27,7 @@ class Finding(NamedTuple):
     """The result of a check.
 
     Args:
-        level: Its weight.
+        level: The severity.
         message: The value found, and the requirement.
         remedy: What to do; "" for a check without a problem.
         exit_code: The exit code of the command if it ends with this problem.

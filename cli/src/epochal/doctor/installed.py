@@ -30,7 +30,7 @@ DEFAULT_NAMESPACE = "epochal-system"
 
 
 def check_api_server(subject: Subject) -> Sequence[Finding]:
-    """Return whether the API server answers, accepts the credentials, and has a version that Epochal supports."""
+    """Return the findings on whether the API server answers, accepts the credentials, and has a supported version."""
     cluster = subject.cluster
     found = cluster.read("/version")
     name = printable(str(found.get("gitVersion"))[:64])
@@ -43,7 +43,7 @@ def check_api_server(subject: Subject) -> Sequence[Finding]:
 
 
 def check_kinds(subject: Subject) -> Sequence[Finding]:
-    """Return the missing kinds of Epochal, and the fields that only the cluster or only this version has."""
+    """Return the findings about missing kinds of Epochal, and fields that only the cluster or this version has."""
     try:
         served = subject.cluster.read(f"/apis/{API_VERSION}")
     except ApiError as error:
@@ -58,7 +58,7 @@ def check_kinds(subject: Subject) -> Sequence[Finding]:
 
 
 def compare_fields(schemas: Mapping[str, Any]) -> Iterator[Finding]:
-    """Yield the differences between the fields of the cluster's kinds and those of this version.
+    """Yield the findings about differences between the fields of the cluster's kinds and those of this version.
 
     Args:
         schemas: The schemas in the OpenAPI document of the API server.
@@ -111,14 +111,14 @@ def find_installation(cluster: Cluster) -> Installation | None:
 
 
 def check_operator(subject: Subject) -> Sequence[Finding]:
-    """Return whether an operator runs and serves the namespace."""
+    """Return the findings on whether an operator runs and serves the namespace."""
     if subject.installation is None:
         return [_check_reaction(subject.cluster)]
     return list(describe_installation(subject.installation, subject.cluster.namespace, version("epochal")))
 
 
 def describe_installation(found: Installation, namespace: str, own_version: str) -> Iterator[Finding]:
-    """Yield whether an installation of Epochal works and serves a namespace."""
+    """Yield the findings on whether an installation of Epochal works and serves a namespace."""
     place, _, name = found.name.partition("/")
     if not found.ready:
         yield problem(
@@ -145,7 +145,7 @@ def _normal(text: str) -> str:
 
 
 def _check_reaction(cluster: Cluster) -> Finding:
-    """Return whether an operator reacts to TrainingJobs, for a user who may not read its Deployment."""
+    """Return the finding on whether an operator reacts to TrainingJobs, for a user who may not read its Deployment."""
     jobs = cluster.list(TRAINING_JOBS)
     ignored = [job for job in jobs if not job.get("status")]
     if ignored and len(ignored) == len(jobs):

@@ -43,7 +43,7 @@ RIGHTS: Sequence[Right] = (
 
 
 def check_rights(subject: Subject) -> Sequence[Finding]:
-    """Return the rights that the user lacks, by the API server's own review."""
+    """Return the findings about rights that the user lacks, by the API server's own review."""
     cluster = subject.cluster
     missing = [right for right in RIGHTS if not cluster.can(right.verb, right.kind, subresource=right.subresource)]
     return list(describe_rights(missing, cluster.namespace))

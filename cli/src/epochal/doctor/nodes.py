@@ -18,12 +18,12 @@ _BLOCKING = ("NoSchedule", "NoExecute")
 
 
 def check_nodes(subject: Subject) -> Sequence[Finding]:
-    """Return whether a node can run the worker of the job, and how many GPUs the cluster has."""
+    """Return the findings on whether a node can run the worker of the job, and on the number of GPUs."""
     return list(describe_nodes(subject.cluster.list(NODES), subject.job.spec if subject.job else None))
 
 
 def describe_nodes(nodes: Sequence[Mapping[str, Any]], spec: Any) -> Iterator[Finding]:
-    """Yield whether a node has the resources, the labels and the taints for a TrainingJob.
+    """Yield the findings on whether a node has the resources, the labels and the taints for a TrainingJob.
 
     Args:
         nodes: The nodes.
@@ -88,7 +88,7 @@ def allocatable(node: Mapping[str, Any]) -> dict[str, Decimal]:
 
 
 def quantities(found: Mapping[str, Any]) -> dict[str, Decimal]:
-    """Return quantities of Kubernetes as numbers, without those that are none."""
+    """Return quantities of Kubernetes as numbers, without values that are no quantities."""
     return {name: quantity_value(str(text)) for name, text in found.items() if re.match(QUANTITY_PATTERN, str(text))}
 
 

@@ -14,7 +14,7 @@ _GROUP = "kueue.x-k8s.io"
 
 
 def check_queue(subject: Subject) -> Sequence[Finding]:
-    """Return whether the LocalQueue of the job exists and admits jobs."""
+    """Return the findings on whether the LocalQueue of the job exists and admits jobs."""
     cluster = subject.cluster
     name = subject.job.spec.scheduling.queue_name if subject.job else None
     groups = {group.get("name") for group in cluster.read("/apis").get("groups") or []}
@@ -42,7 +42,7 @@ def check_queue(subject: Subject) -> Sequence[Finding]:
 
 
 def describe_queue(name: str, queue: Mapping[str, Any]) -> Finding:
-    """Return whether a LocalQueue with a name admits jobs, by its status."""
+    """Return the finding on whether the LocalQueue `name` admits jobs, by its status."""
     cluster_queue = printable(str((queue.get("spec") or {}).get("clusterQueue")))
     look = f"kubectl describe {CLUSTER_QUEUES.plural} {cluster_queue}"
     status = queue.get("status") or {}

@@ -19,13 +19,13 @@ _MUST_HAVE = ("requests.cpu", "requests.memory", "limits.cpu", "limits.memory")
 
 
 def check_quota(subject: Subject) -> Sequence[Finding]:
-    """Return whether the quotas of the namespace leave room for the job."""
+    """Return the findings on whether the quotas of the namespace leave room for the job."""
     quotas = subject.cluster.list(RESOURCE_QUOTAS)
     return list(describe_quotas(quotas, subject.job.spec.resources if subject.job else None))
 
 
 def describe_quotas(quotas: Sequence[Mapping[str, Any]], resources: Resources | None) -> Iterator[Finding]:
-    """Yield the quotas that leave no room for a worker.
+    """Yield the findings about quotas that leave no room for a worker.
 
     Args:
         quotas: The ResourceQuotas of the namespace.

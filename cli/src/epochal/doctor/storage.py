@@ -32,7 +32,7 @@ _NO_FILE = "Name the file of a TrainingJob to check it: epochal doctor FILE"
 
 
 def check_secret(subject: Subject) -> Sequence[Finding]:
-    """Return whether the Secret of the storage exists and has the keys."""
+    """Return the findings on whether the Secret of the storage exists and has the keys."""
     if subject.job is None:
         return [skipped("no file names a Secret", _NO_FILE)]
     name = subject.job.spec.storage.secret_ref.name
@@ -52,7 +52,7 @@ def check_secret(subject: Subject) -> Sequence[Finding]:
 
 
 def describe_secret(name: str, data: Mapping[str, Any]) -> Iterator[Finding]:
-    """Yield whether the data of a Secret have usable keys."""
+    """Yield the findings on whether the data of a Secret have usable keys."""
     values = {key: _decoded(data.get(key)) for key in (*_KEYS, "sessionToken")}
     if missing := [key for key in _KEYS if not values[key]]:
         found = printable(", ".join(sorted(map(str, data))[:8]) or "no key")
@@ -78,7 +78,7 @@ def _decoded(value: Any) -> str:
 
 
 def check_data_bucket(subject: Subject) -> Sequence[Finding]:
-    """Return the objects of the training set that are missing, or unreadable with the keys of the Secret."""
+    """Return the findings about objects of the training set that are missing, or unreadable with the Secret's keys."""
     if subject.job is None:
         return [skipped("no file names a bucket", _NO_FILE)]
     job = subject.job
@@ -86,7 +86,7 @@ def check_data_bucket(subject: Subject) -> Sequence[Finding]:
 
 
 def check_results_bucket(subject: Subject) -> Sequence[Finding]:
-    """Return whether the keys of the Secret can write, read and delete a small object in the results bucket."""
+    """Return the findings on whether the Secret's keys can write, read and delete an object in the results bucket."""
     if subject.job is None:
         return [skipped("no file names a bucket", _NO_FILE)]
     job = subject.job
@@ -132,7 +132,7 @@ def _check_data(bucket: Bucket, job: TrainingJob) -> Finding:
 
 
 def _round_trip(bucket: Bucket, prefix: str) -> Finding:
-    """Write, read and delete a small object."""
+    """Write, read and delete a small object, and return the finding."""
     folder = prefix.strip("/")
     key = f"{folder}{'/' if folder else ''}.epochal-doctor-{uuid.uuid4().hex}"
     bucket.upload(key, io.BytesIO(_CONTENT), len(_CONTENT))
@@ -146,7 +146,7 @@ def _round_trip(bucket: Bucket, prefix: str) -> Finding:
 
 
 def check_address(subject: Subject) -> Sequence[Finding]:
-    """Return the problems of the S3 service's address for pods, by the Services of the cluster."""
+    """Return the findings on whether pods can reach the S3 service's address, by the Services of the cluster."""
     if subject.job is None:
         return [skipped("no file names an address", _NO_FILE)]
     endpoint = _storage(subject, subject.job).endpoint
@@ -180,7 +180,7 @@ def check_address(subject: Subject) -> Sequence[Finding]:
 
 
 def _check_service(subject: Subject, endpoint: str, name: str, namespace: str, port: int) -> Finding:
-    """Return whether a Service exists, has a port, and has ready pods."""
+    """Return the finding on whether a Service exists, has a port, and has ready pods."""
     try:
         service = subject.cluster.get(SERVICES, name, namespace)
     except ApiError as error:

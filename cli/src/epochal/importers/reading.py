@@ -75,7 +75,7 @@ def read_text(path: Path, limit: int = MAX_BYTES) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        found = f"byte {error.start} is none of UTF-8"
+        found = f"byte {error.start} is not valid in UTF-8"
         raise EpochalError(f"{printable(str(path))}: must be a text, but {found}") from None
 
 

@@ -33,7 +33,7 @@ class WrongValue(ValueError):
 
 
 def is_nothing(value: Any) -> bool:
-    """Return whether a value of an old file stands for no value, such as "null"."""
+    """Return whether a value of an old file means that no value is set, such as "null"."""
     return value is None or (isinstance(value, str) and value.strip().lower() in _NOTHING)
 
 
@@ -79,7 +79,7 @@ def coerce(name: str, argument: Argument, value: Any) -> Any:
     """Return the value of an old file as the value of an argument of Keras.
 
     Raises:
-        WrongValue: If the argument cannot have the value.
+        WrongValue: If the argument does not accept the value.
     """
     kind = argument.type
     if isinstance(value, list) and (kind in {"integers", "numbers"} or (kind in _SCALARS and name in _PAIRS)):

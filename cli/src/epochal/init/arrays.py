@@ -89,7 +89,7 @@ def describe_npz(path: Path, task: Task | None = None) -> DataDescription:
 
 
 def describe_values(sample: NDArray[Any], shape: tuple[int, ...]) -> Features:
-    """Return the description of features with a shape, by some of their values.
+    """Return the description of features from `sample`, some of their values, and from the shape of all.
 
     Raises:
         EpochalError: If they are neither numbers nor texts.

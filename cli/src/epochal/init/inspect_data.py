@@ -83,7 +83,7 @@ def _convert(table: Table, source: Path, target: Path, *, replace: bool) -> Data
 
 
 def _write(table: Table, target: Path, *, replace: bool) -> None:
-    """Write an npz file as a whole, or leave no file."""
+    """Write an npz file; after an error, no partial file is left."""
     if target.exists() and not replace:
         raise EpochalError(f"{target} exists", "Give another name with --name, or replace it with --force.")
     with NamedTemporaryFile(dir=target.parent, prefix=".unfinished-", suffix=".npz", delete=False) as file:

@@ -93,7 +93,7 @@ def _images(folder: Path) -> Iterator[Path]:
 
 
 def _size(files: Sequence[tuple[Path, int]], side: int | None) -> Size:
-    """Return the size of the arrays, by some images of all classes."""
+    """Return the height, width and channels of the arrays, from at most _SAMPLES images of all classes."""
     found = [size for file, _ in files[:: max(len(files) // _SAMPLES, 1)] if (size := _size_of(file)) is not None]
     if not found:
         raise EpochalError("no photograph is readable", "Use JPEG or PNG.")

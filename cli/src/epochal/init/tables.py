@@ -77,7 +77,7 @@ class _Form(NamedTuple):
     has_decimal_comma: bool
 
     def number(self, text: str) -> float | None:
-        """Return the number that a text is; None for other texts."""
+        """Return the number in a text, by the decimal mark of the file; None if the text is no number."""
         try:
             found = float(text.replace(",", ".") if self.has_decimal_comma else text)
         except ValueError:

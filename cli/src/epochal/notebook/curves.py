@@ -26,7 +26,7 @@ class Curves:
         self._found: Mapping[str, Any] = {}
 
     def add(self, found: Mapping[str, Any]) -> None:
-        """Add the values of a new status."""
+        """Add the values in the status of an object."""
         self._found = found
         status = found.get("status") or {}
         number: Any

@@ -79,7 +79,7 @@ class Widgets:
 
 @contextmanager
 def watch_view(environment: Environment, name: str) -> Iterator[View]:
-    """Open the view for an object with a name."""
+    """Provide the view of an object within the context: widgets in Jupyter, otherwise text."""
     curves = Curves(name)
     if is_in_jupyter() and find_spec("ipywidgets") is not None:
         import ipywidgets  # noqa: PLC0415 - an optional package

@@ -11,7 +11,7 @@ MAX_RUNS = 100
 """Maximum number of runs in a comparison."""
 NOT_SET = "-"
 _STEERING = frozenset({"suspend", "finish"})
-"""Fields that steer a run, and do not describe it."""
+"""Fields of the spec that are not compared: they steer a run, and do not describe it."""
 
 
 class Run(NamedTuple):

@@ -38,7 +38,7 @@ class Fields(NamedTuple):
 
 
 class _Full(Exception):
-    """No more fields fit."""
+    """The end of the search for fields: the limits allow no further field."""
 
 
 def flatten(value: Any, limits: Limits = LIMITS) -> Fields:

@@ -30,7 +30,7 @@ def shortened(text: str, width: int) -> str:
 
 
 def shortened_row(cells: Sequence[str], width: int) -> list[str]:
-    """Return cells of at most `width` characters. Longer cells lose most of their common start: they differ later."""
+    """Return cells of at most `width` characters. Longer cells lose most of the start that they share, not the rest."""
     long = {cell for cell in cells if len(cell) > width}
     differing = (index for index, found in enumerate(zip(*long, strict=False)) if len(set(found)) > 1)
     common = next(differing, min(map(len, long))) if len(long) > 1 else 0

@@ -38,7 +38,7 @@ def _panel(panel: Panel, width: int) -> str:
 
 
 def _ticks(panel: Panel) -> list[int]:
-    """Return the whole numbers below the axis."""
+    """Return the whole numbers to write below the axis of a panel."""
     numbers = [point.epoch for line in panel.lines for point in line.points]
     first, last = min(numbers), max(numbers)
     step = max(1, math.ceil((last - first) / _TICKS))

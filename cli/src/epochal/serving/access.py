@@ -114,17 +114,17 @@ class Server:
         )
 
     def _policies(self) -> str:
-        """Return a sentence with the NetworkPolicies that select the pods of the server."""
+        """Return a sentence with the NetworkPolicies that select the server's pods, or why none is named."""
         namespace = self._found.object["metadata"].get("namespace")
         try:
             policies = self._cluster.list(NETWORK_POLICIES, namespace=namespace)
             pods = self._cluster.list(PODS, namespace=namespace, selector=f"{SERVER_LABEL}={self.name}")
         except EpochalError:
-            return "A NetworkPolicy may keep it out, but you may not list these."
+            return "A NetworkPolicy may block the API server, but you may not list NetworkPolicies."
         labels = (pods[0]["metadata"].get("labels") or {}) if pods else {SERVER_LABEL: self.name}
         names = [str(policy["metadata"]["name"]) for policy in policies if selects(policy, labels)]
         if not names:
-            return "No NetworkPolicy of the namespace selects these pods: a firewall may keep it out."
+            return "No NetworkPolicy of the namespace selects these pods: a firewall may block the API server."
         what = "NetworkPolicy" if len(names) == 1 else "NetworkPolicies"
         return f"The {what} {', '.join(names[:8])} of the namespace {namespace} limits who reaches these pods."
 

@@ -142,7 +142,7 @@ def end(kind: Kind, found: Mapping[str, Any]) -> ExitCode | None:
 
 
 def changes(cluster: Cluster, targets: Sequence[Target]) -> Generator[tuple[Target, Change] | None, None, None]:
-    """Yield the changes of objects of several kinds as they arrive, and None after a second without one.
+    """Yield the changes of objects of several kinds as they arrive, and None after a second without a change.
 
     The watches end with the generator: a notebook lives on.
     """

@@ -30,7 +30,7 @@ def submit(
     """
     if name is not None and len(documents) != 1:
         raise EpochalError(
-            f"one name cannot be that of {len(documents)} objects.",
+            f"--name is for a file with one object, found {len(documents)} objects.",
             "Omit --name, or write the objects into files of their own.",
             exit_code=ExitCode.USAGE,
         )

@@ -37,7 +37,7 @@ class Lines:
             self._environment.write(f"{now:%H:%M:%S}  {target.name}  {text}")
 
     def tick(self) -> None:
-        """Write nothing: time alone is no news."""
+        """Write nothing: only the remaining time has changed."""
 
 
 class Bars:

@@ -32,7 +32,7 @@ class Column(NamedTuple):
     is_time: bool = False
 
     def text(self, found: Mapping[str, Any], now: datetime) -> str:
-        """Return the cell of an object."""
+        """Return the text of this column for an object, as a table shows it."""
         value = field(found, self.path)
         if value is None or value == "":
             return NONE

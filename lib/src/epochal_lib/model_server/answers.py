@@ -21,12 +21,12 @@ class AnswersDiffer(Exception):
 
 
 def samples(data: bytes, signature: Signature, which: ModelChoice) -> tuple[Arrays, Arrays]:
-    """Return the stored samples for the check: the inputs and the answers of a training's model to them.
+    """Return the stored samples for the check: the inputs, and the answers that the trainer stored for them.
 
     Args:
         data: Content of the file. See epochal_api.signature.CHECK.
         signature: The signature of the model.
-        which: The model of the training.
+        which: The model of the training whose answers are returned: Best or Last.
 
     Raises:
         ServeError: ModelDamaged, if the samples cannot be read.
@@ -45,10 +45,10 @@ def samples(data: bytes, signature: Signature, which: ModelChoice) -> tuple[Arra
 
 
 def check(found: Arrays, expected: Arrays, tolerance: float) -> float:
-    """Check that a model gives the same answers as at export, and return the largest difference.
+    """Check that a model gives the stored answers within a tolerance, and return the largest absolute difference.
 
     Raises:
-        ServeError: CheckDiffers, if an answer differs by more.
+        ServeError: CheckDiffers, if an answer differs by more than the tolerance.
     """
     try:
         return largest_difference(found, expected, tolerance)

@@ -131,7 +131,7 @@ def _signature(source: Source, place: Place, storage: "Storage") -> tuple[Signat
 
 
 def _text(error: Exception) -> str:
-    """Return the message of an error. For an invalid file, it contains no content of that file."""
+    """Return the message of an error, without the content of an invalid file."""
     return "; ".join(field_errors(error)) if isinstance(error, ValidationError) else str(error)
 
 
@@ -172,5 +172,5 @@ def _models_of(signature: Signature, sha256: str) -> list[ModelChoice]:
 
 
 def _select(models: Sequence[ModelChoice], source: Source) -> ModelChoice:
-    """Return the requested model of a training if it is available, else the first one."""
+    """Return the model that `source` requests if it is in `models`, else the first of `models`."""
     return next((model for model in models if model == source.model), models[0])

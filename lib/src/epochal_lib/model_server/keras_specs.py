@@ -46,7 +46,7 @@ def unique_output_names(model: Any) -> list[str]:
 
 
 def _spec(name: str, tensor: Any) -> TensorSpec:
-    """Return the entry of a tensor. Every floating-point type becomes float32."""
+    """Return the signature's entry for a tensor. Every floating-point type becomes float32."""
     shape = [-1 if axis is None else axis for axis in tensor.shape[1:]]
     dtype = "string" if _is_looked_up_text(tensor) else str(tensor.dtype)
     floating = dtype.startswith(("float", "bfloat"))

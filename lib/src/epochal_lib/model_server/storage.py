@@ -23,7 +23,7 @@ FIRST_DELAY = 0.2
 LONGEST_DELAY = 5.0
 CHUNK_BYTES = 2**20
 SMALL_BYTES = 16 * 2**20
-"""Limit of objects that are read into memory. They must be smaller."""
+"""Size in bytes from which an object is not read into memory."""
 
 T = TypeVar("T")
 

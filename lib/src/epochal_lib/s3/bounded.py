@@ -1,4 +1,4 @@
-"""Limits of the answers of an S3 service that may be hostile: bytes, seconds, and no other address."""
+"""Limits on the answers of an S3 service that may be hostile: their bytes and seconds, and no redirects."""
 
 import io
 import socket
@@ -47,7 +47,7 @@ class _HeaderDeadline:
     sock: socket.socket
 
     def getresponse(self) -> Any:
-        """Return the answer, once its headers are there."""
+        """Return the answer once its headers have arrived; break the connection after HEADER_SECONDS."""
         is_late = threading.Event()
         timer = threading.Timer(HEADER_SECONDS, _hang_up, [self.sock, is_late])
         timer.daemon = True

@@ -58,7 +58,7 @@ WRITE = f"allow the credentials s3:PutObject, s3:GetObject, s3:DeleteObject and 
 
 
 class _Code(NamedTuple):
-    """The reason of an S3 error code, and its remedy."""
+    """The reason that Epochal reports for an S3 error code, and the remedy."""
 
     reason: Reason
     remedy: str
@@ -119,7 +119,7 @@ class Request:
 
 @dataclass(frozen=True)
 class StorageErrorInfo:
-    """An error of the S3 client, for users."""
+    """The reason and the message that users see for an error of the S3 client."""
 
     reason: Reason
     message: str
@@ -154,7 +154,7 @@ def explain(error: Exception, request: Request, redact: Callable[[str], str] = s
 
 
 def unreachable(request: Request, fault: str, *, temporary: bool = True) -> StorageErrorInfo:
-    """Return the error of a service that does not answer as an S3 service."""
+    """Return the information for a service that does not answer, or not as an S3 service does."""
     return StorageErrorInfo("EndpointUnreachable", f"cannot {request}: {fault}", temporary)
 
 
@@ -167,7 +167,7 @@ def _of_code(error: S3Error, request: Request, redact: Callable[[str], str]) -> 
 
 
 def _of_status(request: Request, status: int | None) -> StorageErrorInfo:
-    """Return the error of an answer without S3's XML. The status is None for other XML."""
+    """Return the information for an answer without S3's XML. `status` is None if the answer has other XML."""
     if status is not None and _server_error(status):
         return unreachable(request, f"it answered HTTP {status}: check that the service is healthy")
     answer = "no S3 XML" if status is None else f"HTTP {status}"

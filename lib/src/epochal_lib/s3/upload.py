@@ -43,7 +43,7 @@ class Upload:
             self._store_part(content)
 
     def finish(self, rest: bytes | bytearray, *, replace: bool) -> None:
-        """Store the rest, and make the object of all parts.
+        """Store the last part, and make all parts visible as one object.
 
         Args:
             rest: The last part.
@@ -97,7 +97,7 @@ class Upload:
 
 
 def _with_condition(send: Callable[[Mapping[str, str]], None], *, replace: bool) -> None:
-    """Send a request that stores an object, with the condition that there is none, unless it is to be replaced."""
+    """Send a request that stores an object. Unless `replace`, its condition is that the object does not exist yet."""
     if replace:
         send({})
         return

@@ -127,7 +127,8 @@ class Applier:
     async def _append(self, document: Object, observed: Observed, events: Sequence[LedgerEvent]) -> None:
         """Append events to the ledger; raise Conflict if the ledger has changed since it was read.
 
-        After a refusal, the searcher gets no request until the backoff ends, because its suggestions would be lost.
+        After a refusal, nothing is appended until the backoff ends. The searcher gets no request meanwhile, because its
+        suggestions would be lost.
         """
         ledger, key = observed.ledger, key_of(document)
         try:

@@ -83,7 +83,8 @@ class Observed:
         batch_size: The maximum number of trials in one request to the searcher.
         importance: The latest parameter importances since the start of this process, or None.
         warm_trials: The trials of other Experiments for the warm start that are not in the ledger yet.
-        ledger_refused: Whether the API server refuses the ledger, so that no action may depend on new events.
+        ledger_refused: Whether the ledger was refused and its backoff has not ended, so that no action may depend on
+            new events.
         report_event_key: The key of the latest Event about the report Job.
         is_contested: Whether another field manager owns a status field, so that a write does not change it.
     """

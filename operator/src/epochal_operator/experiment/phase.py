@@ -64,6 +64,14 @@ def deadline(seconds: int | None, start: str | None) -> datetime | None:
     return datetime.fromisoformat(start) + timedelta(seconds=seconds)
 
 
+def seconds_until_deadline(
+    seconds: int | None, state: ExperimentState | None, start: str | None, now: datetime
+) -> float | None:
+    """Return the seconds until the deadline of an Experiment, or None if it has ended or has no deadline."""
+    due = None if state in FINISHED_STATES else deadline(seconds, start)
+    return (due - now).total_seconds() if due else None
+
+
 def deadline_cause(seconds: int | None, start: str | None, now: datetime) -> StatusCause | None:
     """Return the cause DeadlineExceeded if an Experiment exceeded its deadline, or None."""
     due = deadline(seconds, start)

@@ -37,7 +37,7 @@ from epochal_operator.experiment.failures import failure_cause
 from epochal_operator.experiment.ledger.events import CHECKPOINT_LOST, REJECTED, Failed, Finished
 from epochal_operator.experiment.ledger.observe import seconds_until_due
 from epochal_operator.experiment.observed import Observed, ParsedSpec
-from epochal_operator.experiment.phase import deadline, derive_phase
+from epochal_operator.experiment.phase import derive_phase, seconds_until_deadline
 from epochal_operator.experiment.reasons import Reason, StatusCause
 from epochal_operator.experiment.report.plan import (
     drop_events_of_report,
@@ -97,8 +97,10 @@ def _plan_up_to_date(
     trial_actions = _trial_actions(document, parsed, now, observed, upcoming)
     if (is_first and status_actions) or observed.ledger_refused:
         # Before the first trial is created: from this status on, the API server rejects changes of the search.
-        suspends = (action for action in trial_actions if isinstance(action, SuspendTrial) and spec.suspend)
-        return Plan((*suspends, *status_actions), backoff_seconds(Reason.LEDGER_REFUSED, before, observed.now))
+        suspends = (action for action in trial_actions if isinstance(action, SuspendTrial) and action.suspend)
+        late_in = seconds_until_deadline(spec.active_deadline_seconds, now.state, now.start, observed.now)
+        times = (backoff_seconds(Reason.LEDGER_REFUSED, before, observed.now), late_in)
+        return Plan((*suspends, *status_actions), min(seconds for seconds in times if seconds is not None))
     actions = trial_actions or _search_request(spec, before, now, observed, upcoming.create) or status_actions
     report = None
     if not actions and not observed.report_refused:
@@ -265,8 +267,7 @@ def _importance_state(
 
 def _report_problem(observed: Observed) -> tuple[Action, ...]:
     """Return the Event that the report Job has failed or waits in a queue, unless this Event was emitted before."""
-    job = observed.report
-    if job is None:
+    if (job := observed.report) is None:
         return ()
     name, uid = job["metadata"]["name"], job["metadata"]["uid"]
     if has_failed(job):
@@ -295,6 +296,5 @@ def _requeue_after(spec: ExperimentSpec, before: ExperimentStatus, now: Phase, o
         if observed.blocker is not None:
             times.append(backoff_seconds(observed.blocker.reason, before, observed.now))
         times += [seconds_until_due(event, observed.jobs, observed.now) for event in observed.new_events]
-        due = None if now.is_finished else deadline(spec.active_deadline_seconds, now.start)
-        times.append((due - observed.now).total_seconds() if due else None)
+        times.append(seconds_until_deadline(spec.active_deadline_seconds, now.state, now.start, observed.now))
     return min((seconds for seconds in times if seconds is not None), default=None)

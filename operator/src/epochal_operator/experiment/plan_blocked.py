@@ -1,19 +1,17 @@
 """The plans for an Experiment with an invalid spec or an unreadable ledger: trials continue, and none starts."""
 
-from collections.abc import Iterable
-
 from epochal_api.condition import timestamp
 from epochal_api.experiment.spec import ExperimentSpec
 from epochal_api.experiment.status import ExperimentState, ExperimentStatus
 from epochal_api.kind import Metadata
 from epochal_api.read_status import read_status
 
-from epochal_operator.experiment.actions import Plan, SuspendTrial, suspensions
+from epochal_operator.experiment.actions import Plan, suspensions
 from epochal_operator.experiment.blockers import backoff_seconds
 from epochal_operator.experiment.events import transition_events
 from epochal_operator.experiment.ledger.observe import may_have_new_events
 from epochal_operator.experiment.observed import Observed
-from epochal_operator.experiment.phase import deadline, deadline_cause
+from epochal_operator.experiment.phase import deadline_cause, seconds_until_deadline
 from epochal_operator.experiment.reasons import Reason, StatusCause
 from epochal_operator.experiment.report.plan import seconds_to_live
 from epochal_operator.experiment.state import FINISHED_STATES, Phase, has_search_result, needs_no_ledger
@@ -23,6 +21,7 @@ from epochal_operator.experiment.trial_state import has_ended, has_started, is_i
 from epochal_operator.pods.mutable_fields import MutableFields
 from epochal_operator.runtime.actions import ApplyStatus, DeleteSelf, EmitEvent
 from epochal_operator.runtime.api.resource import Object
+from epochal_operator.runtime.conditions import get_condition
 
 _FINAL_CONDITIONS = frozenset({"Suspended", "Complete", "Failed", "Finished"})
 """Conditions that stay unchanged after the end of a search."""
@@ -35,24 +34,8 @@ def plan_invalid_spec(document: Object, message: str, observed: Observed, reason
         return Plan()
     before, mutable = read_status(ExperimentStatus, document.get("status")), MutableFields.read(document["spec"])
     after = invalid_spec_status(metadata, before, message, observed, mutable, reason)
-    suspend_all, finish = mutable.suspend or after.state in FINISHED_STATES, document["spec"].get("finish") is True
-    trials, suspend = {trial.number: trial for trial in observed.trials}, dict[RungKey, bool]()
-    for (number, rung), job in observed.jobs.items():
-        is_expected = may_have_new_events(trials.get(number), rung)
-        must_suspend = suspend_all or not is_expected or (finish and not has_started(job))
-        if observed.ledger.events or must_suspend:  # Only a readable ledger decides which trials may train.
-            suspend[number, rung] = must_suspend
-    due = None if after.state in FINISHED_STATES else deadline(mutable.active_deadline_seconds, after.start_time)
-    return _plan(
-        observed,
-        steps=suspensions(observed.jobs, suspend, observed.delayed),
-        metric="",
-        before=before,
-        after=after,
-        ttl=mutable.ttl_seconds_after_finished,
-        suspend=mutable.suspend,
-        times=[(due - observed.now).total_seconds() if due else None],
-    )
+    finish = document["spec"].get("finish") is True
+    return _plan(observed, metric="", before=before, after=after, mutable=mutable, finish=finish)
 
 
 def plan_without_ledger(document: Object, spec: ExperimentSpec, cause: StatusCause, observed: Observed) -> Plan:
@@ -65,16 +48,17 @@ def plan_without_ledger(document: Object, spec: ExperimentSpec, cause: StatusCau
     if metadata.deletion_timestamp is not None:
         return Plan()
     before = read_status(ExperimentStatus, document.get("status"))
-    suspend = spec.suspend or before.state in FINISHED_STATES
+    mutable = MutableFields(spec.suspend, spec.active_deadline_seconds, spec.ttl_seconds_after_finished)
+    ready = get_condition(before.conditions, "Ready")
+    is_final = needs_no_ledger(metadata, before) and (ready is None or ready.reason != cause.reason)
     return _plan(
         observed,
-        steps=suspensions(observed.jobs, dict.fromkeys(observed.jobs, True) if suspend else {}, observed.delayed),
         metric=spec.objective.metric,
         before=before,
-        after=_status_without_ledger(metadata, spec, before, cause, observed),
-        ttl=spec.ttl_seconds_after_finished,
-        suspend=spec.suspend,
-        times=[None if needs_no_ledger(metadata, before) else backoff_seconds(cause.reason, before, observed.now)],
+        after=_status_without_ledger(metadata, mutable, before, cause, observed),
+        mutable=mutable,
+        finish=spec.finish,
+        retry_in=None if is_final else backoff_seconds(cause.reason, before, observed.now),
     )
 
 
@@ -110,11 +94,8 @@ def _invalid_spec_phase(
     before: ExperimentStatus, cause: StatusCause, observed: Observed, mutable: MutableFields
 ) -> Phase:
     """Return the phase of an Experiment with an invalid spec: its previous phase, suspended, or too late."""
-    has_trials = before.trials is not None and before.trials.created > 0
-    state: ExperimentState = before.state if has_trials and before.state is not None else "Failed"
-    start = before.start_time
-    if before.state not in FINISHED_STATES and has_trials:  # As for a Job, a resumed Experiment starts again.
-        start = None if mutable.suspend else start or timestamp(observed.now)
+    state: ExperimentState = before.state if _has_trials(before) and before.state is not None else "Failed"
+    start = _start_time(before, observed, mutable)
     if state in FINISHED_STATES:
         return Phase(state, cause, start)
     if late := deadline_cause(mutable.active_deadline_seconds, start, observed.now):
@@ -135,38 +116,67 @@ def _invalid_spec_phase(
 def _plan(
     observed: Observed,
     *,
-    steps: tuple[SuspendTrial, ...],
     metric: str,
     before: ExperimentStatus,
     after: ExperimentStatus,
-    ttl: int | None,
-    suspend: bool,
-    times: Iterable[float | None],
+    mutable: MutableFields,
+    finish: bool,
+    retry_in: float | None = None,
 ) -> Plan:
     """Return the plan: the actions on TrainingJobs, else the new status, else the deletion or the next reconcile."""
-    if steps:
+    suspend_all = mutable.suspend or after.state in FINISHED_STATES
+    suspend = _suspended(observed, suspend_all=suspend_all, finish=finish)
+    if steps := suspensions(observed.jobs, suspend, observed.delayed):
         return Plan(steps)
     if after != before and not observed.is_contested:
-        transitions = transition_events(metric, before, after, suspend=suspend)
+        transitions = transition_events(metric, before, after, suspend=mutable.suspend)
         return Plan((*map(EmitEvent, transitions), ApplyStatus(after)))
-    to_live = seconds_to_live(ttl, before, observed.report, observed.now)
+    to_live = seconds_to_live(mutable.ttl_seconds_after_finished, before, observed.report, observed.now)
     if to_live is not None and to_live <= 0:
         return Plan((DeleteSelf(),))
-    times = [to_live, *times, *((due - observed.now).total_seconds() for due in observed.delayed.values())]
+    late_in = seconds_until_deadline(mutable.active_deadline_seconds, after.state, after.start_time, observed.now)
+    times = [to_live, retry_in, late_in, *((due - observed.now).total_seconds() for due in observed.delayed.values())]
     return Plan(requeue_after=min((seconds for seconds in times if seconds is not None), default=None))
 
 
+def _suspended(observed: Observed, *, suspend_all: bool, finish: bool) -> dict[RungKey, bool]:
+    """Return the desired `spec.suspend` of TrainingJobs. Only a readable ledger decides which of them may train."""
+    trials, suspend = {trial.number: trial for trial in observed.trials}, dict[RungKey, bool]()
+    for (number, rung), job in observed.jobs.items():
+        trial = trials.get(number)
+        is_expected = may_have_new_events(trial, rung) if trial is not None else not trials
+        must_suspend = suspend_all or not is_expected or (finish and not has_started(job))
+        if observed.ledger.events or must_suspend:
+            suspend[number, rung] = must_suspend
+    return suspend
+
+
+def _has_trials(before: ExperimentStatus) -> bool:
+    return before.trials is not None and before.trials.created > 0
+
+
+def _start_time(before: ExperimentStatus, observed: Observed, mutable: MutableFields) -> str | None:
+    """Return the start time of an Experiment. As for a Job, a resumed Experiment starts again."""
+    if before.state in FINISHED_STATES or not _has_trials(before):
+        return before.start_time
+    return None if mutable.suspend else before.start_time or timestamp(observed.now)
+
+
 def _status_without_ledger(
-    metadata: Metadata, spec: ExperimentSpec, before: ExperimentStatus, cause: StatusCause, observed: Observed
+    metadata: Metadata, mutable: MutableFields, before: ExperimentStatus, cause: StatusCause, observed: Observed
 ) -> ExperimentStatus:
     if needs_no_ledger(metadata, before):
         return before
-    if before.state in FINISHED_STATES and before.trials and before.trials.created:
+    if before.state in FINISHED_STATES and _has_trials(before):
         return _with_phase(
-            metadata, before, Phase(before.state, cause), observed, suspend=spec.suspend, final=_FINAL_CONDITIONS
+            metadata, before, Phase(before.state, cause), observed, suspend=mutable.suspend, final=_FINAL_CONDITIONS
         )
-    after = _with_phase(metadata, before, Phase(_state(spec, observed), cause), observed, suspend=spec.suspend)
-    return after.model_copy(update={"completion_time": None})
+    start = _start_time(before, observed, mutable)
+    late = deadline_cause(mutable.active_deadline_seconds, start, observed.now)
+    phase = Phase("Failed", late, start) if late else Phase(_state(observed, suspend=mutable.suspend), cause, start)
+    after = _with_phase(metadata, before, phase, observed, suspend=mutable.suspend)
+    completion_time = timestamp(observed.now) if phase.is_finished else None
+    return after.model_copy(update={"start_time": start, "completion_time": completion_time})
 
 
 def _with_phase(
@@ -190,8 +200,8 @@ def _with_phase(
     )
 
 
-def _state(spec: ExperimentSpec, observed: Observed) -> ExperimentState:
+def _state(observed: Observed, *, suspend: bool) -> ExperimentState:
     jobs = [job for job in observed.jobs.values() if not has_ended(job)]
-    if spec.suspend:
+    if suspend:
         return "Suspended" if all(map(is_idle, jobs)) else "Running"
     return "Running" if any(map(is_training, jobs)) else "Queued"

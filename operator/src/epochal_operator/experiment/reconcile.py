@@ -230,7 +230,8 @@ class Reconciler(ObjectReconciler[ExperimentReconcileState]):
         # In a thread, since users write the annotations that are decoded: 20 KiB of each TrainingJob.
         new_events = await asyncio.to_thread(observe_jobs, parsed.spec, ledger.trials, jobs)
         trials = apply_events(new_events, ledger.trials) if new_events else ledger.trials
-        blocker = state.blocker or self._applier.failure(key)
+        failure = self._applier.failure(key)
+        blocker = state.blocker or failure
         if isinstance(warm_trials, StatusCause):
             blocker, warm_trials = warm_trials, ()
         delayed, delay_cause = self._applier.trials.delayed(document, jobs, trials)
@@ -251,7 +252,7 @@ class Reconciler(ObjectReconciler[ExperimentReconcileState]):
             batch_size=self._applier.batch_sizes.of(key),
             importance=self._applier.importance.get(key),
             warm_trials=warm_trials,
-            ledger_refused=state.ledger_refused,
+            ledger_refused=state.ledger_refused or (failure is not None and failure.reason == Reason.LEDGER_REFUSED),
             report_refused=state.report_refused,
             report_event_key=self._applier.report_event_keys.get(key, ""),
             is_contested=state.contested,

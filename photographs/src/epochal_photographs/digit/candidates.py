@@ -31,9 +31,9 @@ _FOUR_CORNERS = 0.85
 _THINNER = 0.8
 """Maximum width of strokes on paper, relative to the stroke width of the paper itself."""
 _MUCH_THINNER = 0.3
-"""The same limit for paper that shadows cut into pieces. The background between a digit's strokes is never so thin."""
+"""_THINNER for paper that shadows cut into pieces. The background between a digit's strokes is never so thin."""
 _EVEN = 0.9
-"""Minimum evenness of such strokes. Streaks within the strokes of a marker are less even."""
+"""Minimum evenness of the strokes on paper. Streaks within the strokes of a marker are less even."""
 _RIM = 2
 """Maximum distance in pixels between the picture's rim and a part that touches it."""
 _WIDE = 0.5
@@ -41,9 +41,9 @@ _WIDE = 0.5
 _GAP = 3
 """Maximum gap, in pixels, in the strokes around a hole."""
 _TWICE = 2.0
-"""Multiple of the mean stroke width that is nearly nowhere reached in a digit."""
+"""Multiple of the mean stroke width that almost no place in a digit exceeds."""
 _UNEVEN, _LEAST_EVEN = 10, 0.4
-"""Loss of evenness for each fraction of the part that is so wide, and the minimum of the evenness."""
+"""Loss of evenness per fraction of a part that is wider than _TWICE mean widths, and the minimum evenness."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ class Part:
 
     @cached_property
     def _reach(self) -> tuple[Ints, Ints, Ints, Ints]:
-        """Bounds in each row of its box (first column, column after the last one), and likewise in each column."""
+        """Bounds in each row of its box (first column, column after the last one), and in each column (rows)."""
         box, (rows, starts, ends) = self.box, self.layer.parts.runs(self.at)
         lefts, tops = np.full(box.bottom - box.top, box.right), np.full(box.right - box.left, box.bottom)
         rights, bottoms = np.zeros_like(lefts), np.zeros_like(tops)
@@ -165,7 +165,7 @@ class Candidate:
     """A candidate for the digit, found in a layer or in several layers.
 
     Args:
-        worth: The mean score over the stroke widths that could show it. A candidate found at all of them is worth more.
+        worth: Mean score over the stroke widths that could show the candidate; higher if it was found at all of them.
         part: Its part with the best score.
     """
 
@@ -191,7 +191,7 @@ def candidates(layers: Sequence[Layer]) -> list[Candidate]:
 
 
 def choose(found: Sequence[Candidate]) -> Candidate | None:
-    """Return the candidate that is the digit or most of the digit, with its worth beside the other candidates."""
+    """Return the candidate that is the digit or most of the digit, with its reduced worth; None without candidates."""
     best: Candidate | None = None
     for candidate in sorted(found, key=lambda one: -one.worth):
         if best is not None and candidate.worth <= best.worth:

@@ -20,9 +20,9 @@ class Components:
         owners: Component of each run, counted from 0.
         areas: Pixels of each component.
         tops: First row of each component.
-        bottoms: Row after the last one.
-        lefts: First column.
-        rights: Column after the last one.
+        bottoms: Row after the last row of each component.
+        lefts: First column of each component.
+        rights: Column after the last column of each component.
     """
 
     shape: tuple[int, int]
@@ -51,7 +51,7 @@ class Components:
         return np.argsort(self.owners, kind="stable"), np.searchsorted(np.sort(self.owners), np.arange(len(self) + 1))
 
     def runs(self, at: int) -> tuple[Ints, Ints, Ints]:
-        """Return row, first column and column after the last one of each run of a component."""
+        """Return row, first column, and column after the last of each run of the component with the index `at`."""
         order, begins = self._by_component
         own = order[begins[at] : begins[at + 1]]
         return self.rows[own], self.starts[own], self.ends[own]
@@ -81,7 +81,7 @@ class Components:
         return mean(down * down) + 1 / 12, mean(across * across + lengths * lengths / 12), mean(down * across)
 
     def sums(self, values: Bytes | Mask) -> Ints:
-        """Return the sum of values in each component."""
+        """Return the sum of `values`, a value for each pixel, over the pixels of each component."""
         running = np.zeros(values.size + 1, np.intp)
         np.cumsum(values, out=running[1:])
         at = self.rows * self.shape[1]

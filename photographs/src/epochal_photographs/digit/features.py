@@ -9,7 +9,7 @@ from epochal_photographs.digit.geometry import Bytes, Floats, Mask
 from epochal_photographs.digit.morphology import minimum_filter
 
 STRONG = 60.0
-"""Difference of shades of sufficient contrast: a frame printed in black scores no better than a pencil."""
+"""Difference of shades above which contrast does not increase a score: black print scores no better than a pencil."""
 LARGE = 0.5
 """Longer side of a digit with the full score for its size, as a fraction of the picture's longer side."""
 SMALLEST = 0.025

@@ -24,9 +24,9 @@ MIN_SIDE = 700
 """Sufficient length of a photograph's shorter side: more pixels show no more details of a digit."""
 
 _LONGEST, _SHORTEST = 480, 280
-"""Limits in pixels for the longer side of the picture in the search for digits."""
+"""Maximum and minimum length in pixels of the picture's longer side in the search for digits."""
 _LONGEST_IN_COLOUR = 320
-"""The longer side in a search by colour, because a JPEG stores colours at half the resolution."""
+"""Maximum longer side in pixels in a search by colour, because a JPEG stores colours at half the resolution."""
 _CLEAR = 12.0
 """Minimum worth of a digit that ends the search, so that colours are not searched."""
 _BESIDE = 0.3
@@ -56,7 +56,7 @@ class _View(NamedTuple):
     """A variant of the picture for the search.
 
     Args:
-        grey: The picture, or a part of it, in grayscale.
+        grey: The picture or the paper on it, in grayscale or as a difference of colours.
         longest: Maximum length of its longer side after resizing.
         paper: The paper that the view is limited to, if it is.
     """

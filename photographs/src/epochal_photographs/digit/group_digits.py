@@ -20,7 +20,7 @@ Each is compared with each, which takes a third of a second for this number.
 _LEAST, _MOST = 0.35, 2.5
 """Limits of a digit's longer side, relative to that of the clearest digit."""
 _PIECE = 0.12
-"""Minimum longer side of a piece of a digit."""
+"""Minimum longer side of a piece of a digit, relative to a digit's longer side."""
 _ABOVE = 0.25
 """Maximum vertical gap between pieces of a digit, relative to a digit's longer side."""
 _ASTRIDE = 0.4
@@ -28,9 +28,9 @@ _ASTRIDE = 0.4
 _BESIDE = 0.06
 """Maximum gap between a digit and a piece beside it, relative to a digit's longer side."""
 _WHOLE = 0.7
-"""Minimum longer side of a region beside a digit that counts as another digit."""
+"""Minimum longer side of a region that counts as another digit, relative to a digit's longer side."""
 _LONGEST = 1.4
-"""Maximum longer side of a digit that is made of pieces."""
+"""Maximum longer side of a digit that is made of pieces, relative to the usual longer side."""
 _ON_LINE = 0.3
 """Minimum vertical overlap of digits on the same line, relative to the lower digit."""
 

@@ -18,7 +18,7 @@ _FINE = 160
 _EMPTY = 32
 """Maximum value of a pixel without ink."""
 _FULL = 128
-"""Minimum value of the strongest ink."""
+"""Minimum value of the lightest pixel, which is ink."""
 _OFF = 1.25
 """Maximum distance of the centre of mass from the middle, in pixels."""
 _BOX = (19, 21)

@@ -13,12 +13,12 @@ _CUT = 0.2929
 
 
 def maximum_filter(values: Values, size: int) -> Values:
-    """Return the maximum in the square around each pixel, of an odd size. Beyond an edge, its values continue."""
+    """Return the maximum in a square of `size` (odd) pixels around each pixel. Values at an edge continue beyond it."""
     return _in_square(values, size // 2, np.maximum)
 
 
 def minimum_filter(values: Values, size: int) -> Values:
-    """Return the minimum in the square around each pixel, of an odd size. Beyond an edge, its values continue."""
+    """Return the minimum in a square of `size` (odd) pixels around each pixel. Values at an edge continue beyond it."""
     return _in_square(values, size // 2, np.minimum)
 
 

@@ -16,7 +16,7 @@ _SPACE = 0.15
 _WIDEST = 3
 """Maximum width of any part of a digit, as a multiple of its mean stroke width."""
 _NEAR = 1.5
-"""Maximum distance of ink from the ink found before, in stroke widths."""
+"""Maximum distance of ink from the digit that the first search found, in stroke widths."""
 
 
 def refine(picture: Image.Image, mask: Mask, *, dark: bool, stroke: float) -> Mask:

@@ -9,10 +9,10 @@ from epochal_photographs.digit.geometry import Bytes
 from epochal_photographs.digit.morphology import closing, opening
 
 _DARKEST = 20
-"""Shades that count as black: differences between them are noise of the camera."""
+"""Lightness up to which all pixels count as equally black: differences between them are noise of the camera."""
 _SMOOTH = 0.8
 _RED_BESIDE_GREEN, _BLUE_BESIDE_BOTH = (1.0, -1.0, 0.0, 128.0), (-0.5, -0.5, 1.0, 128.0)
-"""Weights of red, green and blue in the grayscale picture, and an offset."""
+"""Weights of red, green and blue, and an offset, for two grayscale pictures of colour differences."""
 _SMALL = 240
 """Longer side of the reduced picture that is checked for colours."""
 _COLOUR = 40

@@ -22,9 +22,9 @@ _TOO_LONG = (
 
 
 class _Transport:
-    """The transport that aiohttp gets: it does not resume reading while too many bytes are held.
+    """The transport that aiohttp gets. It ignores `resume_reading` while too many pipelined bytes are held.
 
-    aiohttp resumes after each body.
+    aiohttp calls `resume_reading` after each body.
     """
 
     def __init__(self, transport: asyncio.BaseTransport, may_resume: Callable[[], bool]) -> None:
@@ -42,8 +42,8 @@ class _Transport:
 class AiohttpConnection(Connection):
     """Passes the bytes of each request to aiohttp once the request before it is answered.
 
-    aiohttp itself would read ahead and queue pipelined requests, uncounted. The end of a request is known by its
-    Content-Length, or by aiohttp at the end of each chunk that may be the last.
+    aiohttp itself would read ahead and queue pipelined requests, uncounted. This class finds the end of a
+    request by its Content-Length. For a chunked body, it asks aiohttp after each chunk whether the body is complete.
     """
 
     def __init__(self, connections: Connections, server: web.Server) -> None:

@@ -1,4 +1,4 @@
-"""The connections of clients. Their number, the times for their requests and their pipelined bytes are limited."""
+"""The connections of clients, with limits on their number, on the time of a request, and on pipelined bytes."""
 
 import asyncio
 import socket
@@ -22,7 +22,7 @@ SWEEP_SECONDS = 1.0
 READ_BYTES = 64 * 1024
 """Maximum bytes of one read from a connection, as with TLS. The default of asyncio is four times as many."""
 PIPELINED_BYTES = 32 * 1024
-"""Number of bytes of pipelined requests from which on the connection reads no more."""
+"""Maximum bytes of pipelined requests that a connection holds before it stops reading."""
 
 
 class Connections:
@@ -164,12 +164,12 @@ class Connection(asyncio.Protocol):
         return data
 
     def _answered(self) -> None:
-        """Continue soon with the pipelined requests, because an answer is sent."""
+        """Handle the pipelined requests in the next turn of the event loop, because an answer was sent."""
         if self._held or self.closes:
             asyncio.get_running_loop().call_soon(self._continue)
 
     def _continue(self) -> None:
-        """Handle the pipelined requests, unless an answer is due first."""
+        """Handle the pipelined requests, or close if they found no memory; do nothing while an answer is due."""
         if self._transport.is_closing() or self.is_answering:
             return  # this method is called again later
         if self.closes:

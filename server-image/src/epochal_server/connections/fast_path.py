@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class FastPath:
-    """The parts of the server that the fast path uses."""
+    """The endpoints and the parts of the server that a FastPathConnection uses to answer requests."""
 
     endpoints: Mapping[str, Endpoint]
     """The endpoints by request path."""

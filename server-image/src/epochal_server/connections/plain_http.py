@@ -48,7 +48,7 @@ class Head:
     length: int
     """Length of the body in bytes."""
     headers: Mapping[str, str]
-    """The headers that decide: Authorization, X-API-Key and Inference-Header-Content-Length."""
+    """The headers that the server reads: Authorization, X-API-Key and Inference-Header-Content-Length."""
 
 
 _cache: dict[bytes, Head] = {}

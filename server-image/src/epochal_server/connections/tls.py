@@ -37,7 +37,8 @@ class Certificate(certificate.Certificate):
         except OSError as error:  # ssl.SSLError is one
             raise ServeError(
                 "InvalidConfig",
-                f"spec.tls: expected a Secret with tls.crt and tls.key, PEM files of a key pair ({error}): correct it",
+                f"spec.tls: expected a Secret with tls.crt and tls.key, PEM files of a key pair ({error}): correct "
+                "the Secret",
             ) from error
 
 

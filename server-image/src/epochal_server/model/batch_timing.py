@@ -5,7 +5,7 @@ LATEST_WEIGHT = 0.1
 
 
 class BatchTiming:
-    """Seconds of a sample, by how often the batch fits into the maximum size: once, 2 or 3 times, 4 to 7 times, ...
+    """Measures the seconds per sample, separately by how often a batch fits into the maximum: once, 2 to 3, 4 to 7, ...
 
     A small batch takes longer for a sample than a full batch. A queue of requests goes into batches of more than half
     of the maximum, whatever the size of a request. After a few single requests, an average over all sizes would refuse
@@ -17,7 +17,7 @@ class BatchTiming:
         self._seconds = [seconds] * max_batch_size.bit_length()
 
     def seconds(self, samples: int) -> float:
-        """Return the seconds for some samples: full batches, and a last batch of the rest."""
+        """Return the expected seconds for `samples` samples: full batches, and a last batch of the rest."""
         full, rest = divmod(samples, self._max_batch_size)
         last = rest * self._seconds[self._size(rest)] if rest else 0
         return full * self._max_batch_size * self._seconds[0] + last
@@ -36,5 +36,5 @@ class BatchTiming:
                 self._seconds[larger] += LATEST_WEIGHT * (latest - self._seconds[larger])
 
     def _size(self, samples: int) -> int:
-        """Return the index of a batch size: 0 for more than half of the maximum."""
+        """Return the index of a batch that fits into the maximum size once (0), 2 to 3 times (1), 4 to 7 times (2)."""
         return max(self._max_batch_size // samples, 1).bit_length() - 1

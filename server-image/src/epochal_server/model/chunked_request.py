@@ -11,7 +11,7 @@ from epochal_server.refusals import Failed, Refused
 
 
 class ResultSink(Protocol):
-    """Receives the answer to samples: a future, or an object with the same methods."""
+    """Receives the answer to the samples of a request: an asyncio.Future, or an object with these methods."""
 
     def done(self) -> bool:
         """Return whether the answer is no longer needed."""

@@ -148,7 +148,7 @@ class Model:
         return next(iter(self.outputs.values()))
 
     def answer_bytes(self, inputs: Arrays) -> int:
-        """Return the number of bytes of the model's outputs. Outputs without a fixed shape count 0.
+        """Return the bytes that the model's outputs for these inputs will take. Outputs without a fixed shape count 0.
 
         The result is 0 if the first input has no batch axis.
         """

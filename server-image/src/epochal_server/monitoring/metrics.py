@@ -83,7 +83,7 @@ class Metrics(Collector):
         self._predictions += counts
 
     def loaded(self, seconds: float, classes: Sequence[str], **info: str) -> None:
-        """Set the metrics of the loaded model."""
+        """Set the seconds of loading, and the class names for the count of predictions."""
         self._classes, self._predictions = classes, np.zeros(len(classes), np.int64)
         self._info = info
         self._load_seconds = seconds  # last: `collect` reads the others only once this is set

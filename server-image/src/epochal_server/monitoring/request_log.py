@@ -47,7 +47,7 @@ class RequestLog:
         self._access_log.add(entry)
 
     async def wait_until_idle(self, seconds: float) -> int:
-        """Wait until no request is in progress. After `seconds`, return the number of those that are."""
+        """Wait until no request is in progress. After `seconds`, return the number of requests in progress."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while self.in_progress:

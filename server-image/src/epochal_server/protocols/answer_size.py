@@ -16,7 +16,10 @@ NUMBER_BYTES = 8
 
 
 def memory_factor(model: Model, response_bytes: int) -> int:
-    """Return the bytes of outputs and response together, for each byte of the outputs."""
+    """Return how many bytes outputs and response take together, per byte of the outputs.
+
+    `response_bytes` are the maximum bytes of a sample in the response.
+    """
     return 1 - -response_bytes // max(1, sum([raw_bytes(tensor) for tensor in model.outputs.values()]))
 
 

@@ -24,7 +24,7 @@ _OBJECT = re.compile(rb"\s*\{")
 def declared(headers: Mapping[str, str]) -> str:
     """Return the media type in the header Content-Type, without parameters, or "" without the header.
 
-    aiohttp's own reading of the header takes time by the square of its length.
+    aiohttp's own parser takes quadratic time in the length of the header.
     """
     return normal(headers.get("Content-Type", ""))
 

@@ -1,4 +1,4 @@
-"""Preprocesses photographs: model images with epochal_photographs, and the model's input with their pixels."""
+"""Converts photographs to model images with epochal_photographs, and model images to the model's input."""
 
 import base64
 import io

@@ -8,10 +8,10 @@ _BOOLEANS = {"true": True, "1": True, "": True, "false": False, "0": False}
 
 
 def boolean(query: Mapping[str, str], name: str) -> bool:
-    """Return a parameter that is true or false. It is false if the query has no such parameter.
+    """Return the value of a parameter that is `true` or `false`; False if the query does not have the parameter.
 
     Raises:
-        Invalid: If it has another value.
+        Invalid: If the parameter has another value.
     """
     text = query.get(name, "false").lower()
     if text not in _BOOLEANS:

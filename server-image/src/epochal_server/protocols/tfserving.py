@@ -170,7 +170,7 @@ def _texts(values: Any, axes: int, where: str) -> Any:
 
 
 def _is_by_name(values: Any) -> bool:
-    """Return whether an object has values by name, and is not a base64 text."""
+    """Return whether an instance is an object of values by input name, and not a text encoded as a base64 object."""
     return isinstance(values, dict) and values.keys() != {BASE64}
 
 

@@ -58,7 +58,7 @@ class Head:
     has_numbers_only: bool = False
     """Whether all outputs are numbers as bytes, so that the JSON of the response depends on their shapes only."""
     response_heads: dict[tuple[tuple[int, ...], ...], bytes] = field(default_factory=dict)
-    """The JSON of the response by the shapes of the outputs: the first one of them."""
+    """The encoded JSON of the first response, by the shapes of its outputs, to reuse; at most one entry."""
 
 
 class Decoder:

@@ -10,7 +10,7 @@ from epochal_server.routes.service import PROTOCOL
 
 
 async def _at_once() -> None:
-    """Return at once, without a wait."""
+    """Do not wait: the default of `wait_for_readiness`."""
 
 
 def health_routes(
@@ -18,7 +18,7 @@ def health_routes(
     alive: Callable[[], str | None],
     wait_for_readiness: Callable[[], Awaitable[None]] = _at_once,
 ) -> list[web.RouteDef]:
-    """Return the routes of Open Inference for liveness and readiness.
+    """Return the routes of Open Inference for liveness and readiness, which answer the kubelet's probes.
 
     Args:
         ready: Returns the reason why the server should get no requests, or None if it is ready.

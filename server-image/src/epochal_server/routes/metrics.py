@@ -23,7 +23,7 @@ MAX_CPU_SHARE = 0.05
 
 
 class SharedResult(Generic[T]):
-    """Calls a function in a thread. All callers that wait when a call begins get its result."""
+    """Calls a function in a thread, within MAX_CPU_SHARE. All callers that wait when a call begins share its result."""
 
     def __init__(self, function: Callable[[], T]) -> None:
         self._function = function

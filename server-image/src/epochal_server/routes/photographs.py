@@ -62,7 +62,7 @@ def routes(service: Service) -> list[web.RouteDef]:
 
 
 async def _images(service: Service, data: bytes, options: Options) -> list[ModelImage]:
-    """Return the model images of a photograph. A photograph that takes much memory is decoded while no other is."""
+    """Return the model images of a photograph. Photographs that take much memory are decoded one after another."""
     run = service.workers.run_exclusively if await service.workers(is_large, data, service.model) else service.workers
     return await run(preprocess, data, service.model, several=options.several, fit=options.fit)
 

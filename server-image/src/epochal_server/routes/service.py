@@ -37,7 +37,7 @@ class Service:
     ready: Callable[[], str | None]
     """Returns the reason why the server should get no requests, or None if it is ready."""
     authorize: Authorize
-    """Checks that a request is allowed."""
+    """Checks the headers of a request; raises Refused if the request is not allowed. See auth.Authorize."""
     admission: AdmissionControl
 
 

@@ -55,7 +55,7 @@ T = TypeVar("T")
 
 
 def import_network(path: Path) -> Imported:
-    """Return the network of a file in the working folder, so that messages have its name alone.
+    """Return the network of a file. The file is in the working folder, so that messages contain only its name.
 
     Args:
         path: The file, whose ending tells the format.

@@ -23,7 +23,7 @@ from epochal_studio.wire import Problem
 SECONDS = 40.0
 """Deadline of a process."""
 _ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-"""Each thread of OpenBLAS takes a part of the address space."""
+"""Environment variables of the process. Each thread of OpenBLAS takes a part of the address space."""
 _MAX_TRACE = 4000
 _PREFIX = "epochal-studio-conversion-"
 
@@ -47,7 +47,7 @@ async def convert(
         model: The type of the result.
         action: The action of child.py.
         name: Name of the file.
-        content: Its parts.
+        content: The parts of the file's content.
         options: More arguments of child.py.
 
     Raises:
@@ -91,7 +91,7 @@ def _locked(folder: Path) -> Iterator[None]:
     """Lock a folder. The lock ends with the process.
 
     Raises:
-        OSError: If another one has the lock, or the folder may not be read.
+        OSError: If another process has the lock, or the folder may not be read.
     """
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:

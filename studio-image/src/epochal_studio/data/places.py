@@ -71,7 +71,7 @@ def key_of(request: web.Request) -> str:
     """
     key = request.query.get("key", "")
     if not key or key.startswith("/") or key.endswith("/"):
-        raise refuse(400, "Invalid", "the query needs key, the name of an object without / at its begin or end")
+        raise refuse(400, "Invalid", "the query needs key, the name of an object without / at its start or end")
     return _checked("key", key)
 
 

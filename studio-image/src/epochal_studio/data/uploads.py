@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 class Uploads:
-    """Threads and places for uploads.
+    """Limits the uploads of all users and of each user, and runs their calls that block in threads.
 
     They have threads of their own: an upload that waits for a slow storage delays no page. Above all, the deletion of
     the parts of an upload that ends early always finds a thread.

@@ -44,7 +44,7 @@ class Checks:
         self._tasks = ShieldedTasks()
 
     async def check(self, access: Access, text: str) -> Checked:
-        """Return what is known of a document.
+        """Return the problems of a document, and the shapes of its layers, or why the shapes are unknown.
 
         The checker builds a network to the end even if the page leaves, so the turn of the user lasts until then.
 

@@ -14,9 +14,9 @@ from epochal_studio.runs.values import mapping
 from epochal_studio.wire import ClassText, Problem
 
 REMEMBERED_SECONDS = 3600.0
-"""Seconds until they are read again: the checker may have another image then."""
+"""Seconds until the docstrings are read again: the checker may have another image then."""
 RETRY_SECONDS = 10.0
-"""Seconds until they are read again after an error."""
+"""Seconds until the docstrings are read again after an error."""
 MAX_TEXT = 32 * 1024
 """Maximum characters of a docstring."""
 

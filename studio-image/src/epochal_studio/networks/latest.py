@@ -9,7 +9,7 @@ MAX_TURNS = 48
 
 
 class Latest:
-    """The turns of all users.
+    """Gives each user one turn at a time. Of the requests of a user that wait, only the newest stays.
 
     A page sends the document after each edit. Only the answer to the last one counts, so an older one that still waits
     is refused.

@@ -27,7 +27,7 @@ _UNKNOWN = {
     b"\xfd7zXZ": "compressed by xz, which no training reads. Unpack it first.",
     b"\x28\xb5\x2f\xfd": "compressed by Zstandard, which no training reads. Unpack it first.",
 }
-"""The first bytes of other files, and what they are."""
+"""First bytes of files that Studio does not preview, and the description of such a file for users."""
 
 Format = Literal["npz", "npy", "idx", "csv", "unknown"]
 

@@ -18,7 +18,7 @@ SECONDS = 25.0
 MAX_READ = 2**20
 """Maximum bytes of one read. A directory of an archive is the only part that could need more."""
 MIN_FETCH, MAX_FETCH = 2**15, 2**20
-"""Bytes of one request: it doubles while an array is read from begin to end."""
+"""Bytes of one request: it doubles while an array is read from start to end."""
 KEPT = 4
 """Fetched parts that stay in memory."""
 
@@ -28,7 +28,7 @@ class Unreadable(Exception):
 
 
 class Stream(Protocol):
-    """Bytes from begin to end."""
+    """Bytes that are read once, from start to end."""
 
     def read(self, size: int, /) -> bytes:
         """Return at most `size` bytes; none at the end."""

@@ -86,6 +86,6 @@ def read_whole(bucket: Bucket, key: str, limit: int, reserve: Callable[[int], No
 
 
 def _next_part(response: Any, size: int) -> bytes:
-    """Return the bytes that are there, without a wait for more."""
+    """Return the bytes of a response that have arrived, without a wait for more."""
     part: bytes = response.read1(size, decode_content=False)
     return part

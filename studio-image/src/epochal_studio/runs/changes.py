@@ -138,7 +138,7 @@ def _require_seen(found: dict[str, Any], request: ActionRequest) -> None:
 
 
 def conflict(current: dict[str, Any]) -> Refusal:
-    """Return the error with the stored object. The page has the other version."""
+    """Return the error Conflict with the object as it is stored: the page shows another version."""
     problem = Problem(
         reason="Conflict",
         message="Somebody else has changed this object since your page has read it. Your change was not made.",

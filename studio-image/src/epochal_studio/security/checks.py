@@ -74,7 +74,7 @@ def check(head: Head, hosts: Collection[str]) -> Refusal | None:
 
 def _line(head: Head) -> Refusal | None:
     if len(head.raw_path) > MAX_PATH or head.query_length > MAX_QUERY:
-        return refuse(414, "TooLong", f"the path may have {MAX_PATH} bytes, and the query {MAX_QUERY}")
+        return refuse(414, "TooLong", f"the path must have at most {MAX_PATH} bytes, and the query {MAX_QUERY}")
     if not head.raw_path.startswith("/") or _TRICKS.search(head.raw_path):
         return refuse(400, "Invalid", "the path has an encoded slash, a control character, or a segment . or ..")
     return None if head.method in READS | CHANGES or raw_body(head.method, head.path) else _method(head)
@@ -124,18 +124,18 @@ def _body(head: Head) -> Refusal | None:
 
 
 def _json(head: Head) -> Refusal | None:
-    """Return the refusal of a body that must be JSON."""
+    """Return why a body that must be JSON is refused, or None."""
     if head.content_type != "application/json" or head.content_encoding not in {"", "identity"}:
         return refuse(415, "NotJSON", "the body must have the content type application/json, and no encoding")
     if head.is_chunked or (head.content_length is None and head.method == "POST"):
         return refuse(411, "LengthRequired", "the request must have the header Content-Length")
     if (head.content_length or 0) > MAX_BODY:
-        return refuse(413, "TooLarge", f"the body may have {MAX_BODY} bytes, found {head.content_length}")
+        return refuse(413, "TooLarge", f"the body must have at most {MAX_BODY} bytes, found {head.content_length}")
     return None
 
 
 def _raw(head: Head, body: RawBody) -> Refusal | None:
-    """Return the refusal of a body that is no JSON."""
+    """Return why a body of another type than JSON is refused, or None."""
     if head.mark != MARK_VALUE:
         return refuse(403, "ForeignOrigin", f"the request must have the header {MARK}: {MARK_VALUE}")
     if head.content_type not in body.types or head.content_encoding not in {"", "identity"}:
@@ -145,7 +145,7 @@ def _raw(head: Head, body: RawBody) -> Refusal | None:
         return refuse(411, "LengthRequired", "the request must have the header Content-Length")
     if head.content_length > body.most:
         size = f"{body.most // 2**20:,} MiB"
-        return refuse(413, "TooLarge", f"the body may have {size}, found {head.content_length:,} bytes")
+        return refuse(413, "TooLarge", f"the body must have at most {size}, found {head.content_length:,} bytes")
     return None
 
 

@@ -26,7 +26,7 @@ from epochal_studio.state import STATE
 SESSION = "/api/session"
 """The path where a user signs in and out. Signing out works without a valid session."""
 STARTED = web.RequestKey("started", web.StreamResponse)
-"""The answer whose headers are sent."""
+"""A request's key for its answer, set once the headers of the answer are sent."""
 CHANGE_ANSWER = 2 * 2**20
 """Bytes of memory for the answer to a change: the largest object as JSON and as YAML, and its history."""
 _MAX_LOGGED = 512
@@ -110,7 +110,7 @@ async def _handled(request: web.Request, handler: Handler) -> web.StreamResponse
 
 
 async def _sent(request: web.Request, response: web.StreamResponse, reserved: int) -> web.StreamResponse:
-    """Return the response of a handler. A long one is sent before."""
+    """Return the response of a handler. A long response is sent first, and then returned."""
     if not isinstance(response, web.Response):  # the status of a stream is sent before the API server has answered
         return response
     access: Access | None = request.get(ACCESS)

@@ -1,4 +1,4 @@
-"""What a watch needs of the browsers and of all watches."""
+"""The interfaces of a watch to its browsers, and to the parts that all watches share."""
 
 import asyncio
 from datetime import datetime
@@ -11,7 +11,7 @@ from epochal_studio.wire import RunSummary
 
 
 class Listener(Protocol):
-    """A browser."""
+    """A browser that listens to a watch."""
 
     def changed(self, key: RowKey, row: bytes | None) -> None:
         """Queue a new row for the browser; None removes the row of a deleted run."""

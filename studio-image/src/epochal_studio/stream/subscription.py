@@ -140,7 +140,7 @@ class Subscription:
         return max(0.0, min(due))
 
     async def _wait(self, seconds: float) -> bool:
-        """Return whether a change came within some seconds."""
+        """Wait at most `seconds`, and return whether a change came in this time."""
         try:
             async with asyncio.timeout(seconds):
                 await self._woken.wait()

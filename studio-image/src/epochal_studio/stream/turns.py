@@ -19,7 +19,7 @@ Result = TypeVar("Result")
 
 
 class Credit:
-    """Work without pauses, so that the first list after a rest is there soon. All watches share it.
+    """Seconds of work that need no pause, so that the first list after a rest arrives soon. All watches share them.
 
     Args:
         most: Seconds of work after a long rest.
@@ -33,7 +33,7 @@ class Credit:
         self._lock = threading.Lock()
 
     def pay(self, spent: float) -> float:
-        """Pay for some seconds of work, and return those that are left to pay by a pause."""
+        """Pay for `spent` seconds of work, and return the seconds beyond the credit, which need a pause."""
         with self._lock:
             now = self._clock()
             self._left = min(self._most, self._left + _CREDIT_GAIN * (now - self._paid))
@@ -44,13 +44,13 @@ class Credit:
 
 
 class Turns:
-    """Works in turns, each for one watch.
+    """Runs functions of all watches in one thread, one after another.
 
     Without credit, the thread rests as long as it has worked: Python runs one thread at a time, so the event loop gets
     the other half.
 
     Args:
-        credit: Work without rests.
+        credit: The seconds of work that need no rest.
     """
 
     def __init__(self, credit: Credit) -> None:
@@ -58,11 +58,11 @@ class Turns:
         self._threads = ThreadPoolExecutor(1, "parse")
 
     async def run(self, work: Callable[[], Result]) -> Result:
-        """Return the result of some work, after that of the watches before."""
+        """Return the result of a function, which runs after the functions that were passed before."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._half, work)
 
     def close(self) -> None:
-        """Give up the work that has not begun."""
+        """Cancel the functions that have not begun."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _half(self, work: Callable[[], Result]) -> Result:
@@ -78,7 +78,7 @@ class Pace:
 
     Args:
         pause: Seconds of pause for a second of work.
-        credit: Work without pauses; None for none.
+        credit: The seconds of work that need no pause; None if all work needs pauses.
     """
 
     def __init__(self, pause: float, credit: Credit | None = None) -> None:
@@ -87,11 +87,11 @@ class Pace:
         self._spent = self._began = 0.0
 
     def begin(self) -> None:
-        """Begin to work."""
+        """Note the start of work in the event loop."""
         self._began = time.perf_counter()
 
     async def end(self) -> None:
-        """End the work, and pause if it was much since the last pause."""
+        """Note the end of work, and pause if the work since the last pause has taken BUSY_SECONDS."""
         self._spent += time.perf_counter() - self._began
         if self._spent > BUSY_SECONDS:
             spent, self._spent = self._spent, 0.0

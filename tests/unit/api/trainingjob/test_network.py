@@ -117,7 +117,7 @@ def test_one_loss_is_the_training_of_one_output() -> None:
         ("network.layers.1.use", "image", "must use a layer, found 'image', an input of the network"),
         ("network.layers.2", {"use": "again"}, "'again' is itself a use of 'conv': write use: conv"),
         ("network.layers.4.inputs", ["conv", "gone"], "layers[4] (Dense): inputs contain 'gone', but no layer above"),
-        ("network.layers.4.inputs", ["image:0"], "'image' is an input, which has no several outputs: write image"),
+        ("network.layers.4.inputs", ["image:0"], "'image' is an input, which has one output: write image"),
         ("network.layers.4.inputs", ["conv:x"], "spec.network.layers[4].inputs[0]: must match the pattern"),
         ("network.outputs", ["digit", "gone"], "outputs contain 'gone', but no layer above has this name"),
         ("network.outputs", ["digit", "note"], "outputs contain 'note', which is an input: name the layer that gives"),

@@ -53,7 +53,7 @@ class Backend(Protocol):
     MACHINE_ERRORS: tuple[type[Exception], ...]
     """Errors of the machine or its device, which spec and data do not cause: a retry on another node may succeed."""
     INPUT_ERRORS: tuple[type[Exception], ...]
-    """Errors of a step that cannot be computed from its inputs."""
+    """Error classes that a framework raises if it cannot compute a step from the inputs."""
 
     def shuffled_batches(self, *arrays: Arrays, batch_size: int, seed: int) -> Batches:
         """Return arrays in shuffled batches for training. The order depends on seed and epoch only.
@@ -75,7 +75,7 @@ class Backend(Protocol):
         """
 
     def adapt(self, layer: "keras.layers.Layer", before: "keras.Model", features: Arrays) -> None:
-        """Adapt a layer, which has an `adapt` method, to the features after `before`, the network up to the layer.
+        """Adapt a layer (`layer.adapt`) to the outputs of `before`, the network up to the layer, for the features.
 
         `features` are the inputs of `before`, in its order.
         """

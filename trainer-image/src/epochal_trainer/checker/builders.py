@@ -20,7 +20,7 @@ START_SECONDS = 120.0
 """Seconds for the import of Keras, on a busy node."""
 RESTART_SECONDS = 1.0
 MAX_RESTART_SECONDS = 60.0
-"""Seconds between the end of the zygote and the next start, which grow while it fails."""
+"""Maximum seconds between the end of the zygote and its next start: the pause doubles with each failure in a row."""
 CONCURRENCY = 2
 """Number of networks that are built at the same time: each may take `forks.LIMIT_BYTES`."""
 MAX_WAITING = 16
@@ -36,7 +36,7 @@ _log = logging.getLogger(__name__)
 
 
 class NoAnswer(Exception):
-    """The lack of an answer: a message with the cause, and its `reason` in one word."""
+    """The error for a question that the checker could not answer: a message, and the cause in one word (`reason`)."""
 
     def __init__(self, reason: str, message: str) -> None:
         self.reason = reason
@@ -45,7 +45,7 @@ class NoAnswer(Exception):
 
 @dataclass(eq=False)
 class _Process:
-    """A process that answers or waits, by the socket to it. It ends when the socket is closed.
+    """A child process that builds networks, and the socket to it. The process ends when the socket is closed.
 
     Args:
         connection: The non-blocking socket.
@@ -56,7 +56,7 @@ class _Process:
     chain: Sequence[bytes] = ()
 
     def fork(self) -> "_Process":
-        """Return the process that the process is about to fork.
+        """Order the process to fork itself, and return the new process.
 
         Raises:
             OSError: If the process has ended.
@@ -78,7 +78,7 @@ class _Process:
 
 
 class Builders:
-    """Answers questions in processes of their own, a few at a time."""
+    """Answers questions about networks. Each question has its own forked process, at most CONCURRENCY at a time."""
 
     def __init__(self, command: Sequence[str] = (sys.executable, "-m", "epochal_trainer.checker.zygote")) -> None:
         self._command = command
@@ -88,11 +88,11 @@ class Builders:
         self._waiting = 0
         self._running: set[asyncio.Task[bytes]] = set()
         self.greeting = b""
-        """What the zygote has sent when it was ready: the catalogue, compressed JSON."""
+        """The first message of the zygote: the catalogue as compressed JSON; empty until the zygote was ready."""
 
     @property
     def ready(self) -> bool:
-        """Whether questions are answered."""
+        """Whether the zygote is ready, so that questions can be answered."""
         return self._zygote is not None
 
     async def run(self) -> None:
@@ -210,7 +210,10 @@ class Builders:
             raise NoAnswer("Starting", "Keras is being imported again: ask again in a few seconds") from None
 
     def _retain(self, process: _Process) -> None:
-        """Keep a process. It replaces a process of the same network, or the least recently used one above MAX_KEPT."""
+        """Keep a process after its answer, for later forks.
+
+        It replaces a process of the same network, or the least recently used one above MAX_KEPT.
+        """
         same = next((kept for kept in self._kept if list(kept.chain) == list(process.chain)), None)
         if same is not None:
             self._forget(same)

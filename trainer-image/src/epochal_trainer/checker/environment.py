@@ -10,7 +10,7 @@ _ONE_THREAD = {
     **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
     **dict.fromkeys(("TF_NUM_INTEROP_THREADS", "TF_NUM_INTRAOP_THREADS"), "1"),
 }
-"""With these, libraries compute in the calling thread: a fork has no other threads to wait for."""
+"""Environment variables that make libraries compute in the calling thread: a fork has no other threads."""
 
 
 def zygote_environment(environ: Mapping[str, str]) -> dict[str, str]:

@@ -21,9 +21,9 @@ from epochal_trainer.checker.frames import receive_fork, receive_frame, send_fra
 LIMIT_SECONDS = 5.0
 """Seconds after which the kernel kills a process that has not answered."""
 LIMIT_BYTES = 256 * 2**20
-"""Maximum bytes of memory that a process may map beside those of the zygote."""
+"""Maximum bytes of memory that a process may map in addition to the memory of the zygote."""
 KEPT_BYTES = 48 * 2**20
-"""Maximum bytes that a process may have allocated beside the zygote to be kept after its answer."""
+"""Maximum bytes of data that a process may have in addition to the zygote's, to be kept after its answer."""
 KEPT, LAST, INVALID, OUT_OF_MEMORY, FAILED = b"K", b"L", b"I", b"M", b"F"
 """First byte of an answer: with KEPT, the process may be forked again. INVALID and FAILED come with a text."""
 _FIRST_TO_GO = "1000"
@@ -51,7 +51,7 @@ def serve(connection: socket.socket, answer: Answer, data: int) -> NoReturn:
     Args:
         connection: The blocking socket with the orders.
         answer: Answers a question.
-        data: The bytes of data of the first process.
+        data: Size of the zygote's data in bytes, from `limit_memory`.
     """
     code = 1
     try:
@@ -78,7 +78,7 @@ def _fork() -> int:
 
 
 def _answer(connection: socket.socket, answer: Answer, data: int) -> None:
-    """Answer a question, or end the process with its connection."""
+    """Read a question, and send its answer or its error. The kernel kills this process after LIMIT_SECONDS."""
     with suppress(OSError):  # if memory is short, the kernel should kill this process first
         Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_GO, encoding="ascii")
     # The default action of the signal kills the process, also within C code.
@@ -102,7 +102,7 @@ def _answer(connection: socket.socket, answer: Answer, data: int) -> None:
 
 
 def _is_forkable(data: int) -> bool:
-    """Return whether this process has one thread, and has allocated little memory."""
+    """Return whether this process has one thread, and at most KEPT_BYTES more data than `data`, the zygote's size."""
     return len(list(Path("/proc/self/task").iterdir())) == 1 and _sizes()[1] <= data + KEPT_BYTES
 
 

@@ -20,7 +20,8 @@ log = logging.getLogger(__name__)
 
 _NOT_CREATABLE = frozenset({errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG, errno.ENOTDIR})
 _SETTLED_SECONDS = 0.1
-"""Seconds after which equal times mean an unchanged file: clocks of file systems tick more slowly than ours."""
+"""Minimum age of a file's last change for which an equal modification time means an unchanged file: the clocks of file
+systems tick more slowly than Python's."""
 
 
 class FileCopy:

@@ -189,7 +189,7 @@ class Store:
     def _unlisted_keys(self, listed: Sequence[Entry]) -> Iterator[tuple[str, str]]:
         """Yield key and digest of checkpoints that the index does not list, newest first.
 
-        A delayed attempt can leave some. Their names have the first 16 digits of the digest.
+        A delayed attempt can leave such checkpoints. Their names have the first 16 digits of the digest.
         """
         known = {entry.key for entry in listed}
         for name in sorted(self._names(), reverse=True):

@@ -65,7 +65,7 @@ class Writer:
         raise RuntimeError("cannot write a checkpoint") from self._error
 
     def flush(self, seconds: float) -> bool:
-        """Wait until all checkpoints are written, at most some seconds; return whether all are, without an error."""
+        """Wait at most `seconds` until all checkpoints are written; return whether all are, without an error."""
         with self._changed:
             return self._changed.wait_for(self._idle, seconds) and self._error is None
 

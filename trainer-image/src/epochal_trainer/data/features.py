@@ -19,8 +19,8 @@ def match_features(
 ) -> Samples:
     """Return the samples, with features of shape (samples, *input_shape): a missing trailing axis of 1 is added.
 
-    None is an axis of any length. `field` is the input in the spec. With `is_described` false it is no
-    field, because the spec does not describe the network.
+    In `input_shape`, None is an axis of any length. `field` names the input in messages: a field of the spec if
+    `is_described`, else an input of a network that the spec does not describe.
 
     Raises:
         Failure: ShapeMismatch.

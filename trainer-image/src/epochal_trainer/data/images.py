@@ -15,7 +15,7 @@ _GRAY: Literal[1] = 1
 _RGB: Literal[3] = 3
 _MAX_BYTE = 255.0
 _MAX_FOUR_BITS = 16
-"""Maximum of byte images with few levels, such as scikit-learn's digits, for which it means white. Images with greater
+"""Greatest value, which is white, of byte images with few levels, such as scikit-learn's digits. Images with greater
 bytes are normal images, even dark ones: a model trained on dark images also receives dark ones."""
 _UNIT_RANGE = (0.0, 1.0)
 _CHANNEL_TOLERANCE = 0.01

@@ -29,7 +29,7 @@ class MemoryBudget:
 
     @property
     def max_remaining(self) -> int:
-        """Bytes that would remain if nothing else ran on the machine."""
+        """Bytes that would remain in the budget if no other process ran on the machine."""
         return self.remaining + self._used_by_others
 
     def reserve(self, size: int, name: str) -> None:

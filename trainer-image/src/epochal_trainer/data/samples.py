@@ -217,7 +217,7 @@ def _structure(arrays: Mapping[str, SourceArray]) -> Arrays:
 
 
 def select(group: Mapping[str, T], name: str | None) -> Mapping[str, T]:
-    """Return the entry with a name, if there is one, or all entries without a name."""
+    """Return the entry `name` of a group as a mapping, empty if it is missing; the whole group if `name` is None."""
     return group if name is None else {key: value for key, value in group.items() if key == name}
 
 

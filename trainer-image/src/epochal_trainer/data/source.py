@@ -120,7 +120,7 @@ class DataFile:
 
 
 Content: TypeAlias = Literal["features", "labels", "weights", "unknown"]
-"""Content of an array: the conversion of text to numbers differs."""
+"""Content of an array, which determines the advice on how to convert text to numbers."""
 _FEATURES_ADVICE = (
     'Convert a table with columns of text or of mixed types with x = pandas.get_dummies(table).to_numpy("f4"); for '
     "texts that the network reads itself, write dtype: string for the input, and save numpy.array(texts, dtype=str)"

@@ -39,7 +39,7 @@ class DataSet(NamedTuple):
 
 
 def find_data_set(data: TrainingData) -> DataSet:
-    """Return the test set, which no epoch was chosen by, or the validation set without one.
+    """Return the test set, or the validation set if there is no test set: no epoch was chosen by the test set.
 
     Raises:
         NotEvaluated: If the training has neither.

@@ -72,7 +72,7 @@ def _positions(side: int, longer: int) -> Array:
 
 
 def _pick(image: Array, axes: tuple[int, ...], ys: Array, xs: Array) -> Array:
-    """Return the pixels at some heights and widths, with the channels in the last axis."""
+    """Return the pixels of an image in the rows `ys` and the columns `xs`, with the channels in the last axis."""
     moved = image[..., np.newaxis] if len(axes) < _IMAGE_AXES else np.moveaxis(image, axes, range(_IMAGE_AXES))
     picked: Array = moved[ys[:, np.newaxis], xs]
     return picked

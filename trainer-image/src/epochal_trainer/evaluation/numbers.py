@@ -93,7 +93,7 @@ class NumberTally:
 
 
 class _RandomSample:
-    """A random sample of all added values, each value with the same probability. All values, as long as they fit."""
+    """A random sample of all added values, each with the same probability. It holds all values up to its limit."""
 
     def __init__(self, limit: int) -> None:
         self.values = np.zeros(0)
@@ -102,7 +102,7 @@ class _RandomSample:
         self._random = np.random.default_rng(_SEED)
 
     def add(self, values: Array) -> None:
-        """Offer values to the sample."""
+        """Add values. Above the limit, the sample keeps a random part of all added values."""
         keys = self._random.random(len(values))
         if len(self._keys) == self._limit:  # only values that enter the sample
             entering = keys < self._keys.max()

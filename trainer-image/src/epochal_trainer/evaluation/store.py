@@ -123,7 +123,7 @@ def _join(file: EvaluatedModel, data_set: DataSet, outputs: Mapping[str, OutputE
 
 
 def time_limit(training_seconds: float) -> float:
-    """Return the maximum seconds of an evaluation after a training of some seconds."""
+    """Return the maximum seconds of an evaluation after a training of `training_seconds`."""
     return max(MIN_SECONDS, MAX_SHARE * training_seconds)
 
 

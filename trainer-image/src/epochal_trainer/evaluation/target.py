@@ -43,7 +43,7 @@ class NotEvaluated(Exception):
 
 @dataclass(frozen=True)
 class Classes:
-    """The comparison of classes.
+    """An output that is compared with its labels as one of several classes.
 
     Args:
         count: Number of classes.
@@ -60,7 +60,7 @@ class Classes:
 
 @dataclass(frozen=True)
 class Numbers:
-    """The comparison of numbers. `values` is the number of values of a label."""
+    """An output that is compared with its labels as numbers. `values` is the number of values of a label."""
 
     values: int
 
@@ -147,7 +147,7 @@ def _class_count(samples: Samples, output_shape: OutputShape, loss: Named) -> in
 
 
 def _scale(name: str, last: LastLayer | None, *, single: bool, logits: bool) -> Scale:
-    """Return the kind of the outputs of a network that answers classes, trained with the loss of a name."""
+    """Return the kind of the outputs of a network that answers classes, trained with the loss called `name`."""
     activation = last.activation if last is not None else None
     if activation in SOFTMAX_ACTIVATIONS:
         return "probabilities"

@@ -27,7 +27,7 @@ _BEFORE_INNER_ERROR = "Exception encountered: "
 
 
 class NotLoaded(Exception):
-    """A file that Keras cannot load, with Keras' error."""
+    """The error for a model's file that Keras cannot load. The message is Keras' own."""
 
 
 class _ExportedModel(NamedTuple):

@@ -18,7 +18,7 @@ _FLOAT32 = "float32"
 TOLERANCE = 1e-4
 """Maximum difference of outputs, relative to Keras' greatest absolute value, or to 1 if 1 is greater."""
 _TOLERANCES = {"float16": 1e-2, "bfloat16": 5e-2}
-"""The same for networks that were trained in such a coarse type and are served in float32."""
+"""The tolerance for networks that were trained in this type, by its name, and are served in float32."""
 
 
 class Loaded(NamedTuple):
@@ -36,7 +36,7 @@ class Loaded(NamedTuple):
 
     @property
     def tolerance(self) -> float:
-        """Maximum difference between outputs in float32 and those of the model as it was trained, as TOLERANCE."""
+        """Maximum difference between outputs in float32 and those of the trained model, relative as TOLERANCE."""
         return _TOLERANCES.get(self.precision, TOLERANCE)
 
 

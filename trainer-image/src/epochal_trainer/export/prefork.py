@@ -30,7 +30,7 @@ MIN_MEMORY = 144 * 2**20 + MIN_FREE_MEMORY
 BEGUN = "begun"
 """File in the folder of the request that the process creates when it begins to export."""
 _CHECK_SECONDS = 1.0
-"""Seconds between two looks at the free memory while the process waits."""
+"""Seconds between two checks of the free memory while the process waits."""
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _FIRST = 3
 """Number of the first open file after standard error."""
@@ -50,7 +50,7 @@ class PreforkedExporter:
         self._request_pipe = request_pipe
 
     def send_request(self, request: Path) -> bool:
-        """Begin the export of a request in a file, and return whether the process has the request."""
+        """Send the request in a file to the process; return False if the process could not get it."""
         try:
             os.write(self._request_pipe, os.fsencode(request))
         except BrokenPipeError:

@@ -80,7 +80,7 @@ def run(
         process.kill()
         code = process.wait()
     if not cause and process is exporter and not (request.folder / prefork.BEGUN).exists():
-        log.info("The forked export process ended with exit code %d at its request: a new process exports", code)
+        log.info("The forked export process ended with exit code %d before it began: a new process exports", code)
         return run(request, termination_request, free_memory=free_memory, program=program)
     return failed(cause) if cause else _outcome(code, request.folder)
 

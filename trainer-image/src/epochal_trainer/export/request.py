@@ -13,9 +13,9 @@ EXPORTED = "Exported"
 NOT_EXPORTABLE = "NotExportable"
 DIFFERS = "ExportDiffers"
 FAILED = "ExportFailed"
-"""Reasons of an outcome."""
+"""The four reasons (`Export.reason`) of the outcome of an export."""
 NOT_LOADED = "NotLoaded"
-"""A further reason: Keras cannot load the file of a model."""
+"""The reason of an outcome if Keras cannot load the file of a model."""
 SUFFIXES: dict[ExportFormat, str] = {"onnx": ".onnx", "savedmodel": ".savedmodel.zip"}
 
 

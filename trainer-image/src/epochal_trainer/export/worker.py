@@ -1,4 +1,4 @@
-"""The work of the export process: its place among the processes of the pod, and the export of a Request."""
+"""The export process: it ends with its parent, is killed first if memory is short, and exports a Request."""
 
 import ctypes
 import os

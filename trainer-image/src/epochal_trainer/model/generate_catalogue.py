@@ -154,7 +154,7 @@ _WORDS: Mapping[str, re.Pattern[str]] = {
     "quote": re.compile(r"[\"']"),
     "list": re.compile(r"\b(list|tuple|sequence|array|matrix|tensor|iterable)s?\b"),
 }
-"""What shows in a docstring that an argument takes a type of JSON."""
+"""Patterns for the docstring of an argument, by the JSON type that the argument takes if the pattern matches."""
 
 
 def generate() -> dict[str, Any]:

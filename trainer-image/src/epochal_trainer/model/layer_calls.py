@@ -98,7 +98,7 @@ class LayerCalls:
             return keras.layers.Identity(name=name)(tensor)
 
     def _tensor(self, edge: Edge, node: Node | None) -> Any:
-        """Return the tensor of an edge; raise Failure if its layer has several outputs, or not so many."""
+        """Return the tensor of an edge; raise Failure if the edge selects no output of several, or a missing output."""
         if edge.source < 0:
             return self.inputs[edge.source]
         tensors, source = self.tensors[edge.source], self._nodes[edge.source]
@@ -188,7 +188,10 @@ class LayerCalls:
         )
 
     def _learned_lookup_above(self, node: Node) -> Node | None:
-        """Return the nearest layer that gives the only input of a layer, through others, and has an output a word."""
+        """Return the nearest lookup before a node if its output size is that of a learned vocabulary, else None.
+
+        Only nodes with a single input are followed.
+        """
         while len(node.inputs) == 1 and (source := node.inputs[0].source) >= 0:
             node = self._nodes[source]
             if node.kind in _LOOKUPS:

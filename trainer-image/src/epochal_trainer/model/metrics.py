@@ -19,7 +19,7 @@ from epochal_trainer.model.last_layer import SIGMOID_ACTIVATIONS, SOFTMAX_ACTIVA
 
 _NO_COUNTERPART = "-"
 _THRESHOLD: Mapping[str, Any] = {"threshold": 0}
-"""A logit of 0 is a probability of 0.5."""
+"""Argument for a metric of logits: a logit of 0 is a probability of 0.5."""
 _THRESHOLDS: Mapping[str, Any] = {"thresholds": 0}
 _FROM_LOGITS: Mapping[str, Any] = {"from_logits": True}
 _NO_ARGUMENT: Mapping[str, Any] = {}

@@ -59,7 +59,7 @@ class Credentials:
 
     @cached_property
     def redactor(self) -> Redactor:
-        """Removes these credentials and other secrets from a text."""
+        """The function that removes these credentials and other secrets from a text."""
         return Redactor((self.access_key, self.secret_key, self.session_token or ""))
 
 

@@ -65,7 +65,7 @@ class FolderBucket:
         return sorted(key for key in found if key.startswith(prefix))
 
     def entries(self, prefix: str) -> list[str]:
-        """Return some files and folders that begin with a prefix; see `Bucket.entries`."""
+        """Return the first files and folders that begin with a prefix; see `Bucket.entries`."""
         folder = prefix.rpartition("/")[0]
         folder_prefix = f"{folder}/" if folder else ""
         try:

@@ -84,7 +84,7 @@ class StorageWaits:
             self._publish()
 
     def pause(self, seconds: float) -> bool:
-        """Wait for some seconds; return early, and return True, if the storage answers another caller."""
+        """Wait for `seconds`, and return False; return True as soon as the storage answers another caller."""
         with self._changed:
             return self._changed.wait(seconds)
 

@@ -172,7 +172,7 @@ class S3Bucket:
         return self._request("list", prefix, send)
 
     def entries(self, prefix: str) -> list[str]:
-        """Return some keys and folders that begin with a prefix; see `Bucket.entries`."""
+        """Return the first keys and folders that begin with a prefix; see `Bucket.entries`."""
 
         def send() -> list[str]:
             found = self._client.list_objects(self.name, prefix=prefix)

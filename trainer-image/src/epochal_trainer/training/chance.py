@@ -17,7 +17,7 @@ MAX_EPOCHS = 3
 MIN_STEPS = 100
 """Minimum number of steps in these epochs. With fewer steps, a network may have learned almost nothing."""
 COMPARED_EPOCHS = 2
-"""How many of these epochs must have the loss of guessing. The first epoch may be far off, because of large weights."""
+"""Number of these epochs, the last ones, that must have the loss of guessing. The first epoch may be far off."""
 TOLERANCE = 0.01
 """Largest distance between the loss and the loss of guessing, as a fraction of the latter.
 

@@ -95,7 +95,7 @@ def fit_or_resume(
 def _restore(
     model: keras.Model, snapshot: Snapshot, callbacks: Sequence[Any], callback_list: CallbackList, progress: Progress
 ) -> None:
-    """Begin the training, and the epoch that had begun, then restore the checkpoint."""
+    """Call `on_train_begin`, and `on_epoch_begin` if the epoch had begun, then restore the checkpoint."""
     for callback in callbacks:
         if isinstance(callback, keras.callbacks.CSVLogger):
             callback.append = True  # to its file, which was restored from the checkpoint

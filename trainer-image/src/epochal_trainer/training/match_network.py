@@ -75,6 +75,6 @@ class DataMatcher:
         return matched
 
     def log_added_axes(self) -> None:
-        """Log the arrays that got an axis."""
+        """Log the arrays to which `fit` has added a trailing axis of 1."""
         for name, (shape, expected) in self._added_axes.items():
             log.info("%s: a sample is %s, and the network takes %s: an axis of 1 is added", name, shape, expected)

@@ -157,7 +157,7 @@ def summary_sentence(
         parts.append(f"{model.name} holds epoch {model.epoch}{rank}{in_brackets}")
     if best is not None and not result.is_tied and all(model.epoch != best.epoch for model in models):
         why = "an earlier version of Epochal kept no weights of it" if keeps_best else "spec.results.best is false"
-        parts.append(f"epoch {best.epoch} was better ({best.metric} {figure(best.value)}), but is not there: {why}")
+        parts.append(f"epoch {best.epoch} was better ({best.metric} {figure(best.value)}), but is not stored: {why}")
     if (lost := result.better_lost_epoch) is not None:
         value = figure(result.epochs[lost - 1].metrics[monitor.metric])
         parts.append(f"epoch {lost} was better ({monitor.metric} {value}), but its weights were lost")

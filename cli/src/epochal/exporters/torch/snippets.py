@@ -168,7 +168,7 @@ def both_ends(x):
     return torch.cat((forward[:, -1], backward[:, 0]), dim=-1)
 ''',
 }
-"""Source of each name. A snippet may use those above it."""
+"""Source code of each snippet by its name. A snippet may use the snippets above it."""
 
 
 def source(names: Iterable[str]) -> list[str]:

@@ -35,7 +35,7 @@ MANIFEST_FIELDS = frozenset(
 )
 """Fields of a manifest without a search."""
 _NOT_NEEDED = frozenset({"evaluation_metrics", "hyper_parameters_optimization"})
-"""Metrics come from Keras, and the search is imported elsewhere."""
+"""Fields that are ignored without a warning: Keras computes the metrics, and `search` imports the search."""
 _REGION = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
 _QUANTITY = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)\s*([kmgtp]?)(i?)b?", re.IGNORECASE | re.ASCII)
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}

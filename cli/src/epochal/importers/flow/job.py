@@ -14,7 +14,7 @@ from epochal.importers.reading import shown
 
 _INPUT = "input"
 _ENDS = frozenset({training.LOSS, training.METRIC, training.OPTIMIZER})
-"""Categories of nodes that hang off the end of the network."""
+"""Categories of nodes that are no layers, and whose output no layer may take."""
 _INPUT_NAME = r"[^A-Za-z0-9_.-]+"
 _MAX_INPUT_NAME = 64
 

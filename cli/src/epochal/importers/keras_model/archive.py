@@ -80,7 +80,7 @@ class _ArchiveWeights:
             limit = _MAX_RATIO * self.path.stat().st_size + _PART
             if size > limit:
                 found = f"{_WEIGHTS} has {size:,} bytes, but the file only {self.path.stat().st_size:,}"
-                raise EpochalError(f"{found}: its weights are compressed more than Keras would ever do it")
+                raise EpochalError(f"{found}: its weights are compressed, which Keras never does")
             if size > shutil.disk_usage(path.parent).free:
                 raise EpochalError(f"{shown(str(path.parent))} has no space for weights of {size / 2**20:,.0f} MiB")
             with archive.open(_WEIGHTS) as source, path.open("wb") as target:

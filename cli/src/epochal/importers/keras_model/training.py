@@ -213,5 +213,5 @@ def _without_old(config: Any) -> Any:
 
 
 def _is_own_name(name: str, kind: str) -> bool:
-    """Return whether a metric has another name than its class gives it."""
+    """Return whether the user has named a metric: its name is not the default name of its class."""
     return re.sub(r"_(\d+)?$|_", "", name).lower().rstrip("0123456789") != kind.lower().rstrip("0123456789")

@@ -155,7 +155,7 @@ def _metric(name: str, draft: Draft) -> str:
     text = {"acc": "accuracy", "objective": "loss"}.get(text, text)
     metrics = draft.spec["training"]["metrics"]
     if text != "loss" and text not in catalogue().modules[METRICS].names:
-        draft.warn("objective", f"the metric {shown(name)} is none of Keras: accuracy takes its place")
+        draft.warn("objective", f"Keras has no metric {shown(name)}: accuracy takes its place")
         text = "accuracy"
     if text != "loss" and text not in metrics:
         metrics.append(text)

@@ -11,6 +11,7 @@ import math
 import re
 import zlib
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any, NamedTuple, get_type_hints
 
 from epochal_api.experiment.ledger import MAX_DATA
@@ -35,6 +36,8 @@ from epochal_operator.experiment.ledger.events import (
 
 MAX_LEDGER_BYTES = MAX_DATA
 """Bytes of a ledger as text."""
+_MAX_PACKED_BYTES = MAX_LEDGER_BYTES * 3 // 4
+"""Bytes of a ledger before base64."""
 MAX_DECOMPRESSED_BYTES = 4 * 1024**2
 """Bytes of the decompressed lines: 4 KiB for each of 1,000 trials."""
 EVENT_BYTES = 128
@@ -85,12 +88,18 @@ NO_SIZES = Sizes()
 """The sizes of an empty ledger."""
 
 
+class LedgerFull(Exception):
+    """The events exceed a limit above."""
+
+
 class InvalidLedger(ValueError):
     """A text that is not a ledger, or exceeds a limit above."""
 
 
 def encode(events: Sequence[Event], ledger: str = "", ledger_events: Sequence[Event] = ()) -> str:
     """Return a ledger as text.
+
+    It stops at the first line that exceeds a limit above, so its time and memory are bounded for any events.
 
     Args:
         events: The events to append.
@@ -99,11 +108,20 @@ def encode(events: Sequence[Event], ledger: str = "", ledger_events: Sequence[Ev
 
     Raises:
         InvalidLedger: If an event has an invalid field, so that the ledger could not be read again.
+        LedgerFull: If the ledger would exceed a limit above.
     """
     uids: _Uids = {(event.trial, event.rung): event.uid for event in ledger_events if isinstance(event, Started)}
-    lines = [*_lines(ledger), *(_line(event, uids) for event in events)]
-    text = "".join(f"{line}\n" for line in lines)
-    return base64.b64encode(gzip.compress(text.encode(), _LEVEL, mtime=0)).decode() if text else ""
+    packer, packed, size, count = zlib.compressobj(_LEVEL, wbits=_GZIP), bytearray(), 0, 0
+    for line in chain(_lines(ledger), (_line(event, uids) for event in events)):
+        content = f"{line}\n".encode()
+        packed += packer.compress(content)
+        size, count = size + len(content), count + 1
+        if size > MAX_DECOMPRESSED_BYTES or count > MAX_EVENTS or len(packed) > _MAX_PACKED_BYTES:
+            raise LedgerFull
+    packed += packer.flush()
+    if len(packed) > _MAX_PACKED_BYTES:
+        raise LedgerFull
+    return base64.b64encode(packed).decode() if count else ""
 
 
 def decode(text: str) -> tuple[Event, ...]:

@@ -1,11 +1,10 @@
 """The events of an Experiment's TrainingJobs that are not in its ledger yet."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from epochal_api.experiment.parameter import Parameter
 from epochal_api.experiment.spec import MAX_TRIALS, ExperimentSpec, Objective
 
 from epochal_operator.experiment.ledger.events import (
@@ -22,7 +21,7 @@ from epochal_operator.experiment.ledger.events import (
 )
 from epochal_operator.experiment.reasons import Reason
 from epochal_operator.experiment.schedule.pruning import trial_rungs
-from epochal_operator.experiment.search_space.domains import Choice, domain_of
+from epochal_operator.experiment.search_space.domains import Choice, Domain, domain_of
 from epochal_operator.experiment.trial import Trial, parse_finite
 from epochal_operator.experiment.trial_job import LEDGER_LENGTH_ANNOTATION, PARAMETERS_ANNOTATION
 from epochal_operator.experiment.trial_state import Jobs, has_ended, reports_best_epoch, state_of
@@ -45,15 +44,17 @@ _CHECKPOINT_LOST = frozenset({TrialReason.CHECKPOINT_MISSING, TrialReason.CHECKP
 def observe_jobs(spec: ExperimentSpec, trials: Sequence[Trial], jobs: Jobs) -> tuple[Event, ...]:
     """Return the events of TrainingJobs that are not in the ledger, in the order of their times.
 
-    After the loss of a ledger, these events replace it, as far as the TrainingJobs still exist.
+    After the loss of a ledger, these events replace it, as far as the TrainingJobs still exist. A ledger with trials
+    names all trials, because it is written before their TrainingJobs: users have created any other TrainingJob.
     """
     by_number = {trial.number: trial for trial in trials}
+    domains = None if trials else {parameter.name: domain_of(parameter) for parameter in spec.parameters}
     timed_events: list[_TimedEvent] = []
-    for number, rung in sorted(key for key in jobs if may_have_new_events(by_number.get(key[0]), key[1])):
+    for number, rung in sorted(jobs):
         trial = by_number.get(number)
         if trial is None:
             job = jobs[number, rung]
-            if (event := _created(spec, number, job)) is None:
+            if domains is None or (event := _created(spec, domains, number, job)) is None:
                 continue
             timed_events.append((_time(job, "creationTimestamp"), number, 0, event))
             trial = by_number[number] = Trial(number, event.parameters, event.known_events)
@@ -80,9 +81,9 @@ def seconds_until_due(event: Event, jobs: Jobs, now: datetime) -> float | None:
     return 0 if seconds < 0 else max(0.0, START_WRITE_SECONDS - seconds)  # Below 0, the clock of the node is ahead.
 
 
-def may_have_new_events(trial: Trial | None, rung: int) -> bool:
+def may_have_new_events(trial: Trial, rung: int) -> bool:
     """Return whether the TrainingJob of a rung may have events that are not in the ledger."""
-    return trial is None or (trial.state in {"Running", "Paused"} and rung >= len(trial.rungs))
+    return trial.state in {"Running", "Paused"} and rung >= len(trial.rungs)
 
 
 def _events_of_rung(spec: ExperimentSpec, trial: Trial, rung: int, jobs: Jobs) -> Iterator[_TimedEvent]:
@@ -153,7 +154,7 @@ def _time(job: Object, field: str) -> str:
     return str(job["metadata"].get(field) or (job.get("status") or {}).get(field) or "")
 
 
-def _created(spec: ExperimentSpec, number: int, job: Object) -> Created | None:
+def _created(spec: ExperimentSpec, domains: Mapping[str, Domain], number: int, job: Object) -> Created | None:
     """Return the Created event of a trial, read from the annotations of a TrainingJob; None if they are invalid.
 
     Users can write these annotations. They are valid only if the search could have suggested these parameters.
@@ -168,18 +169,24 @@ def _created(spec: ExperimentSpec, number: int, job: Object) -> Created | None:
         return None
     if not 0 <= known_events <= MAX_EVENTS or not isinstance(parameters, dict):
         return None
-    by_name = {parameter.name: parameter for parameter in spec.parameters}
-    if not all(name in by_name and _is_possible_value(by_name[name], text) for name, text in parameters.items()):
-        return None
-    return Created(number, parameters, known_events)
+    is_given = number <= len(spec.initial_trials)
+    for name, text in parameters.items():
+        if name not in domains or not _is_possible_value(domains[name], text, is_given=is_given):
+            return None
+    # A listed value is the text of the spec, so that large annotations take no further memory.
+    return Created(number, {name: domains[name].canonical(text) for name, text in parameters.items()}, known_events)
 
 
-def _is_possible_value(parameter: Parameter, text: object) -> bool:
+def _is_possible_value(domain: Domain, text: object, *, is_given: bool) -> bool:
     """Return whether a trial may have this value of a parameter.
 
-    The template or an initial trial may set a value beyond the range.
+    Args:
+        domain: The domain, which is immutable from the first trial on.
+        text: The value.
+        is_given: Whether the trial is the template's own or an initial trial, which may have a value beyond the domain.
     """
     if not isinstance(text, str) or len(text) > MAX_STRING or not text.isprintable():
         return False
-    domain = domain_of(parameter)
+    if not is_given:
+        return domain.canonical(text) == text and domain.contains(text)
     return isinstance(domain, Choice) or text == "null" or domain.parse(text) is not None

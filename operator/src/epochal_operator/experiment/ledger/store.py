@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from cachetools import LRUCache
 
-from epochal_operator.experiment.ledger.encoding import MAX_LEDGER_BYTES, InvalidLedger
+from epochal_operator.experiment.ledger.encoding import MAX_LEDGER_BYTES, InvalidLedger, LedgerFull
 from epochal_operator.experiment.ledger.events import Event
 from epochal_operator.experiment.ledger.stored import StoredLedger, append_events, experiment_ledger, parse_ledger
 from epochal_operator.experiment.reasons import Reason, StatusCause
@@ -85,8 +85,8 @@ class LedgerStore:
         except InvalidLedger as error:
             message = f"This write would make the ExperimentLedger {key.name} unreadable, a bug in Epochal"
             raise LedgerRefused(f"{message}: an event {error}.") from None
-        if new_ledger.sizes.used > MAX_LEDGER_BYTES:  # It could not be read again.
-            raise LedgerRefused(_FULL.format(key.name))
+        except LedgerFull:
+            raise LedgerRefused(_FULL.format(key.name)) from None
         self.forget(key)
         try:
             written = await self._write(experiment, new_ledger)

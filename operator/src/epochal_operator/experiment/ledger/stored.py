@@ -64,7 +64,12 @@ def parse_ledger(ledger_object: Object) -> StoredLedger:
 
 
 def append_events(ledger: StoredLedger, events: Sequence[Event]) -> StoredLedger:
-    """Return a ledger with more events; a new ledger begins with its owner."""
+    """Return a ledger with more events; a new ledger begins with its owner.
+
+    Raises:
+        InvalidLedger: If an event has an invalid field.
+        LedgerFull: If the ledger would exceed a limit of `encoding.py`.
+    """
     added = (*events,) if ledger.events else (Owner(ledger.owner), *events)
     return _with_events(ledger, encode(added, ledger.text, ledger.events), ledger.events, added)
 

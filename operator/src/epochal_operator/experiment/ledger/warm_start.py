@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from epochal_api.experiment.spec import InvalidExperiment, Objective, parse
 
-from epochal_operator.experiment.ledger.encoding import MAX_LEDGER_BYTES, encode, sizes
+from epochal_operator.experiment.ledger.encoding import MAX_LEDGER_BYTES, LedgerFull, encode, sizes
 from epochal_operator.experiment.ledger.events import Finished, WarmStartTrial
 from epochal_operator.experiment.ledger.observe import observe_jobs
 from epochal_operator.experiment.ledger.store import LedgerStore
@@ -95,6 +95,14 @@ def _limit_bytes(trials: Sequence[WarmStartTrial], parsed: ParsedSpec) -> tuple[
     """
     sign, limit = -1 if parsed.spec.objective.goal == "Maximize" else 1, MAX_LEDGER_BYTES // 2
     ranked = sorted(trials, key=lambda trial: sign * float(trial.value))
-    while (size := sizes(encode(ranked)).used) > limit:
+    while (size := _size(ranked)) > limit:
         ranked = ranked[: min(len(ranked) * 9 // 10, len(ranked) * limit // size)]
     return tuple(trials) if len(ranked) == len(trials) else tuple(ranked)
+
+
+def _size(trials: Sequence[WarmStartTrial]) -> int:
+    """Return the bytes that trials use of a ledger, at most its limit."""
+    try:
+        return sizes(encode(trials)).used
+    except LedgerFull:
+        return MAX_LEDGER_BYTES

@@ -105,7 +105,7 @@ def _description(model: Model) -> str:
 def _values(model: Model) -> dict[str, Any]:
     """Return the values for `$NAME` in the templates, except that of photographs.
 
-    They are in one place for all protocols, because the protocols share shapes and examples.
+    All protocols use the same values, because the protocols share shapes and examples.
     """
     inputs, outputs = list(model.inputs.values()), list(model.outputs.values())
     single = len(inputs) == 1

@@ -7,14 +7,17 @@ import random
 import time
 import uuid
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from epochal_api.experiment.spec import MAX_PARAMETERS, MAX_TRIALS
+from epochal_operator.experiment.ledger import encoding
 from epochal_operator.experiment.ledger.encoding import (
     MAX_DECOMPRESSED_BYTES,
     MAX_LEDGER_BYTES,
     MAX_LINE,
     InvalidLedger,
+    LedgerFull,
     decode,
     encode,
     sizes,
@@ -200,13 +203,47 @@ def test_the_largest_trial_is_decoded() -> None:
 def test_used_size_counts_lines_of_similar_trials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("epochal_operator.experiment.ledger.encoding.MAX_DECOMPRESSED_BYTES", 1_000_000)
     values = {f"p{number}": "\u00e9" * 256 for number in range(MAX_PARAMETERS)}
-    fits, more = (encode([Created(number, values, 0) for number in range(count)]) for count in (20, 21))
-    assert len(more) < MAX_LEDGER_BYTES / 2
+    fits = encode([Created(number, values, 0) for number in range(20)])
+    assert len(fits) < MAX_LEDGER_BYTES / 2
     assert 0.95 * MAX_LEDGER_BYTES < sizes(fits).used < MAX_LEDGER_BYTES
     assert len(decode(fits)) == 20
-    assert sizes(more).used > MAX_LEDGER_BYTES
+    with pytest.raises(LedgerFull):
+        encode([Created(20, values, 0)], fits)
+    one_more = gzip.decompress(base64.b64decode(fits)) + gzip.decompress(
+        base64.b64decode(encode([Created(20, values, 0)]))
+    )
     with pytest.raises(InvalidLedger):
-        decode(more)
+        decode(packed(one_more.decode()))
+
+
+_ASTRAL = [chr(0x20000 + number) for number in range(1024)]
+
+
+@pytest.mark.parametrize(("texts", "bound"), [(_ASTRAL[:1], 43), (_ASTRAL, 12)], ids=["4 MiB", "200 KiB packed"])
+def test_the_encoding_stops_at_the_limit(texts: list[str], bound: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each line has 98 KB. A thousand of them took 41 s of CPU time."""
+    dice, lines = random.Random(0), list[str]()  # noqa: S311 - equal in each run
+    line = encoding._line
+
+    def noted(*arguments: Any) -> str:
+        lines.append(line(*arguments))
+        return lines[-1]
+
+    monkeypatch.setattr(encoding, "_line", noted)
+    trials = [
+        Created(number, {f"p{index}": "".join(dice.choices(texts, k=256)) for index in range(MAX_PARAMETERS)}, 0)
+        for number in range(2 * bound)
+    ]
+    with pytest.raises(LedgerFull):
+        encode(trials)
+    assert len(lines) <= bound
+
+
+def test_one_event_too_many_is_refused() -> None:
+    full = encode([CheckpointsUnneeded(0)] * MAX_EVENTS)
+    assert len(decode(full)) == MAX_EVENTS
+    with pytest.raises(LedgerFull):
+        encode([CheckpointsUnneeded(0)], full)
 
 
 def test_used_size_is_the_text_length() -> None:

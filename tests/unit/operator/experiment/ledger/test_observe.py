@@ -269,11 +269,47 @@ def test_annotations_with_impossible_values_create_no_trial(number: int, paramet
         ({"name": "rate", "values": ["a", "b"]}, "what the template has"),
     ],
 )
-def test_annotations_may_have_values_outside_the_range(parameter: Any, value: str) -> None:
+def test_only_the_first_trials_may_have_values_outside_the_domain(parameter: Any, value: str) -> None:
     parameters = [parameter | {"paths": ["training.optimizer.learning_rate"]}]
-    one = job()
+    jobs = [job(number) for number in range(3)]
+    for one in jobs:
+        one["metadata"]["annotations"]["epochal.dev/parameters"] = json.dumps({"rate": value})
+    initial = [{"rate": parameter["values"][0] if "values" in parameter else "1"}]
+    found = observe([], *jobs, parameters=parameters, initialTrials=initial)
+    assert [one for one in found if isinstance(one, Created)] == [
+        Created(number, {"rate": value}, 3) for number in range(2)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "is_suggested"),
+    [
+        ({"values": ["a", "b"]}, "b", True),
+        ({"values": ["a", "b"]}, "c", False),
+        ({"values": ["1", "2"]}, "1.0", False),
+        ({"float": {"min": "0.1", "max": "0.2"}}, "0.1", True),
+        ({"float": {"min": "0.1", "max": "0.2"}}, "0.15" + "0" * 200, False),
+        ({"float": {"min": "0.1", "max": "0.2"}}, "0.3", False),
+        ({"float": {"min": "0.1", "max": "0.2", "step": "0.05"}}, "0.15", True),
+        ({"float": {"min": "0.1", "max": "0.2", "step": "0.05"}}, "0.16", False),
+        ({"int": {"min": 1, "max": 9, "step": 4}}, "5", True),
+        ({"int": {"min": 1, "max": 9, "step": 4}}, "6", False),
+        ({"int": {"min": 1, "max": 9}}, "null", False),
+    ],
+)
+def test_a_later_trial_has_a_value_that_the_searcher_may_suggest(
+    parameter: Any, value: str, *, is_suggested: bool
+) -> None:
+    one = job(7)
     one["metadata"]["annotations"]["epochal.dev/parameters"] = json.dumps({"rate": value})
-    assert observe([], one, parameters=parameters)[0] == Created(1, {"rate": value}, 3)
+    parameters = [parameter | {"name": "rate", "paths": ["training.optimizer.learning_rate"]}]
+    assert bool(observe([], one, parameters=parameters)) is is_suggested
+
+
+def test_a_ledger_with_trials_gets_no_trial_from_an_annotation() -> None:
+    """Its trials were written before their TrainingJobs, so a user has created the others."""
+    assert observe([created(0)], job(0), job(1)) == (started(0),)
+    assert {type(one) for one in observe([], job(0), job(1))} == {Created, Started}
 
 
 def test_numbers_in_a_status_are_bounded() -> None:

@@ -27,4 +27,4 @@ LAYERS: Mapping[str, Callable[[Call], Tensor | Sequence[Tensor]]] = {
     **recurrent.LAYERS,
     **reshaping.LAYERS,
 }
-"""A function returns the outputs of the call: a tensor, or several."""
+"""For each class of keras.layers, the function that writes a call, and returns the output tensor or tensors."""

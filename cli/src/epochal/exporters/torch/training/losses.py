@@ -128,7 +128,7 @@ def cosine_similarity(output, target):
     return -(F.normalize(output, dim=-1) * target).sum(dim=-1)
 ''',
 }
-"""Source of each function."""
+"""Source code of each loss function by its name."""
 
 _FUNCTIONS: Mapping[str, str] = {
     "BinaryCrossentropy": "binary_crossentropy",
@@ -146,7 +146,7 @@ _FUNCTIONS: Mapping[str, str] = {
     "SparseCategoricalCrossentropy": "sparse_categorical_crossentropy",
     "SquaredHinge": "squared_hinge",
 }
-"""The function of each class of keras.losses."""
+"""The name in _SOURCES of the function for each class of keras.losses."""
 _SHORT: Mapping[str, str] = {
     "bce": "binary_crossentropy",
     "kld": "kl_divergence",

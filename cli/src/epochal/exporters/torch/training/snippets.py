@@ -214,7 +214,7 @@ class ReduceLROnPlateau:
                 self.cooling, self.waited = self.cooldown, 0
 ''',
 }
-"""Source of each name. A snippet may use those above it."""
+"""Source code of each snippet by its name. A snippet may use the snippets above it."""
 NEEDS: Mapping[str, tuple[str, ...]] = {
     "read_idx": ("open_file", "native", "as_tensor"),
     "read": ("open_file", "as_tensor", "read_npz", "read_pickle"),
