@@ -27,7 +27,7 @@ from epochal_trainer.reporting.history_writer import HistoryWriter
 from epochal_trainer.reporting.results import CALLBACKS, LOG, MODEL, SUMMARY, TENSORBOARD, Results, to_json
 from epochal_trainer.storage import Bucket
 from epochal_trainer.training import fit, models
-from epochal_trainer.training.checks import Checks
+from epochal_trainer.training.checks import WarningChecks
 from epochal_trainer.training.context import Buckets, Context
 from epochal_trainer.training.data_summary import store_data_summary
 from epochal_trainer.training.loading import load_data
@@ -48,7 +48,7 @@ class Attempt:
     def __init__(self, context: Context, exporter: PreforkedExporter | None = None) -> None:
         self._context = context
         self._exporter = exporter
-        self._checks = Checks(context.job.spec, lambda found: context.reporter.set_fields(warnings=found))
+        self._checks = WarningChecks(context.job.spec, lambda found: context.reporter.set_fields(warnings=found))
         self._started = datetime.now(UTC)
         self.results: Results | None = None
         """The results in the bucket, once the attempt has opened it."""

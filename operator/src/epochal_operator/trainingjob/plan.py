@@ -25,7 +25,7 @@ from epochal_operator.trainingjob.job.batch_job import (
     mutable_changes,
     storage_endpoint,
 )
-from epochal_operator.trainingjob.job.keras_check import require_known_objects, unknown_objects
+from epochal_operator.trainingjob.job.catalogue_check import require_known_objects, unknown_objects
 from epochal_operator.trainingjob.job.observed import Observed, could_create_pods, is_terminating
 from epochal_operator.trainingjob.job.spec_changes import (
     block_if_spec_lost,

@@ -11,7 +11,7 @@ from epochal_trainer.data.split import split_samples
 from epochal_trainer.data.training_data import TrainingData
 from epochal_trainer.model import graph, network
 from epochal_trainer.reporting.history import Epoch
-from epochal_trainer.training.checks import Checks
+from epochal_trainer.training.checks import WarningChecks
 
 FACTS: dict[str, Any] = {
     "samples": 4,
@@ -46,18 +46,18 @@ def sets(labels: Any, weights: Any = None) -> TrainingData:
     return TrainingData(*split_samples(whole, 0.2, training=Training.model_validate({"loss": "mse"})), None, {})
 
 
-def make_checks(**training: Any) -> Checks:
-    return Checks(spec(**training), lambda _: None)
+def make_checks(**training: Any) -> WarningChecks:
+    return WarningChecks(spec(**training), lambda _: None)
 
 
-def reasons(checks: Checks) -> list[str]:
+def reasons(checks: WarningChecks) -> list[str]:
     return [str(warning["reason"]) for warning in checks.dump()]
 
 
 def test_warnings_of_all_checks() -> None:
     reports: list[Any] = []
     job = spec(metrics=["CategoricalAccuracy"], monitor={"metric": "val_loss", "mode": "Max"})
-    checks = Checks(job, reports.append)
+    checks = WarningChecks(job, reports.append)
     assert job.network is not None
     model = network.build(job.network, seed=1, memory=1 << 30)
     checks.check_network(model, graph.build_nodes(job.network))
@@ -100,7 +100,7 @@ def test_no_warnings() -> None:
 def test_no_advice_to_stratify_a_drawn_part(drawn: dict[str, Any]) -> None:
     job = spec()
     data = job.data.model_validate(job.data.model_dump(by_alias=True, exclude_none=True) | drawn)
-    checks = Checks(job.model_copy(update={"data": data}), lambda _: None)
+    checks = WarningChecks(job.model_copy(update={"data": data}), lambda _: None)
     checks.check_data(sets(np.arange(300) // 100), [(3,)])
     assert reasons(checks) == ["MissingClasses"]
     assert "stratify" not in checks.dump()[0]["message"]
@@ -175,7 +175,7 @@ def test_each_output_and_input_is_checked() -> None:
             "odd": SourceArray((rows > 290).astype(int), "a.npz[odd]"),
         },
     )
-    checks = Checks(spec(network, loss=None, outputs=outputs), lambda _: None)
+    checks = WarningChecks(spec(network, loss=None, outputs=outputs), lambda _: None)
     checks.check_data(TrainingData(whole, None, None, {}), [(3,), (1,)])
     assert reasons(checks) == ["MetricMismatch", "MostlyOneClass", "OutliersInImages"]
     assert "a.npz[odd]" in checks.dump()[1]["message"]

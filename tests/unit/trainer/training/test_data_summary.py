@@ -15,7 +15,7 @@ from epochal_trainer.data.training_data import TrainingData
 from epochal_trainer.lib.failures import Failure, superseded
 from epochal_trainer.reporting.results import Results
 from epochal_trainer.storage import FolderBucket
-from epochal_trainer.training.checks import Checks
+from epochal_trainer.training.checks import WarningChecks
 from epochal_trainer.training.data_summary import store_data_summary
 from sklearn.datasets import load_digits
 
@@ -50,14 +50,14 @@ def data() -> TrainingData:
 
 
 def warned(job: TrainingJobSpec, data: TrainingData, units: int = 2) -> list[str]:
-    checks = Checks(job, lambda _: None)
+    checks = WarningChecks(job, lambda _: None)
     checks.check_data(data, [(units,)])
     checks.summarize_data(data)
     return [str(warning["reason"]) for warning in checks.dump()]
 
 
 def store(folder: Path, data: TrainingData, check: Any = lambda: None) -> list[dict[str, Any]]:
-    checks = Checks(spec(), lambda _: None)
+    checks = WarningChecks(spec(), lambda _: None)
     checks.check_data(data, [(2,)])
     store_data_summary(data, checks, Results(FolderBucket(folder), "lab/wine/1", check))
     return checks.dump()

@@ -32,7 +32,7 @@ from epochal_trainer.reporting.warnings import Warnings
 from epochal_trainer.training.chance import check_better_than_chance
 
 
-class Checks:
+class WarningChecks:
     """Runs the checks of each part of a training as soon as the part is available.
 
     Args:

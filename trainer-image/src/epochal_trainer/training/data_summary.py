@@ -6,12 +6,12 @@ from epochal_api.data_summary import DATA
 
 from epochal_trainer.data.training_data import TrainingData
 from epochal_trainer.reporting.results import Results, optional_result, to_json
-from epochal_trainer.training.checks import Checks
+from epochal_trainer.training.checks import WarningChecks
 
 log = logging.getLogger(__name__)
 
 
-def store_data_summary(data: TrainingData, checks: Checks, results: Results) -> None:
+def store_data_summary(data: TrainingData, checks: WarningChecks, results: Results) -> None:
     """Store the summary of the data sets, after its checks. It is stored before the training, which may fail.
 
     Raises:

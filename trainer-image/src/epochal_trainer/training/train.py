@@ -23,7 +23,7 @@ from epochal_trainer.reporting.history import Epoch
 from epochal_trainer.reporting.results import CALLBACKS, LOG, TENSORBOARD
 from epochal_trainer.reporting.tensorboard import Scalars
 from epochal_trainer.training import fit
-from epochal_trainer.training.checks import Checks
+from epochal_trainer.training.checks import WarningChecks
 from epochal_trainer.training.context import Context
 from epochal_trainer.training.models import TrainingResult
 from epochal_trainer.training.progress import TRAINING, Progress
@@ -50,7 +50,7 @@ def run_training_stage(
     *,
     network_files: Mapping[str, str],
     monitor: Monitor,
-    checks: Checks,
+    checks: WarningChecks,
     resume_point: checkpoint.ResumePoint | None,
     store: checkpoint.Store,
     attempt: int,
