@@ -45,7 +45,7 @@ def experiments(
         reconciler=lambda context: Reconciler(context, installation, checker=checker, instance=instance),
         collect=partial(METRICS.collect, labels=metric_labels),
         owns=(REPORT_JOBS,),
-        references=(TRIALS,),
+        indexes=(TRIALS,),
         watches={TRAINING_JOBS: experiments_of},
         cached={
             EXPERIMENTS: partial(cache_transform.experiment, labels=metric_labels),

@@ -6,8 +6,8 @@ from epochal_api.experiment.spec import KIND
 from epochal_api.experiment.status import EXPERIMENT_CONDITIONS, EXPERIMENT_STATES
 
 from epochal_operator.experiment.reasons import Reason
-from epochal_operator.runtime.api.resource import Object
-from epochal_operator.runtime.metrics import KindMetrics, created_time, number, part, status_number, status_time
+from epochal_operator.runtime.api.resource import Object, part
+from epochal_operator.runtime.metrics import KindMetrics, created_time, number, status_number, status_time
 
 TRIAL_STATES = ("queued", "running", "paused", "complete", "failed", "diverged")
 

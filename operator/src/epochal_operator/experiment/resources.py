@@ -6,7 +6,7 @@ from epochal_api.kind import GROUP, VERSION
 
 from epochal_operator.experiment.trial_job import EXPERIMENT_LABEL
 from epochal_operator.runtime.api.resource import Key, Object, Resource
-from epochal_operator.runtime.store import Reference
+from epochal_operator.runtime.store import SpecIndex
 from epochal_operator.trainingjob.interface import TRAINING_JOBS
 
 EXPERIMENTS = Resource(GROUP, VERSION, PLURAL, KIND)
@@ -18,5 +18,5 @@ def _experiment(job: Object) -> Key | None:
     return Key(job["metadata"]["namespace"], name) if name else None
 
 
-TRIALS = Reference(TRAINING_JOBS, _experiment)
+TRIALS = SpecIndex(TRAINING_JOBS, _experiment)
 """The index of TrainingJobs by the Experiment of their trial."""

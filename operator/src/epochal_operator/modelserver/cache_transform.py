@@ -23,9 +23,8 @@ from epochal_operator.modelserver.resources import (
     UID_LABEL,
 )
 from epochal_operator.runtime.api.bounded_reader import SPEC_OMITTED
-from epochal_operator.runtime.api.resource import Object
+from epochal_operator.runtime.api.resource import Object, part
 from epochal_operator.runtime.cache_transform import MAX_NAME, bounded_metadata, compress_spec, pick
-from epochal_operator.runtime.metrics import part
 
 MAX_FIELD_LENGTH = 1024
 """Characters of a spec field, as JSON, up to which it is cached unchanged."""

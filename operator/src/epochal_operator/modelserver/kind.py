@@ -39,7 +39,7 @@ def model_servers(
         reconciler=lambda context: Reconciler(context, installation, instance=instance),
         collect=partial(METRICS.collect, labels=metric_labels),
         owns=(*CHILDREN, OWNED_REPLICA_SETS, OWNED_PODS),
-        references=(SERVERS_OF_JOB, SERVERS_OF_EXPERIMENT),
+        indexes=(SERVERS_OF_JOB, SERVERS_OF_EXPERIMENT),
         watches={TRAINING_JOBS: servers_of_job, EXPERIMENTS: servers_of_experiment},
         optional=frozenset({TRAINING_JOBS, EXPERIMENTS}),
         cached={

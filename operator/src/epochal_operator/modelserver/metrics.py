@@ -4,8 +4,8 @@ from epochal_api.modelserver.spec import KIND
 from epochal_api.modelserver.status import IMAGES_SUITABLE, SERVER_CONDITIONS, SERVER_STATES
 
 from epochal_operator.modelserver.reasons import Reason
-from epochal_operator.runtime.api.resource import Object
-from epochal_operator.runtime.metrics import KindMetrics, created_time, part, status_number, status_time
+from epochal_operator.runtime.api.resource import Object, part
+from epochal_operator.runtime.metrics import KindMetrics, created_time, status_number, status_time
 
 
 def _model(server: Object) -> dict[str, str]:

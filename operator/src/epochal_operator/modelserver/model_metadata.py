@@ -19,8 +19,7 @@ from pydantic import Field, model_validator
 
 from epochal_operator.modelserver.observed import ModelMetadata
 from epochal_operator.modelserver.pods import is_ready
-from epochal_operator.runtime.api.resource import Key, Object
-from epochal_operator.runtime.metrics import part
+from epochal_operator.runtime.api.resource import Key, Object, part
 
 TIMEOUT_SECONDS = 2.0
 RETRY_AFTER = timedelta(minutes=5)

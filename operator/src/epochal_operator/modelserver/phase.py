@@ -10,9 +10,8 @@ from epochal_operator.modelserver.observed import Observed
 from epochal_operator.modelserver.pods import blocker, scheduling_deadline
 from epochal_operator.modelserver.reasons import Reason, StatusCause, effect
 from epochal_operator.modelserver.resources import DEADLINE_SECONDS
-from epochal_operator.runtime.api.resource import Object
+from epochal_operator.runtime.api.resource import Object, part
 from epochal_operator.runtime.conditions import condition_of
-from epochal_operator.runtime.metrics import part
 from epochal_operator.runtime.reasons import sanitize_message
 
 

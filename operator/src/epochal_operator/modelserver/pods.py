@@ -11,16 +11,15 @@ from epochal_api.trainingjob.report import decode_termination
 from epochal_operator.modelserver.reasons import Reason, StatusCause, as_reason
 from epochal_operator.modelserver.resources import CONTAINER, CONVERTER, DEADLINE_SECONDS, INPUTS_ANNOTATION
 from epochal_operator.pods.diagnosis import (
-    Program,
+    ProgramText,
     container_problem,
     is_live,
     preparing_since,
     scheduling_problem,
     sort_by_age,
 )
-from epochal_operator.runtime.api.resource import Object
+from epochal_operator.runtime.api.resource import Object, part
 from epochal_operator.runtime.conditions import condition_of
-from epochal_operator.runtime.metrics import part
 from epochal_operator.runtime.owners import controller_uid
 from epochal_operator.runtime.reasons import sanitize_message
 
@@ -34,8 +33,8 @@ _UNCONVERTIBLE = frozenset({Reason.NOT_CONVERTIBLE, Reason.OUT_OF_MEMORY})
 """Reasons of a failed conversion for which a retry would not help."""
 _NAMES = {CONTAINER: "The server", CONVERTER: "The model conversion"}
 _PROGRAMS = {
-    CONTAINER: Program(_NAMES[CONTAINER], KIND, "imageRegistry, serverImage and trainerImage of Epochal's chart"),
-    CONVERTER: Program(_NAMES[CONVERTER], KIND, "trainerImage"),
+    CONTAINER: ProgramText(_NAMES[CONTAINER], KIND, "imageRegistry, serverImage and trainerImage of Epochal's chart"),
+    CONVERTER: ProgramText(_NAMES[CONVERTER], KIND, "trainerImage"),
 }
 
 

@@ -7,10 +7,9 @@ from epochal_api.kind import API_VERSION, GROUP, VERSION
 from epochal_api.modelserver.spec import KIND, PLURAL, ModelServer
 
 from epochal_operator.pods.installation import Installation
-from epochal_operator.runtime.api.resource import Key, Object, Resource
-from epochal_operator.runtime.metrics import part
+from epochal_operator.runtime.api.resource import Key, Object, Resource, part
 from epochal_operator.runtime.owners import controller_reference
-from epochal_operator.runtime.store import Reference
+from epochal_operator.runtime.store import SpecIndex
 
 NAME_LABEL = f"{GROUP}/modelserver"
 """Label of every owned object: the name of its ModelServer. Only objects with this label are watched."""
@@ -41,9 +40,9 @@ def _referenced(document: Object, field: str) -> Key | None:
     return Key(document["metadata"]["namespace"], name) if isinstance(name, str) else None
 
 
-SERVERS_OF_JOB = Reference(MODEL_SERVERS, lambda document: _referenced(document, "trainingJobRef"))
+SERVERS_OF_JOB = SpecIndex(MODEL_SERVERS, lambda document: _referenced(document, "trainingJobRef"))
 """The index of ModelServers by the TrainingJob of their model."""
-SERVERS_OF_EXPERIMENT = Reference(MODEL_SERVERS, lambda document: _referenced(document, "experimentRef"))
+SERVERS_OF_EXPERIMENT = SpecIndex(MODEL_SERVERS, lambda document: _referenced(document, "experimentRef"))
 """The index of ModelServers by the Experiment of their model."""
 
 

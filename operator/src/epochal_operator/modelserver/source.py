@@ -11,9 +11,8 @@ from epochal_api.signature import SHA256_PATTERN, ModelChoice
 from epochal_api.trainingjob.status import EXPORTED
 
 from epochal_operator.modelserver.reasons import Reason, StatusCause
-from epochal_operator.runtime.api.resource import Object
+from epochal_operator.runtime.api.resource import Object, part
 from epochal_operator.runtime.conditions import condition_of
-from epochal_operator.runtime.metrics import part
 from epochal_operator.trainingjob.interface import Reason as TrainingReason
 
 _PERMANENT_EXPORT_FAILURES = frozenset({TrainingReason.NOT_EXPORTABLE, TrainingReason.EXPORT_DIFFERS})

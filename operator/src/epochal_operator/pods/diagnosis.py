@@ -5,10 +5,9 @@ from collections.abc import Container, Iterable
 from datetime import datetime
 from typing import NamedTuple
 
-from epochal_operator.pods.scheduling import matches_no_node, unschedulable_message
-from epochal_operator.runtime.api.resource import Object
+from epochal_operator.pods.scheduler_messages import matches_no_node, unschedulable_message
+from epochal_operator.runtime.api.resource import Object, part
 from epochal_operator.runtime.conditions import condition_of
-from epochal_operator.runtime.metrics import part
 from epochal_operator.runtime.reasons import sanitize_message
 
 _SECRET = re.compile(r'secret "([^"]+)" not found')
@@ -16,7 +15,7 @@ _KEY = re.compile(r"couldn't find key \S+ in Secret (?:\S+/)?(\S+)")
 """https://github.com/kubernetes/kubernetes/blob/master/pkg/kubelet/kubelet_pods.go"""
 
 
-class Program(NamedTuple):
+class ProgramText(NamedTuple):
     """The program of a container, as named in messages.
 
     Args:
@@ -76,7 +75,7 @@ def is_prepared(pod: Object) -> bool:
     return condition_of(pod, "PodReadyToStartContainers") is not None
 
 
-def container_problem(container: Object, program: Program, normal: Container[str]) -> Problem | None:
+def container_problem(container: Object, program: ProgramText, normal: Container[str]) -> Problem | None:
     """Return the cause of a container that does not start, or None if its waiting reason is normal."""
     waiting = part(part(container, "state"), "waiting")
     reason: str | None = waiting.get("reason")
@@ -90,7 +89,7 @@ def container_problem(container: Object, program: Program, normal: Container[str
     return Problem(reason, f"{cause.rstrip('.')}. {remedy}" if remedy else cause)
 
 
-def _remedy(reason: str, message: str, image: str, program: Program) -> str:
+def _remedy(reason: str, message: str, image: str, program: ProgramText) -> str:
     if reason == "ImagePullBackOff":
         return (
             f"{program.image}: must name an image that exists, in a registry that the node reaches, found {image!r}. "

@@ -26,7 +26,7 @@ TOKEN_SECONDS = 3600
 
 
 @dataclass(frozen=True)
-class Program:
+class ContainerProgram:
     """The program of a pod, with its inputs other than the storage.
 
     Args:
@@ -49,7 +49,7 @@ def annotation_path(name: str) -> str:
     return f"metadata.annotations['{name}']"
 
 
-def program_pod(spec: TrainingJobSpec, program: Program, installation: Installation) -> Object:
+def program_pod(spec: TrainingJobSpec, program: ContainerProgram, installation: Installation) -> Object:
     """Return the spec of a pod that runs a program in the image, placement and storage of a TrainingJob."""
     parts = _volumes(spec.storage, program, installation)
     return {
@@ -160,7 +160,7 @@ def mounts(parts: Iterable[Volume]) -> list[Object]:
     ]
 
 
-def _volumes(storage: Storage, program: Program, installation: Installation) -> list[Volume]:
+def _volumes(storage: Storage, program: ContainerProgram, installation: Installation) -> list[Volume]:
     (folder,) = {path.rsplit("/", 1)[0] for path in program.files}
     items = [
         {"path": path.rsplit("/", 1)[1], "fieldRef": {"fieldPath": field_path}}

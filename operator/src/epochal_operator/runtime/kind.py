@@ -12,7 +12,7 @@ from epochal_operator.runtime.api.resource import Key, Object, Resource, key_of
 from epochal_operator.runtime.cache_transform import CacheTransform, metadata_only
 from epochal_operator.runtime.owners import OwnedType
 from epochal_operator.runtime.recorder import Recorder
-from epochal_operator.runtime.store import Change, Index, Reference, Source, Store
+from epochal_operator.runtime.store import Change, Index, Source, SpecIndex, Store
 
 
 class Reconciler(Protocol):
@@ -68,7 +68,7 @@ class Kind:
         collect: Returns the metrics of the objects, of which a standby process has none.
         owns: The types of owned objects, with those that another controller creates. A change of an owned object
             enqueues its owner.
-        references: Further indexes of the objects.
+        indexes: Further indexes of the objects.
         watches: Functions that map a change of another resource to keys, by that resource. All its objects are
             watched.
         optional: Resources of `watches` without which the kind starts if the API server does not serve them.
@@ -82,7 +82,7 @@ class Kind:
     reconciler: Callable[[ReconcileContext], Reconciler]
     collect: Callable[[Iterable[Object]], Iterator[Metric]]
     owns: tuple[OwnedType, ...] = ()
-    references: tuple[Reference, ...] = ()
+    indexes: tuple[SpecIndex, ...] = ()
     watches: Mapping[Resource, MapFunc] = field(default_factory=dict)
     optional: frozenset[Resource] = frozenset()
     cached: Mapping[Resource, CacheTransform] = field(default_factory=dict)
@@ -130,5 +130,5 @@ def store_for(kinds: Iterable[Kind]) -> Store:
     sources = [(source, kind.transform(source.resource)) for kind in kinds for source in kind.sources]
     indexes: list[Index] = []
     for kind in kinds:
-        indexes += [*kind.owns, *kind.references]
+        indexes += [*kind.owns, *kind.indexes]
     return Store(sources, indexes)

@@ -22,7 +22,7 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily
 from prometheus_client.registry import Collector
 
-from epochal_operator.runtime.api.resource import Object
+from epochal_operator.runtime.api.resource import Object, part
 from epochal_operator.runtime.conditions import FINISHED
 from epochal_operator.runtime.reasons import EpochalReason, effect_of, reason_of
 
@@ -42,12 +42,6 @@ _WORK_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5
 def label_name(label: str) -> str:
     """Return the Prometheus name of an object's label, with the prefix `label_` as in kube-state-metrics."""
     return "label_" + _INVALID_CHARACTERS.sub("_", label)
-
-
-def part(node: Object, name: str) -> Object:
-    """Return a field of an object as a mapping; empty if the field is missing or has another type."""
-    value = node.get(name)
-    return value if isinstance(value, Mapping) else {}
 
 
 def number(value: Any) -> float | None:

@@ -21,7 +21,7 @@ class Owner(NamedTuple):
     uid: str
 
 
-def controller(child: Object, *, group: str, kind: str) -> Owner | None:
+def controller_owner(child: Object, *, group: str, kind: str) -> Owner | None:
     """Return the controller of an object, or None if it has no controller of this kind."""
     for reference in child["metadata"].get("ownerReferences") or []:
         has_kind = reference.get("kind") == kind and reference.get("apiVersion", "").partition("/")[0] == group
@@ -139,7 +139,7 @@ def name_conflict(
     if controller_uid(existing) == owner["metadata"]["uid"]:
         return None
     name, kind = f"{resource.kind} {existing['metadata']['name']}", owner_resource.kind
-    earlier = controller(existing, group=owner_resource.group, kind=kind)
+    earlier = controller_owner(existing, group=owner_resource.group, kind=kind)
     if earlier is not None and earlier.name == owner["metadata"]["name"]:
         return StatusCause(reasons.cleanup, f"The {name} of an earlier {kind} of this name is being deleted.")
     message = (

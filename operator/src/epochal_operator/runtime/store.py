@@ -41,7 +41,7 @@ class Index(Protocol):
 
 
 @dataclass(frozen=True)
-class Reference:
+class SpecIndex:
     """An index of objects by another object that their spec references; `key` returns the key of that object."""
 
     resource: Resource

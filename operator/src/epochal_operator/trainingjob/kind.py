@@ -16,7 +16,7 @@ from epochal_operator.runtime.store import Change, Store
 from epochal_operator.trainingjob import cache_transform
 from epochal_operator.trainingjob.metrics import METRICS
 from epochal_operator.trainingjob.reconcile import Reconciler
-from epochal_operator.trainingjob.resources import FOLLOWERS, JOB, OWNED_PODS, TRAINING_JOBS
+from epochal_operator.trainingjob.resources import CONTINUING_JOBS, JOB, OWNED_PODS, TRAINING_JOBS
 
 BOUNDS = Bounds(MAX_SPEC_BYTES, MAX_SPEC_DEPTH, frozenset(CONDITIONS), (f"{GROUP}/",))
 
@@ -41,7 +41,7 @@ def training_jobs(
         reconciler=lambda context: Reconciler(context, installation, checker=checker, instance=instance),
         collect=partial(METRICS.collect, labels=metric_labels),
         owns=(JOB, OWNED_PODS),
-        references=(FOLLOWERS,),
+        indexes=(CONTINUING_JOBS,),
         watches={TRAINING_JOBS: continuing_jobs},
         cached={TRAINING_JOBS: partial(cache_transform.training_job, labels=metric_labels)},
         bounds=BOUNDS,
@@ -52,11 +52,11 @@ def continuing_jobs(change: Change, store: Store) -> Iterable[Key]:
     """Return the keys of the TrainingJobs that continue from a changed one, if the change affects them."""
     if _fields_for_followers(change.before) == _fields_for_followers(change.after):
         return ()
-    return store.find(FOLLOWERS, key_of(change.after or change.before or {}))
+    return store.find(CONTINUING_JOBS, key_of(change.after or change.before or {}))
 
 
 def _fields_for_followers(document: Object | None) -> object:
     if document is None:
         return None
     status = document.get("status") or {}
-    return status.get("state"), status.get("results"), FOLLOWERS.key(document)
+    return status.get("state"), status.get("results"), CONTINUING_JOBS.key(document)

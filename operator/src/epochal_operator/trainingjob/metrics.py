@@ -9,8 +9,9 @@ from epochal_api.trainingjob.spec import KIND
 from epochal_api.trainingjob.status import CONDITIONS, EXPORTED, STATES, STORAGE
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
-from epochal_operator.runtime.metrics import KindMetrics, created_time, number, part, status_number, status_time, time
-from epochal_operator.runtime.owners import controller
+from epochal_operator.runtime.api.resource import part
+from epochal_operator.runtime.metrics import KindMetrics, created_time, number, status_number, status_time, time
+from epochal_operator.runtime.owners import controller_owner
 from epochal_operator.trainingjob.reasons import Reason, as_reason, effect
 
 Object = Mapping[str, Any]
@@ -37,7 +38,7 @@ def _fault(reason_text: str, training_job: Object) -> str | None:
 
 def _info(training_job: Object) -> dict[str, str]:
     spec = part(training_job, "spec")
-    trial_owner = controller({"metadata": part(training_job, "metadata")}, group=GROUP, kind=EXPERIMENT)
+    trial_owner = controller_owner({"metadata": part(training_job, "metadata")}, group=GROUP, kind=EXPERIMENT)
     return {
         "framework": str(spec.get("framework") or ""),
         "queue": str(part(spec, "scheduling").get("queueName") or ""),

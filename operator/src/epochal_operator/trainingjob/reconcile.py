@@ -28,7 +28,7 @@ from epochal_operator.runtime.api.bounded_reader import SPEC_OMITTED
 from epochal_operator.runtime.api.resource import JOBS, PODS, Key, Object, Resource, key_of
 from epochal_operator.runtime.cache_transform import decompress_spec
 from epochal_operator.runtime.kind import ReconcileContext
-from epochal_operator.runtime.owners import controller
+from epochal_operator.runtime.owners import controller_owner
 from epochal_operator.runtime.reconciler import ObjectReconciler
 from epochal_operator.trainingjob.job.batch_job import NAME_LABEL, UID_LABEL
 from epochal_operator.trainingjob.job.continue_from import predecessor_name, predecessor_results
@@ -66,7 +66,7 @@ def _network_question(document: Object, observed: Observed) -> NetworkQuestion |
 
     An Experiment asks about its template in place of each trial. A network that has trained is right.
     """
-    if controller(document, group=GROUP, kind=EXPERIMENT) is not None:
+    if controller_owner(document, group=GROUP, kind=EXPERIMENT) is not None:
         return None
     if has_trained(read_status(Status, document.get("status")), observed):
         return None

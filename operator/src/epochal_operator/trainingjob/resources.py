@@ -5,7 +5,7 @@ from epochal_api.trainingjob.spec import KIND, PLURAL
 
 from epochal_operator.runtime.api.resource import JOBS, PODS, Key, Object, Resource
 from epochal_operator.runtime.owners import OwnedType
-from epochal_operator.runtime.store import Reference
+from epochal_operator.runtime.store import SpecIndex
 from epochal_operator.trainingjob import cache_transform
 from epochal_operator.trainingjob.job.batch_job import NAME_LABEL, batch_job
 from epochal_operator.trainingjob.job.continue_from import predecessor_name
@@ -23,5 +23,5 @@ def _predecessor(document: Object) -> Key | None:
     return Key(document["metadata"]["namespace"], name) if name is not None else None
 
 
-FOLLOWERS = Reference(TRAINING_JOBS, _predecessor)
+CONTINUING_JOBS = SpecIndex(TRAINING_JOBS, _predecessor)
 """Index of TrainingJobs by their predecessor."""

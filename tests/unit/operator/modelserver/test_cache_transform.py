@@ -39,7 +39,7 @@ def test_invalid_source_has_no_reference(source: Any) -> None:
     one = document()
     one["spec"]["source"] = source
     kept = cache_transform.model_server(one)
-    assert [reference.key(kept) for reference in KIND.references] == [None, None]
+    assert [index.key(kept) for index in KIND.indexes] == [None, None]
 
 
 def test_deployment_keeps_digests_of_its_template() -> None:

@@ -1,7 +1,7 @@
 """Why a container does not start: messages of the kubelet, with the field to correct."""
 
 import pytest
-from epochal_operator.pods.diagnosis import Problem, Program, container_problem
+from epochal_operator.pods.diagnosis import Problem, ProgramText, container_problem
 
 SECRET = "spec.storage.secretRef: the Secret minio-creds must exist in the TrainingJob's namespace"
 IMAGE = "spec.image: must name an image that exists, in a registry that the node reaches, found 'example.com/trainer:1'"
@@ -11,7 +11,9 @@ CONFIG_ERROR = "CreateContainerConfigError"
 
 def problem(reason: str, message: str) -> Problem:
     container = {"state": {"waiting": {"reason": reason, "message": message}}, "image": "example.com/trainer:1"}
-    found = container_problem(container, Program("The trainer", "TrainingJob", "spec.image"), ("ContainerCreating",))
+    found = container_problem(
+        container, ProgramText("The trainer", "TrainingJob", "spec.image"), ("ContainerCreating",)
+    )
     assert found is not None
     return found
 

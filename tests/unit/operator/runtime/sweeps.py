@@ -10,7 +10,7 @@ from epochal_operator.runtime.api.resource import PODS, Key, Object, Resource, k
 from epochal_operator.runtime.cache_transform import bounded_metadata
 from epochal_operator.runtime.kind import Kind, ReconcileContext
 from epochal_operator.runtime.owners import OwnedType
-from epochal_operator.runtime.store import Change, Reference, Store
+from epochal_operator.runtime.store import Change, SpecIndex, Store
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
 from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
@@ -20,7 +20,7 @@ LABEL = "epochal.dev/sweep"
 NOTE = "epochal.dev/note"
 OWNED_PODS = OwnedType(PODS, LABEL)
 OWNED_TRIALS = OwnedType(TRAINING_JOBS, LABEL)
-AWAITED = Reference(SWEEPS, lambda sweep: Key(sweep["metadata"]["namespace"], sweep["spec"]["after"]))
+AWAITED = SpecIndex(SWEEPS, lambda sweep: Key(sweep["metadata"]["namespace"], sweep["spec"]["after"]))
 
 
 def _sweep(thing: Object) -> Object:
@@ -96,7 +96,7 @@ SWEEP = Kind(
     reconciler=_Reconciler,
     collect=_collect,
     owns=(OWNED_PODS, OWNED_TRIALS),
-    references=(AWAITED,),
+    indexes=(AWAITED,),
     watches={TRAINING_JOBS: _waiting},
     cached={SWEEPS: _sweep, PODS: _pod, TRAINING_JOBS: _trial},
 )

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from epochal_operator.runtime.api.resource import JOBS
-from epochal_operator.runtime.owners import Owner, controller, controller_uid, name_conflict
+from epochal_operator.runtime.owners import Owner, controller_owner, controller_uid, name_conflict
 from epochal_operator.trainingjob.reasons import CHILD_REASONS
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
 
@@ -36,7 +36,7 @@ TRAINING_JOB_REFERENCE = {
     ],
 )
 def test_a_controller_has_the_kind_and_the_group(references: Any, owner: Owner | None) -> None:
-    assert controller({"metadata": {"ownerReferences": references}}, group="batch", kind="Job") == owner
+    assert controller_owner({"metadata": {"ownerReferences": references}}, group="batch", kind="Job") == owner
 
 
 def test_the_controller_uid_of_any_kind() -> None:

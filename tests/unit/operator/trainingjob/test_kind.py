@@ -8,14 +8,14 @@ from epochal_operator.runtime.kind import store_for
 from epochal_operator.runtime.store import Change, Source, Store
 from epochal_operator.trainingjob import resources
 from epochal_operator.trainingjob.kind import continuing_jobs
-from epochal_operator.trainingjob.resources import FOLLOWERS, TRAINING_JOBS
+from epochal_operator.trainingjob.resources import CONTINUING_JOBS, TRAINING_JOBS
 
 from tests.unit.operator.objects import KIND
 from tests.unit.operator.runtime.test_store import obj
 
 
 def waiting(store: Store, key: Key) -> list[Key]:
-    return list(store.find(FOLLOWERS, key))
+    return list(store.find(CONTINUING_JOBS, key))
 
 
 def follower(name: str, of: str, namespace: str = "vision") -> Any:

@@ -21,7 +21,7 @@ from epochal_operator.runtime.api.bounded_reader import BoundedReader, Bounds
 from epochal_operator.runtime.api.errors import REJECTIONS, Forbidden, NotFound
 from epochal_operator.runtime.api.kube import LEADER_MANAGER, Kube
 from epochal_operator.runtime.api.resource import Key, Object, key_of
-from epochal_operator.runtime.owners import controller, controller_uid
+from epochal_operator.runtime.owners import controller_owner, controller_uid
 
 MAX_CACHE_BYTES = 12 * 1024**2
 """Decompressed bytes of all ledgers in memory: 10 searches of 1,000 trials. As objects they take 2.6 times as much."""
@@ -130,7 +130,7 @@ class LedgerStore:
 
 def _other_owner(key: Key, ledger_object: Object) -> StatusCause:
     """Return the cause that the ExperimentLedger of this name belongs to another object."""
-    owner = controller(ledger_object, group=EXPERIMENTS.group, kind=EXPERIMENTS.kind)
+    owner = controller_owner(ledger_object, group=EXPERIMENTS.group, kind=EXPERIMENTS.kind)
     if owner is not None and owner.name == key.name:
         message = f"The ExperimentLedger {key.name} of an earlier Experiment of this name is being deleted."
         return StatusCause(Reason.CLEANUP, message)

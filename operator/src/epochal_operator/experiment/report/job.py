@@ -14,7 +14,7 @@ from epochal_operator.experiment.trial_job import EXPERIMENT_LABEL, EXPERIMENT_U
 from epochal_operator.pods.installation import Installation
 from epochal_operator.pods.pod_template import (
     QUEUE_LABEL,
-    Program,
+    ContainerProgram,
     annotation_path,
     non_empty,
     pod_failure_policy,
@@ -57,7 +57,7 @@ def report_job(
     }
     queue = template.scheduling.queue_name
     report = build_report(experiment, spec, ledger, installation.storage_endpoint)
-    program = Program(
+    program = ContainerProgram(
         command=("epochal-trainer", "report"),
         files={pod.REPORT_FILE: annotation_path(pod.REPORT_ANNOTATION)},
         resources=RESOURCES,

@@ -94,3 +94,9 @@ def _segment(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise NotFound(404, "NotFound", f"must be a valid name of an object, found {name[:80]!r}")
     return name
+
+
+def part(node: Object, name: str) -> Object:
+    """Return a field of an object as a mapping; empty if the field is missing or has another type."""
+    value = node.get(name)
+    return value if isinstance(value, Mapping) else {}

@@ -14,7 +14,7 @@ from epochal_operator.pods.installation import Installation
 from epochal_operator.pods.mutable_fields import MutableFields
 from epochal_operator.pods.pod_template import (
     QUEUE_LABEL,
-    Program,
+    ContainerProgram,
     annotation_path,
     non_empty,
     pod_failure_policy,
@@ -98,7 +98,7 @@ def batch_job(training_job: TrainingJob, installation: Installation, continue_fr
 def _pod_spec(training_job: TrainingJob, installation: Installation) -> Object:
     metadata = training_job.metadata
     url = installation.progress_url.rstrip("/") + pod.progress_path(metadata.namespace, metadata.name)
-    program = Program(
+    program = ContainerProgram(
         command=("epochal-trainer", "run", pod.JOB_FILE),
         files={
             pod.JOB_FILE: annotation_path(pod.JOB_ANNOTATION),

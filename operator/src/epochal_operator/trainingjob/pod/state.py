@@ -17,9 +17,9 @@ from typing import Any
 from epochal_api.trainingjob.spec import KIND
 from epochal_api.trainingjob.status import Status
 
-from epochal_operator.pods.diagnosis import Program, container_problem, is_live, preparing_since, scheduling_problem
+from epochal_operator.pods.diagnosis import ProgramText, container_problem, is_live, preparing_since, scheduling_problem
 from epochal_operator.pods.pod_template import CONTAINER
-from epochal_operator.pods.scheduling import matches_no_node
+from epochal_operator.pods.scheduler_messages import matches_no_node
 from epochal_operator.runtime.conditions import condition_of, get_condition
 from epochal_operator.runtime.reasons import sanitize_message
 from epochal_operator.trainingjob.reasons import Reason, StatusCause, as_reason
@@ -89,7 +89,7 @@ def program_start_time(pod: Object) -> str | None:
 
 def waiting_cause(pod: Object, *, own_image: bool | None = None) -> StatusCause | None:
     """Return the cause of a pod that does not start, or None if it starts normally."""
-    program = Program("The trainer", KIND, _IMAGE_FIELDS[own_image])
+    program = ProgramText("The trainer", KIND, _IMAGE_FIELDS[own_image])
     cause = scheduling_problem(pod) or container_problem(trainer_status(pod), program, _STARTING_REASONS)
     return cause and StatusCause(as_reason(cause.reason), cause.message)
 

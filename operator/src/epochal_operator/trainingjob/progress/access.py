@@ -12,7 +12,7 @@ from epochal_operator.runtime.api.errors import NotFound
 from epochal_operator.runtime.api.kube import Kube
 from epochal_operator.runtime.api.resource import JOBS, PODS
 from epochal_operator.runtime.lookup import Lookup
-from epochal_operator.runtime.owners import Owner, controller
+from epochal_operator.runtime.owners import Owner, controller_owner
 from epochal_operator.web.pod_auth import ACCEPTED_TOKEN_SECONDS, ENTRIES, REFUSED_TOKEN_SECONDS, REVIEWS, Identity
 
 MAX_LOGGED_NAMESPACES = 1_000
@@ -91,11 +91,11 @@ class ReporterAccess:
         pod = await self._kube.get(PODS, identity.namespace, identity.pod_name)
         if pod["metadata"]["uid"] != identity.pod_uid:
             return None
-        owner = controller(pod, group="batch", kind="Job")
+        owner = controller_owner(pod, group="batch", kind="Job")
         if owner is None:
             return None
         job = await self._kube.get(JOBS, identity.namespace, owner.name)
         if job["metadata"]["uid"] != owner.uid:
             return None
-        training_job = controller(job, group=GROUP, kind=KIND)
+        training_job = controller_owner(job, group=GROUP, kind=KIND)
         return training_job and Trainer(identity.pod_uid, pod["metadata"]["creationTimestamp"], training_job)

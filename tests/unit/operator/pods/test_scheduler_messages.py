@@ -1,7 +1,7 @@
 """Messages of the scheduler: distinguishes busy nodes from nodes that never fit the pod."""
 
 import pytest
-from epochal_operator.pods.scheduling import matches_no_node, unschedulable_message
+from epochal_operator.pods.scheduler_messages import matches_no_node, unschedulable_message
 
 NO_HELP = "Preemption is not helpful for scheduling"
 NO_VICTIMS = "No preemption victims found for incoming pod"
