@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from epochal_trainer import backend
 from epochal_trainer import run as module
-from epochal_trainer.lib.failures import Failure, refused
+from epochal_trainer.lib.failures import Failure, refused_failure
 from epochal_trainer.lib.signals import WaitAborted
 from epochal_trainer.reporting import log as logs
 from epochal_trainer.reporting.attempts import open_results
@@ -30,7 +30,7 @@ DOCUMENT = {
 
 
 def refuse(*_: object) -> None:
-    raise refused("InvalidNetwork", "no such layer")
+    raise refused_failure("InvalidNetwork", "no such layer")
 
 
 @pytest.fixture(autouse=True)

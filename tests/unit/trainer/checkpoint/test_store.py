@@ -11,7 +11,7 @@ from epochal_lib.digests import sha256
 from epochal_trainer.checkpoint import EpochWeights, Snapshot, Store
 from epochal_trainer.checkpoint.files import FileCopy
 from epochal_trainer.checkpoint.state import VariableState
-from epochal_trainer.lib.failures import Failure, refused
+from epochal_trainer.lib.failures import Failure, refused_failure
 from epochal_trainer.reporting.attempts import Attempts
 from epochal_trainer.storage import Credentials, FolderBucket, S3Bucket
 
@@ -452,7 +452,7 @@ def test_files_that_are_deleted_while_an_attempt_begins_are_stored_again(
 
 class Undeletable(FolderBucket):
     def delete(self, key: str) -> None:
-        raise refused("ResultsNotWritable", f"{key} may not be deleted")
+        raise refused_failure("ResultsNotWritable", f"{key} may not be deleted")
 
 
 def test_a_refused_deletion_is_logged(
@@ -472,7 +472,7 @@ def test_a_refused_download_is_not_a_missing_checkpoint(
     opened().write(make(1))
 
     def refuse(self: FolderBucket, key: str, path: Path) -> str:
-        raise refused("CredentialsRefused", "no")
+        raise refused_failure("CredentialsRefused", "no")
 
     monkeypatch.setattr(FolderBucket, "download", refuse)
     with pytest.raises(Failure) as caught:

@@ -3,7 +3,7 @@ from collections.abc import Callable
 
 import pytest
 from epochal_trainer.checkpoint import Costs, Snapshot, Writer
-from epochal_trainer.lib.failures import Failure, refused
+from epochal_trainer.lib.failures import Failure, refused_failure
 from epochal_trainer.lib.signals import Terminated
 
 Make = Callable[..., Snapshot]
@@ -45,7 +45,7 @@ def test_flush_without_a_checkpoint() -> None:
 
 @pytest.mark.parametrize(
     ("error", "raised"),
-    [(refused("Full", "no room"), Failure), (OSError("x"), OSError), (ValueError("x"), RuntimeError)],
+    [(refused_failure("Full", "no room"), Failure), (OSError("x"), OSError), (ValueError("x"), RuntimeError)],
 )
 def test_errors_are_raised_by_check(make: Make, error: Exception, raised: type[Exception]) -> None:
     def fail(_: Snapshot) -> None:

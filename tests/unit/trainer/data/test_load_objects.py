@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from epochal_api.storage import Data
 from epochal_trainer.data.load import check_object
-from epochal_trainer.lib.failures import Failure, refused
+from epochal_trainer.lib.failures import Failure, refused_failure
 from epochal_trainer.storage import FolderBucket
 
 
@@ -70,7 +70,7 @@ def test_missing_object_without_permission_to_list(bucket: FolderBucket, monkeyp
     before = missing(bucket, "papers").message.partition(". ")[0]
 
     def refuse(_: Any) -> list[str]:
-        raise refused("CredentialsRefused", "no")
+        raise refused_failure("CredentialsRefused", "no")
 
     found = Failure("ObjectNotFound", before, 65)
 

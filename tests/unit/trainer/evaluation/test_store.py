@@ -18,7 +18,7 @@ from epochal_trainer.data.samples import OUTPUT, Samples, SourceArray
 from epochal_trainer.data.training_data import TrainingData
 from epochal_trainer.evaluation.store import file_suffixes, store_evaluation, time_limit
 from epochal_trainer.export.tensors import predict
-from epochal_trainer.lib.failures import Failure, refused, superseded
+from epochal_trainer.lib.failures import Failure, refused_failure, superseded_failure
 from epochal_trainer.lib.signals import TerminationRequest
 from epochal_trainer.reporting.results import EVALUATING, Results
 from epochal_trainer.reporting.termination_message import TerminationMessage
@@ -230,10 +230,10 @@ def test_failures_of_the_storage(model: keras.Model, bucket: Path, caplog: pytes
 
         return check
 
-    stored(model, bucket, check=fail(refused("StorageDenied", "no right to write")))
+    stored(model, bucket, check=fail(refused_failure("StorageDenied", "no right to write")))
     assert f"Cannot store {EVALUATION}: no right to write" in caplog.text
     with pytest.raises(Failure, match="replaces attempt 1"):
-        stored(model, bucket, check=fail(superseded("attempt 1", "attempt 2")))
+        stored(model, bucket, check=fail(superseded_failure("attempt 1", "attempt 2")))
 
 
 @pytest.mark.parametrize(("training", "limit"), [(0, 2), (39, 2), (60, 3), (3600, 180)])

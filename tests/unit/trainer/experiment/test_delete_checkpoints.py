@@ -3,7 +3,7 @@ from threading import Barrier
 
 import pytest
 from epochal_trainer.experiment.write import delete_checkpoints
-from epochal_trainer.lib.failures import refused
+from epochal_trainer.lib.failures import refused_failure
 from epochal_trainer.storage import FolderBucket
 
 from tests.unit.trainer.experiment.reports import report, trial, trial_folder
@@ -66,7 +66,7 @@ def test_a_refused_deletion_is_logged(
     bucket: FolderBucket, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def delete(key: str) -> None:
-        raise refused("ResultsNotWritable", f"{key} may not be deleted")
+        raise refused_failure("ResultsNotWritable", f"{key} may not be deleted")
 
     before = bucket.keys("")
     monkeypatch.setattr(bucket, "delete", delete)

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 from epochal_trainer.experiment.histories import MAX_POINTS, by_progress, parse, read
-from epochal_trainer.lib.failures import Failure, refused
+from epochal_trainer.lib.failures import Failure, refused_failure
 from epochal_trainer.storage import FolderBucket
 
 from tests.unit.trainer.experiment.reports import SMALL, report, trial
@@ -65,7 +65,7 @@ def test_a_refused_read_is_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyP
     bucket = FolderBucket(tmp_path)
 
     def get(key: str) -> bytes:
-        raise refused("CredentialsRefused", f"{key} may not be read")
+        raise refused_failure("CredentialsRefused", f"{key} may not be read")
 
     monkeypatch.setattr(bucket, "get", get)
     with pytest.raises(Failure, match="may not be read"):

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from epochal_lib import fatal_error
 from epochal_trainer.experiment import run as module
-from epochal_trainer.lib.failures import refused
+from epochal_trainer.lib.failures import refused_failure
 from epochal_trainer.reporting import log as logs
 
 from tests.unit.trainer.experiment.reports import SMALL
@@ -22,7 +22,7 @@ def done(*_: object) -> str:
 
 
 def fail(*_: object) -> str:
-    raise refused("ResultsNotWritable", "the bucket is full")
+    raise refused_failure("ResultsNotWritable", "the bucket is full")
 
 
 def stop(*_: object) -> str:

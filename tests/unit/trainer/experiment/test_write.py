@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from epochal_trainer.experiment import histories
 from epochal_trainer.experiment.write import write
-from epochal_trainer.lib.failures import Failure, refused
+from epochal_trainer.lib.failures import Failure, refused_failure
 from epochal_trainer.storage import FolderBucket
 
 from tests.unit.trainer.experiment.reports import report, trial, trial_folder
@@ -17,7 +17,7 @@ def test_checkpoints_are_deleted_before_histories_are_read(tmp_path: Path, monke
     given_up.write_text("x")
 
     def read(*_: object) -> None:
-        raise refused("CredentialsRefused", "they may not be read")
+        raise refused_failure("CredentialsRefused", "they may not be read")
 
     monkeypatch.setattr(histories, "read", read)
     monkeypatch.setattr("epochal_trainer.experiment.write.FIGURES", {})  # they take seconds

@@ -17,7 +17,7 @@ from epochal_trainer.data.training_data import TrainingData
 from epochal_trainer.export.request import Request
 from epochal_trainer.export.samples import read
 from epochal_trainer.export.store import export_models, store_signature
-from epochal_trainer.lib.failures import Failure, refused, superseded
+from epochal_trainer.lib.failures import Failure, refused_failure, superseded_failure
 from epochal_trainer.lib.signals import TerminationRequest
 from epochal_trainer.reporting.results import EXPORTING, Results
 from epochal_trainer.storage import FolderBucket
@@ -164,7 +164,7 @@ def test_the_last_attempt_exports_without_earlier_interruptions(
 @pytest.mark.parametrize(
     ("error", "message"),
     [
-        (refused("ResultsNotWritable", "the bucket is full"), "the bucket is full"),
+        (refused_failure("ResultsNotWritable", "the bucket is full"), "the bucket is full"),
         (OSError(errno.ENOSPC, "No space left on device"), "No space left on device"),
         (ValueError("odd"), "ValueError: odd"),
     ],
@@ -222,7 +222,7 @@ def test_the_signature_is_stored_without_an_export(tmp_path: Path) -> None:
 
 def test_errors_of_the_signature_do_not_fail_the_training(tmp_path: Path) -> None:
     def full() -> None:
-        raise refused("ResultsNotWritable", "the bucket is full")
+        raise refused_failure("ResultsNotWritable", "the bucket is full")
 
     of_one_size = keras.Sequential([keras.Input(batch_shape=(4, 3)), keras.layers.Dense(1)])
     for name, model, check in (("untold", of_one_size, lambda: None), ("unstored", network(), full)):
@@ -234,7 +234,7 @@ def test_errors_of_the_signature_do_not_fail_the_training(tmp_path: Path) -> Non
 
 def test_a_superseded_attempt_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def superseded_check() -> None:
-        raise superseded("attempt 1", "attempt 2")
+        raise superseded_failure("attempt 1", "attempt 2")
 
     with pytest.raises(Failure, match="attempt 2 has begun since"):
         exported(tmp_path, monkeypatch, all_in_order, superseded_check)

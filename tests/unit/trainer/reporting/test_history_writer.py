@@ -4,7 +4,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from epochal_trainer.lib.failures import Failure, refused
+from epochal_trainer.lib.failures import Failure, refused_failure
 from epochal_trainer.lib.signals import Terminated
 from epochal_trainer.reporting.attempts import Attempts
 from epochal_trainer.reporting.best import Monitor
@@ -117,7 +117,9 @@ def test_drawing_takes_a_limited_share_of_the_time(
     assert (storage.root / "r/curves.png").read_text() == "n/j"
 
 
-@pytest.mark.parametrize("error", [refused("ResultsNotWritable", "no room left"), OSError("full"), ValueError("x")])
+@pytest.mark.parametrize(
+    "error", [refused_failure("ResultsNotWritable", "no room left"), OSError("full"), ValueError("x")]
+)
 def test_a_failed_upload_is_logged_once_and_retried(
     writer: HistoryWriter, storage: Storage, clock: Clock, caplog: pytest.LogCaptureFixture, error: Exception
 ) -> None:
@@ -186,6 +188,6 @@ def test_the_final_history_is_stored(tmp_path: Path, storage: Storage, clock: Cl
         pass
     writer.store_last(epochs(3))
     assert storage.stored == [("r/history.csv", 3), ("r/curves.png", 0)]
-    storage.error = refused("ResultsNotWritable", "no room left")
+    storage.error = refused_failure("ResultsNotWritable", "no room left")
     with pytest.raises(Failure, match="no room left"):
         writer.store_last(epochs(3))

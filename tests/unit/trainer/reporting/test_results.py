@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from epochal_api.pod import NOT_RETRIED
 from epochal_lib.digests import sha256
-from epochal_trainer.lib.failures import Failure, bad_data, refused
+from epochal_trainer.lib.failures import Failure, bad_data, refused_failure
 from epochal_trainer.reporting.attempts import Attempts
 from epochal_trainer.reporting.best import Monitor
 from epochal_trainer.reporting.history import Epoch
@@ -133,7 +133,7 @@ def test_different_content_on_read_back_is_retried(tmp_path: Path, error: Failur
 
 def test_a_refused_read_back_raises_the_failure_of_the_storage(tmp_path: Path) -> None:
     bucket = Other(tmp_path)
-    bucket.error = refused("CredentialsRefused", "may not be read")
+    bucket.error = refused_failure("CredentialsRefused", "may not be read")
     (tmp_path / "model.keras").write_text("mine")
     with pytest.raises(Failure, match="may not be read") as caught:
         results_in(bucket).read_back("model.keras", tmp_path / "model.keras")

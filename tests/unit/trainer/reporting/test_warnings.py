@@ -4,10 +4,14 @@ from collections.abc import Iterator, Sequence
 import pytest
 from epochal_api.trainingjob.report import TrainingWarning
 from epochal_api.trainingjob.status import MAX_WARNINGS
-from epochal_trainer.lib.failures import warned
+from epochal_trainer.lib.failures import training_warning
 from epochal_trainer.reporting.warnings import Warnings
 
-ONE, AGAIN, OTHER = warned("ChanceLevel", "one"), warned("ChanceLevel", "again"), warned("SingleClass", "other")
+ONE, AGAIN, OTHER = (
+    training_warning("ChanceLevel", "one"),
+    training_warning("ChanceLevel", "again"),
+    training_warning("SingleClass", "other"),
+)
 
 
 @pytest.fixture
@@ -31,7 +35,7 @@ def test_each_reason_is_reported_once(
 
 def test_a_report_has_as_many_warnings_as_the_operator_takes(reported: list[Sequence[TrainingWarning]]) -> None:
     warnings = Warnings(reported.append)
-    warnings.run_check(lambda: [warned(f"Reason{number}", "one") for number in range(MAX_WARNINGS + 1)])
+    warnings.run_check(lambda: [training_warning(f"Reason{number}", "one") for number in range(MAX_WARNINGS + 1)])
     assert len(reported[-1]) == MAX_WARNINGS
     assert len(warnings.dump()) == MAX_WARNINGS + 1
 

@@ -6,7 +6,7 @@ from unittest.mock import Mock
 
 import pytest
 from epochal_api.trainingjob.report import Waiting
-from epochal_trainer.lib.failures import Failure, bad_spec, refused
+from epochal_trainer.lib.failures import Failure, bad_spec, refused_failure
 from epochal_trainer.storage import RetryPolicy, StorageWaits
 from epochal_trainer.storage import retry as module
 from epochal_trainer.storage.retry import JITTER, _jitter
@@ -192,7 +192,7 @@ def test_a_fast_first_try_is_not_reported(clock: Clock) -> None:
 
 
 GONE = bad_spec("EndpointUnreachable", "cannot read x")
-FULL = refused("ResultsNotWritable", "no room")
+FULL = refused_failure("ResultsNotWritable", "no room")
 
 
 def test_the_wait_ends_with_the_last_caller(

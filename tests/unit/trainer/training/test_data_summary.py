@@ -12,7 +12,7 @@ from epochal_trainer.data import summary as summary_module
 from epochal_trainer.data.samples import Samples
 from epochal_trainer.data.split import split_samples
 from epochal_trainer.data.training_data import TrainingData
-from epochal_trainer.lib.failures import Failure, superseded
+from epochal_trainer.lib.failures import Failure, superseded_failure
 from epochal_trainer.reporting.results import Results
 from epochal_trainer.storage import FolderBucket
 from epochal_trainer.training.checks import WarningChecks
@@ -97,7 +97,7 @@ def test_a_failure_of_the_storage_does_not_fail_the_training(
 
 def test_a_later_attempt_ends_this_one(tmp_path: Path, data: TrainingData) -> None:
     def check() -> None:
-        raise superseded("attempt 1", "attempt 2")
+        raise superseded_failure("attempt 1", "attempt 2")
 
     with expect_failure("Superseded"):
         store(tmp_path, data, check)

@@ -13,7 +13,7 @@ from epochal_trainer.data.arrays import OutputShape
 from epochal_trainer.data.labels import NUMERIC_LOSSES, normalize_name
 from epochal_trainer.data.samples import NamesArray
 from epochal_trainer.data.training_data import TrainingData
-from epochal_trainer.lib.failures import warned
+from epochal_trainer.lib.failures import training_warning
 
 MAX_BYTES = 16 * 2**20
 """Maximum size in bytes of an array of class names, checked before it is read: eight times the size of the largest
@@ -81,7 +81,7 @@ def check_class_names(data: TrainingData, output_shape: OutputShape, loss: str) 
     if declared is None:
         return
     if mismatch := _mismatch(declared, output_shape, loss):
-        yield warned(
+        yield training_warning(
             "ClassNamesUnused",
             f"{declared.source} holds {mismatch}. The model has no class names: correct them, or set spec.classes of "
             "the ModelServer",
@@ -96,7 +96,7 @@ def check_class_names(data: TrainingData, output_shape: OutputShape, loss: str) 
             ((f"{name!r} at [{index}]", repr(expected)) for index, (name, expected) in pairs if name != expected),
             (_format_count(other), f"{len(declared.names):,}"),
         )
-        yield warned(
+        yield training_warning(
             "ClassNamesDiffer",
             f"{other.source} holds {found}, but {declared.source} {expected}: a class index must mean the same class "
             "in all data sets, or their metrics are wrong. Encode the labels of both with the same list of names",

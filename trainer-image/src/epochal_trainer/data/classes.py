@@ -10,7 +10,7 @@ from epochal_trainer.data.arrays import MAX_CLASS_COUNT, Array, OutputShape, for
 from epochal_trainer.data.labels import BINARY_LOSSES, NUMERIC_LOSSES, ONE_HOT_LOSSES, SPARSE_LOSSES, normalize_name
 from epochal_trainer.data.samples import Samples
 from epochal_trainer.data.training_data import TrainingData
-from epochal_trainer.lib.failures import warned
+from epochal_trainer.lib.failures import training_warning
 
 MAX_INDICES = 10
 """Maximum number of class indices in a message."""
@@ -123,7 +123,7 @@ def check_classes(parts: Sequence[PartCounts], *, split: str | None, drawn: bool
         return
     train, train_classes = present[0]
     if train_classes.size > 1 and train_classes.sum() == 1:
-        yield warned(
+        yield training_warning(
             "SingleClass",
             f"all training labels in {train.source} are of class {int(np.argmax(train_classes))}: a network that "
             "always predicts this class makes no error. Check that the labels are correct and the data are complete",
@@ -142,7 +142,7 @@ def check_classes(parts: Sequence[PartCounts], *, split: str | None, drawn: bool
         )
     else:
         advice = f"Put samples of each class into {' and '.join(dict.fromkeys(part.source for part, _ in missing))}"
-    yield warned("MissingClasses", f"the data hold {in_data.sum():,} classes, but {found}. {advice}")
+    yield training_warning("MissingClasses", f"the data hold {in_data.sum():,} classes, but {found}. {advice}")
 
 
 def check_balance(train: PartCounts, class_names: Sequence[str]) -> Iterator[TrainingWarning]:
@@ -152,7 +152,7 @@ def check_balance(train: PartCounts, class_names: Sequence[str]) -> Iterator[Tra
     if share < 1:
         index = int(train.counts.argmax())
         name = f" ({class_names[index]})" if index < len(class_names) else ""
-        yield warned(
+        yield training_warning(
             "MostlyOneClass",
             f"{share:.2%} of the training labels in {train.source} are of class {index}{name}: a network that always "
             "answers this class has this accuracy. Set spec.training.classWeight: Balanced, add samples of the other "

@@ -11,7 +11,7 @@ from epochal_api.trainingjob.report import TrainingWarning
 
 from epochal_trainer.data.arrays import Array
 from epochal_trainer.data.samples import Samples
-from epochal_trainer.lib.failures import warned
+from epochal_trainer.lib.failures import training_warning
 
 MAX_COLUMNS = 65_536
 """Maximum number of columns with figures of their own. The values of more columns count as a single column."""
@@ -134,7 +134,7 @@ def check_columns(
     if constant.size:
         shown = ", ".join(f"{index} (always {columns.lows[index]:.4g})" for index in constant[:_MAX_SHOWN])
         more = f" and {constant.size - _MAX_SHOWN:,} more" if constant.size > _MAX_SHOWN else ""
-        yield warned(
+        yield training_warning(
             "ConstantFeature",
             f"{train.features_source} has columns with the same value in all training samples, {constant.size:,} of "
             f"{columns.lows.size:,}: column {shown}{more}, counted from 0. A network learns nothing from such a "
@@ -157,7 +157,7 @@ def _check_scale(train: Samples, columns: Columns) -> Iterator[TrainingWarning]:
     def describe(index: int) -> str:
         return f"column {index} reaches from {columns.lows[index]:.4g} to {columns.highs[index]:.4g}"
 
-    yield warned(
+    yield training_warning(
         "UnscaledFeatures",
         f"the columns of {train.features_source} have very different ranges: {describe(small)}, {describe(large)}, "
         f"counted from 0, and the network does not scale them. It learns slowly or only from the large columns. Write "

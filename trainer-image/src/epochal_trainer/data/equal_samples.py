@@ -15,7 +15,7 @@ from epochal_api.trainingjob.report import TrainingWarning
 from epochal_trainer.data.arrays import Array
 from epochal_trainer.data.samples import Samples
 from epochal_trainer.data.texts import as_characters
-from epochal_trainer.lib.failures import warned
+from epochal_trainer.lib.failures import training_warning
 
 MAX_DIGESTS = 2**17
 """Maximum number of digests of a data set: 1 MiB."""
@@ -83,7 +83,7 @@ def check_leakage(summary: DataSummary) -> Iterator[TrainingWarning]:
     if found:
         repeated = summary.train.repeated
         share = repeated.found / max(repeated.checked, 1)
-        yield warned(
+        yield training_warning(
             "Leakage",
             f"{', and '.join(found)}. Metrics of samples that were trained on are too good: remove duplicates before "
             "the data are divided, and augment samples only after that. In a table with few different values this is "

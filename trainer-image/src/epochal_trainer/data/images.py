@@ -9,7 +9,7 @@ from epochal_api.trainingjob.report import TrainingWarning
 from numpy.typing import NDArray
 
 from epochal_trainer.data.arrays import row_blocks
-from epochal_trainer.lib.failures import warned
+from epochal_trainer.lib.failures import training_warning
 
 _GRAY: Literal[1] = 1
 _RGB: Literal[3] = 3
@@ -61,7 +61,7 @@ def check_images(features: NDArray[Any]) -> Iterator[TrainingWarning]:
         low, high = map(float, np.quantile(sample[..., channel].astype(np.float64), quantiles))
         if extremes.highest - extremes.lowest > _OUTLIER_FACTOR * (high - low) > 0:
             of_channel = f" of channel {channel}" if image.channels > 1 else ""
-            yield warned(
+            yield training_warning(
                 "OutliersInImages",
                 f"the features{of_channel} of the training set reach from {extremes.lowest:.4g} to "
                 f"{extremes.highest:.4g}, but all except {_OUTLIER_FRACTION:.1%} at each end lie between {low:.4g} and "

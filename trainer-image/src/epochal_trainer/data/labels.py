@@ -18,7 +18,7 @@ from epochal_trainer.data.arrays import (
     row_blocks,
 )
 from epochal_trainer.data.samples import Samples
-from epochal_trainer.lib.failures import Failure, bad_data, warned
+from epochal_trainer.lib.failures import Failure, bad_data, training_warning
 
 _SPARSE_CROSSENTROPY = {"sparsecategoricalcrossentropy": "SparseCategoricalCrossentropy"}
 SPARSE_LOSSES = {
@@ -89,7 +89,7 @@ def check_one_hot(samples: Samples, loss: str) -> Iterator[TrainingWarning]:
             first = f"{[rows.start + index[0], *index[1:]]}, which sums to {sums[*index]:g}"
         count += int(np.count_nonzero(wrong))
     if count:
-        yield warned(
+        yield training_warning(
             "NotOneHot",
             f"{samples.labels_source} holds rows that are not one-hot: {count:,} of its "
             f"{labels.size // labels.shape[-1]:,} rows: the first is {first}, but {loss} takes rows that sum to 1. "

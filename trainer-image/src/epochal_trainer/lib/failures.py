@@ -35,12 +35,12 @@ def bad_data(reason: str, message: str) -> Failure:
     return Failure(reason, message, ExitCode.BAD_DATA)
 
 
-def refused(reason: str, message: str) -> Failure:
+def refused_failure(reason: str, message: str) -> Failure:
     """Return the failure for credentials that the storage rejects, or that lack permissions."""
     return Failure(reason, message, ExitCode.REFUSED)
 
 
-def superseded(attempt: str, later: str) -> Failure:
+def superseded_failure(attempt: str, later: str) -> Failure:
     """Return the failure of an attempt that a later attempt replaced, because its node was considered lost.
 
     It has the exit code of a termination, so that the Job does not count it as a crash.
@@ -90,7 +90,7 @@ def is_disk_full(error: BaseException | None) -> bool:
     return False
 
 
-def warned(reason: str, message: str) -> TrainingWarning:
+def training_warning(reason: str, message: str) -> TrainingWarning:
     """Return a warning, truncated to the length that a report allows.
 
     Args:

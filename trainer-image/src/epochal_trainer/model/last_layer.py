@@ -12,7 +12,7 @@ from epochal_api.trainingjob.network import Named
 from epochal_api.trainingjob.report import TrainingWarning
 
 from epochal_trainer.data.labels import BINARY_LOSSES, CATEGORICAL_LOSSES, NUMERIC_LOSSES, normalize_name
-from epochal_trainer.lib.failures import warned
+from epochal_trainer.lib.failures import training_warning
 from epochal_trainer.model.graph import Node
 
 SOFTMAX_ACTIVATIONS = frozenset({"softmax", "sparsemax"})
@@ -68,7 +68,7 @@ def check_last_layer(
     if last is None or (found := mismatch(last, loss, field)) is None:
         return
     node = next((str(node) for node in nodes if node.name == last.layer), f"the layer {last.layer!r}")
-    yield warned("ActivationMismatch", f"{node} {found}")
+    yield training_warning("ActivationMismatch", f"{node} {found}")
 
 
 def find_last_layer(model: keras.Model, index: int = 0) -> LastLayer | None:

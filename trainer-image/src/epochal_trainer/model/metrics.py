@@ -14,7 +14,7 @@ from epochal_api.trainingjob.report import TrainingWarning
 
 from epochal_trainer.data.arrays import Array, OutputShape
 from epochal_trainer.data.labels import BINARY_LOSSES, CATEGORICAL_LOSSES, normalize_name
-from epochal_trainer.lib.failures import warned
+from epochal_trainer.lib.failures import training_warning
 from epochal_trainer.model.last_layer import SIGMOID_ACTIVATIONS, SOFTMAX_ACTIVATIONS, find_last_layer, takes_logits
 
 _NO_COUNTERPART = "-"
@@ -121,7 +121,7 @@ def check_metrics(
     numeric, shape = are_numeric_labels(labels, output), labels.shape[1:]
     advice = [metric_advice(metric, shape, output, numeric=numeric) for metric in metrics]
     if found := _format_advice(field, metrics, advice):
-        yield warned("MetricMismatch", f"{found}. For these labels, the values of the metric are meaningless")
+        yield training_warning("MetricMismatch", f"{found}. For these labels, the values of the metric are meaningless")
 
 
 def are_numeric_labels(labels: Array, output: OutputShape) -> bool:
@@ -226,7 +226,7 @@ def check_logits_metrics(
     if found := _format_advice(
         field, metrics, [logits_metric(metric, loss.name, outputs=outputs) for metric in metrics]
     ):
-        yield warned(
+        yield training_warning(
             "MetricOnLogits",
             f"{field}.loss has from_logits: true, so the network gives logits, but these metrics take probabilities: "
             f"{found}",

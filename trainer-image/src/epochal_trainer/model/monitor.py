@@ -9,7 +9,7 @@ from epochal_api.trainingjob.report import TrainingWarning
 from epochal_api.trainingjob.status import Mode
 from epochal_api.trainingjob.training import Training
 
-from epochal_trainer.lib.failures import bad_spec, warned
+from epochal_trainer.lib.failures import bad_spec, training_warning
 from epochal_trainer.model.keras_objects import did_you_mean
 from epochal_trainer.reporting.best import Monitor
 
@@ -64,7 +64,7 @@ def check_monitor_mode(training: Training, model: keras.Model) -> Iterator[Train
     if keras_mode in {None, monitor.mode}:
         return
     better, worse = ("lowest", "highest") if keras_mode == "Min" else ("highest", "lowest")
-    yield warned(
+    yield training_warning(
         "MonitorMismatch",
         f"{_FIELD}.mode: found {monitor.mode}, but for Keras the best {monitor.metric} is the {better}: best.keras "
         f"holds the epoch with the {worse}. Write {keras_mode}, or remove mode",

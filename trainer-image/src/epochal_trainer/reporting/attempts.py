@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from epochal_api.trainingjob.spec import TrainingJob
 
-from epochal_trainer.lib.failures import Failure, superseded
+from epochal_trainer.lib.failures import Failure, superseded_failure
 from epochal_trainer.reporting.results import ATTEMPTS, Results, to_json
 from epochal_trainer.storage import Bucket
 
@@ -56,7 +56,7 @@ class Attempts:
             self._bucket.put(f"{self._folder}{number}-{own.pod}.json", content)
             started_attempts = self._started()
             if (last := max(started_attempts, default=own)) > own:
-                raise superseded(str(own), str(last))
+                raise superseded_failure(str(own), str(last))
             if all(attempt == own or attempt.number < number for attempt in started_attempts):
                 return number
 
@@ -68,7 +68,7 @@ class Attempts:
     def superseded(self) -> Failure | None:
         """Return the Superseded failure if a newer attempt exists, else None."""
         last = max(self._started(), default=self._own)
-        return superseded(str(self._own), str(last)) if last > self._own else None
+        return superseded_failure(str(self._own), str(last)) if last > self._own else None
 
     def _started(self) -> list[StartedAttempt]:
         found = map(_KEY.search, self._bucket.keys(self._folder))

@@ -10,7 +10,7 @@ from epochal_api.pod import ACCESS_KEY_ENV, SECRET_KEY_ENV, SESSION_TOKEN_ENV
 from epochal_lib.redaction import Redactor
 from epochal_lib.s3.errors import CREDENTIALS
 
-from epochal_trainer.lib.failures import refused
+from epochal_trainer.lib.failures import refused_failure
 
 log = logging.getLogger(__name__)
 
@@ -38,14 +38,14 @@ class Credentials:
         access_key, secret_key = environment.get(ACCESS_KEY_ENV, ""), environment.get(SECRET_KEY_ENV, "")
         found = cls(access_key, secret_key, environment.get(SESSION_TOKEN_ENV) or None)
         if not found.access_key or not found.secret_key:
-            raise refused("CredentialsRefused", f"the access key or the secret key is missing: {CREDENTIALS}")
+            raise refused_failure("CredentialsRefused", f"the access key or the secret key is missing: {CREDENTIALS}")
         for key, name in KEYS.items():
             value = environment.get(name, "")
             if not _CONTROL.search(value):
                 continue
             message = _key_message(key, value)
             if key != "secretKey":
-                raise refused("CredentialsRefused", message)
+                raise refused_failure("CredentialsRefused", message)
             log.warning("%s", message)
         return found
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from epochal_lib.digests import sha256
 
-from epochal_trainer.lib.failures import Failure, bad_data, refused
+from epochal_trainer.lib.failures import Failure, bad_data, refused_failure
 from epochal_trainer.storage import suggestions
 from epochal_trainer.storage.bucket import ObjectInfo
 from epochal_trainer.storage.failures import SMALL_BYTES, check_disk_space, check_size, not_found, object_changed
@@ -132,7 +132,9 @@ class FolderBucket:
         try:
             yield
         except OSError as error:
-            raise refused("ResultsNotWritable", f"{self.uri(key)} cannot be written: {error.strerror}") from error
+            raise refused_failure(
+                "ResultsNotWritable", f"{self.uri(key)} cannot be written: {error.strerror}"
+            ) from error
 
     @contextmanager
     def _new_file(self, key: str) -> Iterator[Path]:
@@ -151,4 +153,4 @@ class FolderBucket:
 
 
 def _not_readable(path: Path) -> Failure:
-    return refused("CredentialsRefused", f"permission denied: {path} is not readable; change its permissions")
+    return refused_failure("CredentialsRefused", f"permission denied: {path} is not readable; change its permissions")

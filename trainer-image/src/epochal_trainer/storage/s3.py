@@ -19,7 +19,7 @@ from minio.error import MinioException, S3Error
 from urllib3 import Retry
 from urllib3.exceptions import HTTPError, ProtocolError
 
-from epochal_trainer.lib.failures import Failure, bad_data, bad_spec, refused
+from epochal_trainer.lib.failures import Failure, bad_data, bad_spec, refused_failure
 from epochal_trainer.storage import suggestions
 from epochal_trainer.storage.bucket import ObjectInfo
 from epochal_trainer.storage.credentials import Credentials
@@ -252,7 +252,7 @@ class S3Bucket:
             if found.reason == "BucketNotFound":
                 raise self._with_bucket_names(failure) from error
             if found.reason == "CredentialsRefused" and (advice := self._credentials.advice) is not None:
-                raise refused(found.reason, f"{found.message}; {advice}") from error
+                raise refused_failure(found.reason, f"{found.message}; {advice}") from error
             raise failure from error
         self._allowed.add(verb)
         return result

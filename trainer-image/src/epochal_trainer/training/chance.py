@@ -8,7 +8,7 @@ from epochal_api.trainingjob.report import TrainingWarning
 
 from epochal_trainer.data.arrays import Array
 from epochal_trainer.data.labels import BINARY_LOSSES, CATEGORICAL_LOSSES, normalize_name
-from epochal_trainer.lib.failures import warned
+from epochal_trainer.lib.failures import training_warning
 from epochal_trainer.lib.text import figure
 from epochal_trainer.reporting.history import Epoch
 
@@ -59,7 +59,7 @@ def check_better_than_chance(
         guess = f"a random guess among {classes:,} classes (ln {classes:,} = {figure(uniform)})"
     else:
         guess = f"the same output for every sample, by the frequency of the {classes:,} classes"
-    yield warned(
+    yield training_warning(
         "ChanceLevel",
         f"the {metric} is {figure(losses[-1])} after epoch {checked}, as for {guess}: the network has learned nothing "
         "yet. Usual remedies: another learning rate (spec.training.optimizer), features scaled to about -1 to 1 (a "

@@ -20,7 +20,7 @@ from epochal_trainer.data.images import check_images
 from epochal_trainer.data.labels import check_one_hot
 from epochal_trainer.data.summary import summarize
 from epochal_trainer.data.training_data import TrainingData
-from epochal_trainer.lib.failures import warned
+from epochal_trainer.lib.failures import training_warning
 from epochal_trainer.model.compile import output_names
 from epochal_trainer.model.graph import Node, build_nodes
 from epochal_trainer.model.last_layer import check_last_layer
@@ -140,14 +140,14 @@ class WarningChecks:
 
 def _check_resume(facts: ResumeFacts) -> Iterator[TrainingWarning]:
     if facts.validation_was_trained_on:
-        yield warned(
+        yield training_warning(
             "ValidationSeen",
             "the validation part of the training set differs from that of the training that wrote the checkpoint. It "
             "may hold samples that were trained on, so its metrics may be too good: keep training.seed, "
             "validation.split, stratify and data.shuffle unchanged",
         )
     if facts.data_changed is not None:
-        yield warned(
+        yield training_warning(
             "DataChanged",
             f"the objects of spec.data changed during the training, after {facts.data_changed} finished epochs. "
             "Earlier epochs were trained and evaluated with other data, so their metrics are not comparable with those "
@@ -158,7 +158,7 @@ def _check_resume(facts: ResumeFacts) -> Iterator[TrainingWarning]:
 
 def _check_best_weights(lost_best_epoch: int | None) -> Iterator[TrainingWarning]:
     if lost_best_epoch is not None:
-        yield warned(
+        yield training_warning(
             "BestLost",
             f"the weights of epoch {lost_best_epoch}, the best so far, are damaged or missing in the bucket. Only the "
             "trainer may change objects below checkpoints/. The training continues from its checkpoint, and selects "
