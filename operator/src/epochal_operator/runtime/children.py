@@ -1,4 +1,4 @@
-"""The children of objects of a kind: their creation, adoption, correction with backoff, and deletion."""
+"""The children of objects of a kind: their creation, reuse, correction with backoff, and deletion."""
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
@@ -87,7 +87,7 @@ class Children:
         return ObservedChild(child_type, obj, cause, held_until, is_corrected, stored_values)
 
     async def create(self, owner: Object, action: CreateChild) -> StatusCause | None:
-        """Create a child, or adopt the owner's child of that name; return the cause that blocks it, or None.
+        """Create a child, or reuse the owner's child of that name; return the cause that blocks it, or None.
 
         Raises:
             AdmissionFailed: If an admission webhook fails.

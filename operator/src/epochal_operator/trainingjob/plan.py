@@ -52,9 +52,9 @@ from epochal_operator.trainingjob.status.requeue import end_delay, remaining_ttl
 from epochal_operator.trainingjob.status.status import (
     derive_status,
     leader_fields,
-    refused_status,
     reported_fields,
-    status_of_invalid_spec,
+    status_of_refused_spec,
+    status_of_started_invalid_spec,
     with_exported_condition,
 )
 
@@ -116,7 +116,7 @@ def creates_job(plan: Plan) -> bool:
 def refuse_network(document: Mapping[str, Any], message: str, observed: Observed) -> Plan:
     """Return the plan for a valid TrainingJob without a Job, if Keras refuses its network."""
     metadata, before = Metadata.model_validate(document["metadata"]), read_status(Status, document.get("status"))
-    after = refused_status(metadata, before, message, observed.now, Reason.INVALID_NETWORK)
+    after = status_of_refused_spec(metadata, before, message, observed.now, Reason.INVALID_NETWORK)
     return _status_plan(metadata, before, after, observed, MutableFields.read(document["spec"]))
 
 
@@ -139,15 +139,15 @@ def plan_for_invalid_spec(
             return Plan((action,))
         if is_changed_too_late(metadata, before):
             observed = replace(observed, spec_ignored=True)
-        after = status_of_invalid_spec(metadata, before, observed, suspend=mutable.suspend)
+        after = status_of_started_invalid_spec(metadata, before, observed, suspend=mutable.suspend)
     elif job is None and before.start_time is not None:
         if not is_spec_ignored(before):  # A version that accepts the spec creates another Job.
             observed = replace(observed, blocked=StatusCause(Reason.INVALID_SPEC, f"{message}\n{_INVALID_SPEC_REMEDY}"))
-        after = status_of_invalid_spec(metadata, before, observed, suspend=mutable.suspend)
+        after = status_of_started_invalid_spec(metadata, before, observed, suspend=mutable.suspend)
     elif job is not None and not observed.in_correction_backoff and (action := removal_action(job, observed)):
         return Plan((action,))
     else:
-        after = refused_status(metadata, before, message, observed.now)
+        after = status_of_refused_spec(metadata, before, message, observed.now)
     return _status_plan(metadata, before, after, observed, mutable)
 
 

@@ -65,7 +65,7 @@ def _remembered_results(training_job: TrainingJob, observed: Observed) -> Contin
     return known if predecessor is not None and predecessor.name == known.name else None
 
 
-def status_of_invalid_spec(metadata: Metadata, before: Status, observed: Observed, *, suspend: bool) -> Status:
+def status_of_started_invalid_spec(metadata: Metadata, before: Status, observed: Observed, *, suspend: bool) -> Status:
     """Return the leader's status fields of a started TrainingJob with a spec that is now invalid.
 
     A Job continues unchanged. Without a Job, `observed.blocked` contains the cause.
@@ -115,7 +115,7 @@ def _build_status(  # noqa: PLR0917 - the inputs of the status
     )
 
 
-def refused_status(
+def status_of_refused_spec(
     metadata: Metadata, before: Status, message: str, now: datetime, reason: Reason = Reason.INVALID_SPEC
 ) -> Status:
     """Return the leader's status fields of a TrainingJob with a refused spec."""

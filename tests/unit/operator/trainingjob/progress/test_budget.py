@@ -21,7 +21,7 @@ class Clock:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "changes", "news"),
+    ("seconds", "changes", "is_milestone"),
     [
         (9, {"step": 400}, False),
         (9, {"epoch": 4}, True),

@@ -24,7 +24,7 @@ from epochal_operator.trainingjob.progress.reported_status import (
 )
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
 from epochal_operator.trainingjob.status.status import derive_status as status_of
-from epochal_operator.trainingjob.status.status import refused_status
+from epochal_operator.trainingjob.status.status import status_of_refused_spec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -516,7 +516,7 @@ def test_status_takes_at_most_144_kib(filling: str, folder: int) -> None:
 def test_training_job_takes_at_most_320_kib(filling: str, folder: int) -> None:
     """Its spec, its labels and the message of its refusal are as large as possible."""
     before = largest_status(filling, folder) | {"conditions": []}
-    refusal = refused_status(training_job().metadata, Status.model_validate(before), filling * 9_000, NOW)
+    refusal = status_of_refused_spec(training_job().metadata, Status.model_validate(before), filling * 9_000, NOW)
     one = document(before | refusal.dump(), network={"layers": ["a" * 130_000]})
     one["metadata"]["labels"] = {f"{number:02}{'n' * 50}/{'n' * 63}": "v" * 63 for number in range(MAX_LABELS)}
     text = written(one)

@@ -9,7 +9,7 @@ from epochal_operator.runtime.conditions import get_condition
 from epochal_operator.trainingjob.progress.reported_status import reported_status
 from epochal_operator.trainingjob.reasons import Reason, StatusCause
 from epochal_operator.trainingjob.status.events import events, plain_http_events
-from epochal_operator.trainingjob.status.status import derive_status, refused_status, with_exported_condition
+from epochal_operator.trainingjob.status.status import derive_status, status_of_refused_spec, with_exported_condition
 
 from tests.unit.operator.objects import (
     NOW,
@@ -218,7 +218,7 @@ def test_refused_spec_has_an_event_for_each_generation() -> None:
     keys = []
     for generation in (1, 2):
         metadata = training_job(generation=generation).metadata
-        now = refused_status(metadata, Status(), "spec.network: no", NOW)
+        now = status_of_refused_spec(metadata, Status(), "spec.network: no", NOW)
         (event,) = events(metadata, Status(), now, seen(), ReportedStatus())
         assert (event.type, event.reason, event.note) == ("Warning", "InvalidSpec", "spec.network: no")
         keys.append(event.key)

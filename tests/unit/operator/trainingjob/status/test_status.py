@@ -7,7 +7,12 @@ from epochal_api.trainingjob.status import Status
 from epochal_operator.runtime.conditions import is_true
 from epochal_operator.trainingjob.progress.reported_status import reported_status
 from epochal_operator.trainingjob.status.predicates import is_finished
-from epochal_operator.trainingjob.status.status import derive_status, leader_fields, refused_status, reported_fields
+from epochal_operator.trainingjob.status.status import (
+    derive_status,
+    leader_fields,
+    reported_fields,
+    status_of_refused_spec,
+)
 
 from tests.unit.operator.objects import (
     COMPLETE,
@@ -118,10 +123,10 @@ def test_failure_reason_is_that_of_the_trainer() -> None:
 
 def test_refused_spec_is_failed_until_it_changes() -> None:
     job = training_job(generation=3)
-    result = refused_status(job.metadata, Status(), "spec.network: no", NOW)
+    result = status_of_refused_spec(job.metadata, Status(), "spec.network: no", NOW)
     assert {kind for kind in KINDS if is_true(result.conditions, kind)} == {"Stalled", "Failed", "Finished"}
     assert (result.state, result.completion_time) == ("Failed", at(0))
-    assert refused_status(job.metadata, result, "spec.network: no", NOW.replace(hour=13)) == result
+    assert status_of_refused_spec(job.metadata, result, "spec.network: no", NOW.replace(hour=13)) == result
     assert not is_finished(result)
     healed = derive_status(training_job(result, generation=4), seen(child()))
     assert (healed.state, healed.completion_time) == ("Queued", None)
