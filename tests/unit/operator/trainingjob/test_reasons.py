@@ -14,9 +14,9 @@ from tests.unit.operator.reasons_page import OF_PODS, documented
 ROOT = Path(__file__).parents[4]
 OPERATOR = ROOT / "operator" / "src" / "epochal_operator"
 TRAINER = ROOT / "trainer-image" / "src" / "epochal_trainer"
-FAILS = {"Failure": 0, "bad_spec": 0, "bad_data": 0, "refused": 0, "Meaning": 1}
+FAILS = {"Failure": 0, "bad_spec": 0, "bad_data": 0, "refused_failure": 0, "Meaning": 1}
 """Functions of the trainer that create a failure, and the index of the argument with its reason."""
-WARNS = {"warned": 0}
+WARNS = {"training_warning": 0}
 """The same for warnings."""
 
 
