@@ -3,7 +3,7 @@
 import pytest
 from epochal_api.trainingjob.status import STATES, Status
 from epochal_operator.trainingjob.reasons import Reason, StatusCause
-from epochal_operator.trainingjob.status.status import derive_status, refused_status
+from epochal_operator.trainingjob.status.status import derive_status, status_of_refused_spec
 
 from tests.unit.docs.gitops import EXPRESSIONS, SCRIPTS, argo_cd
 from tests.unit.docs.training_health import (
@@ -80,7 +80,7 @@ SEEN: dict[str, tuple[Status, Health]] = {
     "suspended without a Job": (derive_status(SUSPENDED, seen()), WAITS_AS_TOLD),
     "complete": (derive_status(JOB, seen(COMPLETE, succeeded())), DONE),
     "failed": (derive_status(JOB, seen(FAILED, failed())), WRONG),
-    "a spec that is refused": (refused_status(JOB.metadata, Status(), "spec.network: no", NOW), WRONG),
+    "a spec that is refused": (status_of_refused_spec(JOB.metadata, Status(), "spec.network: no", NOW), WRONG),
 }
 
 
