@@ -16,7 +16,7 @@ from epochal_trainer.model.compile import compile_model, dry_run_metrics
 from epochal_trainer.model.monitor import choose_monitor
 from epochal_trainer.model.sketch import sketch
 from epochal_trainer.storage import FolderBucket
-from epochal_trainer.training.checks import Checks
+from epochal_trainer.training.checks import WarningChecks
 from epochal_trainer.training.loading import load_data
 
 from tests.kit.schema import broken_rules
@@ -56,7 +56,7 @@ def find_by_trainer(document: Document, data: Path, scratch: Path) -> list[str]:
 
 
 def _train(spec: TrainingJobSpec, data: Path, scratch: Path) -> list[str]:
-    training, checks = spec.training, Checks(spec, lambda _: None)
+    training, checks = spec.training, WarningChecks(spec, lambda _: None)
     assert spec.network is not None
     nodes = graph.build_nodes(spec.network)
     model = network.build(spec.network, seed=training.seed, memory=MEMORY, training=training)
