@@ -32,7 +32,7 @@ back the event loop while it is read."""
 MAX_IMPORTS, MAX_USER_IMPORTS = 4, 1
 """Maximum imports of all users, and of one user. Each holds its file on the disk, while a slow browser sends it."""
 MAX_EXPORTS, MAX_USER_EXPORTS = 4, 1
-"""Maximum exports of all users, and of one user."""
+"""Maximum exports that run at the same time, of all users and of one user."""
 MAX_PROCESSES = 2
 """Maximum processes of imports and exports. Each has at most 192 MiB."""
 

@@ -79,7 +79,7 @@ def decode(body: bytes, headers: Mapping[str, str]) -> dict[str, np.ndarray]:
 
 
 def _texts(data: bytes) -> list[str]:
-    """Return texts, each after its length in four bytes."""
+    """Return the texts that bytes encode: each text follows its length in four bytes."""
     texts, at = [], 0
     while at < len(data):
         end = at + 4 + int.from_bytes(data[at : at + 4], "little")

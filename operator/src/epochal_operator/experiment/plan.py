@@ -122,9 +122,10 @@ def _plan_up_to_date(
 
 
 def _trial_failed(spec: ExperimentSpec, observed: Observed) -> tuple[Action, ...]:
-    """Return the Event that the first trial has failed, before the failure is in the ledger.
+    """Return the Event that the first trial has failed, or no action.
 
-    A trial that has lost its checkpoint keeps its value, and is no failed trial.
+    Only a failure that is not in the ledger yet causes this Event. A trial that has lost its checkpoint keeps its
+    value, and is no failed trial.
     """
     if any(trial.state == "Failed" and trial.reason not in _REASONS_WITH_EVENT for trial in observed.ledger.trials):
         return ()
@@ -138,9 +139,10 @@ def _trial_failed(spec: ExperimentSpec, observed: Observed) -> tuple[Action, ...
 
 
 def _metric_unavailable(spec: ExperimentSpec, observed: Observed) -> tuple[Action, ...]:
-    """Return the Event that a trial has not reported the objective's metric, before the failure is in the ledger.
+    """Return the Event that a trial has ended without the objective's metric, or no action.
 
-    The Event names only the first of these trials, because the others miss the same metric.
+    Only failures that are not in the ledger yet cause this Event. If several trials have failed in this way, the Event
+    names only the first trial, because the others lack the same metric.
     """
     failures = (event for event in observed.new_events if isinstance(event, Failed))
     first = next((event for event in failures if event.reason == Reason.METRIC_UNAVAILABLE), None)

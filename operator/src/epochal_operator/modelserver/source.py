@@ -61,12 +61,16 @@ def resolve(source: ModelSource, lookup: Lookup) -> ResolvedModel | DeletedTrain
 
 
 def is_model_of(source: ModelSource, served: ServedModel | None, deleted: DeletedTrainingJob | None = None) -> bool:
-    """Return whether the served model belongs to the training that a source references.
+    """Return whether the served model comes from the TrainingJob, Experiment or file that a source references.
+
+    With a reference to a TrainingJob, the choice of its best or last model must match, too. A file must have the same
+    URI and digest.
 
     Args:
         source: The spec.source of the ModelServer.
         served: The served model, or None.
-        deleted: The TrainingJob of the model that the source references, if it was deleted.
+        deleted: The deleted TrainingJob of the Experiment's best trial. The served model must come from this
+            TrainingJob. None, if no such TrainingJob was deleted.
     """
     if served is None or (deleted is not None and served.training_job_name != deleted.name):
         return False

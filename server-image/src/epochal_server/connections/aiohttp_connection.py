@@ -90,7 +90,10 @@ class AiohttpConnection(Connection):
         return self._answering and not self.has_incomplete_body
 
     def begin(self, request: web.BaseRequest) -> None:
-        """Start a request: the middleware calls this method before the handler, and then passes the body's bytes."""
+        """Start a request, and handle the bytes that arrived after its head: they waited for this call.
+
+        The middleware calls this method before the handler.
+        """
         self.busy, self.head_since, self.since = True, None, monotonic()
         self._content, self._missing = request.content, request.content_length
         self._answering, self._is_starting = True, False

@@ -96,7 +96,8 @@ class Batcher:
         either.
 
         Raises:
-            Refused: Invalid, if the inputs are invalid; Busy, NotReady or Failed.
+            Refused: Invalid, if the inputs are invalid. Busy, if the queue is full or too slow. Failed, if the model
+                fails for these samples. NotReady, if the server shuts down before the answer.
         """
         samples = check(inputs, self._inputs)
         admission = self._admission

@@ -18,7 +18,7 @@ MAX_ASKING = 4
 WAIT_SECONDS = 6.0
 _BUSY = Problem(
     reason="Overloaded",
-    message="The checker has the questions of other users now, so the shapes of layers are unknown.",
+    message="The checker is busy with the networks of other users, so the shapes of layers are unknown.",
     remedy="Try again in a few seconds.",
 )
 _UNREADABLE = Problem(

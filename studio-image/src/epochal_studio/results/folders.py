@@ -90,7 +90,9 @@ def open_storage(
         ) from None
     except ValueError:  # of the client, for a value that no header or address can have. Its text may have the value
         raise refuse(
-            422, "InvalidStorage", f"The Secret {service.secret_ref.name} has a key that no S3 service can have."
+            422,
+            "InvalidStorage",
+            f"The credentials in the Secret {service.secret_ref.name} have characters that no request to S3 can have.",
         ) from None
 
 

@@ -154,7 +154,7 @@ async def report(request: web.Request) -> web.Response:
 
 
 async def picture(request: web.Request) -> web.Response:
-    """Return a picture of the reports of a run."""
+    """Return a stored PNG file of the results of a run, such as importance.png."""
     path, reserve = request.match_info["path"], access_of(request).threads.memory.reserve
     content = await _with_folder(request, lambda folder: read_picture(folder, path, reserve))
     return web.Response(body=content, content_type="image/png", headers={"X-Content-Type-Options": "nosniff"})

@@ -59,7 +59,7 @@ def summary(found: Mapping[str, Any], now: datetime, sparkline: Sequence[float] 
 
 
 def key(found: Mapping[str, Any]) -> RunKey:
-    """Return the identity of an object with any content."""
+    """Return the kind, namespace and name of an object, even if its fields have invalid values."""
     return RunKey(**_key(readable({"kind": found.get("kind"), "metadata": found.get("metadata")})))
 
 

@@ -75,7 +75,10 @@ _ENCODED = {TensorProto.INT64: "int64s", TensorProto.STRING: "strings", TensorPr
 
 
 def _look_up(graph: Any, node: Any, name: str, tables: Tables) -> None:
-    """Convert a table lookup to LabelEncoder, which maps a word or number to its index in a vocabulary."""
+    """Convert LookupTableFindV2 to LabelEncoder, which maps each key of the table to its value.
+
+    The keys are words or numbers and the values are their indices, or, in a lookup with `invert`, the other way round.
+    """
     table, source, _ = node.input
     (keys, values), default = tables[table], node.inputs[2].get_tensor_value()
     of_keys, of_values = graph.get_dtype(source), graph.get_dtype(node.output[0])

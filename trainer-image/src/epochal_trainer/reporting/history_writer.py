@@ -33,7 +33,7 @@ INTERVAL = 10.0
 FIRST_CURVES = 30.0
 """Seconds until the curves are drawn for the first time. A shorter training gets its curves at the end only."""
 MAX_DRAWING_SHARE = 0.01
-"""Maximum part of the time that drawing may take."""
+"""Maximum share of the training's time that drawing the curves may take."""
 MAX_PANELS = 12
 _TRAIN = "#1f6fb4"
 _VALIDATION = "#d9601a"

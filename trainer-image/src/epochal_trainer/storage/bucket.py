@@ -8,7 +8,7 @@ from typing import Protocol
 
 @dataclass(frozen=True)
 class ObjectInfo:
-    """The metadata of an object."""
+    """The metadata of an object in a bucket."""
 
     size: int
     """Size in bytes."""

@@ -1,4 +1,4 @@
-"""The network of Caffe: its layers, and the weights that the converter fills."""
+"""The exported network of Caffe: its layers, and the weights that convert.py copies from the Keras model."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -134,7 +134,7 @@ def convert_named(entry: Mapping[str, Any], module: str) -> Any:
         name, entry = entry["config"], {}
     found = content.find(name)
     if is_custom or (found is None and name not in content.names) or (found and found.refused):
-        raise NotImportable(f"{module} has no {shown(name)}, which is custom code")
+        raise NotImportable(f"{shown(name)} is custom code, since {module} has no class or function with this name")
     if found is None:
         return name
     kind = content.classes[name].alias or name

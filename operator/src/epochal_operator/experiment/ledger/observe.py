@@ -38,7 +38,8 @@ _TimedEvent = tuple[str, int, int, Event]
 _BEFORE_TRAINING = frozenset({"Queued", "Starting"})
 
 _CHECKPOINT_LOST = frozenset({TrialReason.CHECKPOINT_MISSING, TrialReason.CHECKPOINT_TOO_NEW})
-"""Reasons for which a later rung fails without a fault of the trial. After a rollback, checkpoints are too new."""
+"""Reasons for which a later rung fails without a fault of the trial: the checkpoint is missing, or a later version of
+Epochal wrote it. The second reason follows a rollback of Epochal to an earlier version."""
 
 
 def observe_jobs(spec: ExperimentSpec, trials: Sequence[Trial], jobs: Jobs) -> tuple[Event, ...]:

@@ -187,7 +187,10 @@ def _importance(request: Request, space: Space) -> dict[str, float]:
 
 
 def _value_at(known: KnownTrial, epoch: int) -> float | None:
-    """Return the objective value of a trial at an epoch, or its last value if it is complete, or None."""
+    """Return the first objective value that a trial has at an epoch or later.
+
+    Without such a value, return the last value of a complete trial, and None for any other trial.
+    """
     values = [value for reported_epoch, value in known.values if reported_epoch >= epoch]
     if values:
         return values[0]

@@ -44,7 +44,7 @@ class Range:
         return None if self.step is None else (self.high - self.low) // self.step + 1
 
     def at(self, index: int) -> str:
-        """Return the value of an index below `size`."""
+        """Return the value at an index from 0 to `size` - 1."""
         return repr(self._native(self.low + index * (self.step or 0)))
 
     def index(self, number: float) -> int:
@@ -137,7 +137,7 @@ class Choice:
         return len(self.values)
 
     def at(self, index: int) -> str:
-        """Return the value of an index below `size`."""
+        """Return the value at an index from 0 to `size` - 1."""
         return self.values[index]
 
     def parse(self, text: str) -> Any:
@@ -153,7 +153,10 @@ class Choice:
         return _equality_key(_json(text)) in self._listed
 
     def from_json(self, value: Any) -> str | None:
-        """Return the canonical text of a JSON value; a long text outside the list ends in a digest."""
+        """Return the canonical text of a JSON value.
+
+        A long text that is not a listed value is cut, and ends in a digest.
+        """
         if isinstance(value, str):
             return _shorten(self.canonical(value))
         return self._listed.get(_equality_key(value)) or _shorten(json.dumps(value))

@@ -170,7 +170,11 @@ def _interpret(opcodes: Opcodes) -> object:
 
 
 def _first_operand(opcode: pickletools.OpcodeInfo, size: int, marks: list[int]) -> int:
-    """Return the stack index of an opcode's first operand."""
+    """Return the stack index of an opcode's first operand. Remove the opcode's mark, if it has one, from `marks`.
+
+    Raises:
+        ValueError: If the stack holds too few values.
+    """
     operands = opcode.stack_before
     has_mark = pickletools.markobject in operands
     begin = marks.pop() - operands.index(pickletools.markobject) if has_mark else size - len(operands)

@@ -1,4 +1,4 @@
-"""A function of an exported script, and the modules that such functions use."""
+"""The type of a function in an exported script, and the import statements that such functions need."""
 
 from typing import NamedTuple
 
