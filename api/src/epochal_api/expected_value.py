@@ -73,5 +73,7 @@ def found_value(detail: ErrorDetails) -> str:
         return "" if has_text else f"a {'list' if isinstance(found, list) else 'map'} of {len(found):,}"
     if found is None or isinstance(found, bool):
         return {None: "null", True: "true", False: "false"}[found]
+    if isinstance(found, int) and abs(found) >= 10**_MAX_SHOWN:  # Python refuses to write thousands of digits
+        return f"an integer of more than {_MAX_SHOWN} digits"
     text = str(found)[:_MAX_SHOWN]
     return repr(text) if isinstance(found, str) else text

@@ -12,23 +12,26 @@ IN_QUOTES = "must be text in quotes"
 """The requirement that a number without quotes violates."""
 MAX_EXACT = 2**53 - 1
 """Largest float that the API server accepts as an integer."""
-_MAX_SHOWN = 32
-"""Maximum characters of a number in a message."""
+_MAX_DIGITS = 32
+"""Maximum digits of an integer in a message."""
 
 
 def _require_text(value: Any) -> Any:
     if not isinstance(value, int | float) or isinstance(value, bool):
         return value
-    text = str(value)
-    if not math.isfinite(value) or len(text) > _MAX_SHOWN:
-        raise ValueError(IN_QUOTES)
-    raise ValueError(f'{IN_QUOTES}, found {text}: write "{text}"')
+    # Python refuses to write integers of thousands of digits.
+    is_shown = abs(value) < 10**_MAX_DIGITS if isinstance(value, int) else math.isfinite(value)
+    raise ValueError(f'{IN_QUOTES}, found {value}: write "{value}"' if is_shown else IN_QUOTES)
 
 
 def _require_text_or_integer(value: Any) -> Any:
-    is_integer = isinstance(value, int) and not isinstance(value, bool)
-    if is_integer or (isinstance(value, float) and value.is_integer() and abs(value) <= MAX_EXACT):
-        return str(value)
+    if (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and abs(value) <= MAX_EXACT
+        and value == int(value)
+    ):
+        return str(int(value))
     return _require_text(value)
 
 

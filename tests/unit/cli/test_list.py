@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 from epochal.exit_codes import ExitCode
+from epochal_api.documents import read_documents
 
 from tests.kit.fake.faults import Fault
 from tests.unit.cli.api_server import ClusterInMemory
@@ -95,6 +96,13 @@ def test_documents_for_scripts(cluster: ClusterInMemory, run: Any) -> None:
         assert document["items"][0]["kind"] == "TrainingJob"
         assert "managedFields" not in document["items"][0]["metadata"]
     assert json.loads(run("-A", "--state", "Failed", "-o", "json").output)["items"] == []
+
+
+def test_yaml_quotes_numbers_that_are_texts(cluster: ClusterInMemory, run: Any) -> None:
+    texts = ["1e-4", "1e3", "-.5e2", "0.2", "12", "1.", "Adam", "a: b"]
+    put(cluster, "trainingjobs", "mnist", {"texts": texts})
+    (read,) = read_documents(run("-o", "yaml").output)
+    assert read.value["items"][0]["spec"]["texts"] == texts
 
 
 def test_no_objects(run: Any) -> None:

@@ -74,7 +74,7 @@ SEEN: dict[str, tuple[Status, Health]] = {
         derive_status(unmatched(-900), seen(child(), unscheduled(NO_SUCH_LABELS, -900))),
         WRONG,
     ),
-    "a quota": (not_ready(derive_status(JOB, seen(child(), refusal="exceeded quota")), "PodRefused"), TO_MEND),
+    "a quota": (not_ready(derive_status(JOB, seen(child(), pod_rejection="exceeded quota")), "PodRefused"), TO_MEND),
     "a Job that is refused": (derive_status(JOB, seen(blocked=StatusCause(Reason.JOB_REJECTED, "no"))), WRONG),
     "suspended": (derive_status(SUSPENDED, seen(child(SUSPENDED))), WAITS_AS_TOLD),
     "suspended without a Job": (derive_status(SUSPENDED, seen()), WAITS_AS_TOLD),

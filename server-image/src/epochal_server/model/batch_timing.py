@@ -2,6 +2,9 @@
 
 LATEST_WEIGHT = 0.1
 """Weight of the latest call in the time of a sample."""
+MAX_RATIO = 4
+"""Times that a sample may take in a larger batch, compared with a smaller one. A larger batch is faster on most models;
+if it does not fit into the caches of the processor, it is somewhat slower."""
 
 
 class BatchTiming:
@@ -25,15 +28,15 @@ class BatchTiming:
     def record(self, samples: int, seconds: float) -> None:
         """Adjust the time of a sample to the seconds of one call.
 
-        A larger batch takes no longer for a sample, so the call also lowers the time of larger batches. Otherwise a
-        full batch that was measured while the node stood still would refuse all queues, and no queue would correct it.
+        The call also lowers the time of larger batches to MAX_RATIO times its own. Otherwise a full batch that was
+        measured while the node stood still would refuse all queues, and no full batch would correct it.
         """
         size = self._size(samples)
         latest = seconds / samples
         self._seconds[size] += LATEST_WEIGHT * (latest - self._seconds[size])
         for larger in range(size):
-            if self._seconds[larger] > latest:
-                self._seconds[larger] += LATEST_WEIGHT * (latest - self._seconds[larger])
+            excess = self._seconds[larger] - MAX_RATIO * latest
+            self._seconds[larger] -= LATEST_WEIGHT * max(excess, 0)
 
     def _size(self, samples: int) -> int:
         """Return the index of a batch that fits into the maximum size once (0), 2 to 3 times (1), 4 to 7 times (2)."""

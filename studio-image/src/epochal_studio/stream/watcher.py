@@ -156,10 +156,10 @@ class Watcher:
     async def _list(self) -> None:
         """Read all objects in pages that begin small. A page that is too large is read again with fewer objects."""
         self._is_full = False
-        listing, more, size = self._state.begin(), "", FIRST_PAGE
+        listing, more, size, growth = self._state.begin(), "", FIRST_PAGE, PAGE
         while True:
             query: dict[str, str | int] = {"limit": size, **({"continue": more} if more else {})}
-            async with self._shared.lists, self._shared.large_objects if size == 1 else nullcontext():
+            async with self._shared.large_objects if size == 1 else nullcontext(), self._shared.lists:
                 try:
                     content = await self._shared.api.content(
                         self._token, self._path, query, self._list_action, limit=MAX_PAGE if size > 1 else MAX_ALONE
@@ -167,10 +167,10 @@ class Watcher:
                 except TooLarge:
                     if size == 1:
                         raise
-                    size //= 2
+                    size, growth = size // 2, 2  # Users choose the sizes of objects: the next pages grow slowly.
                     continue
                 metadata = await self._take_page(content, listing)
-            size = min(max(size, size * PAGE_BYTES // len(content)), PAGE)
+            size = min(max(size, size * PAGE_BYTES // len(content)), growth * size, PAGE)
             more = metadata.get("continue") or ""
             if not more or listing.is_cut:
                 break

@@ -284,6 +284,14 @@ def test_invalid_path_is_refused(path: str) -> None:
         ),
         (changed(initialTrials=[{"rate": 1e-5}]), "initialTrials[0].rate: must be text in quotes, found 1e-05: write"),
         (changed(objective__target=1e300), 'objective.target: must be text in quotes, found 1e+300: write "1e+300"'),
+        (
+            changed(objective__target=10**20),
+            "objective.target: must be text in quotes, found 100000000000000000000: write",
+        ),
+        (
+            changed(objective__target=10**5000),
+            "objective.target: must be text in quotes, found an integer of more than",
+        ),
         (changed(objective__target=float("inf")), "objective.target: must be text in quotes, found inf"),
         (changed(objective__target={"a": 1}), "objective.target: must be text: put a number, true, false or null in"),
         (changed(objective__target=[0] * 2**20), "found a list of 1,048,576"),

@@ -40,7 +40,14 @@ def test_small_batches_correct_a_full_batch_during_which_the_node_stood_still(sa
     timing.record(32, 300.0)
     for _ in range(100):
         timing.record(samples, samples * 0.02)
-    assert timing.seconds(320) == pytest.approx(6.4, rel=0.01)
+    assert timing.seconds(320) == pytest.approx(4 * 6.4, rel=0.01)
+
+
+def test_small_batches_do_not_hide_that_full_batches_are_slower() -> None:
+    timing = BatchTiming(0.002, 32)
+    for _ in range(100):
+        timing.record(1, 0.001)
+    assert timing.seconds(320) == pytest.approx(0.64)
 
 
 def test_small_batches_never_raise_the_time_of_full_batches() -> None:

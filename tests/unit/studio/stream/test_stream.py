@@ -4,12 +4,14 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from math import inf
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from epochal_studio.stream import hub, subscription, watcher
+from epochal_studio.stream.api_server import ApiServer
 from epochal_studio.stream.connection import Phase, WatchStatus
 from epochal_studio.stream.frames import RowKey
 
@@ -379,6 +381,29 @@ async def test_a_page_that_is_too_large_is_read_with_fewer_objects(
         await page.until(lambda page: page.complete == 1)
         assert len(page.runs) == 8
         assert page.connection["problem"] is None
+
+
+async def test_pages_grow_slowly_after_a_page_that_is_too_large(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watcher, "MAX_PAGE", 100_000)
+    sizes, content = list[int](), ApiServer.content
+
+    async def recorded(server: ApiServer, token: Any, path: str, query: Any, *rest: Any, **options: Any) -> bytes:
+        if path.endswith("trainingjobs"):
+            sizes.append(query["limit"])
+        return await content(server, token, path, query, *rest, **options)
+
+    monkeypatch.setattr(ApiServer, "content", recorded)
+    for number in range(2):
+        put_large(studio, f"a-{number}", 120_000)
+    for number in range(40):
+        put(studio, f"b-{number:02}")
+    async with browser(studio) as page:
+        await page.until(lambda page: page.complete == 1)
+        assert len(page.runs) == 42
+    assert sizes[:4] == [10, 5, 2, 1]
+    assert all(later <= 2 * size for size, later in pairwise(sizes)), sizes
 
 
 async def test_a_list_that_stays_too_large_is_tried_again_with_pauses(

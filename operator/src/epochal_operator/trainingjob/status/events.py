@@ -175,8 +175,8 @@ def _restart_events(before: Status, after: Status, observed: Observed) -> Iterat
         yield make_event(Reason.RESTARTING, note, failed[-1]["uid"])
 
 
-_TERMINATION_REASONS = frozenset({Reason.INTERRUPTED, Reason.TERMINATED})
-"""Reasons of a failed pod that was asked to terminate, without the origin of the request."""
+_TERMINATION_REASONS = frozenset({Reason.INTERRUPTED, Reason.TERMINATED, Reason.SUPERSEDED})
+"""Reasons of a failed pod that was asked to terminate, without the origin of the request, or has a successor."""
 
 
 def _resumed_after(time: str | None, job: Mapping[str, Any]) -> bool:

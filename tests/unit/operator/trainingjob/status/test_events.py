@@ -176,6 +176,7 @@ QUEUED_JOB = child(training_job(scheduling={"queueName": "gpus"}), startTime=at(
     [
         (seen(RESUMED_JOB, EARLIER_POD), []),
         (seen(RESUMED_JOB, deleting(failed("a", 137))), []),
+        (seen(RESUMED_JOB, deleting(failed("a", 143, message=termination("Superseded", "2 replaces 1")))), []),
         (seen(RESUMED_JOB, EARLIER_POD, running("b", age=5)), ["Started"]),
         (seen(RESUMED_JOB, pod("b", age=5)), []),
         (seen(RESUMED_JOB, failed("a", message="boom")), ["Restarting"]),
