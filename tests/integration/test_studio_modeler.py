@@ -172,6 +172,11 @@ def test_the_keys_go_on_while_the_canvas_moves(chromium: Browser, app: Studio) -
         expect(node(page, "Data")).to_have_count(0)
         keys.press("ArrowDown")
         expect(page.locator(".node:focus")).to_contain_text("units 22")
+        # The canvas keeps the focus of a node that leaves the view, until it comes back.
+        page.mouse.wheel(0, -3000)
+        expect(page.locator(".canvas")).to_be_focused()
+        page.mouse.wheel(0, 3000)
+        expect(page.locator(".node:focus")).to_contain_text("units 22")
         # Beside the nodes, a key means no node, also where the canvas had the focus of one.
         page.mouse.wheel(0, -3000)
         expect(page.locator(".canvas")).to_be_focused()

@@ -30,16 +30,27 @@ export type NodeContent = {
 
 export type LayerFlowNode = Node<NodeContent, "layer">;
 
+/** Frames in which a node tries to take the focus: React Flow hides a new node, which then takes none, until it is measured. */
+const FOCUS_FRAMES = 60;
+
 export const LayerNode = memo(function LayerNode({ id, data }: NodeProps<LayerFlowNode>) {
   const button = useRef<HTMLButtonElement>(null);
 
   const done = use(FocusContext);
 
   useEffect(() => {
-    if (data.focusRequest <= done.current) return;
-    done.current = data.focusRequest;
-    button.current?.focus({ preventScroll: true });
-  }, [data.focusRequest, done]);
+    const node = button.current;
+    const isKept = data.isTabStop && document.activeElement === node?.closest(CANVAS);
+    if (!node || (data.focusRequest <= done.current && !isKept)) return undefined;
+    let [frame, frames] = [0, FOCUS_FRAMES];
+    const focus = () => {
+      node.focus({ preventScroll: true });
+      if (document.activeElement === node || frames-- === 0) done.current = Math.max(done.current, data.focusRequest);
+      else frame = requestAnimationFrame(focus);
+    };
+    focus();
+    return () => cancelAnimationFrame(frame);
+  }, [data.focusRequest, data.isTabStop, done]);
 
   useLayoutEffect(() => {
     const node = button.current;

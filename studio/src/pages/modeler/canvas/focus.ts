@@ -1,4 +1,5 @@
-// The last request for the focus that a node has fulfilled. A node that comes back into view does not take the focus again.
+// The last request for the focus that a node has fulfilled. A node that comes back into view takes the focus only from the
+// canvas, which has kept it.
 import { createContext, type RefObject } from "react";
 
 /** Selects the canvas, which has the focus while the active node is out of view. */
