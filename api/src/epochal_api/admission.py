@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from epochal_api.crd import EXPERIMENTS, TRAINING_JOBS, Kind, marked_schema
-from epochal_api.model import ADMISSION, QUOTED, Rule
+from epochal_api.model import ADMISSION, QUOTED, Rule, cel_text
 from epochal_api.quoted import IN_QUOTES, MAX_EXACT
 
 _KINDS = (EXPERIMENTS, TRAINING_JOBS)
@@ -59,7 +59,8 @@ def variables(kind: Kind) -> dict[str, str]:
         for path, node in nodes
         if QUOTED in node
     ]
-    rules = [_from_rule(path, Rule(**rule)) for path, node in nodes for rule in node.get(ADMISSION, [])]
+    given = [(path, Rule(**rule)) for path, node in nodes for rule in node.get(ADMISSION, [])]
+    rules = [Check(path, rule.rule, rule.message_expression) for path, rule in given]
     most = max(node["maxItems"] for path, node in nodes if _is_indexed(path, [*quotes, *rules]))
     return {
         # A comprehension of CEL over a list gives no positions.
@@ -71,7 +72,7 @@ def variables(kind: Kind) -> dict[str, str]:
 
 
 def fields(kind: Kind) -> list[str]:
-    """Return the fields of a kind's spec that have these rules: without a change of one of them, nothing is checked."""
+    """Return the fields of a kind's spec with these rules. An update that changes none of them is not checked."""
     nodes = list(_nodes(marked_schema(kind.model)["properties"]["spec"], "spec"))
     quoted = {path.split(".")[1].partition("[")[0] for path, node in nodes if QUOTED in node}
     of_spec = {name for rule in nodes[0][1].get(ADMISSION, []) for name in re.findall(r"\bself\.(\w+)", rule["rule"])}
@@ -91,14 +92,6 @@ def _is_indexed(path: str, checks: list[Check]) -> bool:
     return any(each.path.startswith(f"{path}[]") and "[]" not in path for each in checks)
 
 
-def _from_rule(path: str, rule: Rule) -> Check:
-    message = _text(rule.message)
-    if rule.found:
-        text = f"{rule.message}, found {' in '.join(['%s'] * len(rule.found))}"
-        message = f"{_text(text)}.format([{', '.join(rule.found)}])"
-    return Check(path, rule.rule, message)
-
-
 def _problems(checks: list[Check]) -> str:
     """Return the CEL expression of the list of all problems."""
     return " + ".join(f"({_problems_of(each)})" for each in checks)
@@ -110,10 +103,10 @@ def _problems_of(check: Check) -> str:
     given, owner = _walk("object", outer)
     invalid = f"!({check.holds})"
     if outer == check.path:
-        return f"{given} ? [{owner}].filter(self, {invalid}).map(self, {_text(f'{outer}: ')} + {check.message}) : []"
+        return f"{given} ? [{owner}].filter(self, {invalid}).map(self, {cel_text(f'{outer}: ')} + {check.message}) : []"
     names = inner.strip("[]{}")
     has_item, item = _walk(f"{owner}[index]", names)
-    place = f"{_text(f'{outer}[')} + string(index) + {_text(f']{names}')}"
+    place = f"{cel_text(f'{outer}[')} + string(index) + {cel_text(f']{names}')}"
     if inner.endswith("{}"):
         is_invalid = f"{item}.exists(key, [{item}[key]].exists(self, {invalid}))"
         found = f"[{item}.filter(key, [{item}[key]].exists(self, {invalid}))[0]].map(key, "
@@ -133,11 +126,6 @@ def _walk(root: str, names: str) -> tuple[str, str]:
         node = f"{node}.{name}"
         given.append(f"has({node})")
     return " && ".join(given) or "true", node
-
-
-def _text(value: str) -> str:
-    """Return a string literal of CEL."""
-    return "'" + value.replace("\\", r"\\").replace("'", r"\'") + "'"
 
 
 def validations() -> list[dict[str, str]]:

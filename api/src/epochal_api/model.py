@@ -107,6 +107,15 @@ class Rule(NamedTuple):
     message: str
     found: tuple[str, ...] = ()
 
+    @property
+    def message_expression(self) -> str:
+        """The CEL expression of the message with the invalid values."""
+        if not self.found:
+            return cel_text(self.message)
+        # `format` costs little; for `+` and `join`, the API server estimates texts of unlimited length, and refuses it.
+        text = f"{self.message}, found {' in '.join(['%s'] * len(self.found))}"
+        return f"{cel_text(text)}.format([{', '.join(self.found)}])"
+
     def require(self, *, holds: bool, found: str = "") -> None:
         """Raise ValueError if the rule does not hold, as the API server refuses an object that violates it.
 
@@ -118,13 +127,16 @@ class Rule(NamedTuple):
             raise ValueError(f"{self.message}, found {found}" if found else self.message)
 
 
+def cel_text(value: str) -> str:
+    """Return a string literal of CEL."""
+    return "'" + value.replace("\\", r"\\").replace("'", r"\'") + "'"
+
+
 def _api_rule(rule: Rule) -> dict[str, str]:
     """Return a rule in the form of a CRD."""
     keywords = {"rule": rule.rule, "message": rule.message}
     if rule.found:
-        # `format` costs little; for `+` and `join`, the API server estimates texts of unlimited length, and refuses it.
-        text = f"{rule.message}, found {' in '.join(['%s'] * len(rule.found))}"
-        keywords["messageExpression"] = f"'{text}'.format([{', '.join(rule.found)}])"
+        keywords["messageExpression"] = rule.message_expression
     return keywords
 
 

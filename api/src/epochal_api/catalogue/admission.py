@@ -12,6 +12,7 @@ from textwrap import indent
 from epochal_api.catalogue.classes import LAYERS, KerasClass, KerasModule, catalogue
 from epochal_api.catalogue.hints import MISTAKEN_CLASSES, REMOVED_ARGUMENTS, RENAMED_ARGUMENTS, class_hint
 from epochal_api.catalogue.objects import EXPECTED, NAMED
+from epochal_api.model import cel_text
 from epochal_api.trainingjob.network import MAX_LAYERS
 
 _LETTERS: Mapping[str, str] = {
@@ -57,11 +58,11 @@ def variables() -> Mapping[str, str]:
         "names": _by_module((name, _names(module)) for name, module in modules.items()),
         # The remedies by names in lower case without "_".
         "classHints": _by_module((name, _class_hints(name)) for name in modules),
-        "removed": _map({name: _text(hint) for name, hint in REMOVED_ARGUMENTS.items()}),
-        "renamed": _map({name: _text(now) for name, now in RENAMED_ARGUMENTS.items()}),
-        "expected": _map({_LETTERS[kind]: _text(EXPECTED[kind]) for kind in _NOT_TEXT}),
-        "textModules": _map({_LETTERS[kind]: _text(name) for kind, name in NAMED.items()}),
-        "objectModules": _map({_LETTERS[kind]: _text(name) for kind, name in _MODULES_OF_OBJECTS.items()}),
+        "removed": _map({name: cel_text(hint) for name, hint in REMOVED_ARGUMENTS.items()}),
+        "renamed": _map({name: cel_text(now) for name, now in RENAMED_ARGUMENTS.items()}),
+        "expected": _map({_LETTERS[kind]: cel_text(EXPECTED[kind]) for kind in _NOT_TEXT}),
+        "textModules": _map({_LETTERS[kind]: cel_text(name) for kind, name in NAMED.items()}),
+        "objectModules": _map({_LETTERS[kind]: cel_text(name) for kind, name in _MODULES_OF_OBJECTS.items()}),
         # A comprehension of CEL over a list gives no positions.
         "few": _list(str(number) for number in range(32)),
         "many": _list(str(number) for number in range(MAX_LAYERS)),
@@ -75,7 +76,7 @@ def _classes(module: KerasModule) -> Mapping[str, str]:
 def _arguments(each: KerasClass) -> Mapping[str, str]:
     # Keras may accept a text in a loose argument.
     return {
-        name: _text(f"{position:02}{'-' if argument.loose else _LETTERS.get(argument.type or '', '-')}")
+        name: cel_text(f"{position:02}{'-' if argument.loose else _LETTERS.get(argument.type or '', '-')}")
         for position, (name, argument) in enumerate(each.arguments.items())
     }
 
@@ -85,16 +86,16 @@ def _required(module: KerasModule) -> Mapping[str, str]:
         name: [argument for argument, description in each.arguments.items() if description.required]
         for name, each in module.classes.items()
     }
-    return {name: _list(map(_text, arguments)) for name, arguments in found.items() if arguments}
+    return {name: _list(map(cel_text, arguments)) for name, arguments in found.items() if arguments}
 
 
 def _refused(module: KerasModule) -> Mapping[str, str]:
-    return {name: _text(each.refused) for name, each in module.classes.items() if each.refused}
+    return {name: cel_text(each.refused) for name, each in module.classes.items() if each.refused}
 
 
 def _names(module: KerasModule) -> Mapping[str, str]:
     aliases = {name: each.alias for name, each in module.classes.items() if each.alias}
-    return {name: _text(kind or "") for name, kind in {**module.names, **aliases}.items()}
+    return {name: cel_text(kind or "") for name, kind in {**module.names, **aliases}.items()}
 
 
 def _class_hints(module: str) -> Mapping[str, str]:
@@ -108,16 +109,11 @@ def _class_hints(module: str) -> Mapping[str, str]:
         mistaken += catalogue().modules["keras.activations"].names
     for name in mistaken:
         hints.setdefault(_plain(name), class_hint(module, name))
-    return {plain: _text(hint) for plain, hint in sorted(hints.items())}
+    return {plain: cel_text(hint) for plain, hint in sorted(hints.items())}
 
 
 def _plain(name: str) -> str:
     return name.lower().replace("_", "")
-
-
-def _text(value: str) -> str:
-    """Return a string literal of CEL."""
-    return "'" + value.replace("\\", r"\\").replace("'", r"\'") + "'"
 
 
 def _list(items: Iterable[str]) -> str:
@@ -125,7 +121,7 @@ def _list(items: Iterable[str]) -> str:
 
 
 def _map(items: Mapping[str, str], separator: str = ",") -> str:
-    return "{" + separator.join(f"{_text(key)}:{value}" for key, value in items.items()) + "}"
+    return "{" + separator.join(f"{cel_text(key)}:{value}" for key, value in items.items()) + "}"
 
 
 def _by_module(items: Iterable[tuple[str, Mapping[str, str]]]) -> str:
