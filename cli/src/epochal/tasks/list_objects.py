@@ -1,7 +1,6 @@
 """Lists objects in the formats of `kubectl get`."""
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -11,8 +10,6 @@ from epochal.client.references import reference
 from epochal.views.columns import columns
 from epochal.views.selection import in_states, sorted_by_metric
 from epochal.views.table import table
-
-_NUMBER = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 
 
 class Listing(NamedTuple):
@@ -84,12 +81,6 @@ def _document(objects: Sequence[Mapping[str, Any]], output: str) -> str:
     if output == "json":
         return json.dumps(document, indent=2)
     import yaml  # noqa: PLC0415 - the other formats need none
+    from epochal_api.documents import Dumper  # noqa: PLC0415
 
-    class Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc] # the one in C is ten times as fast
-        """Quotes numbers such as "1e-4", which YAML 1.1 calls texts, and kubectl reads as numbers."""
-
-    def represent(dumper: Any, text: str) -> Any:
-        return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="'" if _NUMBER.fullmatch(text) else None)
-
-    Dumper.add_representer(str, represent)
     return str(yaml.dump(document, Dumper=Dumper, sort_keys=False)).rstrip()
