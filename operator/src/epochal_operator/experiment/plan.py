@@ -54,7 +54,7 @@ from epochal_operator.experiment.status import derive_status, format_value, resu
 from epochal_operator.experiment.trial import RungKey, Trial, rank_trials
 from epochal_operator.experiment.trial_job import training_job
 from epochal_operator.experiment.trial_state import has_started, metric_names, reports_best_epoch
-from epochal_operator.runtime.actions import ApplyStatus, DeleteSelf, EmitEvent
+from epochal_operator.runtime.actions import ApplyStatus, DeleteSelf, EmitEvent, earliest
 from epochal_operator.runtime.api.resource import Object
 from epochal_operator.runtime.conditions import condition_of
 
@@ -99,8 +99,8 @@ def _plan_up_to_date(
         # Before the first trial is created: from this status on, the API server rejects changes of the search.
         suspends = (action for action in trial_actions if isinstance(action, SuspendTrial) and action.suspend)
         late_in = seconds_until_deadline(spec.active_deadline_seconds, now.state, now.start, observed.now)
-        times = (backoff_seconds(Reason.LEDGER_REFUSED, before, observed.now), late_in)
-        return Plan((*suspends, *status_actions), min(seconds for seconds in times if seconds is not None))
+        retry_in = backoff_seconds(Reason.LEDGER_REFUSED, before, observed.now)
+        return Plan((*suspends, *status_actions), earliest((retry_in, late_in)))
     actions = trial_actions or _search_request(spec, before, now, observed, upcoming.create) or status_actions
     report = None
     if not actions and not observed.report_refused:
@@ -187,7 +187,7 @@ def _idle_plan(
         return Plan((DeleteSelf(),))
     wait_event_in = seconds_until_wait_event(observed.report, observed.now) if observed.report is not None else None
     times = [report_in, to_live, wait_event_in or None, _requeue_after(spec, before, now, observed)]
-    return Plan(_report_problem(observed), min((seconds for seconds in times if seconds is not None), default=None))
+    return Plan(_report_problem(observed), earliest(times))
 
 
 def _trial_actions(
@@ -269,7 +269,8 @@ def _importance_state(
 
 def _report_problem(observed: Observed) -> tuple[Action, ...]:
     """Return the Event that the report Job has failed or waits in a queue, unless this Event was emitted before."""
-    if (job := observed.report) is None:
+    job = observed.report
+    if job is None:
         return ()
     name, uid = job["metadata"]["name"], job["metadata"]["uid"]
     if has_failed(job):
@@ -299,4 +300,4 @@ def _requeue_after(spec: ExperimentSpec, before: ExperimentStatus, now: Phase, o
             times.append(backoff_seconds(observed.blocker.reason, before, observed.now))
         times += [seconds_until_due(event, observed.jobs, observed.now) for event in observed.new_events]
         times.append(seconds_until_deadline(spec.active_deadline_seconds, now.state, now.start, observed.now))
-    return min((seconds for seconds in times if seconds is not None), default=None)
+    return earliest(times)

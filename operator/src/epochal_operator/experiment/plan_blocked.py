@@ -19,7 +19,7 @@ from epochal_operator.experiment.status import conditions
 from epochal_operator.experiment.trial import RungKey
 from epochal_operator.experiment.trial_state import has_ended, has_started, is_idle, is_training
 from epochal_operator.pods.mutable_fields import MutableFields
-from epochal_operator.runtime.actions import ApplyStatus, DeleteSelf, EmitEvent
+from epochal_operator.runtime.actions import ApplyStatus, DeleteSelf, EmitEvent, earliest
 from epochal_operator.runtime.api.resource import Object
 from epochal_operator.runtime.conditions import get_condition
 
@@ -136,7 +136,7 @@ def _plan(
         return Plan((DeleteSelf(),))
     late_in = seconds_until_deadline(mutable.active_deadline_seconds, after.state, after.start_time, observed.now)
     times = [to_live, retry_in, late_in, *((due - observed.now).total_seconds() for due in observed.delayed.values())]
-    return Plan(requeue_after=min((seconds for seconds in times if seconds is not None), default=None))
+    return Plan(requeue_after=earliest(times))
 
 
 def _suspended(observed: Observed, *, suspend_all: bool, finish: bool) -> dict[RungKey, bool]:

@@ -33,6 +33,7 @@ from epochal_operator.runtime.actions import (
     EmitEvent,
     PatchChild,
     ReplaceChild,
+    earliest,
 )
 from epochal_operator.runtime.actions import Plan as AnyPlan
 from epochal_operator.runtime.api.resource import Object
@@ -264,4 +265,4 @@ def _requeue_after(phase: Phase, observed: Observed) -> float | None:
     times = [child.held_until for child in observed.children]
     times += [deadline(pod) for deadline in (node_deadline, scheduling_deadline) for pod in observed.current_pods]
     seconds += [(time - observed.now).total_seconds() for time in times if time is not None and time > observed.now]
-    return min((number for number in seconds if number is not None), default=None)
+    return earliest(seconds)

@@ -1,6 +1,6 @@
 """Plans for objects of any kind, and the actions that all kinds share."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -132,6 +132,11 @@ class Plan(Generic[AnyAction]):
 
     actions: tuple[AnyAction, ...] = ()
     requeue_after: float | None = None
+
+
+def earliest(seconds: Iterable[float | None]) -> float | None:
+    """Return the fewest seconds until something is due, or None if nothing is due."""
+    return min((number for number in seconds if number is not None), default=None)
 
 
 @dataclass
