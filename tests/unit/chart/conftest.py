@@ -23,6 +23,15 @@ ARGUMENTS = ("charts/epochal", "--kube-version=1.34.0")
 
 Object = dict[str, Any]
 
+EXAMPLES: list[Object] = [
+    document
+    for file in sorted((ROOT / "manifests/examples").glob("*.yaml"))
+    for document in yaml.safe_load_all(file.read_text())
+    if document["kind"] in {"TrainingJob", "Experiment"}
+]
+"""The TrainingJobs and Experiments in manifests/examples."""
+DIGITS = next(document for document in EXAMPLES if document["metadata"]["name"] == "digits")
+
 
 class _UniqueKeys(yaml.CSafeLoader):
     """Refuses duplicate keys, as strict decoding in the API server does."""

@@ -9,24 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from epochal_api.catalogue.admission import to_yaml
 from epochal_api.catalogue.classes import LAYERS, catalogue
 from epochal_api.catalogue.problems import problems
 
 from tests.kit.admission import OLDEST_KUBERNETES, Policy, policy
-from tests.unit.chart.conftest import ROOT
+from tests.unit.chart.conftest import DIGITS, EXAMPLES, ROOT
 
 Object = dict[str, Any]
 Render = Callable[..., Any]
 
-EXAMPLES: list[Object] = [
-    document
-    for file in sorted((ROOT / "manifests/examples").glob("*.yaml"))
-    for document in yaml.safe_load_all(file.read_text())
-    if document["kind"] in {"TrainingJob", "Experiment"}
-]
-DIGITS = next(document for document in EXAMPLES if document["metadata"]["name"] == "digits")
 SEARCH = next(document for document in EXAMPLES if document["kind"] == "Experiment")
 DENSE = {"layer": "Dense", "units": 10}
 CONV = {

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import yaml
 from epochal_api.admission import fields, to_yaml
 from epochal_api.catalogue.problems import problems
 from epochal_api.crd import EXPERIMENTS, TRAINING_JOBS, schema
@@ -13,17 +12,10 @@ from epochal_api.experiment.spec import Experiment
 
 from tests.kit.admission import OLDEST_KUBERNETES, Policy, policy
 from tests.kit.schema import with_defaults
-from tests.unit.chart.conftest import ROOT
+from tests.unit.chart.conftest import DIGITS, EXAMPLES, ROOT
 
 Object = dict[str, Any]
 
-EXAMPLES: list[Object] = [
-    document
-    for file in sorted((ROOT / "manifests/examples").glob("*.yaml"))
-    for document in yaml.safe_load_all(file.read_text())
-    if document["kind"] in {"TrainingJob", "Experiment"}
-]
-DIGITS = next(document for document in EXAMPLES if document["metadata"]["name"] == "digits")
 SEARCH = with_defaults(schema(Experiment), next(document for document in EXAMPLES if document["kind"] == "Experiment"))
 MAX_COST = 1_000_000
 """The CEL cost of an expression that the API server accepts."""
