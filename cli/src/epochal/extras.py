@@ -11,13 +11,13 @@ _INSTALL_TRAINER = (
 
 
 def require_trainer(purpose: str) -> None:
-    """Check that the package epochal-trainer is installed, without an import of it.
+    """Require that the package epochal-trainer is installed; do not import it.
 
     Args:
         purpose: The option or command that needs the trainer, as the subject of a sentence.
 
     Raises:
-        EpochalError: If it is not installed.
+        EpochalError: If the package is not installed.
     """
     if find_spec("epochal_trainer") is None:
         raise EpochalError(

@@ -140,7 +140,7 @@ def _plan(
 
 
 def _suspended(observed: Observed, *, suspend_all: bool, finish: bool) -> dict[RungKey, bool]:
-    """Return the desired `spec.suspend` of TrainingJobs. Only a readable ledger decides which of them may train."""
+    """Return the desired `spec.suspend` of TrainingJobs. Without a readable ledger, no TrainingJob is resumed."""
     trials, suspend = {trial.number: trial for trial in observed.trials}, dict[RungKey, bool]()
     for (number, rung), job in observed.jobs.items():
         trial = trials.get(number)

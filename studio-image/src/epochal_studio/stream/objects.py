@@ -38,7 +38,7 @@ def read_event(line: bytes) -> Any:
 
 
 class Page:
-    """A page of a list, whose objects are parsed in batches; a small page is parsed at once.
+    """A page of a list. The objects of a large page are parsed in batches, a small page as a whole.
 
     Args:
         content: The JSON of the page.
@@ -66,7 +66,7 @@ class Page:
         return found
 
     def _read(self) -> Iterator[Object]:
-        whole = self._whole()
+        whole = self._parse_small()
         if whole is None:
             yield from self._read_parts()
             return
@@ -75,8 +75,8 @@ class Page:
         if isinstance(items := whole.get("items"), list):
             yield from map(dict, items)
 
-    def _whole(self) -> Object | None:
-        """Return a small page; None for a large one, and for one that is too deep or no JSON object."""
+    def _parse_small(self) -> Object | None:
+        """Return the JSON object of a small page; None for a large page or other text."""
         if len(self._text.data) <= MAX_OBJECT:
             with suppress(ValueError):
                 found = from_json(self._text.data)

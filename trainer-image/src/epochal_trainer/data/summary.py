@@ -77,7 +77,7 @@ def summarize(
 
 
 def _summarize_array(described: SourceArray, columns: Columns | None = None, names: Sequence[str] = ()) -> ArraySummary:
-    """Return the summary of an array. `columns` are the known ranges of its columns, `names` their names."""
+    """Return the summary of an array. `columns` are ranges that were computed before, `names` the column names."""
     array = described.values
     source, shape, dtype = described.source, list(array.shape[1:]), format_dtype(array.dtype)
     if _is_text(array):

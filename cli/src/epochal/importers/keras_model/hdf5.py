@@ -1,4 +1,4 @@
-"""Models in legacy .h5 files. h5py reads them, which comes with epochal-trainer."""
+"""Reads models in legacy .h5 files with h5py, a dependency of epochal-trainer."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,4 +1,7 @@
-"""Weights of a model whose layers stand elsewhere in the network. Keras reads them, of the package epochal-trainer."""
+"""Copies weights from the layers of a Keras model to the layers of the network, which may have other positions.
+
+Keras reads the file. It comes with epochal-trainer.
+"""
 
 import os
 from dataclasses import dataclass
