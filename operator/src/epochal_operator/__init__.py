@@ -1,1 +1,1 @@
-"""The operator: reconciles Epochal's objects, schedules their pods and maintains their status and metrics."""
+"""The operator: reconciles TrainingJobs, Experiments and ModelServers, and maintains their status and metrics."""

@@ -35,13 +35,14 @@ from epochal_operator.web.server import BACKLOG, Server
 from epochal_operator.web.tls import ServingCertificate
 
 NO_PROGRESS_SECONDS = 120.0
-"""Longer than a request of a reconcile or a call of a searcher may take. A reconcile may make many requests."""
+"""Seconds without progress while objects of a kind wait, after which /healthz fails. A single request of a reconcile or
+a single call of a searcher takes less time."""
 
 _log = logging.getLogger("epochal_operator")
 
 
 class Operator:
-    """The process of the operator."""
+    """The parts of the operator's process: HTTP servers, TLS certificate, leader election, and controller."""
 
     def __init__(self, config: Config, kube: Kube) -> None:
         self._config = config
@@ -66,7 +67,7 @@ class Operator:
         self._metrics.workqueue_depth.set_function(lambda: self._controller.depth() if self._controller else 0)
 
     async def run(self) -> None:
-        """Serve HTTP, and reconcile while this process leads, until cancelled."""
+        """Serve metrics, probes and progress reports, and reconcile while this process leads, until cancelled."""
         config, metrics = self._config, ReportMetrics(self._registry)
         http = listen(config.http_port, backlog=BACKLOG)
         progress = listen(config.progress_port, backlog=BACKLOG)
@@ -89,7 +90,7 @@ class Operator:
                 await self._checker.close()
 
     async def _lead(self) -> None:
-        """Reconcile until this process loses the leadership."""
+        """Run the controller until this process loses the leadership or is cancelled, then release the lease."""
         kube, config = self._kube.with_write_deadline(self._leadership.seconds_left), self._config
         self._controller = Controller(
             self._kinds, kube, self._metrics, namespaces=config.namespaces, workers=config.workers
@@ -134,7 +135,7 @@ async def run(config: Config) -> None:
     """Run the operator until SIGINT or SIGTERM.
 
     Raises:
-        Exception: If it cannot continue, so that the process must be restarted.
+        Exception: If the operator cannot continue, so that the process must be restarted.
     """
     kube = await Kube.connect()
     task = asyncio.ensure_future(Operator(config, kube).run())
@@ -153,7 +154,7 @@ async def run(config: Config) -> None:
 
 
 def main() -> None:
-    """Run the operator with the options of the command line, or run the subcommand `replay`."""
+    """Run the operator with the command line's options, or `experiment.replay` if the first argument is `replay`."""
     if sys.argv[1:2] == ["replay"]:  # Like a search, it needs Optuna, which the operator's process must not load.
         os.execv(sys.executable, [sys.executable, "-m", "epochal_operator.experiment.replay", *sys.argv[2:]])  # noqa: S606
     config = read_config(sys.argv[1:])

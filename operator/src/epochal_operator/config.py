@@ -14,11 +14,11 @@ from epochal_operator.runtime.metrics import label_name
 
 LEVELS = ("debug", "info", "warning", "error")
 MAX_METRIC_LABELS = 8
-"""Maximum number of metric labels: each series of each object has all of them."""
+"""Maximum number of labels in `--metric-labels`: each metric series of each object gets all these labels."""
 _LABEL = re.compile(r"([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 """https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set."""
 _RESERVED = re.compile(r"^([^/]*\.)?(kubernetes\.io|k8s\.io|epochal\.dev)/|^(controller-uid|job-name)$")
-"""Labels by which controllers select pods."""
+"""Labels that Kubernetes or Epochal itself sets, such as to select pods. `--metric-labels` must not contain them."""
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -37,7 +37,8 @@ def _labels(text: str) -> tuple[str, ...]:
             )
         name = label_name(label)
         if other := names.get(name):
-            raise argparse.ArgumentTypeError(f"must not contain both {other} and {label}: both become {name}")
+            message = f"must not contain both {other} and {label}: both become the metric label {name}"
+            raise argparse.ArgumentTypeError(message)
         names[name] = label
     return labels
 
@@ -48,7 +49,7 @@ def _network_policy(text: str) -> Mapping[str, Any]:
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"must be JSON, found {text!r}: {error}") from None
     if not isinstance(rules, dict) or not {"ingress"} <= rules.keys() <= {"ingress", "egress"}:
-        raise argparse.ArgumentTypeError(f"must be an object with ingress and optionally egress, found {text}")
+        raise argparse.ArgumentTypeError(f"must be a JSON object with ingress and optionally egress, found {text}")
     return rules
 
 
@@ -71,17 +72,20 @@ def _rate(text: str) -> float:
 
 
 def _option(help: str, metavar: str | None = None, **argument: Any) -> Any:  # noqa: A002 - argparse's name
-    """Return a field of the configuration that is an option of the command line, with arguments of `add_argument`."""
+    """Return a dataclass field of `Config` from which `read_config` makes a command-line option.
+
+    `argument` contains further arguments for argparse's `add_argument`. Without `default`, the option is required.
+    """
     return field(metadata={"help": help, "metavar": metavar, "required": "default" not in argument} | argument)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """The configuration of the operator: an option of the command line for each field, and the pod's environment.
+    """The settings of the operator: from options of the command line, except `namespace` and `instance`.
 
     Args:
-        namespace: Namespace of the operator.
-        instance: Unique name of this replica.
+        namespace: Namespace of the operator, from POD_NAMESPACE.
+        instance: Unique name of this replica: the name of its pod (POD_NAME), or HOST_PID outside of a cluster.
     """
 
     namespaces: tuple[str, ...] = _option("namespaces to serve; default: all", "A,B", type=_names, default=())
@@ -91,23 +95,34 @@ class Config:
     scratch_limit: str = _option("size limit of a trainer's /scratch", "QUANTITY", default="256Gi")
     tmp_limit: str = _option("size limit of a trainer's /tmp", "QUANTITY", default="4Gi")
     checker_url: str | None = _option(
-        "address of the checker of networks; default: none", "URL", type=_none_if_empty, default=None
+        "URL of the checker, which checks networks before their training; default: no checks",
+        "URL",
+        type=_none_if_empty,
+        default=None,
     )
     service: str = _option(
-        "Service of the operator, to which trainers report",
+        "DNS name of the operator's Service, to which trainers send progress reports",
         "NAME.NAMESPACE.svc",
         default="epochal.epochal-system.svc",
     )
     tls_secret: str = _option("Secret of the progress endpoint's certificate", "NAME", default="epochal-tls")
     lease: str = _option("Lease of the leader election", "NAME", default="epochal")
     metric_labels: tuple[str, ...] = _option(
-        "labels of objects that are added to their series, Jobs and pods", "A,B", type=_labels, default=()
+        "keys of labels that the metric series, Jobs and pods of an object copy from the object",
+        "A,B",
+        type=_labels,
+        default=(),
     )
     server_network: Mapping[str, Any] | None = _option(
-        "ingress and egress of model servers, as in a NetworkPolicy", "JSON", type=_network_policy, default=None
+        "ingress and egress rules for the NetworkPolicies of model servers; default: no NetworkPolicies",
+        "JSON",
+        type=_network_policy,
+        default=None,
     )
-    workers: int = _option("concurrent reconciles of a kind in a namespace", "N", type=_positive, default=4)
-    status_writes_per_second: float = _option("progress reports written per second", "N", type=_rate, default=50.0)
+    workers: int = _option("maximum concurrent reconciles of one kind in one namespace", "N", type=_positive, default=4)
+    status_writes_per_second: float = _option(
+        "maximum progress reports written per second", "N", type=_rate, default=50.0
+    )
     log_level: str = _option("minimum level of the logs", choices=LEVELS, default="info")
     http_port: int = _option("port of /metrics, /healthz and /readyz", "PORT", type=int, default=8080)
     progress_port: int = _option("port to which trainers report", "PORT", type=int, default=8443)

@@ -1,1 +1,1 @@
-"""The checker: the questions about networks before their Jobs are created."""
+"""The operator's client of the checker, a service that checks whether Keras can build a network before a pod exists."""

@@ -1,4 +1,7 @@
-"""The client of the checker. A question takes a second at most, and no reconcile waits for it."""
+"""The HTTP client of the checker, which checks whether Keras can build a network.
+
+A request times out after a second. It runs in the background, so no reconcile waits for it.
+"""
 
 import asyncio
 import logging
@@ -22,10 +25,10 @@ from epochal_operator.checker.verdict import (
 
 TIMEOUT_SECONDS = 1.0
 VERDICT_SECONDS = 3600.0
-"""Seconds for which a verdict is known: the image of the checker may be replaced under the same name."""
+"""Seconds for which a verdict is cached. It expires, because another image may be pushed under the same name."""
 MAX_VERDICTS = 1024
 MAX_PENDING = 16
-"""Number of questions at a time. A checker on two cores answers so many in a second."""
+"""Maximum number of questions that wait for an answer. A checker on two cores answers this number in a second."""
 MAX_CONNECTIONS = 8
 
 _log = logging.getLogger(__name__)
@@ -35,7 +38,8 @@ class CheckerMetrics:
     """Metrics of the questions to the checker.
 
     Attributes:
-        questions: Questions by `result`: valid, invalid, unanswered, or skipped because of a failure before.
+        questions: Number of questions by `result`: valid, invalid, unanswered, or skipped (not sent, because the client
+            pauses after an earlier failure or overload).
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:
@@ -48,15 +52,15 @@ class CheckerMetrics:
 
 
 class _Unavailable(Exception):
-    """The checker answers no question now: its queue is full, or it starts."""
+    """The checker responded with status 503, because its queue is full or it is starting."""
 
 
 class CheckerClient:
-    """Asks the checker, and remembers its verdicts.
+    """Sends questions about networks to the checker in the background, and caches the verdicts.
 
     Args:
         url: Address of the checker, such as http://epochal-checker.epochal-system.svc:8080.
-        image: Image of trainers. The verdicts of a checker with another image do not count.
+        image: Image of trainers. Answers of a checker that runs another image are ignored.
         metrics: Counts the questions.
         clock: Returns a monotonic time in seconds.
     """
@@ -75,7 +79,10 @@ class CheckerClient:
         self._session: aiohttp.ClientSession | None = None
 
     def verdict(self, question: NetworkQuestion, notify: Callable[[], None]) -> Verdict | NoVerdict:
-        """Return the verdict about a network, without waiting; see `Checker`."""
+        """Return the cached verdict about a network, or the reason why there is none; see `Checker.verdict`.
+
+        A new question is sent in the background, unless it is too large, was unanswered recently, or the client pauses.
+        """
         if len(question.body) > MAX_QUESTION_BYTES:
             return NoVerdict.ABSENT
         digest = question.digest
@@ -87,7 +94,7 @@ class CheckerClient:
         if digest in self._unanswered:
             return self._no_answer(digest)
         if len(self._pending) >= MAX_PENDING and self._clock() >= self._paused_until:
-            self._pause("more questions wait than it answers in a second")
+            self._pause(f"{MAX_PENDING} questions already wait for an answer")
         if self._clock() < self._paused_until:
             self._metrics.questions.labels("skipped").inc()
             return self._no_answer(digest)
@@ -98,17 +105,17 @@ class CheckerClient:
         return NoVerdict.PENDING
 
     def _no_answer(self, digest: bytes) -> NoVerdict:
-        """Return UNKNOWN, or ABSENT for a question that has had no answer for a long time."""
+        """Return UNKNOWN, or ABSENT once SILENT_SECONDS have passed since the question was first left unanswered."""
         since = self._silent_since.setdefault(digest, self._clock())
         return NoVerdict.ABSENT if self._clock() - since >= SILENT_SECONDS else NoVerdict.UNKNOWN
 
     def _pause(self, cause: str) -> None:
-        """Send no question to the checker for UNANSWERED_SECONDS."""
-        _log.warning("the checker is not asked for %.0f s: %s", UNANSWERED_SECONDS, cause)
+        """Log the cause, and send no question about any network to the checker for UNANSWERED_SECONDS."""
+        _log.warning("no question is sent to the checker for %.0f s: %s", UNANSWERED_SECONDS, cause)
         self._paused_until = self._clock() + UNANSWERED_SECONDS
 
     async def close(self) -> None:
-        """Cancel the questions, and close the connections."""
+        """Cancel the questions that wait for an answer, and close the connections to the checker."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -117,7 +124,7 @@ class CheckerClient:
             self._session = None
 
     async def _answer(self, digest: bytes, body: bytes) -> None:
-        """Ask the checker, remember its verdict, and notify the callers that wait for it."""
+        """Send a question, cache the verdict or the lack of an answer, and call the callers' `notify` functions."""
         verdict = None
         try:
             verdict = await self._ask(body)
@@ -154,6 +161,6 @@ class CheckerClient:
             return None
         answer = Answer.model_validate_json(content)
         if answer.image != self._image:
-            _log.info("the checker has the image %s, and trainers have %s", answer.image, self._image)
+            _log.info("ignored an answer: the checker runs image %s, but trainers run %s", answer.image, self._image)
             return None
         return verdict_of(answer)

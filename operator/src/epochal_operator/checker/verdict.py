@@ -1,4 +1,4 @@
-"""The verdict about a network: its errors, or no answer of the checker."""
+"""Questions to the checker about the network of a TrainingJob, and the verdicts: the errors of the network, if any."""
 
 import hashlib
 import json
@@ -11,29 +11,30 @@ from epochal_api.checker import Answer, describe
 from epochal_api.text import printable
 
 UNANSWERED_SECONDS = 30.0
-"""Seconds until a question without an answer is asked again, and after a timeout any question."""
+"""Seconds until an unanswered question may be sent again. After a timeout or an overload, no question at all is sent
+for this time."""
 
 SILENT_SECONDS = 600.0
-"""Seconds without an answer after which a question counts as one that no checker answers."""
+"""Seconds without an answer after which the result for a question changes from UNKNOWN to ABSENT."""
 
 MAX_ERRORS = 16
-"""Maximum number of errors that a verdict keeps: the operator remembers many verdicts."""
+"""Maximum number of errors in a verdict, because the operator caches many verdicts."""
 
 
 class NoVerdict(Enum):
-    """The reason for the lack of a verdict."""
+    """The reason why there is no verdict about a network."""
 
-    PENDING = "the checker is being asked, and its answer enqueues the object"
-    UNKNOWN = "the checker has not answered"
-    ABSENT = "there is no checker, or it has not answered for long, or the question is too large"
+    PENDING = "the question was sent to the checker, and the end of the request enqueues the object"
+    UNKNOWN = "the checker has not answered the question, which is sent again later"
+    ABSENT = "there is no checker, it has not answered the question for 10 minutes, or the question is too large"
 
 
 class NetworkError(NamedTuple):
-    """An error of a network.
+    """An error in a network, because of which Keras cannot build the network.
 
     Args:
-        layer: Index of the layer; None for an error of the whole network.
-        message: The error, with the layer.
+        layer: Index of the layer in spec.network.layers; None for an error of the whole network.
+        message: The text of the error, which names the layer.
     """
 
     layer: int | None
@@ -42,11 +43,11 @@ class NetworkError(NamedTuple):
 
 @dataclass(frozen=True)
 class Verdict:
-    """The errors of a network, none if it can be built.
+    """The checker's verdict about a network: its errors. Without errors, Keras can build the network.
 
     Args:
-        errors: The first MAX_ERRORS errors, in the order of the layers.
-        omitted: Number of further errors.
+        errors: At most MAX_ERRORS errors: of the layers in their order, then of the whole network.
+        omitted: Number of errors beyond MAX_ERRORS, which are not kept.
     """
 
     errors: Sequence[NetworkError] = ()
@@ -54,18 +55,18 @@ class Verdict:
 
     @property
     def message(self) -> str:
-        """The errors as a message of a condition; empty if there are none."""
+        """All errors as one text for the message of a condition; empty without errors."""
         return describe([error.message for error in self.errors], self.omitted)
 
     def before(self, layer: int | None) -> "Verdict":
-        """Return the errors of the layers before a layer; None for all errors."""
+        """Return a verdict with only the errors of layers before the layer with this index; None keeps all errors."""
         if layer is None:
             return self
         return Verdict([error for error in self.errors if error.layer is not None and error.layer < layer])
 
 
 def verdict_of(answer: Answer) -> Verdict:
-    """Return the errors in an answer of the checker."""
+    """Return the verdict in an answer of the checker: at most MAX_ERRORS errors, first those of layers."""
     of_layers = [
         NetworkError(layer.index, printable(layer.error)) for layer in answer.layers if layer.error is not None
     ]
@@ -75,22 +76,22 @@ def verdict_of(answer: Answer) -> Verdict:
 
 @dataclass(frozen=True)
 class NetworkQuestion:
-    """A question to the checker about the network in a spec.
+    """A question to the checker: can Keras build the network of this TrainingJob?
 
     Args:
-        body: The question, JSON.
+        body: JSON body of the request: the network and its precision.
     """
 
     body: bytes
 
     @property
     def digest(self) -> bytes:
-        """The digest of the network, its inputs and its precision."""
+        """The SHA-256 of the body. Verdicts are cached by this digest."""
         return hashlib.sha256(self.body).digest()
 
 
 def question_of(spec: Mapping[str, Any]) -> NetworkQuestion | None:
-    """Return the question about a valid spec of a TrainingJob as JSON; None if it has no network, or its own image."""
+    """Return the question about the network in a valid TrainingJob spec; None without a network or with spec.image."""
     network = spec.get("network")
     if network is None or spec.get("image"):
         return None
@@ -100,20 +101,20 @@ def question_of(spec: Mapping[str, Any]) -> NetworkQuestion | None:
 
 
 class Checker(Protocol):
-    """The source of verdicts about networks."""
+    """The interface for verdicts about networks, which `CheckerClient` and `NoChecker` implement."""
 
     def verdict(self, question: NetworkQuestion, notify: Callable[[], None]) -> Verdict | NoVerdict:
-        """Return the verdict about a network, without waiting.
+        """Return the verdict about a network or the reason why there is none, without waiting for the checker.
 
         Args:
-            question: The question about it.
-            notify: Called once the verdict PENDING has changed.
+            question: The question about the network.
+            notify: If the result is PENDING: called once when the request ends, with or without an answer.
         """
 
 
 class NoChecker:
-    """The checker of an installation without one."""
+    """Implements `Checker` for an installation without the checker service."""
 
     def verdict(self, question: NetworkQuestion, notify: Callable[[], None]) -> NoVerdict:  # noqa: ARG002 - the protocol
-        """Return that there is no checker."""
+        """Return ABSENT."""
         return NoVerdict.ABSENT

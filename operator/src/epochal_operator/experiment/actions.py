@@ -16,10 +16,11 @@ from epochal_operator.runtime.events import Event
 
 
 class ImportanceState(NamedTuple):
-    """The state for which the parameter importances are computed: a new best trial, or the end of the search.
+    """The inputs that show whether the parameter importances must be computed again.
 
     Args:
-        value: Its objective value, as text.
+        trial: The number of the best trial.
+        value: The objective value of the best trial, as text.
         is_final: Whether the search has ended.
     """
 
@@ -30,17 +31,18 @@ class ImportanceState(NamedTuple):
 
 @dataclass(frozen=True)
 class AppendEvents:
-    """Append observed events to the ledger."""
+    """Append events to the ledger of the Experiment."""
 
     events: tuple[LedgerEvent, ...]
 
 
 @dataclass(frozen=True)
 class AskSearcher:
-    """Ask the searcher for the parameters of new trials, or for the importance of each parameter.
+    """Request the parameters of new trials, or the importance of each parameter, from the searcher.
 
     Args:
-        importance: The reason to compute the importances again; None if they are up to date.
+        trials: The numbers of the new trials; empty in a request for the importances.
+        importance: The inputs for which the importances are requested; None in a request without importances.
     """
 
     trials: tuple[int, ...] = ()
@@ -57,7 +59,10 @@ class CreateTrial:
 
 @dataclass(frozen=True)
 class BuildFailure:
-    """Report that the TrainingJob of a rung cannot be built; the other TrainingJobs are created anyway."""
+    """Handle an error that prevented Epochal from building the TrainingJob of a rung.
+
+    The trial fails if this is its first rung. A later rung is retried. Other TrainingJobs are not affected.
+    """
 
     rung_key: RungKey
     error: Exception
@@ -95,7 +100,7 @@ class WriteTrials:
 
 @dataclass(frozen=True)
 class EmitReportEvent:
-    """Emit an Event about the report Job, once for each key."""
+    """Emit an Event about the report Job, and remember its key, so that later plans do not emit it again."""
 
     event: Event
 
@@ -116,7 +121,10 @@ Plan = AnyPlan[Action]
 
 
 def suspensions(jobs: Jobs, suspend: Mapping[RungKey, bool], delayed: Container[RungKey]) -> tuple[SuspendTrial, ...]:
-    """Return the actions that change `spec.suspend` of TrainingJobs to the desired value, except delayed ones."""
+    """Return the actions that set `spec.suspend` of TrainingJobs to the values in `suspend`.
+
+    A TrainingJob gets no action if it is in `delayed`, has ended, is being deleted, or already has the value.
+    """
     return tuple(
         SuspendTrial(rung_key, jobs[rung_key], value)
         for rung_key, value in suspend.items()

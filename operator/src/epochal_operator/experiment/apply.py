@@ -44,7 +44,7 @@ SendRequest = Callable[[Request], Awaitable[Response]]
 
 @dataclass
 class ExperimentReconcileState(Blockers):
-    """The errors of the earlier rounds of a reconcile, and the inputs of its current plan.
+    """The errors in one reconcile of an Experiment, and the inputs of its current plan.
 
     Args:
         parsed: The parsed spec; None if the spec is invalid.
@@ -56,13 +56,13 @@ class ExperimentReconcileState(Blockers):
 
 
 class Applier:
-    """Applies the actions that only Experiments have.
+    """Applies the actions in plans for Experiments that other kinds do not have.
 
     Attributes:
         trials: The writer of the trials' TrainingJobs.
         ledgers: The store of the Experiments' ledgers.
         importance: The latest parameter importances of each Experiment.
-        batch_sizes: The number of trials in one request to the searcher, for each Experiment.
+        batch_sizes: The maximum number of trials in one request to the searcher, for each Experiment.
         report_event_keys: The key of the latest Event about the report Job of each Experiment.
     """
 
@@ -127,8 +127,8 @@ class Applier:
     async def _append(self, document: Object, observed: Observed, events: Sequence[LedgerEvent]) -> None:
         """Append events to the ledger; raise Conflict if the ledger has changed since it was read.
 
-        After a refusal, nothing is appended until the backoff ends. The searcher gets no request meanwhile, because its
-        suggestions would be lost.
+        If the ledger is full or the API server refuses it, a backoff starts. During the backoff, no plan appends events
+        or sends a request to the searcher, because the suggestions could not be stored.
         """
         ledger, key = observed.ledger, key_of(document)
         try:
@@ -139,7 +139,11 @@ class Applier:
             raise
 
     async def _ask(self, document: Object, parsed: ParsedSpec, observed: Observed, action: AskSearcher) -> None:
-        """Ask the searcher for parameters, and append the new trials to the ledger before a TrainingJob is created."""
+        """Request suggestions or importances from the searcher, and append the suggested trials to the ledger.
+
+        A later plan creates their TrainingJobs. If the searcher suggests no trial, a backoff starts, unless the search
+        is exhausted or a smaller request follows.
+        """
         key, ledger, start = key_of(document), observed.ledger, self._clock()
         request = await asyncio.to_thread(
             build_request,
@@ -169,21 +173,19 @@ class Applier:
         if events:
             await self._append(document, observed, (*observed.new_events, *events))
         elif action.trials and not retries_smaller:
-            cause = StatusCause(
-                Reason.SEARCH_FAILED,
-                f"The searcher suggests no parameters for a new trial, because of a bug of Epochal: {failure}.",
-            )
+            message = f"The searcher suggests no parameters for a new trial: {failure}."
+            cause = StatusCause(Reason.SEARCH_FAILED, message)
             self._failures[key] = (next_retry(document, cause.reason, self._clock()), cause)
 
     def failure(self, key: Key) -> StatusCause | None:
-        """Return the recent failure of an Experiment's searcher or ledger, or None if its backoff has passed."""
+        """Return the last failed search request or ledger write of an Experiment during its backoff, or None."""
         until, cause = self._failures.get(key, (None, None))
         return cause if until is not None and self._clock() < until else None
 
     async def _create_report(
         self, document: Object, parsed: ParsedSpec, observed: Observed, action: CreateReport, state: Blockers
     ) -> None:
-        """Create the Job that writes the report; an error blocks no trial."""
+        """Create the Job that writes the report; a refusal by the API server causes an Event and blocks no trial."""
         experiment, installation = {**document, "spec": parsed.raw}, self._installation()
         body = await asyncio.to_thread(report_job, experiment, observed.ledger.events, parsed.spec, installation)
         annotations = {
@@ -197,7 +199,7 @@ class Applier:
             await self._emit_report_failed(document, body, error.message, state)
             return
         if controller_uid(created) != document["metadata"]["uid"]:
-            message = "Another owner has a Job of this name: delete that Job."
+            message = "This Experiment does not own the existing Job of this name: delete that Job."
             await self._emit_report_failed(document, body, message, state)
             return
         self._writer.put(JOBS, created)
@@ -211,6 +213,6 @@ class Applier:
             await self._emit_report_failed(document, job, error.message, state)
 
     async def _emit_report_failed(self, document: Object, body: Object, message: str, state: Blockers) -> None:
-        """Emit an Event because the report Job cannot be created or replaced."""
+        """Emit the Event ReportFailed, because the report Job `body` cannot be created or deleted."""
         name, state.report_refused = body["metadata"]["name"], True
         await self._writer.emit(report_failed(name, message, name), document)

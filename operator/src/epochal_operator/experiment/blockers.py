@@ -12,7 +12,7 @@ from epochal_operator.runtime.api.resource import Object
 from epochal_operator.runtime.conditions import get_condition
 
 MAX_SECONDS = 300.0
-"""The longest delay of a retry in seconds."""
+"""The longest delay before a retry, in seconds."""
 
 
 @dataclass
@@ -21,6 +21,8 @@ class Blockers(ReconcileState):
 
     Args:
         blocker: The cause that blocks all new TrainingJobs.
+        ledger_refused: Whether new events could not be stored in the ledger.
+        report_refused: Whether the report Job could not be created or deleted.
     """
 
     blocker: StatusCause | None = None
@@ -29,10 +31,10 @@ class Blockers(ReconcileState):
 
 
 def backoff_seconds(reason: str, before: ExperimentStatus, now: datetime) -> float | None:
-    """Return the delay of the next retry in seconds, or None if a watch reports the end of the cause.
+    """Return the delay before the next retry in seconds, or None if a watch reports when the cause ends.
 
-    The delay equals the time since the Experiment became not Ready. Its status holds this time, so a new process
-    continues the backoff.
+    The delay equals the time since the condition Ready became False: at least `requeue_after` of the reason, at most
+    MAX_SECONDS. The status contains that time, so the backoff continues after a restart of the operator.
     """
     least, ready = effect(reason).requeue_after, get_condition(before.conditions, "Ready")
     if least is None or ready is None or ready.status != "False":
@@ -42,6 +44,6 @@ def backoff_seconds(reason: str, before: ExperimentStatus, now: datetime) -> flo
 
 
 def next_retry(document: Object, reason: str, now: datetime) -> datetime:
-    """Return the time of the next retry."""
+    """Return the time of the next retry after a failure with this reason; `now` if the reason has no backoff."""
     before = read_status(ExperimentStatus, document.get("status"))
     return now + timedelta(seconds=backoff_seconds(reason, before, now) or 0)

@@ -1,4 +1,4 @@
-"""The fields of Experiments, their trials and their report Jobs that the store keeps."""
+"""The fields of Experiments, their trials and their report Jobs that the operator's cache keeps."""
 
 from collections.abc import Iterable
 
@@ -18,9 +18,9 @@ from epochal_operator.runtime.api.resource import Object
 from epochal_operator.runtime.cache_transform import bounded_metadata, compress_spec, pick
 
 MAX_PARAMETERS = 20 * 1024
-"""Characters of a trial's parameters: larger than any valid parameters, even if each character is escaped."""
+"""Maximum characters of the parameters annotation: enough for any valid parameters, even if all are escaped."""
 MAX_DROPPED = 16 * 1024
-"""Bytes of the numbers of dropped trials: more than the numbers of 1,000 trials."""
+"""Maximum characters of the annotation with the numbers of dropped trials: enough for 1,000 trials."""
 _LABELS = (EXPERIMENT_LABEL, EXPERIMENT_UID_LABEL, TRIAL_LABEL, RUNG_LABEL)
 _TRIAL_STATUS = ("state", "conditions", "startTime", "completionTime", "progress", "metrics", "best")
 
@@ -38,7 +38,7 @@ def experiment(document: Object, labels: Iterable[str] = ()) -> Object:
 
 
 def trial(job: Object) -> Object:
-    """Return the cached fields of a trial's TrainingJob, or only the metadata of any other TrainingJob."""
+    """Return the fields of a trial's TrainingJob that the cache keeps; of any other TrainingJob, only the metadata."""
     labels = job["metadata"].get("labels") or {}
     metadata = bounded_metadata(job["metadata"], labels=_LABELS, owner=KIND)
     if EXPERIMENT_LABEL not in labels:
@@ -60,6 +60,6 @@ def report_job(job: Object) -> Object:
 
 
 def _short_annotations(job: Object, limits: dict[str, int]) -> dict[str, str]:
-    """Return the annotations that do not exceed their length limits."""
+    """Return the annotations of a Job or TrainingJob that are in `limits` and have at most that many characters."""
     annotations = pick(job["metadata"].get("annotations") or {}, limits)
     return {name: text for name, text in annotations.items() if len(text) <= limits[name]}

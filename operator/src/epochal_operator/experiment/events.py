@@ -23,30 +23,31 @@ def transition_events(
 
 
 def trial_rejected(job_name: str, message: str, *, by: str = "The API server") -> Event:
-    """Return the Event for a trial that fails because its TrainingJob is refused."""
+    """Return the Event for a trial that fails because the API server or Epochal (`by`) refuses its TrainingJob."""
     return make_event(
         Reason.TRIAL_REJECTED, f"{by} refuses the TrainingJob {job_name}, so its trial fails: {message}", job_name
     )
 
 
 def trial_not_made(job_name: str, message: str) -> Event:
-    """Return the Event for a trial that fails because its TrainingJob cannot be built."""
+    """Return the Event for a trial that fails because Epochal cannot build its TrainingJob."""
     return make_event(Reason.TRIAL_NOT_MADE, f"{message} The trial fails.", job_name)
 
 
 def trial_failed(number: int, job_name: str, cause: str, max_failed_trials: int) -> Event:
-    """Return the Event for the first trial that fails."""
+    """Return the Event for the first failed trial of an Experiment, with the cause of the failure."""
     shared = (
         "This trial is the unchanged template, so other trials probably fail with the same cause."
         if number == 0
         else "Other trials may fail with the same cause."
     )
-    note = f"{job_name} failed. {shared} Maximum of failed trials: spec.maxFailedTrials: {max_failed_trials}. {cause}"
+    limit = f"The Experiment fails if more than {max_failed_trials} trials fail (spec.maxFailedTrials)."
+    note = f"The TrainingJob {job_name} failed. {shared} {limit} {cause}"
     return make_event(Reason.TRIAL_FAILED, note, job_name)
 
 
 def metric_unavailable(metric: str, job_name: str, reported: str) -> Event:
-    """Return the Event for a trial that fails because it never reported the objective's metric."""
+    """Return the Event for a trial that fails because its TrainingJob reported no value of the objective's metric."""
     note = (
         f"spec.objective.metric must be a metric that trials report, found {metric!r}: the trial fails, because "
         f"{job_name} has reported {reported}. Create a new Experiment with one of these metrics."
@@ -64,7 +65,7 @@ def best_unavailable(metric: str, job_name: str) -> Event:
 
 
 def ledger_damaged(version: str) -> Event:
-    """Return the Event for a damaged ledger, which is about to be replaced."""
+    """Return the Event for a ledger with damaged or too large data, which the operator rebuilds from TrainingJobs."""
     note = (
         "The data of the ExperimentLedger is damaged or exceeds the size limit. The operator rebuilds the data from "
         "the TrainingJobs. Only the operator may write ExperimentLedgers: check the RBAC rules."
@@ -73,7 +74,7 @@ def ledger_damaged(version: str) -> Event:
 
 
 def report_failed(job_name: str, message: str, key: str) -> Event:
-    """Return the Event for a report that was not written."""
+    """Return the Event for a report Job that has failed, or that cannot be created or deleted."""
     note = (
         f"The Job {job_name} has not written the report; the search continues. The operator retries with new results, "
         "and with a growing delay for a day after the end. To retry at once, delete the Job if it exists. "
@@ -128,7 +129,10 @@ def _is_finished(status: ExperimentStatus) -> bool:
 
 
 def _is_better(best: RankedTrial, other: RankedTrial | None, *, maximize: bool) -> bool:
-    """Return whether the new best value beats the previous best value, which may have become worse."""
+    """Return whether the objective value of `best` is better than that of `other`, or `other` has no value.
+
+    The value of the best trial can also become worse, for example when a trial finishes another rung.
+    """
     new, old = parse_finite(best.value), parse_finite(other.value if other else None)
     if new is None or old is None:
         return old is None
@@ -140,4 +144,4 @@ def _best(metric: str, best: RankedTrial) -> str:
     more = ", …" if len(best.parameters) > MAX_PARAMETERS else ""
     parameters = f" with {', '.join(shown)}{more}" if shown else ""
     template = " (the unchanged template)" if best.trial == 0 else ""
-    return f"The best is trial {best.trial}{template}, {best.job_name}: {metric} {best.value}{parameters}."
+    return f"The best trial is trial {best.trial}{template}, {best.job_name}: {metric} {best.value}{parameters}."

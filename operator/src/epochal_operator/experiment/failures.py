@@ -14,16 +14,16 @@ from epochal_operator.runtime.conditions import condition_of
 MAX_CAUSES = 3
 """Maximum number of different causes in a message."""
 MAX_CAUSE = 224
-"""Maximum characters of a trial's message: three of them fit into the message of a condition."""
+"""Maximum characters of the message in a cause: three causes fit into the message of a condition."""
 _READ_CHARACTERS = 4 * MAX_CAUSE
-"""Characters of a trial's message that are read, because white space is removed from them."""
+"""Length of the beginning of a TrainingJob's message that a cause uses, before repeated white space is removed."""
 
 
 def failure_causes(spec: ExperimentSpec, observed: Observed) -> str:
-    """Return the causes of failed and diverged trials, the most frequent first, each with its first trial.
+    """Return the most frequent causes of failed and diverged trials as text, each with its first TrainingJob.
 
     An example is "f-mom-4-r0: InvalidTraining: Adam has no argument 'momentum' (and 2 more trials)". The text is empty
-    without such trials.
+    if no trial has failed or diverged.
     """
     by_cause: dict[str, list[Trial]] = {}
     for trial in observed.trials:
@@ -35,7 +35,7 @@ def failure_causes(spec: ExperimentSpec, observed: Observed) -> str:
 
 
 def failure_cause(spec: ExperimentSpec, reason: str, job: Object | None) -> str:
-    """Return the reason of a trial that has ended without a value, with the message of its TrainingJob if it exists."""
+    """Return why a trial failed or diverged: the reason, and the shortened message of its TrainingJob, if any."""
     if reason == Reason.METRIC_UNAVAILABLE:
         message = f"spec.objective.metric is {spec.objective.metric!r}, reported metrics: {metric_names(job)}"
     else:
@@ -45,7 +45,7 @@ def failure_cause(spec: ExperimentSpec, reason: str, job: Object | None) -> str:
 
 
 def _sentence(cause: str, trials: Sequence[Trial], observed: Observed) -> str:
-    """Return a cause as a sentence, with the name of the first trial and the number of the others."""
+    """Return a cause as a sentence, with the first trial's TrainingJob and the number of further trials."""
     job, more = observed.job(trials[0]), len(trials) - 1
     name = job["metadata"]["name"] if job is not None else f"trial {trials[0].number}"
     others = f" (and {more} more trial{'' if more == 1 else 's'})" if more else ""

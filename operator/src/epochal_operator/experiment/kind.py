@@ -20,9 +20,9 @@ from epochal_operator.runtime.store import Change, Store
 from epochal_operator.trainingjob.interface import TRAINING_JOBS
 
 BOUNDS = Bounds(MAX_SPEC_BYTES, MAX_SPEC_DEPTH, frozenset(EXPERIMENT_CONDITIONS), (f"{GROUP}/",))
-"""The limits within which an Experiment is read."""
+"""The size limits of an Experiment that the operator reads from the API server."""
 BATCH_SECONDS = 0.25
-"""Seconds for which changes are collected, since a hundred running trials send twelve updates a second."""
+"""Seconds for which changes are collected before a reconcile: a hundred trials cause twelve updates a second."""
 
 
 def experiments(
@@ -37,8 +37,8 @@ def experiments(
     Args:
         installation: Returns the settings with which Epochal was installed.
         instance: Name of this process, for Events.
-        metric_labels: Labels of Experiments that become labels of their metrics.
-        checker: The source of verdicts about networks; None in an installation without a checker.
+        metric_labels: Labels of Experiments that become labels of their Prometheus metrics.
+        checker: Checks whether Keras accepts a network; None in an installation without a checker.
     """
     return Kind(
         resource=EXPERIMENTS,
@@ -57,9 +57,9 @@ def experiments(
 
 
 def experiments_of(change: Change, store: Store) -> Iterable[Key]:  # noqa: ARG001 - the signature of `watches`
-    """Return the keys of the Experiments to reconcile after a change of a TrainingJob.
+    """Return the keys of the Experiments to reconcile after a change of a TrainingJob in a watched field.
 
-    Changes of `status.progress` are ignored, since a thousand trials would enqueue their Experiment after each epoch.
+    `status.progress` is not watched, since a thousand trials would enqueue their Experiment after each epoch.
     """
     if _watched_fields(change.before) == _watched_fields(change.after):
         return ()

@@ -13,14 +13,14 @@ TRIAL_STATES = ("queued", "running", "paused", "complete", "failed", "diverged")
 
 
 def _trials(experiment: Object) -> Iterator[tuple[str, float | None]]:
-    """Yield the number of trials in each state."""
+    """Yield the name of each state, with the number of trials in this state."""
     status = part(experiment, "status")
     for name in TRIAL_STATES if "trials" in status else ():
         yield name, number(part(status, "trials").get(name, 0))
 
 
 def _best(experiment: Object) -> Iterator[tuple[str, float | None]]:
-    """Yield the best value of the objective's metric."""
+    """Yield the name of the objective's metric, with its best value."""
     status = part(experiment, "status")
     if best := part(status, "best"):
         yield str(part(status, "display").get("best", "")).partition(" ")[0], number(best.get("value"))
@@ -33,11 +33,15 @@ METRICS = KindMetrics(
     reasons=Reason,
     labelled=(
         ("trials", "Trials of the Experiment.", "state", _trials),
-        ("best_value", "The best value so far of the metric that trials are judged by.", "metric", _best),
+        ("best_value", "The best value so far of the metric in spec.objective.", "metric", _best),
     ),
     values=(
         ("epochs_trained", "Epochs that its trials have trained.", status_number("epochs", "trained")),
-        ("epochs_saved", "Epochs that early stopping of trials has saved.", status_number("epochs", "saved")),
+        (
+            "epochs_saved",
+            "Epochs that were not trained, because trials were paused or stopped early.",
+            status_number("epochs", "saved"),
+        ),
         ("epochs_repeated", "Epochs that may have been trained twice.", status_number("epochs", "repeated")),
         ("created_time_seconds", "When the Experiment was created.", created_time),
         ("start_time_seconds", "When the Experiment started.", status_time("startTime")),

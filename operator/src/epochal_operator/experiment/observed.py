@@ -21,7 +21,7 @@ from epochal_operator.experiment.trial_state import Jobs, has_ended, has_started
 from epochal_operator.runtime.api.resource import Object
 
 RUNG_BYTES = 128
-"""Upper limit for the bytes of a rung in the ledger: its start, its end, and the release of its checkpoints."""
+"""Upper limit for the ledger bytes of a rung: its Started, Finished and CheckpointsUnneeded events."""
 NUMBER_BYTES = 32
 """Upper limit for the bytes of a number in the ledger, with the name of its parameter."""
 
@@ -60,7 +60,8 @@ class Importance:
     """The importance of each parameter.
 
     Args:
-        shares: The share of each parameter, 1 in total; empty if too few trials are known.
+        state: The inputs for which the importances were computed.
+        shares: The importance of each parameter as a share of 1; empty if too few trials have values.
     """
 
     state: ImportanceState
@@ -74,19 +75,22 @@ class Observed:
     Args:
         ledger: The ledger as read, to which events are appended.
         trial_bytes: An upper limit for the bytes of a new trial in the ledger.
-        remaining_promotions: The number of rungs that the trials may still start, according to the schedule.
+        remaining_promotions: Upper limit for the rungs that existing trials may still start, according to the schedule.
         new_events: The events of its TrainingJobs that are not in the ledger.
-        blocked: The causes that block TrainingJobs, by trial and rung.
-        delayed: The time before which a TrainingJob must not be written again, because another writer undoes writes.
+        trials: The trials after the events in the ledger and `new_events`.
+        blocked: The causes for which TrainingJobs cannot be created, by trial and rung.
+        delayed: The time before which a TrainingJob must not be written again, by trial and rung: a retry is due then,
+            or another client undoes writes.
         delay_cause: The cause to report for `delayed`, or None.
         blocker: The cause that blocks all new TrainingJobs, or None.
         batch_size: The maximum number of trials in one request to the searcher.
         importance: The latest parameter importances since the start of this process, or None.
         warm_trials: The trials of other Experiments for the warm start that are not in the ledger yet.
-        ledger_refused: Whether the ledger was refused and its backoff has not ended, so that no action may depend on
-            new events.
+        ledger_refused: Whether the last write of the ledger failed and its backoff has not ended, so that no action may
+            depend on new events.
         report_event_key: The key of the latest Event about the report Job.
-        is_contested: Whether another field manager owns a status field, so that a write does not change it.
+        is_contested: Whether another field manager owns a field of the Experiment's status, so that the operator cannot
+            remove the field.
     """
 
     now: datetime
@@ -111,12 +115,12 @@ class Observed:
 
     @cached_property
     def running(self) -> tuple[Trial, ...]:
-        """The trials in state Running, which have another rung to train."""
+        """The trials in state Running: they train a rung, or wait for it."""
         return tuple(trial for trial in self.trials if trial.state == "Running")
 
     @cached_property
     def unexpected_jobs(self) -> Mapping[RungKey, Object]:
-        """The unfinished TrainingJobs of rungs that are not Running in the ledger.
+        """The unfinished TrainingJobs that are not of the current rung of a Running trial.
 
         An example is a Failed trial with a TrainingJob whose refused spec is accepted now.
         """
@@ -125,28 +129,28 @@ class Observed:
 
     @property
     def busy_unexpected_jobs(self) -> int:
-        """The number of unexpected TrainingJobs that occupy a slot until their pods have stopped."""
+        """The number of unexpected TrainingJobs that count against spec.parallelism until their pods have stopped."""
         return sum(not is_idle(job) for job in self.unexpected_jobs.values())
 
     @cached_property
     def unstarted_trials(self) -> frozenset[int]:
-        """The numbers of the running trials that have not trained in their rung and do not train now."""
+        """The numbers of the Running trials whose current TrainingJob is missing, or is idle and has never run."""
         jobs = ((trial.number, self.job(trial)) for trial in self.running)
         return frozenset(number for number, job in jobs if job is None or (is_idle(job) and not has_started(job)))
 
     @property
     def trial_capacity(self) -> int:
-        """The number of new trials that certainly fit into the ledger, beside the running rungs and all promotions."""
+        """The number of new trials that certainly fit into the ledger, after the running rungs and all promotions."""
         return max(0, self._free_bytes - RUNG_BYTES * self.remaining_promotions) // self.trial_bytes
 
     @property
     def rung_capacity(self) -> int:
-        """The number of further rungs that certainly fit into the ledger, beside the running rungs."""
+        """The number of further rungs that certainly fit into the ledger, after the running rungs."""
         return max(0, self._free_bytes) // RUNG_BYTES
 
     @property
     def _free_bytes(self) -> int:
-        """The free bytes of the ledger, beside the running rungs."""
+        """The bytes of the ledger that stay free once all running rungs have ended; may be negative."""
         return MAX_LEDGER_BYTES - self.ledger.sizes.used - RUNG_BYTES * len(self.running)
 
     def job(self, trial: Trial) -> Object | None:

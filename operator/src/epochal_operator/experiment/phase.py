@@ -42,10 +42,10 @@ def derive_phase(metadata: Metadata, spec: ExperimentSpec, before: ExperimentSta
 
 
 def _start_time(spec: ExperimentSpec, before: ExperimentStatus, observed: Observed, *, is_finished: bool) -> str | None:
-    """Return the start time of an Experiment.
+    """Return the start time of an Experiment; None while it is suspended or has no trials.
 
-    As for a Job, a resumed Experiment starts again. An Experiment that continues after its end also starts again.
-    An Experiment that exceeded its deadline continues only if the deadline is raised.
+    As for a Job, a resumed Experiment gets a new start time. An Experiment that continues after its end also gets a new
+    start time, except after DeadlineExceeded: then it continues only if spec.activeDeadlineSeconds is raised.
     """
     if spec.suspend and not is_finished:
         return None
@@ -58,7 +58,7 @@ def _start_time(spec: ExperimentSpec, before: ExperimentStatus, observed: Observ
 
 
 def deadline(seconds: int | None, start: str | None) -> datetime | None:
-    """Return the deadline of an Experiment, or None if it has no deadline."""
+    """Return the deadline of an Experiment; None without a start time or without spec.activeDeadlineSeconds."""
     if start is None or seconds is None:
         return None
     return datetime.fromisoformat(start) + timedelta(seconds=seconds)
@@ -82,7 +82,7 @@ def deadline_cause(seconds: int | None, start: str | None, now: datetime) -> Sta
 
 
 def _end_cause(spec: ExperimentSpec, observed: Observed) -> StatusCause | None:
-    """Return the cause of the end of an Experiment without regard to its deadline, or None."""
+    """Return the cause for which an Experiment has ended, except its deadline, or None while it continues."""
     trials = observed.trials
     ledger = observed.ledger
     if end := end_reason(spec, trials, exhausted=ledger.is_exhausted, unstarted_trials=observed.unstarted_trials):
@@ -98,10 +98,10 @@ def _end_cause(spec: ExperimentSpec, observed: Observed) -> StatusCause | None:
 
 
 def _previous_end(metadata: Metadata, before: ExperimentStatus, cause: StatusCause) -> StatusCause:
-    """Return the cause of an end as the status has it already, or the new cause if the Experiment ends now.
+    """Return the cause of the end in the previous status if it already shows this end, else the new cause.
 
-    The TrainingJobs with the messages of failed trials may be deleted after the end. An earlier version
-    completed searches without a value, and a newer version with other rules does not change an ended Experiment.
+    The messages of failed trials are lost when their TrainingJobs are deleted after the end. An earlier version set
+    Complete instead of NoTrialSucceeded: a newer version with other rules does not change an ended Experiment.
     """
     for condition in before.conditions or []:
         if condition.status != "True" or condition.observed_generation != metadata.generation:
@@ -113,7 +113,7 @@ def _previous_end(metadata: Metadata, before: ExperimentStatus, cause: StatusCau
 
 
 def _no_trial_succeeded(spec: ExperimentSpec, observed: Observed) -> StatusCause:
-    """Return the cause NoTrialSucceeded, with the causes of the trials."""
+    """Return the cause NoTrialSucceeded, with the causes of failed and diverged trials."""
     states = [trial.state for trial in observed.trials]
     message = (
         f"No trial has a value of {spec.objective.metric}: of {len(states)} trials, {states.count('Failed')} failed "
@@ -164,7 +164,11 @@ def _message_values(spec: ExperimentSpec, observed: Observed) -> dict[str, objec
 
 
 def _blocking_cause(observed: Observed, jobs: list[Object]) -> StatusCause | None:
-    """Return the cause that blocks new trials or all existing trials, or None."""
+    """Return the first cause for which trials cannot start or train, or None.
+
+    A cause that blocks all new TrainingJobs comes first, then a blocked rung, then a TrainingJob with a refused spec,
+    then the cause for which none of the existing TrainingJobs is Ready.
+    """
     if cause := observed.blocker or observed.delay_cause:
         return cause
     if observed.blocked:
@@ -181,7 +185,7 @@ def _blocking_cause(observed: Observed, jobs: list[Object]) -> StatusCause | Non
 
 
 def _refusal_message(job: Object) -> str:
-    """Return the message about a trial with a refused TrainingJob."""
+    """Return the message about a trial whose existing TrainingJob has a spec that Epochal refuses."""
     name, failed = job["metadata"]["name"], condition_of(job, "Failed") or {}
     return (
         f"Epochal refuses the spec of the TrainingJob {name}. The trial waits for a version of Epochal that accepts "
@@ -191,7 +195,7 @@ def _refusal_message(job: Object) -> str:
 
 
 _TRANSIENT_REASONS = frozenset({"Creating", "Cleanup", "Failing"})
-"""Reasons for which each TrainingJob is not ready for a short time."""
+"""Reasons for which every TrainingJob is not Ready for a short time; they do not block the Experiment."""
 
 
 def _progress(spec: ExperimentSpec, observed: Observed, state: ExperimentState) -> StatusCause:

@@ -66,12 +66,12 @@ _REASONS_WITH_EVENT = frozenset({Reason.METRIC_UNAVAILABLE, Reason.TRIAL_NOT_MAD
 
 
 def make_plan(document: Object, parsed: ParsedSpec, observed: Observed) -> Plan | StatusCause:
-    """Return the plan for an Experiment, or the cause that it cannot have a ledger any more."""
+    """Return the plan for an Experiment, or the cause if its ledger was lost with some trials after its end."""
     metadata = Metadata.model_validate(document["metadata"])
     if metadata.deletion_timestamp is not None:
         return Plan()
     new, ledger = (*observed.warm_trials, *observed.new_events, *drop_events_of_report(observed)), observed.ledger
-    if ledger.is_foreign and not observed.ledger_refused:
+    if ledger.is_unusable and not observed.ledger_refused:
         event = ledger_damaged(ledger.resource_version) if ledger.is_damaged else ledger_ignored(metadata.uid)
         return Plan((EmitEvent(event), AppendEvents(())))
     spec, before = parsed.spec, read_status(ExperimentStatus, document.get("status"))
@@ -87,7 +87,7 @@ def make_plan(document: Object, parsed: ParsedSpec, observed: Observed) -> Plan 
 def _plan_up_to_date(
     document: Object, metadata: Metadata, parsed: ParsedSpec, before: ExperimentStatus, observed: Observed
 ) -> Plan:
-    """Return the plan for an Experiment with all observed events in its ledger."""
+    """Return the plan for an Experiment if no event has to be written to its ledger now."""
     spec = parsed.spec
     now = derive_phase(metadata, spec, before, observed)
     after = derive_status(metadata, spec, before, now, observed)
@@ -153,7 +153,7 @@ def _metric_unavailable(spec: ExperimentSpec, observed: Observed) -> tuple[Actio
 
 
 def _best_unavailable(spec: ExperimentSpec, observed: Observed) -> tuple[Action, ...]:
-    """Return the Event that the last epoch counts in place of the best epoch.
+    """Return the Event that trials are compared by their last epoch instead of their best epoch, or no action.
 
     Only the first finished rung causes this Event, because all trials use the same trainer.
     """
@@ -169,7 +169,7 @@ def _best_unavailable(spec: ExperimentSpec, observed: Observed) -> tuple[Action,
 def _idle_plan(
     spec: ExperimentSpec, before: ExperimentStatus, now: Phase, observed: Observed, report_in: float | None
 ) -> Plan:
-    """Return the plan once nothing must change: the time of the next reconcile, or the deletion after the TTL."""
+    """Return the plan if no object must change: the next reconcile, or the deletion of the Experiment after the TTL."""
     is_report_pending = report_in is not None and observed.report is not None and not has_failed(observed.report)
     to_live = (
         None
@@ -193,7 +193,7 @@ def _idle_plan(
 def _trial_actions(
     document: Object, parsed: ParsedSpec, now: Phase, observed: Observed, upcoming: NextTrials
 ) -> tuple[Action, ...]:
-    """Return the actions on TrainingJobs: which to suspend or resume, and which to create."""
+    """Return the actions that suspend, resume and create TrainingJobs."""
     spec, suspend_all = parsed.spec, parsed.spec.suspend or now.state == "Failed"
     stop, waiting = stop_reason(spec, observed.trials), _waiting(observed)
     missing, suspend = list[Trial](), dict[RungKey, bool]()
@@ -211,9 +211,9 @@ def _trial_actions(
 
 
 def _next_trials(spec: ExperimentSpec, observed: Observed) -> NextTrials:
-    """Return the trials and promotions for the free slots.
+    """Return the trials to promote and the number of new trials for the free slots.
 
-    A trial whose TrainingJob is blocked takes no slot, up to as many of these trials as `parallelism`.
+    A trial whose TrainingJob is blocked occupies no slot; this applies to at most `parallelism` trials.
     """
     blocked = sum(trial.rung_key in observed.blocked for trial in observed.running)
     occupied = len(observed.running) - min(blocked, spec.parallelism) + observed.busy_unexpected_jobs
@@ -223,12 +223,12 @@ def _next_trials(spec: ExperimentSpec, observed: Observed) -> NextTrials:
 
 
 def _waiting(observed: Observed) -> frozenset[RungKey]:
-    """Return the trials and rungs without a TrainingJob that must not start now."""
+    """Return the rungs whose TrainingJob must not be created now, because it is blocked or delayed."""
     return frozenset((*observed.blocked, *observed.delayed))
 
 
 def _create_trial(document: Object, parsed: ParsedSpec, trial: Trial) -> CreateTrial | BuildFailure:
-    """Return the action that creates the TrainingJob of a rung, or that reports that it cannot be built."""
+    """Return the action that creates the TrainingJob of a rung, or a BuildFailure if an error prevents this."""
     spec, rung = parsed.spec, len(trial.rungs)
     rungs = trial_rungs(trial.number, spec.schedule, spec.template.spec.training.epochs)
     try:
@@ -243,7 +243,7 @@ def _create_trial(document: Object, parsed: ParsedSpec, trial: Trial) -> CreateT
 def _search_request(
     spec: ExperimentSpec, before: ExperimentStatus, now: Phase, observed: Observed, new_trials: int
 ) -> tuple[Action, ...]:
-    """Return the request to the searcher, or no action if none is due."""
+    """Return the request to the searcher for new trials, else for importances; no action if neither is needed."""
     if count := min(new_trials, observed.batch_size, observed.trial_capacity):
         first = observed.trials[-1].number + 1 if observed.trials else 0
         # A TrainingJob without a trial in the ledger blocks its number: it has the name of the new trial's TrainingJob.
@@ -256,7 +256,7 @@ def _search_request(
 def _importance_state(
     spec: ExperimentSpec, before: ExperimentStatus, now: Phase, observed: Observed
 ) -> ImportanceState | None:
-    """Return the state for which the parameter importances must be computed, or None if they are up to date."""
+    """Return the inputs for which the parameter importances must be computed again, or None if they are up to date."""
     ranked = rank_trials(observed.trials, maximize=spec.objective.goal == "Maximize")
     if len(spec.parameters) <= 1 or not ranked:
         return None
@@ -293,7 +293,7 @@ def _status_actions(spec: ExperimentSpec, before: ExperimentStatus, after: Exper
 
 
 def _requeue_after(spec: ExperimentSpec, before: ExperimentStatus, now: Phase, observed: Observed) -> float | None:
-    """Return the seconds until a reconcile that no watch triggers, or None."""
+    """Return the seconds until the next retry, ledger write or deadline, which no watch reports, or None."""
     times: list[float | None] = [(time - observed.now).total_seconds() for time in observed.delayed.values()]
     if now.state != "Complete":
         if observed.blocker is not None:

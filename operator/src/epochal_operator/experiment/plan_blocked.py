@@ -1,4 +1,4 @@
-"""The plans for an Experiment with an invalid spec or an unreadable ledger: trials continue, and none starts."""
+"""The plans for an Experiment with an invalid spec or an unreadable ledger: no new trial is created."""
 
 from epochal_api.condition import timestamp
 from epochal_api.experiment.spec import ExperimentSpec
@@ -24,11 +24,11 @@ from epochal_operator.runtime.api.resource import Object
 from epochal_operator.runtime.conditions import get_condition
 
 _FINAL_CONDITIONS = frozenset({"Suspended", "Complete", "Failed", "Finished"})
-"""Conditions that stay unchanged after the end of a search."""
+"""Conditions that stay unchanged if the ledger of an ended search cannot be read."""
 
 
 def plan_invalid_spec(document: Object, message: str, observed: Observed, reason: Reason = Reason.INVALID_SPEC) -> Plan:
-    """Return the plan for an Experiment with an invalid spec: its trials continue or are suspended, and none starts."""
+    """Return the plan for an Experiment with an invalid spec: existing trials continue or are suspended."""
     metadata = Metadata.model_validate(document["metadata"])
     if metadata.deletion_timestamp is not None:
         return Plan()
@@ -72,8 +72,8 @@ def invalid_spec_status(  # noqa: PLR0917 - the inputs of the status
 ) -> ExperimentStatus:
     """Return the status of an Experiment with an invalid spec.
 
-    Running trials continue, or wait, because another version of Epochal may understand the spec. The result of an ended
-    search stays, even if its spec becomes invalid later.
+    An Experiment with trials does not fail, because another version of Epochal may accept the spec. The conditions of
+    an ended search stay, even if its spec becomes invalid later.
     """
     is_observed, has_result = before.observed_generation == metadata.generation, has_search_result(before)
     if has_result and is_observed:
@@ -93,7 +93,7 @@ def invalid_spec_status(  # noqa: PLR0917 - the inputs of the status
 def _invalid_spec_phase(
     before: ExperimentStatus, cause: StatusCause, observed: Observed, mutable: MutableFields
 ) -> Phase:
-    """Return the phase of an Experiment with an invalid spec: its previous phase, suspended, or too late."""
+    """Return the phase of an Experiment with an invalid spec: Failed if it has no trials or exceeded its deadline."""
     state: ExperimentState = before.state if _has_trials(before) and before.state is not None else "Failed"
     start = _start_time(before, observed, mutable)
     if state in FINISHED_STATES:
@@ -123,7 +123,7 @@ def _plan(
     finish: bool,
     retry_in: float | None = None,
 ) -> Plan:
-    """Return the plan: the actions on TrainingJobs, else the new status, else the deletion or the next reconcile."""
+    """Return the plan: suspensions of TrainingJobs, else the new status, else the deletion or the next reconcile."""
     suspend_all = mutable.suspend or after.state in FINISHED_STATES
     suspend = _suspended(observed, suspend_all=suspend_all, finish=finish)
     if steps := suspensions(observed.jobs, suspend, observed.delayed):
@@ -140,7 +140,7 @@ def _plan(
 
 
 def _suspended(observed: Observed, *, suspend_all: bool, finish: bool) -> dict[RungKey, bool]:
-    """Return the desired `spec.suspend` of TrainingJobs. Without a readable ledger, no TrainingJob is resumed."""
+    """Return the desired `spec.suspend` by trial and rung. Without a readable ledger, no TrainingJob is resumed."""
     trials, suspend = {trial.number: trial for trial in observed.trials}, dict[RungKey, bool]()
     for (number, rung), job in observed.jobs.items():
         trial = trials.get(number)
@@ -156,7 +156,7 @@ def _has_trials(before: ExperimentStatus) -> bool:
 
 
 def _start_time(before: ExperimentStatus, observed: Observed, mutable: MutableFields) -> str | None:
-    """Return the start time of an Experiment. As for a Job, a resumed Experiment starts again."""
+    """Return the start time of an Experiment. As for a Job, a resumed Experiment gets a new start time."""
     if before.state in FINISHED_STATES or not _has_trials(before):
         return before.start_time
     return None if mutable.suspend else before.start_time or timestamp(observed.now)
@@ -188,7 +188,7 @@ def _with_phase(
     suspend: bool,
     final: frozenset[str] = frozenset(),
 ) -> ExperimentStatus:
-    """Return the previous status with another phase; the `final` conditions stay unchanged."""
+    """Return the previous status with the state and conditions of a phase; conditions of the `final` types stay."""
     kept = {condition.type: condition for condition in before.conditions or [] if condition.type in final}
     new = conditions(metadata.generation, before, observed.now, phase, suspend=suspend)
     return before.model_copy(

@@ -13,7 +13,7 @@ _NEEDS_USER = Effect(needs_user_action=True)
 
 
 class Reason(EpochalReason):
-    """A reason of an Experiment, with its effects. A bare word is a Warning that the user must fix."""
+    """A reason of an Experiment, with its effects. A reason without an Effect is a Warning that the user must fix."""
 
     # Of Ready, in every Experiment.
     QUEUED = "Queued", _READY_NO_EVENT
@@ -78,5 +78,5 @@ CHILD_REASONS = ChildReasons.of(Reason, rejected=Reason.TRIALS_REFUSED)
 
 
 def effect(reason: str) -> Effect:
-    """Return the effect of a reason; a reason outside the table has only a Warning Event."""
+    """Return the effects of a reason; of an unknown reason, a Warning Event and the fault of the cluster."""
     return effect_of(reason_of(Reason, reason))

@@ -1,4 +1,4 @@
-"""The reconciler of Experiments: reads an Experiment, its ledger and its trials, and plans."""
+"""The reconciler of Experiments: reads an Experiment, its ledger and its trials, and applies the plan."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator
@@ -86,20 +86,20 @@ class _Inputs:
 
 @dataclass(frozen=True)
 class _FinishedExperiment:
-    """A finished Experiment that needs no reconcile until one of the resourceVersions changes or the time is due."""
+    """A finished Experiment that needs no plan until one of the resourceVersions changes or `due` is reached."""
 
     versions: tuple[str, ...]
     due: datetime | None
 
 
 class Reconciler(ObjectReconciler[ExperimentReconcileState]):
-    """Reconciles Experiments and their trials with their specs.
+    """Brings the TrainingJobs, the report and the status of Experiments to the state that their specs require.
 
     Its caches hold only state that can be read again: the spec of each generation, and the ledger.
 
     Args:
-        ask: Sends a request to the searcher; None for searchers in processes of their own.
-        checker: The source of verdicts about networks; None in an installation without a checker.
+        ask: Sends a request to the searcher; None to use a pool of searcher processes.
+        checker: Checks whether Keras accepts a network; None in an installation without a checker.
         **settings: The further arguments of the base class.
     """
 
@@ -159,7 +159,7 @@ class Reconciler(ObjectReconciler[ExperimentReconcileState]):
         await self._applier.apply(document, action, state)
 
     async def refresh(self, key: Key) -> None:
-        """Read an Experiment and its ledger from the API server again, after a conflict."""
+        """Read an Experiment again from the API server after a conflict; the next plan also reads its ledger again."""
         self._applier.ledgers.forget(key)
         await super().refresh(key)
 
@@ -170,7 +170,7 @@ class Reconciler(ObjectReconciler[ExperimentReconcileState]):
         self._applier.forget(key)
 
     def _versions(self, key: Key, document: Object) -> tuple[str, ...]:
-        """Return the resourceVersions of an Experiment, its TrainingJobs and its report."""
+        """Return the resourceVersions of an Experiment, its TrainingJobs and its report Jobs."""
         jobs = (self.store.find(index, key).values() for index in (TRIALS, REPORT_JOBS))
         return tuple(thing["metadata"]["resourceVersion"] for thing in (document, *chain(*jobs)))
 
@@ -192,7 +192,7 @@ class Reconciler(ObjectReconciler[ExperimentReconcileState]):
         return _Inputs(spec, ledger, await read_warm_start(key, spec.parsed, self.store, ledgers))
 
     def _check_template(self, key: Key, document: Object, inputs: _Inputs) -> _Inputs | NoVerdict:
-        """Return the inputs; errors of the template's network that all trials have become the error of the spec.
+        """Return the inputs. If Keras refuses the network of every trial, their spec becomes invalid.
 
         Returns PENDING until the checker answers, and UNKNOWN if it does not answer and has refused this spec before.
         """
@@ -259,7 +259,7 @@ class Reconciler(ObjectReconciler[ExperimentReconcileState]):
         )
 
     def _shrink_caches(self, key: Key, spec: _CachedSpec) -> None:
-        """Reduce the cached state of a finished Experiment to its uid, since finished Experiments accumulate."""
+        """Free the parsed spec, the ledger and the write delays of a finished Experiment, since these accumulate."""
         if spec.parsed is not None:
             self._specs[key] = _CachedSpec((spec.version[0], 0), None)
         self._applier.ledgers.forget(key)
@@ -267,7 +267,7 @@ class Reconciler(ObjectReconciler[ExperimentReconcileState]):
 
 
 def _group_actions(actions: Iterable[Any]) -> Iterator[Any]:
-    """Yield the actions on trials as a WriteTrials, then the others; Events about the report as EmitReportEvents."""
+    """Yield a WriteTrials with the actions on trials, then all others; Events about the report as EmitReportEvents."""
     trials = tuple(action for action in actions if isinstance(action, CreateTrial | BuildFailure | SuspendTrial))
     if trials:
         yield WriteTrials(trials)

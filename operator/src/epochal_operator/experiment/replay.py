@@ -1,7 +1,7 @@
 """Repeat all suggestions of a search and print the differences: epochal-operator replay SEARCH.yaml.
 
-Each trial records the number of events in the ledger when it was suggested. The same spec and the same events must give
-the same suggestion.
+Each trial records the number of events in the ledger when it was suggested. The same spec and the same events must lead
+to the same suggestion.
 """
 
 import argparse
@@ -29,10 +29,11 @@ class NothingToReplay(ValueError):
 
 @dataclass(frozen=True)
 class Difference:
-    """A trial for which the searcher suggests other parameters today.
+    """A trial for which the searcher of this version suggests other parameters than the ledger contains.
 
     Args:
-        suggested: The parameters that are suggested today; None if no parameters are suggested.
+        recorded: The parameters in the ledger.
+        suggested: The parameters that this version suggests; None if it suggests none.
     """
 
     trial: int
@@ -51,7 +52,7 @@ class Replay:
 
     Args:
         suggestions: The number of repeated suggestions.
-        differences: The trials for which the searcher suggests other parameters today.
+        differences: The trials with different parameters.
     """
 
     suggestions: int
@@ -94,7 +95,7 @@ def replay(document: Mapping[str, Any], data: str) -> Replay:
 
 
 def _events(data: str) -> tuple[Event, ...]:
-    """Return the events of an undamaged ledger; raise NothingToReplay for any other ledger."""
+    """Return the events of a ledger; raise NothingToReplay if it is damaged, or not all trials follow in order."""
     try:
         ledger = decode(data)
     except InvalidLedger:
@@ -148,7 +149,7 @@ def main(arguments: Sequence[str]) -> str | None:
     """Replay an Experiment and print the differences, or the number of equal suggestions.
 
     Returns:
-        The error message or the number of differences; None if all suggestions are equal.
+        The error message, or a sentence with the number of differences; None if all suggestions are equal.
     """
     parser = argparse.ArgumentParser(
         prog="epochal-operator replay",

@@ -19,4 +19,4 @@ def _experiment(job: Object) -> Key | None:
 
 
 TRIALS = SpecIndex(TRAINING_JOBS, _experiment)
-"""The index of TrainingJobs by the Experiment of their trial."""
+"""The index of TrainingJobs by the Experiment that their label names."""

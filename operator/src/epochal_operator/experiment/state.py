@@ -28,7 +28,7 @@ class Phase:
 
 
 def was_finished(before: ExperimentStatus) -> bool:
-    """Return whether the condition Finished is True."""
+    """Return whether the condition Finished is True in the previous status."""
     return is_true(before.conditions, "Finished")
 
 
@@ -41,14 +41,14 @@ def has_search_result(before: ExperimentStatus) -> bool:
 
 
 def was_refused(before: ExperimentStatus, reason: Reason, generation: int) -> bool:
-    """Return whether a generation of a spec was refused for a reason."""
+    """Return whether the status shows that this generation of the spec was refused for this reason."""
     failed = get_condition(before.conditions, "Failed")
     is_current = before.observed_generation == generation
     return is_current and failed is not None and failed.status == "True" and failed.reason == reason
 
 
 def needs_no_ledger(metadata: Metadata, before: ExperimentStatus) -> bool:
-    """Return whether an Experiment with trials has ended by its current spec."""
+    """Return whether an Experiment has trials and has ended with its current spec, so that no trial continues."""
     has_trials = before.trials is not None and before.trials.created > 0
     return has_trials and before.state in FINISHED_STATES and before.observed_generation == metadata.generation
 

@@ -28,9 +28,9 @@ from epochal_operator.runtime.conditions import ConditionStatus, make_conditions
 from epochal_operator.trainingjob.interface import format_metric
 
 MAX_MESSAGE = 1024
-"""Bytes of the message of a condition: several conditions may repeat it."""
+"""Maximum bytes of the message of a condition: several conditions may repeat the message."""
 MAX_UID = 64
-"""The most characters of a uid: more than Kubernetes uses."""
+"""Maximum characters of a uid: more than Kubernetes uses."""
 
 
 def derive_status(
@@ -88,7 +88,7 @@ def ranked_trial(metadata: Metadata, spec: ExperimentSpec, trial: Trial) -> Rank
 
 
 def results_uri(metadata: Metadata, spec: ExperimentSpec, trial: Trial) -> str | None:
-    """Return the results folder of the last rung that a trial has finished, or None."""
+    """Return the URI of the results folder of the last rung that a trial has finished, or None."""
     uid = trial.rungs[-1].uid if trial.rungs else ""
     if not 0 < len(uid) <= MAX_UID:  # The uid is empty if the TrainingJob of a rung was lost.
         return None
@@ -131,7 +131,7 @@ def _counts(observed: Observed) -> TrialCounts:
 
 
 def _epochs(spec: ExperimentSpec, trials: Sequence[Trial]) -> EpochCounts:
-    """Return the epochs that were trained, that early stopping saved, and that were trained twice at most."""
+    """Return the numbers of epochs that were trained, were not trained in ended or paused trials, or were repeated."""
     epochs = spec.template.spec.training.epochs
     repeated = 0
     for trial in trials:

@@ -15,7 +15,7 @@ from epochal_operator.runtime.api.resource import Object
 def template_question(
     document: Object, parsed: ParsedSpec, ledger: StoredLedger | StatusCause
 ) -> NetworkQuestion | None:
-    """Return the question about the network of a template, or None once there are trials, or if none may follow."""
+    """Return the question about the network of a template; None if the ledger has trials or the search has ended."""
     if not isinstance(ledger, StoredLedger) or ledger.trials:
         return None
     if has_search_result(_status(document)) or document["metadata"].get("deletionTimestamp") is not None:
@@ -24,7 +24,7 @@ def template_question(
 
 
 def faults_of_all_trials(parsed: ParsedSpec, verdict: Verdict) -> str:
-    """Return the errors of a template's network that all trials have, as a message; empty if there are none."""
+    """Return the errors of a template's network before the first layer that a parameter changes; empty if none."""
     paths = [path for parameter in parsed.spec.parameters for path in parameter.paths]
     return verdict.before(first_searched_layer(parsed.template, paths)).message
 

@@ -9,7 +9,7 @@ from epochal_api.experiment.spec import ExperimentSpec
 
 TrialState = Literal["Running", "Paused", "Complete", "Failed", "Diverged"]
 RungKey = tuple[int, int]
-"""The number of a trial, and its rung."""
+"""The number of a trial, and its rung counted from 0."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,9 @@ class Trial:
     Args:
         number: The number of the trial. Trial 0 is the unchanged template.
         known_events: The number of events in the ledger when the trial was suggested.
-        state: Running from the start of the rung after `rungs`. Paused after a rung, while a promotion is possible.
-            Complete if the trial does not continue.
-        dropped: Whether its checkpoints may be deleted.
+        state: Running: the trial trains its current rung, or waits to train it. Paused: the trial finished a rung, and
+            may be promoted. Complete: the trial has a value, and does not continue.
+        dropped: Whether its checkpoints may be deleted, so that it never continues.
         uids: The uids of the TrainingJobs of the current rung, the latest one last; the earlier TrainingJobs are lost.
         lost_rungs: The rungs that started again because their TrainingJob was lost.
         reason: The reason of the failure as a CamelCase word.
@@ -61,7 +61,7 @@ class Trial:
 
     @property
     def rung_key(self) -> RungKey:
-        """The number of the trial and its current rung, which the ledger has not finished."""
+        """The number of the trial and its current rung, the first rung that it has not finished."""
         return self.number, len(self.rungs)
 
     @property
@@ -71,7 +71,7 @@ class Trial:
 
     @property
     def can_be_promoted(self) -> bool:
-        """Whether the trial waits after a rung, and still has its checkpoints."""
+        """Whether the trial is Paused after a rung, and its checkpoints are kept."""
         return self.state == "Paused" and not self.dropped
 
     @property
@@ -81,7 +81,7 @@ class Trial:
 
 
 def has_value(trials: Iterable[Trial]) -> bool:
-    """Return whether a trial has an objective value."""
+    """Return whether at least one of the trials has an objective value."""
     return any(trial.value is not None for trial in trials)
 
 

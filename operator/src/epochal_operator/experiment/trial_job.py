@@ -43,8 +43,8 @@ def training_job(
 ) -> Object:
     """Return the TrainingJob for the current rung of a trial, as JSON.
 
-    The rung ends after the epoch `stop_after`; None trains all epochs. It continues from the results folder with the
-    URI `continue_from`, which is None for the first rung.
+    The rung ends after the epoch `stop_after`; None trains all epochs. The training continues from the checkpoint in
+    the results folder with the URI `continue_from`; None for the first rung.
     """
     number, rung = trial.rung_key
     metadata = document["metadata"]
@@ -85,8 +85,8 @@ def trial_spec(template: Mapping[str, Any], space: Space, parameters: Values) ->
     A value equal to the template's value keeps the form of the template. Null in a field of the schema removes the
     field, as the API server does.
 
-    An inactive parameter keeps the value of the template. An exception is an argument of a class that the trial
-    replaced: the argument is removed, unless its place overlaps the place of an active parameter.
+    An inactive parameter keeps the value of the template. An exception is an argument of a Keras class that the trial
+    replaces by another class: the argument is removed, unless it overlaps a field that an active parameter sets.
 
     Raises:
         PathNotFound: If a path leads to no field.
@@ -118,10 +118,10 @@ def trial_spec(template: Mapping[str, Any], space: Space, parameters: Values) ->
 
 
 def json_value(place: paths.ResolvedPath, domain: Domain, text: str) -> Any:
-    """Return the JSON value of a parameter for a place.
+    """Return the JSON value that a parameter sets in a field of the template.
 
     Args:
-        place: The place.
+        place: The field of the template to which a path of the parameter leads.
         domain: The domain of the parameter.
         text: The value as text; a value of another type than the parameter's stays a text.
     """
@@ -133,7 +133,7 @@ def json_value(place: paths.ResolvedPath, domain: Domain, text: str) -> Any:
 def template_parameters(template: Mapping[str, Any], space: Space) -> dict[str, str]:
     """Return the parameters of the template, which trial 0 uses.
 
-    A parameter is missing if the template does not set it, or has two different values at its paths.
+    The result omits a parameter that the template does not set, or that has different values at its paths.
 
     Raises:
         PathNotFound: If a path leads to no field.

@@ -14,7 +14,7 @@ from epochal_operator.trainingjob.interface import Reason as TrialReason
 
 _TRIAL = re.compile(r"-(0|[1-9][0-9]{0,8})-r(0|[1-9][0-9]{0,3})")
 MAX_METRIC_NAMES = 32
-"""Maximum number of available metrics in a message about a missing metric."""
+"""Maximum number of reported metrics in a message about a missing metric."""
 _TRAINING_STATES = frozenset({"Running", "Storing"})
 MAX_CACHED_NAMES = 4096
 """Maximum number of cached results of `parse_trial_name`."""
@@ -24,7 +24,7 @@ Jobs = Mapping[tuple[int, int], Object]
 
 @lru_cache(maxsize=MAX_CACHED_NAMES)
 def parse_trial_name(name: str, experiment: str) -> tuple[int, int] | None:
-    """Return the trial and the rung in the name of a TrainingJob, or None."""
+    """Return the trial and the rung in the name of a TrainingJob, or None if the name has another form."""
     match = _TRIAL.fullmatch(name, len(experiment)) if name.startswith(experiment) else None
     return (int(match[1]), int(match[2])) if match else None
 
@@ -62,7 +62,7 @@ def has_ended(job: Object) -> bool:
 
 
 def needs_suspend_change(job: Object, *, suspend: bool) -> bool:
-    """Return whether the field `spec.suspend` of a trial's TrainingJob must change."""
+    """Return whether `spec.suspend` of a TrainingJob must change: False if it has ended or is being deleted."""
     is_deleted = job["metadata"].get("deletionTimestamp") is not None
     return not has_ended(job) and not is_deleted and job["spec"].get("suspend", False) is not suspend
 

@@ -57,8 +57,8 @@ class TrialWriter:
         """Create, suspend and resume TrainingJobs concurrently.
 
         Returns:
-            The events of trials that are never created, and the first error or None. The caller raises the error after
-            it has appended the events.
+            The Failed events of trials whose TrainingJob will never be created, and the first error or None. The caller
+            raises the error after it has appended the events to the ledger.
         """
         if not all(isinstance(action, SuspendTrial) for action in trials):
             await self._writer.check_current(document)
@@ -89,7 +89,10 @@ class TrialWriter:
     def delayed(
         self, document: Object, jobs: Jobs, trials: Sequence[Trial] = ()
     ) -> tuple[dict[RungKey, datetime], StatusCause | None]:
-        """Return the due time of each TrainingJob that must not be written yet, and the cause to report."""
+        """Return the time before which TrainingJobs must not be written, by trial and rung, and the cause to report.
+
+        Another client has deleted such a TrainingJob repeatedly, or has undone a change of its spec.suspend.
+        """
         now, delayed, cause = self._clock(), dict[RungKey, datetime](), None
         metadata = document["metadata"]
         for rung_key in (trial.rung_key for trial in trials if not trial.is_finished):
@@ -118,7 +121,7 @@ class TrialWriter:
         self._blocked.pop(key, None)
 
     async def _create(self, document: Object, action: CreateTrial, state: Blockers) -> Failed | None:
-        """Create a TrainingJob; return a Failed event if the API server will never accept it."""
+        """Create a TrainingJob. Return a Failed event if Epochal or the API server refuses a trial's first rung."""
         name = action.body["metadata"]["name"]
         # Once the TrainingJob exists, InvalidSpec does not end its trial: another version of Epochal may accept it.
         if error_message := await asyncio.to_thread(spec_error, action.body, self._installation()):
@@ -130,7 +133,7 @@ class TrialWriter:
         except (NotFound, Conflict, AdmissionFailed) as error:
             state.failure = error if isinstance(error, AdmissionFailed) else None
             reason = Reason.WEBHOOK_FAILED if state.failure else Reason.TRIALS_REFUSED
-            state.blocker = StatusCause(reason, f"The API server refuses {name}: {error.message}")
+            state.blocker = StatusCause(reason, f"The API server refuses the TrainingJob {name}: {error.message}")
             return None
         if is_new:
             _log.info("created %s", name)
@@ -140,7 +143,7 @@ class TrialWriter:
     async def _store(
         self, document: Object, action: CreateTrial, created: Object, state: Blockers, *, is_new: bool
     ) -> None:
-        """Store the created TrainingJob, unless it has another owner or a webhook has changed it."""
+        """Add the created TrainingJob to the cache, unless it has another owner or lacks its label or spec fields."""
         if owner_cause := name_conflict(created, document, TRAINING_JOBS, EXPERIMENTS, CHILD_REASONS):
             if owner_cause.reason == Reason.CLEANUP:
                 state.blocker = owner_cause
@@ -163,7 +166,7 @@ class TrialWriter:
     async def _handle_refusal(
         self, document: Object, action: CreateTrial, error: Invalid | Forbidden, state: Blockers
     ) -> Failed | None:
-        """Return a Failed event for an invalid TrainingJob, or None if it may be accepted later."""
+        """Return a Failed event if the API server finds a TrainingJob invalid; else record the blocking cause."""
         cause = _refusal_cause("The API server", action, error.message)
         if error.by_policy:
             self._block(document, action, cause)
@@ -174,7 +177,7 @@ class TrialWriter:
         return await self._reject(document, action, "The API server", error.message)
 
     async def _reject(self, document: Object, action: CreateTrial, refuser: str, message: str) -> Failed | None:
-        """Return a Failed event for an invalid TrainingJob, or None for a later rung, which waits."""
+        """Return a Failed event if a trial's first TrainingJob is refused; block a later rung, and return None."""
         if action.rung_key[1]:  # An earlier rung was accepted, so this rung may be accepted later.
             self._block(document, action, _refusal_cause(refuser, action, message))
             return None
@@ -182,7 +185,7 @@ class TrialWriter:
         return Failed(*action.rung_key, "", REJECTED)
 
     async def _handle_build_failure(self, document: Object, action: BuildFailure) -> Failed | None:
-        """Return a Failed event for a TrainingJob that cannot be built, or None for a later rung, which waits."""
+        """Return a Failed event if the first rung cannot be built; block a later rung, and return None."""
         name = trial_name(document["metadata"]["name"], *action.rung_key)
         _log.error("%s cannot be built", name, exc_info=action.error)
         error = printable(f"{type(action.error).__name__}: {action.error}")
@@ -207,7 +210,7 @@ class TrialWriter:
         self._created.record(document, TRAINING_JOBS, job, now, fields=fields, before=before, subject=name)
 
     async def _suspend(self, document: Object, action: SuspendTrial) -> None:
-        """Suspend or resume a TrainingJob; each repetition is delayed longer."""
+        """Suspend or resume a TrainingJob; if another client undoes this, each repetition is delayed longer."""
         job, spec = action.job, {"suspend": action.suspend}
         try:
             patch = PatchChild(TRAINING_JOBS, job, spec, required=spec)
@@ -221,7 +224,9 @@ class TrialWriter:
 
 def _refusal_cause(refuser: str, action: CreateTrial, message: str) -> StatusCause:
     """Return the cause TrialsRefused for a refused TrainingJob."""
-    return StatusCause(Reason.TRIALS_REFUSED, f"{refuser} refuses {action.body['metadata']['name']}: {message}")
+    return StatusCause(
+        Reason.TRIALS_REFUSED, f"{refuser} refuses the TrainingJob {action.body['metadata']['name']}: {message}"
+    )
 
 
 def _has_label(job: Object, body: Object) -> bool:
@@ -231,18 +236,19 @@ def _has_label(job: Object, body: Object) -> bool:
 
 
 def _admission_cause(created: Object, body: Object) -> StatusCause | None:
-    """Return the cause if a created TrainingJob lacks its label or fields of its spec, or None."""
+    """Return the cause if a stored TrainingJob lacks its label or fields of spec.training, or None."""
     name = body["metadata"]["name"]
     if not _has_label(created, body):
         message = (
-            f"{name} was stored without the label {EXPERIMENT_LABEL}: exempt TrainingJobs from the "
+            f"The TrainingJob {name} was stored without the label {EXPERIMENT_LABEL}: exempt TrainingJobs from the "
             "admission webhook or policy that removes it."
         )
         return StatusCause(Reason.TRIALS_REFUSED, message)
     if lost := set(body["spec"]["training"]) - set(created["spec"].get("training") or {}):
         fields = ", ".join(f"spec.training.{name}" for name in sorted(lost))
         message = (
-            f"{name} was stored without {fields}: upgrade the CRD of TrainingJobs if it is older than the operator."
+            f"The TrainingJob {name} was stored without {fields}: upgrade the CRD of TrainingJobs if it is older "
+            "than the operator."
         )
         return StatusCause(Reason.TRIALS_REFUSED, message)
     return None

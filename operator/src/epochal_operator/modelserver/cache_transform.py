@@ -1,4 +1,4 @@
-"""The fields of ModelServers, their owned objects and the sources of their models that the store keeps."""
+"""The fields of ModelServers, their owned objects, TrainingJobs and Experiments that the cache keeps."""
 
 import hashlib
 import json
@@ -27,16 +27,16 @@ from epochal_operator.runtime.api.resource import Object, part
 from epochal_operator.runtime.cache_transform import MAX_NAME, bounded_metadata, compress_spec, pick
 
 MAX_FIELD_LENGTH = 1024
-"""Characters of a spec field, as JSON, up to which it is cached unchanged."""
+"""Maximum length of a cached spec field, as JSON, in characters. For a longer field, the cache keeps a digest."""
 _LABELS = (NAME_LABEL, UID_LABEL)
 
 
 def model_server(server: Object, labels: Iterable[str] = ()) -> Object:
-    """Return the cached fields of a ModelServer: its spec as text, and the references of its source.
+    """Return the cached fields of a ModelServer: metadata, status, spec as JSON text, and references in spec.source.
 
     Args:
         server: The ModelServer.
-        labels: Labels that are kept even if the ModelServer has too many labels.
+        labels: Labels that are kept even if the ModelServer has more labels than the cache keeps.
     """
     source = part(server["spec"], "source")
     names = (name for name in ("trainingJobRef", "experimentRef") if name in source)
@@ -52,7 +52,7 @@ def model_server(server: Object, labels: Iterable[str] = ()) -> Object:
 
 
 def deployment(deployment: Object) -> Object:
-    """Return the cached fields of a Deployment, with digests in place of its pod template to detect changes."""
+    """Return the cached fields of a Deployment, with digests instead of its pod template to detect changes."""
     metadata = _metadata(deployment)
     names = (MODEL_ANNOTATION, TEMPLATE_ANNOTATION, RESTARTED_ANNOTATION, REVISION_ANNOTATION)
     annotations = pick(deployment["metadata"].get("annotations") or {}, names)
@@ -72,8 +72,8 @@ def deployment(deployment: Object) -> Object:
 def template_digest(template: Mapping[str, Any]) -> str:
     """Return a digest of a pod template as the API server stores it, without annotations of other clients.
 
-    `kubectl rollout restart` writes such an annotation. Kubernetes never adds a default to existing pod templates,
-    because all Deployments would roll out.
+    `kubectl rollout restart` writes such an annotation. An upgrade of Kubernetes does not change the digest: it never
+    adds new defaults to existing pod templates, because that would restart the pods of all Deployments.
     """
     metadata = template.get("metadata") or {}
     annotations = metadata.get("annotations") or {}
@@ -82,13 +82,13 @@ def template_digest(template: Mapping[str, Any]) -> str:
 
 
 def child(child: Object) -> Object:
-    """Return the cached fields of another owned object, or of an object with the same label."""
+    """Return the cached fields of a Service, PodDisruptionBudget, HorizontalPodAutoscaler or NetworkPolicy."""
     spec = child.get("spec") or {}
     return {"metadata": _metadata(child), "spec": {name: brief(value) for name, value in spec.items()}}
 
 
 def brief(value: Any) -> Any:
-    """Return a spec field, or the digest of a long field, which is enough to detect changes."""
+    """Return a spec field, or its digest if its JSON is longer than MAX_FIELD_LENGTH. Both suffice to find changes."""
     return value if len(json.dumps(value)) <= MAX_FIELD_LENGTH else f"sha256:{digest(value)}"
 
 
@@ -103,7 +103,7 @@ def replica_set(replica_set: Object) -> Object:
 
 
 def pod(pod: Object) -> Object:
-    """Return the cached fields of a pod, without most of its spec and without the containers of other programs."""
+    """Return the cached fields of a pod: metadata, phase, conditions, node, ports, and Epochal's own containers."""
     spec, status = pod["spec"], pod.get("status") or {}
     containers = [*_own_containers(spec.get("initContainers")), *_own_containers(spec.get("containers"))]
     memory = {item["name"]: part(part(item, "resources"), "limits").get("memory") for item in containers}
@@ -118,13 +118,13 @@ def pod(pod: Object) -> Object:
 
 
 def training_job(job: Object) -> Object:
-    """Return the cached fields of a TrainingJob: its state and its models."""
+    """Return the cached fields of a TrainingJob: metadata, state, conditions, stored models and best epoch."""
     status = pick(job.get("status") or {}, ("state", "conditions", "results", "best"))
     return {"metadata": bounded_metadata(job["metadata"], labels=(EXPERIMENT_LABEL,)), "status": status}
 
 
 def experiment(experiment: Object) -> Object:
-    """Return the cached fields of an Experiment: its state and its best trial."""
+    """Return the cached fields of an Experiment: metadata, state, best trial and the strategy of its objective."""
     status = pick(experiment.get("status") or {}, ("state", "best"))
     objective = pick(part(experiment["spec"], "objective"), ("strategy",))
     return {"metadata": bounded_metadata(experiment["metadata"]), "spec": {"objective": objective}, "status": status}

@@ -38,9 +38,10 @@ def url(server: ModelServer) -> str:
 
 
 def service(server: ModelServer, _: ServedModel, installation: Installation, observed: Observed) -> Object:
-    """Return the Service of a ModelServer, as JSON, with the port of its protocol and those of its running pods.
+    """Return the Service of a ModelServer, as JSON, with port 443 if spec.tls is set, otherwise port 80.
 
-    A client of a port that no pod serves would hang. After a change of spec.tls, earlier pods still answer at theirs.
+    After a change of spec.tls, the Service keeps the previous port as long as earlier pods serve it. Then the port is
+    removed, because a client of a port without pods would hang.
     """
     offered = protocols(observed.pods) | {HTTPS if server.spec.tls else HTTP}
     ports = [
@@ -65,7 +66,7 @@ def disruption_budget(server: ModelServer, _: ServedModel, installation: Install
 def autoscaler(server: ModelServer, _: ServedModel, installation: Installation, _observed: Observed) -> Object | None:
     """Return the HorizontalPodAutoscaler of a ModelServer as JSON, or None without `spec.autoscaling`.
 
-    It sets the ModelServer's own spec.replicas.
+    The autoscaler changes spec.replicas of the ModelServer, not of the Deployment.
     """
     autoscaling = server.spec.autoscaling
     if autoscaling is None:
@@ -93,7 +94,7 @@ def network_policy(
 
 
 def _deployment(server: ModelServer, model: ServedModel, installation: Installation, _: Observed) -> Object:
-    """Return the Deployment of a ModelServer, as `deployment`."""
+    """Return the Deployment of a ModelServer: `deployment` with the parameters of `OwnedType.build`."""
     return deployment(server, model, installation)
 
 

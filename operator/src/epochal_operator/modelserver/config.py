@@ -1,4 +1,4 @@
-"""The configuration of a server: an annotation of its pod."""
+"""The configuration of a ModelServer's server, which its pod contains as an annotation."""
 
 from epochal_api.modelserver.config import Batching, Limits, ServerConfig, Source, StorageConfig
 from epochal_api.modelserver.pod import MODEL_FOLDER
@@ -10,16 +10,16 @@ CONVERTED_MODEL = f"{MODEL_FOLDER}/model.onnx"
 
 
 class NoStorageEndpoint(InvalidModelServer):
-    """Neither the ModelServer nor the installation names a storage endpoint; either can be changed."""
+    """Neither the ModelServer (spec.storage.endpoint) nor the installation names an S3 endpoint. Both can change."""
 
 
 def is_converted(model: ServedModel) -> bool:
-    """Return whether an init container converts the model to ONNX."""
+    """Return whether an init container of the pod converts the model from Keras to ONNX before the server starts."""
     return model.runtime == "ONNX" and not model.uri.endswith(".onnx")
 
 
 def server_config(server: ModelServer, model: ServedModel, storage_endpoint: str | None) -> ServerConfig:
-    """Return the configuration of a server.
+    """Return the configuration that the server in a pod reads: model, storage, limits, authentication and TLS.
 
     Raises:
         NoStorageEndpoint: If neither the ModelServer nor the installation names an endpoint.
@@ -54,5 +54,8 @@ def server_config(server: ModelServer, model: ServedModel, storage_endpoint: str
 
 
 def encode(config: ServerConfig) -> str:
-    """Return a server configuration as JSON without defaults, so that a new field with a default changes no pod."""
+    """Return a server configuration as JSON without default values.
+
+    So a later version of Epochal with a new field, which has its default value, does not change and restart pods.
+    """
     return config.model_dump_json(exclude_defaults=True)

@@ -68,7 +68,10 @@ def deployment(server: ModelServer, model: ServedModel, installation: Installati
 
 
 def _inputs_digest(server: ModelServer, model: ServedModel, server_config: str) -> str:
-    """Return a digest of the inputs of a pod template, without the inputs that belong to the operator."""
+    """Return a digest of the inputs of a pod template: the ModelServer's spec, its model and the server configuration.
+
+    The digest does not cover values that belong to the operator, such as images: its upgrade must not restart pods.
+    """
     spec = server.spec
     inputs = {
         "config": json.loads(server_config),
@@ -86,20 +89,24 @@ def _inputs_digest(server: ModelServer, model: ServedModel, server_config: str) 
 
 
 def template_inputs(desired: Mapping[str, Any]) -> str:
-    """Return the digest of the inputs from the pod template of a Deployment that the operator has built."""
+    """Return the digest of the inputs from the annotation in the pod template of a desired Deployment."""
     return str(desired["spec"]["template"]["metadata"]["annotations"][INPUTS_ANNOTATION])
 
 
 def rollout_id(cached: Mapping[str, Any]) -> str:
-    """Return the identifier of a cached Deployment's rollout. Another rollout to the same template has another one."""
+    """Return the identifier of a cached Deployment's current rollout.
+
+    A later rollout to the same pod template has a different identifier.
+    """
     revision = (cached["metadata"].get("annotations") or {}).get(REVISION_ANNOTATION, "")
     return f"{cached['metadata']['uid']}/{revision}/{cached['spec']['template']['inputs']}"
 
 
 def replacement(live: Mapping[str, Any], desired: Mapping[str, Any]) -> Object:
-    """Return a Deployment to write: the desired spec, with all other fields of the live object.
+    """Return a Deployment to write: the live Deployment with the desired spec, labels and annotations.
 
-    Annotations of others in the pod template stay.
+    Annotations of other clients stay, in the pod template too. The annotations about the previous pod template are
+    removed.
     """
     live_annotations = live["spec"]["template"]["metadata"].get("annotations") or {}
     foreign = {name: text for name, text in live_annotations.items() if not name.startswith(f"{GROUP}/")}

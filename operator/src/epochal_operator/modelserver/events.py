@@ -11,7 +11,13 @@ from epochal_operator.runtime.events import Event, make_event
 
 
 def transition_events(before: ModelServerStatus, after: ModelServerStatus, rollout_id: str) -> Iterator[Event]:
-    """Yield the Events for the transition of a ModelServer from one status to the next."""
+    """Yield an Event if the reason of the condition Progressing changes, and one if Ready gets the reason Stopped.
+
+    Args:
+        before: The previous status of the ModelServer.
+        after: The new status of the ModelServer.
+        rollout_id: Identifier of the Deployment's rollout; empty without a Deployment.
+    """
     progress, old_progress = (get_condition(status.conditions, "Progressing") for status in (after, before))
     ready, old_ready = (get_condition(status.conditions, "Ready") for status in (after, before))
     generation = str(after.observed_generation)
@@ -27,7 +33,7 @@ def transition_events(before: ModelServerStatus, after: ModelServerStatus, rollo
 
 
 def spec_warnings(server: ModelServer, before: ModelServerStatus, *, is_best_missing: bool) -> Iterator[Event]:
-    """Yield the warning Events for a spec: plain HTTP for keys, and a missing best model.
+    """Yield the warning Events for a spec: bearer keys without TLS in a new generation, and a missing best model.
 
     Args:
         server: The ModelServer.
@@ -47,6 +53,6 @@ def spec_warnings(server: ModelServer, before: ModelServerStatus, *, is_best_mis
 
 
 def not_convertible(cause: StatusCause, sha256: str) -> Event:
-    """Return the Event for a model that cannot be converted to ONNX."""
-    message = f"Cannot convert the model to ONNX. Keras in the trainer image serves it instead: {cause.message}"
+    """Return the Event for a model that cannot be converted to ONNX, and so is served by Keras."""
+    message = f"Cannot convert the model to ONNX, so Keras in the trainer image serves the model. {cause.message}"
     return make_event(Reason.NOT_CONVERTIBLE, message, sha256)

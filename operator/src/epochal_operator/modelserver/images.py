@@ -21,7 +21,7 @@ class ImagesSuitable(NamedTuple):
 
 
 def images_suitable(mode: ImageMode, model: ServedModel | None) -> ImagesSuitable | None:
-    """Return the condition ImagesSuitable, or None without `spec.images` or while the size of the images is unknown.
+    """Return the condition ImagesSuitable, or None if `mode` is "None" or the image size of the model is unknown.
 
     Args:
         mode: The spec.images.mode.
@@ -49,7 +49,7 @@ def images_suitable(mode: ImageMode, model: ServedModel | None) -> ImagesSuitabl
 
 
 def _image_shape(model: ServedModel | None) -> tuple[int, int, int] | None:
-    """Return the height, width and channels of a model's only input if it takes images of one size, or None."""
+    """Return (height, width, channels) if the model's only input is a gray or RGB image of a fixed size, else None."""
     match model and model.inputs:
         case [tensor]:
             shape = tensor.shape

@@ -27,13 +27,13 @@ from epochal_operator.runtime.store import Change, Store
 from epochal_operator.trainingjob.interface import TRAINING_JOBS
 
 BOUNDS = Bounds(MAX_SPEC_BYTES, MAX_SPEC_DEPTH, frozenset(SERVER_CONDITIONS), (f"{GROUP}/",))
-"""The limits within which a ModelServer is read."""
+"""Limits of size and depth for parsing a ModelServer from a response of the API server."""
 
 
 def model_servers(
     installation: Callable[[], Installation], *, instance: str, metric_labels: tuple[str, ...] = ()
 ) -> Kind:
-    """Return the Kind of ModelServers."""
+    """Return the description of ModelServers for the runtime."""
     return Kind(
         resource=MODEL_SERVERS,
         reconciler=lambda context: Reconciler(context, installation, instance=instance),
@@ -52,7 +52,10 @@ def model_servers(
 
 
 def servers_of_job(change: Change, store: Store) -> Iterable[Key]:
-    """Return the keys of the ModelServers that a change of a TrainingJob concerns."""
+    """Return the keys of the ModelServers whose spec.source references a changed TrainingJob or its Experiment.
+
+    There are no keys if the change does not affect the models.
+    """
     if _model_fields(change.before) == _model_fields(change.after):
         return ()
     job = change.after or change.before or {}
@@ -62,14 +65,17 @@ def servers_of_job(change: Change, store: Store) -> Iterable[Key]:
 
 
 def servers_of_experiment(change: Change, store: Store) -> Iterable[Key]:
-    """Return the keys of the ModelServers that a change of an Experiment concerns."""
+    """Return the keys of the ModelServers whose spec.source references a changed Experiment.
+
+    There are no keys if the change does not affect the models.
+    """
     if _best_trial_fields(change.before) == _best_trial_fields(change.after):
         return ()
     return store.find(SERVERS_OF_EXPERIMENT, key_of(change.after or change.before or {}))
 
 
 def _model_fields(job: Object | None) -> object:
-    """Return the uid, state, conditions and results of a TrainingJob, which decide what its ModelServers serve."""
+    """Return the fields of a TrainingJob that affect the models of ModelServers: uid, state, conditions, results."""
     if job is None:
         return None
     status = job.get("status") or {}
@@ -78,7 +84,7 @@ def _model_fields(job: Object | None) -> object:
 
 
 def _best_trial_fields(experiment: Object | None) -> object:
-    """Return the uid and state of an Experiment and the TrainingJob of its best trial, which its ModelServers serve."""
+    """Return the fields of an Experiment that affect models of ModelServers: uid, state, best trial's TrainingJob."""
     if experiment is None:
         return None
     status = experiment.get("status") or {}

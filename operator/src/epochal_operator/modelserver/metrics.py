@@ -1,4 +1,4 @@
-"""Prometheus metrics of every ModelServer, computed from the objects; its pods export their own metrics."""
+"""Prometheus metrics of ModelServers, which the operator computes from the objects. Their pods export other metrics."""
 
 from epochal_api.modelserver.spec import KIND
 from epochal_api.modelserver.status import IMAGES_SUITABLE, SERVER_CONDITIONS, SERVER_STATES

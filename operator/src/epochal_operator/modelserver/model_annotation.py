@@ -1,4 +1,4 @@
-"""The model of a Deployment, in an annotation: later changes of its training do not affect it."""
+"""The Deployment's annotation with its model: later changes of the TrainingJob do not change the served model."""
 
 import json
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ MAX_LENGTH = 64 * 1024
 two addresses of 2048 characters.
 """
 _OBSERVED_FIELDS = {"inputs", "outputs", "rolled_out_time"}
-"""The fields of a model that follow from its pods."""
+"""Fields of a ServedModel that the operator observes in the pods. The annotation does not contain them."""
 
 
 def encode(model: ServedModel) -> str:
@@ -28,8 +28,8 @@ def pinned_model(deployment: Mapping[str, Any] | None, reported: ServedModel | N
 
     Args:
         deployment: The cached Deployment, or None.
-        reported: The model in the status of the ModelServer. It is used without a Deployment, or without a valid
-            annotation.
+        reported: The model in the status of the ModelServer. It is returned if there is no Deployment or no valid
+            annotation. Otherwise only its observed fields are used, if it is the same model.
     """
     text = ((deployment or {}).get("metadata", {}).get("annotations") or {}).get(MODEL_ANNOTATION)
     if text is None:
@@ -44,5 +44,5 @@ def pinned_model(deployment: Mapping[str, Any] | None, reported: ServedModel | N
 
 
 def _metadata_key(model: ServedModel) -> tuple[str | None, ...]:
-    """Return the fields of a model that determine its observed fields."""
+    """Return the fields of a model that identify its file, runtime and signature. Equal keys mean the same model."""
     return model.uri, model.sha256, model.runtime, model.signature, model.signature_sha256

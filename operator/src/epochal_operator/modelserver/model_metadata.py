@@ -1,6 +1,6 @@
-"""Model metadata that servers report: names, shapes and types of tensors, and the signature.
+"""Model metadata that servers report: names, shapes and types of tensors, and the digest of the signature.
 
-The operator has no access to the bucket of the model.
+The operator requests them from the pods, because it has no access to the bucket of the model.
 """
 
 import logging
@@ -28,7 +28,7 @@ not depend on the metadata.
 """
 MAX_BYTES = 64 * 1024
 MAX_AXIS_SIZE = 2**63 - 1
-"""The API server refuses a whole status with a larger number."""
+"""Maximum size of a tensor's axis (int64). The API server rejects a whole status that contains a larger number."""
 
 _log = logging.getLogger(__name__)
 
@@ -75,8 +75,9 @@ class MetadataClient:
     async def fetch(self, key: Key, model: ServedModel | None, pods: tuple[Object, ...]) -> bool:
         """Request the metadata from a pod, unless it is cached. A failed pod is skipped for RETRY_AFTER.
 
-        If the status has a digest of the signature, the response of any pod is valid for all pods. Otherwise each pod
-        computes its own digest and is asked once.
+        If the model has a digest of the signature, all pods serve the same signature, and one response is enough.
+        Otherwise each pod reports the digest of the signature that it loaded, so each pod gets one request. A call
+        makes at most one request.
 
         Args:
             key: Namespace and name of the ModelServer.
@@ -84,7 +85,7 @@ class MetadataClient:
             pods: The pods that serve this model.
 
         Returns:
-            Whether a pod returned metadata.
+            Whether this call has received metadata from a pod.
         """
         if model is None:
             return False
@@ -111,12 +112,12 @@ class MetadataClient:
         return True
 
     def forget(self, key: Key) -> None:
-        """Forget the metadata of a deleted ModelServer."""
+        """Remove the metadata of a deleted ModelServer from the cache."""
         self._cache.pop(key, None)
 
 
 def _addresses(pods: tuple[Object, ...]) -> dict[str, str]:
-    """Return the addresses of the ready pods, by pod name."""
+    """Return the IP addresses of the ready pods, by pod name."""
     addresses = {str(pod["metadata"]["name"]): part(pod, "status").get("podIP") for pod in pods if is_ready(pod)}
     return {name: str(address) for name, address in addresses.items() if address}
 
@@ -133,7 +134,7 @@ async def fetch(address: str, sha256: str, port: int = METRICS_PORT, pod: str = 
 
     Args:
         address: The IP address of the pod.
-        sha256: The SHA-256 digest of the model.
+        sha256: The SHA-256 digest of the model, which the result contains.
         port: The metrics port of the pod.
         pod: The name of the pod.
     """

@@ -15,13 +15,14 @@ from epochal_operator.runtime.owners import ObservedChild
 
 @dataclass(frozen=True)
 class ModelMetadata:
-    """The inputs and outputs of a model.
+    """The inputs and outputs of a model, as its pods report them.
 
     Args:
         sha256: The SHA-256 digest of the model.
         inputs: The input tensors.
         outputs: The output tensors.
-        signatures: The digest of the signature that each asked pod computed, by the name of the pod.
+        signatures: The digest of the signature that a pod has loaded, by the name of the pod. Pods that the operator
+            has not asked yet are missing.
     """
 
     sha256: str
@@ -37,7 +38,7 @@ class Observed:
     Args:
         now: The time of the observation, with a time zone.
         source: The model in its spec.source, or the cause why it is missing; None if the spec is invalid.
-        children: The owned objects.
+        children: The observed state of each owned object except pods and ReplicaSets, whether it exists or not.
         pods: Live pods of its Deployment, the oldest first.
         metadata: The inputs and outputs that pods report for their model.
     """
@@ -50,7 +51,7 @@ class Observed:
 
     @property
     def deployment(self) -> Object | None:
-        """The Deployment, or None."""
+        """The Deployment of the ModelServer, or None if it has none yet."""
         return next((child.child for child in self.children if child.type.resource == DEPLOYMENTS), None)
 
     @property
@@ -61,5 +62,5 @@ class Observed:
 
     @property
     def blocked(self) -> StatusCause | None:
-        """The first cause that blocks an owned object, or None."""
+        """The first cause that blocks the creation or correction of an owned object, or None."""
         return next((child.blocked for child in self.children if child.blocked is not None), None)

@@ -17,9 +17,9 @@ from epochal_operator.runtime.reasons import sanitize_message
 
 @dataclass(frozen=True)
 class PodCounts:
-    """The numbers of a Deployment's pods, as its controller counts them.
+    """Numbers of pods: `desired` by the spec, and the others from the status of the Deployment.
 
-    `is_current` is whether the controller has observed the current generation of the Deployment.
+    `is_current` is whether that status is for the current generation of the Deployment.
     """
 
     desired: int = 0
@@ -36,16 +36,16 @@ class PodCounts:
 
 @dataclass(frozen=True)
 class Phase:
-    """The phase of a ModelServer.
+    """The phase of a ModelServer: a summary of its rollout and its pods.
 
     Args:
         state: The `status.state`.
-        progress: The reason and the message of its rollout.
-        ready: The reason and the message of its readiness.
+        progress: The reason and the message of the condition Progressing.
+        ready: The reason and the message of the condition Ready.
         counts: The numbers of its pods.
-        model: The model of its pods.
-        is_late: Whether its rollout has exceeded its deadline.
-        images: Whether the conversion of photographs suits the model, or None if it is unknown.
+        model: The model of its current or next pods; None if there is no model yet.
+        is_late: Whether pods have not become ready within DEADLINE_SECONDS.
+        images: The condition ImagesSuitable, or None if the status must not have this condition.
     """
 
     state: ServerState
@@ -58,13 +58,13 @@ class Phase:
 
     @property
     def is_stalled(self) -> bool:
-        """Whether its rollout waits for a change by a user."""
+        """Whether the rollout needs a user's action, or has exceeded its deadline for a cause other than waiting."""
         progress = effect(self.progress.reason)
         return progress.needs_user_action or (self.is_late and not progress.ready)
 
     @property
     def is_reconciling(self) -> bool:
-        """Whether its rollout is in progress: some pods do not serve the model of its spec yet."""
+        """Whether the rollout is in progress: neither finished, nor paused, nor stalled."""
         return not self.is_stalled and self.progress.reason not in {Reason.ROLLED_OUT, Reason.PAUSED}
 
     @property
@@ -91,7 +91,7 @@ def derive_phase(
     Args:
         server: The ModelServer.
         model: The model of its current or next pods; None if there is no model yet.
-        source_cause: The cause why its source has no new model yet, or None.
+        source_cause: The cause why the model in spec.source is not available, or None.
         observed: The observed state of the ModelServer.
     """
     counts = pod_counts(observed.deployment, server.spec.replicas)
@@ -105,13 +105,13 @@ def derive_phase(
 def blocked_phase(cause: StatusCause, observed: Observed, model: ServedModel | None, desired: int) -> Phase:
     """Return the phase of a ModelServer with an invalid spec or without a storage endpoint.
 
-    Its owned objects stay unchanged.
+    Its owned objects stay unchanged, except for mutable fields of the Deployment.
 
     Args:
         cause: The cause, which names the field.
         observed: The observed state of the ModelServer.
         model: The model of its pods; None if there are no pods.
-        desired: Number of desired pods, as far as it is known.
+        desired: Number of desired pods: by a valid spec, otherwise by the Deployment, or 0.
     """
     counts = pod_counts(observed.deployment, desired)
     ready = StatusCause(Reason.SERVING, _pods_ready(counts)) if counts.ready else cause
@@ -119,7 +119,7 @@ def blocked_phase(cause: StatusCause, observed: Observed, model: ServedModel | N
 
 
 def describe(model: ServedModel) -> str:
-    """Return the name of a model for users: its training, or else its URI."""
+    """Return the name of a model for users: its Experiment and TrainingJob, or its TrainingJob, or its URI."""
     if model.experiment_name is not None:
         return f"{model.experiment_name}: {model.training_job_name}"
     if model.training_job_name is not None:
@@ -164,9 +164,9 @@ def _unfinished_rollout(server: ModelServer, model: ServedModel, counts: PodCoun
 
 
 def _signature_difference(name: str, observed: Observed) -> StatusCause | None:
-    """Return the cause that pods have loaded different signatures, and so give different answers; else None.
+    """Return the cause if current pods have loaded different signature.json files, so that responses may differ.
 
-    Pods can differ only if `spec.source` pins no signature.
+    None if all signatures are equal. Pods can differ only if the model has no digest of its signature.
     """
     digests = observed.metadata.signatures if observed.metadata is not None else {}
     names = sorted(pod["metadata"]["name"] for pod in observed.current_pods)
@@ -193,7 +193,7 @@ def _finished_rollout(model: ServedModel, source_cause: StatusCause | None) -> S
 def _pod_blocker(
     deployment: Object, spec: ModelServerSpec, observed: Observed, counts: PodCounts, *, is_late: bool
 ) -> StatusCause | None:
-    """Return the cause that keeps pods from becoming ready, or None if they only need more time."""
+    """Return the cause that keeps current pods from becoming ready; None if they are ready or only need more time."""
     if counts.is_rolled_out or not counts.is_current:
         return None
     cause = next((cause for pod in observed.current_pods if (cause := blocker(pod, spec, observed.now))), None)
@@ -208,7 +208,7 @@ def _pod_blocker(
 
 
 def _is_late(observed: Observed, counts: PodCounts) -> bool:
-    """Return whether pods have not become ready within the deadline of a rollout."""
+    """Return whether a pod has no node, or the Deployment's rollout makes no progress, after DEADLINE_SECONDS."""
     if observed.deployment is None or counts.is_rolled_out or not counts.is_current:
         return False
     condition = condition_of(observed.deployment, "Progressing", "False") or {}

@@ -45,7 +45,7 @@ Plan = AnyPlan[Action]
 
 
 def make_plan(server: ModelServer, observed: Observed, installation: Installation) -> Plan:
-    """Return the plan for a ModelServer."""
+    """Return the plan for a ModelServer: changes of its owned objects, or its status once they need no change."""
     before = server.status or ModelServerStatus()
     if server.metadata.deletion_timestamp is not None:
         return Plan()
@@ -89,7 +89,7 @@ def make_plan(server: ModelServer, observed: Observed, installation: Installatio
 def invalid_plan(
     metadata: Metadata, before: ModelServerStatus, message: str, observed: Observed, mutable: MutableFields
 ) -> Plan:
-    """Return the plan for a ModelServer with an invalid spec: only its mutable fields are applied."""
+    """Return the plan for a ModelServer with an invalid spec: apply its mutable fields, then report the error."""
     if metadata.deletion_timestamp is not None:
         return Plan()
     deployment = observed.deployment
@@ -102,7 +102,10 @@ def invalid_plan(
 def _blocked_plan(
     metadata: Metadata, before: ModelServerStatus, blocked: Phase, observed: Observed, mutable: MutableFields
 ) -> Plan:
-    """Return the plan for a ModelServer that cannot be reconciled: a patch of mutable fields, or the status."""
+    """Return the plan for a ModelServer that cannot be reconciled.
+
+    It patches the mutable fields of the Deployment. If they need no patch, it applies the status.
+    """
     if patch := _mutable_patch(mutable, observed):
         return Plan((patch,))
     return _status_plan(metadata, before, blocked, observed, address=before.url)
@@ -114,7 +117,7 @@ _WAITS = frozenset({Reason.WAITS_FOR_TRAINING_JOB, Reason.WAITS_FOR_EXPERIMENT})
 def _model(
     server: ModelServer, observed: Observed, served: ServedModel | None
 ) -> tuple[ServedModel | None, StatusCause | None]:
-    """Return the model to serve, and the cause why it is not the model in `spec.source`; None if it is."""
+    """Return the model to serve, and the cause why the model in `spec.source` is not served (None if it is)."""
     source = observed.source
     if isinstance(source, ResolvedModel):
         return keep_served(source.model, served), None
@@ -126,7 +129,7 @@ def _model(
 
 
 def _with_metadata(model: ServedModel | None, observed: Observed) -> ServedModel | None:
-    """Return a model with its inputs and outputs, if a pod has reported them."""
+    """Return the model with the inputs and outputs that a pod has reported, or the unchanged model without a report."""
     metadata = observed.metadata
     if model is None or metadata is None or metadata.sha256 != model.sha256:
         return model
@@ -134,7 +137,7 @@ def _with_metadata(model: ServedModel | None, observed: Observed) -> ServedModel
 
 
 def _conversion_failure(model: ServedModel, served: ServedModel | None, observed: Observed) -> StatusCause | None:
-    """Return the cause that a model cannot be converted to ONNX, if a pod has reported it."""
+    """Return the cause why a model cannot be converted to ONNX if a current pod has reported it, or None."""
     if served is None or served.sha256 != model.sha256 or not is_converted(model):
         return None
     return conversion_failure(observed.current_pods, observed.now)
@@ -161,7 +164,7 @@ def _child_action(seen: ObservedChild, desired: Object | None) -> ChildAction | 
     if thing["metadata"].get("deletionTimestamp"):
         return None
     if desired is None:
-        return DeleteChild(resource, thing, "the spec of the ModelServer no longer requires it")
+        return DeleteChild(resource, thing, "the spec of the ModelServer no longer requires")
     annotations = dict(desired["metadata"].get("annotations") or {})
     excluded = frozenset[str]()
     if seen.type is DEPLOYMENT:
@@ -188,13 +191,13 @@ def _child_action(seen: ObservedChild, desired: Object | None) -> ChildAction | 
 
 
 _MUTABLE = ("replicas", "paused")
-"""The mutable fields, which must be as sent, since the status depends on them."""
+"""The mutable fields of a Deployment. The API server must store the sent values, because the status depends on them."""
 _TEMPLATE_FIELDS = frozenset({"template", "selector"})
-"""Fields of a Deployment that change only with its template, or never."""
+"""Spec fields of a Deployment that no patch changes: `template` is replaced as a whole, and `selector` is immutable."""
 
 
 def _mutable_patch(mutable: MutableFields, observed: Observed) -> PatchChild | None:
-    """Return the patch of the mutable fields of the Deployment, or None if there is nothing to change."""
+    """Return the patch of the Deployment's mutable fields, or None if no patch is needed or possible now."""
     seen = next((child for child in observed.children if child.type is DEPLOYMENT), None)
     if seen is None or seen.child is None or seen.in_correction_backoff(observed.now):
         return None
@@ -207,7 +210,11 @@ def _mutable_patch(mutable: MutableFields, observed: Observed) -> PatchChild | N
 
 
 def _is_outdated(thing: Object, desired: Object) -> bool:
-    """Return whether a pod template has other inputs, was changed by another writer, or is restarted manually."""
+    """Return whether the operator must replace the pod template of a Deployment.
+
+    It must if the inputs have changed, another writer has changed the template, or a user has restarted the pods
+    with `kubectl rollout restart`.
+    """
     annotations = thing["metadata"]["annotations"]
     # After a write, the annotations are missing until the next patch notes the template as stored.
     is_changed = any(annotations.get(name, text) != text for name, text in _template_annotations(thing).items())
@@ -215,12 +222,12 @@ def _is_outdated(thing: Object, desired: Object) -> bool:
 
 
 def _template_annotations(thing: Object) -> dict[str, str]:
-    """Return the annotations of a Deployment that describe its current pod template."""
+    """Return the annotations of a Deployment for its stored pod template: its digest, and its last manual restart."""
     return {TEMPLATE_ANNOTATION: thing["spec"]["template"]["digest"], RESTARTED_ANNOTATION: thing["restarted"]}
 
 
 def _is_equal(desired: Any, live: Any) -> bool:
-    """Return whether a field has the desired value. A missing field is equal to false."""
+    """Return whether a field of the cached object has the desired value. A missing field is equal to False."""
     return bool(brief(desired) == live) or (desired is False and live is None)
 
 
@@ -233,7 +240,7 @@ def _merge_patch(desired: Any, live: Any) -> Any:
 
 
 def _without_node_ports(value: Any) -> Any:
-    """Return a field without node ports, which the API server adds if another writer changes the type of a Service."""
+    """Return a spec field without `nodePort`, which the API server adds if a writer changes the type of a Service."""
     if not isinstance(value, list):
         return value
     return [{k: v for k, v in item.items() if k != "nodePort"} if isinstance(item, Mapping) else item for item in value]
@@ -259,7 +266,7 @@ def _status_plan(
 
 
 def _requeue_after(phase: Phase, observed: Observed) -> float | None:
-    """Return the seconds until a reconcile that no watch triggers, or None."""
+    """Return the seconds until the next reconcile because of a deadline or a blocking cause, or None without either."""
     causes = [child.blocked for child in observed.children if child.blocked is not None]
     seconds = [effect(cause.reason).requeue_after for cause in (*causes, phase.progress)]
     times = [child.held_until for child in observed.children]

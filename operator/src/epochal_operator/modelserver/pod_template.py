@@ -35,13 +35,13 @@ GRACE_SECONDS = server_pod.GRACE_SECONDS + 15
 and then has `server_pod.GRACE_SECONDS` to answer them.
 """
 STARTUP_SECONDS = 120
-"""Seconds until a server must answer: the import of Keras alone takes ten seconds on a busy node."""
+"""Seconds until the first liveness probe of a server: the import of Keras alone takes ten seconds on a busy node."""
 CONVERTER_RESOURCES: Object = {
     "requests": {"cpu": "100m", "memory": "1Gi"},
     "limits": {"cpu": "1", "memory": "2Gi"},
 }
-"""The least resources of the conversion with Keras and TensorFlow. All values are explicit, because a ResourceQuota may
-require them.
+"""The minimum resources of the conversion with Keras and TensorFlow. All values are explicit, because a ResourceQuota
+may require them.
 """
 _DEFAULT_RESOURCES: dict[server_config.Runtime, Object] = {
     "ONNX": {"requests": {"cpu": "1", "memory": "256Mi"}, "limits": {"cpu": "1", "memory": "512Mi"}},
@@ -123,7 +123,7 @@ def _converter(server: ModelServer, installation: Installation, volume_mounts: l
 
 
 def _converter_resources(server: ModelServer) -> Object:
-    """Return the resources of the conversion: its default memory, or the server's memory limit if that is larger."""
+    """Return the resources of the conversion: the default, with the server's memory limit if that is larger."""
     requests, limits = CONVERTER_RESOURCES["requests"], CONVERTER_RESOURCES["limits"]
     memory = max(limits["memory"], server.spec.resources.limits.get("memory", "0"), key=quantity_value)
     return {"requests": requests, "limits": limits | {"memory": memory}}
@@ -139,7 +139,7 @@ def _probe(server: ModelServer, path: str, **timing: int) -> Object:
 
 
 def _shared_volumes(server: ModelServer, installation: Installation) -> list[Volume]:
-    """Return the name, folder and source of the volumes that all containers mount."""
+    """Return the name, mount path and source of the volumes that both the server and the conversion mount."""
     folder, file = server_pod.SERVER_FILE.rsplit("/", 1)
     item = {"path": file, "fieldRef": {"fieldPath": annotation_path(server_pod.SERVER_ANNOTATION)}}
     return [
@@ -151,7 +151,7 @@ def _shared_volumes(server: ModelServer, installation: Installation) -> list[Vol
 
 
 def _secret_volumes(server: ModelServer) -> list[Volume]:
-    """Return the volumes that only the server mounts: its bearer keys and its certificate."""
+    """Return the volumes that only the server mounts: the Secrets of its bearer keys and TLS certificate, if set."""
     volumes: list[Volume] = []
     if auth := server.spec.auth:
         source = {"secretName": auth.secret_ref.name, "defaultMode": _SECRET_FILE_MODE}

@@ -1,4 +1,4 @@
-"""The causes why pods of a ModelServer do not serve, from the kubelet, the scheduler and the containers."""
+"""The causes why pods of a ModelServer do not serve, from their conditions and their containers' statuses."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
@@ -24,13 +24,15 @@ from epochal_operator.runtime.owners import controller_uid
 from epochal_operator.runtime.reasons import sanitize_message
 
 NODE_TIMEOUT = timedelta(seconds=20)
-"""The time in which a node must prepare the volumes and the network of a pod: a missing Secret blocks it forever."""
+"""Time after which the status reports that a node has not prepared the volumes and the network of a pod. A missing
+Secret blocks the pod forever."""
 FAILURE_TTL = timedelta(seconds=STORAGE_WAIT_SECONDS + 60)
-"""The time for which the last termination of a running container counts: longer than a server waits for storage."""
+"""Time for which a restarted container must run until its last failure is no longer reported. It is longer than a
+server waits for storage before it fails again."""
 _NORMAL_REASONS = frozenset({"ContainerCreating", "PodInitializing", "CrashLoopBackOff"})
-"""Waiting reasons of a container that starts normally, or that its last termination explains."""
+"""Waiting reasons that are no problem: the container starts normally, or its last termination has the cause."""
 _UNCONVERTIBLE = frozenset({Reason.NOT_CONVERTIBLE, Reason.OUT_OF_MEMORY})
-"""Reasons of a failed conversion for which a retry would not help."""
+"""Reasons of a failed conversion for which a retry would not help, so that Keras serves the model instead."""
 _NAMES = {CONTAINER: "The server", CONVERTER: "The model conversion"}
 _PROGRAMS = {
     CONTAINER: ProgramText(_NAMES[CONTAINER], KIND, "imageRegistry, serverImage and trainerImage of Epochal's chart"),
@@ -39,7 +41,7 @@ _PROGRAMS = {
 
 
 class ContainerFailure(NamedTuple):
-    """The cause of the last termination of a container, by the container's name."""
+    """The name of a container, and the cause of its last failed termination."""
 
     container: str
     cause: StatusCause
@@ -93,22 +95,25 @@ def blocker(pod: Object, spec: ModelServerSpec, now: datetime) -> StatusCause | 
 
 
 def node_deadline(pod: Object) -> datetime | None:
-    """Return the time at which a pod on a node counts as stuck, or None if its sandbox is ready."""
+    """Return the time from which a pod on a node counts as stuck in the preparation of its volumes and network.
+
+    None if the pod has no node, or its volumes and network are ready.
+    """
     since = preparing_since(pod)
     return since and since + NODE_TIMEOUT
 
 
 def scheduling_deadline(pod: Object) -> datetime | None:
-    """Return the time at which a pod without a node counts as late, or None if it has a node.
+    """Return the time from which a pod counts as late if the scheduler does not place it on a node, else None.
 
-    A Deployment has a deadline for its rollout, but none for a pod that it adds later to scale.
+    Kubernetes has a deadline for the rollout of a Deployment, but none for pods that are added later to scale.
     """
     since = (condition_of(pod, "PodScheduled", "False") or {}).get("lastTransitionTime")
     return datetime.fromisoformat(since) + timedelta(seconds=DEADLINE_SECONDS) if since else None
 
 
 def container_failure(pod: Object, now: datetime) -> ContainerFailure | None:
-    """Return the latest failure of a container of a pod, or None if it has recovered."""
+    """Return the last failure of the first container that has not recovered (init containers first), or None."""
     for status in _containers(pod):
         if terminated := _failed_termination(status, now):
             return ContainerFailure(status["name"], _termination_cause(pod, status["name"], terminated))
@@ -116,14 +121,14 @@ def container_failure(pod: Object, now: datetime) -> ContainerFailure | None:
 
 
 def conversion_failure(pods: Iterable[Object], now: datetime) -> StatusCause | None:
-    """Return the cause why a pod cannot convert its model to ONNX, also for lack of memory, or None."""
+    """Return the cause why the conversion to ONNX failed in a pod if a retry would not help, or None."""
     failures = (failure for pod in pods if (failure := container_failure(pod, now)) is not None)
     causes = (failure.cause for failure in failures if failure.container == CONVERTER)
     return next((cause for cause in causes if cause.reason in _UNCONVERTIBLE), None)
 
 
 def _failed_termination(status: Object, now: datetime) -> Object | None:
-    """Return the last failed termination of a container, unless the container has run for long since."""
+    """Return the last failed termination of a container; None if the container has run for FAILURE_TTL since then."""
     state = part(status, "state")
     since = part(state, "running").get("startedAt")
     if since and now - datetime.fromisoformat(since) > FAILURE_TTL:
@@ -133,7 +138,7 @@ def _failed_termination(status: Object, now: datetime) -> Object | None:
 
 
 def _containers(pod: Object) -> list[Object]:
-    """Return the statuses of Epochal's containers, init containers first."""
+    """Return the container statuses of the server and the conversion, init containers first."""
     status = pod.get("status") or {}
     statuses = [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]
     return [container for container in statuses if container.get("name") in _NAMES]
@@ -156,9 +161,9 @@ def _termination_cause(pod: Object, name: str, terminated: Object) -> StatusCaus
 
 
 def _unprepared(pod: Object, spec: ModelServerSpec, now: datetime) -> StatusCause | None:
-    """Return the cause that a node cannot prepare the volumes or the network of a pod, or None.
+    """Return the cause if a node has not prepared the volumes and the network of a pod within NODE_TIMEOUT, or None.
 
-    The operator may not read Secrets, so it names all that the pod requires.
+    The operator may not read Secrets, so the message names all Secrets that the pod requires.
     """
     deadline = node_deadline(pod)
     if deadline is None or now < deadline:
@@ -172,7 +177,7 @@ def _unprepared(pod: Object, spec: ModelServerSpec, now: datetime) -> StatusCaus
 
 
 def _secrets(spec: ModelServerSpec) -> Iterator[str]:
-    """Yield the names of the Secrets that a pod requires, with their fields and keys."""
+    """Yield the name of each Secret that a pod requires, with the spec field that names it and the keys in it."""
     if spec.auth is not None:
         yield f"{spec.auth.secret_ref.name} (spec.auth.secretRef)"
     if spec.tls is not None:

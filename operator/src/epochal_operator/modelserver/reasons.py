@@ -1,7 +1,7 @@
 """All reasons of conditions and Events of a ModelServer, with their effects. No other such table exists.
 
-docs/reasons.md describes each reason for users. For a ModelServer, `Effect.ready` decides whether Progressing is True:
-whether only time has to pass.
+docs/reasons.md describes each reason for users. For a ModelServer, `Effect.ready` decides whether the condition
+Progressing is True with this reason: whether only time has to pass, without a change by a user.
 """
 
 from epochal_operator.runtime.owners import ChildReasons
@@ -18,7 +18,7 @@ _CLUSTER = Effect(fault="Cluster")
 
 
 class Reason(EpochalReason):
-    """A reason of a ModelServer, with its effects. A bare word is a Warning that the user must fix."""
+    """A reason of a ModelServer. A member without an Effect has a Warning Event, and a user must fix the error."""
 
     # Of Progressing: its model, and its rollout.
     WAITS_FOR_TRAINING_JOB = "WaitsForTrainingJob", _READY_NORMAL
@@ -90,10 +90,10 @@ CHILD_REASONS = ChildReasons.of(Reason, rejected=Reason.REJECTED)
 
 
 def as_reason(name: str) -> Reason | ExternalReason:
-    """Return the reason for a name from any source."""
+    """Return the member of the table with this name, or the name as an ExternalReason if the table lacks it."""
     return reason_of(Reason, name)
 
 
 def effect(reason: str) -> Effect:
-    """Return the effect of a reason; a reason outside the table has only a Warning Event."""
+    """Return the effect of a reason. A reason outside the table has EXTERNAL_EFFECT: a Warning Event, fault Cluster."""
     return effect_of(as_reason(reason))

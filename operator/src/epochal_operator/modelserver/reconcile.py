@@ -29,7 +29,7 @@ from epochal_operator.trainingjob.interface import TRAINING_JOBS
 
 
 class Reconciler(ObjectReconciler[ReconcileState]):
-    """Reconciles ModelServers and their owned objects with their specs."""
+    """Makes the plans for ModelServers, by which the base class changes their owned objects and statuses."""
 
     resource, reasons, created, state_type = MODEL_SERVERS, CHILD_REASONS, CHILDREN, ReconcileState
 
@@ -38,7 +38,7 @@ class Reconciler(ObjectReconciler[ReconcileState]):
         return MetadataClient(self.clock)
 
     async def plan(self, document: Object, state: ReconcileState) -> Plan | None:
-        """Return the plan for a ModelServer, or None if a server has reported the metadata of its model meanwhile."""
+        """Return the plan for a ModelServer, or None if a pod has just reported metadata: the caller plans again."""
         before = read_status(ModelServerStatus, document.get("status"))
         try:
             if fault := document.get(SPEC_OMITTED):
@@ -59,14 +59,14 @@ class Reconciler(ObjectReconciler[ReconcileState]):
         return planned
 
     def forget(self, key: Key) -> None:
-        """Forget the state of a deleted ModelServer."""
+        """Remove the data about a deleted ModelServer from memory."""
         super().forget(key)
         self._metadata.forget(key)
 
     def _observe(
         self, document: Object, server: ModelServer | None, blocked: Mapping[Resource, StatusCause]
     ) -> Observed:
-        """Return the observed state of a ModelServer; `server` is None if its spec is invalid."""
+        """Return the observed state of a ModelServer from the cache; `server` is None if its spec is invalid."""
         key, now, store = key_of(document), self.clock(), self.store
 
         def find(resource: Resource) -> Callable[[str], Object | None]:

@@ -16,20 +16,20 @@ NAME_LABEL = f"{GROUP}/modelserver"
 UID_LABEL = f"{GROUP}/modelserver-uid"
 """Label of every owned object: the uid of its ModelServer. An earlier ModelServer of the same name has another uid."""
 INPUTS_ANNOTATION = f"{GROUP}/inputs-sha256"
-"""Annotation of the pod template: digest of its inputs, without the inputs that belong to the operator."""
+"""Annotation of the pod template: digest of its inputs, without values that belong to the operator, such as images."""
 TEMPLATE_ANNOTATION = f"{GROUP}/template-sha256"
 """Annotation of the Deployment: digest of its pod template as the API server stores it, with defaults."""
 RESTART_ANNOTATION = "kubectl.kubernetes.io/restartedAt"
 """Annotation of the pod template that `kubectl rollout restart` writes."""
 RESTARTED_ANNOTATION = f"{GROUP}/restarted-at"
-"""Annotation of the Deployment: the latest manual restart for which its template was built again, or empty."""
+"""Annotation of the Deployment: time of the last `kubectl rollout restart` that the operator has handled, or empty."""
 REVISION_ANNOTATION = "deployment.kubernetes.io/revision"
 """Annotation of the Deployment in which its controller counts rollouts, including rollouts to an earlier template."""
 CONTAINER = "server"
 CONVERTER = "convert"
 """The init container that converts a Keras model to ONNX."""
 DEADLINE_SECONDS = 600
-"""Seconds until a rollout counts as failed: the default of Kubernetes."""
+"""Seconds without progress until a rollout counts as late: the default of Kubernetes."""
 MODEL_SERVERS = Resource(GROUP, VERSION, PLURAL, KIND)
 EXPERIMENTS = Resource(GROUP, VERSION, experiment.PLURAL, experiment.KIND)
 
@@ -41,9 +41,9 @@ def _referenced(document: Object, field: str) -> Key | None:
 
 
 SERVERS_OF_JOB = SpecIndex(MODEL_SERVERS, lambda document: _referenced(document, "trainingJobRef"))
-"""The index of ModelServers by the TrainingJob of their model."""
+"""The index of ModelServers by the TrainingJob that their spec.source references."""
 SERVERS_OF_EXPERIMENT = SpecIndex(MODEL_SERVERS, lambda document: _referenced(document, "experimentRef"))
-"""The index of ModelServers by the Experiment of their model."""
+"""The index of ModelServers by the Experiment that their spec.source references."""
 
 
 def selector(server: ModelServer) -> dict[str, Any]:

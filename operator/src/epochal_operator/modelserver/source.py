@@ -16,12 +16,12 @@ from epochal_operator.runtime.conditions import condition_of
 from epochal_operator.trainingjob.interface import Reason as TrainingReason
 
 _PERMANENT_EXPORT_FAILURES = frozenset({TrainingReason.NOT_EXPORTABLE, TrainingReason.EXPORT_DIFFERS})
-"""Reasons of missing exports for which a retry would not help: see the condition EXPORTED."""
+"""Reasons of a False condition Exported of a TrainingJob for which a retry of the export would not help."""
 _FILES: dict[ModelChoice, str] = {"Best": "best.keras", "Last": "model.keras"}
 
 
 class Lookup(NamedTuple):
-    """Finds the objects of a namespace that a source can reference, by their names."""
+    """Functions that return the TrainingJob or the Experiment with a name in the ModelServer's namespace, or None."""
 
     training_job: Callable[[str], Object | None]
     experiment: Callable[[str], Object | None]
@@ -42,7 +42,12 @@ class ResolvedModel:
 
 @dataclass(frozen=True)
 class DeletedTrainingJob:
-    """The deleted TrainingJob of an Experiment's best trial, whose model is not available any more."""
+    """The result of `resolve` if the TrainingJob of an Experiment's best trial was deleted.
+
+    Args:
+        name: Name of the TrainingJob.
+        cause: The cause for the status.
+    """
 
     name: str
     cause: StatusCause
@@ -84,11 +89,11 @@ def is_model_of(source: ModelSource, served: ServedModel | None, deleted: Delete
 
 
 def keep_served(resolved: ServedModel, served: ServedModel | None) -> ServedModel:
-    """Return the served model with its details if it equals the resolved model, otherwise the resolved model.
+    """Return the served model, with the resolved model's names, if both are the same model; else the resolved model.
 
-    The models of a training do not change. Details that its status adds later, such as the URI of the ONNX file, must
-    not start a rollout of the same model. Details that a newer operator reads, such as the digest of the signature,
-    must not either: pods without them continue.
+    The models of a training do not change. Details that the training's status adds later, such as the URI of the ONNX
+    file, must not start a rollout of the same model. Neither must details that only a newer operator reads, such as
+    the digest of the signature.
     """
     if served is None:
         return resolved
@@ -160,7 +165,10 @@ def _experiment_model(name: str, lookup: Lookup) -> ResolvedModel | DeletedTrain
 
 
 def _stored_model(job: Object, requested: ModelChoice) -> ResolvedModel | None:
-    """Return the requested model of a TrainingJob with its file, ONNX if available, or None."""
+    """Return the requested model of a TrainingJob, or its last model if it has stored no best model.
+
+    The model has the ONNX file if that was exported, otherwise the Keras file. None if there is no file with a digest.
+    """
     results = part(part(job, "status"), "results")
     models = {str(model.get("name")): model for model in _objects(results.get("models"))}
     choice: ModelChoice = "Best" if requested == "Best" and _FILES["Best"] in models else "Last"
@@ -188,7 +196,7 @@ def _stored_model(job: Object, requested: ModelChoice) -> ResolvedModel | None:
 
 
 def _has_digest(file: Object) -> bool:
-    """Return whether a file has a digest, so that no other file can be served in its place."""
+    """Return whether a file has a URI and a valid SHA-256 digest, so that no other file can be served in its place."""
     return bool(file.get("uri")) and re.search(SHA256_PATTERN, str(file.get("sha256"))) is not None
 
 

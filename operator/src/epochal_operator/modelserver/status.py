@@ -42,8 +42,8 @@ def derive_status(
 def previous_model(before: ModelServerStatus, model: ServedModel | None, now: str) -> PreviousModel | None:
     """Return the last model that all pods served before the current model, or None.
 
-    A model that no rollout completed is no target of a rollback. It follows from the status alone, which no user may
-    write: annotations and ReplicaSets are open to users.
+    A model whose rollout was never complete is no target of a rollback. The result depends only on the status, because
+    users can write annotations and ReplicaSets, but not the status.
 
     Args:
         before: The previous status.
@@ -57,12 +57,12 @@ def previous_model(before: ModelServerStatus, model: ServedModel | None, now: st
 
 
 def _file(model: ServedModel | PreviousModel | None) -> tuple[str, str] | None:
-    """Return the address and the digest of a model's file."""
+    """Return the URI and the digest of a model's file; None without a model."""
     return (model.uri, model.sha256) if model is not None else None
 
 
 def _with_rollout_time(phase: Phase, now: str) -> ServedModel | None:
-    """Return the current model with the time at which all pods first served it."""
+    """Return the current model, with the time at which all pods first served it if they do."""
     model = phase.model
     is_served = phase.progress.reason == Reason.ROLLED_OUT and phase.counts.desired > 0
     if model is None or not is_served or model.rolled_out_time is not None:

@@ -16,12 +16,12 @@ _KEY = re.compile(r"couldn't find key \S+ in Secret (?:\S+/)?(\S+)")
 
 
 class ProgramText(NamedTuple):
-    """The program of a container, as named in messages.
+    """The words for the program of a container in messages to users.
 
     Args:
-        name: Name of the program.
+        name: Name of the program, such as "The server".
         kind: Kind of the object that owns the pod.
-        image: The field that names its image.
+        image: The field or chart value that sets the container's image.
     """
 
     name: str
@@ -30,7 +30,7 @@ class ProgramText(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """The cause of a pod that does not start. Each kind has these reasons in its own table."""
+    """The reason and the message for a pod that does not start. The reason table of each kind contains the reasons."""
 
     reason: str
     message: str
@@ -49,7 +49,7 @@ def is_live(pod: Object) -> bool:
 
 
 def scheduling_problem(pod: Object) -> Problem | None:
-    """Return the cause of a pod that the scheduler has not placed on a node, or None."""
+    """Return the cause why the scheduler cannot place a pod on a node, or None if it has not reported this."""
     condition = condition_of(pod, "PodScheduled", "False")
     if condition is None:
         return None
@@ -62,8 +62,9 @@ def scheduling_problem(pod: Object) -> Problem | None:
 
 
 def preparing_since(pod: Object) -> datetime | None:
-    """Return the time since which a node prepares the volumes and the network of a pod, or None once they are ready.
+    """Return the time since which a node prepares the volumes and the network of a pod.
 
+    None if the pod has no node, or its volumes and network are ready.
     https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-has-network
     """
     since = (condition_of(pod, "PodReadyToStartContainers", "False") or {}).get("lastTransitionTime")
@@ -76,7 +77,13 @@ def is_prepared(pod: Object) -> bool:
 
 
 def container_problem(container: Object, program: ProgramText, normal: Container[str]) -> Problem | None:
-    """Return the cause of a container that does not start, or None if its waiting reason is normal."""
+    """Return the cause why a container does not start, or None if it does not wait or its waiting reason is normal.
+
+    Args:
+        container: The container's status.
+        program: The words for the container in the message.
+        normal: Waiting reasons that are no problem.
+    """
     waiting = part(part(container, "state"), "waiting")
     reason: str | None = waiting.get("reason")
     if reason is None or reason in normal:

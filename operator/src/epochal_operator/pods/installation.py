@@ -1,4 +1,4 @@
-"""The settings with which Epochal was installed."""
+"""The settings of the Epochal installation that reconciles use, such as images, the S3 endpoint and size limits."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,17 +7,17 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Installation:
-    """The settings of Epochal's installation.
+    """The settings of the Epochal installation.
 
     Args:
-        trainer_image: Image of trainers whose spec names none.
-        server_image: Image of model servers.
-        storage_endpoint: S3 service of jobs whose spec names none; None for no default.
+        trainer_image: Image of trainers without spec.image, of model conversions, and of model servers that run Keras.
+        server_image: Image of model servers that run ONNX Runtime.
+        storage_endpoint: URL of the S3 service for objects without spec.storage.endpoint; None for no default.
         scratch_limit: Size limit of a pod's /scratch, a quantity.
         tmp_limit: Size limit of a pod's /tmp, a quantity.
         progress_url: Address of the progress endpoint, such as https://epochal.epochal-system.svc:8443.
         progress_ca: Certificate authorities of the progress endpoint, PEM.
-        labels: Labels that Jobs and pods copy from their TrainingJobs, and Deployments and pods from their
+        labels: Keys of the labels that Jobs and pods copy from their TrainingJobs, and Deployments and pods from their
             ModelServers.
         server_network: Ingress and egress of model servers, as in the spec of a NetworkPolicy; None for no policy.
     """
@@ -33,6 +33,6 @@ class Installation:
     server_network: Mapping[str, Any] | None = None
 
     def child_labels(self, owner_labels: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
-        """Return the labels of an owned object: copied labels of its owner, and its own labels."""
+        """Return the labels of an owned object: those of its owner with keys in `labels`, managed-by, and `own`."""
         copied = {name: owner_labels[name] for name in self.labels if name in owner_labels}
         return copied | {"app.kubernetes.io/managed-by": "epochal", **own}

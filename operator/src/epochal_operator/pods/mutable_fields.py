@@ -1,4 +1,4 @@
-"""The mutable fields of a spec, which apply even if the rest of the spec is invalid."""
+"""The mutable fields of a spec, which the operator applies even if the rest of the spec is invalid."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Self
@@ -8,7 +8,7 @@ from epochal_api.modelserver.spec import MAX_REPLICAS
 
 
 class MutableFields(NamedTuple):
-    """The mutable fields that control the pods and the lifetime of an object; each kind has some of them.
+    """Spec fields that control the pods and the lifetime of an object; None if absent. Each kind has some of them.
 
     A user or an autoscaler needs them in an emergency, even if a new version of Epochal refuses the spec.
     """
@@ -21,7 +21,7 @@ class MutableFields(NamedTuple):
 
     @classmethod
     def read(cls, spec: Mapping[str, Any]) -> Self:
-        """Return the mutable fields of an invalid spec, as JSON. Fields that are invalid themselves count as absent."""
+        """Return the mutable fields in the JSON of an invalid spec. A mutable field with an invalid value is absent."""
         paused = spec.get("paused")
         return cls(
             spec.get("suspend") is True,

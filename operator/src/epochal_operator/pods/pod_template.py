@@ -13,7 +13,7 @@ from epochal_operator.pods.installation import Installation
 
 Object = dict[str, Any]
 Volume = tuple[str, str, Object]
-"""The name, folder and source of a volume that a container mounts."""
+"""The name, mount path and source (the volume's other fields) of a volume that a container mounts."""
 
 CONTAINER = "trainer"
 QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
@@ -27,14 +27,14 @@ TOKEN_SECONDS = 3600
 
 @dataclass(frozen=True)
 class ContainerProgram:
-    """The program of a pod, with its inputs other than the storage.
+    """A program that runs in a pod of the trainer's image.
 
     Args:
         command: The command line.
-        files: Field paths of the pod by the file that contains the field's value. All files are in one folder.
+        files: For each file path (all in one folder): the field path of the pod whose value the file contains.
         resources: Resource requests and limits of its container.
         environment: Environment variables in addition to the credentials.
-        reports: Whether the pod has a token for progress reports.
+        reports: Whether the pod mounts a token with which the program sends progress reports to the operator.
     """
 
     command: tuple[str, ...]
@@ -50,7 +50,7 @@ def annotation_path(name: str) -> str:
 
 
 def program_pod(spec: TrainingJobSpec, program: ContainerProgram, installation: Installation) -> Object:
-    """Return the spec of a pod that runs a program in the image, placement and storage of a TrainingJob."""
+    """Return the spec of a pod that runs a program with the image, the placement and the storage of a TrainingJob."""
     parts = _volumes(spec.storage, program, installation)
     return {
         "restartPolicy": "Never",
@@ -72,10 +72,10 @@ def program_pod(spec: TrainingJobSpec, program: ContainerProgram, installation: 
 
 
 def pod_failure_policy() -> Object:
-    """Return the pod failure policy: the failures that do not count as crashes. The first matching rule applies.
+    """Return the pod failure policy of a Job. The first matching rule applies; without a match, a failure is a crash.
 
-    An input error fails the Job at once, even during a disruption. Disruptions do not count, nor do trainers that were
-    asked to terminate: a deleted pod has no other mark.
+    An input error fails the Job at once, even during a disruption. Disruptions are no crashes. Neither is the exit code
+    of a trainer that received SIGTERM: nothing else marks the end of a pod that a user deleted.
     """
 
     def on_exit(*codes: pod.ExitCode) -> Object:
@@ -93,7 +93,7 @@ def pod_failure_policy() -> Object:
 def pod_defaults(
     service_account_name: str | None, scheduling: Placement, image_pull_secrets: Iterable[SecretRef]
 ) -> Object:
-    """Return the fields that all pods have: identity, placement, and a security context with few permissions."""
+    """Return the fields that all pods have: service account, placement, and a security context with few permissions."""
     return {
         "serviceAccountName": service_account_name,
         "automountServiceAccountToken": False,
@@ -134,7 +134,7 @@ def container_defaults() -> Object:
 
 
 def credential_variables(storage: StorageService) -> list[Object]:
-    """Return the environment variables with the keys of an S3 service, from its Secret."""
+    """Return the environment variables with the credentials for an S3 service, which refer to its Secret."""
 
     def from_secret(variable: str, key: str, **optional: bool) -> Object:
         reference = {"name": storage.secret_ref.name, "key": key, **optional}
@@ -153,7 +153,7 @@ def volumes(parts: Iterable[Volume]) -> list[Object]:
 
 
 def mounts(parts: Iterable[Volume]) -> list[Object]:
-    """Return the volume mounts of a container: only an emptyDir is writable."""
+    """Return the volume mounts of a container: emptyDir volumes are writable, all others are read-only."""
     return [
         {"name": name, "mountPath": path, **({} if "emptyDir" in source else {"readOnly": True})}
         for name, path, source in parts
@@ -180,7 +180,7 @@ def _volumes(storage: Storage, program: ContainerProgram, installation: Installa
 
 
 def storage_authority(storage: StorageService) -> list[Volume]:
-    """Return the volume with the certificate authority of an S3 service (name, folder and source), or an empty list."""
+    """Return a list with the volume of the certificate authority of an S3 service; empty if the service has none."""
     reference = storage.ca_config_map_ref
     if reference is None:
         return []

@@ -1,4 +1,4 @@
-"""Messages of the scheduler about a pod without a node: distinguishes busy nodes from nodes that never fit the pod."""
+"""Parses the scheduler's messages about a pod without a node: are the nodes busy, or does the pod never fit on them?"""
 
 import re
 
@@ -6,9 +6,9 @@ _NODES = re.compile(r"0/(\d+) nodes are available: (.*)", re.DOTALL)
 _INSUFFICIENT = re.compile(r"(\d+) Insufficient ([^\s,]+?)(?=[,.]?(?:\s|$))")
 _PREEMPTION = "preemption: "
 _NO_VICTIMS = "No preemption victims found"
-"""Message for a node that would be suitable if it were empty."""
+"""Part of the scheduler's message that counts nodes on which the pod would fit if they were empty."""
 _NOT_HELPFUL = re.compile(r"(\d+) Preemption is not helpful for scheduling")
-"""Message for nodes that would not be suitable even if they were empty."""
+"""Part of the scheduler's message that counts nodes on which the pod would not fit even if they were empty."""
 _UNMATCHED = re.compile(r"(\d+) node\(s\) didn't match Pod's node affinity/selector")
 _TAINTED = re.compile(r"(\d+) node\(s\) had untolerated taint(?! \{node\.kubernetes\.io/)")
 """Excludes taints with which Kubernetes itself marks an unhealthy node.

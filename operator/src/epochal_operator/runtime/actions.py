@@ -17,7 +17,7 @@ AnyAction = TypeVar("AnyAction")
 
 @dataclass(frozen=True)
 class CreateChild:
-    """Create a child. A blocked creation ends the plan, because later actions may depend on the child."""
+    """Create a child. If its creation is blocked, the rest of the plan is skipped: it may depend on the child."""
 
     resource: Resource
     body: Object
@@ -25,15 +25,17 @@ class CreateChild:
 
 @dataclass(frozen=True)
 class PatchChild:
-    """Change fields of a child if it is unchanged; repeated changes of the same fields are delayed.
+    """Change fields of a child, unless it has changed since it was observed. An undone change is repeated with backoff.
 
     Args:
         resource: The resource of the child.
         child: The observed child.
         spec: The spec fields, as a merge patch: None removes a field.
         annotations: The annotations to set.
-        desired: The desired values of fields that the API server may change, as the cache would keep them.
-        required: Spec fields that must keep the sent value. Another stored value counts as undone by another writer.
+        desired: The desired values of the fields in `spec` for which the API server may store another value, in the
+            form in which the cache keeps them.
+        required: Spec fields that must keep the sent value. If another value is stored, another writer has undone the
+            change.
     """
 
     resource: Resource
@@ -51,14 +53,14 @@ class PatchChild:
 
 @dataclass(frozen=True)
 class ReplaceChild:
-    """Replace a spec field of a child, even if another writer has changed it; repeated changes are delayed.
+    """Replace a spec field of a child, even if the child has changed. An undone change is repeated with backoff.
 
     Args:
         resource: The resource of the child.
         child: The observed child.
         field: The name of the spec field.
         replacement: Returns the child to write, from the child as read from the API server.
-        required: As for PatchChild.
+        required: Spec fields that must keep the sent value, as for PatchChild.
     """
 
     resource: Resource
@@ -75,11 +77,11 @@ class ReplaceChild:
 
 @dataclass(frozen=True)
 class DeleteChild:
-    """Delete a child if it is unchanged; a refused deletion is repeated with backoff.
+    """Delete a child, unless it has changed since it was observed. A refused deletion is repeated with backoff.
 
     Args:
         resource: The resource of the child.
-        child: The observed child. A child that has changed since, such as a Job that has started, stays.
+        child: The observed child. If it has changed since, for example a Job that has started, it is not deleted.
         cause: The end of the log line "deleted its KIND, which …".
         event: Event to emit after the deletion, if any.
         foreground: Whether the child stays until its dependents, such as pods, are deleted.
@@ -101,11 +103,11 @@ class EmitEvent:
 
 @dataclass(frozen=True)
 class ApplyStatus(Generic[AnyStatus]):
-    """Apply all status fields of a field manager.
+    """Apply all status fields of a field manager server-side: its fields that are missing in `status` are removed.
 
     Args:
         status: The status fields.
-        manager: The field manager; None for the leader.
+        manager: The field manager; None for LEADER_MANAGER.
     """
 
     status: AnyStatus
@@ -125,7 +127,7 @@ class Plan(Generic[AnyAction]):
     """Actions of one round of a reconcile, in their order. The reconcile ends with a plan that has no actions.
 
     Args:
-        actions: The actions. The result of one action can change the next ones.
+        actions: The actions. The next plan depends on their results.
         requeue_after: Seconds until the next reconcile if no change triggers one earlier; None for no such reconcile.
             The value counts only in the last plan of a reconcile.
     """
@@ -135,7 +137,7 @@ class Plan(Generic[AnyAction]):
 
 
 def earliest(seconds: Iterable[float | None]) -> float | None:
-    """Return the fewest seconds until something is due, or None if nothing is due."""
+    """Return the smallest of the delays in seconds that are not None, or None without such a delay."""
     return min((number for number in seconds if number is not None), default=None)
 
 
@@ -145,8 +147,10 @@ class ReconcileState:
 
     Args:
         blocked: The causes that block the creation of children, by resource.
-        failure: The webhook error that is raised once the status reports it: the work queue retries with backoff.
-        contested: Whether an apply did not change the status: another field manager owns a field that it omits.
+        failure: The webhook error that `reconcile` raises after the status reports it: the work queue then retries with
+            backoff.
+        contested: Whether the last apply did not change the status, because another field manager owns a field that the
+            apply omits.
         yields: Whether the reconcile ends now and continues after the other keys of the queue.
     """
 

@@ -9,15 +9,15 @@ from epochal_operator.runtime.api.bounded_reader import METADATA_FIELDS
 
 Object = Mapping[str, Any]
 CacheTransform = Callable[[Object], Object]
-"""Returns the part of an object that the cache keeps."""
+"""A function that returns the part of an object that the cache keeps."""
 
 MAX_LABELS = 64
-"""Limit of kept labels. If an object has more, only the requested labels are kept."""
+"""Maximum number of labels that the cache keeps. Of an object with more labels, it keeps only the requested labels."""
 MAX_OWNERS = 8
 MAX_NAME = 253
-"""Limit of a name or digest in characters. The API server does not limit them in references and annotations."""
+"""Maximum characters of a cached annotation or field of an owner reference, which the API server does not limit."""
 MAX_SHARED = 64
-"""Maximum length in characters of a shared text. Longer texts are messages, which are rarely equal."""
+"""Maximum characters of a text that cached objects share. Longer texts are messages, which are rarely equal."""
 
 _OWNER = ("apiVersion", "kind", "name", "uid", "controller")
 _SPEC = "text"
@@ -38,7 +38,7 @@ def bounded_metadata(
         metadata: The metadata of the object.
         labels: Labels that are kept even if the object has more than MAX_LABELS.
         annotations: Annotations that are kept. All others are dropped.
-        owner: Kind of the owner references that are kept in addition to the controller's.
+        owner: Kind of the owners whose references are kept in addition to the controller's reference.
     """
     all_labels = metadata.get("labels") or {}
     references = metadata.get("ownerReferences") or []
@@ -61,18 +61,18 @@ def pick(fields: Object, names: Iterable[str]) -> dict[str, Any]:
 
 
 def compress_spec(spec: Object) -> dict[str, Any]:
-    """Return a field that contains a spec as JSON text, which takes a fraction of the memory of the parsed spec."""
+    """Return a mapping whose only field contains a spec as JSON text, which needs less memory than the parsed spec."""
     text = json.dumps(spec, separators=(",", ":"), ensure_ascii=False).encode(errors="surrogatepass")
     return {_SPEC: text}
 
 
 def decompress_spec(document: Object) -> dict[str, Any]:
-    """Return a cached object with its spec parsed from the text."""
+    """Return a cached object with its spec as a mapping, parsed from the text that `compress_spec` made."""
     return {name: value for name, value in document.items() if name != _SPEC} | {"spec": json.loads(document[_SPEC])}
 
 
 def share_texts(value: Any) -> Any:
-    """Return a JSON value that shares its short texts with equal texts of other objects.
+    """Return an equal JSON value whose short texts share their memory with equal texts of other objects.
 
     A JSON parser creates each text again for each object, and texts take most of an object's memory. A trial with its
     Job and pod takes about 36 KB, and less than half with shared texts. A text is freed with the last object that uses

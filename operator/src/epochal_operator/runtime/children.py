@@ -23,12 +23,12 @@ from epochal_operator.runtime.reasons import StatusCause, sanitize_message
 from epochal_operator.runtime.writer import Writer
 
 QUOTA_SECONDS = 15.0
-"""Maximum seconds until a quota no longer counts a deleted child."""
+"""Maximum seconds for which a quota may still count a deleted child."""
 _QUOTA = "exceeded quota"
 """Text in the API server's message when a quota refuses an object."""
-_REVERTED = "An admission webhook or policy may have removed it."
+_REVERTED = "An admission webhook or policy may have changed the request."
 _DELETION = ("its deletion",)
-"""The fields of a correction that is a deletion, as shown to users."""
+"""Value of `Correction.fields` for the deletion of a child, for messages to users."""
 
 _log = logging.getLogger(__name__)
 
@@ -38,10 +38,10 @@ class Children:
 
     Args:
         writer: The writer of the kind.
-        table: The types of the children, which have the name of their owner.
+        table: The types of the children. Each child has the same name as its owner.
         reasons: The reasons with which the kind reports blocked children.
         clock: Returns the time, with a time zone.
-        explain: Returns a message of the API server in the terms of the kind.
+        explain: Returns a message of the API server in the terms of the kind, such as its spec fields.
 
     Attributes:
         drift: The latest corrections of the children.
@@ -91,7 +91,8 @@ class Children:
 
         Raises:
             AdmissionFailed: If an admission webhook fails.
-            StaleObject: If the owner has changed: no reconcile would delete a child that its new version does not need.
+            StaleObject: If the owner has changed since it was read. Its new version may not need the child, and no
+                reconcile would delete it.
         """
         resource, metadata = action.resource, action.body["metadata"]
         await self._writer.check_current(owner)
@@ -115,7 +116,7 @@ class Children:
         return None
 
     async def change(self, owner: Object, action: PatchChild | ReplaceChild, subject: str | None = None) -> None:
-        """Change a child, and record the correction. If another writer undoes it, the next correction is delayed.
+        """Change a child, and record the correction. If another writer undoes the change, the next change is delayed.
 
         `subject` names the child in messages instead of `its KIND`.
         """
@@ -152,7 +153,7 @@ class Children:
         self.drift.record(owner, resource, child, now, fields=fields, before=before, subject=subject, **facts)
 
     async def delete(self, owner: Object, action: DeleteChild) -> bool:
-        """Delete a child; return whether the API server accepts it. After a rejection, the next deletion is delayed."""
+        """Delete a child; return whether the API server accepted it. After a rejection, the next attempt is delayed."""
         resource, key, now = action.resource, key_of(action.child), self._clock()
         try:
             await self._writer.delete(resource, action.child, "Foreground" if action.foreground else "Background")
@@ -175,18 +176,18 @@ class Children:
             await self._writer.refresh(child_type.resource, key, self._writer.store.find(child_type, key).get(key))
 
     def forget(self, key: Key) -> None:
-        """Forget the corrections and deletions of the children of an owner."""
+        """Remove the records about corrections and deletions of the children of an owner, which was deleted."""
         self.drift.forget(key)
         self._deleted.pop(key, None)
 
     def rejected(self, resource: Resource, error: ApiError) -> StatusCause:
-        """Return the cause that the API server refuses a child."""
+        """Return the cause for the owner's status if the API server refuses to create or change a child."""
         reason = self._reasons.webhook_failed if isinstance(error, AdmissionFailed) else self._reasons.rejected
         message = self._explain(sanitize_message(error.message))
         return StatusCause(reason, f"The API server refuses its {resource.kind}: {message}")
 
     def _missing_label(self, child: Object, action: CreateChild) -> str | None:
-        """Return the label with the owner's name if a child lacks it, or None."""
+        """Return the key of the label with the owner's name if a child lacks this label or its value, or None."""
         label = next(owned.label for owned in self._table if owned.resource == action.resource)
         expected = action.body["metadata"]["labels"][label]
         return label if (child["metadata"].get("labels") or {}).get(label) != expected else None
@@ -206,17 +207,17 @@ class Children:
         values = {name: StoredValue(value, child["spec"].get(name)) for name, value in action.desired.items()}
         if fields := [f"spec.{name}" for name, value in values.items() if value.desired != value.stored]:
             kind = action.resource.kind
-            _log.warning("the API server changed %s of its %s in the patch of Epochal", ", ".join(fields), kind)
+            _log.warning("the API server changed values that Epochal sent for %s of its %s", ", ".join(fields), kind)
         if values:
             self.drift.record_stored_values(key_of(owner), action.resource, child["metadata"]["uid"], values)
 
 
 _ANY = object()
-"""Marks a field that may have any stored value."""
+"""Required value of a field for which any stored value is right."""
 
 
 def _with_required(stored: Any, required: Any) -> Any:
-    """Return the value that a field must keep: the stored value, with the required value or its parts."""
+    """Return the value that a field must keep: the required value, together with the stored parts that it omits."""
     if required is _ANY:
         return stored
     if isinstance(stored, Mapping) and isinstance(required, Mapping):

@@ -14,7 +14,7 @@ MAX_MESSAGE = 7168
 """Limit of a condition's message in bytes."""
 FINISHED = "Finished"
 ENDS = ("Complete", "Failed")
-"""Condition types of finished objects: exactly one of both is True."""
+"""Condition types of finished objects: of a finished object, exactly one of these conditions is True."""
 
 
 def condition_of(obj: Mapping[str, Any], type_: str, status: str = "True") -> Mapping[str, Any] | None:
@@ -40,7 +40,9 @@ def is_true(conditions: Iterable[Condition] | None, type_: str) -> bool:
 
 
 def stays_suspended(before: Iterable[Condition] | None, *, suspend: bool) -> bool:
-    """Return whether an unfinished object stays suspended while it still has a late pod, which is about to end.
+    """Return whether an unfinished object stays suspended: spec.suspend is true, and Suspended was True before.
+
+    So a late pod, which is about to end, does not interrupt the suspension.
 
     Args:
         before: The previous conditions.
@@ -50,9 +52,10 @@ def stays_suspended(before: Iterable[Condition] | None, *, suspend: bool) -> boo
 
 
 def began_suspension(before: Iterable[Condition] | None, after: Iterable[Condition] | None) -> str | None:
-    """Return the last observed generation before a suspension that has begun, empty if unknown; else None.
+    """Return the key of the Event if a suspension begins, or None if none begins.
 
-    It is the key of the Event, as for `ended_suspension`.
+    The key is the observed generation of the previous condition Suspended, or an empty text without this condition; see
+    `ended_suspension`.
 
     Args:
         before: The previous conditions.
@@ -67,10 +70,11 @@ def began_suspension(before: Iterable[Condition] | None, after: Iterable[Conditi
 def ended_suspension(
     before: Iterable[Condition] | None, after: Iterable[Condition] | None, *, suspend: bool
 ) -> str | None:
-    """Return the last observed generation of a suspension that has ended, or None.
+    """Return the key of the Event if a suspension ends, or None if none ends.
 
-    It is the key of the Event: after a conflict, the Event is emitted again, perhaps for a later generation. Each
-    suspension has other generations, while two of them may begin within one second, the unit of transition times.
+    The key is the observed generation of the previous condition Suspended. After a conflict, the Event is emitted again
+    with the same key, even for a later generation. A transition time is no key: two suspensions may begin within one
+    second, its unit.
 
     Args:
         before: The previous conditions.
@@ -84,7 +88,10 @@ def ended_suspension(
 
 
 def with_finished(conditions: Iterable[Condition]) -> list[Condition]:
-    """Return conditions with a `Finished` condition, so that `kubectl wait` can wait for success or failure at once."""
+    """Return conditions with a `Finished` condition if there is `Complete` or `Failed`; it is True if either is True.
+
+    With this condition, one `kubectl wait` can wait for both success and failure.
+    """
     others = [condition for condition in conditions if condition.type != FINISHED]
     ends = [condition for condition in others if condition.type in ENDS]
     if not ends:
@@ -105,7 +112,15 @@ def make_conditions(
     now: datetime,
     max_bytes: int = MAX_MESSAGE,
 ) -> list[Condition]:
-    """Return conditions that keep the previous transition time where their status did not change."""
+    """Return conditions with these values. A condition whose status is unchanged keeps its previous transition time.
+
+    Args:
+        values: Type, status and cause of each condition.
+        before: The previous conditions.
+        generation: The observed generation.
+        now: The transition time of the other conditions.
+        max_bytes: Maximum bytes of a message. Longer messages are cut.
+    """
     previous, time = list(before or ()), timestamp(now)
 
     def transition_time(type_: str, status: str) -> str:

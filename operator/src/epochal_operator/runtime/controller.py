@@ -22,10 +22,11 @@ from epochal_operator.runtime.watch.lists import list_source, resync
 RESYNC_SECONDS = 300.0
 """Seconds between resyncs, which list and reconcile all objects again and so find changes that a watch missed."""
 BUSY_NAMESPACES = 4
-"""Namespaces that may use all their workers at once, as with requests that hang in a webhook, before others wait."""
+"""Other namespaces wait only while this number of namespaces use all their workers, for example for requests that hang
+in a webhook."""
 RETRY_SECONDS = 2.0
 CRD_SECONDS = 30.0
-"""Seconds between checks for a kind whose CRD was not installed at the start. The other kinds run without it."""
+"""Seconds between checks for missing CRDs. Kinds whose CRDs are installed run meanwhile."""
 
 _log = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ class Controller:
         kube: Client of the API server. Its writes stop when the leadership ends.
         metrics: Metrics of the queues and reconciles.
         namespaces: Namespaces that the operator serves; empty for all namespaces.
-        workers: Objects of one kind in one namespace that are reconciled concurrently.
+        workers: Maximum number of objects of one kind in one namespace that are reconciled concurrently.
 
     Attributes:
         store: The cache of all objects.
@@ -93,7 +94,7 @@ class Controller:
                 await asyncio.sleep(RETRY_SECONDS)
 
     def depth(self) -> int:
-        """Return the number of objects that wait for a worker."""
+        """Return the number of objects of all kinds that wait for a worker."""
         return sum(queue.depth for queue in self.queues.values())
 
     def longest_without_progress(self) -> tuple[float, Kind]:
@@ -101,13 +102,13 @@ class Controller:
         return max(((queue.no_progress_seconds(), kind) for kind, queue in self.queues.items()), key=itemgetter(0))
 
     async def _served_kinds(self) -> set[Kind]:
-        """Return the kinds that the API server serves. Kopf would silently ignore the others."""
+        """Return the kinds that the API server serves, and record the others. kopf would silently ignore those."""
         answers = {kind: await self._is_served(kind) for kind in self.queues}
         self._informer.set_absent(kind.resource for kind, served in answers.items() if served is False)
         return {kind for kind, served in answers.items() if served}
 
     async def _is_served(self, kind: Kind) -> bool | None:
-        """Return whether the API server serves a kind, or None if an error prevents an answer."""
+        """Return whether the API server serves a kind, or None if an error leaves this open."""
         name, failed = kind.resource.kind, False
         for namespace in self._namespaces or (None,):
             try:
@@ -120,7 +121,7 @@ class Controller:
         return None if failed else False
 
     async def _watch(self, served: set[Kind]) -> None:
-        """Watch until the watches end or the API server serves another kind."""
+        """Watch the objects until the watches end, or the API server serves a further kind."""
         lister = partial(list_source, self._kube, self._informer)
         watching = asyncio.create_task(watch(self._informer, lister, self._namespaces, self._reader))
         waiting = asyncio.create_task(self._wait_for_crd(served))

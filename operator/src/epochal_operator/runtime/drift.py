@@ -12,9 +12,10 @@ from epochal_operator.runtime.reasons import StatusCause, sanitize_message
 FIRST_SECONDS = 1.0
 MAX_SECONDS = 300.0
 FORGET_SECONDS = 900.0
-"""Longer than the maximum backoff: a correction of this age was not undone."""
+"""Age in seconds from which a correction no longer delays the next correction. It exceeds the maximum backoff, so a
+correction of this age was not undone."""
 UNREPORTED_CORRECTIONS = 2
-"""Corrections of a field before the status reports the other writer."""
+"""Number of successive corrections of the same fields that the status does not report as a conflict with a writer."""
 
 
 @dataclass(frozen=True)
@@ -24,10 +25,10 @@ class Correction:
     Args:
         uid: UID of the owned object.
         generation: Generation of the owner at the correction. A new generation resets the backoff.
-        times: Corrections in a row.
+        times: Number of successive corrections of these fields, with this correction.
         at: Time of the last correction.
         fields: Names of the corrected fields, as shown to users.
-        writers: Field managers that set the other values; empty if they were not determined.
+        writers: Field managers that set the values before the correction; empty if they were not determined.
         rejection: The API server's message if it rejected the correction.
         subject: Name of the owned object in messages.
         spec: Values that the correction set in the spec, by field.
@@ -50,16 +51,20 @@ class Correction:
         return self.at + timedelta(seconds=min(FIRST_SECONDS * 2**doublings, MAX_SECONDS))
 
     def applies_to(self, uid: str, generation: int, now: datetime) -> bool:
-        """Return whether the correction is recent and has this UID and generation."""
+        """Return whether the correction still counts: it is recent, of this UID and of this generation of the owner."""
         is_recent = now - self.at < timedelta(seconds=FORGET_SECONDS)
         return is_recent and (self.uid, self.generation) == (uid, generation)
 
     def is_in_place(self, child: Object) -> bool:
-        """Return whether the correction succeeded and its values are still set: the next correction need not wait."""
+        """Return whether the correction succeeded and the object still has its values: no writer has undone it."""
         return self.rejection is None and all(child["spec"].get(name) == value for name, value in self.spec.items())
 
     def backoff_cause(self, now: datetime, reasons: ChildReasons, owner: str) -> StatusCause | None:
-        """Return the cause that reports a correction in backoff, or None if the status need not report it."""
+        """Return the cause for the owner's status, or None.
+
+        A rejected correction has a cause until the next attempt is due. Another correction has a cause only after more
+        than UNREPORTED_CORRECTIONS in succession.
+        """
         if now >= self.due:
             return None
         fields = " and ".join(self.fields)
@@ -95,10 +100,10 @@ class DriftBackoff:
         subject: str | None = None,
         **facts: Any,
     ) -> None:
-        """Store the latest correction of an owned object, with further fields of the Correction.
+        """Store the latest correction of an owned object.
 
         `before` is the previous correction if another writer has undone it. `subject` names the object in messages
-        instead of `its KIND`.
+        instead of `its KIND`. `facts` are further fields of the Correction.
         """
         uid, generation = child["metadata"]["uid"], owner["metadata"]["generation"]
         times = 1 + (before.times if before else 0)
@@ -106,22 +111,22 @@ class DriftBackoff:
         self._latest.setdefault(key_of(owner), {})[resource, key_of(child)] = correction
 
     def latest(self, owner: Object, resource: Resource, child: Key, uid: str, now: datetime) -> Correction | None:
-        """Return the latest correction of the owned object with a key and UID if it still applies, or None."""
+        """Return the latest correction of the owned object with a key and UID if it still counts, or None."""
         found = self._latest.get(key_of(owner), {}).get((resource, child))
         return found if found and found.applies_to(uid, owner["metadata"]["generation"], now) else None
 
     def record_stored_values(self, owner: Key, resource: Resource, uid: str, fields: Mapping[str, StoredValue]) -> None:
-        """Store the values of an owned object's fields after a patch."""
+        """Store the sent and the stored values of an owned object's fields after a patch."""
         earlier = self.stored_values(owner, resource, uid)
         self._stored_values.setdefault(owner, {})[resource] = uid, {**earlier, **fields}
 
     def stored_values(self, owner: Key, resource: Resource, uid: str) -> Mapping[str, StoredValue]:
-        """Return the values of an owned object's spec fields after the latest patch of each field, by name."""
+        """Return the sent and the stored value of each spec field of an owned object after its latest patch."""
         patched_uid, fields = self._stored_values.get(owner, {}).get(resource, ("", {}))
         return fields if patched_uid == uid else {}
 
     def forget(self, owner: Key) -> None:
-        """Forget all corrections of the objects of an owner."""
+        """Remove the records about all owned objects of an owner."""
         self._latest.pop(owner, None)
         self._stored_values.pop(owner, None)
 
@@ -129,7 +134,8 @@ class DriftBackoff:
 def conflicting_managers(child: Object, fields: Iterable[str], own_manager: str) -> tuple[str, ...]:
     """Return the other field managers that last set fields of an object's spec, from its managedFields.
 
-    If managedFields do not name the other writer, the result is a description of an unrecorded writer.
+    If managedFields name no other writer, the result is `Another writer` if a field is missing, else `An admission
+    webhook`.
     """
     names = frozenset(fields)
     paths = {f"f:{field}" for field in names}

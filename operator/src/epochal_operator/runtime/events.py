@@ -17,18 +17,18 @@ from epochal_operator.runtime.reasons import EpochalReason, EventType, ExternalR
 
 REPORTER = "epochal"
 MAX_NOTE = 1024
-"""Limit of the API server for an Event's note, in bytes."""
+"""Maximum bytes of an Event's note that the API server accepts. Longer notes are cut."""
 
 
 @dataclass(frozen=True)
 class Event:
-    """A change that is reported to users.
+    """The content of a Kubernetes Event about an object.
 
     Args:
         type: Normal or Warning.
         reason: The machine-readable reason.
         note: The message for users.
-        key: Distinguishes Events of the same object and reason.
+        key: Distinguishes Events of the same object and reason. An Event with the same key is created only once.
     """
 
     type: EventType

@@ -14,7 +14,9 @@ _log = logging.getLogger(__name__)
 
 
 class Informer:
-    """Enqueues the objects that a change affects. A kind starts only after the lists of all its sources are complete.
+    """Stores objects in the cache, and enqueues the objects that a change affects.
+
+    Objects of a kind are enqueued only after the first lists of all its sources are complete.
 
     Args:
         store: The cache of objects.
@@ -30,15 +32,15 @@ class Informer:
         self._absent: frozenset[Resource] = frozenset()
 
     def put(self, resource: Resource, obj: Object, *, listed_at: str | None = None) -> None:
-        """Store an object that a watch or a list returned."""
+        """Store an object that a watch or a list returned, and enqueue the objects that the change affects."""
         self._apply(resource, obj, lambda: self.store.put(resource, obj, listed_at=listed_at))
 
     def remove(self, source: Source, obj: Object) -> None:
-        """Remove an object that the watch of a source reported as deleted."""
+        """Remove an object that a source's watch reported as deleted, and enqueue the objects that this affects."""
         self._apply(source.resource, obj, lambda: self.store.remove(source.resource, obj, by=source))
 
     def put_page(self, source: Source, page: Page) -> set[str]:
-        """Store the objects of a page of a list; return their UIDs. They count even if the next pages fail."""
+        """Store the objects of a page at once, even if later pages of the list fail; return the UIDs of the objects."""
         uids = set()
         for obj in page.items:
             with suppress(LookupError, TypeError):
@@ -53,9 +55,10 @@ class Informer:
         self.mark_synced(source, namespace)
 
     def enqueue_affected(self, change: Change | None, *, by: Kind | None = None) -> None:
-        """Enqueue the objects that a change affects, except objects of the kind `by` for their own change.
+        """Enqueue the objects of all kinds that a change affects.
 
-        The reconciler of `by` made this change, and plans again until a plan has no actions.
+        If the reconciler of the kind `by` made the change, the changed object of this kind and the owner of a changed
+        owned object are not enqueued: the reconciler plans again anyway, until a plan has no actions.
         """
         if change is None:
             return
@@ -70,24 +73,24 @@ class Informer:
                 self.enqueue(kind, key)
 
     def enqueue(self, kind: Kind, key: Key) -> None:
-        """Enqueue an object if all sources of its kind are synced. Otherwise the end of the sync enqueues it."""
+        """Enqueue an object if all sources of its kind are synced. If not, it is enqueued as soon as they are."""
         if self._is_synced(kind, None) or self._is_synced(kind, key.namespace):
             self._add_functions[kind](key)
 
     def enqueue_all(self) -> None:
-        """Enqueue the objects of all kinds."""
+        """Enqueue the cached objects of all kinds, of each kind the unfinished objects first."""
         for kind in self._add_functions:
             for key in self._unfinished_first(kind):
                 self.enqueue(kind, key)
 
     def mark_synced(self, source: Source, namespace: str | None) -> None:
-        """Mark a source as synced in a namespace, or in all namespaces for None."""
+        """Mark a source as synced in a namespace (None for all), and enqueue objects of kinds that can now start."""
         before = self._synced_kinds(namespace)
         self._synced.setdefault(namespace, set()).add(source)
         self._enqueue_synced(namespace, before)
 
     def set_absent(self, resources: Iterable[Resource]) -> None:
-        """Set the resources that the API server does not serve. Kinds start without optional resources."""
+        """Set the resources that the API server does not serve. Kinds start without their optional resources."""
         before = {namespace: self._synced_kinds(namespace) for namespace in self._synced}
         self._absent = frozenset(resources)
         for namespace, kinds in before.items():
@@ -100,7 +103,7 @@ class Informer:
             _log.exception("cannot read the %s %s", resource.kind, name_of(obj))
 
     def _enqueue_synced(self, namespace: str | None, before: Container[Kind]) -> None:
-        """Enqueue all objects of the kinds that have become synced."""
+        """Enqueue the objects in a namespace (None for all) of kinds that are synced now and are not in `before`."""
         for kind in self._add_functions:
             if kind in before or not self._is_synced(kind, namespace):
                 continue
@@ -109,7 +112,10 @@ class Informer:
                     self._add_functions[kind](key)
 
     def _unfinished_first(self, kind: Kind) -> list[Key]:
-        """Return the keys of a kind: a new leader must act before it has reconciled thousands of finished objects."""
+        """Return the keys of the cached objects of a kind, unfinished objects first.
+
+        A new leader must act on them before it has reconciled thousands of finished objects.
+        """
         return [key_of(obj) for obj in sorted(self.store.objects(kind.resource), key=is_finished)]
 
     def _synced_kinds(self, namespace: str | None) -> set[Kind]:
@@ -120,5 +126,5 @@ class Informer:
         return all(source.resource in self._absent & kind.optional for source in missing)
 
     def _watched(self, source: Source) -> Source:
-        """Return the watched source that includes another source."""
+        """Return the source whose watch reports the objects of a source: the source itself, or its whole resource."""
         return source if source in self.sources else Source(source.resource)

@@ -1,4 +1,4 @@
-"""A kind: the description from which the runtime watches and reconciles its objects."""
+"""The description of a kind, such as TrainingJob, from which the runtime watches and reconciles its objects."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -34,7 +34,7 @@ class Reconciler(Protocol):
 
 @dataclass(frozen=True)
 class ReconcileContext:
-    """The context of a reconciler while this process leads.
+    """The objects that the runtime passes to the reconciler of a kind, for the time in which this process leads.
 
     Args:
         kube: Client of the API server. Its writes stop when the leadership ends.
@@ -42,8 +42,8 @@ class ReconcileContext:
         recorder: Creates Events.
         namespaces: Namespaces that the operator serves; empty for all namespaces.
         enqueue: Enqueues an object of the kind.
-        on_change: Receives the changes that the reconciler itself wrote or read, and enqueues the other objects that
-            they affect.
+        on_change: Called with each change that the reconciler itself wrote or read; enqueues the other objects that the
+            change affects.
     """
 
     kube: Kube
@@ -55,7 +55,7 @@ class ReconcileContext:
 
 
 MapFunc = Callable[[Change, Store], Iterable[Key]]
-"""Returns the keys of the objects of a kind that a change of another object affects."""
+"""A function that returns the keys of the objects of a kind that a change of another resource's object affects."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,15 +65,16 @@ class Kind:
     Args:
         resource: The resource of the kind.
         reconciler: Returns the reconciler of the kind.
-        collect: Returns the metrics of the objects, of which a standby process has none.
-        owns: The types of owned objects, with those that another controller creates. A change of an owned object
-            enqueues its owner.
-        indexes: Further indexes of the objects.
-        watches: Functions that map a change of another resource to keys, by that resource. All its objects are
-            watched.
+        collect: Returns the metrics of given objects of the kind.
+        owns: The types of owned objects, also of those that another controller creates, such as pods. A change of an
+            owned object enqueues its owner.
+        indexes: Indexes of the objects in addition to the indexes of `owns`.
+        watches: By resource: the function that returns the keys of the kind that a change of one of its objects
+            affects. All objects of the resource are watched.
         optional: Resources of `watches` without which the kind starts if the API server does not serve them.
-        cached: Returns the fields of an object that the cache keeps, by resource; the others keep their metadata only.
-        bounds: Limits for reading the objects of the kind.
+        cached: By resource: the function that returns the fields of an object that the cache keeps. Without it, the
+            function of `owns` applies, or else the cache keeps only the metadata.
+        bounds: Limits of size and depth for parsing the objects of the kind.
         batch_seconds: Seconds for which changes are collected before a reconcile, as in Kubernetes' Job controller.
             Otherwise each change of a child would reconcile an owner of many children.
     """
@@ -91,17 +92,20 @@ class Kind:
 
     @property
     def sources(self) -> tuple[Source, ...]:
-        """The sources that must be synced before an object of the kind is reconciled."""
+        """The sources that must be synced before the first object of the kind is reconciled."""
         unlabelled = (Source(resource) for resource in (self.resource, *self.watches))
         return tuple(dict.fromkeys([*unlabelled, *(Source(owned.resource, owned.label) for owned in self.owns)]))
 
     def transform(self, resource: Resource) -> CacheTransform:
-        """Return the cache transform of a resource."""
+        """Return the function that selects the fields of a resource's objects that the cache keeps for this kind."""
         owned = {child.resource: child.cached for child in self.owns}
         return {**owned, **self.cached}.get(resource, metadata_only)
 
     def keys_for(self, change: Change) -> set[Key]:
-        """Return the keys of the changed object of the kind and of its owners, before and after the change."""
+        """Return the key of the changed object if it is of this kind, or the keys of its owners if it is owned.
+
+        The owners before and after the change are included.
+        """
         objects = [obj for obj in (change.before, change.after) if obj is not None]
         owners = {owned.key(obj) for owned in self.owns if owned.resource == change.resource for obj in objects}
         own = {key_of(obj) for obj in objects} if change.resource == self.resource else set()
@@ -114,13 +118,13 @@ class Kind:
 
 
 def watched_sources(kinds: Iterable[Kind]) -> tuple[Source, ...]:
-    """Return the sources to watch for some kinds. A source without a label includes the sources with a label."""
+    """Return the sources to watch for some kinds, without labelled sources that are part of an unlabelled source."""
     sources = dict.fromkeys(source for kind in kinds for source in kind.sources)
     return tuple(source for source in sources if source.label is None or Source(source.resource) not in sources)
 
 
 def reader_for(kinds: Iterable[Kind]) -> BoundedReader:
-    """Return a reader with the widest bounds of some kinds."""
+    """Return a reader of API server responses whose bounds admit the objects of all given kinds."""
     return BoundedReader(union(kind.bounds for kind in kinds))
 
 

@@ -20,7 +20,7 @@ LEASE_SECONDS = 30
 the leader and the API server may lack the CPU for a renewal for many seconds. Kubernetes itself waits 40 to 50 seconds
 until it counts a node as lost."""
 RENEW_DEADLINE_SECONDS = 25.0
-"""Seconds without a renewal after which the leader stops, before another process takes over."""
+"""Seconds without a successful renewal after which the leader stops reconciling, before another process takes over."""
 RENEW_SECONDS = 2.0
 ACQUIRE_SECONDS = 1.0
 """Seconds between attempts of a standby process to acquire the lease."""
@@ -41,7 +41,7 @@ class LeaseLost(Exception):
 
 
 class Leadership:
-    """This process in the election of the holder of a Lease.
+    """The part of this process in the leader election: it acquires, renews and releases a Lease.
 
     A container that restarts in the same pod has the same identity and leads at once, because its predecessor has
     ended.
@@ -92,7 +92,7 @@ class Leadership:
                 raise LeaseLost("another replica holds the leader lease")
 
     def seconds_left(self) -> float:
-        """Return the seconds for which no other process can become the leader.
+        """Return the seconds until the lease of this process expires. No other process can lead before.
 
         Raises:
             LeaseLost: If the lease has expired, for example because this process was paused.
@@ -103,7 +103,7 @@ class Leadership:
         return seconds
 
     async def release(self) -> None:
-        """Release the lease if this process holds it, so that another process can lead at once."""
+        """Remove this process as the holder of the lease, if it is, so that another process can lead at once."""
         self._renewed, self._held = float("-inf"), None
         try:
             lease = await self._read(LEASES, self._name)
@@ -134,7 +134,7 @@ class Leadership:
             return await self._kube.get(resource, self._namespace, name)
 
     async def _write(self, lease: Object | None) -> bool:
-        """Write the lease with this process as its holder; None creates it. Always returns true."""
+        """Write the lease with this process as its holder; create it if `lease` is None. Always returns True."""
         started = self._clock()  # The lease counts from the request: others may have seen it at any time since then.
         async with asyncio.timeout(REQUEST_SECONDS):
             if lease is None:
@@ -145,7 +145,11 @@ class Leadership:
         return True
 
     async def _is_free(self, lease: Object) -> bool:
-        """Return whether this process may acquire a lease."""
+        """Return whether this process may write itself as the holder of a lease.
+
+        It may if the lease has no holder, this process is the holder, the lease has expired, or the holder's container
+        has ended.
+        """
         spec = lease.get("spec") or {}
         holder = spec.get("holderIdentity")
         if holder in {None, "", self._identity}:
@@ -162,7 +166,10 @@ class Leadership:
         return self._clock() - self._observed[1]
 
     async def _has_ended(self, holder: str, renew_time: str | None) -> bool:
-        """Return whether the pod of a holder has ended since the last renewal. False if that is unknown."""
+        """Return whether the operator of the holder's pod has ended since the last renewal, or the pod does not exist.
+
+        False if that is unknown.
+        """
         if not _POD_NAME.fullmatch(holder):
             return False
         try:
@@ -174,7 +181,7 @@ class Leadership:
             return False
 
     def _renewal(self, lease: Object) -> Object:
-        """Return the lease with this process as its holder."""
+        """Return the lease to write, with this process as its holder and the current time as its renewal."""
         spec, now = lease.get("spec") or {}, _now()
         is_holder = spec.get("holderIdentity") == self._identity
         return LEASES.header | {
@@ -205,13 +212,13 @@ def has_ended(pod: Object, renew_time: str | None) -> bool:
 
 
 def _finish_time(container: Object) -> str:
-    """Return the time of a container's last end, RFC 3339, or an empty text if it is unknown."""
+    """Return the time at which a container last terminated, as RFC 3339, or an empty text if it is unknown."""
     states = [container.get(name) or {} for name in ("state", "lastState")]
     return max((state.get("terminated") or {}).get("finishedAt") or "" for state in states)
 
 
 _SECONDS = len("2026-11-25T12:00:00")
-"""Characters of a time without its fractions of a second, which the end of a container does not have."""
+"""Number of characters of a time up to the seconds. Fractions are not compared: times of a container have none."""
 
 
 def _now() -> str:

@@ -12,15 +12,15 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 MAX_MISSING = 1024
-"""Limit of cached missing keys. They have their own cache, so invalid requests evict only other missing keys."""
+"""Maximum number of cached missing keys. They have their own cache, so invalid requests evict only missing keys."""
 
 
 class Lookup(Generic[K, V]):
     """Runs one lookup for concurrent callers of the same key, and caches the result.
 
     Args:
-        max_found: Limit of cached found keys. Keys beyond the limit are not cached: eviction in rotation would leave no
-            key in the cache.
+        max_found: Maximum number of cached found keys. At the limit, new keys are not cached: if callers use more keys
+            in rotation, eviction would remove each key before its next use.
         found_seconds: Lifetime of a found key in seconds.
         missing_seconds: Lifetime of a missing key in seconds.
         concurrency: Limit of concurrent lookups. Further lookups wait.

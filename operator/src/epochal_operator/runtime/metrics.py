@@ -27,7 +27,7 @@ from epochal_operator.runtime.conditions import FINISHED
 from epochal_operator.runtime.reasons import EpochalReason, effect_of, reason_of
 
 OTHER = "Other"
-"""Label value for all reasons that are not Epochal's own."""
+"""Label value for all reasons that are not in Epochal's own tables."""
 MAX_LABEL_VALUE = 63
 """Characters: https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set."""
 
@@ -69,14 +69,16 @@ class KindMetrics:
     Args:
         kind: Name of the kind.
         states: The values of `status.state` that become a series.
-        conditions: The types of its conditions.
-        reasons: Its table of reasons. All other reasons share one value, which limits the number of series.
-        values: The name, description and value of each series of an object.
-        labelled: The same with a further label: its name, and the values by the value of the label.
-        statuses: Statuses of conditions that become a series, by type, where the default (True) is not enough.
+        conditions: The types of the conditions that become a series.
+        reasons: The kind's table of reasons. All other reasons have the label value OTHER, which limits the number of
+            series.
+        values: For each series: its name, its description, and the function that returns its value for an object.
+        labelled: For each set of series with a further label: name, description, name of the label, and the function
+            that returns pairs of the label's value and the series' value for an object.
+        statuses: By condition type: the statuses of the condition that become a series, instead of the default True.
         reason_condition: The type of the condition whose reason becomes a series.
-        info: Returns further labels of the info series.
-        fault: Returns the origin of the error of a reason, for an object.
+        info: Returns further labels of an object's info series.
+        fault: Returns the fault (User, Crash or Cluster) of a reason for an object; by default that of its Effect.
     """
 
     kind: str
@@ -124,7 +126,7 @@ class KindMetrics:
         yield from (family for family in (info, *gauges.values()) if family.samples)
 
     def _samples(self, obj: Object) -> Iterator[tuple[str, tuple[str, ...], float | None]]:
-        """Yield the name of each series of an object, its further labels, and its value."""
+        """Yield the name of each series of an object, the values of its further labels, and its value or None."""
         status = part(obj, "status")
         if status.get("state") in self.states:
             yield "state", (status["state"],), 1
@@ -147,13 +149,13 @@ class KindMetrics:
 
 
 def status_number(*names: str) -> Callable[[Object], float | None]:
-    """Return the function that reads a number of an object's status, in nested fields of these names."""
+    """Return a function that returns the number in an object's status at this path of field names, or None."""
     *outer, last = names
     return lambda obj: number(reduce(part, outer, part(obj, "status")).get(last))
 
 
 def status_time(name: str) -> Callable[[Object], float | None]:
-    """Return the function that reads a time of an object's status as seconds since 1970."""
+    """Return a function that returns the time in this field of an object's status as seconds since 1970, or None."""
     return lambda obj: time(part(obj, "status").get(name))
 
 
@@ -168,9 +170,9 @@ class ObjectCollector(Collector):
     They contain no counters, so a restart loses no data, and a series ends with its object.
 
     Args:
-        collect: Returns the metrics of some objects.
-        objects: Returns the objects as JSON: all of them in the leader, none in a standby. It is called from another
-            thread, so its result must not change.
+        collect: Returns the metrics of given objects.
+        objects: Returns the objects as JSON: all objects of the kind in the leader, none in a standby. It is called
+            from another thread, so the returned objects must not change.
     """
 
     def __init__(
@@ -188,9 +190,9 @@ class OperatorMetrics:
     """Metrics of the operator's process, in addition to the standard Python and process metrics.
 
     Attributes:
-        queue_wait: Seconds from the enqueueing of an object to the start of its reconcile.
-        reconcile_duration: Seconds of a reconcile.
-        reconcile: Number of reconciles by `result`.
+        queue_wait: Seconds from the enqueueing of an object to the start of its reconcile, without a requested delay.
+        reconcile_duration: Duration of a reconcile in seconds.
+        reconcile: Number of reconciles by `result`: success or error.
         workqueue_depth: Objects that wait for a reconcile.
         leader: 1 in the leader, 0 in a standby.
     """

@@ -22,7 +22,7 @@ class Owner(NamedTuple):
 
 
 def controller_owner(child: Object, *, group: str, kind: str) -> Owner | None:
-    """Return the controller of an object, or None if it has no controller of this kind."""
+    """Return the owner that controls an object, or None if no owner of this group and kind controls it."""
     for reference in child["metadata"].get("ownerReferences") or []:
         has_kind = reference.get("kind") == kind and reference.get("apiVersion", "").partition("/")[0] == group
         if has_kind and reference.get("controller"):
@@ -31,7 +31,7 @@ def controller_owner(child: Object, *, group: str, kind: str) -> Owner | None:
 
 
 def controller_uid(child: Object) -> str | None:
-    """Return the UID of an object's controller of any kind, or None."""
+    """Return the UID of the owner (of any kind) that controls an object, or None."""
     for reference in child["metadata"].get("ownerReferences") or []:
         if reference.get("controller"):
             return str(reference["uid"])
@@ -39,7 +39,7 @@ def controller_uid(child: Object) -> str | None:
 
 
 def controller_reference(api_version: str, kind: str, name: str, uid: str) -> dict[str, Any]:
-    """Return the owner reference with which a controller owns its children."""
+    """Return the owner reference of a child to the object that controls it."""
     reference = {"apiVersion": api_version, "kind": kind, "name": name, "uid": uid}
     return reference | {"controller": True, "blockOwnerDeletion": True}
 
@@ -54,8 +54,8 @@ class OwnedType:
         resource: The resource of the owned objects.
         label: The label. Only objects with this label are watched.
         cached: Returns the fields of an owned object that the cache keeps, with all spec fields that `build` sets.
-        build: Returns the owned object that the operator creates, or None if the owner needs none; None if another
-            controller creates it.
+        build: Returns the owned object that the operator must create, or None if the owner needs no such object. This
+            field itself is None if another controller creates these objects.
         is_optional: Whether some owners need no such object, so that the operator may have to delete it.
     """
 
@@ -75,7 +75,7 @@ class ChildReasons(NamedTuple):
     """The reasons with which a kind reports that a child cannot be created or corrected.
 
     Args:
-        cleanup: An object that is being deleted has the name of the child, or still counts against a quota.
+        cleanup: An earlier object that is being deleted has the name of the child, or still counts against a quota.
         name_conflict: An object of another owner has the name of the child.
         rejected: The API server refuses the child or a change of it.
         webhook_failed: An admission webhook cannot be called.
@@ -90,17 +90,17 @@ class ChildReasons(NamedTuple):
 
     @classmethod
     def of(cls, table: type[EpochalReason], *, rejected: EpochalReason) -> Self:
-        """Return these reasons of a kind's table of reasons."""
+        """Return the members CLEANUP, NAME_CONFLICT, WEBHOOK_FAILED and FIELD_CONFLICT of a table, and `rejected`."""
         names = ("CLEANUP", "NAME_CONFLICT", "WEBHOOK_FAILED", "FIELD_CONFLICT")
         cleanup, name_conflict, webhook_failed, field_conflict = (table[name] for name in names)
         return cls(cleanup, name_conflict, rejected, webhook_failed, field_conflict)
 
 
 class StoredValue(NamedTuple):
-    """The value of a field of an owned object that the API server stores after a patch.
+    """The value of a field that a patch of an owned object sent, and the value that the API server stored.
 
-    Admission, defaulting or normalisation may change the value that the operator sends, to a different value each time.
-    The patch is sent again once the stored value or the desired value changes.
+    Admission, defaulting or normalisation may change the sent value, to a different value each time. The field is sent
+    again only if the desired value changes, or the object has another value than was stored.
     """
 
     desired: Any
@@ -116,8 +116,8 @@ class ObservedChild:
         child: The child; None if it does not exist, or has another owner.
         blocked: The cause that blocks its creation or correction, or None.
         held_until: The time until which it is not corrected again, because another writer undoes corrections; or None.
-        is_corrected: Whether the last correction is still in place.
-        stored_values: The values that the API server stores after patches of its spec, by field.
+        is_corrected: Whether the child still has the values that the last correction set.
+        stored_values: The sent and the stored value after the latest patch of each spec field, by field.
     """
 
     type: OwnedType
@@ -128,14 +128,14 @@ class ObservedChild:
     stored_values: Mapping[str, StoredValue] = field(default_factory=dict)
 
     def in_correction_backoff(self, now: datetime) -> bool:
-        """Return whether corrections of the object are delayed."""
+        """Return whether the next correction of the child must wait: `now` is before `held_until`."""
         return self.held_until is not None and now < self.held_until
 
 
 def name_conflict(
     existing: Object, owner: Object, resource: Resource, owner_resource: Resource, reasons: ChildReasons
 ) -> StatusCause | None:
-    """Return the cause if the existing object with the name of a child does not belong to the owner, or None."""
+    """Return the cause if an existing object, which has the name of a child, does not belong to the owner, or None."""
     if controller_uid(existing) == owner["metadata"]["uid"]:
         return None
     name, kind = f"{resource.kind} {existing['metadata']['name']}", owner_resource.kind

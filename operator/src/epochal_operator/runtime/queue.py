@@ -60,21 +60,24 @@ class Queue(Generic[K]):
 
     @property
     def depth(self) -> int:
-        """Number of keys that wait for a worker."""
+        """Number of keys that wait for a worker, without keys whose delay has not passed."""
         return len(self._waiting)
 
     def no_progress_seconds(self) -> float:
-        """Return the seconds since the last progress while keys are pending; 0 if none are pending."""
+        """Return the seconds since the last progress, or since the oldest pending key if that is less; 0 without one.
+
+        A key is pending while it waits for a worker or is processed.
+        """
         pending = [*self._waiting.values(), *self._processing.values()]
         return max(0.0, self._clock() - max(self._last_progress, min(pending))) if pending else 0.0
 
     def record_progress(self) -> None:
-        """Record progress of a key that is being processed: one key may take many slow requests."""
+        """Record that the processing of a key has progressed, such as by a request. A key may take many requests."""
         if self._processing:
             self._last_progress = self._clock()
 
     def add(self, key: K) -> None:
-        """Enqueue a key for processing as soon as possible."""
+        """Enqueue a key for processing as soon as a worker is free. A key that already waits is not added again."""
         if key in self._waiting:
             return
         if key in self._processing:
@@ -94,7 +97,7 @@ class Queue(Generic[K]):
             self._changed.set()
 
     async def run(self, workers: int, share: int | None = None) -> None:
-        """Process keys until cancelled. One group may use at most `share` workers at once, by default all."""
+        """Process keys with this number of workers until cancelled. A group may use `share` workers at once, or all."""
         self._share = share or workers
         self._last_progress = self._clock()
         async with asyncio.TaskGroup() as group:
@@ -150,7 +153,7 @@ class Queue(Generic[K]):
             self.add_after(key, after)
 
     def _release(self, group: Hashable) -> None:
-        """Release a worker of a group, and schedule the group's next held key."""
+        """Release one worker of a group, and let the group's first key that waits for its share be processed next."""
         self._active[group] -= 1
         if not self._active[group]:
             del self._active[group]

@@ -10,13 +10,13 @@ from epochal_api.text import printable
 
 EventType = Literal["Normal", "Warning"]
 Fault = Literal["User", "Crash", "Cluster"]
-"""Where an error must be fixed: in the user's object, in the user's code that runs, or in the cluster."""
+"""Where an error must be fixed: in the user's object (User), the user's code (Crash), or the cluster (Cluster)."""
 
 ExternalReason = NewType("ExternalReason", str)
 """A reason outside Epochal's tables, from Kubernetes or from another version of Epochal."""
 
 MAX_MESSAGE = 4096
-"""Limit in bytes of a message from another source, such as the end of a log or another component's error."""
+"""Maximum bytes of a message from another component, such as the end of a log or an error of the API server."""
 
 
 class Effect(NamedTuple):
@@ -24,14 +24,14 @@ class Effect(NamedTuple):
 
     Args:
         event: Type of the Event for this reason; None for no Event.
-        ready: Whether an object with this reason is Ready. True means that no user has to act, although it may wait. It
-            does not mean that a pod runs.
-        fault: The usual origin of the error, which alerts use; None if there is no error.
+        ready: Whether the condition Ready (of a ModelServer: Progressing) is True with this reason. True means that no
+            user has to act, although the object may wait. It does not mean that a pod runs.
+        fault: Where the error must usually be fixed, a label for alerts; None if there is no error.
         event_on_ready_change: Whether the Event is emitted when the condition Ready takes this reason. If False, the
             code that detects the cause emits the Event.
-        needs_user_action: Whether the object needs a user's action to continue. Other reasons end by themselves or by
-            changes that may be on their way.
-        requeue_after: Seconds until the next reconcile if no watch reports the end of the cause; None if a watch does.
+        needs_user_action: Whether the object continues only after a user's action. Other reasons may end without one.
+        requeue_after: Seconds until the next reconcile if no watch reports the end of the cause; None if a watch
+            reports it.
         pod_runs: Whether Ready has this reason while a pod runs, with the pod's name in its message.
     """
 
@@ -45,7 +45,7 @@ class Effect(NamedTuple):
 
 
 EXTERNAL_EFFECT = Effect(fault="Cluster")
-"""Effects of a reason outside Epochal's tables: a Warning Event and the fault of the cluster."""
+"""Effects of a reason outside Epochal's tables: a Warning Event, and the fault Cluster."""
 
 
 class EpochalReason(StrEnum):
@@ -68,7 +68,7 @@ AnyReason = TypeVar("AnyReason", bound=EpochalReason)
 
 
 def reason_of(table: type[AnyReason], word: str) -> AnyReason | ExternalReason:
-    """Return the member of a table for a word from any source, or the word as a foreign reason."""
+    """Return the member of a table with this value, or the word as an ExternalReason if the table lacks it."""
     try:
         return table(word)
     except ValueError:
@@ -76,14 +76,14 @@ def reason_of(table: type[AnyReason], word: str) -> AnyReason | ExternalReason:
 
 
 def effect_of(reason: EpochalReason | ExternalReason) -> Effect:
-    """Return the effects of a reason."""
+    """Return the effects of a reason; EXTERNAL_EFFECT for a reason outside Epochal's tables."""
     return reason.effect if isinstance(reason, EpochalReason) else EXTERNAL_EFFECT
 
 
 class StatusCause(NamedTuple):
-    """The reason and message of a status.
+    """A cause that a status reports: the reason and the message of a condition.
 
-    https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/
+    Named as in https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/.
     """
 
     reason: EpochalReason | ExternalReason
@@ -91,5 +91,5 @@ class StatusCause(NamedTuple):
 
 
 def sanitize_message(text: str) -> str:
-    """Return a text from another source without terminal control characters, cut to its last MAX_MESSAGE bytes."""
+    """Return a text from another component without terminal control characters, cut to its last MAX_MESSAGE bytes."""
     return printable(text, instead=" ").strip().encode()[-MAX_MESSAGE:].decode(errors="ignore")

@@ -30,7 +30,7 @@ from epochal_operator.runtime.writer import StaleObject, Writer
 MAX_ROUNDS = 16
 """Maximum number of plans in one reconcile, more than any object needs."""
 REQUEUE_SECONDS = 1.0
-"""Delay of the next reconcile after the maximum number of plans."""
+"""Seconds until the next reconcile after a reconcile with the maximum number of plans."""
 MAX_CONFLICTS = 4
 """Number of conflicts at which a reconcile fails, so that the work queue retries with backoff. So many conflicts have
 another cause than concurrent writes: an admission webhook may deny with this status."""
@@ -41,14 +41,15 @@ AnyState = TypeVar("AnyState", bound=ReconcileState)
 
 
 class ObjectReconciler(ABC, Generic[AnyState]):
-    """Reconciles the objects of a kind. A kind supplies the plan, and applies the actions that it alone has.
+    """Reconciles the objects of a kind. Its subclass supplies the plan, and applies the actions that only the kind has.
 
     Attributes:
         resource: The resource of the kind.
         reasons: The reasons with which the kind reports blocked children.
-        created: The types of the children, which have the name of their owner.
-        state_type: The type of the results of earlier rounds.
-        shares_status: Whether other writers write fields of the status, which is then applied to the cached version.
+        created: The types of the children. Each child has the same name as its owner.
+        state_type: The class of the state that a reconcile passes from one plan to the next.
+        shares_status: Whether other field managers change the status during a reconcile. If so, the status is applied
+            to the latest cached version, otherwise only to the version from which the plan was made.
         children: The children of the objects.
         store: The cache of objects.
         writer: The writer of the kind.
@@ -76,7 +77,7 @@ class ObjectReconciler(ABC, Generic[AnyState]):
         self.children = Children(self.writer, self.created, self.reasons, clock, self.explain)
 
     def explain(self, message: str) -> str:
-        """Return a message of the API server about a child in the terms of the kind."""
+        """Return a message of the API server about a child in the terms of the kind; by default, the message itself."""
         return message
 
     async def run(self) -> None:
@@ -85,10 +86,10 @@ class ObjectReconciler(ABC, Generic[AnyState]):
 
     @abstractmethod
     async def plan(self, document: Object, state: AnyState) -> Plan[Any] | None:
-        """Return the plan for a cached object, or None if the observed state has changed since it was read."""
+        """Return the plan for a cached object; None if its state has changed meanwhile: `reconcile` plans again."""
 
     async def apply(self, document: Object, action: Any, state: AnyState) -> None:  # noqa: ARG002 - for subclasses
-        """Apply an action that only this kind has. `state` receives the errors that block the object."""
+        """Apply an action that only this kind has, and store errors that block the object in `state`."""
         raise TypeError(f"a {self.resource.kind} has no action {action}")
 
     async def refresh(self, key: Key) -> None:
@@ -97,11 +98,11 @@ class ObjectReconciler(ABC, Generic[AnyState]):
         await self.children.refresh(key)
 
     def forget(self, key: Key) -> None:
-        """Forget the state of a deleted object."""
+        """Remove the data about a deleted object from memory."""
         self.children.forget(key)
 
     async def reconcile(self, key: Key) -> float | None:
-        """Bring an object and its children to their desired state; return the seconds until the next reconcile.
+        """Bring an object and its children to their desired state; return the seconds to the next reconcile, or None.
 
         Raises:
             ApiError: If a request to the API server fails.
@@ -133,7 +134,7 @@ class ObjectReconciler(ABC, Generic[AnyState]):
         return REQUEUE_SECONDS
 
     async def _apply(self, document: Object, plan: Plan[Any], state: AnyState) -> None:
-        """Apply actions until a cause blocks the creation of a child: the later actions may depend on it."""
+        """Apply the actions of a plan, but none after a blocked creation of a child: they may depend on the child."""
         for action in plan.actions:
             if isinstance(action, CreateChild):
                 if (cause := await self._create(document, action, state)) is not None:

@@ -11,12 +11,12 @@ from epochal_operator.runtime.api.resource import EVENTS, Key, Object, key_of
 from epochal_operator.runtime.queue import Queue
 
 CREATE_SECONDS = 3.0
-"""Timeout of an Event's creation in seconds: a webhook may hang while the status write waits."""
+"""Timeout of an Event's creation in seconds: the status write waits for the creation, and a webhook may hang."""
 WORKERS = 4
-"""Concurrent retries of Events, each in another namespace, so that a request that hangs blocks no other namespace."""
+"""Maximum concurrent retries of Events, one per namespace, so that a request that hangs blocks no other namespace."""
 MAX_QUEUED = 1000
 RETRY_SECONDS = 3600.0
-"""Seconds for which an Event is retried: the API server itself keeps an Event for an hour."""
+"""Seconds after which an Event is dropped instead of retried. The API server, too, keeps an Event for an hour."""
 
 _log = logging.getLogger(__name__)
 
@@ -25,8 +25,8 @@ class Recorder:
     """Creates Events. Events that the API server cannot accept now are retried with backoff in the background.
 
     A caller that creates an Event before it writes the status loses no Event if it is killed in between. An Event's
-    name is a digest of its content, so a repeated Event is not duplicated. Only queued Events are lost with the
-    process; the log contains them.
+    name is a digest of its content, so a repeated Event is not duplicated. If the process ends, only queued Events are
+    lost; the log contains them.
     """
 
     def __init__(self, kube: Kube, clock: Callable[[], float] | None = None) -> None:
@@ -69,7 +69,7 @@ class Recorder:
         if self._clock() < deadline:
             await self._send(event)
         else:
-            _log.warning("dropped an Event: the API server refused it for %.0f s: %s", RETRY_SECONDS, _summary(event))
+            _log.warning("dropped an Event that could not be created for %.0f s: %s", RETRY_SECONDS, _summary(event))
         self._queued.pop(key, None)
 
     async def _send(self, event: Object) -> None:

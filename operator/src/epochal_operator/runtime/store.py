@@ -1,7 +1,7 @@
-"""The cache of objects from lists, watches and writes, for the resources that all kinds use.
+"""The cache of objects from lists, watches and writes, for the resources of all kinds.
 
-Users who write objects choose their size, so the cache bounds the kept part of each object. Each kind defines that
-part.
+Users choose the size of the objects that they write, so the cache keeps only a bounded part of each object. Each kind
+defines that part.
 """
 
 from collections import defaultdict
@@ -14,18 +14,18 @@ from epochal_operator.runtime.api.resource import Key, Object, Resource, key_of,
 from epochal_operator.runtime.cache_transform import CacheTransform, share_texts
 
 MAX_TOMBSTONES = 10_000
-"""Deleted objects that are remembered for each source."""
+"""Maximum number of deleted objects that the cache remembers for each source."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """A set of objects that are listed and watched: the objects of a resource, or those with a label key."""
+    """A set of objects that are listed and watched: all objects of a resource, or only those with this label key."""
 
     resource: Resource
     label: str | None = None
 
     def selects(self, obj: Object) -> bool:
-        """Return whether an object of the resource belongs to the source."""
+        """Return whether an object of the resource belongs to the source: it has the label, if the source has one."""
         return self.label is None or bool((obj["metadata"].get("labels") or {}).get(self.label))
 
 
@@ -42,7 +42,7 @@ class Index(Protocol):
 
 @dataclass(frozen=True)
 class SpecIndex:
-    """An index of objects by another object that their spec references; `key` returns the key of that object."""
+    """An index of objects by another object that their spec references. `key` returns the key of the other object."""
 
     resource: Resource
     key: Callable[[Object], Key | None]
@@ -69,7 +69,7 @@ class Store:
         sources: The cached sources and their cache transforms. The parts that several sources keep of an object are
             merged.
         indexes: The indexes of the objects.
-        limit: Deleted objects that are remembered for each source.
+        limit: Maximum number of deleted objects that are remembered for each source.
     """
 
     def __init__(
@@ -83,9 +83,10 @@ class Store:
         self._tombstones = {source: _Tombstones(limit) for pairs in self._transforms.values() for source, _ in pairs}
 
     def put(self, resource: Resource, obj: Object, *, listed_at: str | None = None) -> Change | None:
-        """Store an object and return its change, or None if the cache already has this or a newer version.
+        """Store an object and return its change.
 
-        `listed_at` is the resourceVersion of the list that contained the object.
+        None if the object was ignored: the cache has this or a newer version, or the object was deleted since.
+        `listed_at` is the resourceVersion of the list that contained the object; None if it is not from a list.
         """
         key = key_of(obj)
         cached = self._objects[resource].get(key)
@@ -96,7 +97,9 @@ class Store:
         return self._set(resource, key, cached, self._transform(resource, obj))
 
     def remove(self, resource: Resource, obj: Object, *, by: Source | None = None) -> Change | None:
-        """Remove a deleted object and return the change, or None if no source selects such objects.
+        """Remove a deleted object and return the change; None if no source selects it or the cache has a newer version.
+
+        If another source has not reported the deletion yet, the object stays without the label of the source `by`.
 
         Args:
             resource: The resource of the object.
@@ -110,7 +113,10 @@ class Store:
     def prune_missing(
         self, source: Source, uids: Container[str], resource_version: str, namespace: str | None
     ) -> list[Change]:
-        """Remove the objects of a source that a list did not contain, except newer objects; return the changes."""
+        """Remove the objects of a source that are not in `uids`, the UIDs of a list; return the changes.
+
+        Objects that are newer than the list (`resource_version`) stay. `namespace` is the list's namespace, or None.
+        """
         version = int(resource_version)
         missing = [
             obj
@@ -125,19 +131,22 @@ class Store:
         return self._objects[resource].get(key)
 
     def find(self, index: Index, key: Key) -> Mapping[Key, Object]:
-        """Return the objects with an index key, by their own keys."""
+        """Return the cached objects with this key in an index, by their own keys."""
         return self._indexes[index].get(key, {})
 
     def keys(self, resource: Resource) -> list[Key]:
-        """Return the keys of all objects of a resource."""
+        """Return the keys of all cached objects of a resource."""
         return list(self._objects[resource])
 
     def objects(self, resource: Resource) -> list[Object]:
-        """Return all objects of a resource."""
+        """Return all cached objects of a resource."""
         return list(self._objects[resource].values())
 
     def _delete(self, by: Source, obj: Object, version: int) -> Change | None:
-        """Mark an object as deleted for a source, or for all sources of a resource; return the change, or None."""
+        """Mark an object as deleted for a source, or for all sources of its resource if `by` has no label.
+
+        Return the change, or None if the cache has a version that is newer than the deletion.
+        """
         resource, key, uid = by.resource, key_of(obj), obj["metadata"]["uid"]
         for source, _ in self._transforms[resource]:
             if by.label in {None, source.label}:
@@ -151,13 +160,13 @@ class Store:
         return self._set(resource, key, cached, None if self._is_deleted(resource, relabelled) else relabelled)
 
     def _is_deleted(self, resource: Resource, obj: Object, listed_at: int | None = None) -> bool:
-        """Return whether an object is deleted for all sources that select it."""
+        """Return whether all sources that select an object have reported its deletion after this version."""
         uid, version = obj["metadata"]["uid"], version_of(obj)
         sources = (source for source, _ in self._transforms[resource] if source.selects(obj))
         return all(self._tombstones[source].covers(uid, listed_at, version) for source in sources)
 
     def _transform(self, resource: Resource, obj: Object) -> Object:
-        """Return the merged parts of an object that its sources keep, including the labels of these sources."""
+        """Return the merged parts of an object that its sources keep, with the labels by which they select it."""
         selecting = [(source, transform) for source, transform in self._transforms[resource] if source.selects(obj)]
         labels = {source.label: obj["metadata"]["labels"][source.label] for source, _ in selecting if source.label}
         parts: list[Object] = [transform(obj) for _, transform in selecting]
@@ -201,7 +210,13 @@ class _Tombstones:
             self._forgotten = max(self._forgotten, self._versions.pop(oldest))
 
     def covers(self, uid: str, listed_at: int | None, version: int) -> bool:
-        """Return whether an object was deleted, or may have been deleted, after it was read or listed."""
+        """Return whether an object was deleted, or may have been deleted, after this version was read or listed.
+
+        Args:
+            uid: UID of the object.
+            listed_at: resourceVersion of the list that contained the object, or None.
+            version: resourceVersion of the object.
+        """
         if uid in self._versions:
             return (version if listed_at is None else max(listed_at, version)) <= self._versions[uid]
         # The deletion may be forgotten. A list from before the last forgotten deletion may still contain the object, so
@@ -215,7 +230,7 @@ def _without_label(obj: Object, label: str | None) -> Object:
 
 
 def _merge(first: Any, second: Any) -> Any:
-    """Return a deep merge of two values. If other values than mappings and lists differ, the first one applies."""
+    """Return a deep merge of two values: the union of mappings and of lists. Of other values, the first one applies."""
     if isinstance(first, Mapping) and isinstance(second, Mapping):
         return {**first, **second, **{name: _merge(first[name], second[name]) for name in first.keys() & second.keys()}}
     if isinstance(first, list) and isinstance(second, list) and first != second:

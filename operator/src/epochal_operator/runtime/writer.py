@@ -11,11 +11,11 @@ from epochal_operator.runtime.events import Event, event_object
 from epochal_operator.runtime.kind import ReconcileContext
 
 CREATE_RETRIES = 3
-"""Retries of a create after a Conflict that may be temporary, as from a quota that changed at the same time."""
+"""Maximum retries of a create after a Conflict that may be temporary, such as by a concurrent change of a quota."""
 
 
 class StaleObject(Conflict):
-    """The object has changed since the plan for it was made, and the cache has the newer version."""
+    """The object has changed since the plan for it was made, and the newer version is in the cache."""
 
 
 class Writer:
@@ -43,25 +43,28 @@ class Writer:
         await self._context.recorder.create(body)
 
     async def apply_status(self, about: Object, status: dict[str, Any], manager: str = LEADER_MANAGER) -> None:
-        """Apply the status fields of a manager, unless the object has changed since it was read."""
+        """Apply the status fields of a field manager; raise Conflict if the object has changed since it was read."""
         written = await self.kube.apply_status(
             self.resource, *key_of(about), **_precondition(about), manager=manager, status=status
         )
         self.put(self.resource, written)
 
     async def check_current(self, about: Object) -> None:
-        """Raise StaleObject if the API server has another object, generation or deletion: the watch may be late."""
+        """Read an object from the API server; raise StaleObject if its UID, generation or deletion time differs.
+
+        The object in the cache may be older, because the watch may be late.
+        """
         live = await self.kube.get(self.resource, *key_of(about))
         if _is_stale(about, live):
             self.put(self.resource, live)
             raise self._stale_object()
 
     def current(self, about: Object) -> Object:
-        """Return the cached version of an object of the kind, whose status may be newer.
+        """Return the version of an object that is now in the cache. Its status may be newer than in `about`.
 
         Raises:
             NotFound: If the object does not exist any more.
-            StaleObject: If another object of that name, another generation or a deletion is cached.
+            StaleObject: If the cached object has another UID, generation or deletion time.
         """
         cached = self.store.get(self.resource, key_of(about))
         if cached is None:
@@ -74,7 +77,7 @@ class Writer:
         return StaleObject(409, "Conflict", f"the {self.resource.kind} has changed since it was read")
 
     async def create(self, resource: Resource, body: Object) -> tuple[Object, bool]:
-        """Create an object; return the object with that name (with any owner), and whether it is new."""
+        """Create an object; return it and True, or the existing object of that name (with any owner) and False."""
         metadata = body["metadata"]
         for remaining in range(CREATE_RETRIES, -1, -1):
             try:
@@ -92,11 +95,15 @@ class Writer:
         raise AssertionError("unreachable")
 
     async def patch(self, resource: Resource, obj: Object, patch: dict[str, Any]) -> dict[str, Any]:
-        """Change fields of an object (None removes a field), unless the object has changed since it was read."""
+        """Change fields of an object (None removes a field); raise Conflict if it has changed since it was read."""
         return await self.kube.patch(resource, *key_of(obj), patch, **_precondition(obj), manager=LEADER_MANAGER)
 
     async def replace(self, resource: Resource, obj: Object, replacement: Callable[[Object], Object]) -> dict[str, Any]:
-        """Replace an object, even if it has changed since it was read; `replacement` gets the live object."""
+        """Replace an object, even if it has changed since it was read.
+
+        `replacement` returns the object to write, from the object as the API server now has it. Raise Conflict if that
+        object has another UID.
+        """
         live = await self.kube.get(resource, *key_of(obj))
         if live["metadata"]["uid"] != obj["metadata"]["uid"]:
             raise Conflict(409, "Conflict", f"the {resource.kind} was deleted and created again since it was read")
@@ -105,16 +112,16 @@ class Writer:
     async def delete(
         self, resource: Resource, obj: Object, propagation: Literal["Background", "Foreground"] = "Background"
     ) -> None:
-        """Delete an object, unless it has changed since it was read.
+        """Delete an object; raise Conflict if it has changed since it was read.
 
-        With Foreground propagation, the object stays in the cache: the caller refreshes it.
+        With Foreground propagation, the object stays in the cache, and the caller must call `refresh`.
         """
         await self.kube.delete(resource, *key_of(obj), **_precondition(obj), propagation=propagation)
         if propagation == "Background":
             self.remove(resource, obj)
 
     async def refresh(self, resource: Resource, key: Key, cached: Object | None) -> None:
-        """Read a cached object again, because the API server has a change that the watch has not yet reported."""
+        """Read an object again into the cache: the API server has a change that the watch has not yet reported."""
         try:
             self.put(resource, await self.kube.get(resource, *key))
         except NotFound:
@@ -122,11 +129,11 @@ class Writer:
                 self.remove(resource, cached)
 
     def put(self, resource: Resource, obj: Object) -> None:
-        """Store an object that was written or read, and enqueue the objects that the change affects."""
+        """Store an object that was written or read in the cache, and enqueue other objects that the change affects."""
         self._context.on_change(self.store.put(resource, obj))
 
     def remove(self, resource: Resource, obj: Object) -> None:
-        """Remove a deleted object, and enqueue the objects that the change affects."""
+        """Remove a deleted object from the cache, and enqueue other objects that the change affects."""
         self._context.on_change(self.store.remove(resource, obj))
 
 

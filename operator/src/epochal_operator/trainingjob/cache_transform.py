@@ -1,4 +1,4 @@
-"""The parts of a TrainingJob, its Job and its pods that the cache keeps. A spec is kept as JSON text."""
+"""The parts of a TrainingJob, its Job and its pods that the cache keeps. A TrainingJob's spec is compressed."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -17,7 +17,7 @@ _JOB_SPEC_FIELDS = ("parallelism", "suspend", "activeDeadlineSeconds", "backoffL
 
 
 def training_job(document: Object, labels: Iterable[str] = ()) -> Object:
-    """Return the cached part of a TrainingJob, with the outline of its spec and the compressed spec."""
+    """Return the cached part of a TrainingJob: metadata, status, an outline of its spec, and the compressed spec."""
     spec = document["spec"]
     outline = cached_object(document, _spec_outline(spec), labels)
     return pick(document, ("apiVersion", "kind", SPEC_OMITTED)) | outline | compress_spec(spec)
@@ -39,7 +39,7 @@ def pod(document: Object) -> Object:
 
 
 def cached_object(document: Object, spec: dict[str, Any], labels: Iterable[str] = ()) -> dict[str, Any]:
-    """Return the cached part of an object, with the given part of its spec."""
+    """Return the cached part of an object: its metadata within limits, its status, and `spec` as its spec."""
     labels = (UID_LABEL, QUEUE_LABEL, *labels)
     annotations = (RESOLVED_SPEC_ANNOTATION, USER_SPEC_ANNOTATION, LIMIT_RANGER_ANNOTATION)
     metadata = bounded_metadata(document["metadata"], labels=labels, annotations=annotations, owner=KIND)
@@ -51,9 +51,9 @@ def _memory_limit(container: Object) -> Object:
 
 
 def _spec_outline(spec: Object) -> dict[str, Any]:
-    """Return the parts of a spec that metrics and the TrainingJobs that continue from it need.
+    """Return the fields of a spec that the metrics and the index of predecessors read.
 
-    Values that only need to be known as set are booleans.
+    For `image` and `endpoint`, a boolean shows whether the field is set.
     """
     training, scheduling, storage = (spec.get(name) or {} for name in ("training", "scheduling", "storage"))
     name = predecessor_name({"spec": spec})

@@ -1,4 +1,4 @@
-"""All that other kinds use of TrainingJobs."""
+"""The names of this package that the code of other kinds may import."""
 
 from epochal_api.trainingjob.spec import InvalidTrainingJob, parse
 
@@ -16,7 +16,7 @@ _PLACEHOLDER_UID = "0" * 36
 
 
 def spec_error(body: Object, installation: Installation) -> str:
-    """Return the message with which Epochal will refuse a TrainingJob as InvalidSpec, or an empty text."""
+    """Return the InvalidSpec message that a TrainingJob will get after its creation; empty if its spec is valid."""
     try:
         training_job = parse({**body, "metadata": {**body["metadata"], "uid": _PLACEHOLDER_UID}})
         require_known_objects(training_job)

@@ -33,8 +33,8 @@ def training_jobs(
     Args:
         installation: Returns the defaults for fields that a spec omits.
         instance: Name of this process's pod, for Events.
-        metric_labels: TrainingJob labels that become labels of its series.
-        checker: The source of verdicts about networks; None in an installation without a checker.
+        metric_labels: Labels of TrainingJobs that become labels of their Prometheus metrics.
+        checker: Checks whether Keras accepts a network; None in an installation without a checker.
     """
     return Kind(
         resource=TRAINING_JOBS,
@@ -49,7 +49,7 @@ def training_jobs(
 
 
 def continuing_jobs(change: Change, store: Store) -> Iterable[Key]:
-    """Return the keys of the TrainingJobs that continue from a changed one, if the change affects them."""
+    """Return the keys of the TrainingJobs that continue from a TrainingJob with a changed state or results."""
     if _fields_for_followers(change.before) == _fields_for_followers(change.after):
         return ()
     return store.find(CONTINUING_JOBS, key_of(change.after or change.before or {}))

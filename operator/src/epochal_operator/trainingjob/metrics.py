@@ -20,7 +20,7 @@ _IMAGE_REASONS = frozenset(
     {Reason.IMAGE_PULL_BACK_OFF, Reason.INVALID_IMAGE_NAME, Reason.CREATE_CONTAINER_ERROR, Reason.RUN_CONTAINER_ERROR}
 )
 _STORAGE_REASONS = frozenset({Reason.STORAGE_UNAVAILABLE, Reason.ENDPOINT_UNREACHABLE})
-"""Reasons with the fault Cluster, unless the spec names an image or endpoint, in which the user may have erred."""
+"""Reasons with the fault Cluster; the fault is User if the spec sets the image or endpoint, which may be wrong."""
 _EPOCH_BUCKETS = (0.1, 0.3, 1, 3, 10, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 28800)
 
 
@@ -74,18 +74,18 @@ METRICS = KindMetrics(
     info=_info,
     labelled=(
         ("metric", "A metric of the last finished epoch.", "metric", _metrics),
-        ("best_metric", "The best value so far of the metric that the TrainingJob is judged by.", "metric", _best),
+        ("best_metric", "The best value so far of the metric in spec.training.monitor.", "metric", _best),
     ),
     values=(
         ("epoch", "Finished epochs.", lambda training_job: number(_progress(training_job).get("epoch", 0))),
-        ("epochs", "Epochs in all.", _epochs),
+        ("epochs", "Epochs of the whole training.", _epochs),
         (
             "progress_ratio",
-            "Finished part of all steps.",
+            "Finished part of all steps, from 0 to 1.",
             lambda training_job: (number(_progress(training_job).get("percent")) or 0) / 100,
         ),
-        ("attempts", "1 + the restarts so far.", status_number("attempt")),
-        ("gpus", "GPUs that the TrainingJob asks for.", status_number("gpus")),
+        ("attempts", "Attempts so far: 1 + the restarts.", status_number("attempt")),
+        ("gpus", "GPUs that the TrainingJob requests.", status_number("gpus")),
         ("created_time_seconds", "When the TrainingJob was created.", created_time),
         ("start_time_seconds", "When the TrainingJob first started.", status_time("startTime")),
         ("completion_time_seconds", "When the TrainingJob completed or failed.", status_time("completionTime")),

@@ -31,7 +31,7 @@ from epochal_operator.trainingjob.job.spec_changes import (
     block_if_spec_lost,
     compare_spec,
     delete_job,
-    has_trained,
+    has_run_container,
     is_changed_too_late,
     must_replace_job,
     patch_job,
@@ -60,7 +60,7 @@ from epochal_operator.trainingjob.status.status import (
 
 Action = ChildAction | EmitEvent | ApplyStatus[Status] | ApplyStatus[ReportedStatus] | DeleteSelf
 Plan = AnyPlan[Action]
-"""The plan of a TrainingJob. An action that changes the Job ends its round: its result decides the next plan."""
+"""The plan of a TrainingJob. An action on the Job is the last action, since its result decides the next plan."""
 
 _NO_MUTABLE_FIELDS = MutableFields()
 _INVALID_SPEC_REMEDY = (
@@ -103,7 +103,7 @@ def make_plan(training_job: TrainingJob, observed: Observed, installation: Insta
 
 
 def _new_job_events(training_job: TrainingJob, installation: Installation) -> list[Event]:
-    """Return the warnings for a TrainingJob with a new Job."""
+    """Return the Warning Events for a new Job: storage without TLS, and unknown Keras objects."""
     http = plain_http_events(storage_endpoint(training_job, installation))
     return [*http, *unknown_objects_events(training_job.metadata, unknown_objects(training_job))]
 
@@ -125,14 +125,15 @@ def plan_for_invalid_spec(
 ) -> Plan:
     """Return the plan for a TrainingJob with an invalid spec. A Job of an earlier, valid spec may exist.
 
-    A Job that has trained continues, with the mutable fields of the spec. A started TrainingJob without a Job is
-    blocked. A Job that has not run is removed. Only then does the TrainingJob fail with InvalidSpec.
+    A Job that has run a container, or has started with an unchanged spec, continues and gets only the mutable fields of
+    the spec. A started TrainingJob without a Job is blocked. Any other Job is removed; only then does the TrainingJob
+    fail with InvalidSpec.
     """
     job = observed.job
     if metadata.deletion_timestamp is not None:
         return Plan()
     # A started Job continues under the rules of its start. An unchanged spec is valid for the version that started it.
-    continues = has_trained(before, observed) or (could_create_pods(observed) and metadata.generation <= 1)
+    continues = has_run_container(before, observed) or (could_create_pods(observed) and metadata.generation <= 1)
     observed = block_if_spec_lost(before, observed)
     if job is not None and continues:
         if action := _mutable_fields_action(before, observed, job, mutable):
@@ -203,7 +204,7 @@ def _mutable_fields_action(
 
 
 def _needs_no_job(training_job: TrainingJob) -> bool:
-    """Return whether a TrainingJob must have no Job: Kueue resumes a suspended Job that it admits."""
+    """Return whether a TrainingJob must have no Job: it is suspended, and Kueue would resume a Job in a queue."""
     return training_job.spec.suspend and training_job.spec.scheduling.queue_name is not None
 
 
@@ -216,7 +217,7 @@ def _status_actions(
     *,
     suspend: bool,
 ) -> list[Action]:
-    """Return the writes: the Events before the status, and the reported fields not after Complete."""
+    """Return the Events and status writes. The leader's fields come last, or in one write with the reported fields."""
     known, has_reported = leader_fields(before), reported != reported_fields(before)
     if after == known:
         return [ApplyStatus(reported, PROGRESS_MANAGER)] if has_reported else []
@@ -233,7 +234,7 @@ def _status_actions(
 
 
 def _removes_fields(before: Status, after: Status) -> bool:
-    """Return whether a status lacks a field or condition of the previous one, which only its own manager can remove."""
+    """Return whether `after` lacks a field or condition of `before`, which only the field manager can remove."""
     conditions, kept = ({condition.type for condition in status.conditions or ()} for status in (before, after))
     return not (conditions <= kept and before.dump().keys() <= after.dump().keys())
 
@@ -241,8 +242,8 @@ def _removes_fields(before: Status, after: Status) -> bool:
 def _updated_fields(before: Status, after: Status, observed: Observed) -> ReportedStatus:
     """Return the status fields from reports, updated from the pods' termination messages if these are newer.
 
-    After the end they are no longer updated: the job controller stops tracking its pods, so another user's pod could
-    pass for one of them.
+    After the end of a TrainingJob, these fields stay unchanged: the Job controller no longer tracks its pods, so a user
+    could create a pod that looks like one of its pods.
     """
     fields = reported_fields(before)
     latest = None if is_finished(before) else last_report(observed.pods)

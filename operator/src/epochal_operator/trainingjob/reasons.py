@@ -1,4 +1,4 @@
-"""The reasons of conditions and Events of a TrainingJob, with their effects. There is no other such table.
+"""The reasons of conditions and Events of a TrainingJob, with their effects: the only table.
 
 docs/reasons.md explains each reason to users.
 """
@@ -18,7 +18,7 @@ _CLUSTER = Effect(fault="Cluster")
 
 
 class Reason(EpochalReason):
-    """A reason of a TrainingJob, with its effects. A bare word is a Warning that the user must fix."""
+    """A reason of a TrainingJob, with its effects. A reason without an Effect is a Warning that the user must fix."""
 
     # For Ready: the normal course of a TrainingJob.
     CREATING = "Creating", _NO_EVENT
@@ -179,20 +179,20 @@ TRAINER_STARTS = frozenset(
         Reason.COMPUTING_FIRST_STEP,
     }
 )
-"""Reasons of a TrainingJob whose trainer runs, before its first step."""
+"""Reasons of the condition Ready while the trainer runs, but has not finished its first step."""
 
 CHILD_REASONS = ChildReasons.of(Reason, rejected=Reason.JOB_REJECTED)
 
 
 def as_reason(word: str) -> Reason | ExternalReason:
-    """Return the reason for a word from any source."""
+    """Return the Reason with this word, or an ExternalReason if the word is not in the table."""
     return reason_of(Reason, word)
 
 
 def effect(word: str) -> Effect:
-    """Return the effects of a reason. A foreign reason only has an Event."""
+    """Return the effects of a reason; of an unknown reason, a Warning Event and the fault of the cluster."""
     return _CRASH if word in _OF_JOBS else effect_of(as_reason(word))
 
 
 _OF_JOBS = frozenset({"BackoffLimitExceeded", "PodFailurePolicy"})
-"""Job failure reasons caused by its program: https://github.com/kubernetes/api/blob/master/batch/v1/types.go."""
+"""Failure reasons of a Job that its program causes: https://github.com/kubernetes/api/blob/master/batch/v1/types.go."""

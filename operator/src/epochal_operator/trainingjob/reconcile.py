@@ -39,7 +39,7 @@ from epochal_operator.trainingjob.job.observed import (
     own_pods,
     rejection_message,
 )
-from epochal_operator.trainingjob.job.spec_changes import has_trained
+from epochal_operator.trainingjob.job.spec_changes import has_run_container
 from epochal_operator.trainingjob.plan import Plan, creates_job, make_plan, plan_for_invalid_spec, refuse_network
 from epochal_operator.trainingjob.pod.api_messages import with_training_job_fields
 from epochal_operator.trainingjob.pod.rejections import PodRejections, watch_rejections
@@ -49,7 +49,7 @@ from epochal_operator.trainingjob.status.predicates import end_condition, failed
 
 
 def parse_and_plan(document: Object, observed: Observed, installation: Installation) -> Plan:
-    """Return the plan for a TrainingJob."""
+    """Return the plan for a TrainingJob with a valid or an invalid spec."""
     try:
         if spec_error := document.get(SPEC_OMITTED):
             raise InvalidTrainingJob(str(spec_error))  # noqa: TRY301 - like the error of parse
@@ -62,13 +62,13 @@ def parse_and_plan(document: Object, observed: Observed, installation: Installat
 
 
 def _network_question(document: Object, observed: Observed) -> NetworkQuestion | None:
-    """Return the question about the network of a valid TrainingJob without a Job, or None if none is asked.
+    """Return the question to the checker about a TrainingJob's network; None for a trial, or if a container has run.
 
-    An Experiment asks about its template in place of each trial. A network that has trained is right.
+    The reconciler of Experiments asks about the template instead of each trial. A network that has trained is valid.
     """
     if controller_owner(document, group=GROUP, kind=EXPERIMENT) is not None:
         return None
-    if has_trained(read_status(Status, document.get("status")), observed):
+    if has_run_container(read_status(Status, document.get("status")), observed):
         return None
     return question_of(document["spec"])
 
@@ -85,7 +85,7 @@ class Reconciler(ObjectReconciler[ReconcileState]):
     """Brings TrainingJobs and their children to their desired state.
 
     Args:
-        checker: The source of verdicts about networks; None in an installation without a checker.
+        checker: Checks whether Keras accepts a network; None in an installation without a checker.
         **settings: The further arguments of the base class.
     """
 
@@ -105,11 +105,11 @@ class Reconciler(ObjectReconciler[ReconcileState]):
 
     @cached_property
     def rejections(self) -> PodRejections:
-        """The refused pods of Jobs, from Events."""
+        """The latest rejected pod creation of each Job, from Events."""
         return PodRejections()
 
     def explain(self, message: str) -> str:
-        """Return a message of the API server about a Job or pod with the fields of the TrainingJob."""
+        """Return the API server's message about a Job or pod with the field paths of the TrainingJob."""
         return with_training_job_fields(message)
 
     async def run(self) -> None:
@@ -125,7 +125,7 @@ class Reconciler(ObjectReconciler[ReconcileState]):
             self.context.enqueue(key)
 
     async def plan(self, document: Object, state: ReconcileState) -> Plan | None:
-        """Return the plan for a TrainingJob, or None if the cache has received a newer version meanwhile."""
+        """Return the plan for a TrainingJob, or None if the cache has received a newer version of it meanwhile."""
         observed = await self.catch_up(document, self.observe(document, state.blocked))
         if self.store.get(TRAINING_JOBS, key_of(document)) is not document:
             return None
@@ -144,7 +144,7 @@ class Reconciler(ObjectReconciler[ReconcileState]):
         return Plan(requeue_after=UNANSWERED_SECONDS) if stays_refused else planned
 
     def observe(self, document: Object, blocked: Mapping[Resource, StatusCause]) -> Observed:
-        """Return the cached children of a TrainingJob."""
+        """Return the observed state of a TrainingJob from the cache."""
         key, uid, now = key_of(document), document["metadata"]["uid"], self.clock()
         seen = self.children.observe(document, JOB, blocked.get(JOBS), now)
         job, cause, pods, continued_from = seen.child, seen.blocked, self._pods(key), None
@@ -169,7 +169,10 @@ class Reconciler(ObjectReconciler[ReconcileState]):
         return replace(observed, pod_rejection=rejection_message(last, observed))
 
     async def catch_up(self, document: Object, observed: Observed) -> Observed:
-        """Return the children with all pods of an ended Job: only its last pods contain the cause of its end."""
+        """Return the observed state. If the Job has ended and the cache lacks pods, read its pods from the API server.
+
+        Only the last pods contain the cause of the end.
+        """
         metadata, known = document["metadata"], document.get("status") or {}
         if not lacks_ended_pods(observed) or known.get("completionTime"):
             return observed

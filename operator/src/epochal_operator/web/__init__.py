@@ -1,1 +1,1 @@
-"""The HTTP servers of the operator: TLS with its certificate, health and metrics, and authentication of pods."""
+"""The HTTP servers of the operator: TLS and its certificate, health and metrics, and authentication of pods."""

@@ -17,11 +17,11 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 AUTHORITY_TTL = timedelta(days=3650)
 PREPARED_BEFORE = timedelta(days=365)
-"""Time before an authority's expiry from which new pods also trust the next authority. Few jobs train for longer."""
+"""Time for which new pods also trust the next authority before that signs certificates. Few jobs train for longer."""
 CERTIFICATE_TTL = timedelta(days=90)
 RENEWED_BEFORE = CERTIFICATE_TTL / 3
 CLOCK_SKEW = timedelta(hours=1)
-"""Maximum lag of a node's clock behind the operator's clock."""
+"""Time before its issue from which a certificate is valid: a node's clock may lag behind the operator's clock."""
 
 _PARSE_ERRORS = (
     ValueError,
@@ -35,7 +35,10 @@ KEYS = ("ca.crt", "ca.key", "tls.crt", "tls.key", "next-ca.crt", "next-ca.key")
 """Keys of the Secret's data. The last two exist only while a rotation of the authority is prepared."""
 
 Rotation = Literal["prepare", "finish"]
-"""A requested rotation step: new pods also trust the next authority (prepare); the next authority signs (finish)."""
+"""A requested step of the authority's rotation.
+
+`prepare` adds the next authority, which new pods also trust. `finish` replaces the authority by the next authority.
+"""
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ class Bundle:
 
     @classmethod
     def from_secret(cls, data: Mapping[str, str]) -> Self | None:
-        """Return the bundle in a Secret's data (base64), or None if a part is missing or is not base64."""
+        """Return the bundle in a Secret's data; None if ca.crt, ca.key, tls.crt or tls.key is missing or not base64."""
         parts = [_decode(data.get(key, "")) for key in KEYS]
         return cls(*parts) if all(parts[:4]) else None
 
@@ -74,11 +77,11 @@ class Bundle:
 
     @property
     def trusted(self) -> bytes:
-        """The certificates that a client trusts: the authority and the next authority, if any."""
+        """The certificates that clients must trust, as PEM: of the authority, and of the next authority if any."""
         return self.authority + self.next_authority
 
     def promoted(self) -> "Bundle":
-        """Return the bundle with the next authority in use. The caller must renew its server certificate."""
+        """Return a bundle with the next authority as its authority. The caller must renew the server certificate."""
         return Bundle(self.next_authority, self.next_authority_key, self.certificate, self.key)
 
 
@@ -98,11 +101,11 @@ def service_names(service: str) -> list[str]:
 def renew_due(
     stored: Bundle | None, loaded: Bundle | None, names: Sequence[str], rotation: Rotation | None, now: datetime
 ) -> tuple[Bundle, str]:
-    """Return the bundle to use, and the reason if it differs from the Secret's.
+    """Return the bundle to use, with due renewals, and the reason if it differs from the bundle in the Secret.
 
     Args:
         stored: The bundle in the Secret; None without a bundle.
-        loaded: The bundle in use, which is restored if the Secret has lost it.
+        loaded: The bundle that the server uses now. It replaces a bundle that is missing or has an invalid authority.
         names: DNS names that the certificate must contain.
         rotation: The requested rotation step. `finish` without a next authority replaces the authority at once.
         now: The time, with a time zone.
@@ -128,14 +131,17 @@ def renew_due(
 
 
 def renewal_reason(bundle: Bundle | None, names: Sequence[str], now: datetime) -> str | None:
-    """Return the reason why a part of the bundle must be renewed, or None if the bundle is valid for these names."""
+    """Return the reason why the authority or the server certificate must be renewed, or None if both are valid.
+
+    The server certificate must contain all DNS names in `names`.
+    """
     if bundle is None:
         return "there is no certificate yet"
     return _authority_fault(bundle, now) or _certificate_fault(bundle, names, now)
 
 
 def renew(bundle: Bundle | None, names: Sequence[str], now: datetime) -> Bundle:
-    """Return a bundle with a new server certificate, and with a new authority if the old one is invalid."""
+    """Return a bundle with a new server certificate, and with a new authority if the old authority is invalid."""
     if bundle is None or _authority_fault(bundle, now) is not None:
         authority = _issue(None, (), now, AUTHORITY_TTL)
     else:
@@ -145,7 +151,7 @@ def renew(bundle: Bundle | None, names: Sequence[str], now: datetime) -> Bundle:
 
 
 def _authority_fault(bundle: Bundle, now: datetime) -> str | None:
-    """Return the reason why the bundle's authority cannot sign new certificates, or None if it can."""
+    """Return the reason why the bundle's authority cannot sign a new server certificate, or None if it can."""
     try:
         authority = x509.load_pem_x509_certificate(bundle.authority)
         key = serialization.load_pem_private_key(bundle.authority_key, password=None)
@@ -187,7 +193,14 @@ def _certificate_fault(bundle: Bundle, names: Sequence[str], now: datetime) -> s
 def _issue(
     authority: tuple[bytes, bytes] | None, names: Sequence[str], now: datetime, ttl: timedelta
 ) -> tuple[bytes, bytes]:
-    """Return a new certificate and its private key, as PEM."""
+    """Return a new certificate and its private key, as PEM.
+
+    Args:
+        authority: Certificate and key of the authority that signs a server certificate; None for a new authority.
+        names: DNS names of the server certificate.
+        now: The time, with a time zone.
+        ttl: Lifetime of the certificate.
+    """
     key, ca = ec.generate_private_key(ec.SECP256R1()), authority is None
     identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "epochal authority" if ca else "epochal")])

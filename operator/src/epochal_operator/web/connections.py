@@ -1,4 +1,4 @@
-"""Admission of connections up to a limit, so that no client address keeps the others out."""
+"""Admission of connections up to a limit, so that one client address cannot exclude the other addresses."""
 
 import asyncio
 import socket
@@ -7,7 +7,7 @@ from contextlib import suppress
 
 
 class Connections:
-    """The open connections of the server, with a maximum number in all and from one client address."""
+    """The open connections of the server, with a maximum in total and a maximum for each client address."""
 
     def __init__(self, max_connections: int, max_per_client: int) -> None:
         self._max_connections = max_connections
@@ -16,10 +16,11 @@ class Connections:
         self._released = asyncio.Event()
 
     async def admit(self, connection: socket.socket, client: str) -> bool:
-        """Return whether a connection is admitted; wait until there is room.
+        """Return whether a connection of the address `client` is admitted. The caller must close a refused connection.
 
-        At the limit, the address with the most connections loses its oldest connection to an address with fewer. An
-        address that has connections, and as many as any other, gets no further connection.
+        An address with the maximum for each address is refused. At the maximum in total, the address with the most
+        connections loses its oldest connection if it has at least two connections more than `client`. Otherwise
+        `client` is refused if it has connections, and waits for a release if it has none.
         """
         while True:
             counts = Counter(self._clients.values())
@@ -38,7 +39,7 @@ class Connections:
                 await self._released.wait()
 
     def release(self, connection: socket.socket) -> None:
-        """Remove a closed connection and wake the callers of `admit` that wait."""
+        """Remove a closed connection from the open connections, and wake the waiting calls of `admit`."""
         if self._clients.pop(connection, None) is not None:
             self._released.set()
 

@@ -12,7 +12,7 @@ from prometheus_client.exposition import choose_encoder
 from epochal_operator.runtime.lookup import Lookup
 
 METRICS_SECONDS = 1.0
-"""Lifetime in seconds of a rendered metrics text: any client that reaches the port can request it at any rate."""
+"""Seconds for which the rendered metrics are cached: any client that reaches the port can request them at any rate."""
 PART_BYTES = 64 * 1024
 
 _OPENMETRICS, _VERSION = "application/openmetrics-text", ";version=1.0.0"
@@ -25,7 +25,7 @@ def health_routes(
 
     Args:
         registry: Registry of the exported metrics.
-        no_progress: Returns the reason if no object is reconciled, or None; /healthz fails with a reason.
+        no_progress: Returns a message if objects wait but none is reconciled, or None. With a message, /healthz fails.
         ready: Returns whether the progress endpoint accepts reports; /readyz fails until it does.
     """
     texts: Lookup[str, bytes] = Lookup(max_found=2, found_seconds=METRICS_SECONDS, missing_seconds=0, concurrency=1)
@@ -57,7 +57,7 @@ def health_routes(
 
 
 async def _decompressed(compressed: bytes) -> AsyncIterator[bytes]:
-    """Yield the decompressed text in parts, so that a slow client holds only one part in memory."""
+    """Yield the decompressed text in parts, so that for a slow client only one part is in memory."""
     with gzip.open(BytesIO(compressed)) as text:
         while part := text.read(PART_BYTES):
             yield part

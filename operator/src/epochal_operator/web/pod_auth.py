@@ -1,4 +1,4 @@
-"""Authentication of pods: the API server reviews a request's bearer token, which is bound to the pod."""
+"""Authentication of pods by the bearer tokens of their requests. The API server reviews a token, and names its pod."""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -11,12 +11,12 @@ from epochal_operator.runtime.api.resource import TOKEN_REVIEWS
 from epochal_operator.runtime.lookup import Lookup
 
 ENTRIES = 50_000
-"""Limit of cached identities: more than the pods that send requests within ACCEPTED_TOKEN_SECONDS."""
+"""Maximum number of cached identities: more than the pods that send requests within ACCEPTED_TOKEN_SECONDS."""
 REVIEWS = 8
 """Maximum number of concurrent token reviews."""
 ACCEPTED_TOKEN_SECONDS = 60.0
 REFUSED_TOKEN_SECONDS = 5.0
-"""Shorter than for an accepted token, because an API server in trouble may also refuse a token."""
+"""Seconds for which a refused token is cached: few, because a failing API server may refuse a valid token."""
 
 _SCHEME = "bearer"
 _MAX_TOKEN = 8192
@@ -24,7 +24,7 @@ _MAX_TOKEN = 8192
 
 @dataclass(frozen=True)
 class Identity:
-    """The identity of a bearer token.
+    """The service account and the pod of a bearer token, as the API server reports them.
 
     Args:
         username: User name, such as system:serviceaccount:NAMESPACE:NAME.
@@ -49,7 +49,7 @@ def bearer(header: str | None) -> str | None:
 
 
 class PodAuth:
-    """Returns the identities of tokens for an audience, with a cache to avoid token reviews."""
+    """Returns the identities of tokens that are valid for an audience, and caches the results of token reviews."""
 
     def __init__(self, kube: Kube, audience: str, clock: Callable[[], float] = monotonic) -> None:
         self._kube = kube
@@ -63,7 +63,7 @@ class PodAuth:
         )
 
     def cached(self, token: str) -> Identity | None:
-        """Return the cached identity of a token, or None if it is not cached."""
+        """Return the cached identity of a token, or None if the token was refused or is not cached."""
         return self._identities.cached(_digest(token))
 
     async def identity(self, token: str) -> Identity | None:
@@ -80,7 +80,7 @@ class PodAuth:
 
 
 def token_review(token: str, audience: str) -> dict[str, Any]:
-    """Return a TokenReview for a token and an audience."""
+    """Return the TokenReview that asks the API server whether a token is valid for an audience."""
     return TOKEN_REVIEWS.header | {"spec": {"token": token, "audiences": [audience]}}
 
 

@@ -8,13 +8,13 @@ from cachetools import TTLCache
 
 
 class Bucket(NamedTuple):
-    """A token bucket that refills over time."""
+    """A token bucket that refills over time: the number of tokens at a time in seconds."""
 
     tokens: float
     at: float
 
     def take(self, now: float, *, burst: float, per_second: float) -> tuple["Bucket", float]:
-        """Return the bucket without a token, and 0; or the bucket, and the seconds until it has a token."""
+        """Remove a token and return the new bucket and 0; without a token, return the seconds until it has one."""
         tokens = min(burst, self.tokens + max(0.0, now - self.at) * per_second)
         if tokens >= 1:
             return Bucket(tokens - 1, now), 0.0
@@ -27,8 +27,8 @@ class RateLimit:
     Args:
         burst: Requests that a client may make at once.
         per_second: Sustained requests per second of a client.
-        clients: Maximum number of tracked clients. The client used longest ago is dropped, and starts with a full
-            bucket.
+        clients: Maximum number of tracked clients. Beyond it, the client with the oldest last request is dropped, and
+            its next request starts with a full bucket.
         clock: Returns the time in seconds.
     """
 
@@ -41,19 +41,19 @@ class RateLimit:
         self._buckets: TTLCache[str, Bucket, float] = TTLCache(clients, burst / per_second, clock)
 
     def take(self, client: str) -> float:
-        """Return 0 and count a request of a client, or return the seconds that the client must wait."""
+        """Count a request of a client and return 0 if it is within the limit; else return the seconds to wait."""
         now = self._clock()
         bucket, seconds = self._bucket(client).take(now, burst=self._burst, per_second=self._per_second)
         self._buckets[client] = bucket
         return seconds
 
     def refund(self, client: str) -> None:
-        """Return a token to a client, so that its last request does not count."""
+        """Add a token to the bucket of a client, so that its last request does not count for the limit."""
         bucket = self._bucket(client)
         self._buckets[client] = bucket._replace(tokens=min(self._burst, bucket.tokens + 1))
 
     def remaining(self, client: str) -> float:
-        """Return the remaining tokens of a client."""
+        """Return the number of requests (it may be a fraction) that a client may make now."""
         bucket = self._bucket(client)
         return min(self._burst, bucket.tokens + (self._clock() - bucket.at) * self._per_second)
 

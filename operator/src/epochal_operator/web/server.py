@@ -14,7 +14,10 @@ from aiohttp.typedefs import Handler
 from epochal_operator.web.connections import Connections
 
 MAX_CONNECTIONS = 128
-"""Each TLS connection takes a third of a MiB: https://github.com/python/cpython/blob/3.11/Lib/asyncio/sslproto.py."""
+"""Maximum number of open connections.
+
+A TLS connection takes a third of a MiB of memory: https://github.com/python/cpython/blob/3.11/Lib/asyncio/sslproto.py.
+"""
 MAX_PER_CLIENT = 16
 """Maximum number of connections from one address."""
 BACKLOG = 128
@@ -34,7 +37,7 @@ _protocol_log.setLevel(logging.CRITICAL)
 
 
 class Server:
-    """Serves routes on a listening socket, which it closes when it stops, with one request for each connection.
+    """Serves routes on a listening socket, one request for each connection. It closes the socket when it stops.
 
     Attributes:
         serving: Set while connections are accepted.
@@ -112,7 +115,7 @@ class Server:
 
 
 class _Connection(web.RequestHandler):
-    """A connection with a time limit that calls a function when it is closed."""
+    """A connection that is aborted after CONNECTION_SECONDS, and calls `on_close` when it is closed."""
 
     __slots__ = ("_deadline", "_on_close")
 

@@ -15,12 +15,15 @@ from epochal_operator.runtime.api.resource import SECRETS
 from epochal_operator.web.certificates import KEYS, Bundle, Rotation, renew_due, service_names
 
 ROTATION_ANNOTATION = f"{GROUP}/rotate-authority"
-"""Secret annotation that requests a rotation of the authority (prepare, then finish). It is removed once done."""
+"""Annotation of the Secret that requests a step of the authority's rotation: prepare, later finish.
+
+The operator removes the annotation after the step.
+"""
 CHECK_SECONDS = 60.0
 """Seconds between checks of the Secret, short so that a requested rotation starts soon."""
 RETRY_SECONDS = 5.0
 ATTEMPTS = 5
-"""Attempts to write the Secret when other replicas change it at the same time."""
+"""Maximum attempts to write the Secret while other replicas change it at the same time."""
 
 _log = logging.getLogger(__name__)
 
@@ -45,7 +48,7 @@ class ServingCertificate:
 
     @property
     def authority(self) -> str:
-        """The certificates that clients must trust, as PEM: the authority and the next authority, if any.
+        """The certificates that clients must trust, as PEM: of the authority, and of the next authority if any.
 
         Raises:
             RuntimeError: If no certificate is loaded.
@@ -57,7 +60,7 @@ class ServingCertificate:
     async def load(self) -> None:
         """Write due renewals and a requested rotation step to the Secret, and load its certificate for new connections.
 
-        If two replicas renew at the same time, the second one finds the first one's bundle and uses it.
+        If two replicas renew at the same time, the second replica uses the certificate that the first has written.
 
         Raises:
             ApiError: If the Secret does not exist, cannot be read or written, or changes at each attempt. The
@@ -76,7 +79,7 @@ class ServingCertificate:
             self.loaded.set()
 
     async def _renew(self) -> Bundle:
-        """Return the bundle in the Secret, after due renewals; raise Conflict if another replica changes the Secret."""
+        """Write due renewals to the Secret and return its bundle; raise Conflict if another replica changes it."""
         try:
             secret = await self._kube.get(SECRETS, self._namespace, self._secret)
         except NotFound as error:

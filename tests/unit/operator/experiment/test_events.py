@@ -89,7 +89,7 @@ def test_a_suspension_does_not_begin_before_the_trials_have_stopped() -> None:
 def test_new_best_names_the_parameters() -> None:
     best = trial(12, 0.9921, parameters={"rate": "0.0021", "filters": "32"})
     (event,) = transition_events("val_accuracy", RUNNING, at_phase(Reason.RUNNING, "Running", best))
-    assert event.note == "The best is trial 12, search-12-r0: val_accuracy 0.9921 with rate 0.0021, filters 32."
+    assert event.note == "The best trial is trial 12, search-12-r0: val_accuracy 0.9921 with rate 0.0021, filters 32."
     assert event.type == "Normal"
     (event,) = transition_events("val_accuracy", RUNNING, at_phase(Reason.RUNNING, "Running", trial(0, 0.5)))
     assert "trial 0 (the unchanged template)" in event.note
@@ -103,7 +103,7 @@ def test_the_end_names_the_best_trial() -> None:
     (event,) = transition_events(
         "loss", before, at_phase(Reason.COMPLETED, "Complete", trial(1, 0.5), message="All are done.")
     )
-    assert event.note == "All are done. The best is trial 1, search-1-r0: loss 0.5."
+    assert event.note == "All are done. The best trial is trial 1, search-1-r0: loss 0.5."
 
 
 def test_events_of_a_trial_and_the_report() -> None:

@@ -153,7 +153,7 @@ def test_a_missing_best_epoch_is_one_event(best: Any) -> None:
 def test_the_first_failed_trial_is_one_event(events: list[Event], jobs: list[Any], expected: str | None) -> None:
     found = World([created(0), created(1), *events], *jobs).plan().actions
     notes = [one.event.note for one in found if isinstance(one, EmitEvent) and one.event.reason == "TrialFailed"]
-    assert [note.split()[0] for note in notes] == ([expected] if expected else [])
+    assert [note.removeprefix("The TrainingJob ").split()[0] for note in notes] == ([expected] if expected else [])
 
 
 def test_a_queued_training_job_needs_no_write() -> None:

@@ -502,7 +502,7 @@ async def test_a_search_without_any_value_fails() -> None:
     assert "search-0-r0: InvalidTraining (and 3 more trials)." in failed["message"]
     assert [cluster.condition(one)["status"] for one in ("Ready", "Complete", "Stalled")] == ["False", "False", "True"]
     (event,) = (event for event in cluster.objects.list("events") if event["reason"] == "TrialFailed")
-    assert event["note"].startswith("search-0-r0 failed. This trial is the unchanged template")
+    assert event["note"].startswith("The TrainingJob search-0-r0 failed. This trial is the unchanged template")
     cluster.change(maxTrials=6)
     await cluster.run()
     assert cluster.status()["trials"]["failed"] == 6

@@ -59,7 +59,7 @@ async def test_a_trial_denied_by_a_webhook_waits(code: int, reason: str, denied:
     cluster = Cluster(**SMALL, maxFailedTrials=0)
     cluster.refuse = lambda verb, _, name: Refusal(code, reason, words) if (verb, name) == ("create", denied) else None
     await cluster.train(20)
-    assert cluster.condition("Ready")["message"] == f"The API server refuses {denied}: {words}"
+    assert cluster.condition("Ready")["message"] == f"The API server refuses the TrainingJob {denied}: {words}"
     assert cluster.status()["trials"]["created"] == 6
     assert not cluster.job_names("Running")
     assert {f"search-{trial}-r0" for trial in range(6)} - {denied} <= set(cluster.job_names("Complete"))

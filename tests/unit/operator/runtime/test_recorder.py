@@ -137,7 +137,7 @@ async def test_an_event_is_dropped_after_its_time(caplog: pytest.LogCaptureFixtu
     events.seconds = RETRY_SECONDS
     await run(recorder)
     assert events.requested == ["a"]
-    assert "dropped an Event: the API server refused it" in caplog.text
+    assert "dropped an Event that could not be created" in caplog.text
 
 
 async def test_an_existing_event_is_not_retried() -> None:

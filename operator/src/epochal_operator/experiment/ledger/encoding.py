@@ -35,19 +35,19 @@ from epochal_operator.experiment.ledger.events import (
 )
 
 MAX_LEDGER_BYTES = MAX_DATA
-"""Bytes of a ledger as text."""
+"""Maximum bytes of a ledger as base64 text."""
 _MAX_PACKED_BYTES = MAX_LEDGER_BYTES * 3 // 4
-"""Bytes of a ledger before base64."""
+"""Maximum bytes of a compressed ledger before base64."""
 MAX_DECOMPRESSED_BYTES = 4 * 1024**2
-"""Bytes of the decompressed lines: 4 KiB for each of 1,000 trials."""
+"""Maximum bytes of the decompressed lines of a ledger: 4 KiB for each of 1,000 trials."""
 EVENT_BYTES = 128
-"""Bytes of an event in memory, without its texts."""
+"""Estimated bytes of an event object in memory, without its strings."""
 MAX_LINE = 128 * 1024
-"""Characters of a line that is read: more than the parameters of a trial take, with an escape of twelve characters for
-each character.
+"""Maximum characters of a line; a longer line becomes an UnknownEvent. The parameters of a trial fit, even if each
+character needs an escape of twelve characters.
 """
 _SURROGATE = re.compile("[\ud800-\udfff]")
-"""Half of a character, which JSON can hold, and no status."""
+"""A lone surrogate: half of a UTF-16 character. JSON text can contain it, but a status cannot."""
 _GZIP = 16 + zlib.MAX_WBITS
 _LEVEL = 9
 _TYPES: Mapping[str, type[Any]] = {
@@ -61,7 +61,7 @@ _TYPES: Mapping[str, type[Any]] = {
     "Warm": WarmStartTrial,
     "Exhausted": NoUntriedParameters,
 }
-"""The types of events by their names in stored ledgers, which never change."""
+"""The types of events by their names in stored ledgers. These names must never change."""
 _NAMES = {kind: name for name, kind in _TYPES.items()}
 _FIELDS: Mapping[str, Mapping[str, Any]] = {name: get_type_hints(kind) for name, kind in _TYPES.items()}
 
@@ -74,10 +74,9 @@ class Sizes(NamedTuple):
     """The sizes of a ledger in bytes.
 
     Args:
-        used: The used part of MAX_LEDGER_BYTES. It is the length of the text, or an equal share of MAX_LEDGER_BYTES if
-            the share of MAX_DECOMPRESSED_BYTES or MAX_EVENTS is larger. Similar lines compress well and reach
-            MAX_DECOMPRESSED_BYTES first.
-        decompressed: Bytes of the decompressed lines and of the event objects.
+        used: The largest used share of the limits MAX_LEDGER_BYTES, MAX_DECOMPRESSED_BYTES and MAX_EVENTS, multiplied
+            by MAX_LEDGER_BYTES. Similar lines compress well and reach MAX_DECOMPRESSED_BYTES first.
+        decompressed: Bytes of the decompressed lines and of the event objects in memory.
     """
 
     used: int = 0
@@ -89,26 +88,26 @@ NO_SIZES = Sizes()
 
 
 class LedgerFull(Exception):
-    """The events exceed a limit above."""
+    """A ledger with the new events would exceed MAX_LEDGER_BYTES, MAX_DECOMPRESSED_BYTES or MAX_EVENTS."""
 
 
 class InvalidLedger(ValueError):
-    """A text that is not a ledger, or exceeds a limit above."""
+    """A text is not a ledger or exceeds a limit, or an event has an invalid field."""
 
 
 def encode(events: Sequence[Event], ledger: str = "", ledger_events: Sequence[Event] = ()) -> str:
-    """Return a ledger as text.
+    """Return the text of a ledger after events are appended.
 
-    It stops at the first line that exceeds a limit above, so its time and memory are bounded for any events.
+    The function stops at the first line that exceeds a limit, so its time and memory are bounded for any events.
 
     Args:
         events: The events to append.
-        ledger: The ledger as text; its lines stay unchanged.
-        ledger_events: The events of this ledger.
+        ledger: The text of the ledger before; its lines stay unchanged.
+        ledger_events: The decoded events of `ledger`.
 
     Raises:
         InvalidLedger: If an event has an invalid field, so that the ledger could not be read again.
-        LedgerFull: If the ledger would exceed a limit above.
+        LedgerFull: If the new ledger would exceed a limit.
     """
     uids: _Uids = {(event.trial, event.rung): event.uid for event in ledger_events if isinstance(event, Started)}
     packer, packed, size, count = zlib.compressobj(_LEVEL, wbits=_GZIP), bytearray(), 0, 0
@@ -125,22 +124,22 @@ def encode(events: Sequence[Event], ledger: str = "", ledger_events: Sequence[Ev
 
 
 def decode(text: str) -> tuple[Event, ...]:
-    """Return the events of a ledger, in linear time and within the limits above.
+    """Return the events in the text of a ledger, in linear time.
 
     Raises:
-        InvalidLedger: If the text is damaged or exceeds a limit.
+        InvalidLedger: If the text is damaged, exceeds a limit, or has too many trials.
     """
     if len(text) > MAX_LEDGER_BYTES:
-        raise InvalidLedger(f"must have at most {MAX_LEDGER_BYTES} bytes, found {len(text)}")
+        raise InvalidLedger(f"the ledger must have at most {MAX_LEDGER_BYTES} bytes, found {len(text)}")
     uids: _Uids = {}
     events = tuple(_event(line, uids) for line in _lines(text))
     if sum(isinstance(event, Created) for event in events) > MAX_TRIALS:
-        raise InvalidLedger(f"must have at most {MAX_TRIALS} trials")
+        raise InvalidLedger(f"the ledger must have at most {MAX_TRIALS} trials")
     return events
 
 
 def sizes(text: str) -> Sizes:
-    """Return the sizes of a ledger."""
+    """Return the sizes of a ledger with a valid text."""
     content = gzip.decompress(base64.b64decode(text)) if text else b""
     lines = content.count(b"\n")
     share = max(len(content) / MAX_DECOMPRESSED_BYTES, lines / MAX_EVENTS)
@@ -148,12 +147,15 @@ def sizes(text: str) -> Sizes:
 
 
 def _line(event: Event, uids: _Uids) -> str:
-    """Return the line of an event: a JSON list of its type and its fields."""
+    """Return the line of an event: a JSON list of its type and its fields.
+
+    A uid equal to the uid of the rung's Started event is written as null.
+    """
     if isinstance(event, UnknownEvent):
         return event.line
     fields, name = vars(event), _NAMES[type(event)]
     if not all(_is_valid(fields[field], kind) for field, kind in _FIELDS[name].items()):
-        raise InvalidLedger(f"must be a {name} with valid fields, found {event!s:.200}")
+        raise InvalidLedger(f"an event must be a {name} with valid fields, found {event!s:.200}")
     if isinstance(event, Finished | Diverged | Failed) and event.uid == uids.get((event.trial, event.rung)):
         fields = fields | {"uid": None}
     if isinstance(event, Started):
@@ -172,15 +174,16 @@ def _lines(text: str) -> list[str]:
     try:
         content = reader.decompress(base64.b64decode(text, validate=True), MAX_DECOMPRESSED_BYTES + 1)
     except (binascii.Error, ValueError, zlib.error) as error:
-        raise InvalidLedger(f"must be base64 of gzip: {error}") from None
+        raise InvalidLedger(f"the ledger must be base64 of gzip: {error}") from None
     *lines, rest = content.split(b"\n", MAX_EVENTS)
     if rest or len(content) > MAX_DECOMPRESSED_BYTES or reader.unused_data or not reader.eof:
-        raise InvalidLedger(f"must be complete, with at most {MAX_DECOMPRESSED_BYTES} bytes and {MAX_EVENTS} lines")
+        limits = f"at most {MAX_DECOMPRESSED_BYTES} bytes and {MAX_EVENTS} lines"
+        raise InvalidLedger(f"the decompressed ledger must be complete, with {limits}")
     return [line.decode(errors="replace") for line in lines]
 
 
 def _event(line: str, uids: _Uids) -> Event:
-    """Return the event of a line; UnknownEvent for a line that only another version of Epochal can have written."""
+    """Return the event in a line of a ledger, or an UnknownEvent if this version of Epochal cannot read the line."""
     try:
         content = json.loads(line if len(line) <= MAX_LINE else "")
     except (ValueError, RecursionError):
@@ -217,5 +220,5 @@ def _is_valid(value: object, kind: Any) -> bool:
 
 
 def _is_text(value: object) -> bool:
-    """Return whether a value is a text of at most MAX_STRING characters that a status may contain."""
+    """Return whether a value is a string of at most MAX_STRING characters without lone surrogates."""
     return isinstance(value, str) and len(value) <= MAX_STRING and _SURROGATE.search(value) is None

@@ -1,4 +1,4 @@
-"""The events of a ledger: all that an Experiment has observed. Events are only appended.
+"""The events in the ledger of an Experiment: the history of its trials. Events are only appended.
 
 The state of the trials, the suggestions and the status follow from the spec, the events and the existing TrainingJobs.
 """
@@ -7,23 +7,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 MAX_EVENTS = 32 * 1024
-"""Events of a ledger: several times as many as a search with all trials has."""
+"""Maximum number of events in a ledger: several times as many as the largest search causes."""
 MAX_NUMBER = 10**9
 """The largest number in an event: larger than any trial number, epoch or duration in seconds."""
 MAX_STRING = 256
-"""Characters of a name, a value or a reason: the values of parameters are the longest."""
+"""Maximum characters of a name, a value or a reason in an event: the values of parameters are the longest."""
 
 
 @dataclass(frozen=True)
 class Owner:
-    """The Experiment with this uid owns the ledger: the first event of each ledger."""
+    """The first event of each ledger: the uid of the Experiment that owns the ledger."""
 
     uid: str
 
 
 @dataclass(frozen=True)
 class Created:
-    """A trial was created in the ledger, before its first TrainingJob exists.
+    """A new trial has these parameters. The event is stored before the first TrainingJob of the trial is created.
 
     Args:
         known_events: The number of events in the ledger when the trial was suggested.
@@ -40,7 +40,7 @@ class _RungEvent:
 
     Args:
         rung: The rung, counted from 0.
-        uid: The uid of the TrainingJob; empty if it does not exist.
+        uid: The uid of the TrainingJob; empty if it was never created.
     """
 
     trial: int
@@ -50,17 +50,20 @@ class _RungEvent:
 
 @dataclass(frozen=True)
 class Started(_RungEvent):
-    """The TrainingJob of a rung of a trial exists."""
+    """The TrainingJob of a rung was created. A second Started event of a rung means that its TrainingJob was lost."""
 
 
 @dataclass(frozen=True)
 class Diverged(_RungEvent):
-    """The loss of a trial has become NaN or infinite."""
+    """A trial diverged in a rung: its loss or its objective value is NaN or infinite."""
 
 
 @dataclass(frozen=True)
 class Failed(_RungEvent):
-    """A trial has failed, or the API server has refused it."""
+    """The TrainingJob of a rung failed, was refused, or could not be built, so its trial fails.
+
+    With the reason CHECKPOINT_LOST, a trial after its first rung counts as complete instead.
+    """
 
     reason: str
 
@@ -72,6 +75,8 @@ class Finished:
     Args:
         epoch: The last epoch of the rung, counted from the first epoch of the trial.
         value: The objective value of the trial after this rung, as text.
+        uid: The uid of the TrainingJob; empty if the TrainingJob was lost.
+        seconds: The time from start to completion of the TrainingJob.
         is_last: Whether the trial has no further rung: all epochs are trained, or a callback stopped the training.
         value_epoch: The epoch with this value; None in ledgers of earlier versions.
     """
@@ -88,7 +93,7 @@ class Finished:
 
 CHECKPOINT_LOST = "CheckpointLost"
 """The reason of a trial that has not failed but cannot continue, because the checkpoint of its previous rung is
-missing. Its objective value stays valid.
+missing or from a later version of Epochal. Its objective value stays valid.
 """
 REJECTED = "Rejected"
 """The reason of a failed trial: the API server or Epochal refused its TrainingJob."""
@@ -103,7 +108,11 @@ class CheckpointsUnneeded:
 
 @dataclass(frozen=True)
 class WarmStartTrial:
-    """A trial of another Experiment with its result, from which the search starts (`spec.warmStartFrom`)."""
+    """A trial of another Experiment in `spec.warmStartFrom`, with its result for the sampler of this search.
+
+    Args:
+        epoch: The last epoch of the last rung that the trial has finished.
+    """
 
     experiment: str
     trial: int
@@ -117,7 +126,7 @@ class NoUntriedParameters:
     """The searcher has no more untried parameters to suggest.
 
     Args:
-        known_events: The number of events in the ledger at that time.
+        known_events: The number of events in the ledger at the time of the search request.
     """
 
     known_events: int
@@ -125,7 +134,7 @@ class NoUntriedParameters:
 
 @dataclass(frozen=True)
 class UnknownEvent:
-    """A line of the ledger that only another version of Epochal can read."""
+    """A line that this version of Epochal cannot read. It stays unchanged in the ledger."""
 
     line: str
 

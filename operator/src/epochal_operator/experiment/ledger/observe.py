@@ -30,8 +30,7 @@ from epochal_operator.runtime.conditions import condition_of
 from epochal_operator.trainingjob.interface import Reason as TrialReason
 
 START_WRITE_SECONDS = 5.0
-"""Training time of a rung after which its start needs a write of its own. Before, the start is written with another
-event."""
+"""Seconds of training after which the Started event of a rung is written to the ledger, even without another event."""
 
 _TimedEvent = tuple[str, int, int, Event]
 """The time of an event (RFC 3339), its trial, its position among the events of the trial, and the event."""
@@ -45,8 +44,9 @@ Epochal wrote it. The second reason follows a rollback of Epochal to an earlier 
 def observe_jobs(spec: ExperimentSpec, trials: Sequence[Trial], jobs: Jobs) -> tuple[Event, ...]:
     """Return the events of TrainingJobs that are not in the ledger, in the order of their times.
 
-    After the loss of a ledger, these events replace it, as far as the TrainingJobs still exist. A ledger with trials
-    names all trials, because it is written before their TrainingJobs: users have created any other TrainingJob.
+    If the ledger has no trials, for example after its loss, they are rebuilt from the existing TrainingJobs. Otherwise
+    TrainingJobs of unknown trials are ignored: each trial is in the ledger before its TrainingJob is created, so users
+    have created these TrainingJobs.
     """
     by_number = {trial.number: trial for trial in trials}
     domains = None if trials else {parameter.name: domain_of(parameter) for parameter in spec.parameters}
@@ -65,10 +65,11 @@ def observe_jobs(spec: ExperimentSpec, trials: Sequence[Trial], jobs: Jobs) -> t
 
 
 def seconds_until_due(event: Event, jobs: Jobs, now: datetime) -> float | None:
-    """Return the seconds until an event needs a write: 0, except for Started; None before its TrainingJob trains.
+    """Return the seconds until an event must be written to the ledger: 0 for each event except Started.
 
-    The start of a rung can be written with a later event. If the TrainingJob is deleted before this write, the operator
-    does not know that the rung was trained. The loss is at most START_WRITE_SECONDS of training.
+    A Started event can wait for a later event, up to START_WRITE_SECONDS of training; the result is None before its
+    TrainingJob trains. If the TrainingJob is deleted before the write, the operator does not know that the rung was
+    trained.
     """
     job = jobs.get((event.trial, event.rung)) if isinstance(event, Started) else None
     if job is None:
@@ -83,7 +84,7 @@ def seconds_until_due(event: Event, jobs: Jobs, now: datetime) -> float | None:
 
 
 def may_have_new_events(trial: Trial, rung: int) -> bool:
-    """Return whether the TrainingJob of a rung may have events that are not in the ledger."""
+    """Return whether a rung's TrainingJob can add events: its trial may continue, and has not finished this rung."""
     return trial.state in {"Running", "Paused"} and rung >= len(trial.rungs)
 
 
@@ -106,9 +107,10 @@ def _events_of_rung(spec: ExperimentSpec, trial: Trial, rung: int, jobs: Jobs) -
 
 
 def _outcome(objective: Objective, trial: int, rung: int, job: Object) -> Finished | Diverged | Failed | None:
-    """Return the event with which the TrainingJob of a rung has ended, or None if the TrainingJob has not ended.
+    """Return the event for the end of a rung's TrainingJob, or None if the TrainingJob has not ended.
 
-    All its metrics are known then. The operator writes them before Complete, and accepts no report afterwards.
+    The metrics of an ended TrainingJob are final: the operator writes them before the condition Complete, and accepts
+    no report afterwards.
     """
     status, uid = job.get("status") or {}, job["metadata"]["uid"]
     if not has_ended(job):
@@ -129,7 +131,7 @@ def _outcome(objective: Objective, trial: int, rung: int, job: Object) -> Finish
 
 
 def _value(objective: Objective, job: Object) -> tuple[str | None, int]:
-    """Return the objective value that a TrainingJob has reported, or None, and the epoch with this value, or 0."""
+    """Return the objective value in a TrainingJob's status, or None, and the epoch of this value, 0 if unknown."""
     status = job.get("status") or {}
     if objective.strategy == "Best" and reports_best_epoch(objective, job):
         return str(status["best"]["value"]) if "value" in status["best"] else None, _epoch(status, "best")
@@ -138,7 +140,7 @@ def _value(objective: Objective, job: Object) -> tuple[str | None, int]:
 
 
 def _epoch(status: Object, part: str) -> int:
-    """Return the epoch in a part of a TrainingJob's status, or 0."""
+    """Return the field `epoch` in a part of a TrainingJob's status, or 0 if it is missing or invalid."""
     epoch = (status.get(part) or {}).get("epoch")
     return min(epoch, MAX_NUMBER) if type(epoch) is int and epoch > 0 else 0
 
@@ -184,7 +186,7 @@ def _is_possible_value(domain: Domain, text: object, *, is_given: bool) -> bool:
     Args:
         domain: The domain, which is immutable from the first trial on.
         text: The value.
-        is_given: Whether the trial is the template's own or an initial trial, which may have a value beyond the domain.
+        is_given: Whether the trial is trial 0 or from `initialTrials`, and so may have a value outside the domain.
     """
     if not isinstance(text, str) or len(text) > MAX_STRING or not text.isprintable():
         return False

@@ -24,22 +24,22 @@ from epochal_operator.runtime.api.resource import Key, Object, key_of
 from epochal_operator.runtime.owners import controller_owner, controller_uid
 
 MAX_CACHE_BYTES = 12 * 1024**2
-"""Decompressed bytes of all ledgers in memory: 10 searches of 1,000 trials. As objects they take 2.6 times as much."""
+"""Maximum decompressed bytes of cached ledgers: 10 searches of 1,000 trials. Their objects take 2.6 times as much."""
 _BOUNDS = Bounds(part_bytes=MAX_LEDGER_BYTES + 1024)
 """Bounds of an ExperimentLedger as JSON."""
 _NO_OBJECT = "NotFound"
-"""Reason of the API server's 404 for an object. For a resource that it does not serve, the 404 has no reason."""
+"""Reason in a 404 response for a missing object. Without the CRD, the 404 response has no reason."""
 
 
 class LedgerRefused(Exception):
-    """The API server does not store a ledger; the message has the reason."""
+    """The ledger is full, or the API server refuses or changes its data; the message has the cause."""
 
 
 class LedgerStore:
     """Reads and writes ledgers.
 
     Args:
-        max_bytes: Decompressed bytes of the cached ledgers; the others are read again when they are needed.
+        max_bytes: Maximum decompressed bytes of the cached ledgers. Other ledgers are read again when they are needed.
     """
 
     def __init__(self, kube: Kube, max_bytes: int = MAX_CACHE_BYTES) -> None:
@@ -50,7 +50,7 @@ class LedgerStore:
         self._codec_lock = asyncio.Semaphore()
 
     async def read(self, experiment: Object) -> StoredLedger | StatusCause:
-        """Return the ledger of an Experiment, or the cause that it cannot be read.
+        """Return the ledger of an Experiment, empty if none is stored, or the cause if it cannot be read.
 
         Raises:
             ApiError: If a request to the API server fails.
@@ -84,7 +84,7 @@ class LedgerStore:
             new_ledger = await self._in_thread(lambda: append_events(ledger, events))
         except InvalidLedger as error:
             message = f"This write would make the ExperimentLedger {key.name} unreadable, a bug in Epochal"
-            raise LedgerRefused(f"{message}: an event {error}.") from None
+            raise LedgerRefused(f"{message}: {error}.") from None
         except LedgerFull:
             raise LedgerRefused(_FULL.format(key.name)) from None
         self.forget(key)
@@ -113,7 +113,7 @@ class LedgerStore:
         )
 
     async def _in_thread(self, work: Callable[[], StoredLedger]) -> StoredLedger:
-        """Return a ledger that a thread compresses or decompresses, one at a time, since each takes memory and time."""
+        """Return a ledger that a thread compresses or decompresses. Only one such thread runs, to limit the memory."""
         async with self._codec_lock:
             return await asyncio.to_thread(work)
 
@@ -129,7 +129,7 @@ class LedgerStore:
 
 
 def _other_owner(key: Key, ledger_object: Object) -> StatusCause:
-    """Return the cause that the ExperimentLedger of this name belongs to another object."""
+    """Return why an Experiment cannot use the ExperimentLedger of its name, which another object owns."""
     owner = controller_owner(ledger_object, group=EXPERIMENTS.group, kind=EXPERIMENTS.kind)
     if owner is not None and owner.name == key.name:
         message = f"The ExperimentLedger {key.name} of an earlier Experiment of this name is being deleted."

@@ -23,11 +23,11 @@ class StoredLedger:
         owner: The uid of the Experiment.
         uid: The uid of the ExperimentLedger; empty if there is none.
         resource_version: The resourceVersion of the ExperimentLedger, which the next write must name.
-        text: The events as text.
+        text: The encoded events, as in `data` of the ExperimentLedger.
         events: The events; empty if the text is not a ledger of this Experiment.
         trials: The trials that follow from these events.
-        is_exhausted: Whether the searcher has no untried parameters.
-        damaged: Whether the text is not a ledger.
+        is_exhausted: Whether the searcher has reported that no untried parameters are left.
+        is_damaged: Whether `data` of the ExperimentLedger cannot be decoded.
     """
 
     owner: str
@@ -41,8 +41,8 @@ class StoredLedger:
     is_damaged: bool = False
 
     @property
-    def is_foreign(self) -> bool:
-        """Whether an ExperimentLedger exists without any readable event of this Experiment."""
+    def is_unusable(self) -> bool:
+        """Whether the ExperimentLedger exists, but its data is damaged, empty or of another Experiment."""
         return bool(self.uid and not self.events)
 
 
@@ -51,7 +51,7 @@ NO_LEDGER = StoredLedger(owner="")
 
 
 def parse_ledger(ledger_object: Object) -> StoredLedger:
-    """Return the ledger in an ExperimentLedger. It takes linear time, bounded by the limits of `encoding.py`."""
+    """Return the ledger in an ExperimentLedger. Damaged data, or data of another Experiment, results in no events."""
     owner, text, metadata = controller_uid(ledger_object) or "", ledger_object.get("data"), ledger_object["metadata"]
     ledger = StoredLedger(owner, metadata["uid"], metadata["resourceVersion"])
     try:

@@ -17,9 +17,9 @@ from epochal_operator.experiment.ledger.events import (
 from epochal_operator.experiment.trial import Rung, Trial, TrialState, parse_finite
 
 MAX_UIDS = 8
-"""The number of remembered TrainingJobs of a rung; older TrainingJobs are deleted and cannot reappear."""
+"""Maximum number of uids that a trial keeps for its current rung; older TrainingJobs are deleted."""
 MAX_RUNGS = 32
-"""The most rungs of a trial: a million epochs have 21 rungs with the smallest factor."""
+"""Maximum number of rungs of a trial: a million epochs have 21 rungs with the smallest factor."""
 
 
 def apply_events(events: Iterable[Event], before: Iterable[Trial] = ()) -> tuple[Trial, ...]:
@@ -28,8 +28,8 @@ def apply_events(events: Iterable[Event], before: Iterable[Trial] = ()) -> tuple
     Events that do not fit the state of their trial are ignored: no content of a ledger is an error.
 
     Args:
-        events: The events of the ledger, or the events after a first part.
-        before: The trials after the first part of the events.
+        events: The events to apply, in the order of the ledger.
+        before: The trials after all earlier events; empty if `events` is the whole ledger.
     """
     trials, lost_rungs = {trial.number: trial for trial in before}, defaultdict[int, list[int]](list)
     for event in events:

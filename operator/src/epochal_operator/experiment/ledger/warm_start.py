@@ -1,4 +1,4 @@
-"""The initial trials of a search: the trials of other Experiments that `spec.warmStartFrom` names."""
+"""The trials of other Experiments (`spec.warmStartFrom`) whose results the sampler of a search uses."""
 
 import asyncio
 from collections.abc import Sequence
@@ -25,9 +25,10 @@ from epochal_operator.runtime.store import Store
 async def read_warm_start(
     key: Key, parsed: ParsedSpec, store: Store, ledgers: LedgerStore
 ) -> tuple[WarmStartTrial, ...] | StatusCause:
-    """Return the trials of other Experiments for the warm start, or the cause that an Experiment cannot be used.
+    """Return the trials of the Experiments in `spec.warmStartFrom`, or the cause if one of them cannot be used.
 
-    The ledgers are decompressed in threads, not in the event loop.
+    Such an Experiment must exist, have an equal objective, and have a readable ledger. The ledgers are decompressed in
+    threads, not in the event loop.
 
     Raises:
         ApiError: If a request to the API server fails.
@@ -40,7 +41,7 @@ async def read_warm_start(
             message = f"spec.warmStartFrom: this namespace has no Experiment {name}: create it, or remove the entry."
             return StatusCause(Reason.WARM_START_NOT_FOUND, message)
         if differences := await asyncio.to_thread(_objective_differences, parsed.spec.objective, other):
-            message = f"spec.warmStartFrom: the objective of {name} must equal this Experiment's, {differences}."
+            message = f"spec.warmStartFrom: {name} must have the objective of this Experiment, {differences}."
             return StatusCause(Reason.WARM_START_MISMATCH, message)
         ledger = await _read_ledger(other, store, ledgers)
         if isinstance(ledger, StatusCause):
@@ -51,7 +52,7 @@ async def read_warm_start(
 
 
 async def _read_ledger(other: Object, store: Store, ledgers: LedgerStore) -> StoredLedger | StatusCause:
-    """Return the ledger of another Experiment. If it is empty, its events follow from the TrainingJobs."""
+    """Return the ledger of another Experiment. If the ledger is empty, rebuild its events from the TrainingJobs."""
     ledger, key = await ledgers.read(other), key_of(other)
     jobs = jobs_by_rung(store.find(TRIALS, key).values(), other["metadata"])
     if isinstance(ledger, StatusCause) or ledger.events or not jobs:
@@ -78,7 +79,7 @@ def _objective_differences(own: Objective, other: Object) -> str:
 def _add_trials(
     trials: tuple[WarmStartTrial, ...], name: str, ledger: StoredLedger, parsed: ParsedSpec
 ) -> tuple[WarmStartTrial, ...]:
-    """Return the trials and those of another ledger that have finished a rung, limited by `_limit_bytes`."""
+    """Return `trials` and the trials in another ledger that have an objective value, limited by `_limit_bytes`."""
     values = {(event.trial, event.rung): event.value for event in ledger.events if isinstance(event, Finished)}
     added = [
         WarmStartTrial(name, trial.number, dict(trial.parameters), value, trial.epoch)
@@ -89,7 +90,7 @@ def _add_trials(
 
 
 def _limit_bytes(trials: Sequence[WarmStartTrial], parsed: ParsedSpec) -> tuple[WarmStartTrial, ...]:
-    """Return the best trials, limited to half of the ledger's bytes, so that the search has room for its own trials.
+    """Return the best trials that fit into half of the ledger; the other half stays free for the search's own trials.
 
     Each pass drops at least a tenth. All passes together thus encode at most ten times the trials of the first pass.
     """
@@ -101,7 +102,7 @@ def _limit_bytes(trials: Sequence[WarmStartTrial], parsed: ParsedSpec) -> tuple[
 
 
 def _size(trials: Sequence[WarmStartTrial]) -> int:
-    """Return the bytes that trials use of a ledger, at most its limit."""
+    """Return the used bytes of a ledger with these trials; MAX_LEDGER_BYTES if they do not fit."""
     try:
         return sizes(encode(trials)).used
     except LedgerFull:

@@ -30,7 +30,7 @@ from epochal_operator.experiment.trial_job import training_job
 Object = dict[str, Any]
 
 _MAX_VALUE = 256
-"""Characters of a value. A value in the template may be longer than any value of the search."""
+"""Maximum characters of a value in the report. A value in the template may be longer than any value of the search."""
 
 
 def build_report(
@@ -69,7 +69,7 @@ def build_report(
 def unneeded_checkpoints(
     spec: ExperimentSpec, trials: Iterable[Trial], events: Iterable[Event], *, kept: Trial | None
 ) -> dict[int, list[tuple[int, str]]]:
-    """Return the rungs that no longer need their checkpoints, by trial, with the uids of their TrainingJobs.
+    """Return by trial the rung and the uid of each TrainingJob whose checkpoints may be deleted.
 
     The checkpoints of a rung are needed until its trial finishes the next rung or is dropped.
 
@@ -117,7 +117,7 @@ def _concise(spec: Object) -> Object:
 
 
 def _with_names(training: Object) -> Object:
-    """Return the training of a job or of an output with the names of Keras objects that have no arguments."""
+    """Return `spec.training`, or one of its outputs, with only the name of each Keras object without arguments."""
     named: Object = {name: _name_or_object(training[name]) for name in ("optimizer", "loss") if name in training}
     if "metrics" in training:
         named["metrics"] = [_name_or_object(metric) for metric in training["metrics"]]
@@ -168,7 +168,7 @@ def _axis(parameter: Parameter) -> ReportedParameter:
 def _reported_trial(
     trial: Trial, unneeded: Sequence[tuple[int, str]], parameters: Sequence[str]
 ) -> ReportedTrial | None:
-    """Return a trial as it is reported, or None if it breaks the schema of the report."""
+    """Return the entry of a trial in the report, or None if it is invalid by the schema of the report."""
     uid = trial.uids[-1] if trial.uids and trial.state in {"Failed", "Diverged"} else None
     try:
         return ReportedTrial(

@@ -25,7 +25,7 @@ from epochal_operator.runtime.owners import controller_reference
 Object = dict[str, Any]
 
 BACKOFF_LIMIT = 2
-"""Crashes that Kubernetes retries at once; the Experiment creates a new Job later."""
+"""Number of failed pods that the Job replaces. After the failure of the Job, the operator creates a new Job later."""
 DEADLINE_SECONDS = 3600
 """The deadline of the Job. A report of 1,000 trials takes less, and a pod without a matching node must not wait
 forever.
@@ -43,7 +43,7 @@ def report_job(
     """Return the batch/v1 Job that writes an Experiment's report and deletes the checkpoints that are not needed.
 
     The pod has the scheduling, the image and the credentials of the trials. The Job has no ttlSecondsAfterFinished: its
-    annotations show the reported events until the Experiment replaces the Job.
+    annotations record the reported events until the operator replaces the Job.
 
     Returns:
         The Job, as JSON.

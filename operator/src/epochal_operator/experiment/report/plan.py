@@ -22,7 +22,7 @@ from epochal_operator.runtime.api.resource import Object
 from epochal_operator.runtime.conditions import condition_of
 
 UNNEEDED_CHECKPOINTS_ANNOTATION = f"{GROUP}/given-up"
-"""Annotation of the report Job: the trials that lost their checkpoints to this Job or to an earlier Job."""
+"""Annotation of the report Job: the numbers of the trials whose checkpoints this or an earlier report Job deletes."""
 MIN_INTERVAL = timedelta(seconds=60)
 """The shortest time between two reports."""
 MIN_RETRY_DELAY = timedelta(minutes=10)
@@ -48,7 +48,8 @@ def next_report_step(
         end: The time at which the search ended; None if that is unknown.
 
     Returns:
-        An action; or events that drop trials before the report; or the seconds until the next step; or None.
+        The action that creates or deletes the report Job; or the events to append to the ledger before the Job is
+        created; or the seconds until the next step; or None if no report is due or the Job has not ended.
     """
     if not _is_due(spec, observed, is_finished=is_finished, end=end):
         return None
@@ -67,7 +68,7 @@ def retry_delay(failed: datetime, end: datetime | None) -> timedelta | None:
     """Return the delay between a failed report and its retry, or None if retries have stopped.
 
     Args:
-        failed: The creation time of the failed report Job.
+        failed: The creation time of the failed report Job, or the time at which the API server refused it.
         end: The time at which the search ended; None while it continues.
     """
     since_end = failed - end if end is not None else timedelta()
@@ -75,7 +76,7 @@ def retry_delay(failed: datetime, end: datetime | None) -> timedelta | None:
 
 
 def _is_due(spec: ExperimentSpec, observed: Observed, *, is_finished: bool, end: datetime | None) -> bool:
-    """Return whether the previous report lacks results, or failed and must be retried."""
+    """Return whether a report is due: the previous report lacks new results, or its Job failed and must be retried."""
     events, report = observed.ledger.events, observed.report
     unreported = events[_reported_events(report, len(events)) :]
     failed = report is not None and has_failed(report)
@@ -111,9 +112,9 @@ def drop_events(spec: ExperimentSpec, trials: Sequence[Trial], *, is_complete: b
 
 
 def drop_events_of_report(observed: Observed) -> tuple[CheckpointsUnneeded, ...]:
-    """Return CheckpointsUnneeded events for the trials that only the report Job lists as dropped.
+    """Return CheckpointsUnneeded events for the trials that the report Job lists as dropped, but the ledger does not.
 
-    Without this list, the operator would continue a trial without a checkpoint after the loss of the ledger or a part.
+    If the ledger has lost events, the operator would otherwise continue a trial whose checkpoints were deleted.
     """
     annotations = (observed.report["metadata"].get("annotations") or {}) if observed.report is not None else {}
     numbers = set(annotations.get(UNNEEDED_CHECKPOINTS_ANNOTATION, "").split(","))
@@ -125,7 +126,7 @@ def drop_events_of_report(observed: Observed) -> tuple[CheckpointsUnneeded, ...]
 
 
 def format_dropped(trials: Iterable[Trial]) -> str:
-    """Return the numbers of the dropped trials, as the text of an annotation."""
+    """Return the numbers of the trials whose checkpoints may be deleted, separated by commas."""
     return ",".join(str(trial.number) for trial in trials if trial.dropped)
 
 
@@ -141,7 +142,7 @@ def has_failed(job: Object) -> bool:
 
 
 def seconds_to_live(ttl: int | None, before: ExperimentStatus, report: Object | None, now: datetime) -> float | None:
-    """Return the seconds until an ended Experiment is deleted, or None if it is never deleted.
+    """Return the seconds until an ended Experiment is deleted after its TTL, or None if it is never deleted.
 
     The report is written first, with retries for up to a day. An Experiment with a refused spec is not deleted, because
     another version of Epochal may accept the spec.
@@ -158,7 +159,7 @@ def seconds_to_live(ttl: int | None, before: ExperimentStatus, report: Object | 
 
 
 def seconds_until_wait_event(job: Object, now: datetime) -> float | None:
-    """Return the seconds until an Event reports a suspended report Job, or None if the Job does not wait."""
+    """Return the seconds until an Event must report that a report Job is suspended; None if it is not suspended."""
     if _has_finished(job) or condition_of(job, "Suspended") is None:
         return None
     return max(0.0, (_created(job) + QUEUE_WAIT - now).total_seconds())
@@ -169,7 +170,7 @@ def _created(job: Object) -> datetime:
 
 
 def _reported_events(report_job: Object | None, ledger_length: int) -> int:
-    """Return the number of ledger events in a report: 0 if the ledger is shorter now, because it was lost."""
+    """Return how many ledger events the report Job covers: 0 if the ledger is shorter now, because it was lost."""
     annotations = (report_job["metadata"].get("annotations") or {}) if report_job is not None else {}
     text = str(annotations.get(LEDGER_LENGTH_ANNOTATION, "0"))
     number = int(text) if text.isdecimal() else 0
@@ -177,6 +178,6 @@ def _reported_events(report_job: Object | None, ledger_length: int) -> int:
 
 
 def _finishes_last_rung(trial: Trial, events: Sequence[Event]) -> bool:
-    """Return whether one of the events finished the last rung of a trial."""
+    """Return whether one of the events is the end of the latest rung that a trial has finished."""
     last = len(trial.rungs) - 1
     return any(isinstance(event, Finished) and (event.trial, event.rung) == (trial.number, last) for event in events)

@@ -10,7 +10,8 @@ from epochal_operator.experiment.trial import Trial
 def rungs(schedule: Schedule, epochs: int) -> tuple[int, ...]:
     """Return the epochs after which trials are compared; the last value is all epochs.
 
-    A rung is omitted if all epochs are less than its epochs times the square root of the reduction factor.
+    The other values are minEpochs times powers of the reduction factor, as long as the value times the square root of
+    the factor is at most `epochs`.
     """
     rungs, epoch = [], schedule.min_epochs
     while epoch**2 * schedule.factor <= epochs**2:
@@ -22,9 +23,14 @@ def rungs(schedule: Schedule, epochs: int) -> tuple[int, ...]:
 def promotions(trials: Sequence[Trial], count: int, spec: ExperimentSpec, *, closed: bool) -> list[Trial]:
     """Return the trials of a bracket that continue with their next rung: the highest rungs first.
 
-    Of n trials that finished a rung, the best n / factor are promoted. A trial that failed in the next rung gives its
-    place to another trial. No trial waits for others. If `closed`, no new trials will be created: then each complete
-    rung promotes at least one trial.
+    Of n trials that finished a rung, the best n / factor are promoted; trials that still run do not delay this. If a
+    trial failed after its promotion, another trial is promoted instead.
+
+    Args:
+        trials: The trials of the bracket.
+        count: The number of rungs of the bracket.
+        spec: The spec of the Experiment.
+        closed: Whether no new trials will be created. Then each complete rung promotes at least one trial.
     """
     promoted: list[Trial] = []
     for rung in range(count - 1):
@@ -35,14 +41,15 @@ def promotions(trials: Sequence[Trial], count: int, spec: ExperimentSpec, *, clo
 
 
 def max_promotions(count: int, trials: int, factor: int) -> int:
-    """Return the largest number of promotions in a bracket, if few promoted trials fail."""
+    """Return the largest number of promotions in a bracket with `count` rungs, if no promoted trial fails."""
     return sum(max(1, trials // factor**rung) for rung in range(1, count))
 
 
 def _best_trials(trials: Sequence[Trial], rung: int, spec: ExperimentSpec, *, min_count: int) -> list[Trial]:
-    """Return the best trials that finished a rung and can be promoted from it, or were promoted.
+    """Return the best trials that finished a rung: the trials already promoted, and the trials to promote.
 
-    A trial that was dropped while paused counts as finished, but another trial takes its place.
+    Their number is the number of finished trials divided by the reduction factor, at least `min_count`. Failed trials
+    and trials dropped while paused count as finished, but other trials are returned in their place.
     """
     finished = [
         (value, trial) for trial in trials if len(trial.rungs) > rung and (value := trial.rungs[rung].value) is not None
@@ -54,6 +61,6 @@ def _best_trials(trials: Sequence[Trial], rung: int, spec: ExperimentSpec, *, mi
 
 
 def _is_replaced(trial: Trial, rung: int) -> bool:
-    """Return whether another trial is promoted from a rung in place of this trial."""
+    """Return whether another trial is promoted in place of this trial, which failed, diverged or was dropped."""
     dropped = trial.dropped and trial.state == "Paused" and len(trial.rungs) == rung + 1
     return dropped or trial.state in {"Failed", "Diverged"}

@@ -6,13 +6,13 @@ from epochal_api.experiment.spec import MAX_TRIALS
 
 
 def brackets(rungs: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
-    """Return the rungs of each bracket, which begins one rung later than the previous bracket."""
+    """Return the rungs of each bracket: each bracket lacks the first rung of the previous bracket."""
     return tuple(rungs[first:] for first in range(len(rungs)))
 
 
 @lru_cache
 def bracket_order(count: int, factor: int) -> tuple[int, ...]:
-    """Return the brackets of consecutive trials, evenly interleaved, with the share that each has in Hyperband."""
+    """Return the bracket of each trial by its number: evenly interleaved, with the shares of trials in Hyperband."""
     weights = [-(-count * factor ** (count - 1 - bracket) // (count - bracket)) for bracket in range(count)]
     order, balances, total = [], [0] * count, sum(weights)
     for _ in range(MAX_TRIALS):

@@ -24,7 +24,12 @@ FAILURE_REASONS: frozenset[EndReason] = frozenset({"TooManyFailedTrials", "AllTr
 
 @dataclass(frozen=True)
 class NextTrials:
-    """The trials to start now."""
+    """The trials to start now.
+
+    Args:
+        promote: The paused trials that continue with their next rung.
+        create: The number of new trials.
+    """
 
     promote: tuple[Trial, ...] = ()
     create: int = 0
@@ -43,7 +48,7 @@ def next_trials(
     Args:
         spec: The spec.
         trials: The existing trials.
-        occupied: The number of occupied slots.
+        occupied: The number of slots of spec.parallelism that trials occupy.
         exhausted: Whether the searcher has no new parameters to suggest.
         blocked: Trials and rungs that cannot start now: other trials use their slots.
     """
@@ -83,7 +88,7 @@ def end_reason(
 
 
 def stop_reason(spec: ExperimentSpec, trials: Sequence[Trial]) -> EndReason | None:
-    """Return the reason why no further trial is started although more are possible, or None."""
+    """Return TargetReached or FinishedEarly if the target is reached or spec.finish is true, else None."""
     target, maximize = parse_finite(spec.objective.target), spec.objective.goal == "Maximize"
     values = (trial.value for trial in trials if trial.value is not None)
     if target is not None and any(value >= target if maximize else value <= target for value in values):
@@ -92,7 +97,7 @@ def stop_reason(spec: ExperimentSpec, trials: Sequence[Trial]) -> EndReason | No
 
 
 def _failure_reason(spec: ExperimentSpec, trials: Sequence[Trial]) -> EndReason | None:
-    """Return the reason why a search has failed, or None."""
+    """Return TooManyFailedTrials or AllTrialsDiverged if a search has failed for this reason, else None."""
     if sum(trial.state == "Failed" for trial in trials) > spec.max_failed_trials:
         return "TooManyFailedTrials"
     is_running = any(trial.state == "Running" for trial in trials)

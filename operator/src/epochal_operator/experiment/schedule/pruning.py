@@ -19,7 +19,7 @@ class PruningRule(NamedTuple):
 
     Args:
         brackets: Returns the brackets for a schedule and the number of epochs of a complete training.
-        bracket_order: Returns the brackets of consecutive trials, for a number of brackets and the reduction factor.
+        bracket_order: Returns the bracket of each trial, for a number of brackets and the reduction factor.
     """
 
     brackets: Callable[[Schedule, int], Brackets]
@@ -70,7 +70,7 @@ def promotions(trials: Iterable[Trial], spec: ExperimentSpec, *, closed: bool) -
 
 
 def remaining_promotions(trials: Iterable[Trial], spec: ExperimentSpec) -> int:
-    """Return the largest number of rungs that trials still have to start, if few promoted trials fail."""
+    """Return the largest number of promotions of existing trials that may follow, if no promoted trial fails."""
     schedule, epochs = spec.schedule, spec.template.spec.training.epochs
     order, counts, started = _bracket_order(schedule, epochs), Counter[int](), 0
     for trial in trials:
@@ -85,5 +85,5 @@ def remaining_promotions(trials: Iterable[Trial], spec: ExperimentSpec) -> int:
 
 
 def _bracket_order(schedule: Schedule, epochs: int) -> tuple[int, ...]:
-    """Return the brackets of consecutive trials."""
+    """Return the bracket of each trial: trial n has the entry at n modulo the length."""
     return RULES[schedule.method].bracket_order(len(brackets(schedule, epochs)), schedule.factor)

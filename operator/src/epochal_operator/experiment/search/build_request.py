@@ -80,9 +80,9 @@ def _known_trial(trial: Trial, trials: Sequence[Trial], spec: ExperimentSpec) ->
 def _promoted_values(
     values: tuple[tuple[int, float], ...], trials: Sequence[Trial], spec: ExperimentSpec
 ) -> tuple[tuple[int, float], ...]:
-    """Return the values of trial 0 up to the first rung at which another trial would not be promoted.
+    """Return the values of trial 0 up to the first rung from which it would not be promoted by its value.
 
-    Trial 0 is always trained to the end, but a sampler would take a late value as a sign of a good trial.
+    Trial 0 is always trained to the end, but the sampler assumes that only good trials reach a late rung.
     """
     maximize = spec.objective.goal == "Maximize"
     rungs = [rung for trial in trials if trial.number for rung in trial.rungs]

@@ -13,7 +13,7 @@ MAX_MEMORY = 192 * 1024**2
 including the imports.
 """
 BATCH = 64
-"""Trials of one request. A larger request takes long, and its suggestions are the same."""
+"""Maximum number of suggestions in one request. A larger request takes long, and leads to the same suggestions."""
 State = Literal["Complete", "Stopped", "Running", "Diverged", "Failed"]
 
 

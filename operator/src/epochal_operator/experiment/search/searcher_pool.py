@@ -1,7 +1,7 @@
 """A pool of subprocesses that answer requests to the searcher.
 
-A subprocess frees its memory when it exits, has a memory limit, and can be killed. With two of them, a slow request of
-an Experiment does not block other Experiments.
+A subprocess frees its memory when it exits, has a memory limit, and can be killed. With two subprocesses, a slow
+request of an Experiment does not block other Experiments.
 """
 
 import asyncio
@@ -19,16 +19,16 @@ POOL_SIZE = 2
 TIMEOUT_SECONDS = 30.0
 """The timeout of a request."""
 FAST_SECONDS = TIMEOUT_SECONDS / 4
-"""The batch size doubles after a response within this time."""
+"""Seconds: after a response within this time, a reduced batch size doubles."""
 COMMAND = (sys.executable, "-m", "epochal_operator.experiment.search")
 MAX_REQUESTS = 32
-"""Requests per process. The import of Optuna takes two thirds of a short request, and the limit keeps the memory of a
-process from growing.
+"""Number of requests after which a process is replaced. The import of Optuna takes two thirds of a short request, and
+the limit keeps the memory of a process from growing.
 """
 MAX_RESPONSE = 4 * 1024**2
-"""The most bytes of a response: larger than any valid response."""
+"""Maximum bytes of a response: more than any valid response has."""
 MAX_ERROR_TEXT = 1000
-"""Characters of the error output of a process that a message contains: the last ones."""
+"""Maximum characters from the end of a process's error output in a message."""
 
 
 class SearchFailed(Exception):
@@ -40,7 +40,7 @@ class SearchTooSlow(SearchFailed):
 
 
 class Searcher:
-    """Sends requests to a subprocess, which is replaced in advance after its last request.
+    """Sends requests to a subprocess. After its last allowed request, a new subprocess starts before the next request.
 
     The process is kept because requests often follow each other. An idle process exits by itself.
 
@@ -93,7 +93,7 @@ class Searcher:
         await _kill(process)
 
     async def _send(self, request: Request) -> Response:
-        """Return the response of the process; keep it, or its successor, for the next request; kill it if it fails."""
+        """Return the response of the process. Keep the process or its successor, but kill the process if it fails."""
         process, self.process = self.process, None  # `close` must not end a process that answers.
         assert process is not None  # noqa: S101 - `ask` has started it
         try:
@@ -200,7 +200,7 @@ class BatchSizes:
         return count > 1
 
     def record_response(self, key: Key, count: int, seconds: float) -> None:
-        """Double the batch size after a full request that was fast."""
+        """Double a reduced batch size after a request of the full batch size that took at most FAST_SECONDS."""
         size = self._sizes.get(key)
         if size is None or count < size or seconds > FAST_SECONDS:
             return

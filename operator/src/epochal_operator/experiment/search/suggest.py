@@ -27,10 +27,10 @@ from epochal_operator.experiment.search_space.domains import Choice, Domain
 from epochal_operator.experiment.search_space.space import Space
 
 ATTEMPTS = 8
-"""Attempts of the sampler that may give tried parameters; after that, untried parameters are searched at random."""
+"""Number of attempts to sample untried parameters by the search method; afterwards they are searched at random."""
 RANDOM_ATTEMPTS = 64
 MIN_COMPARED_TRIALS = 4
-"""The number of equally trained trials that the importances need."""
+"""The number of trials with a value after the same epoch that the importances need."""
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
@@ -66,7 +66,7 @@ def suggest(request: Request) -> Response:
 
 
 def _sample(search: Search, space: Space, study: optuna.Study, number: int, tried: set[str]) -> dict[str, str] | None:
-    """Return untried parameters from a sampler of Optuna, or None if no untried parameters are left."""
+    """Return untried parameters, usually from a sampler of Optuna, or None if no untried parameters are found."""
     attempts = ATTEMPTS + (RANDOM_ATTEMPTS if space.size is None else 0)
     for attempt in range(attempts):
         seed, fixed = _seed(search.seed, number, attempt), dict[str, str]()
@@ -92,7 +92,7 @@ def _sample(search: Search, space: Space, study: optuna.Study, number: int, trie
 
 
 def _continuous_branch(space: Space, seed: int) -> dict[str, str]:
-    """Return values that activate a continuous parameter: all combinations without it may be tried already."""
+    """Return values with which a random continuous parameter is active: all other combinations may be tried already."""
     draw = random.Random(seed)  # noqa: S311
     continuous = draw.choice([name for name, domain in space.domains.items() if domain.size is None])
     return {name: draw.choice(sorted(values)) for name, values in space.activating_values(continuous).items()}
@@ -111,7 +111,7 @@ def _study(*, maximize: bool) -> optuna.Study:
 
 
 def _add_trial(study: optuna.Study, space: Space, known: KnownTrial) -> None:
-    """Add an existing trial to the data of the sampler."""
+    """Add an existing trial to the study of the sampler, unless it failed or lies outside the search space."""
     if not _is_usable(space, known):
         return
     state = TrialState.PRUNED
@@ -161,7 +161,7 @@ def _optuna_value(domain: Domain, text: str) -> Any:
 
 
 def _suggest_value(trial: optuna.Trial, name: str, domain: Domain) -> str:
-    """Return a sampled value as text."""
+    """Return a value of a parameter that the sampler suggests, as text."""
     if isinstance(domain, Choice):
         return str(trial.suggest_categorical(name, domain.values))
     low, high = domain.low, domain.high
@@ -173,7 +173,7 @@ def _suggest_value(trial: optuna.Trial, name: str, domain: Domain) -> str:
 
 
 def _importance(request: Request, space: Space) -> dict[str, float]:
-    """Return the importance of each parameter from equally trained trials, or nothing if there are too few."""
+    """Return the importance of each parameter, from trials with a value at one epoch; empty if there are too few."""
     usable = [known for known in request.known_trials if known.values and _is_usable(space, known)]
     for epoch in sorted({epoch for known in usable for epoch, _ in known.values}, reverse=True):
         values = [(known, value) for known in usable if (value := _value_at(known, epoch)) is not None]

@@ -35,8 +35,8 @@ _MAX_SHOWN = 256
 def check(spec: ExperimentSpec, template: Mapping[str, Any]) -> Space:
     """Return the search space of an Experiment, after all checks that do not need Keras.
 
-    The check validates both ends of each range and each listed value at its place. The rest of the template is already
-    valid.
+    The check validates both ends of each range and each listed value in the fields to which the paths lead. The rest of
+    the template is already valid.
 
     Raises:
         InvalidSpace: If a check fails. The message has a line for each fault, which names the parameter.
@@ -56,7 +56,7 @@ def check(spec: ExperimentSpec, template: Mapping[str, Any]) -> Space:
 
 
 def _path_faults(space: Space, template: Mapping[str, Any], places: dict[str, paths.ResolvedPath]) -> Iterator[str]:
-    """Yield a fault for each path without a place, or with the place of another path; add the valid places."""
+    """Yield a fault for each path that leads to no field or conflicts with another path; fill `places` by path."""
     resolved: list[tuple[Parameter, str, paths.ResolvedPath]] = []
     names = paths.Names()
     for parameter in space.parameters:
@@ -69,8 +69,8 @@ def _path_faults(space: Space, template: Mapping[str, Any], places: dict[str, pa
                 continue
             for other, other_path, other_place in resolved:
                 if place.renames(other_place) or other_place.renames(place):
-                    cause = "one changes the name that the other uses"
-                    yield f"{where} conflicts with path {other_path}: {cause}. Search only one of them"
+                    cause = "one path changes the name that the other path uses"
+                    yield f"{where} conflicts with path {other_path}: {cause}. Remove one path"
                 elif place.overlaps(other_place) and not _are_exclusive(space, parameter, other):
                     relation = "equals" if place.steps == other_place.steps else "overlaps"
                     yield f"{where} {relation} path {other_path} of parameter {other.name}: remove one path"
@@ -126,7 +126,7 @@ def _initial_faults(
 
 
 def _schema_error(template: TrainingJobSpec, place: paths.ResolvedPath, value: Any) -> str:
-    """Return the reason why a TrainingJob with this value at a place is invalid, or an empty text."""
+    """Return why the template with this value in the field at a place is invalid; empty if it is valid."""
     spec = _replace_value(template, place.steps, value)
     try:
         parse({"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": "trial"}, "spec": spec})
@@ -136,7 +136,7 @@ def _schema_error(template: TrainingJobSpec, place: paths.ResolvedPath, value: A
 
 
 def _replace_value(node: Any, steps: Sequence[str | int], value: Any) -> Any:
-    """Return a parsed spec as JSON along the path to a place, with a new value at that place.
+    """Return a parsed spec with a new value in the field at `steps`; the parents of the field become JSON.
 
     All other parts stay models: pydantic does not validate them again, but the rules of their parents apply.
     """

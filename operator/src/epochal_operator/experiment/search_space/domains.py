@@ -16,7 +16,7 @@ DIGITS = 6
 _EXACT = 17
 """Significant digits with which all floats differ."""
 _MAX_TEXT = 256
-"""The most characters of a value: the same limit as for a listed value."""
+"""Maximum characters of a value: the same limit as for a listed value."""
 _MAX_DIGEST = 16
 """Characters of the digest at the end of a shortened text."""
 
@@ -53,7 +53,7 @@ class Range:
         return min(max(index, 0), (self.size or 1) - 1)
 
     def nearest(self, number: float) -> str:
-        """Return the value of the range that is nearest to a sampled number."""
+        """Return the value of the range that is nearest to a sampled number, as text."""
         if self.step is not None:
             return self.at(self.index(number))
         rounded = float(f"{number:.{self._digits}g}")
@@ -68,7 +68,7 @@ class Range:
         return min(DIGITS + int(math.log10(max(float(ratio), 1.0))), _EXACT)
 
     def parse(self, text: str) -> float | None:
-        """Return the number in a text, or None if the text is not a finite number, or not a whole number."""
+        """Return the number in a text; None if it is not finite, or not whole in the range of an `int` parameter."""
         try:
             number = float(text)
             if self.is_whole and text.lstrip("+-").isdecimal():
@@ -94,16 +94,16 @@ class Range:
         return self.step is None or self.nearest(number) == repr(number)
 
     def from_json(self, value: Any) -> str | None:
-        """Return the canonical text of a JSON value, or None if the value is not such a number."""
+        """Return the canonical text of a JSON value, or None if the value is not a number of this type."""
         number = None if isinstance(value, bool) else self.parse(str(value))
         return None if number is None else repr(number)
 
     def values_to_check(self) -> list[str]:
-        """Return the values to validate: if they are valid, all values are valid."""
+        """Return the smallest and the largest value: if both are valid, all values are valid."""
         return [repr(self._native(self.low)), repr(self._native(self.high))]
 
     def faults(self) -> Iterator[str]:
-        """Yield the faults of the range."""
+        """Yield a fault if `max` is not `min` plus a multiple of `step`, or `step` is too small for floats."""
         if self.step is None:
             return
         field = "int" if self.is_whole else "float"
@@ -162,7 +162,7 @@ class Choice:
         return self._listed.get(_equality_key(value)) or _shorten(json.dumps(value))
 
     def values_to_check(self) -> list[str]:
-        """Return the values to validate: if they are valid, all values are valid."""
+        """Return the values that must be validated: all values of the list."""
         return list(self.values)
 
     def faults(self) -> Iterator[str]:

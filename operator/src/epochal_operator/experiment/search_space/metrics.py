@@ -17,7 +17,7 @@ _SHORT_NAMES: Mapping[str, str] = {
 _OTHER_NAMES: Mapping[str, str] = {"logcosherror": "logcosh"}
 """Names that Keras gives to metrics instead of the name of their class, without upper case and underscores."""
 _NUMBERS = re.compile(r"(_\d+)+$")
-"""The end of a name: the number of a repeated metric, and of a class."""
+"""Numbers at the end of a reported name: Keras numbers repeated metrics and classes."""
 
 
 def reports_metric(metrics: Iterable[Named], name: str) -> bool:

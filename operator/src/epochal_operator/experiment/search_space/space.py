@@ -50,7 +50,7 @@ class Space:
         return cls(tuple(sorted(parameters, key=lambda parameter: len(dependencies[parameter.name]))), domains)
 
     def active(self, values: Values) -> dict[str, str]:
-        """Return the values of the active parameters, as canonical text."""
+        """Return `values` without the inactive parameters, as canonical text."""
         active: dict[str, str] = {}
         for parameter in self.parameters:
             if parameter.name in values and self.is_active(parameter, active):
@@ -67,14 +67,14 @@ class Space:
         return parameter.when is None or active.get(parameter.when.parameter) in self._activating[parameter.name]
 
     def activating_values(self, name: str) -> dict[str, frozenset[str]]:
-        """Return the values with which a parameter is active, for each parameter on which it depends."""
+        """Return, for each parameter on which parameter `name` depends, the values with which `name` can be active."""
         by_name = {parameter.name: parameter for parameter in self.parameters}
         chain = [name, *_dependencies(by_name[name], by_name)]
         return {above: self._activating[below] for below, above in pairwise(chain)}
 
     @cached_property
     def _activating(self) -> dict[str, frozenset[str]]:
-        """The values of the parameter in `when` with which each dependent parameter is active, by its name."""
+        """For each dependent parameter, by its name: the values in its `when`, as canonical text."""
         return {
             dependent.name: frozenset(map(self.domains[dependent.when.parameter].canonical, dependent.when.values))
             for dependent in self.parameters
@@ -82,7 +82,7 @@ class Space:
         }
 
     def key(self, values: Values) -> str:
-        """Return a key that is equal for two trials with the same active parameters."""
+        """Return a key that is equal for two trials with the same values of the active parameters."""
         return json.dumps(self.active(values), sort_keys=True)
 
     def contains(self, values: Values) -> bool:
@@ -101,7 +101,7 @@ class Space:
         return None if None in counts else prod(count for count in counts if count is not None)
 
     def _count(self, parameter: Parameter) -> int | None:
-        """Return the number of combinations of a parameter and its dependent parameters, or None."""
+        """Return the number of combinations of a parameter and its dependent parameters; None if one is continuous."""
         size = self.domains[parameter.name].size
         counts = {
             dependent.name: self._count(dependent)

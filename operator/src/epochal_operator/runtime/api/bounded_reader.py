@@ -14,15 +14,15 @@ from epochal_lib.json_spans import JsonText, shallow
 Object = dict[str, Any]
 
 SPEC_OMITTED = "epochal.dev/spec-omitted"
-"""Field of an object whose spec was left out, with the expected and the found value. No API has this field."""
+"""Field that the reader adds to an object if its spec was left out: the reason, with the limit and the found value."""
 
 RAW_JSON = "epochal.dev/raw-json"
-"""Field of an object that contains the whole object as text. No API has this field."""
+"""Field that the reader adds to the object in a watch line for kopf: the whole object as JSON text."""
 RAW_JSON_BYTES = 16 * 1024
-"""Minimum size in bytes of a watch line that is kept as text."""
+"""Size in bytes above which the object in a watch line is kept as text."""
 
 MAX_METADATA_BYTES = 16 * 1024
-"""Size limit in bytes of a metadata field, and of a text in a spec, that is kept of an object beyond the bounds."""
+"""Maximum size in bytes of a metadata, spec or status field that is kept of an object beyond the bounds."""
 
 _HTML_ESCAPES = (rb"\u003c", rb"\u003e", rb"\u0026")
 """Escapes that the API server writes for <, > and &."""
@@ -47,8 +47,9 @@ class Bounds:
     Args:
         part_bytes: Maximum bytes of JSON in the spec or another part of the object.
         part_levels: Maximum nesting of lists and objects in such a part.
-        conditions: Condition types that are read from a status beyond the bounds, to which other writers add their own.
-        domains: Prefixes of the labels and annotations that are read if the labels or annotations exceed the bounds.
+        conditions: Types of the conditions that are kept of a status beyond the bounds. Other writers may add
+            conditions.
+        domains: Prefixes of the labels and annotations that are kept if the labels or annotations are too large.
     """
 
     part_bytes: int = 128 * 1024
@@ -58,7 +59,7 @@ class Bounds:
 
 
 def union(bounds: Iterable[Bounds]) -> Bounds:
-    """Return the smallest bounds that admit each object that one of some bounds admits."""
+    """Return the smallest bounds that admit each object that any of the given bounds admits."""
     parts = list(bounds) or [Bounds()]
     return Bounds(
         part_bytes=max(part.part_bytes for part in parts),
@@ -77,9 +78,9 @@ class BoundedReader:
     def read(self, data: bytes) -> Any:
         """Return the parsed JSON of a response: an object, a list of objects, or a line of a watch.
 
-        An object beyond the bounds contains only the useful metadata. If its spec is the cause, it contains only the
-        spec's plain fields, and the field SPEC_OMITTED with the expected and the found value. If its status is the
-        cause, it contains only the status fields that Epochal itself writes.
+        An object beyond the bounds contains only the known metadata fields. If its spec is beyond the bounds, it
+        contains only the spec's plain fields, and the reason in the field SPEC_OMITTED. If its status is beyond the
+        bounds, it contains only the status fields that Epochal itself writes.
 
         Raises:
             ValueError: If the response is not valid JSON.
@@ -106,9 +107,10 @@ class BoundedReader:
         return self._object(text, start) if "metadata" in fields else text.value(start)  # else API discovery
 
     async def watch_lines(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        """Yield the lines of a watch for kopf, with the object as a JSON text in a large line; see `parse_raw_json`.
+        """Yield the lines of a watch for kopf. In a large line, the object is reduced to a JSON text (RAW_JSON).
 
-        Kopf may keep lines for a while, and the writes of one second would take too much memory as parsed objects.
+        kopf may keep parsed lines for a while, and the writes of one second would take too much memory as parsed
+        objects. `parse_raw_json` parses the text.
         """
         async for line in split_lines(chunks):
             if len(line) <= RAW_JSON_BYTES and self._within_bounds(line):
@@ -142,7 +144,7 @@ class BoundedReader:
         return result | ({SPEC_OMITTED: "\n".join(errors)} if errors else {})
 
     def _error(self, name: str, text: JsonText, start: int) -> str | None:
-        """Return the reason why a part of an object exceeds the bounds, or None."""
+        """Return the reason why a part of an object, such as its spec, exceeds the bounds, or None."""
         span = text.span(start)
         if text.is_too_deep(span):
             depths = [(text.span(at).depth, f"{name}.{field}") for field, at in text.fields(start)]
@@ -157,7 +159,10 @@ class BoundedReader:
         return None
 
     def _metadata(self, text: JsonText, start: int) -> Object:
-        """Return the useful metadata fields. managedFields are as deep as the spec, and seldom useful."""
+        """Return the known metadata fields that are within the bounds, and of larger mappings the keys in `domains`.
+
+        managedFields are as deep as the spec, and may exceed the bounds.
+        """
         result: Object = {}
         for name, at in text.fields(start):
             span = text.span(at)
@@ -184,12 +189,12 @@ class BoundedReader:
 
 
 def parse_raw_json(obj: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the object of a watch event, parsed from its text if it was kept as text."""
+    """Return the object of a watch event; if `watch_lines` reduced it to a JSON text, return the parsed text."""
     return dict(json.loads(obj[RAW_JSON])) if RAW_JSON in obj else obj  # within the bounds, as `watch_lines` made it
 
 
 async def split_lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Yield the non-empty lines of a body, with any length."""
+    """Yield the non-empty lines of a response body, of any length, without their newlines."""
     rest = bytearray()
     async for chunk in chunks:
         *whole, last = chunk.split(b"\n")

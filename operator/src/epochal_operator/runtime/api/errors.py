@@ -29,7 +29,7 @@ class ApiError(Exception):
 
 
 class NotFound(ApiError):
-    """The object, or its version, does not exist (404, 410)."""
+    """The object does not exist (404), or the API server no longer has the requested resourceVersion (410)."""
 
 
 class Conflict(ApiError):
@@ -41,32 +41,35 @@ class Rejected(ApiError):
 
     @property
     def by_policy(self) -> bool:
-        """Whether an admission webhook or policy denied the request, and may allow it later. The message shows it."""
+        """Whether an admission webhook or policy denied the request, by the message; it may allow the request later."""
         return _DENIED.search(self.message) is not None
 
 
 class Forbidden(Rejected):
-    """RBAC, a quota or an admission policy forbids the request (403)."""
+    """RBAC, a quota, or an admission webhook or policy forbids the request (403, or a denial with another status)."""
 
 
 class Invalid(Rejected):
-    """The object is invalid (400, 413, 422) for the API, or for an admission policy that uses these codes."""
+    """The object is invalid (400, 413, 422) for the API server, or for a webhook or policy that uses these codes."""
 
 
 class Unavailable(ApiError):
-    """A timeout, an overload (429, 5xx) or a failed authentication (401). A retry may succeed."""
+    """No response, an overload or error of the API server (429, 5xx), or a failed authentication (401).
+
+    A retry may succeed.
+    """
 
 
 class PageTooLarge(ApiError):
-    """A page of a list exceeds the limit in bytes. The client asks again for a page of fewer objects."""
+    """A page of a list exceeds its limit in bytes, so `Pages` requests a page of fewer objects."""
 
 
 class AdmissionFailed(Unavailable):
-    """An admission webhook cannot be called, or denies with a 5xx status. Only the cluster's users can fix it."""
+    """An admission webhook cannot be called, or denies with status 401, 429 or 5xx. Only users can fix this."""
 
 
 REJECTIONS = (Invalid, Forbidden, AdmissionFailed)
-"""Errors of a write that the user must fix. The status shows the API server's message to the user."""
+"""Errors of a write that a user must fix. The object's status shows the API server's message to the user."""
 
 _ERRORS: dict[int, type[ApiError]] = {
     400: Invalid,
@@ -84,8 +87,8 @@ _ERRORS: dict[int, type[ApiError]] = {
 def error_of(status: int, body: Mapping[str, Any], headers: Mapping[str, str]) -> ApiError:
     """Return the error for a response of the API server.
 
-    An admission webhook or policy chooses the HTTP status of its denial. A denial stays a denial even if the status is
-    that of a missing object or of a conflict.
+    An admission webhook or policy chooses the HTTP status of its denial. A denial with the status of a missing object
+    (404) or of a conflict (409) is Forbidden, not NotFound or Conflict.
     """
     kind = _ERRORS.get(status, Unavailable if status >= 500 else ApiError)  # noqa: PLR2004
     message = body.get("message") or f"HTTP {status}"

@@ -28,9 +28,10 @@ Object = dict[str, Any]
 LEADER_MANAGER = "epochal"
 """Field manager of the leader."""
 WATCH_SECONDS = 240
-"""Shorter than etcd keeps old versions, so that a watch can resume where the previous one ended."""
+"""Seconds of a watch request, shorter than etcd keeps old versions, so that the next watch request can continue."""
 MAX_UNDECLARED = 16
-"""Retries of a status without fields that the CRD does not declare: the API server reports one field per object."""
+"""Maximum retries of a status write, each without further fields that the CRD does not declare: an error names only one
+field of each object."""
 
 # With the charset, the client sends the text unchanged.
 _APPLY = "application/apply-patch+yaml; charset=utf-8"
@@ -42,18 +43,18 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class Kube:
-    """A client of the API server. Copies share the page sizes and the logged fields."""
+    """A client of the API server. Copies share the page sizes, and the names of undeclared fields that were logged."""
 
     transport: Transport
     pages: Pages = field(default_factory=Pages)
     logged_fields: set[str] = field(default_factory=set)
 
     def with_write_deadline(self, seconds_left: Callable[[], float]) -> "Kube":
-        """Return a copy of the client whose writes end in time: see `Transport.seconds_left`."""
+        """Return a copy of the client whose writes end while this process leads; see `Transport.seconds_left`."""
         return self._with(seconds_left=seconds_left)
 
     def without_retries(self) -> "Kube":
-        """Return a copy of the client that makes each request once, for work that a queue retries."""
+        """Return a copy of the client that never repeats a request, for callers whose work a queue retries."""
         return self._with(attempts=1)
 
     def with_reader(self, reader: BoundedReader) -> "Kube":
@@ -90,13 +91,13 @@ class Kube:
         return True
 
     async def get(self, resource: Resource, namespace: str, name: str) -> Object:
-        """Return an object. The data of a Secret is base64."""
+        """Return an object; raise NotFound if it does not exist. The data of a Secret is base64."""
         return await self.transport.request("GET", resource.path(namespace, name))
 
     async def list(
         self, resource: Resource, namespace: str | None = None, *, labels: str = "", fields: str = ""
     ) -> AsyncIterator[Page]:
-        """Yield the pages of a list in one namespace or in all (None), with a label and a field selector."""
+        """Yield the pages of a list in one namespace or in all (None). `labels` and `fields` are selectors."""
         selectors = {"labelSelector": labels, "fieldSelector": fields}
         query = {name: value for name, value in selectors.items() if value}
         fetch = partial(self.transport.page, resource.path(namespace))
@@ -105,12 +106,12 @@ class Kube:
             del page  # free its memory before the next page is read
 
     async def watch(self, resource: Resource, namespace: str | None = None, *, fields: str) -> AsyncIterator[Object]:
-        """Yield the objects that match a field selector, then each later version.
+        """Yield the objects that match a field selector, then each later version of such objects except deletions.
 
         For objects outside the cache, such as Events. kopf watches the objects of the cache: see `kopf_watch`.
 
-        The iteration ends when the API server no longer has the resourceVersion. The caller must then start a new
-        watch.
+        The iteration ends when the API server no longer has the resourceVersion. The caller must then call this method
+        again.
         """
         version = ""
         async for page in self.list(resource, namespace, fields=fields):
@@ -154,7 +155,7 @@ class Kube:
     ) -> Object:
         """Change fields of an object (None removes a field); raise Conflict if it has changed since it was read.
 
-        A paused process may send a patch after it lost its lease. The resourceVersion has changed by then.
+        So a process that was paused and lost its lease changes nothing that the next leader has written.
         """
         precondition = {"uid": uid, "resourceVersion": resource_version}
         body = patch | {"metadata": patch.get("metadata", {}) | precondition}
@@ -171,7 +172,7 @@ class Kube:
         resource_version: str,
         propagation: Literal["Background", "Foreground"] = "Background",
     ) -> None:
-        """Delete an object; raise Conflict if it has changed since it was read.
+        """Delete an object; raise Conflict if its UID or resourceVersion is another.
 
         With Background propagation, its dependents are deleted afterwards. With Foreground propagation, the object
         stays until its dependents are deleted.
@@ -194,8 +195,8 @@ class Kube:
         """Apply the status fields of one manager server-side, and return the object.
 
         The API server removes fields that the manager applied before and now omits. Fields of other managers stay.
-        Fields that the installed CRD does not declare are omitted: the CRD may be of an earlier version. An object of
-        that name with another UID, or with another resourceVersion unless None, causes a Conflict.
+        Fields that the installed CRD does not declare are omitted: the CRD may be of an earlier version. Raise Conflict
+        if the object has another UID, or another resourceVersion than `resource_version`, if that is not None.
         """
         metadata = {"name": name, "namespace": namespace, "uid": uid}
         if resource_version is not None:
@@ -225,5 +226,5 @@ class Kube:
 
 
 def _yaml(document: Object) -> str:
-    """Return a document as JSON that is also YAML: surrogate pairs of escapes become the characters themselves."""
+    """Return a document as JSON that is also YAML: characters that JSON escapes as a surrogate pair are not escaped."""
     return _SURROGATE_PAIR.sub(lambda pair: str(json.loads(f'"{pair[0]}"')), json.dumps(document))

@@ -7,19 +7,22 @@ from typing import Any, NamedTuple
 from epochal_operator.runtime.api.errors import PageTooLarge
 
 FIRST_OBJECTS = 8
-"""Objects in the first page of a resource."""
+"""Number of objects in the first page of the first list of a resource."""
 MAX_OBJECTS = 500
-"""Maximum number of objects in a page, as in kubectl."""
+"""Maximum number of objects in a page. kubectl has the same maximum."""
 PAGE_BYTES = 512 * 1024
 """Target size of a page in bytes of JSON."""
 MAX_PAGE_BYTES = 2 * 1024 * 1024
-"""Maximum bytes of a page with several objects. JSON can take 28 times its bytes as Python objects."""
+"""Maximum bytes of a page of several objects. Python objects can take 28 times the bytes of their JSON."""
 GROWTH = 4
-"""Maximum factor between the sizes of two successive pages."""
+"""Maximum factor by which the number of objects grows to the next page, and shrinks after a page that is too large."""
 
 
 Fetch = Callable[[dict[str, str], int | None], Awaitable[tuple[dict[str, Any], int]]]
-"""Requests a page with query parameters and a size limit in bytes (None for any size), or raises PageTooLarge."""
+"""A function that requests a page with query parameters and a maximum size in bytes (None for no maximum).
+
+It returns the JSON of the page and its size in bytes, or raises PageTooLarge.
+"""
 
 
 class Page(NamedTuple):
@@ -31,7 +34,7 @@ class Page(NamedTuple):
 
 
 class Pages:
-    """Reads lists page by page, one page at a time, because a page of the largest objects takes much of the memory."""
+    """Reads lists page by page. It requests only one page at a time, because a page may take much memory."""
 
     def __init__(self) -> None:
         self._limits: dict[Hashable, int] = {}
@@ -49,7 +52,7 @@ class Pages:
                 return
 
     async def _page(self, resource: Hashable, query: dict[str, str], fetch: Fetch) -> Page:
-        """Return the next page of a list, with as many objects as fit into the byte limit of a page."""
+        """Return the next page of a list. While the page is too large, request it again with fewer objects."""
         while True:
             limit = self._limits.get(resource, FIRST_OBJECTS)
             max_bytes = MAX_PAGE_BYTES if limit > 1 else None  # The API server limits the size of a single object.
@@ -64,6 +67,12 @@ class Pages:
 
 
 def next_limit(limit: int, count: int, size: int) -> int:
-    """Return the `limit` parameter of the next page, from the limit, objects and bytes of the last page."""
+    """Return the maximum number of objects for the next page, so that it has about PAGE_BYTES.
+
+    Args:
+        limit: The maximum number of objects for the last page.
+        count: The number of objects in the last page.
+        size: The bytes of the last page.
+    """
     fitting = PAGE_BYTES * count // max(1, size)
     return max(1, min(fitting, GROWTH * limit, MAX_OBJECTS)) if count else limit

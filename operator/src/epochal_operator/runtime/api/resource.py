@@ -78,7 +78,7 @@ def key_of(obj: Object) -> Key:
 
 
 def version_of(obj: Object) -> int:
-    """Return an object's resourceVersion as a number. The versions of a resource increase: https://kep.k8s.io/5504."""
+    """Return an object's resourceVersion as a number. A later version is a larger number: https://kep.k8s.io/5504."""
     return int(obj["metadata"]["resourceVersion"])
 
 
@@ -90,13 +90,16 @@ def name_of(obj: object) -> str:
 
 
 def _segment(name: str) -> str:
-    """Return a name as a path segment. Callers of the progress endpoint also supply names, and could send '..'."""
+    """Return the name if it is a valid segment of a URL path; raise NotFound otherwise.
+
+    Callers of the progress endpoint also supply names, and could send '..'.
+    """
     if not _NAME.fullmatch(name):
         raise NotFound(404, "NotFound", f"must be a valid name of an object, found {name[:80]!r}")
     return name
 
 
 def part(node: Object, name: str) -> Object:
-    """Return a field of an object as a mapping; empty if the field is missing or has another type."""
+    """Return a field that is a mapping; an empty mapping if the field is missing or has another type."""
     value = node.get(name)
     return value if isinstance(value, Mapping) else {}

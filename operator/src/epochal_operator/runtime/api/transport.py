@@ -1,7 +1,7 @@
-"""Requests to the API server, with timeouts. Only this module decides on retries.
+"""Requests to the API server, with timeouts and retries.
 
 All requests can be retried. Writes contain a name, a uid or a resourceVersion, so a second attempt is refused or
-changes nothing. A caller that retries by itself uses a client with one attempt (`Kube.without_retries`).
+changes nothing. A caller that repeats its whole work uses a client without retries (`Kube.without_retries`).
 """
 
 import asyncio
@@ -22,11 +22,11 @@ ATTEMPTS = 3
 RETRY_SECONDS = 0.2
 MAX_RETRY_SECONDS = 2.0
 THREAD_BYTES = 256 * 1024
-"""Minimum size in bytes of a response that is parsed in another thread."""
+"""Size in bytes above which a response is parsed in another thread."""
 
 _JSON = "application/json"
 _UNCOMPRESSED = {"Accept-Encoding": "identity"}
-"""Without compression, the limit counts exactly the transferred bytes, and the API server saves CPU time."""
+"""Requests an uncompressed response: its bytes count for the size limit, and the API server saves CPU time."""
 
 
 class _Request(NamedTuple):
@@ -43,8 +43,9 @@ class Transport:
 
     Args:
         client: Connected client of the kubernetes package.
-        seconds_left: Returns the seconds that a write may take if it starts now; raises if no write may start.
-        attempts: Maximum attempts of a request that gets no response or an overload error.
+        seconds_left: Returns the seconds that a write may take if it starts now; raises if no write may start, because
+            this process no longer leads. None for no such limit.
+        attempts: Maximum attempts of a request that fails with Unavailable.
         parse: Parses the JSON of the responses.
         on_attempt: Called after each attempt, with any result.
     """
@@ -100,7 +101,7 @@ class Transport:
             raise Unavailable(0, type(error).__name__, message) from error
 
     async def _retry(self, request: _Request, max_bytes: int | None) -> tuple[dict[str, Any], int]:
-        """Return the JSON of the response and its size in bytes, after as many attempts as needed and allowed."""
+        """Make a request, and repeat it after Unavailable; return the JSON of the response and its size in bytes."""
         delay = RETRY_SECONDS
         for remaining in range(self.attempts - 1, -1, -1):
             try:

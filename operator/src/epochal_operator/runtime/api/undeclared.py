@@ -1,7 +1,7 @@
-"""Fields and values that are unknown to the API server, because the installed CRD may be of an earlier version.
+"""Removes fields and values that the API server does not know, because the installed CRD may be of an earlier version.
 
 For the messages of server-side apply see https://github.com/kubernetes-sigs/structured-merge-diff (typed/validate.go).
-They come as error 500 (https://github.com/kubernetes/kubernetes/issues/139253).
+The API server sends them with status 500 (https://github.com/kubernetes/kubernetes/issues/139253).
 """
 
 import re
@@ -9,7 +9,7 @@ from typing import Any
 
 _UNDECLARED = "field not declared in schema"
 _UNSUPPORTED = "Unsupported value"
-"""Message for a value that an enumeration does not include."""
+"""Text in the API server's message for a value that is not in the CRD's enumeration."""
 _ITEM = re.compile(r"\[[^\]]*\]")
 
 
@@ -21,7 +21,7 @@ def is_undeclared(message: str) -> bool:
 def remove_undeclared(value: Any, message: str, path: str) -> tuple[Any, list[str]]:
     """Return a refused value without the undeclared fields, and the paths of these fields, with [] for any list item.
 
-    For a value that an enumeration lacks, only top-level fields of the value are removed.
+    A field whose value is not in the CRD's enumeration is removed, too, but only if it is a top-level field.
 
     Args:
         value: The refused value, as JSON.

@@ -20,7 +20,7 @@ ListSource = Callable[[Source, str | None], Coroutine[Any, Any, str]]
 
 
 class KopfLogin:
-    """Logs kopf in to the API server."""
+    """Supplies kopf with an HTTP session for the API server, whose responses are bounded."""
 
     def __init__(self, sources: Iterable[Source], list_source: ListSource, reader: BoundedReader) -> None:
         self._response_class = response_class(sources, list_source, reader)
@@ -28,7 +28,11 @@ class KopfLogin:
         self._session: kopf.AiohttpSession | None = None
 
     async def session(self, **arguments: Any) -> kopf.AiohttpSession | None:
-        """Return a session; the same one for unchanged credentials, from which kopf detects that they were refused."""
+        """Return an HTTP session: the previous session if the credentials are unchanged, otherwise a new session.
+
+        kopf asks again after the API server refused its credentials. The same session shows kopf that these are still
+        refused.
+        """
         in_cluster = "KUBERNETES_SERVICE_HOST" in environ
         login = kopf.login_with_service_account if in_cluster else kopf.login_with_kubeconfig
         credentials = login(**arguments)
@@ -60,7 +64,10 @@ class KopfLogin:
 def response_class(
     sources: Iterable[Source], list_source: ListSource, reader: BoundedReader
 ) -> type[aiohttp.ClientResponse]:
-    """Return the class of the responses that kopf reads."""
+    """Return the class of the responses that kopf reads: bounded watch lines, and lists without objects.
+
+    If kopf reads the list of a source, `list_source` lists the source, and kopf gets only the resourceVersion.
+    """
 
     class Response(aiohttp.ClientResponse):
         async def start(self, connection: Connection) -> aiohttp.ClientResponse:
@@ -82,7 +89,7 @@ def response_class(
 
 
 class _WatchLines:
-    """The body of a watch response, with lines of bounded size."""
+    """The body of a watch response, whose lines a BoundedReader shortens before kopf parses them."""
 
     def __init__(self, content: aiohttp.StreamReader, reader: BoundedReader) -> None:
         self._content = content
@@ -92,6 +99,6 @@ class _WatchLines:
         return getattr(self._content, name)
 
     async def iter_chunked(self, size: int) -> AsyncIterator[bytes]:
-        """Yield complete lines of the watch."""
+        """Yield complete lines of the watch, each with its newline. `size` is the chunk size of the reads."""
         async for line in self._reader.watch_lines(self._content.iter_chunked(size)):
             yield line + b"\n"

@@ -31,7 +31,7 @@ from epochal_operator.runtime.watch.kopf_session import KopfLogin, ListSource
 
 REQUEST_SECONDS = 10.0
 RELIST_SECONDS = 1.0
-"""Pause in seconds before a failed list is repeated."""
+"""Seconds between a failed list and its repetition by kopf."""
 CANCEL_ATTEMPTS, CANCEL_SECONDS = 25, 0.2
 
 _log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ _log = logging.getLogger(__name__)
 async def watch(
     informer: Informer, list_source: ListSource, namespaces: tuple[str, ...], reader: BoundedReader
 ) -> None:
-    """Watch the informer's sources in some namespaces, or in all, until cancelled.
+    """Watch the informer's sources in these namespaces until cancelled; an empty tuple means all namespaces.
 
     Raises:
         Exception: If a watch fails permanently.
@@ -87,7 +87,7 @@ async def _run_kopf(  # noqa: PLR0917
     reader: BoundedReader,
     stop: "Future[None]",
 ) -> None:
-    """Run kopf until a task of it ends, or until `stop` is cancelled."""
+    """Run kopf in this event loop until one of its tasks ends, or until `stop` is cancelled."""
     logging.getLogger("kopf.objects").setLevel(logging.WARNING)  # at INFO, kopf logs each handled event
     logging.getLogger("kopf._core.reactor").setLevel(logging.CRITICAL)  # the caller logs the error that ends a watch
     asyncio.get_running_loop().set_exception_handler(_log_quietly)
@@ -118,12 +118,15 @@ async def _run_kopf(  # noqa: PLR0917
 
 
 def _log_quietly(_: asyncio.AbstractEventLoop, context: Mapping[str, Any]) -> None:
-    """Log errors of kopf's callbacks and forgotten tasks at DEBUG: kopf has them whenever a watch is cancelled."""
+    """Log errors of kopf's callbacks and unawaited tasks at DEBUG, because each cancelled watch of kopf causes some."""
     _log.debug("kopf: %s", context.get("message"))
 
 
 def _groups(sources: Iterable[Source]) -> list[list[Source]]:
-    """Return the sources in groups with unique resources: kopf combines several selectors of one resource."""
+    """Return the sources in groups, each for its own kopf, so that no group has two sources of the same resource.
+
+    kopf would combine the label selectors of both sources.
+    """
     groups: list[list[Source]] = []
     for source in sources:
         fitting = (group for group in groups if all(other.resource != source.resource for other in group))
@@ -134,7 +137,10 @@ def _groups(sources: Iterable[Source]) -> list[list[Source]]:
 
 
 async def _cancel(tasks: Iterable["asyncio.Task[Any]"]) -> None:
-    """Cancel tasks of kopf, then all other tasks of this loop until they end: a watch may miss its cancellation."""
+    """Cancel kopf's tasks, then all other tasks of this event loop, up to CANCEL_ATTEMPTS times until they have ended.
+
+    A watch may miss its cancellation.
+    """
     remaining = set(tasks)
     for _ in range(CANCEL_ATTEMPTS):
         for task in remaining:

@@ -27,10 +27,10 @@ Object = dict[str, Any]
 NAME_LABEL = f"{GROUP}/trainingjob"
 """Label of Jobs and pods: name of their TrainingJob. Only objects with this label are watched."""
 UID_LABEL = f"{GROUP}/trainingjob-uid"
-"""Label of Jobs and pods: UID of their TrainingJob. It excludes those of an earlier TrainingJob of that name."""
+"""Label of Jobs and pods: UID of their TrainingJob. An earlier TrainingJob of the same name has another UID."""
 RESOLVED_SPEC_ANNOTATION = f"{GROUP}/spec-sha256"
 """Annotation of the Job: digest of the spec from which it was built, with the installation's defaults, without
-the mutable fields. Existing Jobs have the annotations by these words."""
+the mutable fields. Existing Jobs have both annotations, so their names must not change."""
 USER_SPEC_ANNOTATION = f"{GROUP}/written-sha256"
 """Annotation of the Job: digest of the user's spec when the Job was built, without the mutable fields."""
 _JOB_CONTROLLER = "kubernetes.io/job-controller"
@@ -56,8 +56,8 @@ def batch_job(training_job: TrainingJob, installation: Installation, continue_fr
 
     Raises:
         NoStorageEndpoint: If no storage endpoint is known.
-        InvalidTrainingJob: If it continues from itself, or the spec does not fit into a pod. The message names the
-            field.
+        InvalidTrainingJob: If the TrainingJob continues from itself, or the spec is too large for a pod. The message
+            names the field.
     """
     resolved = _with_defaults(training_job, installation)
     document = _job_document(_with_continue_uri(resolved, continue_from))
@@ -118,9 +118,9 @@ def storage_endpoint(training_job: TrainingJob, installation: Installation) -> s
 
 
 def job_changes(training_job: TrainingJob, job: Mapping[str, Any]) -> Object:
-    """Return the fields to change in the spec of a TrainingJob's Job; None removes a field.
+    """Return the fields to change in the spec of a TrainingJob's Job; the value None removes a field.
 
-    For a Job that Kueue manages, Kueue decides when it runs, unless spec.suspend is true.
+    If another controller, such as Kueue, starts the Job, the result never resumes the Job.
     """
     desired = _mutable_fields(training_job.spec) | {"parallelism": _PARALLELISM}
     return _differing_fields(desired, job, "parallelism")
@@ -154,7 +154,7 @@ def _mutable_fields(spec: TrainingJobSpec | MutableFields) -> Object:
 
 
 def differs_from_resolved_spec(training_job: TrainingJob, job: Mapping[str, Any], installation: Installation) -> bool:
-    """Return whether a Job was built from another spec than the current one."""
+    """Return whether a Job was built from another spec, or with other defaults of the installation, than today."""
     try:
         digest = _digest(_with_defaults(training_job, installation))
     except NoStorageEndpoint:
@@ -167,7 +167,7 @@ def differs_from_resolved_spec(training_job: TrainingJob, job: Mapping[str, Any]
 
 
 def matches_user_spec(training_job: TrainingJob, job: Mapping[str, Any]) -> bool:
-    """Return whether a Job was built from the current spec, regardless of the installation's defaults."""
+    """Return whether a Job was built from the current spec, except mutable fields and the installation's defaults."""
     if training_job.metadata.generation <= 1:
         return True
     job_digest = job["metadata"].get("annotations", {}).get(USER_SPEC_ANNOTATION)
@@ -222,7 +222,7 @@ def _job_document(training_job: TrainingJob) -> str:
 
 
 def _spec_json(spec: TrainingJobSpec, **options: Any) -> Object:
-    """Return a spec as JSON values. The nesting of Keras arguments has no other limit."""
+    """Return a spec as JSON values. Raise InvalidTrainingJob if Keras arguments are nested too deep for JSON."""
     try:
         return spec.model_dump(mode="json", **options)
     except (ValueError, RecursionError):

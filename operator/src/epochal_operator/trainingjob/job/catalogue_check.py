@@ -6,7 +6,7 @@ from epochal_api.trainingjob.spec import InvalidTrainingJob, TrainingJob
 
 
 def require_known_objects(training_job: TrainingJob) -> None:
-    """Refuse a spec that the trainer of this installation will refuse.
+    """Raise an error if the trainer of this installation does not know a Keras object of the spec.
 
     Raises:
         InvalidTrainingJob: With a line for each problem.
@@ -16,7 +16,7 @@ def require_known_objects(training_job: TrainingJob) -> None:
 
 
 def unknown_objects(training_job: TrainingJob) -> str:
-    """Return the problems of a spec with another image or code, which may have other classes; else an empty text."""
+    """Return the Keras objects that only spec.image or spec.code can define, as text; empty if there are none."""
     return to_text([problem for problem in _problems(training_job) if problem.is_warning])
 
 

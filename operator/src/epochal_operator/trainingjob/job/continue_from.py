@@ -28,7 +28,7 @@ def predecessor_name(document: Object) -> str | None:
 
 
 def predecessor_results(name: str, document: Object, get: GetTrainingJob) -> ContinuedFrom | StatusCause:
-    """Return the results of the predecessor `name` of a TrainingJob, or the reason why the TrainingJob has to wait.
+    """Return the results of the predecessor `name` of a TrainingJob, or the cause for which the TrainingJob waits.
 
     The results stay in the status while the name is unchanged, because the predecessor may be deleted before the Job is
     created again.
@@ -81,9 +81,9 @@ def _failed_before_training(status: Status) -> bool:
 
 
 def _cycle(name: str, get: GetTrainingJob) -> tuple[str, ...]:
-    """Return the names in a cycle of TrainingJobs that wait for each other, with the first one repeated at the end.
+    """Return the names in a cycle of TrainingJobs that wait for each other, with the first name repeated at the end.
 
-    A cycle beyond the first MAX_CYCLE TrainingJobs is not found: each of them waits for its predecessor all the same.
+    The result is empty without a cycle in the first MAX_CYCLE predecessors of the TrainingJob `name`.
     """
     chain: dict[str, None] = {}
     while name not in chain:

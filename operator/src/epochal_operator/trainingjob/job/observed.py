@@ -18,7 +18,7 @@ from epochal_operator.trainingjob.reasons import StatusCause
 Object = Mapping[str, Any]
 
 POD_CREATION_SECONDS = 3.0
-"""Seconds in which the Job controller creates a pod. Only afterwards, a missing pod needs a cause."""
+"""Seconds that the Job controller has to create a pod. The status explains only a pod that is missing for longer."""
 REJECTION_TTL_SECONDS = 600.0
 """Maximum age of a rejection. Kubernetes repeats its Events about a rejected pod at least every five minutes.
 
@@ -33,11 +33,12 @@ class Observed:
     Args:
         now: The time, with a time zone.
         job: The batch/v1 Job, if it exists.
-        pods: The pods of this Job, oldest first. Only they describe the training.
+        pods: The pods of this Job, oldest first. Only these pods describe the training.
         orphans: Pods with the TrainingJob's labels that may still run, but belong to another Job, usually a deleted
             one.
         blocked: The cause that blocks the creation or correction of the Job, if any.
-        held_until: End of the correction backoff of the Job: another writer undoes its last correction.
+        held_until: The time before which the operator does not correct the Job again, because another client has undone
+            the last correction.
         pod_rejection: The API server's message if the next pod of the Job cannot be created, for example
             because of a quota or an admission policy.
         spec_ignored: Whether the spec changed after a container of the Job had run, so that the Job continues
@@ -59,7 +60,7 @@ class Observed:
 
     @property
     def in_correction_backoff(self) -> bool:
-        """Whether the Job is in correction backoff."""
+        """Whether `held_until` has not passed, so that the operator must not correct the Job."""
         return self.held_until is not None and self.now < self.held_until
 
 
@@ -68,10 +69,11 @@ def is_terminating(job: Object) -> bool:
     return job["metadata"].get("deletionTimestamp") is not None
 
 
-def seconds_without_pod(observed: Observed) -> float | None:
-    """Return the seconds for which a Job has lacked a pod that may run, or None if it needs none.
+def seconds_since_last_pod(observed: Observed) -> float | None:
+    """Return the seconds since a Job started or its last pod was created, if it has no pod or all pods have failed.
 
-    After a failed pod, this includes the backoff of Kubernetes before the next pod.
+    The result is None for any other Job, and for a Job that is suspended or has ended. After a failed pod, the time
+    includes the backoff of Kubernetes before the next pod.
     """
     job, pods = observed.job, observed.pods
     if job is None or job["spec"].get("suspend") or any(pod["status"].get("phase") != "Failed" for pod in pods):
@@ -95,8 +97,8 @@ class PodRejection(NamedTuple):
 
 
 def rejection_message(last: PodRejection | None, observed: Observed) -> str | None:
-    """Return the message that explains why a Job's pod cannot be created, or None if unknown or out of date."""
-    seconds = seconds_without_pod(observed)
+    """Return the message why a Job's missing pod cannot be created; None if it is unknown or out of date."""
+    seconds = seconds_since_last_pod(observed)
     if last is None or seconds is None or seconds < POD_CREATION_SECONDS:
         return None
     since = max([observed.now - timedelta(seconds=REJECTION_TTL_SECONDS), *map(_creation_time, observed.pods)])
@@ -104,7 +106,7 @@ def rejection_message(last: PodRejection | None, observed: Observed) -> str | No
 
 
 def lacks_ended_pods(observed: Observed) -> bool:
-    """Return whether a Job has ended before the cache has all its counted pods as ended."""
+    """Return whether a Job has ended, but the cache lacks one of its pods or the end of a pod."""
     job, pods = observed.job, observed.pods
     if job is None or not _has_ended(job):
         return False
@@ -114,7 +116,7 @@ def lacks_ended_pods(observed: Observed) -> bool:
 
 
 def could_create_pods(observed: Observed) -> bool:
-    """Return whether a Job was allowed to create pods, even if none could run."""
+    """Return whether a Job has started or has pods, even if no pod could run."""
     job_status = (observed.job or {}).get("status", {})
     return bool(observed.pods) or any(job_status.get(name) for name in ("startTime", "active", "succeeded", "failed"))
 
@@ -122,10 +124,10 @@ def could_create_pods(observed: Observed) -> bool:
 def first_run_time(before: Status, observed: Observed) -> str | None:
     """Return the time (RFC 3339) when a container of a Job first ran, or None if no container has run.
 
-    A Job counts its deleted pods, but not whether they ran. The status lists pods that were seen to end without a run.
-    All other ended pods count as run, from the Job's start time. If a pod that ran were missed, another spec could
-    continue from its stored results. The opposite error only refuses a change of the spec, which costs another
-    TrainingJob.
+    The status of a Job counts deleted pods, but does not show whether these ran. The status of the TrainingJob lists
+    the pods that ended without a run. The function assumes that all other ended pods ran from the Job's start time. If
+    a pod that ran were missed, another spec could continue from its stored results. The opposite error only refuses a
+    change of the spec.
     """
     if times := [since for since in map(program_start_time, observed.pods) if since is not None]:
         return min(times)
@@ -141,7 +143,7 @@ def first_run_time(before: Status, observed: Observed) -> str | None:
 
 
 def unstarted_pods(before: Status, observed: Observed) -> UnstartedPods | None:
-    """Return the pods of a Job that were ever seen to end without a container that ran, or None."""
+    """Return the UIDs of all pods of a Job that ended without a container that ran, or None if there are none."""
     if observed.job is None:
         return None
     uid, known = observed.job["metadata"]["uid"], before.unstarted
@@ -153,7 +155,7 @@ def unstarted_pods(before: Status, observed: Observed) -> UnstartedPods | None:
 
 
 def own_pods(job: Object | None, pods: Iterable[Object]) -> tuple[Object, ...]:
-    """Return the pods that a Job controls, oldest first. Their labels do not count: any user can write labels."""
+    """Return the pods that a Job controls by their ownerReferences, oldest first. Any user can write labels."""
     uid = job and job["metadata"]["uid"]
     return sort_by_age(pod for pod in pods if uid and controller_uid(pod) == uid)
 

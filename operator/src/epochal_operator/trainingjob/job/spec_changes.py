@@ -25,10 +25,10 @@ from epochal_operator.trainingjob.status.predicates import failed_before_start, 
 
 
 def block_if_spec_lost(before: Status, observed: Observed) -> Observed:
-    """Return the observed state, blocked if the Job with the trained spec no longer exists.
+    """Return the observed state, blocked with SpecLost if the spec was changed too late and the Job no longer exists.
 
-    Only the Job contained the trained spec. With the changed spec, a new Job would continue from checkpoints of another
-    training.
+    Only the Job contained the earlier, trained spec. A new Job with the changed spec would continue from checkpoints of
+    another training.
     """
     if observed.job is not None or observed.blocked or not is_spec_ignored(before):
         return observed
@@ -41,17 +41,17 @@ _SPEC_LOST = (
 )
 
 
-def has_trained(before: Status, observed: Observed) -> bool:
-    """Return whether a container of a TrainingJob has run, even while no operator was running."""
+def has_run_container(before: Status, observed: Observed) -> bool:
+    """Return whether a container of a TrainingJob has run, by its status, its reports or its Job's pods."""
     return before.start_time is not None or before.progress is not None or first_run_time(before, observed) is not None
 
 
 def is_changed_too_late(metadata: Metadata, before: Status) -> bool:
-    """Return whether an invalid spec was first seen only after a container ran, before the status recorded the start.
+    """Return whether the invalid spec of a Job that has run a container is a change that came too late.
 
-    An invalid spec has no digest to compare. Once a status shows that a container has run, no change is applied. So a
-    new generation that is first seen together with the start came too late. If the previous status had accepted this
-    generation, the rules have changed instead, as in another version.
+    An invalid spec has no digest to compare with the Job. Once the status has a start time, no change is applied. So a
+    new generation that the operator first sees together with the start came too late. If the previous status had
+    accepted this generation, another version of Epochal has other rules.
     """
     if before.start_time is not None or metadata.generation <= 1:
         return False
@@ -59,26 +59,26 @@ def is_changed_too_late(metadata: Metadata, before: Status) -> bool:
 
 
 def compare_spec(training_job: TrainingJob, observed: Observed, installation: Installation) -> Observed:
-    """Return the observed state with the comparison of the Job to the current spec."""
+    """Return the observed state with `spec_ignored` and `replaces_job`, from a comparison of the Job with the spec."""
     job, before = observed.job, training_job.status or Status()
     if job is None:
         return observed
-    spec_ignored = has_trained(before, observed) and not matches_user_spec(training_job, job)
+    spec_ignored = has_run_container(before, observed) and not matches_user_spec(training_job, job)
     ended = job_end(job, observed.pods) is not None
     replaces_job = not ended and not is_terminating(job) and must_replace_job(training_job, observed, installation)
     return replace(observed, spec_ignored=spec_ignored, replaces_job=replaces_job)
 
 
 def must_replace_job(training_job: TrainingJob, observed: Observed, installation: Installation) -> bool:
-    """Return whether a Job of another spec must be replaced, because it has not yet run a container.
+    """Return whether a Job must be replaced: it was built from another spec, and no container of the Job has run.
 
-    A Job that differs only by the installation's defaults keeps its place in the scheduler's queue, unless it cannot
-    start: the new default may be a corrected image.
+    A started Job that differs only by the installation's defaults is kept, so that its pod keeps its place in the
+    scheduler's queue. If its pod cannot start, it is replaced: the new default may be a corrected image.
     """
     job = observed.job
     if (
         job is None
-        or has_trained(training_job.status or Status(), observed)
+        or has_run_container(training_job.status or Status(), observed)
         or not differs_from_resolved_spec(training_job, job, installation)
     ):
         return False
@@ -95,8 +95,8 @@ def _may_start(job: Mapping[str, Any], observed: Observed) -> bool:
 def removal_action(job: Mapping[str, Any], observed: Observed) -> PatchChild | DeleteChild | None:
     """Return the next action to remove a Job that has not run a container, or None while its pods end.
 
-    A container may start at any moment. So the Job is first suspended, which ends its pods. After their end it is
-    certain whether one has run. A Job that another controller starts is deleted at once.
+    A container may start at any moment. So the Job is first suspended, which ends its pods. After the end of the pods,
+    it is certain whether a container has run. A Job that another controller starts, such as Kueue, is deleted at once.
     """
     if is_terminating(job):
         return None
@@ -114,5 +114,5 @@ def patch_job(job: Mapping[str, Any], spec: Mapping[str, Any]) -> PatchChild:
 
 
 def delete_job(job: Mapping[str, Any], reason: str) -> DeleteChild:
-    """Return the action that deletes a Job if it is unchanged. The Job stays until its pods are deleted."""
+    """Return the action that deletes a Job, unless it has changed meanwhile. The pods are deleted before the Job."""
     return DeleteChild(JOBS, job, reason, foreground=True)

@@ -13,7 +13,7 @@ _FIELD_PATHS = (
     ),
     (re.compile(r"\bspec\.template\.spec\.(?=(?:imagePullSecrets|serviceAccountName)\b)"), "spec."),
 )
-"""Paths of a TrainingJob's fields in its Job or pod, and the paths in the TrainingJob."""
+"""Patterns of field paths in a Job or pod, each with the prefix of the same field's path in the TrainingJob."""
 _REMEDIES = (
     (
         re.compile(r"\bresources\.(?:limits|requests)\[gpus?\]"),
@@ -51,7 +51,7 @@ https://github.com/kubernetes/kubernetes/tree/master/plugin/pkg/admission
 
 
 def with_training_job_fields(message: str) -> str:
-    """Return a message about a Job or its pod with the TrainingJob's own field names, and with advice."""
+    """Return the API server's message about a Job or pod with the field paths of the TrainingJob, and with advice."""
     for pattern, prefix in _FIELD_PATHS:
         message = pattern.sub(prefix, message)
     remedies = [remedy for pattern, remedy in _REMEDIES if pattern.search(message)]

@@ -76,13 +76,13 @@ def last_failure(pods: tuple[Object, ...]) -> StatusCause | None:
 
 
 def target_failure(job: Object, pods: tuple[Object, ...]) -> StatusCause | None:
-    """Return the cause for a failed Job that still waits for its pods to end, or None for another Job."""
+    """Return the cause of a Job that will fail once its pods have ended (condition FailureTarget), or None."""
     target = condition_of(job, "FailureTarget")
     return _job_failure(job, target, pods) if target else None
 
 
 def is_last_pod(job: Object, pods: tuple[Object, ...]) -> bool:
-    """Return whether the Job will end with the failure of its last pod, before the Job's own condition shows it."""
+    """Return whether no other pod will follow the last pod, before the Job's condition Complete or Failed shows it."""
     if condition_of(job, "FailureTarget") or condition_of(job, "SuccessCriteriaMet"):
         return True
     if not pods or pod_failure(pods[-1]) is None:
@@ -103,9 +103,9 @@ def is_crash(pod: Object) -> bool:
 
 
 def last_report(pods: Iterable[Object]) -> tuple[Report, str, str] | None:
-    """Return the latest report in the pods' termination messages, its time and its pod's creation time, or None.
+    """Return the latest report in the pods' termination messages, or None.
 
-    Both times are RFC 3339.
+    The second and third values are the end time of its container, and the creation time of its pod (RFC 3339).
     """
     reports = [
         (termination.report, _terminated_state(pod).get("finishedAt") or "", pod["metadata"]["creationTimestamp"])
@@ -139,7 +139,7 @@ def _job_failure(job: Object, failed: Object, pods: tuple[Object, ...]) -> Statu
     if failed.get("reason") == Reason.DEADLINE_EXCEEDED:
         limit = job["spec"].get("activeDeadlineSeconds")
         return StatusCause(
-            Reason.DEADLINE_EXCEEDED, f"It ran longer than spec.activeDeadlineSeconds, which is {limit}."
+            Reason.DEADLINE_EXCEEDED, f"The TrainingJob ran longer than spec.activeDeadlineSeconds, which is {limit}."
         )
     cause = last_failure(pods)
     if cause is None:
@@ -153,13 +153,13 @@ def _job_failure(job: Object, failed: Object, pods: tuple[Object, ...]) -> Statu
 
 
 def _repeated_crash_message(pods: tuple[Object, ...]) -> str:
-    """Return a sentence if the last failure is a crash at the same position as the one before, else an empty text."""
+    """Return a sentence if the last failure is a crash at the same position as the previous crash; else empty."""
     failed = [pod for pod in pods if pod_failure(pod)]
     if not failed or not is_crash(failed[-1]) or (position := _position(failed[-1])) is None:
         return ""
     crashes = reversed(list(filter(is_crash, failed)))
     count = sum(1 for _ in takewhile(lambda pod: _position(pod) == position, crashes))
-    return f"It crashed{_position_text(failed[-1])}, each of the last {count} times." if count > 1 else ""
+    return f"The trainer crashed{_position_text(failed[-1])}, each of the last {count} times." if count > 1 else ""
 
 
 def _memory_reason(pod: Object) -> Reason:
@@ -168,9 +168,9 @@ def _memory_reason(pod: Object) -> Reason:
 
 
 def _with_default_limit(pod: Object, cause: StatusCause) -> StatusCause:
-    """Return the trainer's cause with the origin of a default limit, and with the reason for the pod's limit.
+    """Return the trainer's cause OutOfMemory, with a sentence if a LimitRange has set the memory limit.
 
-    The trainer reports OutOfMemory. The reason becomes MemoryLimitTooLow if the pod's limit is too low for any trainer.
+    The reason becomes MemoryLimitTooLow if the pod's memory limit is too low for any trainer.
     """
     limit = memory_limit(pod)
     default = f" The limit is {limit.origin}." if limit is not None and limit.is_default else ""
@@ -199,7 +199,7 @@ def _disruption(pod: Object) -> StatusCause | None:
         # The pod exceeded its own limit. Only an eviction for the node's needs is a disruption.
         return StatusCause(Reason.SCRATCH_FULL, sanitize_message(f"{message.rstrip()} {LOCAL_STORAGE_REMEDY}"))
     if pod["metadata"].get("deletionTimestamp"):
-        return StatusCause(Reason.INTERRUPTED, "Its pod was deleted.")
+        return StatusCause(Reason.INTERRUPTED, "The pod was deleted.")
     return None
 
 

@@ -24,7 +24,7 @@ class MemoryLimit(NamedTuple):
 
     Args:
         quantity: The limit, as the quantity in the pod.
-        is_default: Whether it is a default of the namespace, because the spec names none.
+        is_default: Whether a LimitRange of the namespace has set the limit, because the spec sets none.
     """
 
     quantity: str
@@ -32,7 +32,7 @@ class MemoryLimit(NamedTuple):
 
     @property
     def is_too_low(self) -> bool:
-        """Whether the limit is too low for any trainer to start. For 0, a kubelet sets no limit."""
+        """Whether the limit is too low for any trainer to start. A limit of 0 means no limit."""
         return 0 < quantity_value(self.quantity) < MIN_MEMORY_BYTES
 
     @property

@@ -1,4 +1,4 @@
-"""Causes of pods that a Job cannot create. Only the Job's Events contain them, so a watch follows these Events."""
+"""The causes for which a Job cannot create pods. The operator watches the Job's Events, which alone contain them."""
 
 import asyncio
 import logging
@@ -20,7 +20,7 @@ MAX_NOTE_LENGTH = 1024
 """Limit of the API server for an Event's note: https://pkg.go.dev/k8s.io/api/events/v1#Event."""
 RETRY_SECONDS = 5.0
 FORBIDDEN_SECONDS = 300.0
-"""Retry interval without permission to watch Events. Only the causes of missing pods are unknown meanwhile."""
+"""Retry interval in seconds without permission to watch Events. Only the causes of missing pods are unknown then."""
 
 _log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ class PodRejections:
         self._last: defaultdict[str, dict[str, PodRejection]] = defaultdict(dict)
 
     def add(self, event: Object) -> str | None:
-        """Store a FailedCreate Event (events.k8s.io/v1), and return the UID of its Job, or None for an old Event."""
+        """Store a FailedCreate Event (events.k8s.io/v1). Return its Job's UID; None for an invalid or old Event."""
         regarding, note, time = event.get("regarding") or {}, event.get("note"), _last_event_time(event)
         namespace, uid = regarding.get("namespace"), regarding.get("uid")
         if not namespace or not uid or not note or time is None:
@@ -54,7 +54,7 @@ class PodRejections:
         return str(uid)
 
     def get(self, namespace: str, job_uid: str) -> PodRejection | None:
-        """Return the latest rejection of a Job's pod, or None."""
+        """Return the latest rejected creation of a Job's pod, or None."""
         return self._last.get(namespace, {}).get(job_uid)
 
 

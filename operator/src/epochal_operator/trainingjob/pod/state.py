@@ -27,9 +27,9 @@ from epochal_operator.trainingjob.reasons import Reason, StatusCause, as_reason
 Object = Mapping[str, Any]
 
 LOST_SECONDS = 15.0
-"""Seconds after a pod's termination deadline in which its node may report the end."""
+"""Seconds after a pod's termination deadline until the pod counts as lost, if its node has not reported the end."""
 STUCK_SECONDS = 120.0
-"""Seconds for which a node may prepare a pod's volumes and network. It does not pull images in that time."""
+"""Seconds that a node has to prepare a pod's volumes and network, before it pulls images."""
 
 AUTOSCALE_SECONDS = 900.0
 """Seconds for an autoscaler to add a node: the default of the cluster autoscaler (--max-node-provision-time)."""
@@ -71,7 +71,7 @@ def ended_at(pod: Object) -> str | None:
 
 
 def program_start_time(pod: Object) -> str | None:
-    """Return the start time of a container that runs or ran in a pod (RFC 3339), or None if none ever ran.
+    """Return the start time of the trainer container that runs or ran in a pod (RFC 3339), or None if it never ran.
 
     A container whose program could not be started never ran: its image is not a trainer's. Nor did a container that was
     never created, for which a kubelet reports ContainerStatusUnknown once the pod has ended.
@@ -101,19 +101,19 @@ def lacks_image(pod: Object) -> bool:
 
 
 def termination_deadline(pod: Object) -> datetime | None:
-    """Return the deadline for the end of a terminating pod, or None for another pod."""
+    """Return the deadline for the end of a terminating pod, or None for a pod that is not terminating."""
     deadline = pod["metadata"].get("deletionTimestamp")
     return datetime.fromisoformat(deadline) if deadline and is_live(pod) else None
 
 
 def lost_at(pod: Object) -> datetime | None:
-    """Return the time when a terminating pod counts as lost with its node, or None for another pod."""
+    """Return the time when a terminating pod counts as lost with its node, or None if it is not terminating."""
     deadline = termination_deadline(pod)
     return deadline and deadline + timedelta(seconds=LOST_SECONDS)
 
 
 def stuck_at(pod: Object) -> datetime | None:
-    """Return the time when a pod counts as stuck because its node has not prepared it, or None if the node has."""
+    """Return the time when a scheduled pod counts as stuck, if its node has not prepared its volumes, else None."""
     since = preparing_since(pod)
     if since is None or not is_live(pod) or container_was_created(pod):
         return None

@@ -35,7 +35,7 @@ class Trainer(NamedTuple):
 
 
 class ReporterAccess:
-    """Returns the trainer that a pod runs, with a cache to avoid requests.
+    """Finds the TrainingJob of a pod that sends a report, and caches the results.
 
     Args:
         kube: The API server.
@@ -56,7 +56,7 @@ class ReporterAccess:
         )
 
     def serves(self, namespace: str) -> bool:
-        """Return whether a namespace is served. In others, the operator may not read a pod's owner."""
+        """Return whether the operator serves a namespace. In other namespaces it has no permission to read pods."""
         if not self._namespaces or namespace in self._namespaces:
             return True
         if namespace not in self._unserved and len(self._unserved) < MAX_LOGGED_NAMESPACES:
@@ -69,7 +69,7 @@ class ReporterAccess:
         return False
 
     async def trainer(self, identity: Identity) -> Trainer | None:
-        """Return the trainer of a pod, or None for another pod."""
+        """Return the pod of an identity with its TrainingJob, or None if the pod has no TrainingJob."""
         if not identity.pod_uid:
             return None
         return await self._trainers.get(identity.pod_uid, lambda: self._find_and_log(identity))

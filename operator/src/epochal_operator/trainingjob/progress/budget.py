@@ -1,4 +1,4 @@
-"""The shared rate of all trainers' reports, and the delays that keep trainers within it."""
+"""The limit for the rate of all trainers' reports together, and the delays that keep trainers below it."""
 
 from collections.abc import Callable
 from time import monotonic
@@ -12,19 +12,19 @@ from epochal_operator.web.rate_limit import Bucket
 MAX_DELAY_SECONDS = 300.0
 """Maximum seconds between two reports of a trainer, because users watch them and an alert waits for them."""
 BURST_SECONDS = 2.0
-"""Seconds of reports that may arrive at once. Half of this burst is reserved for news."""
+"""The burst, as seconds of reports at the sustained rate. Half of this burst is reserved for milestones."""
 MIN_BURST = 4.0
 MAX_TRAINERS = 50_000
-"""Trainers whose last report is remembered. The next report of any other trainer counts as news."""
+"""Maximum number of remembered trainers. The next report of any other trainer counts as a milestone."""
 
 
 class ReportDelays(NamedTuple):
     """The delays before a trainer's next reports.
 
     Args:
-        step_delay: Seconds until a report of steps.
-        milestone_delay: Seconds until a report of a milestone: the end of an epoch, another stage, or another cause of
-            a wait.
+        step_delay: Seconds before the next report of steps.
+        milestone_delay: Seconds before the next report of a milestone: the end of an epoch, another stage, or another
+            cause of a wait.
     """
 
     step_delay: float
@@ -37,7 +37,7 @@ class LastReport(NamedTuple):
     Args:
         time: Time of the report in seconds.
         epoch: Finished epochs.
-        phase: The attempt, the stage and the reason for which it waits.
+        phase: The attempt, the stage and the reason for which the trainer waits.
     """
 
     time: float
@@ -46,13 +46,13 @@ class LastReport(NamedTuple):
 
     @classmethod
     def from_report(cls, report: Report, time: float) -> Self:
-        """Return the relevant fields of a report."""
+        """Return the fields of a report that decide whether the next report has a milestone."""
         waiting_reason = report.waiting.reason if report.waiting else None
         return cls(time, report.epoch, (report.attempt, report.stage, waiting_reason))
 
 
 class ReportBudget:
-    """Limits the rate of all trainers' reports. Reports of an epoch's end have priority over reports of steps.
+    """Limits the rate of all trainers' reports. Reports of milestones have priority over reports of steps.
 
     Args:
         per_second: Sustained reports per second.
@@ -68,7 +68,12 @@ class ReportBudget:
         self._last_reports: TTLCache[str, LastReport, float] = TTLCache(MAX_TRAINERS, 2 * MAX_DELAY_SECONDS, clock)
 
     def is_milestone(self, trainer: str, report: Report) -> bool:
-        """Return whether a report of a trainer (the UID of its pod) has a milestone, not only other steps."""
+        """Return whether a report has another attempt, stage or cause of a wait than the last report, or ends an epoch.
+
+        Args:
+            trainer: UID of the trainer's pod.
+            report: The report.
+        """
         try:
             before = self._last_reports[trainer]
         except KeyError:
@@ -79,7 +84,7 @@ class ReportBudget:
         return now.phase != before.phase or is_epoch_end
 
     def take(self, *, is_milestone: bool) -> bool:
-        """Return whether a report may be written, and count it if so."""
+        """Return whether a report may be written to a status; if so, the report uses a token of the burst."""
         bucket, wait = self._bucket.take(self._clock(), burst=self._burst, per_second=self._per_second)
         if wait or (bucket.tokens < self._burst / 2 - 1 and not is_milestone):
             return False

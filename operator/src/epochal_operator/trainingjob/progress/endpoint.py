@@ -1,6 +1,6 @@
 """The progress endpoint: receives a trainer's report, checks it, and applies it to the TrainingJob's status.
 
-Any replica accepts a report. It is checked against the object itself, so only caches are kept between two reports.
+Any replica accepts a report. It compares the report with the status on the API server, so it keeps only caches.
 """
 
 import asyncio
@@ -32,16 +32,16 @@ BURST = 10
 PER_SECOND = 1
 """Sustained reports per second of one pod."""
 EPOCH_DELAY_SECONDS = 2.0
-"""Seconds between reports of very short epochs once half of the burst is used. The rest is for milestones."""
+"""Seconds between reports of very short epochs, once a pod has used half of BURST. The rest is for milestones."""
 REFUSAL_BURST = 20
 REFUSALS_PER_SECOND = 1
-"""Refused reports per second of one address. Beyond that, the API server is not asked to review its tokens."""
+"""Refused reports per second of one address. Above this rate, its tokens are not sent to the API server."""
 MAX_ADDRESSES = 10_000
 """Maximum number of addresses whose refused reports are counted."""
 BODY_TIMEOUT_SECONDS = 10.0
 RESPONSE_TIMEOUT_SECONDS = 30.0
 MAX_RETRY_SECONDS = 15.0
-"""Maximum delay of a trainer in seconds. An older trainer also delays its report of an epoch's end."""
+"""Maximum Retry-After in seconds. Earlier trainer versions also delay the report of an epoch's end by this time."""
 UNAVAILABLE_RETRY_SECONDS = 2
 """Retry delay in seconds after a failed request to the API server."""
 MAX_ATTEMPTS = 5
@@ -59,7 +59,7 @@ class ReportError(Exception):
         code: HTTP status of the response.
         message: The value found and the value expected.
         retry_after: Seconds to wait before the next report, if a later report may be accepted.
-        delays: The delays of the next reports, which depend on their content; None without such delays.
+        delays: The delays before the next reports of steps and milestones; None if the error sets no delays.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ def is_newer(report: Report, pod_created: str, status: Status) -> bool:
 
     A TrainingJob that was refused before its start is not finished: a trainer that reports proves that the spec is now
     accepted. A report without an attempt number describes the start of its trainer, or the cause for which it waits.
-    It is newer if its pod is newer than the pod of the last attempt: it may arrive after the report of a later attempt.
+    Such a report may arrive after the report of a later attempt, so the creation times of the pods decide.
 
     Args:
         report: The report.
@@ -114,7 +114,7 @@ def is_newer(report: Report, pod_created: str, status: Status) -> bool:
 
 
 def epoch_seconds(report: Report, status: Status) -> float | None:
-    """Return the seconds of the epoch that has ended since the last status, or None if none has ended."""
+    """Return the duration in seconds of the epoch that ended between the status and the report, or None."""
     seconds = report.seconds_per_epoch if report.epoch > (status.progress.epoch if status.progress else 0) else None
     # The histogram sums over all TrainingJobs: a trainer with invalid values must not spoil it for the others.
     return seconds if seconds is not None and seconds <= MAX_EPOCH_SECONDS else None
@@ -126,7 +126,7 @@ class ProgressEndpoint:
     Args:
         kube: The API server.
         metrics: Metrics of the reports and epochs.
-        writes_per_second: Maximum rate of status writes by this process, in reports per second.
+        writes_per_second: Maximum number of reports per second that this process writes to statuses.
         namespaces: Namespaces that the operator serves; empty for all namespaces.
     """
 
@@ -179,7 +179,7 @@ class ProgressEndpoint:
         return _with_delays(answer, ReportDelays(steps, epoch_delay))
 
     async def _write(self, report: Report, trainer: Trainer, namespace: str) -> ReportResponse:
-        """Apply a report to the status, and return the answer with the request to its trainer."""
+        """Apply a report to the status, and return the response, with the request to finish if spec.finish is true."""
         owner, created = trainer.owner, trainer.pod_created
         for conflicts in range(MAX_ATTEMPTS):
             try:

@@ -31,15 +31,15 @@ from epochal_api.trainingjob.status import (
 from epochal_operator.runtime.reasons import sanitize_message
 
 MAX_NAMES_BYTES = 1980
-"""Limit as JSON. A status has a name up to three times, twice with a value of up to 13 characters: 8 KiB in all."""
+"""Maximum bytes of all metric names as JSON. A status has each name up to three times: 8 KiB in all with values."""
 MAX_URI_BYTES = 1100
-"""Limit of a URI: a bucket's name has at most 63 bytes, and an S3 key 1,024."""
+"""Maximum bytes of a URI: a bucket's name has at most 63 bytes, and an S3 key 1,024."""
 MAX_URI_SIZE = 2 * MAX_URI_BYTES
-"""Limit of a URI as JSON in bytes, which escapes few characters with six."""
+"""Maximum bytes of a URI as JSON, which needs six bytes for some characters."""
 MAX_MODELS_BYTES = 2560
-"""Limit of the models' URIs as JSON, enough for two in any bucket; the rest is for their metrics."""
+"""Maximum bytes of the models' URIs and test metrics as JSON: enough for two URIs in any bucket."""
 MAX_EXPORTS_BYTES = 5120
-"""Limit of the URIs of exports and the signature as JSON, enough for all of them except with the longest keys."""
+"""Maximum bytes of the URIs of exports and the signature as JSON: enough unless the S3 keys are very long."""
 _DEFAULT_DISPLAY_METRICS = ("val_loss", "loss")
 """Default metrics for the display, for trainers that do not report the metric of the best epoch."""
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
@@ -53,9 +53,9 @@ def reported_status(
     Args:
         report: The complete latest state of a trainer.
         now: Time of the report's arrival, with a time zone.
-        before: The previous status fields from reports. They stay while a new attempt loads, even without a known
-            attempt number, because it has not yet read its checkpoint. The position where it then starts to train
-            applies, even if it is earlier.
+        before: The previous status fields from reports. Their position and results stay while a new attempt loads,
+            because the trainer has not yet read its checkpoint. When it trains, its position applies, even if that is
+            earlier.
         pod_created: Creation time of the pod that sent the report, RFC 3339.
 
     Returns:
@@ -151,7 +151,7 @@ def _from_report(
 
 
 def _with_reached_position(new: ReportedStatus, before: ReportedStatus) -> ReportedStatus:
-    """Return the report of a trainer that still loads, completed from the previous status."""
+    """Return the fields of a trainer that still loads, with the later position of `new` and `before`."""
     progress, previous = new.progress, before.progress
     if progress is None or previous is None:
         return new
@@ -171,7 +171,7 @@ def _with_reached_position(new: ReportedStatus, before: ReportedStatus) -> Repor
 
 
 def final_status(status: ReportedStatus) -> ReportedStatus:
-    """Return the status fields of a finished TrainingJob: the same without the remaining time and the awaited cause."""
+    """Return the status fields of an ended TrainingJob, without the remaining time and the cause of a wait."""
     cleared = {"estimated_completion_time": None, "waiting": None}
     progress = status.progress and status.progress.model_copy(update=cleared)
     display = status.display and status.display.model_copy(update={"eta": None})
@@ -181,7 +181,7 @@ def final_status(status: ReportedStatus) -> ReportedStatus:
 def reached_epoch(progress: Progress | None) -> int:
     """Return the epoch that runs, or that has ended last if none runs, by the trainer's reports.
 
-    If an attempt repeats epochs of an earlier attempt, this is the epoch after which the earlier one had to finish.
+    If an earlier attempt was requested to finish after a later epoch, return that epoch.
     """
     if progress is None:
         return 0
@@ -197,7 +197,7 @@ def is_finished_early(progress: Progress | None) -> bool:
 
 
 def progress_since(status: Status, since: str) -> Progress | None:
-    """Return the progress that the trainer running since a time (RFC 3339) has reported, or None."""
+    """Return the progress if its last report came at or after a trainer's start time (RFC 3339), else None."""
     progress = status.progress
     return progress if progress and (progress.last_report_time or "") >= since else None
 
@@ -313,7 +313,7 @@ def _display(
 
 
 def format_metric(figure: str) -> str:
-    """Return a metric with four significant digits, or unchanged if it is not a number, as from another version."""
+    """Return a metric with four significant digits; a text of another version that is not a number stays unchanged."""
     try:
         return f"{float(figure):.4g}"
     except ValueError:

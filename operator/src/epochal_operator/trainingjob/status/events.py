@@ -38,7 +38,7 @@ def events(
     if applied and is_spec_ignored(after) and not is_spec_ignored(before):
         yield make_event(Reason.SPEC_IGNORED, applied.message, generation)
     if (active_generation := began_suspension(before.conditions, after.conditions)) is not None:
-        yield make_event(Reason.SUSPENDED, "Its pods are stopped until spec.suspend is false.", active_generation)
+        yield make_event(Reason.SUSPENDED, "The pods are stopped until spec.suspend is false.", active_generation)
     if (suspended_generation := ended_suspension(before.conditions, after.conditions, suspend=suspend)) is not None:
         # Ready may stay the same, for example while a late pod is on a lost node.
         yield make_event(Reason.RESUMED, "The TrainingJob is no longer suspended.", suspended_generation)
@@ -91,13 +91,14 @@ def spec_changed_event(metadata: Metadata) -> Event:
 
 
 def _storage_events(before: Status, after: Status, observed: Observed, reported: ReportedStatus) -> Iterator[Event]:
-    """Yield an Event when the trainer starts to wait for its storage, once for each outage, and one when that ends."""
+    """Yield an Event when the trainer starts to wait for its storage, and another when the storage answers again."""
     current, previous = get_condition(after.conditions, STORAGE), get_condition(before.conditions, STORAGE)
     if current is None or (previous and previous.status == current.status and previous.message == current.message):
         return
     waiting = reported.progress.waiting if reported.progress else None
     if current.status == "False" and waiting and any(map(is_live, observed.pods)):  # Otherwise it needs a new pod.
-        note = f"The trainer waits for its storage, and continues once it answers. {current.reason}: {current.message}"
+        cause = f"{current.reason}: {current.message}"
+        note = f"The trainer waits for its storage, and continues once the storage answers. {cause}"
         yield make_event(Reason.STORAGE_UNAVAILABLE, note, waiting.since)
     elif (
         current.status == "True"
@@ -113,7 +114,7 @@ def _storage_events(before: Status, after: Status, observed: Observed, reported:
 
 
 def _warning_events(before: Status, after: Status, reported: ReportedStatus) -> Iterator[Event]:
-    """Yield Events for the trainer's warnings, each once: the status lists those already emitted."""
+    """Yield Events for the trainer's warnings, each once: `status.warned` lists the warnings that were emitted."""
     new = frozenset(after.warned or ()) - frozenset(before.warned or ())
     for warning in reported.warnings or ():
         if warning.reason in new:
@@ -150,9 +151,9 @@ def _ready_events(ready: Condition, generation: str, observed: Observed) -> Iter
 
 
 def _restart_events(before: Status, after: Status, observed: Observed) -> Iterator[Event]:
-    """Yield the Event for the last failure of a continuing TrainingJob, once the failure or the next attempt is seen.
+    """Yield the Event Restarting for the last failed pod of a TrainingJob that continues with another pod.
 
-    The cluster may delete a disrupted pod before its end is seen. The Event then contains its last known message.
+    If the cluster deleted a pod before the operator saw its end, the Event contains the last Ready message about it.
     """
     ready, previous = get_condition(after.conditions, "Ready"), get_condition(before.conditions, "Ready")
     if ready is None or previous is None or observed.job is None or ready.reason in {Reason.CREATING, Reason.FAILING}:
@@ -164,7 +165,7 @@ def _restart_events(before: Status, after: Status, observed: Observed) -> Iterat
     if effect(previous.reason).pod_runs and last_pod is None:
         if before.progress and _resumed_after(before.progress.last_report_time, observed.job):
             return
-        note = f"Its pod was deleted, another pod follows. Its last state: {previous.message}"
+        note = f"The pod was deleted, another pod follows. The last state of the pod: {previous.message}"
         yield make_event(Reason.RESTARTING, note, f"attempt {before.attempt}")
         return
     restarted = ready.reason == Reason.RESTARTING or last_pod in failed or (before.attempt or 0) < (after.attempt or 0)
@@ -176,7 +177,7 @@ def _restart_events(before: Status, after: Status, observed: Observed) -> Iterat
 
 
 _TERMINATION_REASONS = frozenset({Reason.INTERRUPTED, Reason.TERMINATED, Reason.SUPERSEDED})
-"""Reasons of a failed pod that was asked to terminate, without the origin of the request, or has a successor."""
+"""Reasons of a pod that was terminated on a request of unknown origin, or replaced by a newer pod."""
 
 
 def _resumed_after(time: str | None, job: Mapping[str, Any]) -> bool:

@@ -40,9 +40,9 @@ class PhaseInputs(NamedTuple):
 
     Args:
         suspend: Value of spec.suspend.
-        has_queue: Whether spec.scheduling names a queue. A suspended TrainingJob then has no Job, because the queue
-            would keep a slot for it.
-        own_image: Whether the spec names an image; None if unknown.
+        has_queue: Whether spec.scheduling.queueName is set. A suspended TrainingJob then has no Job, because the queue
+            would keep a slot for the Job.
+        own_image: Whether spec.image is set; None if unknown.
         scheduler: Name of the scheduler in the spec, if any.
     """
 
@@ -58,8 +58,8 @@ class Phase(NamedTuple):
     Args:
         state: The state.
         cause: Reason and message of the condition Ready.
-        stalled: Whether it needs a user's action to continue.
-        completion_time: Time of the end, RFC 3339; None if it has not ended.
+        stalled: Whether the TrainingJob needs a user's action to continue.
+        completion_time: Time of the end, RFC 3339; None if the TrainingJob has not ended.
     """
 
     state: State
@@ -69,7 +69,7 @@ class Phase(NamedTuple):
 
     @property
     def ready(self) -> bool:
-        """Whether it continues by itself or is complete, so that no user has to act."""
+        """Whether the TrainingJob is complete or continues by itself, so that no user has to act."""
         return self.state == "Complete" or (self.state != "Failed" and effect(self.cause.reason).ready)
 
 
@@ -137,8 +137,8 @@ def _early_end(before: Status, observed: Observed) -> StatusCause | None:
 
 def _replacement_message(observed: Observed) -> str:
     pod_name = next((pod["metadata"]["name"] for pod in observed.pods if is_live(pod)), None)
-    condition = f", once the pod {pod_name} has ended" if pod_name else ""
-    return f"Recreating the Job with the current spec, because no container of the Job has run{condition}."
+    condition = f" once the pod {pod_name} has ended" if pod_name else ""
+    return f"Recreating the Job with the current spec{condition}, because no container of the Job has run."
 
 
 def _deletion_message(job: Mapping[str, Any]) -> str:
@@ -181,7 +181,7 @@ _TRAINER_STATES: tuple[State, ...] = ("Starting", "Waiting", "Running", "Storing
 
 
 def _missing_pod_cause(job: Mapping[str, Any], observed: Observed) -> StatusCause | None:
-    """Return the cause for a Job without its next pod, or None if the cause follows from its pods."""
+    """Return why a Job has no next pod: a queue, a rejected pod, or no pod yet; None if its pods decide the phase."""
     is_suspended = job.get("spec", {}).get("suspend") and not any(map(is_live, observed.pods))
     if is_suspended and (controller := starting_controller(job)):
         message = f"Waiting until {controller} admits the Job.{_kueue_advice(job)}"
@@ -193,7 +193,7 @@ def _missing_pod_cause(job: Mapping[str, Any], observed: Observed) -> StatusCaus
 
 
 def _kueue_advice(job: Mapping[str, Any]) -> str:
-    """Return advice about Kueue for a Job in a queue: no controller reports a queue that does not exist."""
+    """Return advice about Kueue if the Job is in a queue, else an empty text. Nothing reports a missing queue."""
     queue = job["metadata"].get("labels", {}).get(QUEUE_LABEL)
     questions = f"is Kueue installed, and is there a LocalQueue {queue} in this namespace (spec.scheduling.queueName)?"
     return f" If this lasts: {questions}" if queue else ""
@@ -213,7 +213,7 @@ def _phase_of_live_pod(inputs: PhaseInputs, before: Status, pod: Mapping[str, An
         message = f"{problem} {STUCK_SECONDS:.0f} s. For the cause: kubectl describe pod {name}"
         return Phase("Starting", StatusCause(Reason.POD_NOT_READY, message))
     if node and is_prepared(pod):
-        message = f"The node {node} pulls the image of the pod {name}, unless it has it, and starts the container."
+        message = f"The node {node} starts the container of the pod {name}, and pulls its image if needed."
         return Phase("Starting", StatusCause(Reason.PULLING_IMAGE, message))
     if node:
         return Phase("Starting", StatusCause(Reason.STARTING, f"The pod {name} starts on node {node}."))
@@ -230,7 +230,7 @@ def _phase_of_trainer(name: str, node: str | None, progress: Progress | None) ->
     # A running training continues during an outage: only its checkpoints wait.
     if progress is not None and progress.waiting is not None and stage != "Training":
         why = f"{progress.waiting.reason}: {sanitize_message(progress.waiting.message)}"
-        waits = f"The pod {name} waits for its storage, and continues once it answers. {why}"
+        waits = f"The pod {name} waits for its storage, and continues once the storage answers. {why}"
         return Phase("Storing" if state == "Storing" else "Waiting", StatusCause(Reason.STORAGE_UNAVAILABLE, waits))
     last_epoch = progress.finish_after_epoch if progress else None
     if progress is not None and last_epoch is not None and last_epoch < progress.epochs and state != "Storing":
@@ -260,7 +260,7 @@ _START_MESSAGES: Mapping[Reason, str] = {
 
 
 def _termination_cause(pod: Mapping[str, Any], observed: Observed, *, suspend: bool) -> StatusCause | None:
-    """Return the cause for a live pod that ends soon or lost its node, or None. No other pod starts until it ends."""
+    """Return the cause for a live pod that is terminating, will be terminated or is on a lost node, or None."""
     name, node = pod["metadata"]["name"], pod["spec"].get("nodeName")
     if is_lost(pod, observed.now):
         return StatusCause(

@@ -10,8 +10,8 @@ from epochal_operator.trainingjob.reasons import Reason
 def is_finished(status: Status) -> bool:
     """Return whether a TrainingJob has ended permanently.
 
-    A TrainingJob that failed before its start has not, although its condition `Finished` is True: its spec may change,
-    or another version of Epochal may accept it.
+    A TrainingJob that failed before its start has not ended permanently, although its condition `Finished` is True: its
+    spec may change, or another version of Epochal may accept the spec.
     """
     return end_condition(status) is not None and not failed_before_start(status)
 

@@ -10,25 +10,25 @@ from epochal_operator.trainingjob.job.observed import (
     POD_CREATION_SECONDS,
     REJECTION_TTL_SECONDS,
     Observed,
-    seconds_without_pod,
+    seconds_since_last_pod,
 )
 from epochal_operator.trainingjob.pod.state import ended_at, live_start_time, lost_at, no_node_deadline, stuck_at
 from epochal_operator.trainingjob.reasons import TRAINER_STARTS, Reason, effect
 from epochal_operator.trainingjob.status.predicates import is_finished
 
 START_DELAY_SECONDS = 5.0
-"""Seconds after each step of a start in which a status that only shows the next step of the start is not written."""
+"""Seconds after each step of a start during which a status that only shows the next step is not written."""
 
 END_DELAY_SECONDS = 5.0
-"""Seconds after each step of an end in which a status that only shows that the Job is about to end is not written."""
+"""Seconds after each step of an end during which a status that only shows the coming end is not written."""
 
 
 def start_delay(before: Status, after: Status, observed: Observed) -> float | None:
     """Return the seconds for which the status write of a starting TrainingJob is delayed, or None to write it now.
 
     Most pods run soon after each step: the creation of the Job, the creation of the pod, and its scheduling. Most
-    trainers compute their first step soon after their start. Without the delay there would be two or three more
-    statuses for each, each of which costs the API server more than the creation of the TrainingJob.
+    trainers compute their first step soon after their start. Without the delay, each TrainingJob would
+    need two or three more status writes. Each write costs the API server more than the creation of the TrainingJob.
     """
     previous, ready = get_condition(before.conditions, "Ready"), get_condition(after.conditions, "Ready")
     if ready is None:
@@ -44,7 +44,7 @@ def start_delay(before: Status, after: Status, observed: Observed) -> float | No
 
 
 _STARTING_REASONS = frozenset({Reason.QUEUED, Reason.STARTING, Reason.PULLING_IMAGE})
-"""Ready reasons of a Job whose pod is probably about to run."""
+"""Reasons of the condition Ready if the pod of a Job is probably about to run."""
 
 
 def _start_times(observed: Observed) -> Iterator[str | None]:
@@ -61,7 +61,7 @@ def end_delay(before: Status, after: Status, observed: Observed) -> float | None
     """Return the seconds for which the status write of an ending TrainingJob is delayed, or None to write it now.
 
     Most pods end soon after the last report of their trainer, and most Jobs soon after their last pod. Without the
-    delay there would be one or two more statuses, and `kubectl get --watch` would print a line for each.
+    delay there would be one or two more status writes, and `kubectl get --watch` would print a line for each.
     """
     previous, ready = get_condition(before.conditions, "Ready"), get_condition(after.conditions, "Ready")
     if ready is None or ready.reason not in _ENDING_REASONS or previous is None or not effect(previous.reason).pod_runs:
@@ -73,7 +73,7 @@ def end_delay(before: Status, after: Status, observed: Observed) -> float | None
 
 
 _ENDING_REASONS = frozenset({Reason.STORING, Reason.FAILING})
-"""Ready reasons of a Job that is probably about to end."""
+"""Reasons of the condition Ready if a Job is probably about to end."""
 
 
 def _end_time(before: Status, observed: Observed) -> str | None:
@@ -96,7 +96,7 @@ def requeue_seconds(observed: Observed, status: Status) -> float | None:
         return effect(observed.blocked.reason).requeue_after if observed.blocked else None
     if observed.held_until is not None and observed.in_correction_backoff:
         return (observed.held_until - observed.now).total_seconds()
-    if (seconds := seconds_without_pod(observed)) is not None:
+    if (seconds := seconds_since_last_pod(observed)) is not None:
         remaining = POD_CREATION_SECONDS - seconds
         return remaining if remaining > 0 else REJECTION_TTL_SECONDS if observed.pod_rejection else None
     times_by_pod = [(lost_at(pod), stuck_at(pod), no_node_deadline(pod, status)) for pod in observed.pods]
@@ -105,9 +105,9 @@ def requeue_seconds(observed: Observed, status: Status) -> float | None:
 
 
 def remaining_ttl(ttl: int | None, after: Status, now: datetime) -> float | None:
-    """Return the seconds until a finished TrainingJob is deleted, or None for never.
+    """Return the seconds until a finished TrainingJob is deleted after its TTL, or None for never.
 
-    A refused TrainingJob is not deleted, because another version may accept its spec.
+    A TrainingJob with a refused spec is not deleted, because another version of Epochal may accept the spec.
     """
     if ttl is None or after.completion_time is None or not is_finished(after):
         return None

@@ -118,7 +118,7 @@ def _build_status(  # noqa: PLR0917 - the inputs of the status
 def status_of_refused_spec(
     metadata: Metadata, before: Status, message: str, now: datetime, reason: Reason = Reason.INVALID_SPEC
 ) -> Status:
-    """Return the leader's status fields of a TrainingJob with a refused spec."""
+    """Return the leader's status fields of a TrainingJob that fails because of its spec or network."""
     if is_finished(before):
         return _with_generation(before, metadata.generation)
     end = end_condition(before)
@@ -150,7 +150,7 @@ def reported_fields(status: Status) -> ReportedStatus:
 
 
 def _with_generation(before: Status, generation: int) -> Status:
-    """Return a finished status for a new generation: the mutable fields do not change it."""
+    """Return a finished status with another observedGeneration: a change of mutable fields changes nothing else."""
     fields = leader_fields(before)
     conditions = [
         condition.model_copy(update={"observed_generation": generation}) for condition in fields.conditions or []
@@ -167,7 +167,7 @@ def conditions(
     *,
     suspend: bool = False,
 ) -> list[Condition]:
-    """Return the conditions of a TrainingJob. Without `observed`, they omit StorageAvailable and SpecApplied.
+    """Return the conditions of a TrainingJob. Without `observed`, StorageAvailable and SpecApplied are omitted.
 
     A condition keeps its transition time while its status is unchanged. `suspend` is spec.suspend.
     """
@@ -181,7 +181,7 @@ def conditions(
 def with_exported_condition(
     generation: int, before: Status, after: Status, now: datetime, reported: ReportedStatus
 ) -> Status:
-    """Return a status with the condition Exported, once the trainer has reported the result of the model exports."""
+    """Return a status with the condition Exported, if the trainer has reported the result of the model exports."""
     export = reported.results.export if reported.results else None
     if export is None:
         return after
@@ -201,7 +201,7 @@ def _phase_conditions(phase: Phase, *, is_suspended: bool) -> Iterator[_Conditio
 
 
 def _spec_applied_conditions(before: Status, observed: Observed) -> Iterator[_ConditionValue]:
-    """Yield the condition SpecApplied, only after a change of the spec came too late."""
+    """Yield the condition SpecApplied, if a change of the spec came too late, now or earlier."""
     if observed.spec_ignored or (observed.spec_ignored is None and is_spec_ignored(before)):
         yield SPEC_APPLIED, "False", StatusCause(Reason.SPEC_IGNORED, _SPEC_IGNORED)
     elif get_condition(before.conditions, SPEC_APPLIED) is not None:
@@ -220,7 +220,7 @@ def _condition_value(kind: str, cause: StatusCause | None, otherwise: Reason) ->
 
 
 def _storage_conditions(before: Status, observed: Observed, phase: Phase) -> Iterator[_ConditionValue]:
-    """Yield the condition StorageAvailable, only after the trainer has waited for its storage."""
+    """Yield the condition StorageAvailable, if the trainer waits or has ever waited for its storage."""
     waiting = before.progress.waiting if before.progress else None
     previous = get_condition(before.conditions, STORAGE)
     if waiting is None and previous is None:

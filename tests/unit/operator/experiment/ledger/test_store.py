@@ -296,7 +296,7 @@ async def test_the_ledger_cache_is_bounded() -> None:
 def test_a_ledger_without_its_owner_event_is_foreign(events: tuple[Event, ...]) -> None:
     owner = {"controller": True, "uid": "e"}
     thing = {"metadata": {"uid": "l", "resourceVersion": "1", "ownerReferences": [owner]}, "data": encode(events)}
-    assert (parse_ledger(thing).events, parse_ledger(thing).is_foreign, parse_ledger(thing).is_damaged) == (
+    assert (parse_ledger(thing).events, parse_ledger(thing).is_unusable, parse_ledger(thing).is_damaged) == (
         (),
         True,
         False,
@@ -304,7 +304,7 @@ def test_a_ledger_without_its_owner_event_is_foreign(events: tuple[Event, ...]) 
     own = (Owner("e"), *events)
     assert (
         parse_ledger({**thing, "data": encode(own)}).events,
-        parse_ledger({**thing, "data": encode(own)}).is_foreign,
+        parse_ledger({**thing, "data": encode(own)}).is_unusable,
     ) == (
         own,
         False,
@@ -318,7 +318,7 @@ async def test_invalid_ledger_data_is_ignored() -> None:
     }
     for data in (thing["data"], None, 7, []):
         ledger = parse_ledger({**thing, "data": data})
-        assert (ledger.events, ledger.text, ledger.is_foreign) == ((), "", True)
+        assert (ledger.events, ledger.text, ledger.is_unusable) == ((), "", True)
 
 
 async def test_a_conflict_about_a_new_ledger_is_raised() -> None:

@@ -13,7 +13,7 @@ from epochal_operator.trainingjob.job.observed import (
     orphan_pods,
     own_pods,
     rejection_message,
-    seconds_without_pod,
+    seconds_since_last_pod,
     unstarted_pods,
 )
 
@@ -53,7 +53,7 @@ BEGUN: dict[str, Any] = {"startTime": at(-9)}
     ],
 )
 def test_seconds_without_pod(observed: Observed, seconds: float | None) -> None:
-    assert seconds_without_pod(observed) == seconds
+    assert seconds_since_last_pod(observed) == seconds
 
 
 @pytest.mark.parametrize(

@@ -99,9 +99,9 @@ def limited_by_default(pod: dict[str, Any], memory: str) -> dict[str, Any]:
             "EvictionByEvictionAPI",
             "Eviction API: evicting",
         ),
-        (deleting(failed(code=143, message=termination("Terminated"))), "Interrupted", "Its pod was deleted."),
+        (deleting(failed(code=143, message=termination("Terminated"))), "Interrupted", "The pod was deleted."),
         (disrupted(failed(code=143)), "EvictionByEvictionAPI", "Eviction API: evicting"),
-        (deleting(failed(code=137)), "Interrupted", "Its pod was deleted."),
+        (deleting(failed(code=137)), "Interrupted", "The pod was deleted."),
         (
             evicted('Usage of EmptyDir volume "scratch" exceeds the limit "256Gi". '),
             "ScratchFull",
@@ -150,7 +150,10 @@ def test_complete_job() -> None:
         (
             "BackoffLimitExceeded",
             (killed("a", age=90), killed("b")),
-            ("RepeatedCrash", "It crashed after step 210 of epoch 3, each of the last 2 times. The trainer was killed"),
+            (
+                "RepeatedCrash",
+                "The trainer crashed after step 210 of epoch 3, each of the last 2 times. The trainer was killed",
+            ),
         ),
         ("BackoffLimitExceeded", (), ("BackoffLimitExceeded", "as the Job says")),
     ],
@@ -218,7 +221,7 @@ def test_is_crash(pod: dict[str, Any], expected: bool) -> None:  # noqa: FBT001
     assert is_crash(pod) is expected
 
 
-TWICE = "It crashed after step 210 of epoch 3, each of the last 2 times. "
+TWICE = "The trainer crashed after step 210 of epoch 3, each of the last 2 times. "
 
 
 @pytest.mark.parametrize(

@@ -210,7 +210,7 @@ def test_deleted_pod_has_an_event_with_its_last_state() -> None:
     now = derive_status(training_job(before), VANISHED[1])
     (event,) = events(METADATA, before, now, VANISHED[1], ReportedStatus())
     assert event.note.startswith(
-        "Its pod was deleted, another pod follows. Its last state: The pod a is terminating (Ev"
+        "The pod was deleted, another pod follows. The last state of the pod: The pod a is terminating (Ev"
     )
     assert event.key == "attempt 1"
 
