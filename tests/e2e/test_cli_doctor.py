@@ -62,7 +62,7 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "bucket": ({"results__bucket": "no-such-bucket"}, "create the bucket, or correct its name"),
     "object": ({"data__train": {"object": "none.npz"}}, "has no object none.npz"),
-    "address": ({"storage__endpoint": "http://localhost:9000"}, "which is the pod itself in a pod"),
+    "address": ({"storage__endpoint": "http://localhost:9000"}, "which means the pod itself in a pod"),
     "service": ({"storage__endpoint": "http://none.minio.svc:9000"}, "there is no Service none in the namespace minio"),
     "port": ({"storage__endpoint": "http://minio.minio.svc:80"}, "has no port 80"),
     "GPU": ({"resources__limits": {"nvidia.com/gpu": 64}}, "no node has 64 nvidia.com/gpu"),

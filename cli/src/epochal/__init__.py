@@ -1,7 +1,7 @@
-"""The library of Epochal: it reads, checks, imports and exports TrainingJobs, and talks to the cluster.
+"""The library of Epochal: it reads, checks, imports and exports TrainingJobs, and sends requests to the cluster.
 
-The command `epochal`, notebooks and the studio use these modules. Importing the package imports no other library: a
-name of it imports its module at the first use.
+The command `epochal`, notebooks and the studio use these modules. `import epochal` alone is fast: it imports a module
+of the package only when a program first uses a name of this module.
 """
 
 from importlib import import_module
@@ -19,7 +19,7 @@ _NAMES = {
     "check": "epochal.manifests",
     "read": "epochal.manifests",
 }
-"""The module of each name of the package."""
+"""The module that defines each public name of the package."""
 
 __all__ = ["Experiment", "ModelServer", "TrainingJob", "check", "read"]
 

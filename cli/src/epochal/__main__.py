@@ -1,4 +1,4 @@
-"""The start of the command. Here alone exceptions become messages and exit codes."""
+"""The entry point of the command `epochal`. Only this module turns exceptions into messages and exit codes."""
 
 import gc
 import io
@@ -17,12 +17,12 @@ from epochal.errors import EpochalError
 from epochal.exit_codes import ExitCode
 
 DEBUG = "EPOCHAL_DEBUG"
-"""Variable with which an unexpected error ends in a traceback."""
+"""Environment variable: if it is set, an unexpected error prints its Python traceback in place of a short message."""
 _MAX_MESSAGE = 1000
 
 
 def main() -> None:
-    """Run the command line of this process."""
+    """Run the command with the arguments of this process, and exit with its exit code."""
     # Imports and answers of the API server create hundreds of thousands of objects, and almost no garbage.
     gc.set_threshold(100_000)
     code = run(sys.argv[1:], Environment(), program_name(sys.argv[0]))
@@ -35,7 +35,7 @@ def main() -> None:
 
 
 def unexpected(error: Exception) -> str:
-    """Return the message of an error for which no command has a remedy."""
+    """Return the message for an exception that is no EpochalError: file and cause, or a request to report the error."""
     if isinstance(error, OSError) and error.filename is not None:
         return printable(f"{error.filename}: {error.strerror}")
     found = printable(f"{type(error).__name__}: {error}"[:_MAX_MESSAGE])
@@ -43,11 +43,11 @@ def unexpected(error: Exception) -> str:
 
 
 def complete_for_kubectl() -> None:
-    """Print completions of `kubectl epochal`, in the protocol of kubectl's plugins.
+    """Print the shell completions of `kubectl epochal`, in the protocol of kubectl's plugins.
 
-    kubectl starts `kubectl_complete-epochal` with the words so far, the last of which may be empty, and reads lines of
-    a value, a tab and a description. The last line tells the shell to propose no files: 4 is Cobra's
-    ShellCompDirectiveNoFileComp.
+    kubectl starts `kubectl_complete-epochal` with the words that the user has typed; the last word may be empty. Each
+    output line has a value, a tab and a description. The last line, `:4`, tells the shell to propose no file names: 4
+    is Cobra's ShellCompDirectiveNoFileComp.
     """
     words = sys.argv[1:] or [""]
     line = shlex.join(["epochal", *words[:-1]])
@@ -65,12 +65,12 @@ def complete_for_kubectl() -> None:
 
 
 def program_name(path: str) -> str:
-    """Return the name of the command in help and usage: kubectl starts its plugins as `kubectl-epochal`."""
+    """Return the command's name in help: `kubectl epochal` if kubectl started it as a plugin, else `epochal`."""
     return "kubectl epochal" if Path(path).stem == "kubectl-epochal" else "epochal"
 
 
 def run(arguments: Sequence[str], environment: Environment, program: str = "epochal") -> int:
-    """Run a command line, and return the exit code.
+    """Run a command line, print the message of an exception to standard error, and return the exit code.
 
     Args:
         arguments: The words after the name of the command.

@@ -1,4 +1,4 @@
-"""The command line: the commands in their order in `epochal --help`."""
+"""The command line app: registers all commands, in the order in which `epochal --help` lists them."""
 
 from functools import partial
 from typing import Annotated

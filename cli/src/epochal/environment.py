@@ -1,4 +1,4 @@
-"""The surroundings of a command: streams, terminal, folders, variables and clock. Tests replace them."""
+"""The Environment of a command: streams, terminal, working folder, environment variables and clock."""
 
 import os
 import shutil
@@ -21,15 +21,15 @@ def _now() -> datetime:
 
 @dataclass(frozen=True)
 class Environment:
-    """Streams, terminal, folders, variables and clock of a command.
+    """Streams, terminal, working folder, environment variables and clock of a command. Tests replace them.
 
     Args:
-        stdin: Where answers to questions come from.
+        stdin: Source of the user's answers to questions.
         stdout: Results, which a shell script may read.
         stderr: Errors, warnings and progress.
         folder: The working folder. Relative paths of the user start here.
         variables: Environment variables.
-        now: Returns the time.
+        now: Returns the current time, with its time zone.
         sleep: Waits for a number of seconds.
     """
 
@@ -43,26 +43,26 @@ class Environment:
 
     @property
     def has_terminal(self) -> bool:
-        """Whether the results go to a terminal, which can show bars and colors."""
+        """Whether standard output is a terminal that can show bars and colors."""
         return self.stdout.isatty() and self.variables.get("TERM", "dumb") != "dumb"
 
     @property
     def can_ask(self) -> bool:
-        """Whether a user can answer a question. A command asks nothing in a pipeline."""
+        """Whether standard input and output are a terminal, so that a user can answer a question."""
         return self.stdin.isatty() and self.stdout.isatty()
 
     def path(self, written: Path | str) -> Path:
-        """Return a path of the user: as written, for messages, if the process works in the working folder."""
+        """Return a path of the user, relative to `folder`; unchanged if `folder` is the process's working folder."""
         return Path(written) if self.folder == Path.cwd() else self.folder / written
 
     @property
     def width(self) -> int:
-        """Columns of the terminal."""
+        """Number of columns of the terminal."""
         return shutil.get_terminal_size().columns
 
     @cached_property
     def console(self) -> "Console":
-        """The console for results. Without a terminal it writes plain text, without colors and line breaks."""
+        """The rich Console for standard output. Without a terminal it writes no colors, and does not wrap lines."""
         from rich.console import Console  # noqa: PLC0415 - most commands need no console
 
         has_color = self.has_terminal and not self.variables.get("NO_COLOR")

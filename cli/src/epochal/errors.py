@@ -1,4 +1,4 @@
-"""Errors of the library, each with a remedy."""
+"""The base class of errors that users can correct, each with a remedy."""
 
 from epochal.exit_codes import ExitCode
 
@@ -7,8 +7,8 @@ class EpochalError(Exception):
     """An error that a user can correct.
 
     Args:
-        message: What failed, the value found, and the requirement.
-        remedy: What to do, such as a command; "" if the message says it.
+        message: The failed action, the value found, and the value required.
+        remedy: How to correct the error, such as a command; "" if the message is enough.
         exit_code: The exit code of the command that ends with this error.
     """
 
@@ -22,5 +22,5 @@ class EpochalError(Exception):
         return f"{self.message}\n{self.remedy}" if self.remedy else self.message
 
     def _render_traceback_(self) -> list[str]:
-        """Return the lines that IPython and Jupyter show: the sentence and its remedy, without a traceback."""
+        """Return the lines that IPython and Jupyter show for the error: message and remedy, without a traceback."""
         return [f"{type(self).__name__}: {self.message}", *([self.remedy] if self.remedy else [])]

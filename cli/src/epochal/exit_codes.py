@@ -8,7 +8,7 @@ class ExitCode(IntEnum):
 
     DONE = 0
     FAILED = 1
-    """The job failed, or the file has problems."""
+    """The job failed, the file has problems, or the error has no other code."""
     USAGE = 2
     NOT_FOUND = 3
     REFUSED = 4

@@ -1,4 +1,4 @@
-"""The optional packages of the command, such as the trainer with Keras."""
+"""Checks whether optional packages are installed, such as epochal-trainer with Keras."""
 
 from importlib.util import find_spec
 
@@ -7,11 +7,11 @@ from epochal.errors import EpochalError
 _INSTALL_TRAINER = (
     "Use `uv run epochal` in a clone of Epochal, or install the wheels of epochal-trainer, as in docs/command.md."
 )
-"""No `pip install NAME`: the packages of Epochal are on no index, so pip would install a foreign package."""
+"""This remedy has no `pip install`: Epochal's packages are on no index, so pip could install a foreign package."""
 
 
 def require_trainer(purpose: str) -> None:
-    """Require that the package epochal-trainer is installed; do not import it.
+    """Raise an error unless the package epochal-trainer is installed. The package is not imported.
 
     Args:
         purpose: The option or command that needs the trainer, as the subject of a sentence.

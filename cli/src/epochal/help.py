@@ -1,4 +1,4 @@
-"""Plain `--help` with a section for each panel.
+"""Prints `--help` as plain text, with a section for each panel of Typer.
 
 Typer prints panels by rich, whose import (with a parser of Markdown) takes longer than all else that `epochal --help`
 does. These classes print the same sections as plain text.
@@ -10,7 +10,7 @@ from typing import Any
 from typer.core import TyperCommand, TyperGroup
 
 Row = tuple[str, str]
-"""An option, an argument or a command, and its help."""
+"""An option, an argument or a command, and its help text."""
 _MAX_SENTENCE = 1000
 """Maximum characters of the first sentence of a command's help, which a list of commands shows."""
 
@@ -24,7 +24,7 @@ class SectionedCommand(TyperCommand):
 
 
 class SectionedGroup(TyperGroup):
-    """A group with a help section for each `rich_help_panel` of its commands. Its own options come last."""
+    """A group with a help section for each `rich_help_panel` of its commands. The group's own options are last."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the sections of commands, then the options."""
@@ -32,7 +32,7 @@ class SectionedGroup(TyperGroup):
         _write(formatter, _parameters(self, ctx))
 
     def get_params(self, ctx: Any) -> Any:
-        """Return the options. Typer imports pydantic for a flag without a default, such as --install-completion."""
+        """Return the options, with the default False for each None: for None, Typer imports pydantic, which is slow."""
         found = super().get_params(ctx)
         for option in found:
             option.default = False if option.default is None else option.default
@@ -47,7 +47,7 @@ class SectionedGroup(TyperGroup):
 
 
 def sections(command: TyperCommand | TyperGroup, ctx: Any) -> dict[str, list[Row]]:
-    """Return the arguments and options of a command by the headings of its help."""
+    """Return the rows for arguments and options of a command, grouped by the headings of its help."""
     return _grouped(_parameters(command, ctx))
 
 
@@ -60,7 +60,7 @@ def _parameters(command: TyperCommand | TyperGroup, ctx: Any) -> Iterator[tuple[
 
 
 def _heading(panel: Any, default: str) -> str:
-    """Return the name of a panel. Typer marks a parameter or command without one by None or a placeholder."""
+    """Return the name of a panel as heading; `default` without a panel, which Typer marks by None or a placeholder."""
     return panel if isinstance(panel, str) else default
 
 
@@ -72,7 +72,7 @@ def _write(formatter: Any, rows: Iterable[tuple[str, Row]]) -> None:
 
 
 def _grouped(rows: Iterable[tuple[str, Row]]) -> dict[str, list[Row]]:
-    """Return the rows by their headings, in the order in which headings occur."""
+    """Group rows by their headings, in the order in which headings first occur."""
     sections: dict[str, list[Row]] = {}
     for heading, row in rows:
         sections.setdefault(heading, []).append(row)

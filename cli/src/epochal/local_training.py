@@ -19,15 +19,15 @@ MODEL = "model.keras"
 
 
 def train(file: Path, data: Path | None, results: Path | None, environment: Environment) -> Path:
-    """Train the TrainingJob of a file, and return the folder of its results.
+    """Train the TrainingJob of a file on this machine, and return the folder with the results of this run.
 
-    The trainer is a process of its own. Its log goes to standard error. Ctrl-C makes it store a checkpoint, from which
-    the next run of the same file continues.
+    The trainer runs in a separate process. Its log goes to standard error. Ctrl-C makes it store a checkpoint, from
+    which the next run of the same file continues.
 
     Args:
         file: The file with the TrainingJob.
-        data: Folder in place of the data bucket; None for the default.
-        results: Folder in place of the results bucket; None for the default.
+        data: Folder in place of the data bucket. Default: see `data_folder`, in the working folder.
+        results: Folder in place of the results bucket. Default: `results` in the working folder.
         environment: Streams and folders.
 
     Raises:
@@ -56,13 +56,13 @@ def train(file: Path, data: Path | None, results: Path | None, environment: Envi
 
 
 def data_folder(job: TrainingJob, folder: Path) -> Path:
-    """Return the folder with the name of the data bucket if it exists, or else `folder`."""
+    """Return the subfolder of `folder` that has the name of the data bucket; `folder` itself if there is none."""
     named = folder / job.spec.data.bucket
     return named if named.is_dir() else folder
 
 
 def _run(command: list[str], environment: Environment) -> int:
-    """Run a program with its output on standard error, and return its exit code."""
+    """Run a program, write its output to standard error, and return its exit code."""
     with subprocess.Popen(
         command,
         cwd=environment.folder,
@@ -84,6 +84,6 @@ def _run(command: list[str], environment: Environment) -> int:
 
 
 def _newest(folder: Path) -> Path:
-    """Return the folder of the run that has stored its model last."""
+    """Return the subfolder of the run with the newest model file; `folder` itself if there is no model file."""
     models = sorted(folder.glob(f"*/{MODEL}"), key=lambda path: path.stat().st_mtime)
     return models[-1].parent if models else folder

@@ -1,4 +1,4 @@
-"""The files that a command writes: a file that exists is replaced only with --force."""
+"""Refuses to overwrite files that exist, unless the user gives --force."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,13 +9,13 @@ from epochal.errors import EpochalError
 
 
 def require_absent(paths: Iterable[Path], *, force: bool) -> None:
-    """Raise EpochalError if a file exists, and `force` does not allow to replace it."""
+    """Raise EpochalError if one of the files exists and `force` is false."""
     if not force and (found := next((path for path in paths if path.exists()), None)):
         raise file_exists(found)
 
 
 def file_exists(path: Path) -> EpochalError:
-    """Return the error for a file that exists already."""
+    """Return the error for an output file that exists already. It names the option --force."""
     return EpochalError(
         f"{printable(str(path))} exists", "Write to another place with --out, or replace it with --force."
     )

@@ -110,7 +110,7 @@ def test_continue_a_running_job_from_its_best_epoch(cluster: ClusterInMemory, ru
 @pytest.mark.parametrize(
     ("epochs", "message"),
     [
-        ("10", "must be more than 10, because trained epochs count, found 10"),
+        ("10", "must be more than 10, because the total includes trained epochs, found 10"),
         ("ten", "must be a total such as 30, or more epochs such as +10, found 'ten'"),
         ("+0", "must be more than 10"),
         ("99999999999999999999", "must be a total"),

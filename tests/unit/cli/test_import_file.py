@@ -55,7 +55,7 @@ def test_a_model_with_its_weights_beside_the_manifest(folder: Path) -> None:
     assert "name: wine-quality" in (folder / "job.yaml").read_text()
     unused, fill_in = errors.splitlines()
     assert unused.startswith("The TrainingJob does not use the file of weights yet: upload it, and set network.weights")
-    assert fill_in.startswith("Fill in, before you submit it: spec.data, spec.results.bucket")
+    assert fill_in.startswith("Before you submit the manifest, fill in: spec.data, spec.results.bucket")
     assert sorted(path.name for path in folder.iterdir()) == ["digits.nnd", "job.weights.h5", "job.yaml", "wine.keras"]
 
 

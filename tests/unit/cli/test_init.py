@@ -210,7 +210,7 @@ def test_refusals(tmp_path: Path) -> None:
     (tmp_path / "train-images-idx3-ubyte").write_bytes(idx(np.zeros((3, 4, 4))))
     assert "needs the file of its labels beside it" in refusal(tmp_path, "train-images-idx3-ubyte")
     (tmp_path / "train-labels-idx1-ubyte").write_bytes(idx(np.zeros(300))[:100])
-    assert "train-labels-idx1-ubyte is cut off: it has 92 bytes" in refusal(tmp_path, "train-images-idx3-ubyte")
+    assert "train-labels-idx1-ubyte is truncated: it has only 92 bytes" in refusal(tmp_path, "train-images-idx3-ubyte")
 
 
 @pytest.mark.parametrize(

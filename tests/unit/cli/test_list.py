@@ -117,7 +117,7 @@ def test_text_of_the_cluster_loses_control_characters(cluster: ClusterInMemory, 
 def test_no_connection_is_an_exit_code(cluster: ClusterInMemory, tmp_path: Path) -> None:
     code, output, errors = epochal("list", folder=tmp_path, variables={"HOME": str(tmp_path / "none")})
     assert (code, output) == (ExitCode.NO_CONNECTION, "")
-    assert "there is no file" in errors
+    assert "there is no kubeconfig file" in errors
     assert "--kubeconfig" in errors
     cluster.server.faults.append(Fault("list", status=403))
     code, _, errors = epochal("list", "--kubeconfig", "kubeconfig.yaml", folder=tmp_path)

@@ -86,5 +86,5 @@ def test_an_experiment_has_results_of_its_own(stored: Stored, tmp_path: Path) ->
 
 @pytest.mark.parametrize("name", ["../x", "a/../../x", "/etc/passwd", "a\\..\\x", "C:x", ""])
 def test_a_name_of_the_bucket_never_leaves_the_folder(name: str) -> None:
-    with pytest.raises(EpochalError, match="no path below a folder"):
+    with pytest.raises(EpochalError, match="no safe path in a local folder"):
         local_path(name)

@@ -1,4 +1,4 @@
-"""The cluster and its buckets, with the rights of the user."""
+"""Clients of the Kubernetes cluster and of S3 buckets, with the rights of the user."""
 
 from typing import TYPE_CHECKING
 
@@ -9,13 +9,13 @@ if TYPE_CHECKING:
 
 
 def connect(environment: Environment, *, context: str | None = None, namespace: str | None = None) -> "Cluster":
-    """Return a cluster. It sends no request yet.
+    """Return a client of the cluster, without a request to the API server yet.
 
     Args:
         environment: Variables ($KUBECONFIG, $EPOCHAL_CONTEXT, $EPOCHAL_NAMESPACE), the folder of relative paths, and
             the stream for warnings.
         context: Context of the kubeconfig. Default: $EPOCHAL_CONTEXT, or the current one.
-        namespace: Namespace of requests that name none. Default: $EPOCHAL_NAMESPACE, or that of the context.
+        namespace: Namespace of requests that name no namespace. Default: $EPOCHAL_NAMESPACE, or that of the context.
 
     Raises:
         EpochalError: If there is no usable configuration.

@@ -1,4 +1,4 @@
-"""Buckets of TrainingJobs, with the credentials of the user or those of their Secret."""
+"""S3 buckets of TrainingJobs, with the user's AWS credentials, or else the keys in the Secret of the spec."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -40,18 +40,18 @@ Names = list[str]
 
 
 class ObjectExists(EpochalError):
-    """The bucket has an object of this key already."""
+    """An upload failed, because the bucket has an object with this key already."""
 
 
 class StoredObject(NamedTuple):
-    """An object in a bucket."""
+    """Key and size in bytes of an object in a bucket."""
 
     key: str
     size: int
 
 
 class StoredVersion(NamedTuple):
-    """Size, ETag and time of an object in a bucket."""
+    """Size in bytes, ETag and time of the last change of an object in a bucket."""
 
     size: int
     etag: str
@@ -65,8 +65,8 @@ class Bucket:
         client: The client of the service.
         name: Name of the bucket.
         endpoint: Address of the service, for messages.
-        is_from_spec: Whether the address is that of the spec, which pods see.
-        credentials: The keys, which messages must not contain.
+        is_from_spec: Whether the address is spec.storage.endpoint, which pods can reach, but perhaps not this machine.
+        credentials: The keys of the service, which error messages must not contain.
     """
 
     def __init__(
@@ -79,18 +79,18 @@ class Bucket:
         self._credentials = credentials
 
     def list(self, prefix: str = "") -> Iterator[StoredObject]:
-        """Yield the objects with a prefix, in the order of their keys."""
+        """Yield the objects whose keys begin with a prefix, in the order of their keys."""
         with self.errors("list", prefix):
             for found in self._client.list_objects(self.name, prefix=prefix, recursive=True):
                 yield StoredObject(str(found.object_name), int(found.size or 0))
 
     def page(self, prefix: str, token: str, most: int) -> "Page":
-        """Return a page of the folders and objects below a prefix.
+        """Return one page of the folders and objects directly below a prefix.
 
         Args:
             prefix: Beginning of the keys.
-            token: Token of the page, which the page before it has; "" for the first one.
-            most: Maximum number of entries.
+            token: `next` of the previous page; "" for the first page.
+            most: Maximum number of folders and objects in the page.
         """
         from epochal_lib.s3.listing import list_page  # noqa: PLC0415 - minio, which most commands do not need
 
@@ -98,7 +98,7 @@ class Bucket:
             return list_page(self._client, self.name, prefix, token, most)
 
     def siblings(self) -> Names | None:
-        """Return the names of all buckets of the service; None if the keys may not list them."""
+        """Return the names of all buckets of the service; None if the credentials have no right to list buckets."""
         from epochal_lib.s3.errors import MAY_NOT  # noqa: PLC0415
         from minio.error import S3Error  # noqa: PLC0415
 
@@ -111,11 +111,11 @@ class Bucket:
                 raise
 
     def size(self, key: str) -> int:
-        """Return the bytes of an object."""
+        """Return the size of an object in bytes."""
         return self.stat(key).size
 
     def stat(self, key: str) -> StoredVersion:
-        """Return size and ETag of an object."""
+        """Return size, ETag and time of the last change of an object, without reading its content."""
         with self.errors("read", key):
             found = self._client.stat_object(self.name, key)
             return StoredVersion(int(found.size or 0), str(found.etag or ""), found.last_modified)
@@ -126,8 +126,8 @@ class Bucket:
 
         Args:
             key: Key of the object.
-            etag: The expected ETag: if the object has another one, it was replaced, which is an error.
-            part: `offset` and `length` of the bytes to read. Default: all.
+            etag: The expected ETag. The request fails if the object has another ETag, because it was replaced.
+            part: `offset` and `length` in bytes of the part to read. Default: the whole object.
         """
         from epochal_lib.s3.client import open_object  # noqa: PLC0415 - minio, which most commands do not need
 
@@ -136,10 +136,10 @@ class Bucket:
             yield response
 
     def read(self, key: str, limit: int = 64 * 2**20) -> bytes:
-        """Return the content of an object.
+        """Return the whole content of an object.
 
         Raises:
-            EpochalError: If there is no such object, or it has more bytes than the limit.
+            EpochalError: If there is no such object, or it has more than `limit` bytes.
         """
         with self.open(key) as response:
             content: bytes = response.read(limit + 1)
@@ -151,7 +151,7 @@ class Bucket:
         return content
 
     def download(self, key: str, path: Path) -> int:
-        """Write an object to a file, which is whole or absent, and return its size."""
+        """Download an object to a file, and return its size in bytes. A failed download leaves no partial file."""
         size = 0
         part = path.with_name(f".{path.name[:100]}.{os.getpid()}.part")
         try:
@@ -165,12 +165,12 @@ class Bucket:
         return size
 
     def upload(self, key: str, stream: IO[bytes], size: int) -> None:
-        """Store an object with `size` bytes of a stream."""
+        """Store the next `size` bytes of a stream as an object."""
         with self.errors("write", key):
             self._client.put_object(self.name, key, stream, size)
 
     def begin_upload(self, key: str) -> "Upload":
-        """Return an upload in parts. Its calls belong into a block of `errors`."""
+        """Return a multipart upload. Call its methods within `with bucket.errors(…)`, which explains S3 errors."""
         from epochal_lib.s3.upload import Upload  # noqa: PLC0415
 
         return Upload(self._client, self.name, key)
@@ -182,7 +182,7 @@ class Bucket:
 
     @contextmanager
     def errors(self, verb: "Verb", key: str) -> Iterator[None]:
-        """Raise the errors of the service as errors with a message, which has no credentials."""
+        """Convert errors of the S3 service within the block to EpochalErrors, whose messages contain no credentials."""
         from epochal_lib.s3.errors import EXISTS, Request, explain  # noqa: PLC0415
         from minio.error import S3Error  # noqa: PLC0415
 
@@ -207,24 +207,24 @@ class Bucket:
 
 
 def require_digest(path: Path, stored: object, what: str) -> None:
-    """Raise EpochalError if a downloaded file is not the one that a training has stored.
+    """Raise EpochalError if a downloaded file has another SHA-256 than the file that the training stored.
 
     Args:
-        path: The file.
-        stored: Its SHA-256 in the status of the TrainingJob.
-        what: The file, for the message.
+        path: The downloaded file.
+        stored: The SHA-256 in the status of the TrainingJob.
+        what: Name of the file in the message.
     """
     from epochal_lib.digests import sha256  # noqa: PLC0415 - most commands read no whole files
 
     if (found := sha256(path)) != stored:
         raise EpochalError(
             f"{what} has the SHA-256 {found}, but the training stored {printable(str(stored))[:64]}",
-            "Another program has replaced the file: train again, or restore the file.",
+            "Another program has replaced the file in the bucket: train again, or restore the file.",
         )
 
 
 def split_uri(uri: str) -> tuple[str, str]:
-    """Return the bucket and the key of `s3://BUCKET/KEY`, or a bucket's name and an empty key."""
+    """Return bucket and key of `s3://BUCKET/KEY`; for a bucket name alone, the name and an empty key."""
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     return bucket, key
 
@@ -238,20 +238,20 @@ def open_bucket(
     namespace: str | None = None,
     limits: "AnswerLimits | None" = None,
 ) -> Bucket:
-    """Return a bucket. It sends no request to the S3 service yet.
+    """Return a client of a bucket. It may read the Secret and a ConfigMap, but sends no request to the S3 service yet.
 
-    AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY win over the Secret, and the variables of `ENDPOINTS` over the address.
+    The variables with AWS keys take precedence over the Secret, and the variables in `ENDPOINTS` over `storage`.
 
     Args:
-        cluster: Reads the Secret; None if the variables have the credentials.
-        storage: `spec.storage`; None if the variables have the address.
+        cluster: Reads the Secret; None if the environment variables have the credentials.
+        storage: `spec.storage`; None if the environment variables have the address.
         uri_or_bucket: s3://BUCKET/…, or BUCKET.
-        environment: The variables. Default: those of the cluster.
-        namespace: Namespace of the Secret. Default: the one of the user.
-        limits: Limits of the service's answers. Default: none, for a service that the user trusts.
+        environment: Has the environment variables. Default: the Environment of the cluster.
+        namespace: Namespace of the Secret. Default: `namespace` of the cluster.
+        limits: Limits of size, time and number of the service's answers. Default: no limits, for a trusted service.
 
     Raises:
-        EpochalError: If there are no credentials or no address.
+        EpochalError: If there are no credentials, no address or no usable certificates.
     """
     from epochal_lib.s3.client import connect  # noqa: PLC0415 - minio, which most commands do not need
 
@@ -293,7 +293,7 @@ def _service(storage: StorageService | Mapping[str, Any] | None) -> StorageServi
 def _authority(
     environment: Environment, cluster: Cluster | None, service: StorageService | None, namespace: str | None
 ) -> str:
-    """Return the PEM certificates to trust in addition to those of the system; "" for none."""
+    """Return PEM certificates of $AWS_CA_BUNDLE, or else spec.storage.caConfigMapRef; "" to trust only the system's."""
     if bundle := environment.variables.get("AWS_CA_BUNDLE"):
         try:
             return (environment.folder / bundle).read_text()
@@ -306,6 +306,6 @@ def _authority(
     if not data.get(reference.key):
         raise EpochalError(
             f"ConfigMap {reference.name} has no key {reference.key}, which spec.storage.caConfigMapRef names.",
-            "Add the certificate authority of the S3 service as PEM, or set AWS_CA_BUNDLE to a file of it.",
+            "Add the CA certificate of the S3 service in PEM format, or set AWS_CA_BUNDLE to the path of such a file.",
         )
     return str(data[reference.key])

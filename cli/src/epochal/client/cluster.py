@@ -1,4 +1,4 @@
-"""A cluster, with the rights of the user: objects, watches, logs, and requests to Services."""
+"""A client of a cluster, with the rights of the user: objects, watches, logs, and requests to Services."""
 
 import threading
 from collections.abc import Generator, Iterator, Mapping
@@ -16,7 +16,7 @@ from epochal.environment import Environment
 
 FIELD_MANAGER = "epochal-command"
 MAX_LOG_LINE = 2**16
-"""Maximum bytes of a line of a log. A longer line comes in parts."""
+"""Maximum bytes of a log line. `Cluster.log` yields a longer line in parts."""
 
 Object = dict[str, Any]
 Objects = list[Object]
@@ -25,14 +25,14 @@ _METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 
 class Cluster:
-    """A cluster, with the rights of the user.
+    """A client of a cluster, with the rights of the user.
 
     Args:
         transport: Sends the requests.
-        namespace: The namespace of requests that name none.
-        environment: Waits between tries, and gets warnings.
-        field_manager: Name of the program that changes objects, for their managedFields.
-        page: Objects in one answer to a list.
+        namespace: The namespace of requests that name no namespace.
+        environment: Waits before a retry, and prints warnings.
+        field_manager: Name of this client in the managedFields of objects that it changes.
+        page: Maximum number of objects in one answer to a list request.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Cluster:
         return self._transport.json(f"read {path}", "GET", path)
 
     def get(self, kind: Kind, name: str, namespace: str | None = None) -> Object:
-        """Return an object by its name.
+        """Return the object with a name.
 
         Raises:
             ApiError: If there is no such object, or the user may not read it.
@@ -85,10 +85,10 @@ class Cluster:
 
         Args:
             kind: The kind.
-            namespace: Their namespace. Default: the one of the user.
-            all_namespaces: Whether to return those of all namespaces.
+            namespace: Their namespace. Default: `namespace` of the Cluster.
+            all_namespaces: Whether to return the objects of all namespaces.
             selector: Label selector, such as `epochal.dev/experiment=search`.
-            name: Name of the only object.
+            name: If set, only the object with this name.
             most: Maximum number of objects, to bound memory and time; 0 for all.
         """
         place = "" if all_namespaces else self._place(kind, namespace)
@@ -103,14 +103,14 @@ class Cluster:
         field_selector: str = "",
         page: int = 0,
     ) -> Iterator[Objects]:
-        """Yield the objects of a kind, page by page, so that the caller can stop.
+        """Yield the objects of a kind in lists, one for each page. The caller can stop before the last page.
 
         Args:
             kind: The kind.
-            namespace: Their namespace. Default: the one of the user.
-            all_namespaces: Whether to return those of all namespaces.
+            namespace: Their namespace. Default: `namespace` of the Cluster.
+            all_namespaces: Whether to return the objects of all namespaces.
             field_selector: Field selector, such as `type=Opaque`.
-            page: Objects in one answer. Default: that of the cluster.
+            page: Maximum number of objects in a page. Default: `page` of the Cluster.
         """
         place = "" if all_namespaces else self._place(kind, namespace)
         query = {"fieldSelector": field_selector} if field_selector else {}
@@ -118,13 +118,13 @@ class Cluster:
             yield answer.get("items") or []
 
     def names(self, kind: Kind, *, namespace: str | None = None, limit: int = PAGE) -> Names:
-        """Return names of objects of a kind, without their content: for completion and suggestions."""
+        """Return at most `limit` names of objects of a kind. The API server sends only the metadata of the objects."""
         place = self._place(kind, namespace)
         items, _ = list_all(self._transport, kind, place, {}, limit, accept=_METADATA)
         return [str(item["metadata"]["name"]) for item in items]
 
     def create(self, kind: Kind, document: Object, *, dry_run: bool = False) -> Object:
-        """Create an object in its own namespace, or in that of the user, and return it as stored.
+        """Create an object in its own namespace, or else in `namespace` of the Cluster, and return it as stored.
 
         Args:
             kind: Its kind.
@@ -137,11 +137,11 @@ class Cluster:
         return self._transport.json(action, "POST", kind.path(place), query, body=document, is_change=is_change)
 
     def replace(self, kind: Kind, document: Object, *, dry_run: bool = False) -> Object:
-        """Replace an object in its own namespace, or in that of the user, and return it as stored.
+        """Replace an object in its own namespace, or else in `namespace` of the Cluster, and return it as stored.
 
         Args:
             kind: Its kind.
-            document: The object. If another version than its metadata.resourceVersion is stored, this is a conflict.
+            document: The object. The request fails (409) if the stored object has another metadata.resourceVersion.
             dry_run: Whether the API server only checks the object.
         """
         name, place = self._identity(kind, document)
@@ -155,7 +155,7 @@ class Cluster:
         Args:
             kind: Its kind.
             document: The fields to set.
-            force: Whether to take over fields that another manager has set to another value.
+            force: Whether to overwrite fields that another field manager has set to another value.
             dry_run: Whether the API server only checks the object.
         """
         name, place = self._identity(kind, document)
@@ -183,9 +183,9 @@ class Cluster:
             kind: Its kind.
             name: Its name.
             merge_patch: The fields to set; None removes a field.
-            namespace: Its namespace. Default: the one of the user.
-            resource_version: The version that the change is for; a newer version is a conflict.
-            uid: UID of the object to change; the API server refuses to change another object of the same name.
+            namespace: Its namespace. Default: `namespace` of the Cluster.
+            resource_version: If set, the request fails (409) unless the object still has this resourceVersion.
+            uid: If set, the request fails if an object of the same name has another UID.
         """
         place = self._place(kind, namespace)
         body = dict(merge_patch)
@@ -199,13 +199,13 @@ class Cluster:
         )
 
     def delete(self, kind: Kind, name: str, *, namespace: str | None = None, uid: str = "") -> None:
-        """Delete an object, and in the background those that it owns.
+        """Delete an object. Kubernetes then deletes the objects that it owns, in the background.
 
         Args:
             kind: Its kind.
             name: Its name.
-            namespace: Its namespace. Default: the one of the user.
-            uid: UID of the object to delete; another object of the same name is a conflict.
+            namespace: Its namespace. Default: `namespace` of the Cluster.
+            uid: If set, the request fails (409) if an object of the same name has another UID.
         """
         place = self._place(kind, namespace)
         body: Object = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"}
@@ -224,15 +224,15 @@ class Cluster:
         seconds: float | None = None,
         ended: threading.Event | None = None,
     ) -> Iterator[Change]:
-        """Yield the objects of a kind, and then each change, over broken connections.
+        """Yield the existing objects of a kind as ADDED, and then each change. A broken connection is opened again.
 
         Args:
             kind: The kind.
-            name: Name of the only object.
+            name: If set, only the object with this name.
             selector: Label selector.
-            namespace: Their namespace. Default: the one of the user.
-            seconds: Seconds until the end; None for no end.
-            ended: Set by a caller that needs no further changes: the watch ends with its present request.
+            namespace: Their namespace. Default: `namespace` of the Cluster.
+            seconds: Seconds after which the watch ends; None for no end.
+            ended: An event that the caller sets to end the watch. It ends when its running request ends.
         """
         place, query = self._place(kind, namespace), selectors(kind, selector, name)
         return Watch(
@@ -247,7 +247,7 @@ class Cluster:
         ).changes()
 
     def events(self, kind_name: str, name: str, namespace: str | None = None, *, most: int = 0) -> Objects:
-        """Return the Events (events.k8s.io/v1) of an object, in no order, and at most `most`; 0 for all."""
+        """Return at most `most` Events (events.k8s.io/v1) about an object, unsorted; all Events if `most` is 0."""
         place = self._place(EVENTS, namespace)
         selector = f"regarding.kind={kind_name},regarding.name={checked_name(kind_name, name)}"
         return list_all(self._transport, EVENTS, place, {"fieldSelector": selector}, most, page=self._page)[0]
@@ -268,11 +268,11 @@ class Cluster:
         Args:
             pod: Name of the pod.
             follow: Whether to wait for more lines until the container ends.
-            container: Name of the container. Default: the only one.
-            namespace: Namespace of the pod. Default: the one of the user.
+            container: Name of the container. Default: the only container of the pod.
+            namespace: Namespace of the pod. Default: `namespace` of the Cluster.
             timestamps: Whether each line begins with its time (RFC 3339) and a space.
-            since: Time (RFC 3339) of the first line. Default: from the beginning.
-            limits: tailLines and limitBytes. Default: none.
+            since: Yield only lines from this time (RFC 3339) on. Default: all lines.
+            limits: The query parameters tailLines and limitBytes. Default: no limits.
         """
         place = self._place(PODS, namespace)
         query: dict[str, str | int] = {**(limits or {}), "follow": follow, "timestamps": timestamps}
@@ -297,19 +297,19 @@ class Cluster:
         scheme: str = "",
         seconds: float = 60,
     ) -> Response:
-        """Return the answer of a Service, through the API server.
+        """Send an HTTP request to a Service through the API server's proxy, and return the answer.
 
-        The API server removes the header Authorization.
+        The API server removes the header Authorization from the request.
 
         Args:
             service: Name of the Service.
             port: Name or number of its port.
             method: The HTTP method.
-            path: Path at the Service, with a query if need be.
-            body: The content to send.
-            headers: Headers to send.
-            namespace: Namespace of the Service. Default: the one of the user.
-            scheme: "https" for a port with TLS.
+            path: Path at the Service. It may include a query string.
+            body: The request body.
+            headers: Headers of the request.
+            namespace: Namespace of the Service. Default: `namespace` of the Cluster.
+            scheme: "https" for a port with TLS; "" for plain HTTP.
             seconds: Seconds to wait for the answer.
         """
         place = self._place(SERVICES, namespace)
@@ -323,13 +323,13 @@ class Cluster:
     def can(
         self, verb: str, kind: Kind, *, name: str = "", namespace: str | None = None, subresource: str = ""
     ) -> bool:
-        """Return whether the user has a right, by the API server's own review.
+        """Return whether the user has a right, according to a SelfSubjectAccessReview of the API server.
 
         Args:
             verb: Such as get, list, create or patch.
             kind: Kind of the objects.
-            name: Name of the object. Default: all of them.
-            namespace: Their namespace. Default: the one of the user.
+            name: Name of the object. Default: all objects of the kind.
+            namespace: Their namespace. Default: `namespace` of the Cluster.
             subresource: Such as log or proxy.
         """
         attributes = {

@@ -1,4 +1,4 @@
-"""Address, credentials and namespace of a cluster, from a kubeconfig or from the pod of the command."""
+"""Address, credentials and namespace of a cluster, from a kubeconfig, or from the pod in which the command runs."""
 
 import logging
 from collections.abc import Iterator
@@ -16,19 +16,21 @@ if TYPE_CHECKING:
     from kubernetes.client import ApiClient
 
 KUBECONFIG, CONTEXT, NAMESPACE = "KUBECONFIG", "EPOCHAL_CONTEXT", "EPOCHAL_NAMESPACE"
-"""Variables that choose the cluster. The options --kubeconfig, --context and --namespace set them for one command."""
+"""Environment variables that choose the cluster. --kubeconfig, --context and --namespace set them for one command."""
 _POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 
 class Login(NamedTuple):
-    """A client with address and credentials, and the default namespace of the user."""
+    """The result of `log_in`: an API client with address and credentials, and the default namespace."""
 
     api: "ApiClient"
     namespace: str
 
 
 def log_in(environment: Environment, context: str | None = None) -> Login:
-    """Return the client of a cluster. It sends no request yet, but a kubeconfig may run a program for its credentials.
+    """Return an API client and the default namespace, without a request to the API server.
+
+    A kubeconfig may run a program (exec plugin) to get credentials.
 
     Args:
         environment: Variables, and the folder of relative paths.
@@ -69,7 +71,7 @@ def _paths(environment: Environment) -> list[Path]:
 
 
 def _configure(environment: Environment, files: list[Path], context: str | None, configuration: object) -> str:
-    """Fill a configuration of the package kubernetes, and return the namespace of the user; "" for the default."""
+    """Set address and credentials in a Configuration of the package kubernetes; return the namespace, "" if unset."""
     from kubernetes.config import ConfigException, load_incluster_config  # noqa: PLC0415
     from kubernetes.config.kube_config import KubeConfigLoader, KubeConfigMerger  # noqa: PLC0415
 
@@ -82,12 +84,13 @@ def _configure(environment: Environment, files: list[Path], context: str | None,
     if context is None and "KUBERNETES_SERVICE_HOST" in environment.variables:
         load_incluster_config(client_configuration=configuration)
         return _POD_NAMESPACE.read_text().strip() if _POD_NAMESPACE.exists() else ""
-    raise ConfigException(f"there is no file {' or '.join(map(str, _paths(environment))) or '~/.kube/config'}")
+    missing = " or ".join(map(str, _paths(environment))) or "~/.kube/config"
+    raise ConfigException(f"there is no kubeconfig file {missing}")
 
 
 @contextmanager
 def _errors() -> Iterator[list[str]]:
-    """Collect the errors that the package kubernetes logs in place of an exception, such as those of exec plugins."""
+    """Yield a list that collects errors which the package kubernetes logs but does not raise (exec plugins)."""
     messages: list[str] = []
     handler = logging.Handler(logging.ERROR)
     handler.emit = lambda record: messages.append(record.getMessage())  # type: ignore[method-assign]

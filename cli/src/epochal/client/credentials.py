@@ -1,4 +1,4 @@
-"""The address and the keys of an S3 service: those of the user, or those that a spec names."""
+"""Address and credentials of an S3 service, from environment variables, or else from `spec.storage` of an object."""
 
 import base64
 import binascii
@@ -15,7 +15,7 @@ from epochal.errors import EpochalError
 from epochal.exit_codes import ExitCode
 
 ENDPOINTS = ("EPOCHAL_STORAGE_ENDPOINT", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
-"""Variables with the address of the S3 service as the machine of the user sees it. The first one wins."""
+"""Environment variables with the S3 address that this machine can reach. The first variable that is set is used."""
 
 
 class Credentials(NamedTuple):
@@ -26,14 +26,14 @@ class Credentials(NamedTuple):
     session_token: str | None
 
     def redact(self, text: str) -> str:
-        """Return a text without the keys, which a service may repeat in its errors."""
+        """Return a text with *** for each key and token, because a service may repeat them in its errors."""
         for value in (self.secret_key, self.session_token, self.access_key):
             text = text.replace(value, "***") if value else text
         return text
 
 
 def find_endpoint(variables: Mapping[str, str], service: StorageService | None) -> tuple[str, bool]:
-    """Return the address of the S3 service, and whether the spec has it, so that only pods may reach it."""
+    """Return the address of the S3 service, and whether it comes from the spec: then perhaps only pods can reach it."""
     for name in ENDPOINTS:
         if found := variables.get(name, "").rstrip("/"):
             try:
@@ -55,7 +55,7 @@ def find_endpoint(variables: Mapping[str, str], service: StorageService | None) 
 def find_credentials(
     variables: Mapping[str, str], cluster: Cluster | None, service: StorageService | None, namespace: str | None = None
 ) -> Credentials:
-    """Return the credentials in the variables of AWS, or those in the Secret of `spec.storage.secretRef`."""
+    """Return the credentials in $AWS_ACCESS_KEY_ID and $AWS_SECRET_ACCESS_KEY, or else in the Secret of the spec."""
     access_key, secret_key = variables.get("AWS_ACCESS_KEY_ID"), variables.get("AWS_SECRET_ACCESS_KEY")
     if access_key and secret_key:
         return Credentials(access_key, secret_key, variables.get("AWS_SESSION_TOKEN") or None)
@@ -84,7 +84,7 @@ def find_credentials(
 
 
 def decoded(value: object) -> str:
-    """Return the text of a key of a Secret; "" if it is no base64 of a text."""
+    """Decode a base64 value of a Secret, without spaces at its ends; "" if it is not base64 of UTF-8 text."""
     try:
         return base64.b64decode(str(value or ""), validate=True).decode().strip()
     except (binascii.Error, UnicodeDecodeError):

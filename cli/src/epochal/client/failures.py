@@ -12,21 +12,21 @@ from epochal.exit_codes import ExitCode
 UNAUTHORIZED, FORBIDDEN, NOT_FOUND, CONFLICT, GONE, INVALID = 401, 403, 404, 409, 410, 422
 TOO_MANY_REQUESTS = 429
 OVERLOADED = frozenset({TOO_MANY_REQUESTS, 502, 503, 504})
-"""Statuses of an API server that cannot answer now."""
+"""HTTP statuses of an API server that is overloaded or unavailable for the moment."""
 MAX_CAUSES = 32
 _MAX_MESSAGE = 4000
 _RULES = (" denied request: ", " denied the request", "exceeded quota: ")
-"""Parts of the messages of admission policies, webhooks and quotas."""
+"""Texts that are found only in refusals by admission policies, webhooks and quotas."""
 _NO_KIND = "the server could not find the requested resource"
 """Message of the API server for a path that it does not serve, such as the path of a kind without a CRD."""
 
 
 class Cause(NamedTuple):
-    """A field that the API server refuses.
+    """A field of a refused object, with the reason of the refusal.
 
     Args:
-        field: Its path, such as spec.training.epochs; empty if the API server names none.
-        message: The value found, and the rule.
+        field: Path of the field, such as spec.training.epochs; "" if the API server names no field.
+        message: The value found, and the rule that it violates.
     """
 
     field: str
@@ -34,11 +34,11 @@ class Cause(NamedTuple):
 
 
 class AnswerTooLarge(EpochalError):
-    """An answer has more bytes than the client reads."""
+    """The answer of the API server has more bytes than the client accepts."""
 
 
 class MissingObject(EpochalError):
-    """A bucket exists, and does not have the object to read."""
+    """The S3 bucket exists, but has no object with the requested key."""
 
 
 class ApiError(EpochalError):
@@ -46,11 +46,11 @@ class ApiError(EpochalError):
 
     Args:
         message: What failed, and the message of the API server.
-        remedy: What to do.
+        remedy: What the user can do.
         exit_code: The exit code of the command that ends with this error.
         status: The HTTP status.
-        reason: The reason of the API server in one word, such as AlreadyExists; "" if it gave none.
-        causes: The fields that it refuses, at most MAX_CAUSES.
+        reason: `reason` in the answer, a word such as AlreadyExists; "" if the answer has none.
+        causes: The invalid fields of the object, at most MAX_CAUSES.
     """
 
     def __init__(
@@ -70,17 +70,17 @@ class ApiError(EpochalError):
 
     @property
     def is_rule(self) -> bool:
-        """Whether an admission policy, a webhook or a quota of the cluster has refused the request."""
+        """Whether an admission policy, an admission webhook or a ResourceQuota refused the request."""
         return any(words in self.message for words in _RULES)
 
     @property
     def is_object_missing(self) -> bool:
-        """Whether there is no such object, although the cluster has its kind."""
+        """Whether the cluster has the kind, but no object with the requested name."""
         return self.status == NOT_FOUND and _NO_KIND not in self.message
 
 
 def no_connection(address: str, cause: object) -> EpochalError:
-    """Return the error of an API server that does not answer."""
+    """Return the error for an API server that cannot be reached, or whose answer is incomplete or no JSON object."""
     return EpochalError(
         f"no connection to the API server {printable(address)}: {shortened(str(cause))}",
         "Check the address with `kubectl cluster-info`, and choose another cluster with --context or --kubeconfig.",
@@ -89,19 +89,19 @@ def no_connection(address: str, cause: object) -> EpochalError:
 
 
 def refused(status: int, body: bytes, action: str) -> ApiError:
-    """Return the error of a request.
+    """Return the error of a request that the API server refused, with a remedy for its status.
 
     Args:
         status: The HTTP status of the answer.
-        body: The answer: a Status object of Kubernetes, or the text of a proxy on the way.
-        action: The request for users, such as `get TrainingJob vision/mnist`.
+        body: The answer: a Status object of Kubernetes, or the text of an HTTP proxy before the API server.
+        action: The request in the message, such as `get TrainingJob vision/mnist`.
     """
     answer = _status_object(body)
     reason = str(answer.get("reason") or "")
     found = shortened(str(answer.get("message") or body[:_MAX_MESSAGE].decode(errors="replace").strip()))
     message, remedy, exit_code = f"cannot {action}: {found or f'HTTP {status}'}", "", ExitCode.REFUSED
     if any(words in found for words in _RULES):
-        remedy = "This is a rule of the cluster: change the object, or ask an administrator."
+        remedy = "This is a rule of the cluster (policy, webhook or quota): change the object, or ask an administrator."
     elif status == UNAUTHORIZED:
         remedy = "Log in to the cluster again: the credentials of the kubeconfig are missing, wrong or expired."
     elif status == FORBIDDEN:
@@ -114,7 +114,7 @@ def refused(status: int, body: bytes, action: str) -> ApiError:
     elif reason == "AlreadyExists":
         remedy = "Choose another name, or delete the object first."
     elif status == CONFLICT:
-        remedy = "The object was changed by someone else: read it again, and repeat the command."
+        remedy = "Another client has changed the object meanwhile: read the object again, and repeat the command."
     elif status == INVALID:
         remedy = "`epochal check FILE` names the line and column of each problem of a file."
     elif status in OVERLOADED:
@@ -124,7 +124,7 @@ def refused(status: int, body: bytes, action: str) -> ApiError:
 
 
 def shortened(text: str) -> str:
-    """Return a text of another program, without control characters and not too long for a message."""
+    """Return a text of another program for a message: at most 4,000 characters, without control characters."""
     return printable(text if len(text) <= _MAX_MESSAGE else f"{text[:_MAX_MESSAGE]}…", instead=" ")
 
 

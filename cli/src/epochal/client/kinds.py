@@ -11,12 +11,12 @@ _NAME = re.compile(r"[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?")
 
 
 class Kind(NamedTuple):
-    """A kind of objects.
+    """A kind of Kubernetes objects.
 
     Args:
         group: API group; "" for the core group.
         version: Version of the group.
-        plural: The name of the kind in paths, such as trainingjobs.
+        plural: The name of the kind in URL paths, such as trainingjobs.
         name: The name of the kind in objects, such as TrainingJob.
         namespaced: Whether each object belongs to a namespace.
     """
@@ -29,14 +29,14 @@ class Kind(NamedTuple):
 
     @property
     def api_version(self) -> str:
-        """The field `apiVersion` of an object."""
+        """The `apiVersion` of objects of this kind, such as epochal.dev/v1alpha1."""
         return f"{self.group}/{self.version}" if self.group else self.version
 
     def path(self, namespace: str = "", name: str = "", subresource: str = "") -> str:
-        """Return the path of an object, or of all objects of a namespace or of the cluster.
+        """Return the URL path of an object; without `name`, of all objects in a namespace or the cluster.
 
         Raises:
-            EpochalError: If a name cannot be the name of an object. Dots and slashes would change the path.
+            EpochalError: If a name is invalid. Its slashes or dots could change the path.
         """
         root = f"/apis/{self.api_version}" if self.group else f"/api/{self.version}"
         parts = ["namespaces", checked_name("namespace", namespace)] if self.namespaced and namespace else []
@@ -47,19 +47,19 @@ class Kind(NamedTuple):
 
 
 def is_name(name: str) -> bool:
-    """Return whether an object can have a name."""
+    """Return whether a text is a valid name of a Kubernetes object: a-z, 0-9, - and . only."""
     return _NAME.fullmatch(name) is not None
 
 
 def checked_name(what: str, name: str) -> str:
-    """Return a name that an object can have.
+    """Return `name` unchanged if it is a valid name of a Kubernetes object.
 
     Args:
-        what: The object or field with the name, for the message.
+        what: The kind or field that has the name, for the message.
         name: The name, as the user wrote it.
 
     Raises:
-        EpochalError: If no object can have this name.
+        EpochalError: If the name is invalid.
     """
     if not is_name(name):
         raise EpochalError(

@@ -1,14 +1,14 @@
-"""Lines of a stream of bytes, with a bound on the memory of a line."""
+"""Splits a stream of bytes into lines, with a limit on the memory for one line."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 
 class LineSplitter:
-    """Splits chunks of bytes into lines. A line above the limit comes in parts.
+    """Splits chunks of bytes into lines. A line longer than the limit is yielded in several parts.
 
     Args:
-        limit: Maximum bytes that are kept until the line ends. A chunk may exceed the limit.
+        limit: Maximum bytes of an incomplete line in memory. One chunk may have more bytes than the limit.
     """
 
     def __init__(self, limit: int) -> None:
@@ -18,11 +18,11 @@ class LineSplitter:
 
     @property
     def size(self) -> int:
-        """Number of bytes that are kept until the line ends."""
+        """Number of bytes in memory of the line that is incomplete so far."""
         return self._size
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
-        """Yield the lines that a chunk completes, without line feeds."""
+        """Yield the lines that end within a chunk, without line feeds, and keep the bytes after the last line feed."""
         *whole, last = chunk.split(b"\n")
         for line in whole:
             yield b"".join([*self._parts, line])
@@ -33,18 +33,18 @@ class LineSplitter:
             yield from self.rest()
 
     def rest(self) -> Iterator[bytes]:
-        """Yield the bytes after the last line feed, if there are any."""
+        """Yield the kept bytes of the incomplete line, if there are any, and forget them."""
         if self._size:
             yield b"".join(self._parts)
             self._parts, self._size = [], 0
 
 
 def split_lines(content: Iterable[bytes], limit: int) -> Iterator[bytes]:
-    """Yield the lines of chunks of bytes, without line feeds. A line above the limit comes in parts.
+    """Yield the lines in chunks of bytes, without line feeds. A line longer than the limit is yielded in several parts.
 
     Args:
         content: The chunks.
-        limit: Maximum bytes that are kept until the line ends. A chunk may exceed the limit.
+        limit: Maximum bytes of an incomplete line in memory. One chunk may have more bytes than the limit.
     """
     splitter = LineSplitter(limit)
     for chunk in content:
@@ -53,5 +53,5 @@ def split_lines(content: Iterable[bytes], limit: int) -> Iterator[bytes]:
 
 
 def lines(answer: Any, limit: int) -> Iterator[bytes]:
-    """Yield each line of an answer when it arrives, without its line feed, and a line above the limit in parts."""
+    """Yield each line of an HTTP answer when it arrives, without line feed; a line longer than the limit in parts."""
     return split_lines(answer.stream(2**16, decode_content=True), limit)

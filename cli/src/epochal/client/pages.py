@@ -8,9 +8,9 @@ from epochal.client.kinds import Kind, checked_name
 from epochal.client.transport import Transport
 
 PAGE = 500
-"""Objects in one answer to a list."""
+"""Maximum number of objects in one answer to a list request."""
 _SHRINK = 4
-"""A page that is too large is read again with a fraction of the objects, down to one."""
+"""Divisor of the number of objects in a page, after an answer with too many bytes. The smallest page has one object."""
 _RELISTS = 3
 
 
@@ -24,15 +24,15 @@ def list_all(
     page: int = PAGE,
     accept: str = "application/json",
 ) -> tuple[list[dict[str, Any]], str]:
-    """Return the objects of a kind, and the version of the list.
+    """Return the objects of a kind, and the resourceVersion of the list. An expired list is read again.
 
     Args:
         transport: Sends the requests.
         kind: The kind.
-        namespace: Their namespace; "" for all.
-        query: Selectors.
+        namespace: Their namespace; "" for all namespaces.
+        query: Label and field selectors.
         most: Maximum number of objects; 0 for all.
-        page: Objects in one answer.
+        page: Maximum number of objects in one answer.
         accept: Media type of the answers.
     """
     # Items of the API server's own kinds do not have their kind.
@@ -60,13 +60,13 @@ def list_all(
 
 
 def selectors(kind: Kind, selector: str, name: str) -> dict[str, str]:
-    """Return the parameters of a list or a watch, by labels or by name."""
+    """Return the query parameters of a list or watch that select objects by labels, by name, or by both."""
     query = {"labelSelector": selector} if selector else {}
     return query | ({"fieldSelector": f"metadata.name={checked_name(kind.name, name)}"} if name else {})
 
 
 def describe(verb: str, kind: Kind, namespace: str, name: str = "") -> str:
-    """Return a request for messages, such as `get TrainingJob vision/mnist`."""
+    """Return the text for a request in messages, such as `get TrainingJob vision/mnist`."""
     if name:
         return f"{verb} {kind.name} {namespace}/{name}" if namespace else f"{verb} {kind.name} {name}"
     return f"{verb} {kind.plural}{f' of namespace {namespace}' if namespace else ''}"
@@ -81,14 +81,14 @@ def pages(
     page: int = PAGE,
     accept: str = "application/json",
 ) -> Iterator[dict[str, Any]]:
-    """Yield the lists of objects of a kind, page by page.
+    """Yield the API server's answers to list requests for a kind, one for each page.
 
     Args:
         transport: Sends the requests.
         kind: The kind.
-        namespace: Their namespace; "" for all.
-        query: Selectors.
-        page: Objects in one answer. There are fewer in it if they are large.
+        namespace: Namespace of the objects; "" for all namespaces.
+        query: Label and field selectors.
+        page: Maximum number of objects in one answer. A page with too many bytes is read again in smaller pages.
         accept: Media type of the answers.
     """
     action, more = describe("list", kind, namespace), ""

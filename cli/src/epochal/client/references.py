@@ -1,4 +1,4 @@
-"""Objects as users name them: `mnist`, `experiment/search` or `trainingjob.epochal.dev/mnist`."""
+"""Finds objects by the names that users type: `mnist`, `experiment/search` or `trainingjob.epochal.dev/mnist`."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -21,7 +21,7 @@ _KINDS = {word: kind for kind, words in _WORDS.items() for word in words}
 
 
 class Found(NamedTuple):
-    """An object that a user has named."""
+    """An object in the cluster that the user has named on the command line."""
 
     kind: Kind
     name: str
@@ -32,12 +32,12 @@ class Found(NamedTuple):
 
 
 def reference(kind: Kind, name: str) -> str:
-    """Return the name of an object with its kind, as `kubectl get --output name` prints it."""
+    """Return KIND.GROUP/NAME of an object, as `kubectl get --output name` prints it."""
     return f"{kind.name.lower()}.{kind.group}/{name}"
 
 
 def kind_of(word: str) -> Kind:
-    """Return the kind that a word names, such as tj, TrainingJob or experiments.epochal.dev.
+    """Return the kind for a word that the user typed, such as tj, TrainingJob or experiments.epochal.dev.
 
     Raises:
         EpochalError: If the word names no kind of Epochal.
@@ -45,7 +45,7 @@ def kind_of(word: str) -> Kind:
     bare = word.lower().removesuffix(".epochal.dev").removesuffix(".v1alpha1")
     if bare not in _KINDS:
         raise EpochalError(
-            f"{printable(word[:64])!r} is no kind: it must be trainingjobs, experiments or modelservers.",
+            f"{printable(word[:64])!r} is no kind of Epochal: it must be trainingjobs, experiments or modelservers.",
             exit_code=ExitCode.USAGE,
         )
     return _KINDS[bare]
@@ -57,7 +57,7 @@ def find(cluster: Cluster, text: str, kinds: Sequence[Kind] = (TRAINING_JOBS, EX
     Args:
         cluster: The cluster.
         text: NAME, or KIND/NAME.
-        kinds: The kinds that the command can use.
+        kinds: The kinds that the command accepts.
 
     Raises:
         EpochalError: If there is no such object, or NAME alone names objects of several kinds.
@@ -85,7 +85,7 @@ def find(cluster: Cluster, text: str, kinds: Sequence[Kind] = (TRAINING_JOBS, EX
 
 
 def find_all(cluster: Cluster, texts: Sequence[str], kinds: Sequence[Kind] = EPOCHAL_KINDS) -> list[Found]:
-    """Return the objects that a user has named, each once, before a command changes the first one."""
+    """Return all objects that a user has named, without duplicates. Raise EpochalError if a name is wrong."""
     return list({(each.kind, each.name): each for text in texts for each in [find(cluster, text, kinds)]}.values())
 
 
@@ -108,6 +108,6 @@ def _missing(cluster: Cluster, kinds: Sequence[Kind], name: str) -> EpochalError
     suggestion = f"; {found}" if (found := did_you_mean(name, known)) else "."
     return EpochalError(
         f"there is no {what} {name} in namespace {cluster.namespace}{suggestion}",
-        "`epochal list --all-namespaces` prints the objects of all namespaces; --namespace chooses one.",
+        "`epochal list --all-namespaces` prints the objects of all namespaces. Choose a namespace with --namespace.",
         exit_code=ExitCode.NOT_FOUND,
     )

@@ -14,28 +14,28 @@ if TYPE_CHECKING:
     from kubernetes.client import ApiClient
 
 MAX_ANSWER = 256 * 2**20
-"""Maximum bytes of an answer: 500 objects of the largest size that a TrainingJob has in practice."""
+"""Maximum bytes of an answer: enough for 500 of the largest TrainingJobs that users have in practice."""
 _PIECE = 2**18
 """Bytes that are read at a time."""
 CONNECT_SECONDS, READ_SECONDS = 10.0, 60.0
 _TRIES = 5
-"""Tries of a request that the API server delays (429), which it has not executed."""
+"""Maximum number of attempts of a request that the API server rejects as too many (429), without executing it."""
 _MAX_DELAY = 10
 _SUCCESS = range(200, 300)
 _WARNING = re.compile(r'299 [^ ]+ "((?:[^"\\]|\\.)*)"')
-"""A warning of the API server, such as that of an admission policy: RFC 7234, 5.5."""
+"""Pattern of a warning in the header Warning (RFC 7234, 5.5), such as a warning of an admission policy."""
 _MAX_WARNINGS = 16
 
 Query = Mapping[str, str | int | bool]
 
 
 class Response(NamedTuple):
-    """An answer by HTTP.
+    """An HTTP answer.
 
     Args:
         status: The HTTP status.
         headers: The headers, with names in lower case.
-        body: The content.
+        body: The content of the answer.
     """
 
     status: int
@@ -44,18 +44,18 @@ class Response(NamedTuple):
 
 
 class Transport:
-    """Requests to one API server.
+    """Sends HTTP requests to one API server.
 
     Args:
         api: The client of the package kubernetes, with address and credentials.
-        environment: Waits between tries.
-        token: Bearer token in place of the credentials of the client, so that users can share its connections.
+        environment: Waits before a retry.
+        token: Bearer token in place of the credentials of `api`, so that several users can share its connections.
         max_answer: Maximum bytes of an answer.
-        max_object: Maximum bytes of an object that is read by its name.
-        reserve: Counts the bytes of an answer before it is parsed, and gives them back by a negative number. It may
-            raise an error, which ends the request. For a change it is called before the request, because no error may
-            follow a change that the API server has made.
-        warn: Gets each warning of the API server. Default: the environment writes it.
+        max_object: Maximum bytes of the answer if it is one object that is read by its name.
+        reserve: Called with the number of bytes of memory to reserve for an answer, before it is parsed; with a
+            negative number to release bytes. It may raise an error, which ends the request. For a change it is
+            called before the request is sent, because a change that the API server has made must not fail here.
+        warn: Called with each warning of the API server. Default: `environment` prints it to standard error.
     """
 
     def __init__(
@@ -95,23 +95,23 @@ class Transport:
         is_object: bool = False,
         is_change: bool = False,
     ) -> dict[str, Any]:
-        """Return the object in the answer to a request.
+        """Send a request, and return the JSON object in the answer.
 
         Args:
-            action: The request for users, such as `list TrainingJobs`.
+            action: The request in error messages, such as `list TrainingJobs`.
             method: The HTTP method.
             path: The path of the object.
             query: Parameters of the request.
             body: The object to send.
             content_type: Media type of the body.
             accept: Media type of the answer.
-            is_object: Whether the answer is one object, which has its own maximum size.
-            is_change: Whether the request changes an object, which is the answer.
+            is_object: Whether the answer is one object, whose maximum size is `max_object`.
+            is_change: Whether the request changes an object, and the answer is the changed object.
 
         Raises:
             AnswerTooLarge: If the answer is too large.
             ApiError: If the API server refuses the request.
-            EpochalError: If the API server does not answer.
+            EpochalError: If the API server does not answer, or the answer is no JSON object.
         """
         content = None if body is None else json.dumps(body).encode()
         headers = {"Accept": accept, **({"Content-Type": content_type} if content is not None else {})}
@@ -127,7 +127,7 @@ class Transport:
         except (ValueError, RecursionError):
             answer = None
         if not isinstance(answer, dict):
-            raise no_connection(self.address, "the answer is no JSON object, so the address is not that of Kubernetes")
+            raise no_connection(self.address, "the answer is no JSON object, so this is no API server of Kubernetes")
         return answer
 
     def request(
@@ -143,7 +143,7 @@ class Transport:
         is_object: bool = False,
         is_change: bool = False,
     ) -> Response:
-        """Return the answer to a request, also to a refused one.
+        """Send a request, and return the answer, also with an error status. Retry after a 429 with Retry-After.
 
         Raises:
             AnswerTooLarge: If the answer is too large.
@@ -163,10 +163,10 @@ class Transport:
         return Response(answer.status, found, content)
 
     def _read(self, answer: Any, action: str, reserved: int, *, is_object: bool) -> bytes:
-        """Return the content of an answer, and change the reservation of `reserved` bytes to the bytes of the content.
+        """Return the content of an answer, and change the reserved memory from `reserved` bytes to its size.
 
         Raises:
-            AnswerTooLarge: If it is too large.
+            AnswerTooLarge: If the content is too large.
         """
         limit = self._max_object if is_object else self._max_answer
         pieces: list[bytes] = []
@@ -194,7 +194,7 @@ class Transport:
         headers: Mapping[str, str] | None = None,
         read_seconds: float | None = READ_SECONDS,
     ) -> Iterator[Any]:
-        """Open the answer to a request, as an HTTPResponse of urllib3, and close it at the end.
+        """Send a request, and yield the answer as an HTTPResponse of urllib3. Its connection is released at the end.
 
         Raises:
             EpochalError: If the API server does not answer, or the connection breaks.
@@ -232,7 +232,7 @@ class Transport:
 def _too_large(action: str, limit: int, *, is_object: bool) -> AnswerTooLarge:
     if is_object:
         return AnswerTooLarge(
-            f"cannot {action}: it has more than {limit // 1024} KiB, so it is too large to show.",
+            f"cannot {action}: the object has more than {limit // 1024} KiB, so it is too large to show.",
             "Read it with `kubectl get --output yaml`.",
         )
     return AnswerTooLarge(
@@ -250,7 +250,7 @@ def _is_read(response: Any) -> bool:
 
 
 def _cause(error: Exception) -> str:
-    """Return the cause of a failed request, without the names of Python's classes and objects."""
+    """Return the cause of a failed request for users, without names and addresses of Python objects."""
     text = str(error)
     if text.startswith("<") or "object at 0x" in text:
         text = text.partition(": ")[2]

@@ -1,6 +1,6 @@
-"""The decisions of a watch, without I/O: the objects that it knows, and their changes.
+"""The state of a watch, without I/O: the tracked objects, and their changes.
 
-`watching.Watch` reads from a connection that blocks, and Studio from one that does not.
+`watching.Watch` uses it with a blocking connection, Studio with a non-blocking connection.
 """
 
 import json
@@ -15,8 +15,8 @@ class Change(NamedTuple):
     """A change of an object.
 
     Args:
-        type: ADDED for an object that existed before the watch too, MODIFIED or DELETED.
-        object: The object; before its deletion for DELETED.
+        type: ADDED, MODIFIED or DELETED. ADDED also for an object that existed before the watch began.
+        object: The object after the change; for DELETED, its last state, or its metadata alone.
     """
 
     type: str
@@ -24,7 +24,7 @@ class Change(NamedTuple):
 
 
 class _Trace(NamedTuple):
-    """The part of an object that a DELETED needs after a gap, so that a watch keeps no whole objects."""
+    """Metadata of a tracked object. They suffice to report its deletion after a gap, so no whole object is kept."""
 
     api_version: str
     kind: str
@@ -35,16 +35,16 @@ class _Trace(NamedTuple):
 
 
 class WatchState:
-    """The objects that a watch knows, and the version from which it goes on.
+    """The objects that a watch tracks, and the resourceVersion from which its next request continues.
 
     Args:
         address: Address of the API server, for messages.
-        action: The request for users, such as `watch TrainingJobs`.
-        limit: Maximum number of objects. The watch does not know the objects above it.
+        action: The request in error messages, such as `watch TrainingJobs`.
+        limit: Maximum number of tracked objects. The watch ignores further objects.
 
     Attributes:
-        version: The version of the next watch. If it is "", the objects must be listed first.
-        is_cut: Whether there were more objects than the limit since the last list.
+        version: resourceVersion from which the next watch request continues; "" if the objects must be listed first.
+        is_cut: Whether objects were ignored because of the limit, since the last list.
     """
 
     def __init__(self, address: str, action: str, limit: int = sys.maxsize) -> None:
@@ -56,7 +56,7 @@ class WatchState:
         self.is_cut = False
 
     def query(self, seconds: float) -> dict[str, str | int]:
-        """Return the parameters of a watch that the API server ends after `seconds`."""
+        """Return the query parameters of a watch request that the API server ends after `seconds`."""
         return {
             "watch": "true",
             "allowWatchBookmarks": "true",
@@ -65,40 +65,40 @@ class WatchState:
         }
 
     def listed(self, objects: Iterable[dict[str, Any]], version: str) -> list[Change]:
-        """Return the changes since the last known versions.
+        """Return the changes from the tracked objects to the objects of a new list, and track the objects of the list.
 
         Args:
-            objects: All objects now.
-            version: The version of their list.
+            objects: All objects of the list.
+            version: The resourceVersion of the list.
         """
         listing = Listing(self._known, self._limit)
         return [*listing.page(objects), *self.end(listing, version)]
 
     def begin(self) -> "Listing":
-        """Return an empty list, for objects that come in pages."""
+        """Return an empty Listing. The caller passes each page of a list to it, and then passes it to `end`."""
         return Listing(self._known, self._limit)
 
     def end(self, listing: "Listing", version: str) -> list[Change]:
-        """Return the deletions since the last known versions, and know the objects of a list from now on.
+        """Return DELETED for each tracked object that a list lacks, and track the objects of the list from now on.
 
         Args:
-            listing: The list with all its pages.
-            version: The version of the list.
+            listing: The list, after its last page.
+            version: The resourceVersion of the list.
         """
         gone = [trace for uid, trace in self._known.items() if uid not in listing.known]
         self._known, self.version, self.is_cut = listing.known, version, listing.is_cut
         return [Change("DELETED", _as_object(trace)) for trace in gone]
 
     def change(self, line: bytes, parse: Callable[[bytes], Any] = json.loads) -> Change | None:
-        """Return the change in a line of a watch; None for a bookmark and for an object above the limit.
+        """Return the change in a line of a watch answer; None for a bookmark and for an object above the limit.
 
         Args:
-            line: The line.
-            parse: Returns its JSON.
+            line: The line, in JSON.
+            parse: Parses the JSON.
 
         Raises:
-            ApiError: If the line is an error of the API server, such as an expired version.
-            EpochalError: If the line is cut.
+            ApiError: If the line is an error of the API server, such as an expired resourceVersion.
+            EpochalError: If the line is incomplete, or not the JSON of a change.
         """
         try:
             event = parse(line)
@@ -124,15 +124,15 @@ class WatchState:
 
 
 class Listing:
-    """The objects of a list that comes in pages. A list that fails between two pages changes nothing.
+    """The objects of a list that arrives in pages. The watch tracks them only after `WatchState.end`.
 
     Args:
-        before: The objects known before.
+        before: The objects that the watch tracked before the list.
         limit: Maximum number of objects.
 
     Attributes:
-        known: The objects of the pages.
-        is_cut: Whether there were more objects.
+        known: The objects of the pages so far.
+        is_cut: Whether objects were ignored because of the limit.
     """
 
     def __init__(self, before: Mapping[str, _Trace], limit: int) -> None:
@@ -142,7 +142,7 @@ class Listing:
         self.is_cut = False
 
     def page(self, objects: Iterable[dict[str, Any]]) -> Iterator[Change]:
-        """Yield the changes of the objects of a page."""
+        """Add a page. Yield ADDED for each new object, and MODIFIED for each object with a new resourceVersion."""
         for found in objects:
             if len(self.known) >= self._limit:
                 self.is_cut = True

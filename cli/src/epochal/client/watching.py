@@ -1,4 +1,4 @@
-"""Watches: the objects of a kind and their changes, over broken connections and expired versions."""
+"""Watches: the objects of a kind and their changes, with new requests after broken connections."""
 
 import threading
 import time
@@ -14,26 +14,27 @@ from epochal.errors import EpochalError
 from epochal.exit_codes import ExitCode
 
 MAX_LINE = 16 * 2**20
-"""Maximum bytes of one change."""
+"""Maximum bytes of a line with one change."""
 WATCH_SECONDS = 120
-"""Seconds after which the API server ends a watch, and the next one begins: a half-open connection ends then, too."""
+"""Seconds after which the API server ends a watch request, and the next request begins. This also ends a half-open
+connection."""
 GIVE_UP_SECONDS = 300
 """Seconds without a connection after which the watch ends with an error."""
 _MAX_DELAY = 15
 
 
 class Watch:
-    """A watch of objects.
+    """A watch of the objects of a kind.
 
     Args:
         transport: Sends the requests.
-        environment: Waits between tries, and warns of a lost connection.
-        list_all: Returns the objects now, and the version of the list.
-        path: The path of the list.
-        query: Selectors.
-        action: The request for users, such as `watch TrainingJobs`.
-        seconds: Seconds until the end; None for no end.
-        ended: Set by a caller that needs no further changes: the watch ends with its present request.
+        environment: Waits before a retry, and prints a warning about a lost connection.
+        list_all: Lists the objects: returns them, and the resourceVersion of the list.
+        path: The URL path of the list.
+        query: Label and field selectors.
+        action: The request in error messages, such as `watch TrainingJobs`.
+        seconds: Seconds after which the watch ends; None for no end.
+        ended: An event that the caller sets to end the watch. It ends when its running request ends.
     """
 
     def __init__(
@@ -60,7 +61,7 @@ class Watch:
         self._lost_since: float | None = None
 
     def changes(self) -> Iterator[Change]:
-        """Yield the objects, and then their changes.
+        """Yield ADDED for each existing object, and then each change.
 
         Raises:
             EpochalError: If the API server refuses the watch, does not answer the first request, or has not answered
@@ -86,7 +87,7 @@ class Watch:
                 delay = min(delay * 2, _MAX_DELAY)
 
     def _survive(self, error: EpochalError, began: float) -> None:
-        """Prepare the next try after an error that may be temporary; raise any other error."""
+        """Prepare the next request after an expired version or a short loss of connection; raise any other error."""
         if isinstance(error, ApiError) and error.status == GONE:
             self._state.version = ""
         elif error.exit_code != ExitCode.NO_CONNECTION:

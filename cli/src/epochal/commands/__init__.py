@@ -1,1 +1,1 @@
-"""The commands, a module each. A module imports other libraries only within the function of its command."""
+"""The commands, one module for each. A module imports slow libraries within its function, so that `--help` is fast."""

@@ -1,4 +1,4 @@
-"""`epochal check`: prints the problems of files."""
+"""`epochal check`: prints the problems of manifest files."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,10 +14,13 @@ def check(
     files: Annotated[list[Path], typer.Argument(help="TrainingJobs, Experiments and ModelServers, as YAML or JSON.")],
     *,
     shapes: Annotated[
-        bool, typer.Option("--shapes", help="Also find wrong shapes with Keras. It needs epochal-trainer, and seconds.")
+        bool,
+        typer.Option(
+            "--shapes", help="Also build the networks with Keras to find wrong shapes. Needs epochal-trainer."
+        ),
     ] = False,
 ) -> None:
-    """Find the problems of files before the cluster does, with line and column."""
+    """Find the problems of manifest files without a cluster, and print each with its line and column."""
     from epochal_api.file_problems import check_files  # noqa: PLC0415 - `--help` needs no catalogue
 
     environment = environment_of(context)

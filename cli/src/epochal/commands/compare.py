@@ -1,4 +1,4 @@
-"""`epochal compare`: the differences between runs."""
+"""`epochal compare`: compares the specs and metrics of runs (TrainingJobs, or trials of Experiments)."""
 
 from typing import Annotated, Literal
 
@@ -20,7 +20,7 @@ def compare(
     ],
     output: Annotated[Literal["table", "json"], typer.Option("--output", "-o", help="Format.")] = "table",
 ) -> None:
-    """Print the spec fields in which runs differ, and their metrics."""
+    """Print the spec fields in which runs differ, and the metrics of the runs."""
     from epochal.client import connect  # noqa: PLC0415
     from epochal.runs.comparison import compare as differences  # noqa: PLC0415
     from epochal.runs.output import as_json, shortened_row  # noqa: PLC0415
@@ -38,7 +38,9 @@ def compare(
     comparison = differences(runs)
     cut = [run.name for run in runs if run.is_cut]
     if cut:
-        environment.warn(f"epochal: warning: some fields are not compared, because {', '.join(cut)} have too many.")
+        environment.warn(
+            f"epochal: warning: some fields are not compared, because these runs have too many: {', '.join(cut)}."
+        )
     if output == "json":
         environment.write(as_json(comparison.as_json()))
         return

@@ -1,4 +1,4 @@
-"""`epochal continue` trains a TrainingJob further."""
+"""`epochal continue`: creates a TrainingJob that continues the training of another TrainingJob."""
 
 from typing import Annotated, Literal
 
@@ -11,7 +11,12 @@ def continue_training(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="Name of the TrainingJob.", autocompletion=names_of("TRAINING_JOBS"))],
     epochs: Annotated[
-        str, typer.Option("--epochs", help="All epochs, such as 30, or more epochs, such as +10.", show_default=False)
+        str,
+        typer.Option(
+            "--epochs",
+            help="Total number of epochs, such as 30, or additional epochs, such as +10.",
+            show_default=False,
+        ),
     ],
     new_name: Annotated[
         str | None, typer.Option("--name", help="Name of the new TrainingJob. Default: NAME-2, NAME-3, …")
@@ -19,7 +24,7 @@ def continue_training(
     from_: Annotated[Literal["Last", "Best"], typer.Option("--from", help="The epoch to continue from.")] = "Last",
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Show the progress until the end.")] = False,
 ) -> None:
-    """Train a TrainingJob further, by a new TrainingJob with the same spec and more epochs."""
+    """Continue the training of a TrainingJob in a new TrainingJob with the same spec and more epochs."""
     from epochal.client import connect  # noqa: PLC0415 - `--help` needs no client
     from epochal.client.kinds import TRAINING_JOBS  # noqa: PLC0415
     from epochal.client.references import find  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""`epochal suspend`, `resume` and `finish` steer running objects."""
+"""`epochal suspend`, `resume` and `finish`: set the fields spec.suspend and spec.finish of running objects."""
 
 from typing import Annotated
 
@@ -15,17 +15,17 @@ Names = Annotated[
 
 
 def suspend(context: typer.Context, names: Names) -> None:
-    """Suspend TrainingJobs and Experiments: their pods end, and `resume` continues at the same step."""
+    """Suspend TrainingJobs and Experiments: their pods end. `epochal resume` continues at the same training step."""
     _set(context, names, "suspend", value=True)
 
 
 def resume(context: typer.Context, names: Names) -> None:
-    """Resume suspended TrainingJobs and Experiments."""
+    """Resume suspended TrainingJobs and Experiments: their pods start again."""
     _set(context, names, "suspend", value=False)
 
 
 def finish(context: typer.Context, names: Names) -> None:
-    """Finish TrainingJobs after the running epoch, and Experiments after the running trials, with results."""
+    """End TrainingJobs after the running epoch, and Experiments after the running trials, and keep their results."""
     _set(context, names, "finish", value=True)
 
 

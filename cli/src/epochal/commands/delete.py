@@ -17,11 +17,11 @@ def delete(
             autocompletion=names_of("TRAINING_JOBS", "EXPERIMENTS", "MODEL_SERVERS"),
         ),
     ],
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask no question.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Delete without a question.")] = False,
 ) -> None:
     """Delete TrainingJobs, Experiments and ModelServers. Results stay in the bucket.
 
-    It asks in a terminal, and asks nothing without one.
+    In a terminal, the command asks before it deletes. Without a terminal, it deletes without a question.
     """
     from epochal.client import connect  # noqa: PLC0415 - `--help` needs no client
     from epochal.client.references import find_all  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""`epochal doctor`: prints the problems of the cluster for a TrainingJob."""
+"""`epochal doctor`: checks whether a TrainingJob can run on the cluster."""
 
 from pathlib import Path
 from typing import Annotated
@@ -16,9 +16,10 @@ def doctor(
         typer.Argument(help="A file with a TrainingJob: its Secret, buckets, resources and queue are checked, too."),
     ] = None,
 ) -> None:
-    """Find the causes that stop a TrainingJob on the cluster, with a remedy for each.
+    """Find the problems that prevent a TrainingJob from running on the cluster, with a remedy for each.
 
-    The keys of the Secret write, read and delete a small object in the results bucket. Nothing else is changed.
+    With the keys of the Secret, it writes, reads and deletes a small object in the results bucket. It changes nothing
+    else.
     """
     from epochal_api.text import printable  # noqa: PLC0415
     from epochal_api.trainingjob.spec import TrainingJob  # noqa: PLC0415 - `--help` needs no model of the API

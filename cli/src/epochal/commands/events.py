@@ -1,4 +1,4 @@
-"""`epochal events` prints the history of an object."""
+"""`epochal events`: prints the state of an object, and its history from Events and conditions."""
 
 from typing import Annotated
 
@@ -34,4 +34,4 @@ def events(
     if history:
         environment.write("\n" + table(HEADER, (entry.row(now) for entry in history)))
     else:
-        environment.warn("There are no Events and no conditions yet. If it stays so, see `epochal doctor`.")
+        environment.warn("The object has no Events and no conditions yet. If it gets none, run `epochal doctor`.")

@@ -1,4 +1,4 @@
-"""The command `export`."""
+"""`epochal export`: writes code for a TrainingJob, or downloads its ONNX models."""
 
 import glob
 from itertools import islice
@@ -12,11 +12,11 @@ from epochal.exporters import TargetName
 
 _MAX_FILES = 100
 Target = Literal[TargetName, "onnx"]
-"""Values of --to: the targets of `exporters`, and onnx, whose files a training has stored."""
+"""Values of --to: the targets of `epochal.exporters`, and onnx, which downloads files that a training has stored."""
 
 
 def _complete(context: typer.Context, incomplete: str) -> list[str]:
-    """Return the files with objects, and the names in the cluster, that begin with a text."""
+    """Return completions of a text: paths of YAML and JSON files, and names of TrainingJobs in the cluster."""
     found = Path().glob(f"{glob.escape(incomplete)}*")
     files = [str(path) for path in islice(found, _MAX_FILES) if path.suffix in {".yaml", ".yml", ".json"}]
     return [*sorted(files), *names_of("TRAINING_JOBS")(context, incomplete)]
@@ -28,7 +28,7 @@ def export(
         str,
         typer.Argument(
             metavar="FILE|NAME",
-            help="A file with a TrainingJob, or the name of one in the cluster.",
+            help="A file with a TrainingJob, or the name of a TrainingJob in the cluster.",
             autocompletion=_complete,
         ),
     ],
@@ -52,13 +52,17 @@ def export(
     *,
     simple: Annotated[
         bool,
-        typer.Option("--simple", help="Let Keras shuffle the samples: a shorter script, with other final weights."),
+        typer.Option(
+            "--simple",
+            help="Let Keras shuffle the samples: a shorter script, but other final weights than the trainer's.",
+        ),
     ] = False,
     force: Force = False,
 ) -> None:
-    """Write code that trains the network of a TrainingJob without Epochal, or fetch its models as ONNX.
+    """Write code that trains the network of a TrainingJob without Epochal, or download its trained models as ONNX.
 
-    The script of keras gives the same weights as the trainer, bit for bit, on the same machine with the same packages.
+    The script for keras trains to the same weights as Epochal's trainer, bit for bit, on the same machine with the same
+    packages.
     """
     from epochal.tasks.export import export_files, export_onnx  # noqa: PLC0415 - `--help` needs no models
 

@@ -1,4 +1,4 @@
-"""`epochal import` writes a manifest for a file of another tool."""
+"""`epochal import`: converts a file of another tool to a manifest of Epochal."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,8 +27,8 @@ def import_file(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="The file to write. Default: standard output.")
     ] = None,
-    name: Annotated[str | None, typer.Option(help="Name of the object. Default: that in the file.")] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="A lost detail is an error.")] = False,
+    name: Annotated[str | None, typer.Option(help="Name of the object. Default: the name in the file.")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Fail if a detail of the file cannot be imported.")] = False,
     upload: Annotated[
         str | None,
         typer.Option(
@@ -36,14 +36,14 @@ def import_file(
         ),
     ] = None,
     run: Annotated[
-        str | None, typer.Option(help="Run the program, and take the model from the variable of this name.")
+        str | None, typer.Option(help="Run the program FILE, and import the model in its variable of this name.")
     ] = None,
     no_weights: Annotated[bool, typer.Option("--no-weights", help="Import the network without its weights.")] = False,
     force: Force = False,
 ) -> None:
-    """Write a TrainingJob or an Experiment for a file of another tool, and name each detail that is lost.
+    """Convert a file of another tool to a TrainingJob or an Experiment, and name each detail that is lost.
 
-    The weights of a model go beside OUT, as NAME.weights.h5.
+    The weights of a model are written beside OUT, as NAME.weights.h5.
     """
     from epochal_api.text import printable  # noqa: PLC0415
 
@@ -77,18 +77,18 @@ def import_file(
 
 
 def _next_steps(imported: "Imported", *, is_unused: bool) -> Iterator[str]:
-    """Yield the steps before the manifest is submitted. `is_unused`: the manifest does not name its weights."""
+    """Yield what the user must do before `epochal submit`. `is_unused`: network.weights lacks the weights file."""
     if is_unused:
         yield (
             "The TrainingJob does not use the file of weights yet: upload it, and set network.weights. Or import with "
             "--upload s3://BUCKET/. Otherwise the training starts from new weights."
         )
     if imported.placeholders:
-        yield f"Fill in, before you submit it: {', '.join(imported.placeholders)}"
+        yield f"Before you submit the manifest, fill in: {', '.join(imported.placeholders)}"
 
 
 class _Upload:
-    """Stores the weights in a bucket, with the credentials of the user or those of the Secret of the manifest."""
+    """Uploads the weights to a bucket, with the user's AWS keys, or else the keys in the manifest's Secret."""
 
     def __init__(self, uri: str, imported: "Imported", environment: Environment) -> None:
         from re import fullmatch  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""`epochal init`: writes a TrainingJob for data."""
+"""`epochal init`: writes the manifest of a TrainingJob that fits a data set."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -22,23 +22,30 @@ def init(
         ),
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="The file to write. Default: NAME.yaml.")] = None,
-    name: Annotated[str, typer.Option(help="Name of the TrainingJob. Default: by the data.")] = "",
+    name: Annotated[str, typer.Option(help="Name of the TrainingJob. Default: from the path of the data.")] = "",
     bucket: Annotated[str, typer.Option(help="Name of the data bucket. Default: NAME-data.")] = "",
     secret: Annotated[str, typer.Option(help="Name of the Secret with the keys of the storage.")] = SECRET,
     task: Annotated[
         Literal["classes", "labels", "numbers"] | None,
-        typer.Option(help="Whether labels are classes, several yes-or-no labels, or numbers. Default: by the labels."),
+        typer.Option(
+            help="Whether labels are classes, several yes-or-no labels, or numbers. Default: by their values."
+        ),
     ] = None,
-    label: Annotated[str | None, typer.Option(help="Column of a table with the labels. Default: the last one.")] = None,
+    label: Annotated[
+        str | None, typer.Option(help="Column of the table that has the labels. Default: the last one.")
+    ] = None,
     size: Annotated[
-        int | None, typer.Option(min=1, max=1024, help="Height and width of photographs. Default: by the photographs.")
+        int | None,
+        typer.Option(
+            min=1, max=1024, help="Height and width in pixels of converted photographs. Default: by their sizes."
+        ),
     ] = None,
     *,
     force: Force = False,
 ) -> None:
-    """Write a TrainingJob for data: a network, a loss and metrics that suit their shapes and labels.
+    """Write a TrainingJob for a data set, with a network, a loss and metrics that suit its shapes and labels.
 
-    A table and photographs are converted to an npz file, which the trainer reads.
+    The command converts a table or photographs to an npz file, which the trainer reads.
     """
     environment = environment_of(context)
     if data is None and not environment.can_ask:

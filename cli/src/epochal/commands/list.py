@@ -1,4 +1,4 @@
-"""`epochal list` prints objects with their state and metric."""
+"""`epochal list`: prints a table of objects with their state and metric."""
 
 from typing import Annotated, Literal
 

@@ -1,4 +1,4 @@
-"""`epochal logs`: the log of a TrainingJob."""
+"""`epochal logs`: prints the log of a TrainingJob."""
 
 from collections.abc import Iterator
 from typing import Annotated, Any
@@ -14,7 +14,7 @@ def logs(
     name: Annotated[str, typer.Argument(help="A TrainingJob.", autocompletion=names_of("TRAINING_JOBS"))],
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Wait for the pod, and for its lines.")] = False,
 ) -> None:
-    """Print the log of a TrainingJob, from its pods, and later from the bucket.
+    """Print the log of a TrainingJob: from its pods while they exist, then from the results bucket.
 
     With --follow the exit code is 1 if the job fails.
     """

@@ -1,4 +1,4 @@
-"""Options of several commands: those of kubectl, which choose the cluster, and completion with the names in it."""
+"""Options that several commands share, such as --namespace and --force, and the completion of object names."""
 
 import inspect
 from collections.abc import Callable
@@ -34,8 +34,8 @@ _VARIABLES = {"namespace": "EPOCHAL_NAMESPACE", "kube_context": "EPOCHAL_CONTEXT
 def on_cluster(command: Callable[..., None]) -> Callable[..., None]:
     """Return a command with the options --namespace, --context and --kubeconfig.
 
-    They become the variables of the command's Environment, where `connect` finds them. The command itself has a
-    parameter `context` of the type typer.Context, and none for these options.
+    Their values become environment variables of the command's Environment, which `connect` reads. The function
+    `command` needs a parameter `context` of the type typer.Context, and no parameters for these options.
     """
 
     @wraps(command)
@@ -59,7 +59,7 @@ def on_cluster(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def names_of(*kinds: str) -> Callable[[typer.Context, str], list[str]]:
-    """Return a completion of names of objects in the cluster.
+    """Return a function for shell completion: it proposes the names of objects of some kinds in the cluster.
 
     Args:
         kinds: Names of constants in `epochal.client.kinds`, such as TRAINING_JOBS, so that `--help` imports nothing.
@@ -88,5 +88,5 @@ def _with(environment: Environment, chosen: dict[str, Any]) -> Environment:
 
 
 def environment_of(context: typer.Context) -> Environment:
-    """Return the surroundings of a command."""
+    """Return the Environment in the context of a command, or a new Environment of this process."""
     return context.find_object(Environment) or Environment()

@@ -1,4 +1,4 @@
-"""`epochal plot`: the curves of trainings."""
+"""`epochal plot`: plots the metrics of trainings, in the terminal or to a file."""
 
 from pathlib import Path
 from typing import Annotated
@@ -21,11 +21,11 @@ def plot(
         list[str] | None, typer.Option("--metric", "-m", help="A metric to plot, such as accuracy. Repeatable.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="A file .png or .svg (needs matplotlib), not the terminal.")
+        Path | None, typer.Option("--out", "-o", help="Write the plot to a .png or .svg file (needs matplotlib).")
     ] = None,
     force: Force = False,
 ) -> None:
-    """Plot the curves of trainings, also while they run."""
+    """Plot the metrics of trainings as curves over the epochs, also while the trainings run."""
     from epochal.client import connect  # noqa: PLC0415
     from epochal.runs.panels import find_panels  # noqa: PLC0415
 

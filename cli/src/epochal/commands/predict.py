@@ -1,4 +1,4 @@
-"""`epochal predict`: answers of a ModelServer for files."""
+"""`epochal predict`: prints the predictions of a ModelServer for the samples in files."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -16,9 +16,9 @@ def predict(
         Literal["table", "json"], typer.Option("--output", "-o", help="Format. json: a line for each sample.")
     ] = "table",
 ) -> None:
-    """Send samples to a ModelServer through the API server, without a port-forward.
+    """Send samples to a ModelServer through the API server, without a port-forward, and print the predictions.
 
-    The key of a server with spec.auth comes from $EPOCHAL_API_KEY, or from its Secret if you may read it.
+    The API key of a server with spec.auth comes from $EPOCHAL_API_KEY, or from its Secret if you may read it.
     """
     from epochal.client import connect  # noqa: PLC0415
     from epochal.client.kinds import MODEL_SERVERS  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""`epochal results`: the files in the results bucket."""
+"""`epochal results`: lists or downloads the files of an object in the results bucket."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -28,7 +28,7 @@ def results(
         Literal["table", "json", "name"], typer.Option("--output", "-o", help="Format. name: a URI in each line.")
     ] = "table",
 ) -> None:
-    """List the files in the results bucket. --get downloads files."""
+    """List the files of a TrainingJob or Experiment in the results bucket. --get downloads files."""
     from epochal.client import connect  # noqa: PLC0415
     from epochal.client.references import find  # noqa: PLC0415
     from epochal.output_files import require_absent  # noqa: PLC0415
@@ -52,7 +52,7 @@ def results(
     if not lines:
         raise EpochalError(
             f"{found.kind.name} {found.name} ({state(found.object)}) has no results yet at {stored.uri}",
-            f"`epochal watch {found.name}` follows it. A training stores its model at its end.",
+            f"`epochal watch {found.name}` shows its progress. A training stores its model at its end.",
             exit_code=ExitCode.NOT_FOUND,
         )
     if output == "json":

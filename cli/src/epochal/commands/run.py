@@ -1,4 +1,4 @@
-"""`epochal run`: trains on this machine."""
+"""`epochal run`: runs a TrainingJob on this machine, without a cluster."""
 
 from pathlib import Path
 from typing import Annotated
@@ -19,13 +19,13 @@ def run(
         ),
     ] = None,
     results: Annotated[
-        Path | None, typer.Option(help="Folder in place of the results bucket. Default: the folder results.")
+        Path | None, typer.Option(help="Folder in place of the results bucket. Default: ./results.")
     ] = None,
 ) -> None:
     """Train a TrainingJob on this machine, with folders in place of buckets.
 
-    It needs epochal-trainer. The log goes to standard error, and the folder of the results to standard output. Ctrl-C
-    stores a checkpoint, from which the same command continues.
+    It needs epochal-trainer. It prints the log to standard error, and the path of the results folder to standard
+    output. Ctrl-C stores a checkpoint. The same command then continues from the checkpoint.
     """
     from epochal.local_training import train  # noqa: PLC0415 - `--help` needs no model of the API
 

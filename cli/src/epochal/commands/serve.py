@@ -1,4 +1,4 @@
-"""`epochal serve`: a ModelServer for a training."""
+"""`epochal serve`: writes and applies a ModelServer for the model of a TrainingJob or an Experiment."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -22,7 +22,9 @@ def serve(
     name: Annotated[str | None, typer.Option("--name", help="Name of the ModelServer. Default: NAME.")] = None,
     images: Annotated[
         Literal["None", "Resize", "Digit"] | None,
-        typer.Option("--images", help="How it takes photographs. Default: Resize for a network of color images."),
+        typer.Option(
+            "--images", help="How to convert photographs. Default: Resize for networks of color images, else None."
+        ),
     ] = None,
     replicas: Annotated[int | None, typer.Option("--replicas", min=0, max=1000, help="Number of pods.")] = None,
     out: Annotated[
@@ -32,7 +34,7 @@ def serve(
     write_only: Annotated[bool, typer.Option("--write-only", help="Write the file, and do not apply it.")] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until the server answers.")] = False,
 ) -> None:
-    """Write a ModelServer into a file, and apply it."""
+    """Write the manifest of a ModelServer for trained models to a file, and apply it to the cluster."""
     from epochal.client import connect  # noqa: PLC0415
     from epochal.client.kinds import MODEL_SERVERS  # noqa: PLC0415
     from epochal.client.references import find  # noqa: PLC0415

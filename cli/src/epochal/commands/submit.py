@@ -1,4 +1,4 @@
-"""`epochal submit` creates the objects of a file."""
+"""`epochal submit`: creates the objects of a manifest file in the cluster."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,13 +12,15 @@ from epochal.errors import EpochalError
 def submit(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(help="TrainingJobs, Experiments and ModelServers, as YAML or JSON.")],
-    name: Annotated[str | None, typer.Option("--name", help="Another name for the only object of the file.")] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", help="New name of the object, if the file has only one object.")
+    ] = None,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Show the progress until the end.")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Let the API server check the objects, and create none.")
     ] = False,
 ) -> None:
-    """Check the objects of a file, and create them in the cluster."""
+    """Check the objects of a file, and create them in the cluster. Nothing is created if the check finds an error."""
     from epochal_api.file_problems import check_files  # noqa: PLC0415
 
     from epochal import manifests  # noqa: PLC0415 - `--help` needs no catalogue

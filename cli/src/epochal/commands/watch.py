@@ -1,4 +1,4 @@
-"""`epochal watch` shows the progress of objects."""
+"""`epochal watch`: shows the progress of objects until they end."""
 
 from typing import Annotated
 
@@ -20,7 +20,7 @@ def watch(
     """Show the progress of TrainingJobs and Experiments until they end.
 
     In a terminal it draws bars, elsewhere it writes a line for each epoch and each change of the state. The exit code
-    is 1 if one of them failed.
+    is 1 if an object failed.
     """
     from epochal.client import connect  # noqa: PLC0415 - `--help` needs no client
     from epochal.client.kinds import EPOCHAL_KINDS  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""The checks of `epochal doctor`: the causes that stop a TrainingJob, in order of dependence."""
+"""The checks of `epochal doctor`: they find problems that prevent a TrainingJob from running on the cluster."""
 
 from epochal.doctor.examine import examine
 from epochal.doctor.finding import Finding, Level

@@ -1,4 +1,4 @@
-"""Runs the checks in order of dependence."""
+"""Runs the checks. Each check runs after the checks that it needs."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -26,11 +26,11 @@ CHECKS: Sequence[Check] = (
     Check("quota", quota.check_quota, ["API server"]),
     Check("queue", queue.check_queue, ["API server"]),
 )
-"""The checks, each after those that it needs."""
+"""All checks, each after the checks that it needs."""
 
 
 class Result(NamedTuple):
-    """A finding of a check.
+    """A finding, with the name of its check.
 
     Args:
         check: Name of the check.
@@ -44,18 +44,19 @@ class Result(NamedTuple):
 def examine(cluster: Cluster, job: TrainingJob | None = None, checks: Sequence[Check] = CHECKS) -> Iterator[Result]:
     """Yield the findings of all checks as they arrive.
 
-    A check is skipped if another one that it needs has found a problem, or was skipped itself.
+    A check is skipped if a check that it needs has found a problem, or was skipped because of a problem.
 
     Args:
         cluster: The cluster, with the namespace of the training.
-        job: The TrainingJob that shall run; None to check only the cluster and the namespace.
+        job: The TrainingJob to check; None to check only the cluster and the namespace.
         checks: The checks.
     """
     subject, failed = Subject(cluster, job), dict[str, str]()
     for check in checks:
         if cause := next((failed[name] for name in check.needs if name in failed), None):
             failed[check.name] = cause
-            yield Result(check.name, Finding(Level.SKIPPED, f"not checked, because of the problem of: {cause}"))
+            message = f"not checked, because of the problem that this check found: {cause}"
+            yield Result(check.name, Finding(Level.SKIPPED, message))
             continue
         for finding in _run(check, subject):
             if finding.level == Level.PROBLEM:
@@ -66,7 +67,7 @@ def examine(cluster: Cluster, job: TrainingJob | None = None, checks: Sequence[C
 
 
 def _run(check: Check, subject: Subject) -> Sequence[Finding]:
-    """Return the findings of a check. An error of a request is a finding, so that the other checks continue."""
+    """Return the findings of a check. A failed request becomes a finding, so that the other checks still run."""
     try:
         return check.run(subject)
     except ApiError as error:

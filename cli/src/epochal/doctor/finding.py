@@ -1,4 +1,4 @@
-"""The result of a check."""
+"""The types of `epochal doctor`: a check, its subject and its findings."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,20 +17,20 @@ class Level(StrEnum):
 
     OK = "ok"
     WARNING = "warning"
-    """A training may work, or the user may not read the objects that decide it."""
+    """A possible problem; or the user has no right to read the objects that the check needs."""
     PROBLEM = "problem"
     SKIPPED = "skipped"
-    """A check that an earlier problem makes impossible."""
+    """The check did not run: an earlier check found a problem, or the command got no file of a TrainingJob."""
 
 
 class Finding(NamedTuple):
-    """The result of a check.
+    """One result of a check.
 
     Args:
         level: The severity.
-        message: The value found, and the requirement.
-        remedy: What to do; "" for a check without a problem.
-        exit_code: The exit code of the command if it ends with this problem.
+        message: The value found, and the value required.
+        remedy: How to solve the problem; "" if there is no problem.
+        exit_code: The exit code of the command if this is its first problem.
     """
 
     level: Level
@@ -40,33 +40,33 @@ class Finding(NamedTuple):
 
 
 def ok(message: str) -> Finding:
-    """Return the finding of a check without a problem."""
+    """Return a finding of the level OK: the check found no problem."""
     return Finding(Level.OK, message)
 
 
 def warning(message: str, remedy: str) -> Finding:
-    """Return the finding of a possible problem."""
+    """Return a finding of the level WARNING: a possible problem."""
     return Finding(Level.WARNING, message, remedy)
 
 
 def problem(message: str, remedy: str) -> Finding:
-    """Return the finding of a problem."""
+    """Return a finding of the level PROBLEM: it prevents trainings, or this TrainingJob."""
     return Finding(Level.PROBLEM, message, remedy)
 
 
 def skipped(message: str, remedy: str) -> Finding:
-    """Return the finding of a check that lacks a value, such as a file."""
+    """Return a finding of the level SKIPPED: the check could not run, such as without the file of a TrainingJob."""
     return Finding(Level.SKIPPED, message, remedy)
 
 
 @dataclass(frozen=True)
 class Subject:
-    """The cluster that is checked, and the TrainingJob that shall run on it.
+    """The cluster to check, and the TrainingJob that the user wants to run on this cluster.
 
     Args:
         cluster: The cluster, with the rights of the user.
         job: The TrainingJob; None to check only the cluster and the namespace.
-        installation: The installation of Epochal as far as the user may read it; None if it is unknown.
+        installation: The installation of Epochal; None if the cluster has none, or the user may not read it.
     """
 
     cluster: Cluster
@@ -75,12 +75,12 @@ class Subject:
 
 
 class Check(NamedTuple):
-    """A named check with its dependences.
+    """A check of `epochal doctor`, with the checks that must run before it.
 
     Args:
         name: Its name in the output.
         run: Returns the findings.
-        needs: Names of the checks that must succeed first.
+        needs: Names of the checks that must have found no problem before this check runs.
     """
 
     name: str

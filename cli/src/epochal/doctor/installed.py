@@ -1,4 +1,4 @@
-"""Checks of the API server, and of the installation of Epochal."""
+"""Checks of the API server, of the kinds (CRDs) of Epochal, and of the operator."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
@@ -20,13 +20,13 @@ from epochal.errors import EpochalError
 from epochal.sentences import listed
 
 MIN_MINOR = 31
-"""Minimum minor version of Kubernetes 1, as in the chart."""
+"""Minimum minor version of Kubernetes (1.MIN_MINOR), as in the Helm chart."""
 _MAX_DEPTH = 12
 _MODELS: Sequence[type[KubernetesObject]] = (TrainingJob, Experiment, ModelServer)
 _INSTALL = "Install Epochal: helm install epochal charts/epochal --namespace epochal-system --create-namespace"
 _UPGRADE = "Upgrade Epochal in the cluster: helm upgrade, with the chart of this version."
 DEFAULT_NAMESPACE = "epochal-system"
-"""Namespace of the operator in the documents. Not every user may list the Deployments of all namespaces."""
+"""Namespace of the operator in the documentation: searched if the user may not list Deployments of all namespaces."""
 
 
 def check_api_server(subject: Subject) -> Sequence[Finding]:
@@ -43,7 +43,7 @@ def check_api_server(subject: Subject) -> Sequence[Finding]:
 
 
 def check_kinds(subject: Subject) -> Sequence[Finding]:
-    """Return the findings about missing kinds of Epochal, and fields that only the cluster or this version has."""
+    """Return findings about kinds of Epochal that the cluster lacks, and spec fields that cluster or command lacks."""
     try:
         served = subject.cluster.read(f"/apis/{API_VERSION}")
     except ApiError as error:
@@ -58,7 +58,7 @@ def check_kinds(subject: Subject) -> Sequence[Finding]:
 
 
 def compare_fields(schemas: Mapping[str, Any]) -> Iterator[Finding]:
-    """Yield the findings about differences between the fields of the cluster's kinds and those of this version.
+    """Yield findings about spec fields that only the cluster's kinds or only the kinds of this command have.
 
     Args:
         schemas: The schemas in the OpenAPI document of the API server.
@@ -73,10 +73,12 @@ def compare_fields(schemas: Mapping[str, Any]) -> Iterator[Finding]:
         older += (f"{kind}.spec.{name}" for name in sorted(ours - theirs))
         newer += (f"{kind}.spec.{name}" for name in sorted(theirs - ours))
     if older:
-        yield warning(f"the kinds of the cluster are older than this command: they lack {listed(older)}", _UPGRADE)
+        yield warning(
+            f"the kinds of the cluster are older than this command: they lack the fields {listed(older)}", _UPGRADE
+        )
     if newer:
         yield warning(
-            f"the kinds of the cluster are newer than this command, which does not know {listed(newer)}",
+            f"the kinds of the cluster are newer than this command, which does not know the fields {listed(newer)}",
             "Install the wheels of the newer version, as in docs/command.md.",
         )
     if not older and not newer:
@@ -84,7 +86,7 @@ def compare_fields(schemas: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def _fields(node: Mapping[str, Any], path: str = "", depth: int = 0) -> Iterator[str]:
-    """Yield the paths of the fields in a schema."""
+    """Yield the paths of all fields in a schema, such as training.epochs, also of fields in list items."""
     if depth > _MAX_DEPTH:
         return
     for name, inner in (node.get("properties") or {}).items():
@@ -95,9 +97,9 @@ def _fields(node: Mapping[str, Any], path: str = "", depth: int = 0) -> Iterator
 
 
 def find_installation(cluster: Cluster) -> Installation | None:
-    """Return the installation of Epochal that serves the namespace, or else any one.
+    """Return the installation of Epochal whose operator serves the user's namespace, or else any installation.
 
-    It is None if there is no installation, or the user may not read its Deployment.
+    The result is None if no installation exists, or the user may not list the Deployment of its operator.
     """
     try:
         deployments = cluster.list(DEPLOYMENTS, selector=LABEL, all_namespaces=True)
@@ -111,14 +113,14 @@ def find_installation(cluster: Cluster) -> Installation | None:
 
 
 def check_operator(subject: Subject) -> Sequence[Finding]:
-    """Return the findings on whether an operator runs and serves the namespace."""
+    """Return the findings on whether an operator is ready and serves the user's namespace."""
     if subject.installation is None:
         return [_check_reaction(subject.cluster)]
     return list(describe_installation(subject.installation, subject.cluster.namespace, version("epochal")))
 
 
 def describe_installation(found: Installation, namespace: str, own_version: str) -> Iterator[Finding]:
-    """Yield the findings on whether an installation of Epochal works and serves a namespace."""
+    """Yield findings: whether an operator is ready, serves a namespace, and has the version of this command."""
     place, _, name = found.name.partition("/")
     if not found.ready:
         yield problem(
@@ -140,12 +142,12 @@ def describe_installation(found: Installation, namespace: str, own_version: str)
 
 
 def _normal(text: str) -> str:
-    """Return a version without the differences between Helm (0.2.0-dev) and Python (0.2.0.dev0)."""
+    """Return a version in the same form for Helm (0.2.0-dev) and Python (0.2.0.dev0), so that both can be compared."""
     return text.removeprefix("v").replace("-dev", ".dev0").partition("+")[0]
 
 
 def _check_reaction(cluster: Cluster) -> Finding:
-    """Return the finding on whether an operator reacts to TrainingJobs, for a user who may not read its Deployment."""
+    """Return the finding on whether TrainingJobs get a status from an operator whose Deployment is not readable."""
     jobs = cluster.list(TRAINING_JOBS)
     ignored = [job for job in jobs if not job.get("status")]
     if ignored and len(ignored) == len(jobs):

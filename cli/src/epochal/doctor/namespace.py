@@ -8,14 +8,14 @@ from epochal.doctor.finding import Finding, Subject, ok, problem, warning
 
 
 class Right(NamedTuple):
-    """A right that commands use.
+    """A Kubernetes right (RBAC) that commands of `epochal` need.
 
     Args:
-        verb: The verb.
+        verb: The verb, such as get.
         kind: Kind of the objects.
-        purpose: The commands that need it.
-        is_required: Whether no training works without it.
-        subresource: Such as log.
+        purpose: The commands that need the right.
+        is_required: Whether no training is possible without the right.
+        subresource: Subresource, such as log; "" for the object itself.
     """
 
     verb: str
@@ -39,18 +39,18 @@ RIGHTS: Sequence[Right] = (
     Right("get", SECRETS, "results and logs, without AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
     Right("create", SERVICES, "predict", subresource="proxy"),
 )
-"""The rights that are reviewed."""
+"""The rights that `epochal doctor` checks."""
 
 
 def check_rights(subject: Subject) -> Sequence[Finding]:
-    """Return the findings about rights that the user lacks, by the API server's own review."""
+    """Return findings about rights that the user lacks, according to access reviews of the API server."""
     cluster = subject.cluster
     missing = [right for right in RIGHTS if not cluster.can(right.verb, right.kind, subresource=right.subresource)]
     return list(describe_rights(missing, cluster.namespace))
 
 
 def describe_rights(missing: Sequence[Right], namespace: str) -> Iterator[Finding]:
-    """Yield the findings about rights that a user lacks."""
+    """Yield a problem for the missing required rights, a warning for each other missing right, or OK."""
     remedy = (
         f"Ask an administrator: kubectl create rolebinding epochal-USER --clusterrole edit --user USER "
         f"--namespace {namespace}"

@@ -1,4 +1,4 @@
-"""Checks of the nodes: whether one is large enough, and has the GPUs."""
+"""Checks of the nodes: whether a node is ready, large enough for the worker, and has its GPUs."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,16 +18,16 @@ _BLOCKING = ("NoSchedule", "NoExecute")
 
 
 def check_nodes(subject: Subject) -> Sequence[Finding]:
-    """Return the findings on whether a node can run the worker of the job, and on the number of GPUs."""
+    """Return the findings on whether a node can run the worker of the job; without a job, only the number of GPUs."""
     return list(describe_nodes(subject.cluster.list(NODES), subject.job.spec if subject.job else None))
 
 
 def describe_nodes(nodes: Sequence[Mapping[str, Any]], spec: Any) -> Iterator[Finding]:
-    """Yield the findings on whether a node has the resources, the labels and the taints for a TrainingJob.
+    """Yield findings on whether a node has the resources, the labels and only tolerated taints for a TrainingJob.
 
     Args:
         nodes: The nodes.
-        spec: The spec of the TrainingJob; None to count GPUs only.
+        spec: The spec of the TrainingJob; None to report only the numbers of nodes and GPUs.
     """
     gpus = sum(int(allocatable(node).get(GPU, Decimal(0))) for node in nodes)
     summary = f"{counted(len(nodes), 'node')} with {counted(gpus, 'GPU')} ({GPU})"
@@ -71,29 +71,29 @@ def describe_nodes(nodes: Sequence[Mapping[str, Any]], spec: Any) -> Iterator[Fi
     yield ok(f"{summary}: {len(fitting)} large enough for the worker")
     if spec.resources.gpus and not spec.image:
         yield warning(
-            "the job has GPUs and uses the image of the installation, which needs CUDA",
-            "Build the trainer's image with --build-arg EXTRAS=cuda. Otherwise it trains on the CPU, with a warning.",
+            "the job requests GPUs and uses the trainer image of the installation, which needs CUDA",
+            "Build the trainer's image with --build-arg EXTRAS=cuda. Without CUDA the job trains on the CPU.",
         )
 
 
 def requests(resources: Resources) -> dict[str, Decimal]:
-    """Return the resources that the scheduler reserves: the requests, and the limits that have no request."""
+    """Return the resources that the scheduler reserves: each request, and the limit of a resource without a request."""
     merged = {**resources.limits, **resources.requests}
     return {name: quantity_value(text) for name, text in merged.items()}
 
 
 def allocatable(node: Mapping[str, Any]) -> dict[str, Decimal]:
-    """Return the resources that a node has for pods."""
+    """Return the allocatable resources of a node: its capacity for pods, used or not."""
     return quantities((node.get("status") or {}).get("allocatable") or {})
 
 
 def quantities(found: Mapping[str, Any]) -> dict[str, Decimal]:
-    """Return quantities of Kubernetes as numbers, without values that are no quantities."""
+    """Parse Kubernetes quantities such as 8Gi to numbers. Invalid quantities are left out."""
     return {name: quantity_value(str(text)) for name, text in found.items() if re.match(QUANTITY_PATTERN, str(text))}
 
 
 def is_usable(node: Mapping[str, Any]) -> bool:
-    """Return whether a node takes new pods: it is ready and not cordoned."""
+    """Return whether the scheduler can place new pods on a node: it is ready and not cordoned."""
     conditions = (node.get("status") or {}).get("conditions") or []
     is_ready = any(entry.get("type") == "Ready" and entry.get("status") == "True" for entry in conditions)
     return is_ready and not (node.get("spec") or {}).get("unschedulable")
@@ -105,7 +105,7 @@ def _has_labels(node: Mapping[str, Any], selector: Mapping[str, str]) -> bool:
 
 
 def _taints(node: Mapping[str, Any], tolerations: Sequence[Any]) -> list[str]:
-    """Return the taints of a node that no toleration tolerates."""
+    """Return the taints (KEY=VALUE) that keep a pod off a node: NoSchedule or NoExecute, and not tolerated."""
     return [
         f"{taint.get('key')}={taint.get('value', '')}"
         for taint in (node.get("spec") or {}).get("taints") or []
@@ -123,5 +123,5 @@ def _tolerates(toleration: Any, taint: Mapping[str, Any]) -> bool:
 
 
 def shown(amount: Decimal) -> str:
-    """Return a quantity for a message: large ones in Gi."""
+    """Return a quantity as text for a message: in Gi from 2**30 on, else as a plain number."""
     return f"{amount / 2**30:.1f}Gi" if amount >= 2**30 else f"{amount.normalize():f}"

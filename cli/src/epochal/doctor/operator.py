@@ -1,10 +1,10 @@
-"""The installation of Epochal, as the Deployment of its operator describes it."""
+"""An installation of Epochal, as read from the Deployment of its operator."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 LABEL = "app.kubernetes.io/name=epochal"
-"""Label of the operator's Deployment, as the chart sets it."""
+"""Label selector of the operator's Deployment. The Helm chart sets this label."""
 
 
 class Installation(NamedTuple):
@@ -12,10 +12,10 @@ class Installation(NamedTuple):
 
     Args:
         name: Namespace and name of the operator's Deployment.
-        version: Version of the chart.
-        ready: Number of operators that are ready.
-        namespaces: The namespaces that it serves; empty for all.
-        storage_endpoint: Address of the S3 service for objects that name none; "" for none.
+        version: Version of Epochal, from a label of the Deployment; "" without this label.
+        ready: Number of ready pods of the operator.
+        namespaces: The namespaces that the operator serves; empty for all namespaces.
+        storage_endpoint: Default S3 address, for objects without spec.storage.endpoint; "" for no default.
     """
 
     name: str
@@ -30,7 +30,7 @@ class Installation(NamedTuple):
 
 
 def installation_of(deployment: Mapping[str, Any]) -> Installation:
-    """Return the installation of an operator's Deployment."""
+    """Read an installation from the operator's Deployment: labels, arguments of containers, number of ready pods."""
     metadata = deployment.get("metadata") or {}
     template = ((deployment.get("spec") or {}).get("template") or {}).get("spec") or {}
     arguments = dict(

@@ -1,4 +1,4 @@
-"""Checks of the queue of Kueue."""
+"""Check of the Kueue LocalQueue that a TrainingJob names."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -29,13 +29,14 @@ def check_queue(subject: Subject) -> Sequence[Finding]:
         ]
     queues = {str(queue["metadata"]["name"]): queue for queue in cluster.list(LOCAL_QUEUES)}
     if name is None:
-        return [ok(f"no queue: jobs start at once, beside {counted(len(queues), 'LocalQueue')} of Kueue")]
+        others = counted(len(queues), "LocalQueue")
+        return [ok(f"no queue: jobs start at once, although the namespace has {others} of Kueue")]
     if name not in queues:
         return [
             problem(
                 f"spec.scheduling.queueName: there is no LocalQueue {name} in the namespace {cluster.namespace}",
                 did_you_mean(name, queues).capitalize()
-                or f"Create it, with a ClusterQueue: kubectl get {LOCAL_QUEUES.plural}",
+                or f"Create the LocalQueue, with a ClusterQueue. List LocalQueues: kubectl get {LOCAL_QUEUES.plural}",
             )
         ]
     return [describe_queue(name, queues[name])]
@@ -56,7 +57,7 @@ def describe_queue(name: str, queue: Mapping[str, Any]) -> Finding:
     pending = int(status.get("pendingWorkloads") or 0)
     if pending:
         return warning(
-            f"{counted(pending, 'job')} in the LocalQueue {name} before a new one",
+            f"{counted(pending, 'job')} in the LocalQueue {name} before a new job",
             f"Wait, or look at the quota of the ClusterQueue: {look}",
         )
     return ok(f"the LocalQueue {name} of the ClusterQueue {cluster_queue} admits jobs")

@@ -15,17 +15,17 @@ from epochal.sentences import counted
 
 _COUNTED = {"pods": 1, "count/pods": 1, "count/jobs.batch": 1, "count/trainingjobs.epochal.dev": 1}
 _MUST_HAVE = ("requests.cpu", "requests.memory", "limits.cpu", "limits.memory")
-"""Resources for which a quota refuses each pod without a value."""
+"""If a ResourceQuota limits such a resource, Kubernetes refuses each pod that sets no value for it."""
 
 
 def check_quota(subject: Subject) -> Sequence[Finding]:
-    """Return the findings on whether the quotas of the namespace leave room for the job."""
+    """Return the findings on whether the ResourceQuotas of the namespace have enough left for the worker of the job."""
     quotas = subject.cluster.list(RESOURCE_QUOTAS)
     return list(describe_quotas(quotas, subject.job.spec.resources if subject.job else None))
 
 
 def describe_quotas(quotas: Sequence[Mapping[str, Any]], resources: Resources | None) -> Iterator[Finding]:
-    """Yield the findings about quotas that leave no room for a worker.
+    """Yield a problem for each limited resource that a worker would exceed, or sets no value for; else OK.
 
     Args:
         quotas: The ResourceQuotas of the namespace.
@@ -47,7 +47,7 @@ def describe_quotas(quotas: Sequence[Mapping[str, Any]], resources: Resources | 
             if amount is None and resources is not None and key in _MUST_HAVE:
                 is_free = False
                 yield problem(
-                    f"the ResourceQuota {name} counts {key}, so each worker must have a value",
+                    f"the ResourceQuota {name} limits {key}, so each worker must have a value",
                     f"Set spec.resources.{key.partition('.')[0]}.{key.partition('.')[2]}.",
                 )
             elif amount is not None and amount > free:

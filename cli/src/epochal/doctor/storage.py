@@ -32,7 +32,7 @@ _NO_FILE = "Name the file of a TrainingJob to check it: epochal doctor FILE"
 
 
 def check_secret(subject: Subject) -> Sequence[Finding]:
-    """Return the findings on whether the Secret of the storage exists and has the keys."""
+    """Return the findings on whether the Secret of spec.storage exists and has usable keys."""
     if subject.job is None:
         return [skipped("no file names a Secret", _NO_FILE)]
     name = subject.job.spec.storage.secret_ref.name
@@ -52,7 +52,7 @@ def check_secret(subject: Subject) -> Sequence[Finding]:
 
 
 def describe_secret(name: str, data: Mapping[str, Any]) -> Iterator[Finding]:
-    """Yield the findings on whether the data of a Secret have usable keys."""
+    """Yield the finding on whether the data of a Secret has accessKey and secretKey, without spaces in the values."""
     values = {key: _decoded(data.get(key)) for key in (*_KEYS, "sessionToken")}
     if missing := [key for key in _KEYS if not values[key]]:
         found = printable(", ".join(sorted(map(str, data))[:8]) or "no key")
@@ -64,7 +64,7 @@ def describe_secret(name: str, data: Mapping[str, Any]) -> Iterator[Finding]:
     if broken := [key for key, value in values.items() if re.search(r"[\x00-\x20\x7f]", value)]:
         yield problem(
             f"{' and '.join(broken)} of the Secret {name} has a space or line feed, which is no part of a key",
-            "Write it without a line feed: --from-literal, or printf %s KEY | base64",
+            "Store the value without a line feed: --from-literal, or printf %s KEY | base64",
         )
         return
     yield ok(f"Secret {name} has {' and '.join(_KEYS)}")
@@ -98,7 +98,7 @@ def check_results_bucket(subject: Subject) -> Sequence[Finding]:
 def _with_bucket(
     subject: Subject, job: TrainingJob, name: str, check: Callable[[Bucket], Finding]
 ) -> Sequence[Finding]:
-    """Return the finding of a bucket, or a warning if only pods may reach its address."""
+    """Return the finding of `check` on a bucket with the Secret's keys; a warning if this machine cannot reach it."""
     # The pods have the keys of the Secret, so those of the user prove nothing.
     environment = subject.cluster.environment
     variables = {key: value for key, value in environment.variables.items() if key not in _AWS_KEYS}
@@ -114,7 +114,7 @@ def _with_bucket(
 
 
 def _storage(subject: Subject, job: TrainingJob) -> Storage:
-    """Return the storage of a job, with the address of the installation if it names none."""
+    """Return spec.storage of a job; without an endpoint, with the default endpoint of the installation."""
     default = subject.installation.storage_endpoint if subject.installation else ""
     storage = job.spec.storage
     return storage if storage.endpoint or not default else storage.model_copy(update={"endpoint": default})
@@ -132,7 +132,7 @@ def _check_data(bucket: Bucket, job: TrainingJob) -> Finding:
 
 
 def _round_trip(bucket: Bucket, prefix: str) -> Finding:
-    """Write, read and delete a small object, and return the finding."""
+    """Write, read and delete a small object in a bucket, and return the finding."""
     folder = prefix.strip("/")
     key = f"{folder}{'/' if folder else ''}.epochal-doctor-{uuid.uuid4().hex}"
     bucket.upload(key, io.BytesIO(_CONTENT), len(_CONTENT))
@@ -146,14 +146,14 @@ def _round_trip(bucket: Bucket, prefix: str) -> Finding:
 
 
 def check_address(subject: Subject) -> Sequence[Finding]:
-    """Return the findings on whether pods can reach the S3 service's address, by the Services of the cluster."""
+    """Return the findings on whether pods can reach the S3 address, according to the Services of the cluster."""
     if subject.job is None:
         return [skipped("no file names an address", _NO_FILE)]
     endpoint = _storage(subject, subject.job).endpoint
     if endpoint is None:
         if subject.installation is None:
             return [
-                warning("the address is that of the installation, which you may not read", "Ask its administrator.")
+                warning("the S3 address is set in the installation, which you may not read", "Ask its administrator.")
             ]
         return [
             problem(
@@ -166,7 +166,7 @@ def check_address(subject: Subject) -> Sequence[Finding]:
     if _LOCAL.fullmatch(host):
         return [
             problem(
-                f"spec.storage.endpoint is {endpoint}, which is the pod itself in a pod",
+                f"spec.storage.endpoint is {endpoint}, which means the pod itself in a pod",
                 "Set the address as pods see it, such as http://minio.minio.svc:9000. EPOCHAL_STORAGE_ENDPOINT has the "
                 "address as your machine sees it.",
             )
@@ -174,13 +174,13 @@ def check_address(subject: Subject) -> Sequence[Finding]:
     match = _SERVICE_HOST.fullmatch(host)
     is_service = match is not None and (match["namespace"] is None or ".svc" in host)
     if match is None or not is_service:
-        return [ok(f"{endpoint} is outside of the cluster, so only a pod can test it")]
+        return [ok(f"{endpoint} is no Service of the cluster, so this command cannot test whether pods reach it")]
     place = match["namespace"] or subject.cluster.namespace
     return [_check_service(subject, endpoint, match["name"], place, port)]
 
 
 def _check_service(subject: Subject, endpoint: str, name: str, namespace: str, port: int) -> Finding:
-    """Return the finding on whether a Service exists, has a port, and has ready pods."""
+    """Return the finding on whether the Service of an endpoint exists, has the port, and has ready pods."""
     try:
         service = subject.cluster.get(SERVICES, name, namespace)
     except ApiError as error:
@@ -196,7 +196,7 @@ def _check_service(subject: Subject, endpoint: str, name: str, namespace: str, p
         listed = ", ".join(map(str, ports[:8])) or "none"
         return problem(
             f"{endpoint}: the Service {namespace}/{name} has no port {port}, found {listed}",
-            f"Write the port: {urlsplit(endpoint).scheme}://{name}.{namespace}.svc:{ports[0] if ports else 9000}",
+            f"Set the port: {urlsplit(endpoint).scheme}://{name}.{namespace}.svc:{ports[0] if ports else 9000}",
         )
     if spec.get("type") == "ExternalName":
         return ok(f"{endpoint} is another name of {printable(str(spec.get('externalName')))}")

@@ -1,6 +1,6 @@
 """Writers of code that runs without Epochal, a module for each target.
 
-`export` is the only entrance: it refuses a TrainingJob that Epochal itself would refuse, before a target sees it.
+Call them only through `export`, which first refuses a TrainingJob that Epochal itself would refuse.
 """
 
 from collections.abc import Mapping
@@ -22,9 +22,9 @@ class Target(NamedTuple):
     """A target of `export`.
 
     Args:
-        module: A module with a function `export`, which returns files by name. It is imported on use.
-        content: The files, for the help.
-        has_simple: Whether the function has the argument `simple`.
+        module: Name of a module with a function `export`, which returns files by name. It is imported on first use.
+        content: Description of the files, for help texts.
+        has_simple: Whether this function has the argument `simple`.
     """
 
     module: str
@@ -42,15 +42,15 @@ TARGETS: Mapping[str, Target] = {
 
 
 def export(job: "TrainingJob", target: str, *, simple: bool = False) -> dict[str, bytes]:
-    """Return the exported files of a TrainingJob by name.
+    """Return the files of an exported TrainingJob: their contents by their names.
 
     Args:
         job: The TrainingJob.
         target: A name of TARGETS.
-        simple: Whether to write the usual calls of Keras in place of the exact order of samples.
+        simple: Whether Keras shuffles the samples, in place of code that gives the exact order of Epochal's trainer.
 
     Raises:
-        EpochalError: If there is no such target, or the TrainingJob has a problem or a part without a counterpart.
+        EpochalError: If there is no such target, the TrainingJob has a problem, or a part has no counterpart there.
     """
     found = TARGETS.get(target)
     if found is None:
@@ -58,7 +58,7 @@ def export(job: "TrainingJob", target: str, *, simple: bool = False) -> dict[str
         raise EpochalError(f"cannot export to {target}: expected {expected}", exit_code=ExitCode.USAGE)
     if simple and not found.has_simple:
         has = ", ".join(name for name, each in TARGETS.items() if each.has_simple)
-        message = f"{target} has no simple form; the targets that have it: {has}"
+        message = f"{target} has no simple form; the targets with a simple form: {has}"
         raise EpochalError(message, "Leave --simple out.", exit_code=ExitCode.USAGE)
     _check(job)
     function = import_module(found.module).export
@@ -67,10 +67,10 @@ def export(job: "TrainingJob", target: str, *, simple: bool = False) -> dict[str
 
 
 def _check(job: "TrainingJob") -> None:
-    """Refuse a TrainingJob that Epochal would refuse: then each class and each argument has a name of Keras."""
+    """Raise an error for a TrainingJob with problems. Without problems, Keras has all classes and arguments of it."""
     from epochal_api.catalogue.findings import to_text  # noqa: PLC0415 - the registry alone needs no catalogue
     from epochal_api.catalogue.problems import spec_problems  # noqa: PLC0415
 
     found = [problem for problem in spec_problems(job.spec.dump()) if not problem.is_warning]
     if found:
-        raise EpochalError(to_text(found), "Correct these fields. epochal check FILE gives their lines.")
+        raise EpochalError(to_text(found), "Correct these fields. `epochal check FILE` prints their lines.")

@@ -1,4 +1,4 @@
-"""Texts of Python code: literals, calls, and statements in lines. No text of a spec becomes code in another way."""
+"""Writes Python code as text: literals, calls, and statements. A text of a spec becomes code only as a literal."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,28 +8,28 @@ from epochal.exporters.python_code import literal as literal_expression
 
 
 def literal(value: Any) -> str:
-    """Return a value of JSON as code on one line."""
+    """Return a JSON value as a Python literal on one line."""
     return str(literal_expression(value))
 
 
 def size(sizes: Sequence[int]) -> str:
-    """Return the code of sizes of axes: a number if all are equal, else a tuple."""
+    """Return the code of the sizes of several axes: one number if all sizes are equal, else a tuple."""
     return repr(sizes[0]) if len(set(sizes)) == 1 else repr(tuple(sizes))
 
 
 def cut(before: int, after: int) -> str:
-    """Return the code of a slice without the first and the last elements of an axis."""
+    """Return the code of a slice that leaves out the first `before` and the last `after` elements of an axis."""
     return f"{before or ''}:{-after if after else ''}"
 
 
 def call(function: str, *arguments: str, **named: Any) -> str:
-    """Return the code of a call. Positional arguments are code, named ones are values; None omits one."""
+    """Return the code of a call. `arguments` are code, `named` are JSON values; None omits an argument."""
     given = [*arguments, *(f"{key}={literal(value)}" for key, value in named.items() if value is not None)]
     return f"{function}({', '.join(given)})"
 
 
 def statement(text: str, indent: int) -> list[str]:
-    """Return the lines of a statement. If it is too long, its brackets take a line for each part."""
+    """Return the lines of a statement. If it is too long, the parts in its brackets get their own lines."""
     space = " " * indent
     if len(space) + len(text) <= WIDTH or (group := _last_group(text)) is None:
         return [space + text]
@@ -47,7 +47,7 @@ def statement(text: str, indent: int) -> list[str]:
 
 
 def _last_group(text: str) -> tuple[int, int] | None:
-    """Return the positions of the last brackets with content; of the first ones if the statement begins with them."""
+    """Return start and end of the last outermost brackets with content; of the first if the text begins with it."""
     found: tuple[int, int] | None = None
     depth = start = 0
     for position, character in _outside_strings(text):

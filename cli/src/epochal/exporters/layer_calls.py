@@ -1,4 +1,4 @@
-"""A call of a layer, with its arguments checked and its code collected."""
+"""A call of a Keras layer during an export: it checks the arguments, and collects the code of the layer."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,16 +12,16 @@ from epochal.exporters.support import no_counterpart
 from epochal.exporters.tensors import Shape, Tensor
 
 IGNORED = frozenset({"name", "trainable", "seed", "autocast", "use_cudnn", "unroll", "flash_attention", "synchronized"})
-"""Arguments without an effect on the outputs, or with one that `LayerCode` has for all layers."""
+"""Arguments without an effect on the outputs, or which `LayerCode` handles for all layers."""
 
 
 @dataclass(frozen=True)
 class Weight:
-    """Weights of a layer, from Keras' order and layout into torch's.
+    """How to convert the weights of a layer from Keras to torch.
 
     Args:
-        names: Names for the arrays of `get_weights`, in its order.
-        values: Code of each weight in torch, by its name below the layer, with these names as variables.
+        names: Variable names for the arrays of `layer.get_weights()`, in their order.
+        values: Code of each torch weight, by its name within the layer. The code uses the variables.
     """
 
     names: Sequence[str]
@@ -30,18 +30,18 @@ class Weight:
 
 @dataclass
 class LayerCode:
-    """The code of a layer, apart from its calls. A wrapper of one layer has the code of that layer.
+    """The generated code of a torch layer, without its calls. For a wrapper, it is the code of the inner layer.
 
     Args:
         kind: The class of the layer in keras.layers.
-        trainable: Whether the spec lets its weights be trained.
-        module: The constructor; None for a layer without one.
-        weights: Its weights; None for a layer without any.
-        arrays: Code of weights that Keras has as attributes of the layer `layer`, by their names below the layer.
-        initializers: Lines that draw weights. {layer} is the layer in them.
-        penalties: Weights with regularizers: the name below the layer, and the regularizer.
-        fixed: Names of parameters below the layer that Keras does not have, and torch does: they are not trained.
-        adapts: Whether the layer learns from the training samples before the training.
+        trainable: Whether its weights are trained: the argument `trainable` of the spec.
+        module: Code of the torch constructor; None for a layer that is only a function.
+        weights: How to convert its weights; None for a layer without weights.
+        arrays: Code of torch weights that are attributes of the Keras layer `layer`, by name within the torch layer.
+        initializers: Lines that initialize weights, with the placeholder {layer}.
+        penalties: Weights with regularizers: the name within the layer, and the regularizer.
+        fixed: Names of parameters within the layer that exist in torch only. They are not trained.
+        adapts: Whether the layer learns from the training samples before the training (`adapt`).
     """
 
     kind: str
@@ -56,17 +56,17 @@ class LayerCode:
 
 
 class Call:
-    """A call of a layer on tensors, for the function that writes its code.
+    """A call of a Keras layer on tensors. The function for its class writes the code of the target with it.
 
     Args:
-        where: The layer in messages.
-        kind: Its class in keras.layers.
-        arguments: Its arguments in the spec.
-        inputs: The tensors that it takes.
-        attribute: Its attribute in the module, such as self.conv1.
-        helpers: Names of the helpers that the module needs; functions add to it.
-        write: Writes a call, and returns its outputs: for inner layers.
-        target: The target, for messages.
+        where: The layer's place in the spec, for messages.
+        kind: Class of the layer in keras.layers.
+        arguments: Arguments of the layer in the spec.
+        inputs: The input tensors.
+        attribute: Code of the layer in the target, such as self.conv1.
+        helpers: Names of the helpers that the generated module needs. Functions for layers add names.
+        write: Writes the code for the call of an inner layer, and returns its outputs.
+        target: The target of the export, for messages.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class Call:
 
     @property
     def input(self) -> Tensor:
-        """The input tensor. The call fails if there are several."""
+        """The single input tensor. An EpochalError is raised if the call has several inputs."""
         if len(self.inputs) != 1:
             self.fail(f"it takes one input, found {len(self.inputs)}")
         return self.inputs[0]
@@ -112,7 +112,7 @@ class Call:
         return argument.default if argument else None
 
     def integer(self, key: str, least: int = 1) -> int:
-        """Return an argument that must be an integer."""
+        """Return an argument of the layer, which must be an integer of at least `least`."""
         value = self[key]
         if isinstance(value, float) and value.is_integer():
             value = int(value)
@@ -121,34 +121,34 @@ class Call:
         return value
 
     def number(self, key: str) -> float:
-        """Return an argument that must be a number."""
+        """Return an argument of the layer, which must be a number."""
         value = self[key]
         if isinstance(value, bool) or not isinstance(value, int | float):
             self.fail(f"{key} must be a number, found {value!r:.40}")
         return value
 
     def flag(self, key: str) -> bool:
-        """Return an argument that must be true or false."""
+        """Return an argument of the layer, which must be true or false."""
         value = self[key]
         if not isinstance(value, bool):
             self.fail(f"{key} must be true or false, found {value!r:.40}")
         return value
 
     def choice(self, key: str, *choices: Any) -> Any:
-        """Return an argument that must be one of the choices that have a counterpart."""
+        """Return an argument of the layer. Only the values in `choices` have a counterpart in the target."""
         value = self[key]
         if value not in choices:
             self.no_counterpart(f"{key}: {value!r:.40}")
         return value
 
     def off(self, key: str) -> None:
-        """Refuse an argument, unless it is false or not given."""
+        """Raise an error if an argument is set to another value than false: the target has no counterpart."""
         value = self[key]
         if value is not None and value is not False:
             self.no_counterpart(f"{key}: {value!r:.40}")
 
     def sizes(self, key: str, count: int, least: int = 1) -> tuple[int, ...]:
-        """Return an argument with a size for each of `count` axes, or a size for all."""
+        """Return an argument as `count` sizes, one for each axis. In the spec it may be one size for all axes."""
         value = self[key]
         sizes = [value] * count if isinstance(value, int) else value
         if not isinstance(sizes, list | tuple) or (len(sizes) not in {1, count}):
@@ -158,7 +158,7 @@ class Call:
         return tuple(sizes) if len(sizes) == count else tuple(sizes) * count
 
     def axis(self, tensor: Tensor | None = None) -> int:
-        """Return the argument `axis`, which must be one axis, counted from the batch axis 0."""
+        """Return the argument `axis` as a number from 1: it must be one axis, and not the batch axis 0."""
         value, rank = self["axis"], (tensor or self.inputs[0]).rank
         if isinstance(value, list) and len(value) == 1:
             value = value[0]
@@ -167,16 +167,16 @@ class Call:
         return value % rank
 
     def ignore(self, *keys: str) -> None:
-        """Accept arguments that have no effect in the target."""
+        """Mark arguments as handled, because they have no effect in the target, so that `finish` accepts them."""
         self._read.update(keys)
 
     def ignore_training(self) -> None:
-        """Accept initializers, regularizers and constraints, which have no effect on a trained network."""
+        """Mark initializers, regularizers and constraints as handled, for a target that only runs a trained network."""
         ends = ("_initializer", "_regularizer", "_constraint")
         self._read.update(key for key in self._class.arguments if key.endswith(ends))
 
     def size_of(self, tensor: Tensor, axis: int = -1) -> int:
-        """Return the size of an axis of a sample. The call fails if the axis has any length."""
+        """Return the size of an axis of a tensor, without the batch axis. An axis of unknown size raises an error."""
         if not tensor.shape:
             self.fail("its input needs an axis beside the batch axis")
         found = tensor.shape[axis]
@@ -185,27 +185,27 @@ class Call:
         return found
 
     def module(self, code: str) -> str:
-        """Set the constructor of the layer, and return its attribute."""
+        """Set the code of the torch constructor, and return the code of the layer, such as self.conv1."""
         self.code.module = code
         return self.attribute
 
     def weights(self, names: Sequence[str], values: Mapping[str, str]) -> None:
-        """Set the weights of the layer; see `Weight`."""
+        """Set how the weights of the layer are converted; see `Weight`."""
         self.code.weights = Weight(names, values)
 
     def result(self, code: str, shape: Sequence[int | None], *, channels_first: bool = False) -> Tensor:
-        """Return an output of the call."""
+        """Return an output tensor with a code and a shape. Raise an error if a size is less than 1."""
         if any(size is not None and size < 1 for size in shape):
             self.fail(f"its output would have the shape {list(shape)}: its input is too small")
         return Tensor(code, tuple(shape), channels_first=channels_first and len(shape) > 1)
 
     def same(self, code: str, tensor: Tensor | None = None) -> Tensor:
-        """Return an output with the shape of the input."""
+        """Return an output tensor with the shape of `tensor`, or else of the first input."""
         tensor = tensor or self.inputs[0]
         return Tensor(code, tensor.shape, channels_first=tensor.channels_first)
 
     def of_layer(self, spec: Mapping[str, Any], inputs: Sequence[Tensor]) -> "Call":
-        """Return the call of an inner layer, which has the attribute of this layer."""
+        """Return the call of a wrapper's inner layer. Both layers have the same attribute in the target."""
         kind, arguments = spec["layer"], {key: value for key, value in spec.items() if key != "layer"}
         where = f"{self.where}, within it {printable(kind)[:40]}"
         return Call(
@@ -220,12 +220,12 @@ class Call:
         )
 
     def wrapped(self, spec: Mapping[str, Any], inputs: Sequence[Tensor]) -> "tuple[Sequence[Tensor], LayerCode]":
-        """Return the outputs and the code of an inner layer."""
+        """Write the call of a wrapper's inner layer, and return its outputs and its code."""
         inner = self.of_layer(spec, inputs)
         return self._write(inner), inner.code
 
     def finish(self) -> None:
-        """Raise an error for each argument of the spec that the export would lose."""
+        """Raise an error for an argument of the spec that no function has read: the export would lose it."""
         if self["dtype"] not in {None, "float32"}:
             self.no_counterpart(f"dtype: {self['dtype']!r:.40}")
         for key, value in self._given.items():
@@ -235,15 +235,15 @@ class Call:
             self.no_counterpart(f"{key}: {value!r:.40}")
 
     def fail(self, message: str) -> NoReturn:
-        """Raise the error of a layer that Keras would refuse, too."""
+        """Raise the error for a layer that Keras itself would refuse."""
         raise EpochalError(f"{self.where}: {message}", "Run epochal check with the file to find all problems.")
 
     def no_counterpart(self, what: str = "") -> NoReturn:
-        """Raise the error of a layer, or of an argument, that the target does not have."""
+        """Raise the error for a layer, or for its argument `what`, that has no counterpart in the target."""
         raise no_counterpart(self._target, self.where, self.kind, what)
 
     def known(self, shape: Shape) -> tuple[int, ...]:
-        """Return the sizes of a shape of the input. The call fails if an axis has any length."""
+        """Return a shape as integers. An axis of unknown size raises an error."""
         sizes = tuple(size for size in shape if size is not None)
         if len(sizes) != len(shape):
             self.fail(f"its input has the shape {list(shape)}, in which each axis must have a known size")

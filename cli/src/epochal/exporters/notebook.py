@@ -1,4 +1,4 @@
-"""The target notebook: the script of the target keras in the cells of a Jupyter notebook, with curves."""
+"""The target notebook: the script of the target keras as cells of a Jupyter notebook, with plots of the metrics."""
 
 import json
 from typing import Any
@@ -23,7 +23,7 @@ plt.show()"""
 
 
 def export(job: TrainingJob, *, simple: bool = False) -> dict[str, bytes]:
-    """Return the notebook of a TrainingJob, see `epochal.exporters.export`."""
+    """Return the Jupyter notebook of a TrainingJob, by its file name. For `simple`, see `epochal.exporters.export`."""
     used = sections(job, simple=simple)
     settings = [assign(constant, literal(default)) + f"  # {meaning}" for constant, default, meaning in places(job)]
     settings += ['RESULTS = Path(".")  # the folder for model.keras', "RESULTS.mkdir(parents=True, exist_ok=True)"]

@@ -11,18 +11,18 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 WIDTH = 88
-"""Maximum length of a line, as black's default."""
+"""Maximum characters of a line, as the default of black."""
 _INDENT = 4
 
 
 @dataclass(frozen=True)
 class Group:
-    """Code in brackets, which may take several lines.
+    """Code with brackets, which can be broken into several lines.
 
     Args:
-        head: The code up to the opening bracket.
+        head: The code up to and including the opening bracket.
         items: The parts in the brackets, each with its label, such as "units=".
-        tail: The code from the closing bracket on.
+        tail: The closing bracket, and the code after it.
     """
 
     head: str
@@ -42,8 +42,8 @@ class Applied:
     """A call of the result of a call, as in layers.Dense(10)(inputs).
 
     Args:
-        made: The first call.
-        arguments: The arguments of the second call, in brackets.
+        made: The first call, such as layers.Dense(10).
+        arguments: The arguments of the second call, in brackets, such as (inputs).
     """
 
     made: Group
@@ -53,7 +53,7 @@ class Applied:
         return f"{self.made}{self.arguments}"
 
     def grouped(self, room: int) -> Group:
-        """Return the brackets to break, as black does: the second ones, if the first call fits into `room`."""
+        """Return the brackets to break, as black does: those of the second call, if the first call fits into `room`."""
         made, arguments = self.made, self.arguments
         if len(str(made)) + len(arguments.head) <= room:
             return Group(f"{made}{arguments.head}", arguments.items, arguments.tail)
@@ -78,20 +78,20 @@ def call(function: str, arguments: Mapping[str, Expression] | None = None, *posi
 
 
 def is_identifier(name: str) -> bool:
-    """Return whether a text is a name in Python, in ASCII: Python treats some other characters as equal."""
+    """Return whether a text is a valid name in Python, in ASCII: Python treats some other characters as equal."""
     return name.isascii() and name.isidentifier() and not keyword.iskeyword(name)
 
 
 def items(values: Iterable[Expression]) -> Group:
-    """Return the code of a list display."""
+    """Return the code of a list: [value, value]."""
     return Group("[", [("", value) for value in values], "]")
 
 
 def literal(value: Any) -> Expression:
-    """Return a value of JSON as code.
+    """Return a JSON value as a Python literal.
 
     Raises:
-        TypeError: If it is no value of JSON.
+        TypeError: If the value is no JSON value.
     """
     if isinstance(value, str):
         return _text(value)
@@ -112,18 +112,18 @@ _MAX_BITS = 1000
 
 
 def _text(text: str) -> str:
-    """Return a text as a literal, in double quotes if these need no escape."""
+    """Return a text as a Python string literal, in double quotes unless the text contains a double quote."""
     code = repr(text)
     return code if '"' in text else f'"{code[1:-1]}"'
 
 
 def assign(target: str, value: Expression, *, indent: int = 0) -> str:
-    """Return the lines of an assignment."""
+    """Return the code `target = value`, broken into lines if it is too long."""
     return _statement(f"{target} = ", value, indent)
 
 
 def statement(value: Expression, *, indent: int = 0) -> str:
-    """Return the lines of an expression statement."""
+    """Return an expression as a statement, broken into lines if it is too long."""
     return _statement("", value, indent)
 
 
@@ -132,13 +132,13 @@ def _statement(label: str, value: Expression, indent: int) -> str:
 
 
 def _layout(value: Expression, indent: int, before: int, after: int) -> str:
-    """Return an expression, in lines if it is too long.
+    """Return the code of an expression, broken into lines if it is too long.
 
     Args:
         value: The expression.
-        indent: Indentation of the line that it begins in.
-        before: Characters before it in this line.
-        after: Characters after it in its last line.
+        indent: Indentation of the line in which the expression begins.
+        before: Number of characters before the expression in this line.
+        after: Number of characters after the expression in its last line.
     """
     flat = str(value)
     if isinstance(value, str) or before + len(flat) + after <= WIDTH:

@@ -1,4 +1,4 @@
-"""Parts that the targets share: the network, the name, and the error of a layer without a counterpart."""
+"""Functions that the targets share: for the network, the name, and the error for a part without a counterpart."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from epochal_api.trainingjob.spec import TrainingJob
 from epochal.errors import EpochalError
 
 COMPLETE = ("keras", "notebook", "onnx")
-"""Targets that have all layers and settings of a TrainingJob; onnx fetches the trained model."""
+"""Targets that have all layers and settings of a TrainingJob; onnx downloads the trained model."""
 
 
 def unsupported(place: str, found: str, target: str, remedy: str = "", *, targets: Sequence[str] = ()) -> EpochalError:
@@ -20,22 +20,22 @@ def unsupported(place: str, found: str, target: str, remedy: str = "", *, target
     Args:
         place: The field of the spec, such as spec.network.layers[3] (LSTM).
         found: The reason, as the end of a sentence.
-        target: The target.
-        remedy: What to do.
-        targets: The targets that have a counterpart.
+        target: The target of the export.
+        remedy: What the user can do.
+        targets: Other targets that have a counterpart.
     """
-    others = f"The targets {', '.join(targets)} have it." if targets else ""
+    others = f"The targets {', '.join(targets)} have a counterpart." if targets else ""
     return EpochalError(f"cannot export to {target}: {place}: {found}", " ".join(filter(None, (remedy, others))))
 
 
 def no_counterpart(target: str, where: str, kind: str, what: str = "") -> EpochalError:
-    """Return the error for a layer or setting that a target does not have, with the targets that have it.
+    """Return the error for a layer or setting without a counterpart in a target. It names targets with a counterpart.
 
     Args:
-        target: The target.
+        target: The target of the export.
         where: The place in the spec.
         kind: The class of the layer, or the setting.
-        what: The argument that the target does not have; "" for the whole layer.
+        what: The argument without a counterpart; "" if the whole layer has no counterpart.
     """
     found = f"{what} of {kind}" if what else kind
     others = [name for name, kinds in _layers().items() if name != target and not what and kind in kinds]
@@ -43,7 +43,7 @@ def no_counterpart(target: str, where: str, kind: str, what: str = "") -> Epocha
 
 
 def listed_network(job: TrainingJob, target: str) -> Network:
-    """Return the network of a TrainingJob, for a target that needs its layers.
+    """Return spec.network of a TrainingJob, for a target that needs the list of layers.
 
     Raises:
         EpochalError: If the network comes from a saved model or from code.
@@ -55,14 +55,14 @@ def listed_network(job: TrainingJob, target: str) -> Network:
 
 
 def data_sets(data: Data) -> dict[Role, DataSet]:
-    """Return the data sets of a TrainingJob that have objects of their own, by their role."""
+    """Return the data sets (train, validation, test) with files of their own, by role: no validation split of train."""
     validation = data.validation.data_set if data.validation is not None else None
     sets: dict[Role, DataSet | None] = {"train": data.train, "validation": validation, "test": data.test}
     return {role: each for role, each in sets.items() if each is not None}
 
 
 def safe_name(job: TrainingJob) -> str:
-    """Return the name of a TrainingJob without characters that could end a comment or a text in code."""
+    """Return the name of a TrainingJob, with - for each character that could end a comment or string in code."""
     return re.sub(r"[^A-Za-z0-9.-]", "-", job.metadata.name)
 
 

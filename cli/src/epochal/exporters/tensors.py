@@ -5,18 +5,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 Shape = tuple[int | None, ...]
-"""Shape of a sample as in Keras, with the channels last. None is an axis of any length."""
+"""Shape of a sample as in Keras: without the batch axis, with the channels last. None is an axis of unknown size."""
 
 
 @dataclass(frozen=True)
 class Tensor:
-    """A tensor of the exported `forward`.
+    """A tensor in the exported code.
 
     Args:
         code: Its variable, or another expression.
         shape: Its shape in Keras, without the batch axis.
-        channels_first: Whether the channels are axis 1, as torch's convolutions require.
-        integer: Its type if it holds integers or booleans, such as uint8; "" for float32.
+        channels_first: Whether its channels in torch are axis 1, as convolutions require; else the last axis.
+        integer: Its type if its elements are integers or booleans, such as uint8; "" for float32.
     """
 
     code: str
@@ -26,28 +26,28 @@ class Tensor:
 
     @property
     def rank(self) -> int:
-        """Number of axes, with the batch axis."""
+        """Number of axes, including the batch axis."""
         return len(self.shape) + 1
 
     @property
     def channel_dim(self) -> int:
-        """The axis of the channels in torch."""
+        """Number of the axis of the channels in torch: 1, or -1 for the last axis."""
         return 1 if self.channels_first else -1
 
     def first(self) -> "Tensor":
-        """Return the tensor with its channels at axis 1."""
+        """Return the tensor with its channels at axis 1: if necessary, with code that moves the axis."""
         if self.channels_first or len(self.shape) <= 1:
             return self
         return replace(self, code=f"{self.code}.movedim(-1, 1)", channels_first=True)
 
     def last(self) -> "Tensor":
-        """Return the tensor with its channels last, as in Keras."""
+        """Return the tensor with its channels last, as in Keras: if necessary, with code that moves the axis."""
         if not self.channels_first:
             return self
         return replace(self, code=f"{self.code}.movedim(1, -1)", channels_first=False)
 
     def dim(self, axis: int) -> int:
-        """Return the axis in torch of an axis in Keras, both with the batch axis."""
+        """Convert the number of an axis in Keras to its number in torch. The batch axis is 0 in both."""
         axis = axis % self.rank
         if not self.channels_first or axis == 0:
             return axis
@@ -55,13 +55,13 @@ class Tensor:
 
 
 def product(shape: Shape) -> int | None:
-    """Return the number of elements, or None if an axis has any length."""
+    """Return the number of elements of a shape, or None if the size of an axis is unknown."""
     sizes = [size for size in shape if size is not None]
     return math.prod(sizes) if len(sizes) == len(shape) else None
 
 
 def broadcast(shapes: Sequence[Shape]) -> Shape:
-    """Return the shape of an element-wise operation, as Keras' merging layers compute it.
+    """Return the shape of an element-wise operation's result, with broadcasting as in Keras' merging layers.
 
     Raises:
         ValueError: If two sizes of an axis differ, and neither is 1.

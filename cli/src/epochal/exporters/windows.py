@@ -11,9 +11,9 @@ class Window:
     """A window of a convolution or of pooling.
 
     Args:
-        kernel: Its size in each axis.
-        strides: Its steps.
-        dilation: Distance of its elements.
+        kernel: Number of its elements in each axis.
+        strides: Distance of neighboring window positions in each axis.
+        dilation: Distance of neighboring elements of the window in each axis.
         padding: valid, same or causal.
     """
 
@@ -24,18 +24,18 @@ class Window:
 
     @property
     def extents(self) -> tuple[int, ...]:
-        """Size of the window with its gaps."""
+        """Size of the window in each axis, including the gaps of its dilation."""
         return tuple((kernel - 1) * step + 1 for kernel, step in zip(self.kernel, self.dilation, strict=True))
 
     def output(self, shape: Sequence[int | None]) -> tuple[int | None, ...]:
-        """Return the number of positions in each axis of an input."""
+        """Return the number of window positions in each axis, for an input shape without channels: the output shape."""
         axes = zip(shape, self.extents, self.strides, strict=True)
         if self.padding == "valid":
             return tuple(None if length is None else (length - extent) // step + 1 for length, extent, step in axes)
         return tuple(None if length is None else -(-length // step) for length, _, step in axes)
 
     def pads(self, shape: Sequence[int | None]) -> list[tuple[int, int]] | None:
-        """Return the padding before and after each axis; None if it depends on an axis of any length."""
+        """Return the padding before and after each axis; None if it depends on an axis of unknown size."""
         pads: list[tuple[int, int]] = []
         for length, extent, step in zip(shape, self.extents, self.strides, strict=True):
             if self.padding == "valid":
@@ -53,7 +53,7 @@ class Window:
 
 
 def read_window(call: Call, count: int, kernel: str, *, dilated: bool = True) -> Window:
-    """Return the window of a layer with `count` axes."""
+    """Return the window of a layer with `count` spatial axes. `kernel` is the name of the argument with its size."""
     sizes = call.sizes(kernel, count)
     strides = sizes if call["strides"] is None else call.sizes("strides", count)
     dilation = call.sizes("dilation_rate", count) if dilated else (1,) * count

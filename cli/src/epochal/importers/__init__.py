@@ -1,4 +1,4 @@
-"""Readers of files of other tools, a module for each format. Each returns a manifest of Epochal."""
+"""Importers: they convert files of other tools to manifests of Epochal, with a module for each format."""
 
 from epochal.importers.formats import import_file
 from epochal.importers.imported import Imported, Weights

@@ -1,4 +1,4 @@
-"""A manifest while it is imported: its fields, its comments, and the details that are lost."""
+"""The TrainingJob that an import builds: its fields, its comments, and warnings about details that are lost."""
 
 import re
 from collections.abc import Mapping
@@ -10,42 +10,42 @@ from epochal_api.trainingjob import spec as trainingjob
 from epochal.importers.reading import shown
 
 MAX_WARNINGS = 200
-"""Maximum number of warnings. The last of them then gives the number of the others."""
+"""Maximum number of warnings. If there are more, an additional line has the number of the omitted warnings."""
 _ORDER = ("storage", "data", "network", "training", "resources", "scheduling", "results")
-"""Fields of the spec of a TrainingJob in the order of the documents."""
+"""Fields of spec of a TrainingJob, in the order of the documentation."""
 _SECRET = "minio-credentials"  # noqa: S105 - the name of a Secret, as in all examples
 _MAX_NAME = 63
 
 
 class Draft:
-    """The spec of a TrainingJob while it is imported. Paths are relative to this spec, such as data.bucket.
+    """The TrainingJob that an import builds. Paths of fields are relative to its spec, such as data.bucket.
 
     Args:
-        name: Name of the object, in any characters.
+        name: Name for the object. Characters that Kubernetes does not allow are replaced.
     """
 
     def __init__(self, name: str) -> None:
         self.name = object_name(name)
         self.spec: dict[str, Any] = {}
         self.heading = ""
-        """The comment at the head of the file."""
+        """The comment at the top of the manifest."""
         self.comments: dict[str, str] = {}
-        """Comments by the path of their field."""
+        """Comments by the path of the field below them."""
         self.origins: dict[str, str] = {}
-        """The parts of the file from which fields come, by path, for messages."""
+        """For messages, by path of a field: the label of the part of the imported file that the field comes from."""
         self.placeholders: list[str] = []
-        """Paths that the file does not give, and that the user must fill in."""
+        """Paths of fields whose values are not in the imported file. The user must fill them in."""
         self._warnings: list[str] = []
         self._omitted = 0
 
     @property
     def warnings(self) -> list[str]:
-        """The lost details, a line each."""
+        """The warnings about lost details, one line for each detail."""
         more = [f"{self._omitted:,} more details are lost"] if self._omitted else []
         return [*self._warnings, *more]
 
     def warn(self, label: str, message: str) -> None:
-        """Add a detail that is lost, by the label of its part of the file."""
+        """Add a warning about a lost detail. `label` names the part of the imported file."""
         line = f"{label}: {message}"
         if line in self._warnings[-8:]:
             return
@@ -60,12 +60,12 @@ class Draft:
         self.comments[path] = f"{before}\n{text}" if before else text
 
     def fill_in(self, path: str, text: str) -> None:
-        """Mark a field whose value the file does not give."""
+        """Mark a field as placeholder, because its value is not in the imported file, and add a comment."""
         self.placeholders.append(path)
         self.comment(path, f"Fill in: {text}")
 
     def set_storage(self, storage: Mapping[str, Any] | None = None) -> None:
-        """Set the storage. Its Secret is that of the examples, because no key is written into a manifest."""
+        """Set spec.storage, with the name of the Secret in the examples: keys are never written into a manifest."""
         self.spec["storage"] = {**(storage or {}), "secretRef": {"name": _SECRET}}
         self.comment(
             "storage.secretRef",
@@ -74,7 +74,7 @@ class Draft:
         )
 
     def set_unknown_data(self) -> None:
-        """Set placeholders for data, which the file does not describe."""
+        """Set placeholders in spec.data, because the imported file does not describe the data."""
         self.spec["data"] = {
             "bucket": "training-data",
             "train": {"object": "train.npz"},
@@ -83,17 +83,17 @@ class Draft:
         self.fill_in("data", "the bucket, and the objects in it.")
 
     def set_results(self, bucket: str | None = None, *, prefix: str = "") -> None:
-        """Set the bucket of the results, or a placeholder."""
+        """Set spec.results. Without a bucket, set a placeholder that the user must fill in."""
         self.spec["results"] = {"bucket": bucket or "training-results", **({"prefix": prefix} if prefix else {})}
         if bucket is None:
             self.fill_in("results.bucket", "a bucket for the model and its history.")
 
     def ordered_spec(self) -> dict[str, Any]:
-        """Return the spec with its fields in the order of the documents."""
+        """Return the spec with its fields in the order of the documentation."""
         return {key: self.spec[key] for key in _ORDER if key in self.spec}
 
     def document(self) -> dict[str, Any]:
-        """Return the TrainingJob as plain values."""
+        """Return the TrainingJob as mappings, lists, texts and numbers."""
         return {
             "apiVersion": API_VERSION,
             "kind": trainingjob.KIND,
@@ -103,13 +103,13 @@ class Draft:
 
 
 def object_name(text: str, max_length: int = _MAX_NAME) -> str:
-    """Return a name of an object in Kubernetes for a name in any characters."""
+    """Convert a text to a valid name of a Kubernetes object: lower case letters, digits and hyphens."""
     name = re.sub(r"[^a-z0-9]+", "-", text[:1024].lower()).strip("-")
     return name[:max_length].rstrip("-") or "imported"
 
 
 class Names:
-    """Gives each layer a unique name that the API accepts, as near as possible to its name in the file.
+    """Chooses names of layers: unique, accepted by Epochal's API, and as similar as possible to the names in the file.
 
     Args:
         reserved: Names that no layer may have.
@@ -122,12 +122,12 @@ class Names:
         self._counts: dict[str, int] = {}
 
     def add(self, text: str, default: str, *, pattern: str = r"[^A-Za-z0-9_.\\/>-]+") -> str:
-        """Return the name of a layer.
+        """Return a unique name for a layer, and reserve it.
 
         Args:
-            text: Its name in the file.
-            default: Its name if the file has no usable one.
-            pattern: The characters that a name must not have.
+            text: Name of the layer in the file.
+            default: Name of the layer if the file has no usable name.
+            pattern: Regular expression for the characters that become underscores.
         """
         base = re.sub(pattern, "_", text[: self._MAX_LENGTH]).strip("_") or default
         name = base

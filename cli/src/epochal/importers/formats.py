@@ -1,4 +1,4 @@
-"""Chooses the reader of a file by its name and its content."""
+"""Chooses the importer for a file by its name and its content."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +15,7 @@ from epochal.importers.reading import parse_json, read_start, read_text, shown
 _ZIP, _HDF5 = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"
 _PROGRAMS = frozenset({".py", ".ipynb"})
 _MAX_YAML = 2**19
-"""Maximum size of a manifest of another tool in YAML, whose parser takes seconds for a megabyte."""
+"""Maximum characters of a YAML manifest of another tool: the YAML parser needs seconds for a megabyte."""
 KNOWN = (
     "a flow (.nnd), a Keras model (.keras, .h5, JSON of model.to_json()), a program (.py or .ipynb, with --run), "
     "an Experiment of Katib, a manifest with hyper_parameters_optimization, or a manifest.yml of FfDL"
@@ -23,13 +23,13 @@ KNOWN = (
 
 
 def import_file(path: Path, *, name: str | None = None, strict: bool = False, run: str | None = None) -> Imported:
-    """Return the manifest for a file of another tool.
+    """Convert a file of another tool to a manifest of Epochal.
 
     Args:
         path: The file.
-        name: Name of the TrainingJob or Experiment. Default: the name in the file, or that of the file.
-        strict: Whether a detail of the file that is lost is an error.
-        run: Name of the variable with the model in a Python program or notebook, which is then run.
+        name: Name of the TrainingJob or Experiment. Default: the name in the file, or the file name.
+        strict: Whether to raise an error if a detail of the file is lost.
+        run: Name of the variable with the model in a Python program or notebook. If set, the program is run.
 
     Raises:
         EpochalError: If the file is broken or unknown; or, with `strict`, if a detail is lost.
@@ -61,7 +61,7 @@ def _import_file(path: Path, *, name: str | None, strict: bool, run: str | None)
 
         return hdf5.import_hdf5(path, name=name, strict=strict)
     if path.suffix == ".keras":
-        raise EpochalError("a .keras file must be a zip archive: the file may be cut, or of another format")
+        raise EpochalError("a .keras file must be a zip archive: the file may be incomplete, or have another format")
     return _import_document(_read_document(path), path, name=name, strict=strict)
 
 
@@ -111,4 +111,4 @@ def _import_document(document: Any, path: Path, *, name: str | None, strict: boo
 
         return finish_import(convert_manifest(document, name=name or path.stem), strict=strict)
     keys = ", ".join(shown(str(key)) for key in list(document)[:8])
-    raise EpochalError(f"its format is unknown; its first fields are {keys}", f"Known are {KNOWN}.")
+    raise EpochalError(f"its format is unknown; the first fields in the file are {keys}", f"Known are {KNOWN}.")

@@ -1,4 +1,4 @@
-"""The result of an import: a manifest with comments, the lost details, and the weights."""
+"""The result of an import: a manifest with comments, warnings about lost details, and the weights of the model."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ from epochal.manifests import write
 
 
 class Weights(Protocol):
-    """The weights of an imported model."""
+    """The weights of an imported model, which can be written to a file."""
 
     def write(self, path: Path) -> None:
         """Write the weights as a .weights.h5 file.
@@ -29,14 +29,14 @@ class Weights(Protocol):
 
 @dataclass(frozen=True)
 class Imported:
-    """A manifest from a file of another tool.
+    """The result of importing a file of another tool.
 
     Args:
-        document: The TrainingJob or Experiment as plain values.
-        comments: Comments by the path of their field.
-        warnings: The details of the file that are lost, a line each.
-        placeholders: Paths of the fields that the file does not give.
-        weights: The weights of the model, or None.
+        document: The TrainingJob or Experiment as mappings and lists.
+        comments: Comments by the path of the field below them.
+        warnings: The lost details of the file, one line for each.
+        placeholders: Paths of fields whose values are not in the file, so the user must fill them in.
+        weights: The weights of the model; None if the file has none.
     """
 
     document: Mapping[str, Any]
@@ -51,7 +51,7 @@ class Imported:
         return write(self.document, self.comments)
 
     def with_weights(self, uri: str) -> "Imported":
-        """Return the import with the address of its weights in `network.weights`."""
+        """Return the import with `uri` in `network.weights`, and without the comment to do so."""
         spec = self.document["spec"]
         network = {**spec["network"], "weights": {"uri": uri}}
         document = {**self.document, "spec": {**spec, "network": network}}
@@ -73,20 +73,20 @@ def finish_import(
     strict: bool,
     weights: Weights | None = None,
 ) -> Imported:
-    """Return the TrainingJob of a draft, or the Experiment with the draft as its template.
+    """Check a finished draft, and return the import: a TrainingJob, or an Experiment with the draft as its template.
 
     Args:
-        draft: The TrainingJob or the template, the warnings and the placeholders.
-        document: The Experiment as plain values, with the template; None for a TrainingJob.
-        comments: Comments by the path in the Experiment.
-        strict: Whether a lost detail is an error.
-        weights: The weights of the model, or None.
+        draft: The TrainingJob or the template, with warnings and placeholders.
+        document: The Experiment, including the template; None for a TrainingJob.
+        comments: Additional comments by their path in the Experiment.
+        strict: Whether to raise an error if a detail of the file is lost.
+        weights: The weights of the model; None if the file has none.
 
     Raises:
         EpochalError: If the object has problems; or, with `strict`, if a detail of the file is lost.
     """
     if weights is not None:
-        text = "The weights are beside this file. Upload them, and write: weights: {uri: s3://BUCKET/NAME.weights.h5}"
+        text = "The file of weights is beside this manifest. Upload it, and write: weights: {uri: s3://BUCKET/NAME.weights.h5}"
         draft.comment("network.weights", text)
     prefix = "spec" if document is None else "spec.template.spec"
     document = document or draft.document()
@@ -111,12 +111,12 @@ def finish_import(
 
 
 def shown_line(text: str) -> str:
-    """Return a message as one line without control characters."""
+    """Return a text in one line, without control characters."""
     return printable(" ".join(text.split()))
 
 
 def describe_problem(problem: Problem, origins: Mapping[str, str], prefix: str) -> str:
-    """Return a problem with the part of the file from which its field comes."""
+    """Return the text of a problem, with the label of the part of the imported file from which its field was made."""
     path = problem.path.removeprefix(f"{prefix}.")
     origin = next((label for known, label in origins.items() if path == known or path.startswith(f"{known}.")), None)
     return f"{origin}: {problem}" if origin else shown_line(str(problem))

@@ -1,4 +1,4 @@
-"""The loss that suits the last layer of a network."""
+"""Chooses a loss that suits the last layer of a network."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -18,17 +18,17 @@ _PASS_THROUGH = frozenset(
     SpatialDropout2D UpSampling1D UpSampling2D
     """.split()  # noqa: SIM905 - a line for each name would be twelve lines
 )
-"""Layers that do not change whether their values are probabilities."""
+"""Layers whose outputs are probabilities if, and only if, their inputs are probabilities."""
 _UNITS = ("units", "filters")
 SPARSE, BINARY, NUMERIC = "SparseCategoricalCrossentropy", "BinaryCrossentropy", "MeanSquaredError"
 
 
 class LastLayer(NamedTuple):
-    """The activation of the last layer of a network.
+    """The activation and the size of an output, which decide the loss that suits it.
 
     Args:
-        activation: Its name in keras.activations; linear for none; None if it is unknown.
-        units: Number of values in the last axis, or None.
+        activation: Name of the activation in keras.activations; linear if there is none; None if it is unknown.
+        units: Number of values in the last axis of the output; None if it is unknown.
     """
 
     activation: str | None
@@ -36,11 +36,11 @@ class LastLayer(NamedTuple):
 
 
 class ChosenLoss(NamedTuple):
-    """A loss in the notation of a TrainingJob.
+    """The loss for an output.
 
     Args:
-        loss: The loss.
-        reason: The reason why it is another one than that of the file; "" for the same loss.
+        loss: The loss in the notation of a TrainingJob.
+        reason: Why this loss differs from the loss in the file; "" if it is the same.
     """
 
     loss: str | dict[str, Any]
@@ -48,11 +48,11 @@ class ChosenLoss(NamedTuple):
 
 
 def find_last_layer(layers: Sequence[Mapping[str, Any]], name: str | None = None) -> LastLayer:
-    """Return the activation that decides the kind of an output.
+    """Return the activation and the number of units of an output. Layers such as Dropout and Flatten are skipped.
 
     Args:
         layers: The layers of a network in the notation of a TrainingJob.
-        name: Name of the layer that gives the output; None for the last one.
+        name: Name of the layer that computes the output; None for the last layer of the list.
     """
     indices = {layer["name"]: index for index, layer in enumerate(layers) if "name" in layer}
     index: int | None = indices.get(name) if name is not None else len(layers) - 1
@@ -81,7 +81,7 @@ def find_last_layer(layers: Sequence[Mapping[str, Any]], name: str | None = None
 
 
 def loss_for(last: LastLayer) -> str | dict[str, Any]:
-    """Return a loss for a last layer, if the file gives none."""
+    """Return the loss that suits a last layer, for a file that has no loss."""
     if last.activation in _SOFTMAX:
         return SPARSE
     if last.activation in _SIGMOID:
@@ -92,18 +92,16 @@ def loss_for(last: LastLayer) -> str | dict[str, Any]:
 
 
 def crossentropy_for(last: LastLayer, *, is_binary: bool) -> ChosenLoss:
-    """Return the crossentropy that suits a last layer.
+    """Return the crossentropy loss that suits a last layer, for a file that has a crossentropy.
 
     Args:
         last: The last layer.
-        is_binary: Whether the file has the crossentropy of a sigmoid, for outputs that are each true or false; else
-            that of a softmax, for classes of which a sample has one.
+        is_binary: True if the file has the crossentropy of a sigmoid (each output is true or false). False if it has
+            the crossentropy of a softmax (each sample has one class).
     """
     name = f"the crossentropy of a {'sigmoid' if is_binary else 'softmax'}"
     if last.activation in _SOFTMAX and last.units != 1:
-        reason = (
-            f"{name} does not suit its activation {last.activation}, whose outputs are classes" if is_binary else ""
-        )
+        reason = f"{name} does not suit the activation {last.activation} of the last layer" if is_binary else ""
         return ChosenLoss(SPARSE, reason)
     is_probability = last.activation in _SIGMOID | _SOFTMAX
     if last.units == 1 and not is_binary:
@@ -113,5 +111,7 @@ def crossentropy_for(last: LastLayer, *, is_binary: bool) -> ChosenLoss:
         return ChosenLoss(BINARY if is_binary else SPARSE)
     reason = ""
     if last.activation not in {None, "linear"}:
-        reason = f"the activation {last.activation} gives no probabilities, so its values count as logits (from_logits)"
+        reason = (
+            f"outputs of the activation {last.activation} are no probabilities: they are read as logits (from_logits)"
+        )
     return ChosenLoss({"name": BINARY if is_binary else SPARSE, "from_logits": True}, reason)

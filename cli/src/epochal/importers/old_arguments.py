@@ -1,4 +1,4 @@
-"""Arguments of layers in Keras 1 and 2 and in the Neural Network Modeler, as arguments of today's Keras."""
+"""Converts arguments of layers from Keras 1, Keras 2 and the Neural Network Modeler to those of the current Keras."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -41,7 +41,7 @@ _RENAMED: Mapping[str, tuple[str, ...]] = {
     "subsample": ("strides",),
     "subsample_length": ("strides",),
 }
-"""Old names of arguments. The first new name that the class has is used."""
+"""The current names for each old name of an argument. The first name that the class of the layer has is used."""
 _AXES: Mapping[tuple[str, ...], tuple[str, ...]] = {
     ("kernel_dim1", "kernel_dim2", "kernel_dim3"): ("kernel_size", "pool_size"),
     ("kernel_depth", "kernel_row", "kernel_col"): ("kernel_size", "pool_size"),
@@ -57,7 +57,7 @@ _AXES: Mapping[tuple[str, ...], tuple[str, ...]] = {
     ("padding_row", "padding_col"): ("padding",),
     ("pad_row", "pad_col"): ("padding",),
 }
-"""Sizes that have a parameter for each axis. A layer of one axis may have only the first."""
+"""Old parameters that have the size for one axis each, and the current arguments that have all sizes in a list."""
 _DATA_FORMATS: Mapping[str, str] = {"tf": "channels_last", "th": "channels_first", "default": "channels_last"}
 NOT_NEEDED = frozenset(
     {
@@ -77,21 +77,23 @@ NOT_NEEDED = frozenset(
         "vocabulary_size",
     }
 )
-"""Old arguments without an effect on the result, or that the input of the network replaces."""
+"""Old arguments that are dropped: they do not affect the result, or the input of the network replaces them."""
 _ONE_SIZE = frozenset({"dilation_rate", "kernel_size", "pool_size", "size", "strides"})
-"""Arguments in which one number stands for the same number on all axes."""
+"""Arguments in which one number means the same size for all axes."""
 _NEUTRAL: Mapping[str, float] = {"_mult": 1, "_multiplier": 1, "mode": 0}
-"""Values without an effect by the end of the name: a multiplier of the learning rate or of the decay, and the usual
-mode of a BatchNormalization in Keras 1."""
+"""The value with which an old parameter has no effect, by the end of the parameter's name.
+
+The parameters are multipliers of the learning rate or of the decay, and the mode of a BatchNormalization in Keras 1.
+"""
 
 
 class Converted(NamedTuple):
-    """The arguments of a layer.
+    """The converted arguments of a layer.
 
     Args:
-        arguments: The arguments of today's Keras, without those that have their default.
-        lost: The parameters that Keras cannot express, each with the reason.
-        wrong: The arguments whose value is wrong, each with the reason.
+        arguments: The arguments of the current Keras. Arguments with their default value are omitted.
+        lost: The reason for each parameter that the current Keras does not have, by the name in the file.
+        wrong: The reason for each parameter with an invalid value, by the name in the file.
     """
 
     arguments: dict[str, Any]
@@ -100,11 +102,11 @@ class Converted(NamedTuple):
 
 
 def convert_arguments(layer: str, old: Mapping[str, Any]) -> Converted:
-    """Return the arguments of a class of keras.layers for the parameters of an old file.
+    """Convert the parameters of a layer in an old file to arguments of the current Keras.
 
     Args:
-        layer: The class.
-        old: The parameters by name, in any notation that is known.
+        layer: The class of the layer in keras.layers.
+        old: The parameters by their old or current names. Numbers may be texts, such as "3".
     """
     found = catalogue().modules[LAYERS].find(layer)
     known: Mapping[str, Argument] = found.arguments if found else {}
@@ -133,7 +135,10 @@ def convert_arguments(layer: str, old: Mapping[str, Any]) -> Converted:
 
 
 def without_defaults(arguments: Mapping[str, Any], known: Mapping[str, Argument]) -> dict[str, Any]:
-    """Return arguments in Keras' order, without those that have their default, and with one number for equal sizes."""
+    """Return the arguments in the order of Keras, without arguments that have their default value.
+
+    A list of equal sizes, such as kernel_size [3, 3], becomes one number.
+    """
     result: dict[str, Any] = {}
     for name in [*(name for name in known if name in arguments), *(name for name in arguments if name not in known)]:
         value = arguments[name]
@@ -167,7 +172,7 @@ def _new_name(key: str, known: Mapping[str, Argument]) -> str | None:
 
 
 def _join_axes(old: Mapping[str, Any], known: Mapping[str, Argument]) -> dict[str, Any]:
-    """Return the parameters with one size in place of a parameter for each axis."""
+    """Replace the parameters for single axes, such as nb_row and nb_col, by one argument with a list of sizes."""
     rest = dict(old)
     for keys, names in _AXES.items():
         name = next((name for name in names if name in known), None)
@@ -182,7 +187,7 @@ def _join_axes(old: Mapping[str, Any], known: Mapping[str, Argument]) -> dict[st
 
 
 def _is_neutral(key: str, value: Any) -> bool:
-    """Return whether a parameter without a counterpart has no effect, so that nothing is lost."""
+    """Return whether a parameter that the current Keras does not have has no effect with this value."""
     if is_nothing(value) or key in NOT_NEEDED or value is False or value in ([], {}):
         return True
     neutral = next((each for end, each in _NEUTRAL.items() if key.endswith(end)), None)

@@ -1,4 +1,4 @@
-"""Optimizers of earlier versions of Keras, and of the Neural Network Modeler."""
+"""Converts optimizers of earlier versions of Keras and of the Neural Network Modeler to those of the current Keras."""
 
 import struct
 from collections.abc import Mapping
@@ -23,17 +23,17 @@ _RENAMED: Mapping[str, str] = {
 }
 _ALIASES: Mapping[str, str] = {"stochasticgradientdescent": "sgd"}
 _DECAY = ("decay", "lr_decay", "learning_rate_decay")
-"""Names of the decay of the learning rate in each step, which today's Keras has as a schedule."""
+"""Old names of the learning rate's decay per step. The current Keras has the schedule InverseTimeDecay instead."""
 _NO_EFFECT = frozenset({"name", "is_legacy_optimizer", "jit_compile", "schedule_decay"})
 _MAX_DIGITS = 10
 
 
 class Optimizer(NamedTuple):
-    """An optimizer.
+    """A converted optimizer.
 
     Args:
         spec: The optimizer in the notation of a TrainingJob.
-        lost: The parameters that are lost, each with the reason.
+        lost: The reason for each parameter that is not imported, by the name of the parameter in the file.
     """
 
     spec: str | dict[str, Any]
@@ -41,7 +41,7 @@ class Optimizer(NamedTuple):
 
 
 def class_of(name: str) -> str | None:
-    """Return the class of an optimizer by a name in any case, or None."""
+    """Return the class in keras.optimizers for the name of an optimizer, in any case of letters; None if unknown."""
     module = catalogue().modules[OPTIMIZERS]
     lower = name.lower().replace("_", "").removesuffix("optimizer")
     found = module.names.get(_ALIASES.get(lower, lower))
@@ -50,16 +50,16 @@ def class_of(name: str) -> str | None:
 
 
 def hint(name: str) -> str:
-    """Return similar names for an unknown optimizer, or ""."""
+    """Return a hint with names similar to the unknown name of an optimizer ("did you mean …?"), or ""."""
     return did_you_mean(name[:40], [each for each in catalogue().modules[OPTIMIZERS].names.values() if each])
 
 
 def convert_optimizer(kind: str, old: Mapping[str, Any]) -> Optimizer:
-    """Return an optimizer for the parameters of an old file.
+    """Convert an optimizer of an old file.
 
     Args:
-        kind: The class in keras.optimizers.
-        old: Its parameters by their old or new names. Schedules are in the notation of a TrainingJob.
+        kind: The class of the optimizer in keras.optimizers.
+        old: Its parameters by their old or current names. Schedules are in the notation of a TrainingJob already.
     """
     known = catalogue().modules[OPTIMIZERS].classes[kind].arguments
     arguments: dict[str, Any] = {}
@@ -97,7 +97,7 @@ def _decay(value: Any) -> float:
 
 
 def _argument(name: str, argument: Argument, value: Any) -> Any:
-    """Return the value of an optimizer's argument in the notation of a TrainingJob.
+    """Convert the value of an optimizer's argument to the notation of a TrainingJob.
 
     Raises:
         WrongValue: If the argument does not accept the value.
@@ -111,9 +111,9 @@ def _argument(name: str, argument: Argument, value: Any) -> Any:
 
 
 def shortest(value: Any) -> Any:
-    """Return the shortest number that is the same in float32: 0.001 for 0.0010000000474974513.
+    """Return the shortest decimal number with the same float32 value: 0.001 for 0.0010000000474974513.
 
-    Keras keeps a learning rate in float32, so that a file has its rounded value.
+    Keras stores a learning rate as float32, so a file has the rounded value.
     """
     if not isinstance(value, float) or _float32(value) != value:
         return value

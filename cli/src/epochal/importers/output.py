@@ -1,4 +1,4 @@
-"""Writes an imported manifest and its weights, both or neither."""
+"""Writes the manifest of an import and the file of its weights: both, or neither after an error."""
 
 import os
 import shutil
@@ -14,17 +14,17 @@ from epochal.output_files import require_absent
 
 SUFFIX = ".weights.h5"
 Upload = Callable[[Path], str]
-"""Stores a file, and returns its address."""
+"""Uploads a file to a bucket, and returns its URI."""
 
 
 def write_import(imported: Imported, target: Path, *, replace: bool, upload: Upload | None = None) -> list[Path]:
-    """Write a manifest and the weights beside it, and return the files.
+    """Write the manifest of an import and, if it has weights, a file with the weights beside it. Return the files.
 
     Args:
-        imported: The manifest.
-        target: The file to write.
+        imported: The manifest and its weights.
+        target: The file of the manifest.
         replace: Whether to replace files that exist.
-        upload: Stores the weights, before the manifest is written.
+        upload: Uploads the file of the weights, whose URI then is in the manifest. None to upload nothing.
 
     Raises:
         EpochalError: If a file exists, the weights are damaged, or a file cannot be written. Then nothing is written.

@@ -1,4 +1,4 @@
-"""Reads files of other tools with limits on their size, before anything is parsed."""
+"""Reads files of other tools, such as Keras and Katib. Files above a size limit are refused before parsing."""
 
 import json
 from collections import deque
@@ -12,26 +12,26 @@ from epochal.errors import EpochalError
 from epochal.exit_codes import ExitCode
 
 MAX_BYTES = 16 * 2**20
-"""Maximum size of a description, whose values take many times its size in memory. ResNet152 has 0.3 MB."""
+"""Maximum bytes of a file to parse. Parsed values need many times this memory. The JSON of ResNet152 has 0.3 MB."""
 MAX_SHOWN = 100
 """Maximum characters of a name or a value in a message."""
 _MAX_SEARCHED = 10_000
 
 
 def shown(value: Any) -> str:
-    """Return a value of a file as one line for a message, without control characters."""
+    """Return a value of a file as one line for a message: at most MAX_SHOWN characters, no control characters."""
     text = value[: 2 * MAX_SHOWN] if isinstance(value, str) else f"{value!r:.{2 * MAX_SHOWN}}"
     text = printable(" ".join(text.split()))
     return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 1]}…"
 
 
 def mapping(value: Any) -> Mapping[str, Any]:
-    """Return a mapping of a file; an empty one for a value of another type."""
+    """Return a value of a file if it is a mapping, otherwise an empty mapping."""
     return value if isinstance(value, Mapping) else {}
 
 
 def mappings_within(value: Any) -> Iterator[Mapping[str, Any]]:
-    """Yield the mappings in a value, the outer ones first. The number of values that are searched is limited."""
+    """Yield all mappings in a nested value, outer mappings first. The search stops after _MAX_SEARCHED values."""
     waiting, count = deque([value]), 0
     while waiting and count < _MAX_SEARCHED:
         found = waiting.popleft()
@@ -44,7 +44,7 @@ def mappings_within(value: Any) -> Iterator[Mapping[str, Any]]:
 
 
 def read_start(path: Path, size: int = 64) -> bytes:
-    """Return the first bytes of a file.
+    """Return the first `size` bytes of a file.
 
     Raises:
         EpochalError: If the file is unreadable.
@@ -67,11 +67,11 @@ def read_text(path: Path, limit: int = MAX_BYTES) -> str:
     """Return the text of a file.
 
     Raises:
-        EpochalError: If the file is unreadable, no text in UTF-8, or larger than the limit.
+        EpochalError: If the file is unreadable, no text in UTF-8, or has more than `limit` bytes.
     """
     content = read_start(path, limit + 1)
     if len(content) > limit:
-        raise EpochalError(f"{printable(str(path))}: a description must have at most {limit / 2**20:g} MiB")
+        raise EpochalError(f"{printable(str(path))}: the file must have at most {limit / 2**20:g} MiB")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -80,14 +80,14 @@ def read_text(path: Path, limit: int = MAX_BYTES) -> str:
 
 
 def parse_json(text: str, source: str) -> Any:
-    """Return the value of a JSON text.
+    """Parse a JSON text.
 
     Args:
         text: The text.
-        source: The file, or its part with the text, for messages.
+        source: What has the text, for messages: the file, or a field of it.
 
     Raises:
-        EpochalError: If the text is no JSON, such as a file that was cut.
+        EpochalError: If the text is no valid JSON, such as the text of a truncated file.
     """
     try:
         return json.loads(text, parse_constant=_refuse)
@@ -97,8 +97,8 @@ def parse_json(text: str, source: str) -> Any:
         raise EpochalError(f"{message}{end}") from None
     except (RecursionError, ValueError) as error:
         found = "it is nested too deep" if isinstance(error, RecursionError) else shown(str(error))
-        raise EpochalError(f"{source} must be JSON of an ordinary size: {found}") from None
+        raise EpochalError(f"{source} cannot be read as JSON: {found}") from None
 
 
 def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"found {constant}, which is no number of JSON")
+    raise ValueError(f"found {constant}, which is no number in JSON")

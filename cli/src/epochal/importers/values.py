@@ -1,4 +1,4 @@
-"""Values of old files: numbers as texts, "null", and values in the notation of other tools."""
+"""Converts values of old files: numbers as texts, "null", and values in the notation of other tools."""
 
 import math
 from collections.abc import Mapping
@@ -10,10 +10,10 @@ from epochal_api.catalogue.objects import EXPECTED, NAMED
 _NOTHING = frozenset({"", "null", "none", "nil", "undefined", "nan"})
 _TRUE, _FALSE = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off"})
 _MAX_NUMBER = 40
-"""Maximum characters of a number in a text."""
+"""Maximum characters of a text that is parsed as a number."""
 _SCALARS = frozenset({"integer", "number"})
 _PAIRS = frozenset({"factor", "kernel_size"})
-"""Arguments that Keras describes as a number, and stores as a pair: the range of a factor, the size of a blur."""
+"""Arguments that Keras documents as one number, but may store as a pair: the range of a factor, the size of a blur."""
 _INITIALIZERS: Mapping[str, str] = {
     "constant": "zeros",
     "gaussian": "random_normal",
@@ -24,21 +24,21 @@ _INITIALIZERS: Mapping[str, str] = {
     "xavier_normal": "glorot_normal",
     "xavier_uniform": "glorot_uniform",
 }
-"""Initializers of other tools, and those of Keras with the same effect."""
+"""Names of initializers in other tools, and the Keras initializer with the same effect."""
 _CONSTRAINTS: Mapping[str, str] = {"maxnorm": "max_norm", "nonneg": "non_neg", "unitnorm": "unit_norm"}
 
 
 class WrongValue(ValueError):
-    """A value that an argument cannot have. The message is the expected value."""
+    """Raised if an argument does not accept a value. The message describes the expected value, such as "a number"."""
 
 
 def is_nothing(value: Any) -> bool:
-    """Return whether a value of an old file means that no value is set, such as "null"."""
+    """Return whether a value of an old file means "not set": None, or a text such as "null" or "none"."""
     return value is None or (isinstance(value, str) and value.strip().lower() in _NOTHING)
 
 
 def number(value: Any) -> float | int | None:
-    """Return a number, also from a text such as "1"; None for another value. A boolean is no number."""
+    """Return a value as a finite number, also for a text such as "1". Return None for other values and for booleans."""
     if isinstance(value, str):
         text = value.strip()
         if len(text) > _MAX_NUMBER or "_" in text:
@@ -60,7 +60,7 @@ def number(value: Any) -> float | int | None:
 
 
 def integer(value: Any) -> int | None:
-    """Return an integer, also from "1" and 1.0; None for another value."""
+    """Return a value as an integer, also for "1" and 1.0. Return None for other values."""
     found = number(value)
     if found is None or found != int(found) or abs(found) >= 2**53:
         return None
@@ -68,7 +68,7 @@ def integer(value: Any) -> int | None:
 
 
 def boolean(value: Any) -> bool | None:
-    """Return a truth value, also from 0, "1" and "true"; None for another value."""
+    """Return a value as a boolean, also for 0, "1" and "true". Return None for other values."""
     if isinstance(value, bool):
         return value
     text = str(value).strip().lower() if isinstance(value, str | int) else ""
@@ -76,7 +76,7 @@ def boolean(value: Any) -> bool | None:
 
 
 def coerce(name: str, argument: Argument, value: Any) -> Any:
-    """Return the value of an old file as the value of an argument of Keras.
+    """Convert a value of an old file to the type of a Keras argument.
 
     Raises:
         WrongValue: If the argument does not accept the value.
@@ -97,7 +97,7 @@ def coerce(name: str, argument: Argument, value: Any) -> Any:
 
 
 def _numbers(kind: str, value: Any) -> Any:
-    """Return an item of a list of numbers: a number, or the numbers of an axis, such as [1, 2] in a padding."""
+    """Convert an item of a list argument: a number, or the numbers for one axis, such as [1, 2] in a padding."""
     if isinstance(value, list):
         return [_require(kind, _scalar(kind, each)) for each in value]
     return _require(kind, _scalar(kind, value))
@@ -114,7 +114,7 @@ def _require(kind: str, value: Any) -> Any:
 
 
 def _named(kind: str, value: Any) -> Any:
-    """Return an activation, an initializer, a regularizer or a constraint in the notation of a TrainingJob."""
+    """Convert an activation, an initializer, a regularizer or a constraint to the notation of a TrainingJob."""
     module = NAMED[kind]
     content = catalogue().modules[module]
     if isinstance(value, str):
@@ -131,7 +131,7 @@ def _named(kind: str, value: Any) -> Any:
         return _regularizer(value)
     if isinstance(name, str) and (found := content.find(name)) is not None:
         if unknown := next((key for key in value if key != "name" and key not in found.arguments), None):
-            raise WrongValue(f"a mapping without {unknown[:_MAX_NUMBER]}, which {name} does not have")
+            raise WrongValue(f"a mapping without {unknown[:_MAX_NUMBER]}, which is no argument of {name}")
         return {key: each if key == "name" else coerce(key, found.arguments[key], each) for key, each in value.items()}
     if kind == "constraint":
         return _constraint(value)
@@ -141,7 +141,7 @@ def _named(kind: str, value: Any) -> Any:
 
 
 def _regularizer(value: Mapping[str, Any]) -> Any:
-    """Return the penalties of a regularizer, such as {l1: 0, l2: 0.01}; None if they are zero."""
+    """Convert the factors l1 and l2 of a regularizer to an object L1, L2 or L1L2. Return None if both are zero."""
     others = set(value) - {"name", "l1", "l2"}
     factors = {key: number(value[key]) for key in ("l1", "l2") if not is_nothing(value.get(key))}
     if others or not factors or None in factors.values():

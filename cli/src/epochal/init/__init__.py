@@ -1,1 +1,1 @@
-"""A first TrainingJob, from a look at data or from answers of a user."""
+"""Builds a first TrainingJob from files with data, or from answers of the user."""

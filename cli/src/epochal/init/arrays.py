@@ -1,4 +1,4 @@
-"""A look at npz files: the names, shapes and types of their arrays, and a bounded part of the values."""
+"""Inspects npz files: the names, shapes and types of the arrays, all labels, and the first values of the features."""
 
 import warnings
 import zipfile
@@ -18,21 +18,21 @@ from epochal.init.labels import describe_labels
 from epochal.sentences import listed
 
 MAX_LABEL_BYTES = 256 * 2**20
-"""Maximum bytes of labels that are read."""
+"""Maximum bytes of an array of labels, which is read completely."""
 SAMPLE_BYTES = 8 * 2**20
-"""Bytes of the features that are read for their range."""
+"""Maximum bytes of the features that are read to find their lowest and highest value."""
 MAX_ARRAYS = 1000
-"""Maximum number of arrays in a file."""
+"""Maximum number of arrays in an npz file."""
 _SUFFIX = ".npy"
 _SETS = {"train": "_train", "validation": "_val", "test": "_test"}
 _PAIRS = (("x", "y"), ("features", "labels"))
-"""Names of the arrays of a network with one input and one output."""
+"""Names of the features and the labels in a file that has only a training set."""
 _OTHER = {"class_names", "classes", "label_names", "target_names", "feature_names", "sample_weight"}
-"""Arrays beside features and labels, with any suffix of a set."""
+"""Further arrays that an npz file may have. Their names may end with a suffix of `_SETS`."""
 
 
 class Header(NamedTuple):
-    """Shape, order and type of an array in a file."""
+    """The header of an array in an npz file: its shape, memory order (C or Fortran) and element type."""
 
     shape: tuple[int, ...]
     is_fortran: bool
@@ -40,15 +40,17 @@ class Header(NamedTuple):
 
     @property
     def size(self) -> int:
-        """Bytes of the values."""
+        """Bytes of the array's values without compression."""
         return prod(self.shape) * self.dtype.itemsize
 
 
 def describe_npz(path: Path, task: Task | None = None) -> DataDescription:
-    """Return the description of an npz file with `x` and `y`, or with `x_train`, `y_train` and others.
+    """Return the description of an npz file.
+
+    The features and labels are `x` and `y`, `features` and `labels`, or `x_train` and `y_train` with further sets.
 
     Raises:
-        EpochalError: If the file is damaged, or its arrays are not those of one input and one output.
+        EpochalError: If the file is damaged, or has not exactly one array of features and one of labels for each set.
     """
     with _archive(path) as archive:
         if len(archive.namelist()) > MAX_ARRAYS:
@@ -89,10 +91,14 @@ def describe_npz(path: Path, task: Task | None = None) -> DataDescription:
 
 
 def describe_values(sample: NDArray[Any], shape: tuple[int, ...]) -> Features:
-    """Return the description of features from `sample`, some of their values, and from the shape of all.
+    """Return the description of features.
+
+    Args:
+        sample: Some values of the features, from which their type and their range are taken.
+        shape: Shape of one sample.
 
     Raises:
-        EpochalError: If they are neither numbers nor texts.
+        EpochalError: If the values are neither numbers nor texts.
     """
     if sample.dtype.kind in "SU":
         return Features(shape, "texts")
@@ -160,17 +166,22 @@ def _read(archive: zipfile.ZipFile, name: str, header: Header, path: Path) -> ND
 
 
 def _values(archive: zipfile.ZipFile, name: str, header: Header, count: int, path: Path) -> NDArray[Any]:
-    """Return the first values of an array in the order of the file."""
+    """Return the first `count` values of an array in the order of the file, in one dimension."""
     with archive.open(f"{name}{_SUFFIX}") as stream:
         _read_header(stream, name, path)
         content = stream.read(count * header.dtype.itemsize)
     if len(content) < count * header.dtype.itemsize:
-        raise EpochalError(f"{path} is cut off: {name} has {len(content):,} bytes", "Write the file again.")
+        raise EpochalError(
+            f"{path} is truncated: the array {name} has only {len(content):,} bytes", "Write the file again."
+        )
     return np.frombuffer(content, header.dtype)
 
 
 def _find_sets(headers: Mapping[str, Header], path: Path) -> dict[str, tuple[str, str]]:
-    """Return the names of features and labels by set: `train`, and `validation` and `test` if they are there."""
+    """Return the names of the features and of the labels for each data set: `train`, `validation` and `test`.
+
+    The file must have a training set. The other sets are optional.
+    """
     for pair in _PAIRS:
         if all(name in headers for name in pair):
             return {"train": pair}

@@ -1,4 +1,4 @@
-"""A look at idx files, the format of MNIST: features and labels are two files each."""
+"""Inspects idx files, the format of MNIST: each data set has a file of features and a file of labels."""
 
 import gzip
 import re
@@ -24,7 +24,7 @@ _GZIP = b"\x1f\x8b"
 _FEATURES = re.compile(r"(images|features)", re.IGNORECASE)
 _AXES = re.compile(r"idx[0-9]")
 _ROLES = {"train": "train", "test": "test", "t10k": "test", "val": "validation", "valid": "validation"}
-"""The set of a file, by the word at the start of its name."""
+"""The data set of a file, by the first word of the file's name. Other words mean the training set."""
 
 
 class _Pair(NamedTuple):
@@ -33,7 +33,7 @@ class _Pair(NamedTuple):
 
 
 def is_idx(path: Path) -> bool:
-    """Return whether a file is idx, plain or gzipped."""
+    """Return whether a file has the format idx, with or without gzip."""
     try:
         with _open(path) as stream:
             return _is_header(stream.read(4))
@@ -42,10 +42,14 @@ def is_idx(path: Path) -> bool:
 
 
 def describe_idx(path: Path, task: Task | None = None) -> DataDescription:
-    """Return the description of the idx files of a folder, or of a file of features and the labels beside it.
+    """Return the description of the idx files in a folder.
+
+    Args:
+        path: The folder, or one of the two files of the training set in it.
+        task: The task of the labels if the user gives it.
 
     Raises:
-        EpochalError: If a file of labels is missing, or a file is damaged.
+        EpochalError: If the training set has no file of labels, or a file is damaged.
     """
     folder = path if path.is_dir() else path.parent
     pairs = _pairs(folder)
@@ -78,7 +82,7 @@ def describe_idx(path: Path, task: Task | None = None) -> DataDescription:
 
 
 def _pairs(folder: Path) -> Mapping[str, _Pair]:
-    """Return the features and labels of a folder by set."""
+    """Return the file of features and the file of labels in a folder for each data set, such as train and test."""
     names = {file.name: file for file in folder.iterdir() if file.is_file()}
     found = dict[str, _Pair]()
     for name, file in sorted(names.items()):
@@ -100,20 +104,22 @@ def _labels(path: Path) -> NDArray[Any]:
 
 
 def _read(path: Path, limit: int) -> tuple[tuple[int, ...], NDArray[Any]]:
-    """Return the shape of a file's array, and its first values up to a number of bytes."""
+    """Return the shape of the array in an idx file, and its first values, at most `limit` bytes."""
     with _open(path) as stream:
         head = stream.read(4)
         if not _is_header(head):
             raise EpochalError(f"{path} is no idx file: it begins with {head!r}", "Fetch the file again.")
         axes = stream.read(4 * head[3])
         if len(axes) < 4 * head[3]:
-            raise EpochalError(f"{path} is cut off within its header", "Fetch the file again.")
+            raise EpochalError(f"{path} is truncated within its header", "Fetch the file again.")
         shape = struct.unpack(f">{head[3]}I", axes)
         dtype = np.dtype(TYPES[head[2]])
         expected = min(prod(shape), limit // dtype.itemsize) * dtype.itemsize
         content = stream.read(expected)
     if len(content) < expected:
-        raise EpochalError(f"{path} is cut off: it has {len(content):,} bytes of values", "Fetch the file again.")
+        raise EpochalError(
+            f"{path} is truncated: it has only {len(content):,} bytes of values", "Fetch the file again."
+        )
     return shape, np.frombuffer(content, dtype)
 
 

@@ -1,4 +1,4 @@
-"""Detects the format of data, describes them, and converts them to npz if the trainer does not read them."""
+"""Detects the format of a user's data, describes the data, and converts tables and photographs to npz."""
 
 import os
 import zipfile
@@ -30,18 +30,18 @@ def inspect_data(
 ) -> DataDescription:
     """Return the description of a file or folder with data.
 
-    A table and photographs are converted to an npz file, which the trainer reads.
+    A table and photographs are converted to an npz file, because the trainer does not read them.
 
     Args:
-        path: The data.
-        converted: The npz file to write, if the data need it.
+        path: The file or folder.
+        converted: The npz file to write for a table or photographs.
         task: The task of the labels if the user gives it.
-        label: Name of the column with the labels of a table.
-        side: Height and width of photographs in the npz file.
-        replace: Whether `converted` may exist.
+        label: Name of the column with the labels of a table; None to find the column.
+        side: Height and width of photographs in the npz file, in pixels; None to choose a size.
+        replace: Whether to overwrite the file `converted` if it exists.
 
     Raises:
-        EpochalError: If the data are of no known format, damaged, or too large; or `converted` exists.
+        EpochalError: If the format is unknown, the data are damaged or too large, or `converted` exists already.
     """
     if path.is_dir():
         if any(is_idx(file) for file in sorted(path.iterdir())[:100] if file.is_file()):
@@ -64,7 +64,7 @@ def inspect_data(
 
 
 def _convert(table: Table, source: Path, target: Path, *, replace: bool) -> DataDescription:
-    """Write arrays to an npz file, and return their description."""
+    """Write the arrays of a table or of photographs to the npz file `target`, and return their description."""
     _write(table, target, replace=replace)
     x, y = table.arrays["x"], table.arrays["y"]
     classes = table.arrays.get("class_names")
@@ -83,7 +83,7 @@ def _convert(table: Table, source: Path, target: Path, *, replace: bool) -> Data
 
 
 def _write(table: Table, target: Path, *, replace: bool) -> None:
-    """Write an npz file; after an error, no partial file is left."""
+    """Write arrays to an npz file. An error leaves no partial file."""
     if target.exists() and not replace:
         raise EpochalError(f"{target} exists", "Give another name with --name, or replace it with --force.")
     with NamedTemporaryFile(dir=target.parent, prefix=".unfinished-", suffix=".npz", delete=False) as file:
@@ -99,7 +99,10 @@ def _write(table: Table, target: Path, *, replace: bool) -> None:
 
 
 def default_name(path: Path) -> str:
-    """Return the name of a training on data: of the file, or of the folder of files that are named by their format."""
+    """Return a name for a TrainingJob with these data: the name of the folder, or of the file up to its first dot.
+
+    For an idx file, and for a file without a suffix, it is the name of the folder that contains the file.
+    """
     path = path.resolve()
     if path.is_dir():
         return path.name

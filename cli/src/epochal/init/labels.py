@@ -1,4 +1,4 @@
-"""The task that labels define: classes, yes-or-no labels, or numbers."""
+"""Detects from labels what a network predicts: classes, yes-or-no labels, or numbers."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,22 +10,22 @@ from epochal.errors import EpochalError
 from epochal.init.description import Labels, Task
 
 MAX_CLASSES = 1000
-"""Maximum number of classes that whole numbers define without a word of the user."""
+"""Whole numbers below this limit may be class indices. Larger numbers are classes only if the user sets the task."""
 _MIN_SAMPLES_OF_CLASS = 2
-"""Minimum mean number of samples of a class. Whole numbers that hardly repeat are amounts, such as prices."""
-_OVERRIDE = "`--task classes` or `--task numbers` decides it"
+"""Minimum mean number of samples for each class. Whole numbers that rarely repeat are amounts, such as prices."""
+_OVERRIDE = "`--task classes` or `--task numbers` sets the task"
 
 
 def describe_labels(parts: Sequence[NDArray[Any]], name: str, task: Task | None = None) -> Labels:
-    """Return the task and the number of classes of labels.
+    """Return the task of labels, and the number of classes, of yes-or-no labels or of numbers.
 
     Args:
-        parts: The labels of the training set, and of the other sets that are in the same file.
+        parts: The labels of the training set, then those of the validation and test set if there are any.
         name: Name of the labels in messages.
         task: The task if the user gives it.
 
     Raises:
-        EpochalError: If they are no numbers, or have more than two axes.
+        EpochalError: If the labels are no numbers, have more than two axes, or do not fit `task`.
     """
     train = parts[0]
     for part in parts:

@@ -1,4 +1,4 @@
-"""The layers of a first network, by the shape and the kind of the data."""
+"""Builds the layers of a first network for the shape and the type of the data."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,17 +10,17 @@ Layers = list[dict[str, Any]]
 _VOCABULARY = 10_000
 _MAX_WORDS = 200
 _MIN_SIDE = 8
-"""Minimum height and width of an image that is halved by another pooling layer."""
+"""Minimum height and width of feature maps for another convolution with pooling, which halves both."""
 _MAX_POOLS = 4
 _MAX_FLAT = 64
-"""Maximum positions of the last convolution that a Dense layer takes one by one. More are averaged."""
+"""Maximum height × width of the last feature maps for a Flatten layer. Larger feature maps are averaged."""
 _FOUR_BITS = 16
-"""Maximum of bytes with few levels, such as scikit-learn's digits."""
+"""Maximum value of images with 4 bits for each pixel, such as scikit-learn's digits."""
 _CHANNELS = (1, 3, 4)
 
 
 def layers(features: Features, labels: Labels) -> tuple[Layers, Mapping[int, str]]:
-    """Return the layers of a network, and comments by the index of a layer."""
+    """Return the layers of a network for these features and labels, and comments by the index of a layer."""
     rank = len(features.shape)
     if features.kind == "texts":
         body = _text_layers()
@@ -52,7 +52,10 @@ def _is_channels_first(shape: tuple[int, ...]) -> bool:
 
 
 def _scaling(features: Features) -> Layers:
-    """Return the layer that brings values into the range in which networks learn well, if one is necessary."""
+    """Return the layer that scales the features, as a list. The list is empty for images with values from -1 to 1.
+
+    Images of bytes are rescaled to 0 to 1. Other features get a Normalization.
+    """
     low, high = features.lowest, features.highest
     is_image = len(features.shape) >= 2  # noqa: PLR2004
     if is_image and features.kind == "bytes":

@@ -1,4 +1,4 @@
-"""Photographs in folders become arrays: a folder for each class, and all images in one size."""
+"""Converts folders of photographs to arrays. Each folder is a class, and all images get the same size."""
 
 import os
 import warnings
@@ -16,18 +16,18 @@ from epochal.sentences import counted
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp"})
 MAX_PIXELS = 50_000_000
-"""Maximum pixels of an image: a small file may declare far more."""
+"""Maximum pixels of an image, because a small file may decode to far more. Larger images are left out."""
 _SAMPLES = 64
-"""Number of images that decide the size and the channels."""
+"""Approximate number of images that are opened to choose the size and the channels."""
 _MAX_SIDE = 64
-"""Side of images that have different sizes, unless the user gives one."""
+"""Maximum side in pixels for images of different sizes, unless the user gives a size."""
 _MAX_EQUAL_SIDE = 128
-"""Maximum side of images of one size that keep it."""
+"""Maximum side in pixels up to which images keep their size, if all have the same size."""
 _MIN_CLASSES = 2
 
 
 class Size(NamedTuple):
-    """Height, width and channels of all images."""
+    """Height and width in pixels, and number of channels, of an image."""
 
     height: int
     width: int
@@ -35,7 +35,7 @@ class Size(NamedTuple):
 
 
 def class_folders(folder: Path) -> Mapping[str, Sequence[Path]]:
-    """Return the images of each subfolder by its name, in the order of names, without subfolders that have none."""
+    """Return the image files at any depth of each subfolder, by its name. Subfolders without images are omitted."""
     found = {}
     for child in sorted(folder.iterdir()):
         if child.is_dir() and not child.name.startswith(".") and (images := sorted(_images(child))):
@@ -46,14 +46,15 @@ def class_folders(folder: Path) -> Mapping[str, Sequence[Path]]:
 def read_photographs(folder: Path, side: int | None = None) -> Table:
     """Return the photographs in the subfolders of a folder as arrays of bytes, with the names of the subfolders.
 
-    Images are cropped to the ratio of the arrays and made smaller.
+    Each image is cropped to the aspect ratio of the arrays, and scaled to their size.
 
     Args:
-        folder: The folder.
-        side: Height and width of the arrays; None for a size by the images.
+        folder: The folder, with a subfolder for each class.
+        side: Height and width of the arrays in pixels; None to choose a size from the images.
 
     Raises:
-        EpochalError: If Pillow is missing, there are fewer than two classes, or the images need too much memory.
+        EpochalError: If Pillow is missing, there are too few or too many classes, a class has no readable image, or the
+            images need too much memory.
     """
     classes = class_folders(folder)
     if not _MIN_CLASSES <= len(classes) <= MAX_CLASSES:
@@ -93,7 +94,7 @@ def _images(folder: Path) -> Iterator[Path]:
 
 
 def _size(files: Sequence[tuple[Path, int]], side: int | None) -> Size:
-    """Return the height, width and channels of the arrays, from at most _SAMPLES images of all classes."""
+    """Return the height, width and channels of the arrays: `side`, or a size chosen from a sample of the images."""
     found = [size for file, _ in files[:: max(len(files) // _SAMPLES, 1)] if (size := _size_of(file)) is not None]
     if not found:
         raise EpochalError("no photograph is readable", "Use JPEG or PNG.")
@@ -116,7 +117,7 @@ def _size_of(file: Path) -> Size | None:
 
 
 def _read(file: Path, size: Size) -> NDArray[np.uint8] | None:
-    """Return an image as an array, or None if it is unreadable."""
+    """Return an image as an array of this size, cropped and scaled; None if the file is unreadable."""
     from PIL import ImageOps  # noqa: PLC0415 - only photographs need Pillow
 
     opened = _open(file)
@@ -133,7 +134,7 @@ def _read(file: Path, size: Size) -> NDArray[np.uint8] | None:
 
 
 def _open(file: Path) -> Any:
-    """Return an image before its pixels are read, or None if it is unreadable or too large."""
+    """Open an image without decoding its pixels. Return None if it is unreadable or has more than MAX_PIXELS."""
     try:
         from PIL import Image  # noqa: PLC0415 - only photographs need Pillow
     except ImportError:

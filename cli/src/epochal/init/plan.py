@@ -1,4 +1,4 @@
-"""The TrainingJob for a data set. Each decision is a function of the description of the data."""
+"""Builds a first TrainingJob from the description of the data."""
 
 import re
 from collections.abc import Mapping
@@ -11,19 +11,22 @@ from epochal.init.description import DataDescription, Labels
 from epochal.init.network import layers
 
 MAX_NAME = 40
-"""Maximum characters of the name, so that names of buckets and pods after it are short enough."""
+"""Maximum characters of the TrainingJob's name: names of buckets and pods consist of this name and a suffix."""
 _BASE_MEMORY = 2**30
-"""Bytes for Keras and a network of this size."""
+"""Bytes of memory that Keras and a first network need without the data."""
 _COPIES = 3
-"""Copies of the data in memory at most, while they are read and divided."""
+"""Maximum number of copies of the data in memory, while the trainer reads and splits the data."""
 _MANY_SAMPLES = 10_000
 _EPOCHS = {"classes": 30, "labels": 30, "numbers": 100}
-"""Epochs for few samples. Numbers may be far from 0, where the outputs begin. EarlyStopping ends a shorter training."""
+"""Epochs by task for at most `_MANY_SAMPLES` samples. EarlyStopping may end the training earlier.
+
+Numbers get more epochs, because they may be far from 0, and the outputs of a new network are near 0.
+"""
 _UNNAMED = "training"
 
 
 def object_name(text: str) -> str:
-    """Return a name for a Kubernetes object and a bucket: `iris-data` for `Iris data.csv` without its suffix."""
+    """Return a text as a valid name for a Kubernetes object and a bucket: `iris-data` for `Iris data`."""
     name = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:MAX_NAME].rstrip("-")
     return name or _UNNAMED
 
@@ -37,7 +40,7 @@ def training_job(
         data: The data.
         name: Name of the object.
         bucket: Name of the data bucket.
-        secret: Name of the Secret with the keys of the storage.
+        secret: Name of the Secret with the access keys of the S3 storage.
     """
     is_large = data.samples is not None and data.samples > _MANY_SAMPLES
     network_layers, layer_comments = layers(data.features, data.labels)
@@ -60,8 +63,8 @@ def training_job(
         "results": {"bucket": f"{name}-results"},
     }
     comments = {
-        "": f"Written by `epochal init` for {data.source}. Each class and argument is of Keras: https://keras.io/api/",
-        "spec.storage": "The S3 service of the installation. storage.endpoint names another one.",
+        "": f"Written by `epochal init` for {data.source}. Layers and arguments are from Keras: https://keras.io/api/",
+        "spec.storage": "The default S3 service of the Epochal installation. For another one, set storage.endpoint.",
         "spec.storage.secretRef": "A Secret with the keys accessKey and secretKey",
         "spec.results": "The bucket must exist.",
         **{f"spec.network.layers[{index}]": text for index, text in layer_comments.items()},

@@ -1,4 +1,4 @@
-"""The questions of `epochal init` without data, and the data that the answers describe."""
+"""Asks the user about the data, for `epochal init` without a file, and describes the data by the answers."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -21,10 +21,10 @@ _KINDS: Mapping[str, Literal["bytes", "numbers", "texts"]] = {
 
 
 def ask_for_data(environment: Environment) -> DataDescription:
-    """Return the description of data by the answers of a user.
+    """Ask the user about the data, and return the description of the data from the answers.
 
     Raises:
-        EpochalError: If the answers end, or stay wrong.
+        EpochalError: If standard input ends, or _MAX_TRIES answers to a question are invalid.
     """
     kind = _ask(environment, f"What is a sample? ({', '.join(_KINDS)})", "table", _one_of(*_KINDS))
     shape: tuple[int, ...] = ()
@@ -51,7 +51,7 @@ def ask_for_data(environment: Environment) -> DataDescription:
 
 
 def _ask(environment: Environment, question: str, default: str, parse: Callable[[str], _T]) -> _T:
-    """Return the answer to a question. A wrong answer repeats the question."""
+    """Ask a question up to _MAX_TRIES times until the answer is valid, and return the parsed answer."""
     for _ in range(_MAX_TRIES):
         print(f"{question} [{default}] " if default else f"{question} ", end="", file=environment.stderr, flush=True)
         line = environment.stdin.readline(_MAX_ANSWER)

@@ -1,4 +1,4 @@
-"""Tables in CSV become arrays: words become columns of 0 and 1, and the names of classes become indices."""
+"""Converts CSV tables to arrays. A feature column of words becomes a column of 0 and 1 for each word."""
 
 import csv
 import math
@@ -19,29 +19,29 @@ from epochal.sentences import counted, listed
 
 MAX_FILE_BYTES = 2**30
 MAX_ARRAY_BYTES = 2**30
-"""Maximum bytes of the features as numbers."""
+"""Maximum bytes of the array of features."""
 MAX_COLUMNS = 10_000
 MAX_WORDS = 64
-"""Maximum number of different words of a column of features. A column with more is a name or an identifier."""
+"""Maximum number of different words in a feature column. A column with more words is left out: it has names or IDs."""
 MAX_CLASSES = 1000
-"""Maximum number of different words of the labels."""
+"""Maximum number of classes: different values in the column of labels."""
 _MAX_CELL = 128 * 1024
 _HEAD_BYTES = 64 * 1024
 _DELIMITERS = ",;\t|"
 _LABEL_NAMES = ("label", "labels", "class", "target", "y")
-"""Usual names of the column of labels. Without one of them, it is the last column."""
+"""Usual names of the column of labels. Without a column of such a name, the last column has the labels."""
 _VALUES_OF_CLASSES = 0.1
-"""Maximum different values for each sample of a column of whole numbers that are classes."""
+"""Maximum ratio of different values to rows, for whole numbers in the column of labels that are classes."""
 _MISSING_LABELS = frozenset({"", "?", "na", "n/a", "nan", "null"})
 _MISSING = _MISSING_LABELS | {"none", "inf", "-inf"}
 
 
 class Table(NamedTuple):
-    """The arrays of a table for an npz file.
+    """The arrays of a table or of photographs for an npz file.
 
     Args:
-        arrays: `x`, `y`, `feature_names`, and `class_names` for classes.
-        notes: Sentences about rows and columns that were left out or changed.
+        arrays: `x` and `y`, `feature_names` for a table, and `class_names` if the labels are classes.
+        notes: Sentences for the user, such as which rows and columns were left out.
     """
 
     arrays: dict[str, NDArray[Any]]
@@ -50,7 +50,7 @@ class Table(NamedTuple):
 
 @dataclass
 class _Column:
-    """The values of a column, after the first pass."""
+    """A column of a table: the number of each different value, and whether all values are numbers or whole numbers."""
 
     name: str
     words: Counter[str] = field(default_factory=Counter)
@@ -59,11 +59,11 @@ class _Column:
 
     @property
     def is_usable(self) -> bool:
-        """Whether the column can be a feature."""
+        """Whether the column can be a feature: it has only numbers, or at most MAX_WORDS different words."""
         return self.is_numeric or len(self.words) <= MAX_WORDS
 
     def add(self, text: str, number: float | None, most: int) -> None:
-        """Add a value. Beyond a number of different words, further ones are not counted."""
+        """Add a value to the column. After more than `most` different values, new values are no longer recorded."""
         self.is_numeric = self.is_numeric and number is not None
         self.is_whole = self.is_whole and number is not None and number.is_integer()
         if len(self.words) <= most or text in self.words:
@@ -71,13 +71,13 @@ class _Column:
 
 
 class _Form(NamedTuple):
-    """The form of a file: its delimiter, and the decimal mark of its numbers."""
+    """The format of a CSV file: its delimiter, and whether the decimal mark of its numbers is a comma."""
 
     delimiter: str
     has_decimal_comma: bool
 
     def number(self, text: str) -> float | None:
-        """Return the number in a text, by the decimal mark of the file; None if the text is no number."""
+        """Parse a text as a number with the decimal mark of the file. Return None if it is no finite number."""
         try:
             found = float(text.replace(",", ".") if self.has_decimal_comma else text)
         except ValueError:
@@ -86,7 +86,14 @@ class _Form(NamedTuple):
 
 
 class _Survey(NamedTuple):
-    """The columns of a table, the index of the label, and the numbers of rows that are complete and left out."""
+    """The result of the first pass over a table.
+
+    Args:
+        columns: The columns of the table.
+        target: Index of the column with the labels.
+        complete: Number of rows with a value in each column.
+        left_out: Number of other rows.
+    """
 
     columns: Sequence[_Column]
     target: int
@@ -95,16 +102,21 @@ class _Survey(NamedTuple):
 
 
 def read_table(path: Path, label: str | None = None, task: Task | None = None) -> Table:
-    """Return a table with a heading as arrays. The label is the named column, or else the last one.
+    """Convert a CSV table with a heading to arrays.
+
+    Args:
+        path: The CSV file.
+        label: Name of the column with the labels. Default: a usual name such as `label`, or else the last column.
+        task: The task of the labels. Default: classes or numbers by the values of the column.
 
     Raises:
-        EpochalError: If the file is no such table, or too large.
+        EpochalError: If the file is no table with a heading, is too large, or its labels do not fit `task`.
     """
     if path.stat().st_size > MAX_FILE_BYTES:
         raise EpochalError(
             f"{path} must have at most {MAX_FILE_BYTES / 2**30:.0f} GiB", "Convert it to npz: see docs/tables.md."
         )
-    form = _form(path)
+    form = _detect_form(path)
     survey = _survey(path, form, label)
     features = [index for index in range(len(survey.columns)) if index != survey.target]
     used = [index for index in features if survey.columns[index].is_usable]
@@ -119,7 +131,7 @@ def read_table(path: Path, label: str | None = None, task: Task | None = None) -
 
 
 def _survey(path: Path, form: _Form, label: str | None) -> _Survey:
-    """Return the columns of a table after a pass over all rows."""
+    """Read all rows of a table once, and return its columns and the number of complete rows."""
     with _rows(path, form) as rows:
         heading = _heading(next(rows, []), path)
         target = _label_index(heading, label, path)
@@ -137,8 +149,8 @@ def _survey(path: Path, form: _Form, label: str | None) -> _Survey:
     return _Survey(columns, target, count, left_out)
 
 
-def _form(path: Path) -> _Form:
-    """Return the form of a file by its first lines."""
+def _detect_form(path: Path) -> _Form:
+    """Detect the delimiter and the decimal mark of a CSV file from its first lines."""
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
         head = file.read(_HEAD_BYTES)
     lines = head.splitlines()[:50]
@@ -188,7 +200,10 @@ def _label_index(heading: list[str], label: str | None, path: Path) -> int:
 
 
 def _is_complete(row: list[str], heading: list[str], target: int) -> bool:
-    """Return whether a row has a value for each column. The word none may be the name of a class."""
+    """Return whether a row has a value in each column.
+
+    The word none means a missing value in a feature column, but is a valid class in the column of labels.
+    """
     return (
         len(row) == len(heading)
         and row[target].lower() not in _MISSING_LABELS
@@ -199,7 +214,7 @@ def _is_complete(row: list[str], heading: list[str], target: int) -> bool:
 def _arrays(
     path: Path, form: _Form, survey: _Survey, used: Sequence[int], task: Task | None
 ) -> dict[str, NDArray[Any]]:
-    """Return the arrays of a table, by a second pass over its rows."""
+    """Read the complete rows of a table again, and return the arrays for an npz file."""
     columns, count, target = survey.columns, survey.complete, survey.target
     words = {index: sorted(columns[index].words) for index in used if not columns[index].is_numeric}
     names = list[str]()
@@ -209,7 +224,7 @@ def _arrays(
     if not names or count * len(names) * 4 > MAX_ARRAY_BYTES:
         raise EpochalError(
             f"{path} has {count:,} rows and {len(names):,} columns of features: it must have at most "
-            f"{MAX_ARRAY_BYTES / 2**30:.0f} GiB of numbers, and one column",
+            f"{MAX_ARRAY_BYTES / 2**30:.0f} GiB of numbers, and at least one column",
             "Leave columns or rows out.",
         )
     classes = _classes(columns[target], count, task, form, path)
@@ -237,7 +252,7 @@ def _arrays(
 
 
 def _classes(column: _Column, count: int, task: Task | None, form: _Form, path: Path) -> list[str] | None:
-    """Return the words of the classes in order, or None if the label is a number."""
+    """Return the sorted names of the classes in the column of labels, or None if its values are numbers to predict."""
     values = len(column.words)
     may_be_classes = column.is_whole and values <= max(2, _VALUES_OF_CLASSES * count)
     if column.is_numeric and (task == "numbers" or (task is None and not may_be_classes)):

@@ -1,4 +1,4 @@
-"""Writes a first TrainingJob to a file, and lists the commands after it."""
+"""Writes a first TrainingJob to a file, and lists the commands that the user can run next."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,10 +17,11 @@ from epochal.output_files import file_exists
 def write_training_job(
     data: DataDescription, target: Path, name: str, *, bucket: str, secret: str, replace: bool
 ) -> tuple[str, str]:
-    """Write a TrainingJob for data to a file, and return its data bucket and its results bucket.
+    """Write a TrainingJob for these data to a file. Return the names of its data bucket and its results bucket.
 
     Raises:
-        EpochalError: If the file exists, or the TrainingJob would have problems, such as a key that no bucket has.
+        EpochalError: If the file exists without `replace`, or the TrainingJob would be invalid, for example because a
+            file name cannot be a key in a bucket.
     """
     document, comments = training_job(data, name, bucket=bucket, secret=secret)
     if found := problems(document):
@@ -36,12 +37,12 @@ def write_training_job(
 
 
 def next_steps(data: DataDescription, file: str, folder: str, buckets: tuple[str, str]) -> Sequence[str]:
-    """Return the commands after `init`, a line each.
+    """Return the commands that a user can run after `init`, a line each.
 
     Args:
         data: The data.
         file: The file of the TrainingJob.
-        folder: The folder with the data files.
+        folder: The folder with the files of the data.
         buckets: Names of the data bucket and of the results bucket.
     """
     uploads = [f"aws s3 cp {quote(f'{folder}/{name}')} s3://{buckets[0]}/" for name in data.files]
@@ -57,5 +58,5 @@ def next_steps(data: DataDescription, file: str, folder: str, buckets: tuple[str
 
 
 def shown(path: Path, folder: Path) -> str:
-    """Return a path as a user of a folder would write it."""
+    """Return a path relative to `folder` if it is inside this folder, otherwise the whole path."""
     return str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)

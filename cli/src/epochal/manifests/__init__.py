@@ -1,4 +1,4 @@
-"""Files with objects of Epochal: they are read into typed objects, and written as a person writes YAML."""
+"""Reads manifests into typed objects of Epochal, and writes objects as YAML in the style of a hand-written file."""
 
 from epochal.manifests.reader import Manifest, check, read, read_one
 from epochal.manifests.writer import write

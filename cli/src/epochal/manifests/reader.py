@@ -1,4 +1,4 @@
-"""Reads files with objects of Epochal, as YAML or JSON."""
+"""Reads files with objects of Epochal (TrainingJob, Experiment, ModelServer) in YAML or JSON."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -22,11 +22,11 @@ AnyKind = TypeVar("AnyKind", TrainingJob, Experiment, ModelServer)
 
 
 class Manifest(NamedTuple):
-    """An object of a file.
+    """An object of Epochal in a file.
 
     Args:
-        object: The object with all defaults.
-        document: The object as plain values, as written.
+        object: The parsed object, with all defaults.
+        document: The object as plain values, as it is in the file.
     """
 
     object: TrainingJob | Experiment | ModelServer
@@ -36,7 +36,7 @@ class Manifest(NamedTuple):
 def read(path: Path | str) -> list[Manifest]:
     """Return the TrainingJobs, Experiments and ModelServers of a file.
 
-    Objects of other API groups are skipped, such as Secrets.
+    Objects of other API groups, such as Secrets, are skipped.
 
     Raises:
         EpochalError: If the file is unreadable, has no such object, or an object violates a rule of the API.
@@ -54,10 +54,10 @@ def read(path: Path | str) -> list[Manifest]:
 
 
 def read_one(path: Path | str, kind: type[AnyKind]) -> AnyKind:
-    """Return the only object of one kind in a file. Objects of other kinds may be beside it.
+    """Return the only object of one kind in a file, which may also have objects of other kinds.
 
     Raises:
-        EpochalError: As `read`, or if the file has no object of the kind, or several.
+        EpochalError: If `read` fails, or the file does not have exactly one object of this kind.
     """
     manifests = read(path)
     objects = [manifest.object for manifest in manifests if isinstance(manifest.object, kind)]
@@ -71,10 +71,10 @@ def read_one(path: Path | str, kind: type[AnyKind]) -> AnyKind:
 
 
 def check(source: Path | str | Mapping[str, Any] | KubernetesObject) -> list[Problem]:
-    """Return the problems of an object, or of all objects in a file; an empty list if there are none.
+    """Return the problems of an object, or of all objects of Epochal in a file; an empty list without problems.
 
     Args:
-        source: A file, or an object as a model or as plain values.
+        source: The path of a file, or an object: parsed or as plain values.
 
     Raises:
         EpochalError: If the file is unreadable.

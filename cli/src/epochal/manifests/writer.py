@@ -1,4 +1,4 @@
-"""Writes an object of Kubernetes as YAML in the style of a person, with comments."""
+"""Writes a Kubernetes object as YAML with comments, in the style of a hand-written file."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,15 +9,15 @@ from epochal_api.catalogue.findings import field, item
 from epochal_api.text import printable
 
 WIDTH = 120
-"""Maximum columns of a line in flow style, such as `{layer: Dense, units: 10}`."""
+"""Maximum columns of a line with a value in flow style, such as `{layer: Dense, units: 10}`."""
 _FLOW_DEPTH = 3
-"""Depth of a field from which a mapping with one field may be in flow style, such as spec.data.train."""
+"""Minimum depth at which a mapping with one field may be in flow style, such as spec.data.train (depth 3)."""
 
 _PLAIN = re.compile(r"(?:[^\W\d]|/)[\w./@%+-]*(?:[ :][\w./@%+-]+)*")
-"""Texts that no parser of YAML takes for another type or for syntax, together with `_QUANTITY` and without `_WORDS`."""
+"""Texts that YAML reads as texts without quotes, except `_WORDS`. `_QUANTITY` has further such texts."""
 _QUANTITY = re.compile(r"[0-9]+([KMGT]i|[mkMGT])", re.ASCII)
 _WORDS = frozenset({"true", "false", "yes", "no", "on", "off", "null", "y", "n"})
-"""Words that are values of another type in YAML 1.1, in any case of letters."""
+"""Words in lower case that YAML 1.1 reads as a boolean or null, in any case of letters."""
 
 
 def write(document: Mapping[str, Any], comments: Mapping[str, str] = MappingProxyType({})) -> str:
@@ -28,7 +28,7 @@ def write(document: Mapping[str, Any], comments: Mapping[str, str] = MappingProx
     Args:
         document: The document as plain JSON values.
         comments: Comments by the path of a field, such as spec.network.layers[3]. A comment is above its field. The
-            path "" is the head of the file. It also gets the comments of fields that the document does not have.
+            comment of the path "" is at the head of the file, with the comments of fields that are not in the document.
     """
     return _Writer(comments).write(document) if document else "{}\n"
 
@@ -52,7 +52,7 @@ class _Writer:
     def _write_mapping(
         self, value: Mapping[Any, Any], path: str, pad: str, *, depth: int, starts_item: bool = False
     ) -> None:
-        """Write the fields of a mapping, the first one beside the dash if the mapping is an item of a list."""
+        """Write the fields of a mapping. With `starts_item`, the first field is on the line of the list item's dash."""
         for key, inner in value.items():
             lead = f"{pad[:-2]}- " if starts_item else pad
             inner_path = field(path, key)
@@ -61,7 +61,7 @@ class _Writer:
             starts_item = False
 
     def _write_value(self, start: str, value: Any, path: str, pad: str, *, depth: int) -> None:
-        """Write the value of a field after the start of its line, or below it."""
+        """Write the value of a field on the line that begins with `start`, or as a block below this line."""
         text = self._flow_value(value, path, depth, WIDTH - len(start) - 1)
         if text is not None:
             self._lines.append(f"{start} {text}")
@@ -73,7 +73,10 @@ class _Writer:
             self._write_list(value, path, pad, depth=depth)
 
     def _flow_value(self, value: Any, path: str, depth: int, room: int) -> str | None:
-        """Return the value of a field in one line, or None if a person would write it as a block."""
+        """Return the value of a field in flow style, or None if it must be a block.
+
+        A block is too long for the line, has inner mappings or comments, or is a mapping near the top of the document.
+        """
         if not _is_collection(value) or not value:
             return _flow(value, None)
         if path in self._block_only:
@@ -110,16 +113,16 @@ def _is_collection(value: Any) -> bool:
 
 
 def _has_mapping(values: Any) -> bool:
-    """Return whether the values, or lists of them, contain a mapping."""
+    """Return whether one of the values is a mapping, or a list that contains a mapping at any depth."""
     return any(
         _has_mapping(value) if isinstance(value, list | tuple) else isinstance(value, Mapping) for value in values
     )
 
 
 def _flow(value: Any, room: int | None) -> str | None:
-    """Return a value in flow style, or None if it has more characters than the limit.
+    """Return a value in flow style, or None if it has more characters than `room`; None as `room` means no limit.
 
-    The time is limited by the room, also for a large value.
+    It stops at the first value beyond this limit, so a large value takes little time.
     """
     if isinstance(value, Mapping):
         opening, closing = "{", "}"
@@ -142,7 +145,7 @@ def _flow(value: Any, room: int | None) -> str | None:
 
 
 def _scalar(value: Any) -> str:
-    """Return a scalar that YAML 1.1, YAML 1.2 and kubectl read as the same value of the same type."""
+    """Return a value as a YAML scalar that YAML 1.1, YAML 1.2 and kubectl read as the same value of the same type."""
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -159,7 +162,7 @@ def _scalar(value: Any) -> str:
 
 
 def _escaped(character: str) -> str:
-    """Return a character for a text in double quotes."""
+    """Return a character as it is written in a YAML text with double quotes, escaped if necessary."""
     if character in '"\\':
         return f"\\{character}"
     if character.isprintable():

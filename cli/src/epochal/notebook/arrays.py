@@ -1,4 +1,4 @@
-"""Arrays of a notebook as objects of the data bucket: an npz file for each data set."""
+"""Writes arrays of a notebook to npz files for the data bucket: one file for each data set."""
 
 import math
 import shutil
@@ -16,35 +16,36 @@ from epochal.sentences import listed
 
 _ANY = -1
 _SINGLE = ("x", "y")
-"""Names of the arrays of a network with one input and one output."""
+"""Names of the features and the labels, for a network with one input and one output."""
 _SCHEME = "s3://"
 _DIGITS = 12
 _BESIDE = ("sample_weight", "class_names", "feature_names")
-"""Arrays beside features and labels that the trainer reads."""
+"""Start of the names of further arrays in a data set, which the trainer reads."""
 
 
 def data_sets(
     network: Network, *, data: Any, validation: Any, test: Any, bucket: str, name: str, staged: Staged
 ) -> dict[str, Any]:
-    """Return `spec.data` of a TrainingJob. Arrays become staged npz files.
+    """Return `spec.data` of a TrainingJob. Arrays are written to npz files, which `submit` uploads.
 
     Args:
-        network: Gives the names and shapes of inputs and outputs.
-        data: The training set: `(x, y)`, arrays by name, `"s3://BUCKET/KEY"`, or `spec.data` itself with its bucket.
-        validation: A fraction of the training set, or a data set like `data`; None for a fifth of the training set.
-            False for none.
+        network: The network, whose inputs and outputs the arrays must fit.
+        data: The training set: `(x, y)`, arrays by name, or `"s3://BUCKET/KEY"`; or the complete `spec.data`.
+        validation: A fraction of the training set, or a data set like `data`. None means a fifth of the training set,
+            and False no validation.
         test: A data set like `data`, or None.
-        bucket: The bucket of the arrays.
-        name: Name of the TrainingJob: the folder in the bucket.
-        staged: Gets the files.
+        bucket: Name of the bucket for the arrays.
+        name: Name of the TrainingJob, which is also the folder of the arrays in the bucket.
+        staged: Receives the npz files.
 
     Raises:
-        EpochalError: If arrays do not fit the network, or the form is another one.
+        EpochalError: If arrays do not fit the network, or a data set has another form.
     """
     if isinstance(data, Mapping) and "bucket" in data and "train" in data:
         if test is not None or validation is not None:
             raise EpochalError(
-                "data has the form of spec.data, which contains validation and test", "Write them there."
+                "data has the form of spec.data, so the arguments validation and test are not allowed",
+                "Write them into data.",
             )
         return dict(data)
     writer = _Writer(network, bucket, name, staged)
@@ -61,7 +62,7 @@ def data_sets(
 
 
 class _Writer:
-    """Writes data sets into npz files. All data sets of a TrainingJob are in one bucket."""
+    """Writes the data sets of a TrainingJob to npz files. All data sets must be in one bucket."""
 
     def __init__(self, network: Network, bucket: str, name: str, staged: Staged) -> None:
         self.bucket = bucket
@@ -71,10 +72,10 @@ class _Writer:
         self._has_stored_objects = False
 
     def store(self, role: str, data: Any) -> str:
-        """Return the key of a data set in the bucket. Its arrays become a staged file.
+        """Return the key of a data set in the bucket: that of an s3:// URI, or that of a new npz file with the arrays.
 
         Raises:
-            EpochalError: If the arrays do not fit the network, or the objects are in several buckets.
+            EpochalError: If the arrays do not fit the network, or the data sets are in several buckets.
         """
         if isinstance(data, str):
             return self._key(role, data)
@@ -112,8 +113,8 @@ def named_arrays(network: Network, role: str, data: Any) -> dict[str, np.ndarray
     """Return the arrays of a data set by their names in an npz file.
 
     Args:
-        network: Gives the names and shapes of inputs and outputs.
-        role: The data set, for messages.
+        network: The network, whose inputs and outputs the arrays must fit.
+        role: Name of the data set for messages, such as train.
         data: `(x, y)` or `(x, y, sample_weight)`, whose x and y may be lists or dicts of arrays; or arrays by name.
 
     Raises:
@@ -158,7 +159,7 @@ def named_arrays(network: Network, role: str, data: Any) -> dict[str, np.ndarray
 
 
 def _by_name(role: str, argument: str, value: Any, names: Sequence[str]) -> dict[str, Any]:
-    """Return the arrays of x or y by name, from an array, a list in the order of the network, or a dict."""
+    """Return the arrays of x or y by name. `value` is an array, a list in the order of `names`, or a dict."""
     if isinstance(value, Mapping):
         return dict(value)
     if len(names) == 1:
@@ -195,7 +196,7 @@ def _check_counts(role: str, arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def _check_shape(role: str, name: str, found: Sequence[int], wanted: Sequence[int]) -> None:
-    """Refuse samples of another shape. The trainer adds a last axis of 1."""
+    """Raise EpochalError if the shape of a sample does not fit. The trainer adds a missing last axis of 1."""
     if any(_fits(shape, wanted) for shape in (found, (*found, 1))):
         return
     expected = f"({', '.join('any' if size == _ANY else str(size) for size in wanted)})"

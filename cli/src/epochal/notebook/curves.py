@@ -1,4 +1,4 @@
-"""Curves of an object that is watched, from the values in its status."""
+"""Collects the curves of a watched object from the values in its status."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +14,7 @@ _MAX_METRICS = 64
 
 
 class Curves:
-    """The values of an object after each epoch, or after each trial of an Experiment.
+    """The metrics of a TrainingJob after each epoch, or the best value of an Experiment after each ended trial.
 
     Args:
         name: Name of the object.
@@ -26,7 +26,7 @@ class Curves:
         self._found: Mapping[str, Any] = {}
 
     def add(self, found: Mapping[str, Any]) -> None:
-        """Add the values in the status of an object."""
+        """Add the current values from the status of the object."""
         self._found = found
         status = found.get("status") or {}
         number: Any
@@ -46,7 +46,10 @@ class Curves:
                 continue
 
     def panels(self) -> list[Panel]:
-        """Return the panels of the loss and the monitored metric; none before the second point."""
+        """Return the panels for a plot; none before the second point.
+
+        A TrainingJob has a panel for the loss and for the monitored metric, an Experiment one for the best value.
+        """
         curves = {name: [Point(*each) for each in sorted(values.items())] for name, values in self._points.items()}
         finite = {
             name: [point for point in points if abs(point.value) < float("inf")] for name, points in curves.items()

@@ -38,14 +38,14 @@ class Experiment(Trained):
             name: Name of the Experiment.
             parameters: The parameters in the notation of `spec.parameters`, such as
                 {"name": "rate", "paths": ["training.optimizer.learning_rate"], "values": [0.01, 0.001]}.
-            metric: The metric that decides, such as val_loss.
-            goal: Whether its highest or its lowest value is the best.
-            max_trials: Number of trials.
-            parallelism: Number of trials at the same time.
+            metric: The metric that compares trials, such as val_loss.
+            goal: Maximize if the highest value of the metric is the best, Minimize if the lowest is.
+            max_trials: Maximum number of trials.
+            parallelism: Maximum number of trials at the same time.
             spec: Other fields of the spec, such as {"search": {"method": "Random"}}.
 
         Raises:
-            EpochalError: If the Experiment has problems.
+            EpochalError: If the Experiment is invalid.
         """
         document = {
             "apiVersion": job.document["apiVersion"],
@@ -66,7 +66,7 @@ class Experiment(Trained):
 
     @property
     def job_spec(self) -> dict[str, Any]:
-        """The spec of the template."""
+        """The spec of the TrainingJob in spec.template."""
         spec: dict[str, Any] = self.spec["template"]["spec"]
         return spec
 
@@ -74,7 +74,7 @@ class Experiment(Trained):
     def trials(self) -> Any:
         """The trials with their parameters and values, from trials.csv in the results bucket.
 
-        A DataFrame by the number of the trial if pandas is installed, otherwise a list with a dict for each trial.
+        With pandas, it is a DataFrame with the number of the trial as index, otherwise a list of dicts.
         """
         from epochal.notebook.frames import frame, parsed_rows  # noqa: PLC0415 - minio
         from epochal.runs.selection import trial_rows  # noqa: PLC0415
@@ -82,11 +82,11 @@ class Experiment(Trained):
         return frame(parsed_rows(trial_rows(self.cluster, self.stored())), "number")
 
     history = trials
-    """The trials, under the name that TrainingJobs have for their epochs."""
+    """The same as `trials`. A TrainingJob has its epochs under this name."""
 
     @property
     def best(self) -> TrainingJob:
-        """The TrainingJob of the best trial so far.
+        """The TrainingJob of the best trial so far, read from the cluster.
 
         Raises:
             EpochalError: If no trial has a value yet.
@@ -101,12 +101,12 @@ class Experiment(Trained):
         return TrainingJob.get(str(best["jobName"]), **self.place._asdict())
 
     def model(self) -> "keras.Model":
-        """Return the model of the best epoch of the best trial, see `TrainingJob.model`."""
+        """Return the Keras model of the best trial, as of its best epoch. See `TrainingJob.model`."""
         return self.best.model("best")
 
 
 def _with_texts(value: Any) -> Any:
-    """Return a value with its floats as text, because the API has no floats."""
+    """Return a nested value with all floats as texts, because fields of the API have no floats."""
     if isinstance(value, Mapping):
         return {key: _with_texts(each) for key, each in value.items()}
     if isinstance(value, list | tuple):

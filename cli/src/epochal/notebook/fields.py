@@ -1,14 +1,14 @@
-"""Fields of a spec that a user of a notebook adds or changes."""
+"""Merges fields that a user gives into the spec of an object."""
 
 from collections.abc import Mapping
 from typing import Any
 
 _OBJECTS = frozenset({"optimizer", "loss"})
-"""Fields with an object of Keras, whose arguments belong to its class."""
+"""Fields with a Keras object. A change replaces the whole object, because its arguments belong to its class."""
 
 
 def merged(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return fields with changes: mappings are merged, and None removes a field."""
+    """Return `values` with `changes`: mappings are merged recursively, None removes a field, the rest is replaced."""
     result = dict(values)
     for key, value in changes.items():
         before = result.get(key)

@@ -1,4 +1,4 @@
-"""Tables of a notebook: a DataFrame if pandas is installed, otherwise a list of rows."""
+"""Converts rows to a table for notebooks: a DataFrame if pandas is installed, otherwise a list of dicts."""
 
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
@@ -18,14 +18,14 @@ def frame(rows: Sequence[Mapping[str, Any]], index: str) -> Any:
 
 
 def history_rows(history: History) -> list[dict[str, Any]]:
-    """Return a row for each epoch, with None for a value that is missing or not finite."""
+    """Return a row for each epoch that has a finite value. Other values of the row are None."""
     epochs = sorted({point.epoch for curve in history.curves.values() for point in curve})
     values = {name: dict(curve) for name, curve in history.curves.items()}
     return [{"epoch": epoch, **{name: known.get(epoch) for name, known in values.items()}} for epoch in epochs]
 
 
 def parsed_rows(rows: Sequence[Mapping[str, str]]) -> list[dict[str, Any]]:
-    """Return the rows of a CSV file with numbers in place of their texts, and None for an empty cell."""
+    """Convert the cells of CSV rows: texts of numbers to numbers, and empty cells to None."""
     return [{name: _parsed(text) for name, text in row.items()} for row in rows]
 
 

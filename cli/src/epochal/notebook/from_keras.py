@@ -1,4 +1,4 @@
-"""A TrainingJob from a Keras model and arrays."""
+"""Builds a TrainingJob from a Keras model and arrays of a notebook."""
 
 import json
 from collections.abc import Mapping
@@ -35,25 +35,25 @@ def convert(
     staged: Staged,
     **sets: Any,
 ) -> tuple[dict[str, Any], list[str]]:
-    """Return the TrainingJob of a Keras model, and the details of the model that are lost.
+    """Return the TrainingJob for a Keras model, and a message for each detail of the model that is lost.
 
     Args:
         model: The model of Keras 3.
         name: Name of the TrainingJob.
-        bucket: The bucket of the arrays.
-        results: The bucket of the results.
+        bucket: Name of the bucket for the arrays and the weights.
+        results: Name of the bucket for the results.
         weights: Whether the training starts with the weights of the model.
-        spec: Fields of the spec that win over those of the model.
-        strict: Whether a lost detail is an error.
-        staged: Gets the files to upload.
-        sets: The data sets, see `arrays.data_sets`.
+        spec: Fields of the spec that override those from the model.
+        strict: Whether a detail of the model that a TrainingJob cannot express is an error.
+        staged: Receives the files to upload.
+        sets: The arguments `data`, `validation` and `test` of `arrays.data_sets`.
 
     Raises:
         EpochalError: If a TrainingJob cannot express the model, or the arrays do not fit it.
     """
     if object_name(name) != name:
         raise EpochalError(
-            f"name: found {printable(name[:100])!r}, expected at most 63 of a-z, 0-9 and -",
+            f"name: found {printable(name[:100])!r}, expected at most 63 characters of a-z, 0-9 and -",
             f"Use {object_name(name)!r}.",
         )
     converted = convert_model(_configuration(model), name=name, source=printable(str(model.name)[:100]))
@@ -73,7 +73,7 @@ def convert(
 
 
 def _configuration(model: Any) -> dict[str, Any]:
-    """Return the configuration of a model, with its arguments of compile."""
+    """Return the configuration of a Keras model as JSON values, with the arguments of `compile`."""
     if not hasattr(model, "to_json") or not hasattr(model, "layers"):
         raise EpochalError(
             f"found {type(model).__name__}, expected a model of Keras", "Pass keras.Model(inputs, outputs)."
@@ -94,7 +94,7 @@ def _configuration(model: Any) -> dict[str, Any]:
 
 
 def _require_whole(draft: Draft, spec: Mapping[str, Any], *, strict: bool) -> None:
-    """Refuse a model that is not built, not compiled, or loses a detail."""
+    """Raise EpochalError if a model is not built or not compiled or, with `strict`, if one of its details is lost."""
     if "network.input" in draft.placeholders:
         raise EpochalError(
             "the model is not built: its input has no shape", "Call model.build(…), or begin with keras.Input."
@@ -126,7 +126,7 @@ def _require_valid(document: Mapping[str, Any], origins: Mapping[str, str]) -> N
 
 
 def _store_weights(model: Any, converted: ConvertedModel, bucket: str, name: str, staged: Staged) -> StagedFile:
-    """Write the weights of a model, in the order of the layers of the network."""
+    """Write the weights of a model to a file for the TrainingJob's network, and return the file to upload."""
     from epochal_lib.digests import sha256  # noqa: PLC0415 - most jobs start with weights of their own
 
     path = staged.folder / _WEIGHTS

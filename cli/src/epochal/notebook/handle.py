@@ -1,4 +1,4 @@
-"""The parts that TrainingJobs, Experiments and ModelServers have in common in a notebook."""
+"""The base class of TrainingJobs, Experiments and ModelServers in a notebook."""
 
 import time
 from collections.abc import Mapping
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from epochal.client.references import Found
 
 DELETE_SECONDS = 60.0
-"""Seconds in which a deleted object must be gone, so that another one can have its name."""
+"""Maximum seconds that `delete` waits until the object no longer exists."""
 
 
 class Place(NamedTuple):
-    """The cluster and namespace of a handle, as its user has given them.
+    """The cluster and namespace of a handle, as the user gave them.
 
     Args:
         namespace: Namespace; None for the default.
@@ -41,24 +41,24 @@ class Place(NamedTuple):
 
 
 class Handle:
-    """An object of Epochal: its document, and the object in the cluster once it is submitted.
+    """An object of Epochal in a notebook. After `submit`, it also exists in the cluster.
 
     Args:
         document: The object as plain values, as in a manifest.
-        namespace: Its namespace. Default: that of the document, $EPOCHAL_NAMESPACE, or that of the kubeconfig.
+        namespace: Namespace of the object. Default: that of the document, $EPOCHAL_NAMESPACE or that of the kubeconfig.
         context: Context of the kubeconfig. Default: $EPOCHAL_CONTEXT, or the current one.
         environment: Streams, variables and folder. Default: those of the process.
 
     Attributes:
-        document: The object as plain values.
-        place: Its cluster and namespace.
+        document: The object as plain values, as last read from the cluster if it is submitted.
+        place: The cluster and namespace of the object.
 
     Raises:
-        EpochalError: If the document has problems.
+        EpochalError: If the document is invalid.
     """
 
     kind: ClassVar[Kind]
-    """The kind of the objects in the cluster."""
+    """The kind of the object, such as TrainingJob."""
 
     def __init__(
         self,
@@ -84,10 +84,10 @@ class Handle:
         context: str | None = None,
         environment: Environment | None = None,
     ) -> Self:
-        """Return an object of the cluster by its name.
+        """Return the handle for an object that exists in the cluster, by its name.
 
         Raises:
-            EpochalError: If there is no such object, with similar names.
+            EpochalError: If there is no such object. The message suggests similar names.
         """
         from epochal.client.references import find  # noqa: PLC0415 - only the cluster needs its client
 
@@ -108,10 +108,10 @@ class Handle:
         context: str | None = None,
         environment: Environment | None = None,
     ) -> Self:
-        """Return the only object of this kind in a file.
+        """Return the handle for the only object of this kind in a file.
 
         Raises:
-            EpochalError: If the file is unreadable, or has none or several.
+            EpochalError: If the file is unreadable, or does not have exactly one object of this kind.
         """
         from epochal.manifests import read  # noqa: PLC0415 - most notebooks read no file
 
@@ -126,7 +126,7 @@ class Handle:
 
     @cached_property
     def cluster(self) -> "Cluster":
-        """The cluster, with the rights of the user."""
+        """The connection to the cluster, with the permissions of the user's kubeconfig."""
         return connect(self.place.environment, context=self.place.context, namespace=self.place.namespace)
 
     @property
@@ -147,7 +147,7 @@ class Handle:
 
     @property
     def yaml(self) -> str:
-        """The object as YAML, which `kubectl` and `epochal submit` read."""
+        """The object without its status as YAML, for `kubectl apply` and `epochal submit`."""
         from epochal.manifests import write  # noqa: PLC0415 - most notebooks write no file
 
         return write({key: value for key, value in self.document.items() if key != "status"}, {})
@@ -156,7 +156,7 @@ class Handle:
         """Create the object in the cluster, and return this handle.
 
         Raises:
-            EpochalError: If the API server refuses it, or an object of this name exists.
+            EpochalError: If the API server refuses the object, or an object of this name exists.
         """
         self.create()
         return self
@@ -165,7 +165,7 @@ class Handle:
         """Create the object in the cluster.
 
         Args:
-            dry_run: Whether the API server only checks the object.
+            dry_run: Whether the API server only checks the object, and does not create it.
 
         Raises:
             EpochalError: If the API server refuses it, or an object of this name exists.
@@ -192,23 +192,23 @@ class Handle:
         """Read the object from the cluster again, and return this handle.
 
         Raises:
-            EpochalError: If it is not in the cluster.
+            EpochalError: If the object is not in the cluster.
         """
         self.document = self.cluster.get(self.kind, self.name, self.place.namespace)
         return self
 
     @property
     def status(self) -> dict[str, Any]:
-        """The status as the operator has written it; empty before that."""
+        """The current status of the object in the cluster; empty before the operator has written it."""
         return dict(self.refresh().document.get("status") or {})
 
     @property
     def state(self) -> str:
-        """State of the object in the cluster, such as Running; "Pending" before the operator has seen it."""
+        """Current state of the object in the cluster, such as Running; "Pending" before the operator has written it."""
         return progress.state(self.refresh().document)
 
     def watch(self) -> Self:
-        """Show the progress until the end, and return this handle. An interrupt ends only the view.
+        """Show the progress until the object ends, and return this handle. A keyboard interrupt ends only the view.
 
         In Jupyter with ipywidgets it draws a bar and curves, elsewhere it prints a line for each epoch.
 
@@ -232,7 +232,7 @@ class Handle:
         """Delete the object from the cluster, and wait for the end of the deletion. Its results stay in the bucket.
 
         Raises:
-            EpochalError: If there is no such object, or it is still there after a minute.
+            EpochalError: If there is no such object, or it still exists after DELETE_SECONDS.
         """
         from epochal.client.failures import ApiError  # noqa: PLC0415 - only the cluster needs its client
 
@@ -250,12 +250,12 @@ class Handle:
                 return
             self.place.environment.sleep(0.5)
         raise EpochalError(
-            f"{self.kind.name} {self.name} is deleted, but still there after {DELETE_SECONDS:.0f} s.",
+            f"{self.kind.name} {self.name} still exists {DELETE_SECONDS:.0f} s after its deletion.",
             f"`epochal events {self.name}` has the reason.",
         )
 
     def stored(self) -> "Found":
-        """Return the object in the cluster, as the modules of the command take it.
+        """Read the object from the cluster again, and return it as a `Found` for other modules of the package.
 
         Raises:
             EpochalError: If it is not in the cluster.
@@ -271,7 +271,10 @@ class Handle:
         return f"<b>{self.kind.name} {escape(self.name)}</b>: {escape(self._summary())}"
 
     def _summary(self) -> str:
-        """Return the state and figures as of the last request. It sends none: a cell shows its last value."""
+        """Return the state and figures of the object as last read from the cluster, or "not submitted".
+
+        It sends no request, because a notebook calls it to show the last value of a cell.
+        """
         if "uid" not in self.document["metadata"]:
             return "not submitted"
         return progress.line(self.document, self.place.environment.now())

@@ -1,4 +1,4 @@
-"""A ModelServer in a notebook: it answers arrays."""
+"""A ModelServer in a notebook: it predicts outputs for arrays."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -25,17 +25,20 @@ class ModelServer(Handle):
         replicas: int | None = None,
         spec: Mapping[str, Any] | None = None,
     ) -> Self:
-        """Return the ModelServer of a TrainingJob, or of the best trial of an Experiment.
+        """Return a ModelServer for the model of a TrainingJob, or of the best trial of an Experiment.
+
+        It is not submitted yet.
 
         Args:
             source: The TrainingJob or Experiment in the cluster.
             name: Name of the ModelServer. Default: that of the source.
-            images: How it takes photographs. Default: Resize for a network of color images, otherwise none.
+            images: How the server converts photographs. Default: Resize for a network of color images, otherwise None
+                (photographs are refused).
             replicas: Number of pods.
             spec: Other fields of the spec, such as {"resources": …}.
 
         Raises:
-            EpochalError: If no Service can have the name, or the source is not in the cluster.
+            EpochalError: If a Service cannot have this name, or the source is not in the cluster.
         """
         from epochal.notebook.fields import merged  # noqa: PLC0415
         from epochal.serving.manifest import model_server  # noqa: PLC0415 - most methods write no manifest
@@ -45,7 +48,7 @@ class ModelServer(Handle):
         return cls(document, context=source.place.context, environment=source.place.environment)
 
     def submit(self) -> Self:
-        """Create the ModelServer, or change the fields of the one with this name, and return this handle.
+        """Create the ModelServer, or update the existing ModelServer of this name, and return this handle.
 
         Raises:
             EpochalError: If the API server refuses it.
@@ -54,7 +57,7 @@ class ModelServer(Handle):
         return self
 
     def predict(self, samples: Any) -> Any:
-        """Return the answers of the server to samples, through the API server's proxy.
+        """Return the outputs of the model for samples. The requests to the server pass through the API server's proxy.
 
         Args:
             samples: An array with an axis of samples, as for the training; or a dict with an array for each input of a

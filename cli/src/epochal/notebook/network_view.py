@@ -1,4 +1,4 @@
-"""The network of a TrainingJob as a table and a graph, without Keras."""
+"""Shows the network of a TrainingJob as a table and a graph. It does not need Keras."""
 
 import json
 from collections.abc import Sequence
@@ -12,9 +12,9 @@ from epochal.notebook import svg
 from epochal.views.table import table
 
 MAX_ROWS = 200
-"""Maximum number of layers in a table."""
+"""Maximum number of rows (inputs and layers) in a table."""
 MAX_NODES = 80
-"""Maximum number of layers in a graph: a larger one shows nothing that a reader can follow."""
+"""Maximum number of inputs and layers in a graph. A larger graph is unreadable, so only the table is shown."""
 _HEADER = ("NAME", "LAYER", "TAKES", "ARGUMENTS")
 _MAX_CELL = 100
 _WIDTH, _HEIGHT, _GAP = 170, 36, 24
@@ -22,13 +22,13 @@ _BOX = f'width="{_WIDTH}" height="{_HEIGHT}" rx="5" fill="none" stroke="currentC
 
 
 class LayerRow(NamedTuple):
-    """A layer, or an input, of a network.
+    """A row of the table: a layer, or an input, of a network.
 
     Args:
-        name: Its name.
-        layer: Its class; "Input" for an input.
-        inputs: The names of the tensors that it takes.
-        arguments: Its arguments.
+        name: Name of the layer or input.
+        layer: Class of the layer; "Input" for an input.
+        inputs: Names of the layers and outputs from which the layer gets its input.
+        arguments: Arguments of the layer.
     """
 
     name: str
@@ -38,7 +38,7 @@ class LayerRow(NamedTuple):
 
 
 class NetworkView:
-    """The layers of a network. It prints as a table, and has a graph too in Jupyter.
+    """The layers of a network for printing: a table and, in Jupyter, also a graph.
 
     Args:
         network: The network.
@@ -92,7 +92,7 @@ class NetworkView:
         return [*([f"and {more:,} more layers"] if more > 0 else []), f"outputs: {', '.join(self.outputs)}"]
 
     def _graph(self) -> str:
-        """Return the graph from top to bottom. A layer is below all layers that it takes."""
+        """Return the graph as SVG. A layer is below all layers from which it gets its input."""
         levels: list[int] = []
         for sources in self._sources:
             levels.append(max((levels[source] + 1 for source in sources), default=0))

@@ -1,4 +1,4 @@
-"""Files of a notebook that wait for their upload into the buckets."""
+"""Files that a notebook uploads to buckets before it creates a TrainingJob."""
 
 import shutil
 import tempfile
@@ -11,12 +11,12 @@ from epochal.client.cluster import Cluster
 
 
 class StagedFile(NamedTuple):
-    """A file to upload before its object is created.
+    """A local file to upload before the TrainingJob is created.
 
     Args:
         path: The file.
-        bucket: The bucket.
-        key: The key in the bucket. It has the digest of the file, so that equal content is uploaded once.
+        bucket: Name of the bucket.
+        key: The key in the bucket. It contains the digest of the file, so that equal content is uploaded only once.
     """
 
     path: Path
@@ -25,11 +25,11 @@ class StagedFile(NamedTuple):
 
 
 class Staged:
-    """The files of a TrainingJob, in a folder that is deleted with this object.
+    """The files to upload for a TrainingJob, in a temporary folder that is deleted with this object.
 
     Attributes:
-        folder: The folder.
-        files: The files.
+        folder: The temporary folder.
+        files: The files to upload.
     """
 
     def __init__(self) -> None:
@@ -38,7 +38,7 @@ class Staged:
         weakref.finalize(self, shutil.rmtree, str(self.folder), ignore_errors=True)
 
     def upload(self, cluster: Cluster, storage: Mapping[str, Any], namespace: str) -> None:
-        """Store the files in their buckets. A file that is there is not sent again.
+        """Upload the files to their buckets. A file is skipped if its key exists in the bucket with the same size.
 
         Raises:
             EpochalError: If a bucket does not exist, or refuses a file.

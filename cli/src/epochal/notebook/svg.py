@@ -1,4 +1,4 @@
-"""Curves and graphs as SVG within HTML. Names are escaped, and lines differ without color, too."""
+"""Draws curves and graphs as SVG for HTML. Texts are escaped, and lines differ in color and dashes."""
 
 from collections.abc import Iterable, Sequence
 from html import escape
@@ -13,12 +13,12 @@ _MAX_LABEL = 24
 
 
 def draw(panels: Sequence[Panel]) -> str:
-    """Return the panels side by side as HTML."""
+    """Return HTML that shows the panels side by side as SVG images."""
     return f"<div>{''.join(map(_panel, panels))}</div>"
 
 
 def text(x: float, y: float, content: str, *, anchor: str = "middle", size: int = 11, limit: int = _MAX_LABEL) -> str:
-    """Return a text of at most `limit` characters."""
+    """Return an SVG text element at (x, y). The content is cut to `limit` characters."""
     shown = content if len(content) <= limit else f"{content[: limit - 1]}…"
     return (
         f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" font-family="sans-serif" fill="currentColor" '
@@ -27,7 +27,7 @@ def text(x: float, y: float, content: str, *, anchor: str = "middle", size: int 
 
 
 def svg(width: float, height: float, parts: Iterable[str], label: str) -> str:
-    """Return a picture. `label` describes it to screen readers."""
+    """Return an SVG image with these elements. `label` describes the image for screen readers."""
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" role="img" '
         f'aria-label="{escape(label)}">{"".join(parts)}</svg>'

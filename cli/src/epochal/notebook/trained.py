@@ -1,4 +1,4 @@
-"""The parts that TrainingJobs and Experiments have in common: data, a network, control and a served model."""
+"""The base class of TrainingJobs and Experiments in a notebook: upload, network, control and serving."""
 
 from typing import TYPE_CHECKING, Any, Self
 
@@ -12,21 +12,21 @@ if TYPE_CHECKING:
 
 
 class Trained(Handle):
-    """A TrainingJob or an Experiment in a notebook."""
+    """The base class of a TrainingJob and an Experiment in a notebook."""
 
     staged: Staged | None = None
-    """Files that `submit` uploads first."""
+    """Files that `submit` uploads before it creates the object."""
 
     @property
     def job_spec(self) -> dict[str, Any]:
-        """The spec of the TrainingJob, or of the template."""
+        """The spec of the TrainingJob or, for an Experiment, of its template."""
         return self.spec
 
     def submit(self) -> Self:
-        """Upload the arrays, create the object in the cluster, and return this handle.
+        """Upload the arrays and weights, create the object in the cluster, and return this handle.
 
         Raises:
-            EpochalError: If the API server or the storage refuses it, or an object of this name exists.
+            EpochalError: If the API server refuses the object, the storage a file, or an object of this name exists.
         """
         if self.staged is not None:
             self.create(dry_run=True)  # A refused object uploads nothing.
@@ -36,7 +36,7 @@ class Trained(Handle):
 
     @property
     def network(self) -> "NetworkView":
-        """The layers as a table, and in Jupyter as a graph too. It needs no Keras.
+        """The layers of the network, shown as a table and, in Jupyter, also as a graph. It does not need Keras.
 
         Raises:
             EpochalError: If the spec has `model` or `code` in place of `network`.
@@ -51,7 +51,7 @@ class Trained(Handle):
         if "network" not in spec:
             source = next((field for field in ("model", "code") if field in spec), "nothing")
             raise EpochalError(
-                f"the spec has {source} in place of network, so that only Keras knows its layers",
+                f"the spec has {source} in place of network, so its layers are unknown before the training",
                 "job.model().summary() prints them after the training.",
             )
         try:
@@ -63,11 +63,11 @@ class Trained(Handle):
             ) from None
 
     def serve(self, name: str | None = None, **options: Any) -> "ModelServer":
-        """Create a ModelServer of the trained model, and return its handle.
+        """Create a ModelServer for the trained model, and return the handle of the ModelServer.
 
         Args:
             name: Name of the ModelServer. Default: that of this object.
-            options: See `ModelServer.of`.
+            options: Further arguments of `ModelServer.of`.
 
         Raises:
             EpochalError: If the API server refuses it.
@@ -77,15 +77,15 @@ class Trained(Handle):
         return ModelServer.of(self, name, **options).submit()
 
     def suspend(self) -> Self:
-        """Pause the training, and free its resources."""
+        """Suspend the training or the trials, which frees their resources, and return this handle."""
         return self._steer("suspend", value=True)
 
     def resume(self) -> Self:
-        """Continue a suspended training at the same step."""
+        """Resume a suspended training, or suspended trials, at the step where it stopped, and return this handle."""
         return self._steer("suspend", value=False)
 
     def finish(self) -> Self:
-        """End a training after the running epoch, or a search after its running trials, with results."""
+        """End a training early after the current epoch, or a search after the running trials. Results are stored."""
         return self._steer("finish", value=True)
 
     def _steer(self, field: str, *, value: bool) -> Self:

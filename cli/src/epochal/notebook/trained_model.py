@@ -1,4 +1,4 @@
-"""The trained model of a TrainingJob, from its results bucket."""
+"""Loads the trained model of a TrainingJob from its results bucket."""
 
 import tempfile
 from pathlib import Path
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
 
 def load_model(cluster: Cluster, job: "Found", name: str) -> "keras.Model":
-    """Return a model of Keras from the results of a TrainingJob.
+    """Download a model file from the results of a TrainingJob, and return it as a Keras model.
 
     Args:
         cluster: The cluster.
         job: The TrainingJob.
-        name: model.keras of the last epoch, or best.keras.
+        name: Name of the file: model.keras, or best.keras for the best epoch.
 
     Raises:
-        EpochalError: If epochal-trainer is missing, there is no such file, or it is not the one that the job stored.
+        EpochalError: If epochal-trainer is missing, there is no such file, or its digest is not that in the status.
     """
     require_trainer("model()")
     from epochal.client.buckets import require_digest  # noqa: PLC0415 - minio, which most methods do not need

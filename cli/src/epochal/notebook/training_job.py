@@ -47,10 +47,10 @@ class TrainingJob(Trained):
             validation: A fraction of the training set, or a data set like `data`. Default: a fifth. False for none.
             test: A data set like `data`, for one evaluation at the end.
             epochs: Number of epochs.
-            batch_size: Number of samples in a step.
+            batch_size: Number of samples in a batch.
             bucket: The bucket for arrays. It must exist.
             results: The bucket for the results. It must exist.
-            weights: Whether the training starts with the weights of the model. Default: with new ones.
+            weights: Whether the training starts with the weights of the model. Default: it starts with new weights.
             spec: Other fields of the spec, such as {"training": {"seed": 7}, "resources": …}.
             strict: Whether a detail of the model that a TrainingJob cannot express is an error. Otherwise it is left
                 out with a warning.
@@ -88,7 +88,7 @@ class TrainingJob(Trained):
     def history(self) -> Any:
         """The metrics of each finished epoch, from the results bucket.
 
-        A DataFrame by epoch if pandas is installed, otherwise a list with a dict for each epoch.
+        With pandas, it is a DataFrame with the epoch as index, otherwise a list with a dict for each epoch.
         """
         from epochal.notebook.frames import frame, history_rows  # noqa: PLC0415 - minio
         from epochal.runs.panels import read_history  # noqa: PLC0415
@@ -96,10 +96,11 @@ class TrainingJob(Trained):
         return frame(history_rows(read_history(self.cluster, self.stored())), "epoch")
 
     def model(self, which: Literal["last", "best"] = "last") -> "keras.Model":
-        """Return the trained model, not compiled. It needs epochal-trainer.
+        """Return the trained Keras model, not compiled. This needs the package epochal-trainer.
 
         Args:
-            which: last: the weights at the end. best: those of the best epoch, if it is another one.
+            which: last for model.keras, the model at the end. best for best.keras, the model of the best epoch; without
+                this file, also model.keras.
 
         Raises:
             EpochalError: If the training has stored no model yet, or epochal-trainer is missing.

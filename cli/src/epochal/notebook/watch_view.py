@@ -1,4 +1,4 @@
-"""The view of `watch` in a notebook: widgets in Jupyter if ipywidgets is installed, otherwise text."""
+"""The progress that `watch` shows in a notebook: widgets in Jupyter if ipywidgets is installed, otherwise text."""
 
 import sys
 from collections.abc import Iterator, Mapping
@@ -18,11 +18,11 @@ _MAX_WIDTH = 100
 
 
 class WithCurves:
-    """A view in text, with the curves at its end.
+    """A text view that also collects the values for the curves.
 
     Args:
-        view: Shows the progress.
-        curves: Gets the values.
+        view: The text view, which shows the progress.
+        curves: Receives the values of the object.
     """
 
     def __init__(self, view: View, curves: Curves) -> None:
@@ -30,21 +30,21 @@ class WithCurves:
         self._curves = curves
 
     def show(self, target: Target, found: Mapping[str, Any], *, deleted: bool) -> None:
-        """Show an object that has changed."""
+        """Show an object after a change, and collect its values."""
         self._view.show(target, found, deleted=deleted)
         self._curves.add(found)
 
     def tick(self) -> None:
-        """Show the remaining time."""
+        """Update the remaining time."""
         self._view.tick()
 
 
 class Widgets:
-    """A bar with the state as a word, and the curves below it.
+    """A view for Jupyter: a progress bar with the state beside it, and the curves below.
 
     Args:
-        environment: The clock.
-        curves: The values of the object.
+        environment: Its clock is used for the remaining time.
+        curves: Receives the values of the object, and draws them.
         widgets: The package ipywidgets.
     """
 
@@ -60,7 +60,7 @@ class Widgets:
         self.box = widgets.VBox([widgets.HBox([self.bar, self.line]), self.picture])
 
     def show(self, target: Target, found: Mapping[str, Any], *, deleted: bool) -> None:  # noqa: ARG002 - as View
-        """Draw the bar and the curves of an object that has changed."""
+        """Draw the bar and the curves of an object after a change."""
         self._found, self._is_deleted = found, deleted
         self._curves.add(found)
         self.bar.value = progress.percent(found)
@@ -70,7 +70,7 @@ class Widgets:
         self.tick()
 
     def tick(self) -> None:
-        """Show the remaining time."""
+        """Update the remaining time."""
         if self._found:
             name = str(self._found["metadata"]["name"])
             state = progress.DELETED if self._is_deleted else progress.line(self._found, self._environment.now())
@@ -79,7 +79,7 @@ class Widgets:
 
 @contextmanager
 def watch_view(environment: Environment, name: str) -> Iterator[View]:
-    """Provide the view of an object within the context: widgets in Jupyter, otherwise text."""
+    """Open the view of an object for the context: widgets in Jupyter, otherwise text with the curves at its end."""
     curves = Curves(name)
     if is_in_jupyter() and find_spec("ipywidgets") is not None:
         import ipywidgets  # noqa: PLC0415 - an optional package
@@ -98,7 +98,7 @@ def watch_view(environment: Environment, name: str) -> Iterator[View]:
 
 
 def is_in_jupyter() -> bool:
-    """Return whether this process is the kernel of a notebook."""
+    """Return whether this process is the kernel of a Jupyter notebook."""
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
     return getattr(shell, "kernel", None) is not None

@@ -1,1 +1,1 @@
-"""TrainingJobs and Experiments after their start: results, logs, curves and differences."""
+"""Shows the results, logs and curves of TrainingJobs and Experiments, and compares them."""

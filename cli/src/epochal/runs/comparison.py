@@ -1,4 +1,4 @@
-"""The differences between TrainingJobs, or trials of an Experiment: spec fields and metrics."""
+"""Compares the spec fields and the metrics of TrainingJobs and of trials of Experiments."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -11,19 +11,19 @@ MAX_RUNS = 100
 """Maximum number of runs in a comparison."""
 NOT_SET = "-"
 _STEERING = frozenset({"suspend", "finish"})
-"""Fields of the spec that are not compared: they steer a run, and do not describe it."""
+"""Fields of the spec that are not compared: they suspend or end a run, and do not change its result."""
 
 
 class Run(NamedTuple):
-    """A run that is compared.
+    """A TrainingJob, or a trial of an Experiment, in a comparison.
 
     Args:
         name: Name of the TrainingJob, or EXPERIMENT/NUMBER of a trial.
-        state: Its state.
-        fields: Values of the spec by their path, such as training.optimizer.learning_rate.
-        figures: Figures of the result by their name, such as test.accuracy.
-        objective: Metric and mode (Min or Max) of the best epoch, if known.
-        is_cut: Whether its spec has more fields than are compared.
+        state: State of the TrainingJob or trial; NOT_SET if it is unknown.
+        fields: Values of spec fields by their path, such as training.optimizer.learning_rate; parameters of a trial.
+        figures: Results as texts by their name, such as test.accuracy.
+        objective: The metric that decides the best epoch, and its mode (Min or Max); None if unknown.
+        is_cut: Whether some fields of the spec are missing in `fields`, because the spec is too large.
     """
 
     name: str
@@ -39,9 +39,9 @@ class Comparison(NamedTuple):
 
     Args:
         runs: The runs.
-        fields: Paths of the fields that differ.
-        figures: Names of all figures.
-        best: Index of the run with the best value of the common objective, if there is one.
+        fields: Paths of the spec fields whose values differ between the runs.
+        figures: Names of the results that at least one run has.
+        best: Index of the run with the best value of the objective; None if the runs have no common objective.
     """
 
     runs: Sequence[Run]
@@ -50,7 +50,7 @@ class Comparison(NamedTuple):
     best: int | None
 
     def table(self) -> list[list[str]]:
-        """Return a row for each field and figure, and a column for each run. The first row is the header."""
+        """Return a table with a header, a row for each field and each result, and a column for each run."""
         names = [f"{run.name} (best)" if index == self.best else run.name for index, run in enumerate(self.runs)]
         return [
             ["NAME", *names],
@@ -60,7 +60,7 @@ class Comparison(NamedTuple):
         ]
 
     def as_json(self) -> dict[str, Any]:
-        """Return the comparison as plain values. Fields without a value are null."""
+        """Return the comparison as JSON values. A field or result that a run does not have is null."""
         return {
             "runs": [
                 {
@@ -76,7 +76,7 @@ class Comparison(NamedTuple):
 
 
 def compare(runs: Sequence[Run]) -> Comparison:
-    """Return the differences between runs. A field without a value in some runs differs."""
+    """Return the differences between runs. A field that only some of the runs have is a difference."""
     # In one pass over the fields: runs of other networks may have thousands of paths each, and none in common.
     first: dict[str, str] = {}
     counts = Counter[str]()
@@ -96,8 +96,8 @@ def job_run(job: Mapping[str, Any], name: str | None = None, limits: Limits = LI
 
     Args:
         job: The TrainingJob.
-        name: Its name in the comparison. Default: its own.
-        limits: Limits of the fields of its spec.
+        name: The name in the comparison. Default: the name of the TrainingJob.
+        limits: Limits for the number and size of the spec fields to compare.
     """
     status = job.get("status") or {}
     best = status.get("best") or {}
@@ -122,7 +122,7 @@ def job_run(job: Mapping[str, Any], name: str | None = None, limits: Limits = LI
 
 
 def top_trials(experiment: Mapping[str, Any]) -> list[Run]:
-    """Return the best trials of an Experiment, as its status lists them, with their parameters."""
+    """Return the best trials of an Experiment from its status, with their parameters as fields, the best first."""
     name, status = experiment["metadata"]["name"], experiment.get("status") or {}
     objective = (experiment.get("spec") or {}).get("objective") or {}
     ranked = status.get("top") or ([status["best"]] if status.get("best") else [])
@@ -139,12 +139,12 @@ def top_trials(experiment: Mapping[str, Any]) -> list[Run]:
 
 
 def table_trials(experiment: Mapping[str, Any], rows: Sequence[Mapping[str, str]], numbers: Sequence[int]) -> list[Run]:
-    """Return trials of an Experiment by their numbers, from the rows of its trials.csv.
+    """Return the trials of an Experiment with these numbers, from the rows of its trials.csv.
 
     Args:
         experiment: The Experiment.
-        rows: The rows.
-        numbers: Numbers of the trials; those without a row are left out.
+        rows: The rows of trials.csv.
+        numbers: Numbers of the trials. A number without a row is skipped.
     """
     name, objective = experiment["metadata"]["name"], (experiment.get("spec") or {}).get("objective") or {}
     own = ("number", "state", "rungs", "epochs", "seconds", "value", "uri")
@@ -182,7 +182,7 @@ def _objective(objective: Mapping[str, Any]) -> tuple[str, str] | None:
 
 
 def _best(runs: Sequence[Run]) -> int | None:
-    """Return the index of the best run, if all runs have the same objective and at least two have a value."""
+    """Return the index of the best run; None if the objectives differ, or fewer than two runs have a value for it."""
     objectives = {run.objective for run in runs if run.objective}
     if len(objectives) != 1:
         return None

@@ -1,4 +1,4 @@
-"""Curves as figures: panels with lines, which `text_plots` and `image_plots` draw."""
+"""Builds panels with lines from the metrics of runs. `text_plots` and `image_plots` draw the panels."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -10,16 +10,16 @@ from epochal.runs.history import Curve, History, Point, default_metrics, thinned
 MAX_POINTS = 500
 """Maximum number of points of a line: more than the columns of any terminal."""
 MAX_LINES = 20
-"""Maximum number of lines in a panel: nobody can tell more apart."""
+"""Maximum number of lines in a panel. More lines are hard to distinguish."""
 
 
 class Line(NamedTuple):
     """A line of a panel.
 
     Args:
-        label: Its name in the legend.
-        points: Its points.
-        joined: Whether the points are joined.
+        label: Name of the line in the legend.
+        points: The points of the line.
+        joined: Whether the points are connected. Otherwise they are drawn as dots.
     """
 
     label: str
@@ -28,7 +28,7 @@ class Line(NamedTuple):
 
 
 class Panel(NamedTuple):
-    """A panel with lines over the same axis."""
+    """A diagram with lines over one horizontal axis, such as epochs."""
 
     title: str
     axis: str
@@ -36,10 +36,10 @@ class Panel(NamedTuple):
 
 
 def history_panels(histories: Mapping[str, History], metrics: Sequence[str], monitored: str | None) -> list[Panel]:
-    """Return a panel for each metric, with the lines of all runs.
+    """Return a panel for each metric, with the curves of all runs as lines.
 
-    A single run has a line for training and one for validation. Of several runs each has one line: its validation, if
-    it has one.
+    A single run has a line for training and a line for validation. With several runs, each run has one line: the
+    validation or, without a validation, the training.
 
     Args:
         histories: The histories by the names of their runs.
@@ -47,13 +47,13 @@ def history_panels(histories: Mapping[str, History], metrics: Sequence[str], mon
         monitored: The metric that decides the best epoch of the first run, if known.
 
     Raises:
-        EpochalError: If a metric does not exist, or no run has finished an epoch.
+        EpochalError: If a metric does not exist or has no finite value, or no run has finished an epoch.
     """
     known = list(dict.fromkeys(name for history in histories.values() for name in history.metrics))
     if not known:
         raise EpochalError(
             f"{', '.join(histories)}: no epoch is finished yet.",
-            "The first point appears after the first epoch, within 10 seconds.",
+            "The first point appears within 10 seconds after the first epoch.",
             exit_code=ExitCode.NOT_FOUND,
         )
     curves = [*known, "learning_rate", "seconds"]
@@ -74,7 +74,7 @@ def history_panels(histories: Mapping[str, History], metrics: Sequence[str], mon
 
 
 def trial_panel(name: str, rows: Sequence[Mapping[str, str]], metric: str, *, maximize: bool) -> Panel:
-    """Return the panel of an Experiment: the value of each trial, and the best one so far.
+    """Return the panel of an Experiment: the value of each trial as a dot, and the best value so far as a line.
 
     Raises:
         EpochalError: If no trial has a value.
@@ -96,7 +96,7 @@ def trial_panel(name: str, rows: Sequence[Mapping[str, str]], metric: str, *, ma
 
 
 def monitored_metric(job: Mapping[str, Any]) -> str | None:
-    """Return the metric that decides the best epoch of a TrainingJob, or None before the first epoch."""
+    """Return the metric that decides the best epoch, from the status of a TrainingJob; None before the first epoch."""
     metric = ((job.get("status") or {}).get("best") or {}).get("metric")
     return str(metric) if metric else None
 

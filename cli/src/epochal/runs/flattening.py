@@ -1,4 +1,4 @@
-"""The fields of a document as paths and texts, for comparisons. A document of any content has bounded fields."""
+"""Flattens a document to paths and texts for comparisons. The result is bounded for documents of any size."""
 
 import json
 from collections import Counter
@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 
 
 class Limits(NamedTuple):
-    """The limits of the fields of a document.
+    """The limits for flattening a document.
 
     Args:
-        path: Maximum characters of a path. Fields with a longer one are left out.
+        path: Maximum characters of a path. A field with a longer path is left out.
         value: Maximum characters of a value. The rest is cut off.
-        fields: Maximum fields. The rest is left out.
-        characters: Maximum characters of all paths and values. The fields after them are left out.
+        fields: Maximum number of fields. Further fields are left out.
+        characters: Maximum characters of all paths and values together. Further fields are left out.
     """
 
     path: int = 1000
@@ -26,10 +26,10 @@ LIMITS = Limits()
 
 
 class Fields(NamedTuple):
-    """The fields of a document.
+    """The fields of a flattened document.
 
     Args:
-        values: Texts by their paths.
+        values: The value of each field as a text, by its path.
         is_cut: Whether fields were left out.
     """
 
@@ -38,18 +38,18 @@ class Fields(NamedTuple):
 
 
 class _Full(Exception):
-    """The end of the search for fields: the limits allow no further field."""
+    """Raised to stop the flattening when a limit allows no further field."""
 
 
 def flatten(value: Any, limits: Limits = LIMITS) -> Fields:
-    """Return the values of a document by their paths. A list of plain values is one value.
+    """Return the values of a document as texts by their paths. A list of plain values is one value.
 
-    A layer with a name is found by it, so that a layer more does not make all later layers differ. The path of its list
-    has the order of the names, which the paths of the layers do not tell.
+    An item of a list that has a name, such as a layer, has this name in the path instead of its index. So an additional
+    layer does not change the paths of later layers. The value at the path of the list is the order of the names.
 
     Args:
         value: The document.
-        limits: The limits of its fields.
+        limits: The limits for the result.
     """
     flattener = _Flattener(limits)
     try:
@@ -67,18 +67,18 @@ class _Flattener:
         self._left = limits.characters
 
     def add(self, value: Any, path: str) -> None:
-        """Add the fields of a part of the document."""
+        """Add the fields of `value`, the part of the document at `path`."""
         if isinstance(value, Mapping) and value:
             for key, inner in value.items():
                 self._add_inner(inner, path, ".", str(key), "")
         elif isinstance(value, list) and any(isinstance(item, Mapping | list) for item in value):
             labels = _labels(value)
             if any(not label.isdecimal() for label in labels):
-                self._take(path, ", ".join(labels))
+                self._add_value(path, ", ".join(labels))
             for label, item in zip(labels, value, strict=True):
                 self._add_inner(item, path, "[", label, "]")
         else:
-            self._take(path, value if isinstance(value, str) else json.dumps(value))
+            self._add_value(path, value if isinstance(value, str) else json.dumps(value))
 
     def _add_inner(self, value: Any, path: str, before: str, name: str, after: str) -> None:
         # Before the path is made: long names in many levels would make paths of the size of the whole document.
@@ -89,7 +89,7 @@ class _Flattener:
         else:
             self.add(value, f"{path}{before}{name}{after}")
 
-    def _take(self, path: str, value: str) -> None:
+    def _add_value(self, path: str, value: str) -> None:
         value = value[: self._limits.value]
         self._left -= len(path) + len(value)
         if self._left < 0 or len(self.values) >= self._limits.fields:
@@ -98,10 +98,10 @@ class _Flattener:
 
 
 def _labels(items: Sequence[Any]) -> list[str]:
-    """Return a label for each item of a list, no label twice.
+    """Return a unique label for each item of a list.
 
-    It is the name if no other item has it and it does not look like another label; else name#index, or the index if
-    the item has no name.
+    The label is the `name` of the item, or NAME#INDEX if another item has the same name or the name looks like another
+    label. An item without a name has its index as label.
     """
     names = [item.get("name") if isinstance(item, Mapping) else None for item in items]
     counts = Counter(name for name in names if isinstance(name, str))

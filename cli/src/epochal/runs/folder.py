@@ -1,4 +1,4 @@
-"""The folder of a TrainingJob or Experiment in its results bucket."""
+"""The folder with the results of a TrainingJob or an Experiment in its results bucket."""
 
 import fnmatch
 from collections.abc import Iterable, Iterator
@@ -18,18 +18,18 @@ from epochal.errors import EpochalError
 from epochal.exit_codes import ExitCode
 
 GROUPED = ("attempts", "callbacks", "checkpoints", "tensorboard")
-"""Folders with many files, which a list shows as one line."""
+"""Folders with many files, each of which a list of results shows as one line."""
 PIECE = 8 * 2**20
-"""Bytes of a text file that one request reads."""
+"""Maximum bytes of a file that one request reads."""
 
 
 class Entry(NamedTuple):
     """A line in a list of results: a file, or a folder with many files.
 
     Args:
-        name: Name below the folder of the results; with a slash at its end for a folder.
+        name: Name relative to the results folder; with a slash at its end for a folder.
         files: Number of files.
-        size: Bytes together.
+        size: Bytes of all files together.
     """
 
     name: str
@@ -38,18 +38,18 @@ class Entry(NamedTuple):
 
 
 class Place(NamedTuple):
-    """The place of results: the URI of the folder, and `spec.storage` with the address of its service."""
+    """The location of results: the s3:// URI of the folder, and `spec.storage` with the endpoint of the S3 service."""
 
     uri: str
     storage: Any
 
 
 class Folder:
-    """The results of one object.
+    """The results folder of one TrainingJob or Experiment.
 
     Args:
         bucket: The bucket.
-        path: Key of the folder, without a slash at its end.
+        path: Prefix of the keys in the folder, without a slash at its end.
     """
 
     def __init__(self, bucket: Bucket, path: str) -> None:
@@ -58,29 +58,29 @@ class Folder:
 
     @property
     def uri(self) -> str:
-        """The folder as s3://BUCKET/KEY/."""
+        """The URI of the folder: s3://BUCKET/KEY/."""
         return f"s3://{self.bucket.name}/{self.path}/"
 
     def files(self) -> Iterator[StoredObject]:
-        """Yield the files of the folder, with names below it."""
+        """Yield the files of the folder, with keys relative to the folder."""
         for found in self.bucket.list(f"{self.path}/"):
             name = found.key.removeprefix(f"{self.path}/")
             if name and not name.endswith("/"):
                 yield StoredObject(name, found.size)
 
     def read(self, name: str) -> bytes:
-        """Return the content of a file."""
+        """Return the content of a file in the folder."""
         return self.bucket.read(f"{self.path}/{name}")
 
     def lines(self, name: str) -> Iterator[str]:
-        """Yield the lines of a text file of any size, without their line feeds."""
+        """Yield the lines of a text file in the folder, of any size, without their line feeds."""
         for line in split_lines(self._parts(f"{self.path}/{name}"), MAX_LOG_LINE):
             yield line.decode(errors="replace")
 
     def _parts(self, key: str) -> Iterator[bytes]:
-        """Yield an object in parts of at most MAX_LOG_LINE bytes.
+        """Yield the content of an object in the bucket in parts of at most MAX_LOG_LINE bytes.
 
-        Each request reads a piece at once, because a service closes a connection whose reader waits, such as a pager.
+        Each request reads PIECE bytes at once, because the S3 service closes the connection of a slow reader (a pager).
         """
         for offset in range(0, self.bucket.size(key), PIECE):
             with self.bucket.open(key, offset=offset, length=PIECE) as response:
@@ -88,7 +88,7 @@ class Folder:
             yield from (piece[start : start + MAX_LOG_LINE] for start in range(0, len(piece), MAX_LOG_LINE))
 
     def download(self, name: str, folder: Path) -> Path:
-        """Write a file below a local folder, which gets the same folders as the bucket, and return its path."""
+        """Download a file to the same relative path in a local folder, and return its local path."""
         path = folder / local_path(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         self.bucket.download(f"{self.path}/{name}", path)
@@ -96,7 +96,7 @@ class Folder:
 
 
 def results_folder(cluster: Cluster, found: Found) -> Folder:
-    """Return the results folder of a TrainingJob or Experiment. It sends no request to the bucket yet.
+    """Open the results folder of a TrainingJob or Experiment. It sends no request to the S3 service yet.
 
     Raises:
         EpochalError: If the spec names no bucket, or there are no credentials.
@@ -107,7 +107,7 @@ def results_folder(cluster: Cluster, found: Found) -> Folder:
 
 
 def results_place(found: Found) -> Place:
-    """Return the results folder of a TrainingJob or Experiment without a connection.
+    """Return the location of the results of a TrainingJob or Experiment, without a connection to the bucket.
 
     Raises:
         EpochalError: If the spec names no bucket.
@@ -120,7 +120,7 @@ def results_place(found: Found) -> Place:
 
 
 def folder_uri(metadata: dict[str, Any], spec: dict[str, Any]) -> str:
-    """Return the URI of the folder that a TrainingJob writes to, also before its status names it."""
+    """Return the URI of a TrainingJob's results folder from its metadata and spec: the status may not have it yet."""
     try:
         results = Results.model_validate(spec.get("results"))
     except ValidationError as error:
@@ -133,7 +133,7 @@ def folder_uri(metadata: dict[str, Any], spec: dict[str, Any]) -> str:
 
 
 def entries(files: Iterable[StoredObject], *, all_files: bool = False) -> list[Entry]:
-    """Return the lines of a list. Folders of `GROUPED` are one line each, unless all files are wanted."""
+    """Return the lines of a list of results. A folder of `GROUPED` is one line, unless `all_files` is true."""
     found: dict[str, Entry] = {}
     for file in files:
         first, slash, _ = file.key.partition("/")
@@ -144,7 +144,7 @@ def entries(files: Iterable[StoredObject], *, all_files: bool = False) -> list[E
 
 
 def select(files: Iterable[StoredObject], patterns: Iterable[str]) -> list[StoredObject]:
-    """Return the files that match any of the patterns, such as model.keras, *.png or checkpoints/*.
+    """Return the files whose name matches one of the patterns, such as model.keras, *.png or checkpoints/*.
 
     Raises:
         EpochalError: If a pattern matches no file.
@@ -164,15 +164,16 @@ def select(files: Iterable[StoredObject], patterns: Iterable[str]) -> list[Store
 
 
 def local_path(name: str) -> Path:
-    """Return the path below a local folder for a name of the bucket.
+    """Return the relative path in a local folder for the name of a file in the bucket.
 
     Raises:
-        EpochalError: If the path would lead out of the folder. Others may have written the bucket.
+        EpochalError: If the path would lead out of the folder. The check is necessary, because other users may have
+            written files to the bucket.
     """
     parts = PurePosixPath(name).parts
     if not parts or name.startswith("/") or any(part in {"..", "."} or set(part) & set("\\:\0") for part in parts):
         raise EpochalError(
-            f"the bucket has the name {printable(name)[:300]!r}, which is no path below a folder.",
+            f"the bucket has a file {printable(name)[:300]!r}, whose name is no safe path in a local folder.",
             "Download it with a client of S3.",
             exit_code=ExitCode.REFUSED,
         )

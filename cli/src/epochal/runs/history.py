@@ -1,4 +1,4 @@
-"""The history of a training: history.csv, with a row for each epoch."""
+"""Parses the history of a training, history.csv with a row for each epoch, and the trials.csv of an Experiment."""
 
 import csv
 import io
@@ -16,7 +16,7 @@ _MAX_NAME = 128
 
 
 class Point(NamedTuple):
-    """The value of a metric after an epoch."""
+    """A point of a curve: the number of an epoch (or trial), and the value of a metric after it."""
 
     epoch: int
     value: float
@@ -29,7 +29,7 @@ class History(NamedTuple):
     """The finished epochs of a training.
 
     Args:
-        curves: The points of each metric by its name. Epochs without a finite value have no point.
+        curves: The points of each metric, by the name of the metric. Epochs without a finite value have no point.
         epochs: Number of finished epochs.
         omitted: Number of values that are missing or not finite.
     """
@@ -40,12 +40,12 @@ class History(NamedTuple):
 
     @property
     def metrics(self) -> list[str]:
-        """Names of the metrics, without seconds and learning rate."""
+        """Names of the metrics. The columns seconds and learning_rate are no metrics."""
         return [name for name in self.curves if name not in _NO_METRICS]
 
 
 def parse_history(text: str) -> History:
-    """Return the history in the text of a history.csv. A line that is cut off is left out."""
+    """Parse the text of a history.csv. An incomplete line is skipped."""
     rows = csv.DictReader(io.StringIO(text))
     names = [name for name in rows.fieldnames or () if name]
     curves: dict[str, list[Point]] = {curve_name(name): [] for name in names if name != "epoch"}
@@ -65,7 +65,7 @@ def parse_history(text: str) -> History:
 
 
 def parse_rows(text: str) -> list[dict[str, str]]:
-    """Return the rows of a CSV file with a header, such as trials.csv, without control characters."""
+    """Parse the text of a CSV file with a header, such as trials.csv. Control characters become spaces."""
     rows = csv.DictReader(io.StringIO(text))
     return [
         {curve_name(name): printable(value or "", instead=" ") for name, value in row.items() if name} for row in rows
@@ -73,7 +73,7 @@ def parse_rows(text: str) -> list[dict[str, str]]:
 
 
 def thinned(curve: Curve, limit: int) -> Curve:
-    """Return at most `limit` points of a curve: the minimum and maximum of each part, and the last point."""
+    """Reduce a curve to at most `limit` points: the minimum and maximum of each of its parts, and the last point."""
     if len(curve) <= limit:
         return curve
     parts = max(1, (limit - 1) // 2)
@@ -86,7 +86,9 @@ def thinned(curve: Curve, limit: int) -> Curve:
 
 
 def default_metrics(names: Iterable[str], monitored: str | None = None) -> list[str]:
-    """Return the metrics to plot without a choice, such as [loss, accuracy]: loss, the monitored one, or else the next.
+    """Return the two metrics that are plotted by default, such as [loss, accuracy], without the prefix val_.
+
+    The first is loss, the second the monitored metric. If one of them is missing, the next metric replaces it.
 
     Args:
         names: The metrics of the history.
@@ -98,12 +100,12 @@ def default_metrics(names: Iterable[str], monitored: str | None = None) -> list[
 
 
 def curve_name(name: str) -> str:
-    """Return the name of a curve for the name of a column."""
+    """Return the name of a column as the name of its curve: shortened, and without control characters."""
     return printable(name[:_MAX_NAME], instead=" ")
 
 
 def finite_number(text: str | None) -> float | None:
-    """Return the number of a cell, or None if it is missing or not finite."""
+    """Parse the text of a cell as a number. Return None if the text is missing, or no finite number."""
     try:
         value = float(text or "")
     except ValueError:

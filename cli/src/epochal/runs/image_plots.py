@@ -1,4 +1,4 @@
-"""Panels as a PNG or SVG file, by matplotlib, if it is installed."""
+"""Draws panels to a PNG or SVG file with the optional package matplotlib."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ _MAX_MARKED = 30
 
 
 def require_format(path: Path) -> None:
-    """Raise EpochalError if a file has no name of `FORMATS`."""
+    """Raise EpochalError if the name of a file does not end with a suffix of `FORMATS`."""
     if path.suffix.lower() not in FORMATS:
         raise EpochalError(
             f"--out: found {path.name!r}, expected a name that ends with .png or .svg.", exit_code=ExitCode.USAGE
@@ -21,7 +21,7 @@ def require_format(path: Path) -> None:
 
 
 def save(panels: Sequence[Panel], path: Path) -> None:
-    """Write the panels side by side into a file.
+    """Draw the panels side by side, and write them to a PNG or SVG file.
 
     Raises:
         EpochalError: If matplotlib is missing, or the file cannot be written.
@@ -53,5 +53,5 @@ def save(panels: Sequence[Panel], path: Path) -> None:
 
 
 def _plain(text: str) -> str:
-    """Return a text without the signs that matplotlib reads as mathematics."""
+    """Escape the dollar signs in a text, because matplotlib reads text between them as a formula."""
     return text.replace("$", r"\$")

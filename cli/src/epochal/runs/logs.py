@@ -1,4 +1,4 @@
-"""The log of a TrainingJob: from its pods while they exist, then from the bucket, without a line twice."""
+"""Reads the log of a TrainingJob from its pods while they exist, then from the bucket. No line is repeated."""
 
 import re
 from collections import deque
@@ -24,38 +24,38 @@ CONTAINER = "trainer"
 LOG = "training.log"
 POD_LABEL, UID_LABEL = "epochal.dev/trainingjob", "epochal.dev/trainingjob-uid"
 KEPT_LINES = 1000
-"""Number of printed lines that are kept to find the first line in the bucket that is not printed yet."""
+"""Number of the last printed lines that are kept, to find the first line of the stored log that is not printed yet."""
 COMPARED_LINES = 100
-"""Number of lines that `count_known` compares before each possible place of the last printed line."""
+"""Maximum number of lines that `count_known` compares at each place in the stored log that may match."""
 POLL_SECONDS = 2.0
 GIVE_UP_SECONDS = 300
-"""Seconds without the API server after which following ends with an error."""
+"""Seconds without a connection to the API server after which `logs --follow` ends with an error."""
 _SERVER_ERROR = 500
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d) ?(.*)", re.DOTALL)
 
 
 class Stamp(NamedTuple):
-    """The time of a line, which orders the lines of a pod."""
+    """The timestamp of a log line: seconds since the epoch of Unix, and the nanoseconds of this second."""
 
     seconds: float
     nanoseconds: int
 
 
 class Resumable:
-    """The lines of a container's log over several connections, each line once.
+    """Joins the lines of a container's log from several connections. Each line is yielded once.
 
-    The kubelet starts a new connection at a whole second, so it sends lines again. Lines of the same nanosecond are
-    told apart by their number.
+    A new connection starts at a whole second, so the kubelet sends some lines again. For lines with the same timestamp,
+    the number of lines already yielded decides which of them are new.
     """
 
     def __init__(self) -> None:
         self._last: Stamp | None = None
         self._seen = 0
         self.since = ""
-        """Time from which the next connection reads."""
+        """Timestamp of the last line, at which the next connection starts to read; "" before the first line."""
 
     def new(self, lines: Iterable[str]) -> Iterator[str]:
-        """Yield the lines of a connection that no earlier connection had, without their times."""
+        """Yield the lines of a connection that no earlier connection sent, without their timestamps."""
         last, seen, is_known = self._last, self._seen, False
         for line in lines:
             stamp, text = split_time(line)
@@ -73,7 +73,7 @@ class Resumable:
 
 
 def split_time(line: str) -> tuple[Stamp | None, str]:
-    """Return the time at the start of a line, and the rest; None and the whole line if it has no time."""
+    """Return the timestamp at the start of a line, and the rest of the line. Without a timestamp, None and the line."""
     match = _TIME.fullmatch(line)
     if match is None:
         return None, line
@@ -85,13 +85,14 @@ def split_time(line: str) -> tuple[Stamp | None, str]:
 
 
 def count_known(printed: Sequence[str], stored: Iterable[str]) -> int:
-    """Return the number of lines of a stored log until the last printed line, or 0 if it has no printed line.
+    """Return the number of lines at the start of a stored log that are printed already; 0 if no printed line is in it.
 
-    The last printed lines may be missing in the stored log, as those after its upload, or of a killed attempt. If equal
-    lines are in several places, the place with the most equal lines before it counts.
+    The result is the place of the latest printed line that the stored log has. Later printed lines may be missing in
+    it, because they came after its upload, or from a killed attempt. If the stored log has equal lines in several
+    places, the place with the most matching lines before it is used.
 
     Args:
-        printed: The last printed lines.
+        printed: The last printed lines, in order.
         stored: All lines of the stored log, which may not fit into memory.
     """
     ends = {line: end for end, line in enumerate(printed, 1)}
@@ -106,12 +107,12 @@ def count_known(printed: Sequence[str], stored: Iterable[str]) -> int:
 
 
 class LogReader:
-    """The lines of a TrainingJob's log.
+    """Reads the log of a TrainingJob.
 
     Args:
         cluster: The cluster.
         name: Name of the TrainingJob.
-        stored_log: Returns the lines of the log in the bucket, without their line feeds.
+        stored_log: A function that returns the lines of the TrainingJob's log in the bucket, without their line feeds.
     """
 
     def __init__(self, cluster: Cluster, name: str, stored_log: Callable[[dict[str, Any]], Iterable[str]]) -> None:
@@ -124,13 +125,15 @@ class LogReader:
         self._done: set[str] = set()
         self._told = ""
         self.job: dict[str, Any] = {}
-        """The TrainingJob, as last read."""
+        """The TrainingJob, as last read from the API server."""
 
     def lines(self, *, follow: bool) -> Iterator[str]:
-        """Yield the lines of all pods in the order of their start, or those in the bucket if no pod exists.
+        """Yield the log lines of all pods of the TrainingJob, the oldest pod first.
+
+        If no pod has a log, or a log is incomplete because the pod is gone, it continues with the log in the bucket.
 
         Args:
-            follow: Whether to wait for pods and lines until the job has ended.
+            follow: Whether to wait for further pods and lines until the TrainingJob has ended.
         """
         self.job = self._cluster.get(TRAINING_JOBS, self._name)
         uid, gone_since = self.job["metadata"]["uid"], None
@@ -139,7 +142,7 @@ class LogReader:
                 has_ended = finished(self.job) is not None
                 pods = self._pods(uid)
                 for pod in pods:
-                    yield from self._of_pod(pod, pods, follow=follow)
+                    yield from self._lines_of_pod(pod, pods, follow=follow)
                 if not follow or has_ended:
                     break
                 self._explain_wait(
@@ -149,7 +152,7 @@ class LogReader:
                 self.job = self._cluster.get(TRAINING_JOBS, self._name)
                 gone_since = None
             except EpochalError as error:
-                gone_since = self._survive(error, gone_since, follow=follow)
+                gone_since = self._wait_or_raise(error, gone_since, follow=follow)
             if self.job["metadata"]["uid"] != uid:
                 raise EpochalError(
                     f"TrainingJob {self._name} was deleted and created again.",
@@ -157,16 +160,16 @@ class LogReader:
                     exit_code=ExitCode.NOT_FOUND,
                 )
         if self._has_gap or not self._printed:
-            yield from self._of_bucket()
+            yield from self._lines_of_bucket()
 
     def _pods(self, uid: str) -> Objects:
-        """Return the pods of the job that have not been read to their end, the oldest first."""
+        """Return the pods of the TrainingJob whose log is not completely read yet, the oldest first."""
         pods = self._cluster.list(PODS, selector=pod_selector(self._name, uid))
         new = (pod for pod in pods if pod["metadata"]["uid"] not in self._done)
         return sorted(new, key=lambda pod: (pod["metadata"].get("creationTimestamp") or "", pod["metadata"]["name"]))
 
-    def _of_pod(self, pod: dict[str, Any], pods: Objects, *, follow: bool) -> Iterator[str]:
-        """Yield the lines of a pod to its end, over broken connections."""
+    def _lines_of_pod(self, pod: dict[str, Any], pods: Objects, *, follow: bool) -> Iterator[str]:
+        """Yield the log lines of a pod to the end of its log. It reconnects after the loss of a connection."""
         name, uid = pod["metadata"]["name"], pod["metadata"]["uid"]
         if not container_states(pod) & {"running", "terminated"}:
             if (pod.get("status") or {}).get("phase") in {"Failed", "Succeeded"}:
@@ -178,7 +181,7 @@ class LogReader:
         while not is_over:
             before = log.since
             try:
-                yield from map(self._kept, log.new(self._connection(name, log.since, follow=follow)))
+                yield from map(self._record, log.new(self._connection(name, log.since, follow=follow)))
                 is_over = not follow or self._has_ended(name, uid)
                 if not is_over and log.since == before:
                     self._environment.sleep(POLL_SECONDS)
@@ -187,26 +190,26 @@ class LogReader:
                 if status == NOT_FOUND or (status >= _SERVER_ERROR and not follow):
                     self._has_gap = is_over = True
                 else:
-                    lost = self._survive(error, lost if log.since == before else None, follow=follow)
+                    lost = self._wait_or_raise(error, lost if log.since == before else None, follow=follow)
         self._done.add(uid)
 
     def _connection(self, pod: str, since: str, *, follow: bool) -> Iterator[str]:
-        """Yield the lines that the API server sends over one connection, with their times."""
+        """Yield the log lines that the API server sends over one connection, with their timestamps."""
         # The API server reads only whole seconds.
         start = re.sub(r"\.\d+", "", since)
         return self._cluster.log(pod, follow=follow, container=CONTAINER, timestamps=True, since=start)
 
     def _has_ended(self, name: str, uid: str) -> bool:
-        """Return whether a pod's container has ended, after the end of its log."""
+        """Return whether the trainer container of a pod has terminated, or another pod now has the name of the pod."""
         pod = self._cluster.get(PODS, name)
         return pod["metadata"]["uid"] != uid or "terminated" in container_states(pod)
 
-    def _of_bucket(self) -> Iterator[str]:
-        """Yield the lines of the log in the bucket after those that are printed."""
+    def _lines_of_bucket(self) -> Iterator[str]:
+        """Yield the lines of the log in the bucket that are not printed yet."""
         try:
             printed = list(self._printed)
             known = count_known(printed, map(_clean, self._stored_log(self.job))) if printed else 0
-            yield from map(self._kept, islice(self._stored_log(self.job), known, None))
+            yield from map(self._record, islice(self._stored_log(self.job), known, None))
         except MissingObject as error:
             if self._printed:
                 self._environment.warn(f"epochal: the rest of the log is lost with its pod: the bucket has no {LOG}")
@@ -219,20 +222,23 @@ class LogReader:
                 exit_code=ExitCode.NOT_FOUND,
             ) from error
 
-    def _kept(self, line: str) -> str:
+    def _record(self, line: str) -> str:
         text = _clean(line)
         self._printed.append(text)
         return text
 
     def _explain_wait(self, *, is_between: bool) -> None:
-        """Write the reason for waiting, if it is new, or that the next pod is awaited."""
+        """Write why the command waits, if the reason has changed. `is_between` means that the next pod is awaited."""
         text = "waiting for the next pod" if is_between else waiting_reason(self.job) or "waiting for the pod"
         if text != self._told:
             self._told = text
             self._environment.warn(f"epochal: {text}")
 
-    def _survive(self, error: EpochalError, since: float | None, *, follow: bool) -> float:
-        """Wait after a lost connection, and return the seconds since its loss; raise any other error."""
+    def _wait_or_raise(self, error: EpochalError, since: float | None, *, follow: bool) -> float:
+        """Wait after a lost connection, and return the seconds since the loss. Raise any other error.
+
+        `since` is the previous result; None for a new loss. The error is also raised after GIVE_UP_SECONDS.
+        """
         seconds = 0.0 if since is None else since
         # The API server answers 500 if it does not reach the kubelet of a node.
         is_lost = error.exit_code == ExitCode.NO_CONNECTION
@@ -246,12 +252,12 @@ class LogReader:
 
 
 def _clean(line: str) -> str:
-    """Return a line as it is printed."""
+    """Return a log line as it is printed: without a carriage return, and with spaces for control characters."""
     return printable(line.rstrip("\r"), instead=" ")
 
 
 def finished(job: dict[str, Any]) -> bool | None:
-    """Return whether a TrainingJob completed (True) or failed (False); None before its end."""
+    """Return True if a TrainingJob is complete, False if it has failed, and None before its end."""
     conditions = {found["type"]: found.get("status") for found in (job.get("status") or {}).get("conditions") or []}
     if conditions.get("Failed") == "True":
         return False
@@ -259,18 +265,18 @@ def finished(job: dict[str, Any]) -> bool | None:
 
 
 def waiting_reason(job: dict[str, Any]) -> str:
-    """Return the state of a TrainingJob and the message of its condition Ready, in one line."""
+    """Return the state of a TrainingJob with the reason and message of its condition Ready, in one line."""
     ready = progress.ready_condition(job)
     parts = ((job.get("status") or {}).get("state"), ready.get("reason"), ready.get("message"))
     return printable(": ".join(str(part) for part in parts if part)[:500], instead=" ")
 
 
 def pod_selector(name: str, uid: str) -> str:
-    """Return the label selector of the pods of a TrainingJob."""
+    """Return the label selector for the pods of the TrainingJob with this name and UID."""
     return f"{POD_LABEL}={name},{UID_LABEL}={uid}"
 
 
 def container_states(pod: dict[str, Any]) -> set[str]:
-    """Return the state of the trainer's container: waiting, running or terminated; empty before its start."""
+    """Return the state of a pod's trainer container as a set: waiting, running or terminated; empty without a state."""
     statuses = (pod.get("status") or {}).get("containerStatuses") or []
     return {state for found in statuses if found.get("name") == CONTAINER for state in found.get("state") or {}}

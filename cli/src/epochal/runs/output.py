@@ -1,4 +1,4 @@
-"""The formats of an output: JSON, sizes and cells."""
+"""Formats the output of commands: JSON, sizes in bytes, and cells of tables."""
 
 import json
 from collections.abc import Sequence
@@ -10,12 +10,12 @@ _UNIT = 1000
 
 
 def as_json(content: Any) -> str:
-    """Return JSON with two spaces for each level. It escapes control characters."""
+    """Return values as JSON, indented by two spaces. Characters other than ASCII are escaped."""
     return json.dumps(content, indent=2, ensure_ascii=True)
 
 
 def readable_bytes(size: int) -> str:
-    """Return a number of bytes, such as 1.2 MB."""
+    """Return a number of bytes with a decimal unit, such as 1.2 MB."""
     value, units = float(size), ["B", "kB", "MB", "GB", "TB"]
     while value >= _UNIT and len(units) > 1:
         value /= _UNIT
@@ -24,13 +24,16 @@ def readable_bytes(size: int) -> str:
 
 
 def shortened(text: str, width: int) -> str:
-    """Return a text of at most `width` characters in one line, with … for a cut, without control characters."""
+    """Return a text as one line of at most `width` characters, without control characters. A cut text ends with …."""
     line = " ".join(printable(text[: width + 1], instead=" ").split())
     return line if len(text) <= width else f"{line[: width - 1]}…"
 
 
 def shortened_row(cells: Sequence[str], width: int) -> list[str]:
-    """Return cells of at most `width` characters. Longer cells lose most of the start that they share, not the rest."""
+    """Return cells of at most `width` characters.
+
+    If the longer cells begin with the same text, most of this text is cut off, because the rest shows the difference.
+    """
     long = {cell for cell in cells if len(cell) > width}
     differing = (index for index, found in enumerate(zip(*long, strict=False)) if len(set(found)) > 1)
     common = next(differing, min(map(len, long))) if len(long) > 1 else 0

@@ -1,4 +1,4 @@
-"""The panels of TrainingJobs and Experiments, from their buckets."""
+"""Builds the panels of TrainingJobs and Experiments from the files in their results buckets."""
 
 from collections.abc import Sequence
 
@@ -15,15 +15,15 @@ from epochal.runs.selection import trial_rows
 
 
 def find_panels(cluster: Cluster, names: Sequence[str], metrics: Sequence[str]) -> list[Panel]:
-    """Return the panels of runs.
+    """Return the panels for TrainingJobs, or for one Experiment.
 
     Args:
         cluster: The cluster.
-        names: TrainingJobs, or one Experiment.
-        metrics: The metrics; empty for those of `default_metrics`.
+        names: Names of TrainingJobs, or of one Experiment.
+        metrics: The metrics to plot; empty for those of `default_metrics`.
 
     Raises:
-        EpochalError: If a run does not exist, or has no finished epoch.
+        EpochalError: If an object does not exist or has no values yet, or an Experiment is not the only object.
     """
     found = [find(cluster, name) for name in dict.fromkeys(names)]
     experiments = [each for each in found if each.kind == EXPERIMENTS]
@@ -46,7 +46,7 @@ def find_panels(cluster: Cluster, names: Sequence[str], metrics: Sequence[str]) 
 
 
 def read_history(cluster: Cluster, job: Found) -> History:
-    """Return the finished epochs of a TrainingJob, from the history.csv in its bucket; none before the first one."""
+    """Read the history.csv of a TrainingJob from its bucket; an empty history before the first finished epoch."""
     try:
         return parse_history(results_folder(cluster, job).read(HISTORY).decode(errors="replace"))
     except MissingObject:

@@ -1,4 +1,4 @@
-"""The runs that a user names: TrainingJobs, Experiments and trials."""
+"""Finds the runs to compare by the names of TrainingJobs, Experiments and trials."""
 
 import re
 from collections.abc import Sequence
@@ -18,14 +18,14 @@ _TRIAL = re.compile(r"(.+)/(\d{1,6})")
 
 
 def find_runs(cluster: Cluster, names: Sequence[str]) -> list[Run]:
-    """Return the runs with these names, in their order.
+    """Return the runs to compare for these names, in the order of the names.
 
     Args:
         cluster: The cluster.
-        names: TrainingJobs; Experiments, which stand for their best trials; trials as EXPERIMENT/NUMBER.
+        names: Names of TrainingJobs; of Experiments, for their best trials; and of trials as EXPERIMENT/NUMBER.
 
     Raises:
-        EpochalError: If a run does not exist, or there are too many.
+        EpochalError: If a run does not exist, or there are more than MAX_RUNS runs.
     """
     runs: list[Run] = []
     tables: dict[str, list[dict[str, str]]] = {}

@@ -1,4 +1,4 @@
-"""Panels as text for a terminal, by plotext."""
+"""Draws panels as text for a terminal, with the package plotext."""
 
 import math
 import textwrap
@@ -9,13 +9,13 @@ import plotext
 from epochal.runs.figures import Panel
 
 MARKERS = "ox+*#@%&ABCDEFGHIJKL"
-"""A character for each line. Lines are told apart without colors, too."""
+"""The character that draws each line of a panel, so that lines differ without colors."""
 MIN_WIDTH, HEIGHT = 40, 16
 _TICKS = 8
 
 
 def draw(panels: Sequence[Panel], width: int) -> str:
-    """Return the panels below each other, as plain text of at most `width` columns."""
+    """Return the panels below each other as plain text of `width` columns, but at least MIN_WIDTH columns."""
     return "\n\n".join(_panel(panel, max(MIN_WIDTH, width)) for panel in panels)
 
 
@@ -38,7 +38,7 @@ def _panel(panel: Panel, width: int) -> str:
 
 
 def _ticks(panel: Panel) -> list[int]:
-    """Return the whole numbers to write below the axis of a panel."""
+    """Return the whole numbers (epochs or trials) to write below the horizontal axis of a panel."""
     numbers = [point.epoch for line in panel.lines for point in line.points]
     first, last = min(numbers), max(numbers)
     step = max(1, math.ceil((last - first) / _TICKS))

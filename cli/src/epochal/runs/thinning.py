@@ -1,4 +1,4 @@
-"""Curves of any length in bounded memory: the minimum and maximum of each part."""
+"""Reduces curves of any length to a bounded number of points: the minimum and maximum of each part of the curve."""
 
 import csv
 import math
@@ -11,16 +11,17 @@ from epochal.runs.history import Point, curve_name, finite_number
 _EPOCH = "epoch"
 _EXACT = 2**53
 _BLOCK = 2**16
-"""Characters of the rows that are added to the curves together."""
+"""Number of characters of rows after which the buffered rows are added to the curves."""
 
 
 class Thinner:
-    """A bounded number of points of a curve.
+    """Reduces a curve to a bounded number of points while points are added.
 
-    Each part of the curve keeps its minimum and its maximum. If there are too many parts, each two become one.
+    The minimum and the maximum of each part of the curve are kept, and the last point. If there are too many parts,
+    neighboring parts are merged in pairs.
 
     Args:
-        limit: Maximum number of points, from 3.
+        limit: Maximum number of points; at least 3.
     """
 
     def __init__(self, limit: int) -> None:
@@ -30,10 +31,10 @@ class Thinner:
         self._parts: list[tuple[Point, Point]] = []
         self._last: Point | None = None
         self.count = 0
-        """Number of points that were added."""
+        """Number of points that were added to the curve."""
 
     def extend(self, epochs: Sequence[int], values: Sequence[float]) -> None:
-        """Add the next points: their epochs, and as many finite values."""
+        """Add the next points of the curve. Both sequences have the same length, and all values are finite."""
         start = 0
         while start < len(values):
             if self._filled in {0, self._width}:  # the next part begins
@@ -58,7 +59,7 @@ class Thinner:
             self.count += len(values)
 
     def points(self) -> list[Point]:
-        """Return the kept points in the order of the epochs."""
+        """Return the kept points, at most `limit`, in the order of the epochs."""
         while len(self._parts) > self._most and self.count > self._most * 2:
             self._halve()
         kept = {point for part in self._parts for point in part}
@@ -77,11 +78,11 @@ class ThinnedHistory(NamedTuple):
     """The finished epochs of a training, with a bounded number of points.
 
     Args:
-        curves: The points of each metric by its name. Epochs without a finite value have no point.
+        curves: The points of each metric, by the name of the metric. Epochs without a finite value have no point.
         epochs: Number of finished epochs.
-        is_thinned: Whether points are left out.
-        omitted_metrics: Number of metrics that are left out.
-        is_complete: Whether all rows were read.
+        is_thinned: Whether a curve has fewer points than the file has finite values.
+        omitted_metrics: Number of metrics that have no curve, because of the limit.
+        is_complete: Whether all rows of the file were read.
     """
 
     curves: dict[str, list[Point]]
@@ -92,14 +93,14 @@ class ThinnedHistory(NamedTuple):
 
 
 class Stop(Exception):
-    """The lines of a table end here, because the rest would take too long."""
+    """Raised by an iterator of lines to end the reading early, because the rest would take too long."""
 
 
 def thinned_history(lines: Iterable[str], *, points: int, metrics: int) -> ThinnedHistory:
-    """Return the history in the lines of a history.csv of any length. A line that is cut off is left out.
+    """Parse the lines of a history.csv of any length to curves of bounded length. An incomplete line is skipped.
 
     Args:
-        lines: The lines. They may raise Stop.
+        lines: The lines of the file. The iterator may raise Stop.
         points: Maximum number of points of a curve.
         metrics: Maximum number of curves.
     """
@@ -119,7 +120,7 @@ def thinned_history(lines: Iterable[str], *, points: int, metrics: int) -> Thinn
 
 
 class _Table:
-    """The curves of a table. Blocks of rows are added together, a column at a time, which is several times faster.
+    """Collects the curves of a table. Rows are buffered and then added column by column, which is several times faster.
 
     Args:
         header: Names of the columns.
@@ -143,7 +144,7 @@ class _Table:
         self._size = 0
 
     def add(self, row: list[str]) -> None:
-        """Add the row of the next epoch. Other rows are left out."""
+        """Add a row. Ignore it if it is incomplete, or its epoch is not above that of the previous row."""
         if self._epoch is None or len(row) != self._width:
             return
         epoch = finite_number(row[self._epoch])
@@ -157,7 +158,7 @@ class _Table:
             self.flush()
 
     def flush(self) -> None:
-        """Add the rows of the block to the curves."""
+        """Add the buffered rows to the curves."""
         for index, thinner in self._columns:
             texts = [row[index] for row in self._rows]
             try:

@@ -1,1 +1,1 @@
-"""ModelServers: their manifests, and requests to them through the API server."""
+"""Writes manifests of ModelServers, and sends requests to ModelServers through the API server's proxy."""

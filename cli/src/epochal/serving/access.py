@@ -1,4 +1,4 @@
-"""Requests to a ModelServer through the API server's proxy, which needs no port-forward."""
+"""Sends requests to a ModelServer through the API server's proxy, so no port-forward is necessary."""
 
 import json
 from collections.abc import Mapping
@@ -18,23 +18,23 @@ from epochal.exit_codes import ExitCode
 from epochal.views import progress
 
 API_KEY = "X-API-Key"
-"""The header with the key. The API server removes Authorization."""
+"""The HTTP header for the API key. The API server removes the header Authorization from a proxied request."""
 KEY_VARIABLE = "EPOCHAL_API_KEY"
 SERVER_LABEL = "epochal.dev/modelserver"
 MIN_KEY = 16
-"""Minimum characters of a key, as the server requires."""
+"""Minimum characters of an API key. The model server refuses shorter keys."""
 SECONDS = 120
 NOT_REACHED = "error trying to reach service"
-"""Message of the API server if its connection to a pod fails."""
+"""Part of the API server's message if its own connection to a pod fails."""
 _ANSWERING = frozenset({"Ready", "Updating", "Degraded"})
 
 
 class Server:
-    """A ModelServer that answers requests.
+    """Sends requests to one ModelServer.
 
     Args:
         cluster: The cluster.
-        found: The ModelServer.
+        found: The ModelServer, as read from the cluster.
     """
 
     def __init__(self, cluster: Cluster, found: Found) -> None:
@@ -46,16 +46,16 @@ class Server:
 
     @property
     def name(self) -> str:
-        """Name of the ModelServer, and of its model."""
+        """Name of the ModelServer. Its model has the same name in requests."""
         return self._found.name
 
     def request(
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> Response:
-        """Return the answer to a request.
+        """Send an HTTP request to the ModelServer, and return the response.
 
         Raises:
-            EpochalError: If the server refuses the request, or the API server does not reach it.
+            EpochalError: If the ModelServer answers with an error status, or the API server cannot reach its pods.
         """
         answer = self._cluster.proxy(
             self.name,
@@ -76,7 +76,7 @@ class Server:
         raise self._not_reached(answer.status, shortened(str(status.get("message") or "")))
 
     def _refused(self, answer: Response) -> EpochalError:
-        """Return the error of an answer of the server itself."""
+        """Return the error for a response with an error status that the ModelServer itself sent."""
         message = f"ModelServer {self.name}: {error_message(answer.body) or f'HTTP {answer.status}'}"
         if answer.status == HTTPStatus.UNAUTHORIZED:
             remedy = (
@@ -89,7 +89,7 @@ class Server:
         return EpochalError(message, exit_code=ExitCode.REFUSED)
 
     def _not_reached(self, status: int, message: str) -> EpochalError:
-        """Return the error of a request that did not reach the server."""
+        """Return the error for a request that the API server did not forward to the ModelServer."""
         namespace, name = self._cluster.namespace, self.name
         if status == HTTPStatus.FORBIDDEN:
             return EpochalError(
@@ -114,7 +114,7 @@ class Server:
         )
 
     def _policies(self) -> str:
-        """Return a sentence with the NetworkPolicies that select the server's pods, or why none is named."""
+        """Return a sentence with the NetworkPolicies that limit access to the server's pods, or why it has none."""
         namespace = self._found.object["metadata"].get("namespace")
         try:
             policies = self._cluster.list(NETWORK_POLICIES, namespace=namespace)
@@ -130,14 +130,18 @@ class Server:
 
 
 def find_key(cluster: Cluster, spec: Mapping[str, Any], namespace: str | None) -> str:
-    """Return the API key for a ModelServer, from $EPOCHAL_API_KEY or the Secret in its spec; "" if it needs none.
+    """Return the API key for requests to a ModelServer; "" if the ModelServer needs no key.
+
+    The key is $EPOCHAL_API_KEY or, without this variable, an entry of the Secret in spec.auth.
 
     Raises:
-        EpochalError: If the user may not read the Secret, or it has no key.
+        EpochalError: If the user may not read the Secret, or the Secret has no valid key.
     """
     if key := cluster.environment.variables.get(KEY_VARIABLE, "").strip():
         if not (key.isascii() and key.isprintable()):
-            raise EpochalError(f"${KEY_VARIABLE} has a character that no header can have.", exit_code=ExitCode.USAGE)
+            raise EpochalError(
+                f"${KEY_VARIABLE} has a character that is not allowed in an HTTP header.", exit_code=ExitCode.USAGE
+            )
         return key
     secret = ((spec.get("auth") or {}).get("secretRef") or {}).get("name")
     if not secret:
@@ -147,7 +151,7 @@ def find_key(cluster: Cluster, spec: Mapping[str, Any], namespace: str | None) -
     except EpochalError as error:
         raise EpochalError(
             error.message,
-            f"The ModelServer needs a key: set {KEY_VARIABLE} to one, or ask for the right to read this Secret.",
+            f"The ModelServer needs an API key: set {KEY_VARIABLE} to a key, or ask for the right to read this Secret.",
             exit_code=error.exit_code,
         ) from error
     keys = [key for key in map(decoded, data.values()) if len(key) >= MIN_KEY and key.isascii() and key.isprintable()]
@@ -161,7 +165,7 @@ def find_key(cluster: Cluster, spec: Mapping[str, Any], namespace: str | None) -
 
 
 def selects(policy: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
-    """Return whether a NetworkPolicy limits who reaches pods with these labels. Expressions count as fulfilled."""
+    """Return whether a NetworkPolicy limits ingress to pods with these labels. It ignores matchExpressions."""
     spec = policy.get("spec") or {}
     wanted = (spec.get("podSelector") or {}).get("matchLabels") or {}
     matches = all(labels.get(name) == value for name, value in wanted.items())
@@ -169,7 +173,7 @@ def selects(policy: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
 
 
 def error_message(body: bytes) -> str:
-    """Return the message in a refusal of a server, without control characters."""
+    """Return the error message in the body of an error response of a ModelServer, without control characters."""
     try:
         content = json.loads(body[: 2**16])
     except (ValueError, RecursionError):
@@ -179,7 +183,7 @@ def error_message(body: bytes) -> str:
 
 
 def status_of_kubernetes(body: bytes) -> dict[str, Any] | None:
-    """Return the Status object of an answer of the API server; None for an answer of the model server."""
+    """Return the Status object in a response if the API server sent it; None if the ModelServer sent the response."""
     try:
         content = json.loads(body)
     except (ValueError, RecursionError):

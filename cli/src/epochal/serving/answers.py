@@ -1,4 +1,4 @@
-"""Answers of a served model, as rows of a table and as plain values."""
+"""Formats the outputs of a served model as cells of a table and as JSON values."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -10,12 +10,12 @@ from epochal_api.text import printable
 from epochal.serving.tensors import Tensor
 
 TOP = 3
-"""Number of classes in a cell."""
+"""Maximum number of classes in a cell."""
 _MAX_VALUES = 8
 
 
 def plain(outputs: Mapping[str, np.ndarray], tensors: Sequence[Tensor], row: int) -> dict[str, Any]:
-    """Return the outputs of a sample in the field `outputs`, ready for JSON. NaN and infinity are null."""
+    """Return the outputs of the sample at index `row` as JSON in a field `outputs`. NaN and infinity become null."""
     known = {tensor.name: tensor for tensor in tensors}
     content: dict[str, Any] = {}
     for name, array in outputs.items():
@@ -30,7 +30,7 @@ def plain(outputs: Mapping[str, np.ndarray], tensors: Sequence[Tensor], row: int
 
 
 def cells(outputs: Mapping[str, np.ndarray], tensors: Sequence[Tensor], row: int) -> list[str]:
-    """Return a cell for each output of a sample: its most probable classes, or its numbers."""
+    """Return a cell for each output of the sample at index `row`: the most probable classes, or the numbers."""
     texts = []
     for tensor in tensors:
         values = outputs[tensor.name][row]
@@ -40,9 +40,10 @@ def cells(outputs: Mapping[str, np.ndarray], tensors: Sequence[Tensor], row: int
 
 
 def top_classes(values: np.ndarray, tensor: Tensor, count: int) -> list[tuple[int, float]]:
-    """Return the classes with the highest values and these values, the highest first.
+    """Return the indices of the `count` classes with the highest values, and these values, the highest first.
 
-    It is empty if the output has no classes, or a value is NaN. A single probability is that of the second class.
+    The list is empty if the output has no classes, or a value is NaN. An output with a single value p has two classes
+    with the values 1 - p and p.
     """
     if tensor.class_values is None or values.ndim != 1 or values.dtype.kind not in "fiu":
         return []
@@ -55,7 +56,7 @@ def top_classes(values: np.ndarray, tensor: Tensor, count: int) -> list[tuple[in
 
 
 def photograph_cell(answer: Any) -> str:
-    """Return the answer of an output to a photograph: its most probable classes, or its numbers."""
+    """Return a cell for the answer of one output to a photograph: the most probable classes, or the numbers."""
     top = answer.get("top") if isinstance(answer, Mapping) else None
     if isinstance(top, list) and top:
         return ", ".join(

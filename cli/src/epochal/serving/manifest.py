@@ -1,4 +1,4 @@
-"""The ModelServer of a TrainingJob or Experiment, for `epochal serve`."""
+"""Builds the manifest of a ModelServer for a TrainingJob or an Experiment, for `epochal serve`."""
 
 import re
 from collections.abc import Mapping
@@ -18,12 +18,12 @@ _RGB, _GRAY = 3, 1
 
 
 class Served(NamedTuple):
-    """A ModelServer to write.
+    """The manifest of a ModelServer.
 
     Args:
-        document: The ModelServer.
-        comments: Comments by the path of a field.
-        hint: A choice that the user may have to make; "" for none.
+        document: The ModelServer as plain values.
+        comments: Comments for the manifest by the path of a field.
+        hint: A message about options that the user may need for photographs; "" for no message.
     """
 
     document: dict[str, Any]
@@ -32,16 +32,16 @@ class Served(NamedTuple):
 
 
 def model_server(found: Found, name: str, *, images: ImageMode | None, replicas: int | None) -> Served:
-    """Return the ModelServer that serves the model of a TrainingJob, or the best one of an Experiment.
+    """Return a ModelServer that serves the model of a TrainingJob, or of the best trial of an Experiment.
 
     Args:
         found: The TrainingJob or Experiment.
         name: Name of the ModelServer.
-        images: How it takes photographs. None chooses Resize for networks of color images, else no photographs.
+        images: How the server converts photographs. Default: Resize for a network of color images, otherwise "None".
         replicas: Number of pods; None for the default.
 
     Raises:
-        EpochalError: If no Service can have the name.
+        EpochalError: If a Service cannot have this name.
     """
     if not re.fullmatch(NAME_PATTERN, name) or len(name) > MAX_NAME:
         raise EpochalError(
@@ -77,7 +77,7 @@ def model_server(found: Found, name: str, *, images: ImageMode | None, replicas:
 
 
 def image_shape(job: Mapping[str, Any]) -> tuple[int, int, int] | None:
-    """Return height, width and channels of the images that a network takes; None if it takes none, or it is unknown."""
+    """Return height, width and channels of a network's input; None if the input is unknown, or no gray or RGB image."""
     shape = ((job.get("network") or {}).get("input") or {}).get("shape")
     if not isinstance(shape, list) or not all(isinstance(length, int) for length in shape) or len(shape) != 3:  # noqa: PLR2004
         return None

@@ -1,4 +1,4 @@
-"""Requests and answers of the protocol Open Inference v2, with tensors as bytes after the JSON.
+"""Encodes requests and decodes responses of the Open Inference Protocol v2, with tensors as bytes after the JSON.
 
 https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/inference_rest.md
 """
@@ -26,7 +26,7 @@ _DTYPES = {name: np.dtype(dtype).newbyteorder("<") for dtype, name in _TYPES.ite
 
 
 def encode(arrays: Arrays, inputs: Sequence[Tensor]) -> tuple[bytes, dict[str, str]]:
-    """Return the body and the headers of a request for one batch. Texts are in the JSON."""
+    """Return the body and the headers of a request for one batch. Texts are in the JSON, other arrays are bytes."""
     entries: list[dict[str, Any]] = []
     data = []
     for tensor in inputs:
@@ -45,14 +45,14 @@ def encode(arrays: Arrays, inputs: Sequence[Tensor]) -> tuple[bytes, dict[str, s
 
 
 def decode(body: bytes, headers: Mapping[str, str]) -> dict[str, np.ndarray]:
-    """Return the outputs in an answer, by name.
+    """Return the arrays of outputs in a response, by the name of the output.
 
     Args:
-        body: The answer.
-        headers: Its headers, with names in lower case.
+        body: The body of the response.
+        headers: The headers of the response, with names in lower case.
 
     Raises:
-        EpochalError: If the answer has another form.
+        EpochalError: If the response does not have the form of the protocol.
     """
     try:
         length = int(headers.get(HEADER_LENGTH.lower(), len(body)))
@@ -73,13 +73,14 @@ def decode(body: bytes, headers: Mapping[str, str]) -> dict[str, np.ndarray]:
             found[str(output["name"])] = array.reshape(shape)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise EpochalError(
-            "the server answered in another form than Open Inference v2.", "Use `epochal` in the version of the server."
+            "the response of the server does not have the form of Open Inference v2.",
+            "Use `epochal` in the version of the server.",
         ) from error
     return found
 
 
 def _texts(data: bytes) -> list[str]:
-    """Return the texts that bytes encode: each text follows its length in four bytes."""
+    """Decode the bytes of a tensor of texts: each text comes after its length in four bytes."""
     texts, at = [], 0
     while at < len(data):
         end = at + 4 + int.from_bytes(data[at : at + 4], "little")

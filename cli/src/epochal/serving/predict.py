@@ -1,4 +1,4 @@
-"""Predictions of a ModelServer for files of the user."""
+"""Gets predictions of a ModelServer for the user's files and arrays."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,14 +19,14 @@ from epochal.serving.tensors import Description, describe
 
 
 class Prediction(NamedTuple):
-    """The answer for one sample.
+    """The prediction for one sample.
 
     Args:
-        file: The file, as the user named it.
-        sample: Number of the sample in it, counted from 0.
-        columns: Names of the outputs.
-        cells: Returns a cell of a table for each output.
-        plain: Returns the answer, ready for JSON.
+        file: The file with the sample, as the user named it.
+        sample: Index of the sample in the file, from 0.
+        columns: Names of the model's outputs.
+        cells: A function that returns a cell of a table for each output.
+        plain: A function that returns the prediction as JSON values.
     """
 
     file: str
@@ -36,21 +36,21 @@ class Prediction(NamedTuple):
     plain: Callable[[], dict[str, Any]]
 
     def row(self) -> list[str]:
-        """Return the row of a table."""
+        """Return the prediction as a row of a table: file, sample, and a cell for each output."""
         return [self.file, str(self.sample), *self.cells()]
 
     def as_json(self) -> str:
-        """Return the answer as JSON in one line."""
+        """Return the prediction as JSON in one line."""
         return json.dumps({"file": self.file, "sample": self.sample, **self.plain()})
 
 
 def predictions(server: Server, files: Sequence[Path], folder: Path) -> Iterator[Prediction]:
-    """Yield the predictions for all samples of files, in their order.
+    """Yield the predictions for all samples in files, in the order of the samples.
 
     Args:
-        server: The server.
+        server: The ModelServer.
         files: The files, as the user named them.
-        folder: The folder in which relative paths start.
+        folder: The folder to which relative paths refer.
 
     Raises:
         EpochalError: If a file does not fit the model, or the server does not answer.
@@ -72,11 +72,11 @@ def predictions(server: Server, files: Sequence[Path], folder: Path) -> Iterator
 
 
 def predict_arrays(server: Server, samples: Any) -> dict[str, np.ndarray]:
-    """Return the outputs for samples, by name.
+    """Return the arrays of the model's outputs for samples, by the name of the output.
 
     Args:
-        server: The server.
-        samples: An array, or a mapping with an array for each input.
+        server: The ModelServer.
+        samples: An array, or a mapping from the name of each input to an array.
 
     Raises:
         EpochalError: If the samples do not fit the model, or the server does not answer.
@@ -103,10 +103,10 @@ def _describe(server: Server) -> Description:
 
 
 def _infer(server: Server, model: Description, batch: Arrays) -> dict[str, np.ndarray]:
-    """Return the outputs for one batch, by name.
+    """Send one batch to the server, and return the arrays of the outputs by the name of the output.
 
     Raises:
-        EpochalError: If they are those of another model.
+        EpochalError: If the outputs do not fit the model's description or the number of samples.
     """
     body, headers = open_inference.encode(batch, model.inputs)
     answer = server.request("POST", f"/v2/models/{quote(server.name)}/infer", body, headers)
@@ -116,8 +116,8 @@ def _infer(server: Server, model: Description, batch: Arrays) -> dict[str, np.nd
         len(array) != count for array in outputs.values()
     ):
         raise EpochalError(
-            f"ModelServer {server.name} answered {len(outputs)} outputs for another number of samples or of "
-            "another model.",
+            f"ModelServer {server.name} returned {len(outputs)} outputs that do not fit the number of samples or the "
+            "model's description.",
             "A new model may roll out now: repeat the command.",
         )
     return outputs

@@ -1,4 +1,4 @@
-"""The file of a ModelServer, and its start."""
+"""Writes the manifest of a ModelServer to a file, and waits until the ModelServer is ready."""
 
 from pathlib import Path
 
@@ -12,10 +12,10 @@ from epochal.views import progress
 
 
 def store(path: Path, text: str, *, force: bool) -> None:
-    """Write a manifest into a file.
+    """Write the manifest of a ModelServer to a file.
 
     Raises:
-        EpochalError: If the file exists with another content, or cannot be written.
+        EpochalError: If the file exists with other content and `force` is false, or the file cannot be written.
     """
     try:
         if not force and path.exists() and path.read_bytes() != text.encode():
@@ -30,9 +30,12 @@ def store(path: Path, text: str, *, force: bool) -> None:
 
 
 def wait_until_ready(cluster: Cluster, name: str, namespace: str) -> bool:
-    """Wait for a ModelServer, and return whether it answers (True) or cannot start (False).
+    """Wait for a ModelServer. Return True when it is Ready, and False if it has failed or cannot make progress.
 
-    Each new state is written to the user, with its reason.
+    It prints each new state with its reason, and the URL of the ModelServer when it is Ready.
+
+    Raises:
+        EpochalError: If the ModelServer is deleted.
     """
     told = ""
     for change in cluster.watch(MODEL_SERVERS, name=name, namespace=namespace):

@@ -1,4 +1,4 @@
-"""Files with samples: photographs, npy, npz and csv."""
+"""Reads files with samples for a model: photographs, npy, npz and csv."""
 
 import csv
 import itertools
@@ -16,7 +16,7 @@ from epochal.serving.tensors import TEXT, Tensor, fit, is_batch
 MAX_BATCH = 1024
 """Maximum number of samples in a request."""
 MAX_NPZ_BYTES = 4 * 2**30
-"""Maximum bytes of the decompressed arrays of an npz file."""
+"""Maximum bytes of all decompressed arrays in an npz file."""
 MAX_CSV_FIELD = 2**20
 _HEAD = 16
 _IMAGES = ((b"\xff\xd8\xff", "image/jpeg"), (b"\x89PNG\r\n\x1a\n", "image/png"))
@@ -26,7 +26,7 @@ Arrays = Mapping[str, np.ndarray]
 
 
 def image_type(path: Path) -> str | None:
-    """Return the media type of a photograph by its first bytes, or None for another file."""
+    """Return the media type of a JPEG, PNG or WebP file by its first bytes; None for another file."""
     head = _head(path)
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "image/webp"
@@ -34,10 +34,10 @@ def image_type(path: Path) -> str | None:
 
 
 def read_photograph(path: Path, limit: int) -> bytes:
-    """Return the content of an image file.
+    """Return the content of a photograph's file.
 
     Raises:
-        EpochalError: If it is larger than a request may be.
+        EpochalError: If the file is unreadable, or has more than `limit` bytes.
     """
     try:
         with path.open("rb") as file:
@@ -54,10 +54,10 @@ def read_photograph(path: Path, limit: int) -> bytes:
 
 
 def read_batches(path: Path, inputs: Sequence[Tensor], request_bytes: int) -> Iterator[Arrays]:
-    """Yield the samples of a file in batches for one request each. Memory holds one batch, or one npz file.
+    """Yield the samples of a file in batches, one batch for each request. Only one batch is in memory, or one npz file.
 
     Args:
-        path: A file npy, npz or csv.
+        path: A npy, npz or csv file.
         inputs: The inputs of the model.
         request_bytes: Maximum bytes of a request.
 
@@ -85,16 +85,16 @@ def _head(path: Path) -> bytes:
 
 
 def slices(where: str, arrays: Arrays, inputs: Sequence[Tensor], request_bytes: int) -> Iterator[Arrays]:
-    """Yield arrays in batches for one request each.
+    """Split arrays into batches, one batch for each request.
 
     Args:
-        where: The file, for messages.
-        arrays: An array for each input, by its name.
+        where: Name of the source, for messages.
+        arrays: An array for each input, by the name of the input.
         inputs: The inputs of the model.
         request_bytes: Maximum bytes of a request.
 
     Raises:
-        EpochalError: If an array does not fit its input.
+        EpochalError: If an array does not fit its input, there is no sample, or the numbers of samples differ.
     """
     wholes = {each.name: arrays[each.name] for each in inputs}
     first = inputs[0]
@@ -119,7 +119,7 @@ def slices(where: str, arrays: Arrays, inputs: Sequence[Tensor], request_bytes: 
 
 
 def batch_size(sample: Arrays, request_bytes: int) -> int:
-    """Return the number of samples in a request, by the size of one sample. Half of the limit is left for JSON."""
+    """Return the number of samples for each request, from the size of `sample`. Half of the bytes are left for JSON."""
     size = sum(array.nbytes for array in sample.values())
     return max(1, min(MAX_BATCH, request_bytes // 2 // max(1, size)))
 
@@ -155,7 +155,11 @@ def _of_npz(path: Path, inputs: Sequence[Tensor]) -> Arrays:
 
 
 def _names_in_npz(path: Path, stored: Sequence[str], inputs: Sequence[Tensor]) -> dict[str, str]:
-    """Return the array in an npz file for each input: NAME, input:NAME as in check.npz, or the only array."""
+    """Return the name of the array in an npz file for each input, by the name of the input.
+
+    The array has the name NAME, or input:NAME as in check.npz. For a single input, it may also be x_test, x, features
+    or the only array.
+    """
     found = {}
     for each in inputs:
         names = (each.name, f"input:{each.name}", *(("x_test", "x", "features") if len(inputs) == 1 else ()))
@@ -173,9 +177,10 @@ def _names_in_npz(path: Path, stored: Sequence[str], inputs: Sequence[Tensor]) -
 
 
 def _of_csv(path: Path, inputs: Sequence[Tensor], request_bytes: int) -> Iterator[Arrays]:
-    """Yield the rows of a CSV file without a heading.
+    """Yield the rows of a CSV file in batches. A heading is skipped.
 
-    A first row without a number is a heading. For an input of text, only the name of the input is a heading.
+    The first row is a heading if none of its cells is a number. For an input of text, it is a heading only if its one
+    cell is the name of the input.
     """
     if len(inputs) > 1:
         raise EpochalError(
@@ -204,7 +209,7 @@ def _of_csv(path: Path, inputs: Sequence[Tensor], request_bytes: int) -> Iterato
 
 
 def _rows(path: Path, reader: Iterator[list[str]]) -> Iterator[tuple[int, list[str]]]:
-    """Yield the rows that are not empty, with their numbers in the file."""
+    """Yield the rows that are not empty, each with its number in the file, from 1."""
     try:
         for number, row in enumerate(reader, 1):
             if any(cell.strip() for cell in row):

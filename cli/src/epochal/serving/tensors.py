@@ -1,4 +1,4 @@
-"""The inputs and outputs of a served model, and arrays that fit its inputs."""
+"""Describes the inputs and outputs of a served model, and converts arrays to fit its inputs."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -15,14 +15,14 @@ _ANY = -1
 
 
 class Tensor(NamedTuple):
-    """An input or output.
+    """An input or output of a model.
 
     Args:
-        name: Its name in requests.
-        shape: Its shape without the batch axis; -1 for an axis of any length.
-        dtype: Its type as numpy names it; str for text.
+        name: Name of the input or output in requests.
+        shape: Shape of one sample, without the batch axis; -1 for an axis of any length.
+        dtype: Type of the elements as numpy names it; str for text.
         classes: Names of the classes of an output, if they have names.
-        class_values: "probability" or "score" if an output has a value for each class.
+        class_values: The meaning of the values if an output has one value for each class: "probability" or "score".
     """
 
     name: str
@@ -40,9 +40,9 @@ class Description(NamedTuple):
     """A served model, as its server describes it.
 
     Args:
-        inputs: Its inputs.
-        outputs: Its outputs.
-        images: How it takes photographs: None, Resize or Digit.
+        inputs: The inputs of the model.
+        outputs: The outputs of the model.
+        images: How the server converts photographs: Resize, Digit, or None if it refuses them.
         request_bytes: Maximum bytes of a request.
     """
 
@@ -53,7 +53,7 @@ class Description(NamedTuple):
 
 
 def describe(content: Mapping[str, Any]) -> Description:
-    """Return the description from the /page/model.json of a server.
+    """Parse the description of a model from the file /page/model.json of its server.
 
     Raises:
         EpochalError: If the content has another form.
@@ -67,19 +67,19 @@ def describe(content: Mapping[str, Any]) -> Description:
         )
     except (KeyError, TypeError, ValueError) as error:
         raise EpochalError(
-            f"the server describes its model in another form ({printable(str(error))[:200]}).",
+            f"the description of the model from the server has an unknown form ({printable(str(error))[:200]}).",
             "Use `epochal` in the version of the server.",
         ) from error
 
 
 def fit(array: np.ndarray, tensor: Tensor, where: str, *, is_batch: bool | None = None) -> np.ndarray:
-    """Return an array as a batch of samples of an input: with its batch axis, a last axis of 1, and its type.
+    """Return an array as a batch for an input: reshaped to (samples, *shape of the input), in the type of the input.
 
     Args:
-        array: The array of a file.
+        array: The array of the user.
         tensor: The input.
-        where: The file, for messages.
-        is_batch: Whether the first axis counts the samples. None finds it out by the shape.
+        where: Name of the array's source, for messages.
+        is_batch: Whether the first axis is the batch axis. None means that the shape decides.
 
     Raises:
         EpochalError: If the shape or a value does not fit.
@@ -97,12 +97,12 @@ def fit(array: np.ndarray, tensor: Tensor, where: str, *, is_batch: bool | None 
 
 
 def is_batch(array: np.ndarray, tensor: Tensor) -> bool:
-    """Return whether the first axis of an array counts samples of an input."""
+    """Return whether an array has the shape of a batch for an input, so that its first axis is the batch axis."""
     return _reshaped(array, tensor.shape, is_batch=True) is not None
 
 
 def _reshaped(array: np.ndarray, shape: tuple[int, ...], *, is_batch: bool | None) -> np.ndarray | None:
-    """Return the array as samples of a shape, or None."""
+    """Return the array as a batch of samples of `shape`, or None if it does not fit."""
     if is_batch is not False and array.ndim:
         samples = _as_samples(array, shape)
         if samples is not None:
@@ -127,7 +127,7 @@ def _matches(found: tuple[int, ...], shape: tuple[int, ...]) -> bool:
 
 
 def _converted(array: np.ndarray, tensor: Tensor, where: str) -> np.ndarray:
-    """Return an array in the type of an input, if no value changes by more than its rounding."""
+    """Convert an array to the type of an input. Raise EpochalError if a value does not fit this type."""
     if tensor.dtype == TEXT:
         if array.dtype.kind not in "UST":
             raise _wrong_type(array, tensor, where)

@@ -1,1 +1,1 @@
-"""Tasks of several requests, which commands and notebooks share."""
+"""Tasks that need several requests, such as watching objects. Commands and notebooks share them."""

@@ -1,4 +1,4 @@
-"""Trains a finished TrainingJob further, by a new TrainingJob with `continueFrom`."""
+"""Continues the training of an earlier TrainingJob, with a new TrainingJob that has `continueFrom`."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -17,20 +17,20 @@ from epochal.exit_codes import ExitCode
 
 MAX_NAME = 63
 MAX_NAMES = 20
-"""Names to try, if others exist."""
+"""Maximum number of names to try, if objects of these names exist."""
 _QUEUE = "kueue.x-k8s.io/queue-name"
 _EPOCHS = re.compile(r"(\+?)([0-9]{1,9})", re.ASCII)
 
 
 def total_epochs(text: str, job: Mapping[str, Any]) -> int:
-    """Return the epochs of the new TrainingJob, which include those of the earlier one.
+    """Return the total epochs of the new TrainingJob, which include the epochs of the earlier TrainingJob.
 
     Args:
-        text: A total such as 30, or more epochs such as +10.
+        text: The option --epochs: a total such as 30, or additional epochs such as +10.
         job: The earlier TrainingJob.
 
     Raises:
-        EpochalError: If the text is no number of epochs, or adds none.
+        EpochalError: If the text is no number of epochs, or adds no epoch.
     """
     match = _EPOCHS.fullmatch(text.strip())
     if match is None:
@@ -42,7 +42,7 @@ def total_epochs(text: str, job: Mapping[str, Any]) -> int:
     total = int(match[2]) + (trained if match[1] else 0)
     if total <= trained:
         raise EpochalError(
-            f"--epochs must be more than {trained}, because trained epochs count, found {total}.",
+            f"--epochs must be more than {trained}, because the total includes trained epochs, found {total}.",
             f"Write --epochs +{match[2]} for {match[2]} more epochs." if int(match[2]) else "",
             exit_code=ExitCode.USAGE,
         )
@@ -50,7 +50,7 @@ def total_epochs(text: str, job: Mapping[str, Any]) -> int:
 
 
 def trained_epochs(job: Mapping[str, Any]) -> int:
-    """Return the epochs that a TrainingJob has trained, or will have trained at its end."""
+    """Return the epochs that a TrainingJob has trained if it has ended, otherwise its planned epochs."""
     status = job.get("status") or {}
     planned = int((job["spec"].get("training") or {}).get("epochs") or 0)
     if status.get("state") not in {"Complete", "Failed"}:
@@ -61,13 +61,13 @@ def trained_epochs(job: Mapping[str, Any]) -> int:
 def continuation(
     job: Mapping[str, Any], epochs: int, name: str, from_: Literal["Last", "Best"] = "Last"
 ) -> dict[str, Any]:
-    """Return a TrainingJob that trains another one further, as plain values.
+    """Return a TrainingJob that continues an earlier TrainingJob, as plain values.
 
     Args:
         job: The earlier TrainingJob, as the API server has it.
-        epochs: All epochs, with those of the earlier TrainingJob.
-        name: Name of the new one.
-        from_: The weights to continue from.
+        epochs: The total epochs, which include those of the earlier TrainingJob.
+        name: Name of the new TrainingJob.
+        from_: The weights with which it starts: those of the last or of the best epoch.
     """
     spec = deepcopy(dict(job["spec"]))
     for field in ("suspend", "finish"):
@@ -81,16 +81,17 @@ def continuation(
 
 
 def copied_labels(found: Mapping[str, Any]) -> dict[str, str]:
-    """Return the labels that a copy of an object gets.
+    """Return the labels of an object that a copy of the object gets.
 
-    Labels with a prefix belong to other programs (GitOps, Helm, an Experiment), except the queue of Kueue.
+    Labels with a prefix, such as those of Helm, are not copied, because other programs own them. The label with the
+    queue of Kueue is copied.
     """
     labels = found["metadata"].get("labels") or {}
     return {key: value for key, value in labels.items() if "/" not in key or key == _QUEUE}
 
 
 def next_names(name: str) -> Iterator[str]:
-    """Yield names for a job that continues another one, such as mnist-2 and mnist-3."""
+    """Yield names for a TrainingJob that continues the TrainingJob `name`, such as mnist-2, mnist-3, … for mnist."""
     match = re.fullmatch(r"(.+)-([0-9]{1,6})", name, re.ASCII)
     base, first = (match[1], int(match[2]) + 1) if match else (name, 2)
     for number in count(first):
@@ -106,14 +107,14 @@ def create_continuation(
     name: str | None = None,
     from_: Literal["Last", "Best"] = "Last",
 ) -> Found:
-    """Create a TrainingJob that trains another one further, and return it as stored.
+    """Create a TrainingJob that continues an earlier TrainingJob, and return it as the API server stored it.
 
     Args:
         cluster: The cluster.
         job: The earlier TrainingJob.
-        epochs: All epochs, with those of the earlier TrainingJob.
-        name: Name of the new one. Default: the next free one of mnist-2, mnist-3, …
-        from_: The weights to continue from.
+        epochs: The total epochs, which include those of the earlier TrainingJob.
+        name: Name of the new TrainingJob. Default: the first free name of `next_names`.
+        from_: The weights with which it starts: those of the last or of the best epoch.
     """
     names = [name] if name else list(islice(next_names(job["metadata"]["name"]), MAX_NAMES))
     for candidate in names:

@@ -1,4 +1,4 @@
-"""Changes the fields that steer a running TrainingJob or Experiment."""
+"""Sets the fields that suspend, resume or finish a running TrainingJob or Experiment."""
 
 from typing import Any
 
@@ -18,13 +18,13 @@ _ALREADY = {
 
 
 def set_field(cluster: Cluster, found: Found, field: str, *, value: bool) -> str:
-    """Set `spec.suspend` or `spec.finish`, and return the result for users.
+    """Set `spec.suspend` or `spec.finish` of an object, and return a text about the result, such as "suspended".
 
     Args:
         cluster: The cluster.
-        found: The object, as it was read.
-        field: suspend or finish.
-        value: The value.
+        found: The TrainingJob or Experiment, as it was read before.
+        field: Name of the field: suspend or finish.
+        value: The new value of the field.
 
     Raises:
         EpochalError: If the object has ended, or was deleted and created again after it was read.
@@ -45,9 +45,9 @@ def set_field(cluster: Cluster, found: Found, field: str, *, value: bool) -> str
 
 
 def _patch(cluster: Cluster, found: Found, change: dict[str, Any]) -> None:
-    """Change an object, but no other object of its name.
+    """Patch an object, but only if the object in the cluster still has the same UID.
 
-    Kubernetes answers to the UID of another object with 409 (Conflict) or, as to each change of a UID, 422 (Invalid).
+    If another object has its name now, Kubernetes answers 409 (Conflict), or 422 (Invalid) because a UID cannot change.
     """
     uid, namespace = found.object["metadata"]["uid"], found.object["metadata"].get("namespace")
     try:

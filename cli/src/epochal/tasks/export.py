@@ -1,4 +1,4 @@
-"""Exports a TrainingJob of a file, or of the cluster, into files."""
+"""Exports a TrainingJob from a manifest or from the cluster to files of other formats."""
 
 import tempfile
 from collections.abc import Sequence
@@ -25,18 +25,18 @@ _ONNX = "onnx"
 def export_files(
     environment: Environment, source: str, target: str, out: str | None, *, simple: bool, force: bool
 ) -> list[Path]:
-    """Write the exported files of a TrainingJob, and return their paths.
+    """Convert a TrainingJob to files of another format, write the files, and return their paths.
 
     Args:
-        environment: The working folder, and the cluster.
-        source: A file, or the name of a TrainingJob in the cluster.
-        target: A name of `exporters.TARGETS`.
+        environment: The working folder, and the settings of the connection to the cluster.
+        source: A manifest file, or the name of a TrainingJob in the cluster.
+        target: Name of the format, a key of `exporters.TARGETS`.
         out: The file to write, or a folder, which ends with a slash or exists. Default: the working folder.
         simple: See `exporters.export`.
-        force: Whether to replace files.
+        force: Whether to replace files that exist.
 
     Raises:
-        EpochalError: If the source is unreadable, a part of it has no counterpart, or a file exists.
+        EpochalError: If the source is unreadable, a part of it has no counterpart in the format, or a file exists.
     """
     files = export(_read(environment, source), target, simple=simple)
     paths = _paths(environment, list(files), out, force=force)
@@ -49,7 +49,7 @@ def export_onnx(environment: Environment, source: str, out: str | None, *, force
     """Download the ONNX files of a TrainingJob in the cluster, and return their paths.
 
     Raises:
-        EpochalError: If there is no such TrainingJob, it has no ONNX files, or a file exists.
+        EpochalError: If there is no such TrainingJob, it has no ONNX files, or a file exists and `force` is false.
     """
     from epochal.client import connect  # noqa: PLC0415 - code needs no bucket
     from epochal.client.buckets import open_bucket, require_digest, split_uri  # noqa: PLC0415
@@ -79,7 +79,7 @@ def export_onnx(environment: Environment, source: str, out: str | None, *, force
 
 
 def _read(environment: Environment, source: str) -> TrainingJob:
-    """Return the TrainingJob of a file, or that of the cluster."""
+    """Return the TrainingJob in the file `source`, or the TrainingJob with this name in the cluster."""
     if _is_file(environment, source):
         return read_one(environment.path(source), TrainingJob)
     from epochal.client import connect  # noqa: PLC0415 - a file needs no cluster
@@ -88,7 +88,7 @@ def _read(environment: Environment, source: str) -> TrainingJob:
         if environment.path(file).is_file():
             name = printable(source)
             environment.warn(
-                f"{name} is the name of a TrainingJob in the cluster. For the file, write {name}{file[len(source) :]}"
+                f"{name} means a TrainingJob in the cluster. For the file, write {name}{file[len(source) :]}"
             )
     try:
         return parse(_get(connect(environment), source, None))
@@ -109,7 +109,7 @@ def _get(cluster: "Cluster", name: str, namespace: str | None) -> dict[str, Any]
 
 
 def _not_exported(name: str, document: dict[str, Any]) -> EpochalError:
-    """Return the error for a training without ONNX files, with the reason that its status gives."""
+    """Return the error for a TrainingJob without ONNX files, with the reason from its status or its spec."""
     status = document.get("status") or {}
     reason = (status.get("results") or {}).get("export") or {}
     found = printable(str(reason.get("message") or f"its state is {status.get('state') or 'unknown'}"))[:512]
@@ -124,10 +124,12 @@ def _not_exported(name: str, document: dict[str, Any]) -> EpochalError:
 
 
 def _paths(environment: Environment, names: Sequence[str], out: str | None, *, force: bool) -> list[Path]:
-    """Return the path of each file. Several files, or a path that ends with a slash, go into a folder.
+    """Return the path to write for each file name, and create the folder.
+
+    `out` is a folder if there are several files, or if it ends with a slash or is a folder. Otherwise it is the file.
 
     Raises:
-        EpochalError: If a file exists, or has no folder.
+        EpochalError: If a file exists and `force` is false, a name is unsafe, or `out` is a file but must be a folder.
     """
     if wrong := next((name for name in names if Path(name).name != name or name.startswith(".")), None):
         raise EpochalError(f"the file name {printable(wrong)[:100]!r} is unsafe", "Train again with this version.")

@@ -1,4 +1,4 @@
-"""Follows TrainingJobs, Experiments and ModelServers until they end."""
+"""Watches TrainingJobs, Experiments and ModelServers, and shows their progress until they end."""
 
 import queue
 import threading
@@ -16,15 +16,15 @@ from epochal.exit_codes import ExitCode
 from epochal.views import progress
 
 TICK_SECONDS = 1.0
-"""Seconds after which a view is drawn again without a change: the remaining time has become less."""
+"""Seconds without a change after which a view updates the remaining time."""
 WATCH_THREAD = "epochal-watch"
-"""Name of the threads that watch the objects of one kind."""
+"""Name of each thread that watches the objects of one kind."""
 NO_OPERATOR_SECONDS = 15.0
-"""Seconds without any status after which the user gets a hint."""
+"""Seconds after which the user gets a hint about objects that still have no status."""
 
 
 class Target(NamedTuple):
-    """An object to follow."""
+    """An object to watch, by its kind and name."""
 
     kind: Kind
     name: str
@@ -34,24 +34,25 @@ class Target(NamedTuple):
 
 
 class View(Protocol):
-    """Shows the progress of objects."""
+    """The interface of a view, which shows the progress of objects to the user."""
 
     def show(self, target: Target, found: Mapping[str, Any], *, deleted: bool) -> None:
-        """Show an object that has changed."""
+        """Show an object after a change. `found` is its new state."""
 
     def tick(self) -> None:
-        """Show the remaining time."""
+        """Update the remaining time."""
 
 
 def follow(cluster: Cluster, found: Sequence[Found], view: View) -> ExitCode:
-    """Show objects until all have ended, and return the exit code: FAILED if one failed, NOT_FOUND if one was deleted.
+    """Show objects until all have ended, and return the exit code.
 
-    A ModelServer ends when it is Ready or has failed.
+    The code is FAILED if an object failed, else NOT_FOUND if an object was deleted, else DONE. A ModelServer ends when
+    it is Ready or has failed.
 
     Args:
         cluster: The cluster.
         found: The objects.
-        view: Shows each change.
+        view: The view, which gets each change.
     """
     following = _Following(cluster, found, view)
     with closing(changes(cluster, [*following.uids])) as items:
@@ -60,7 +61,7 @@ def follow(cluster: Cluster, found: Sequence[Found], view: View) -> ExitCode:
                 view.tick()
                 following.find_deleted()
             else:
-                following.take(*item)
+                following.handle_change(*item)
             if not following.uids:
                 break
             following.hint()
@@ -69,11 +70,11 @@ def follow(cluster: Cluster, found: Sequence[Found], view: View) -> ExitCode:
 
 
 class _Following:
-    """The objects that have not ended yet, by identity: an object that is created again with the same name is another.
+    """The objects that `follow` watches. An object counts as deleted if an object with another UID has its name.
 
     Attributes:
-        uids: The UID of each object that has not ended.
-        codes: The exit codes of those that have.
+        uids: The UID of each object that has not ended yet.
+        codes: The exit codes of the objects that have ended.
     """
 
     def __init__(self, cluster: Cluster, found: Sequence[Found], view: View) -> None:
@@ -86,8 +87,8 @@ class _Following:
         self._silent = set(self.uids)
         self._hint_at = time.monotonic() + NO_OPERATOR_SECONDS
 
-    def take(self, target: Target, change: Change) -> None:
-        """Show a change, and note the end of an object."""
+    def handle_change(self, target: Target, change: Change) -> None:
+        """Show a change of an object, and record its exit code if it has ended or was deleted."""
         if target not in self.uids:
             return
         self._unseen.discard(target)
@@ -105,7 +106,7 @@ class _Following:
             self._end(target, code)
 
     def find_deleted(self) -> None:
-        """End objects that do not exist: the watch has no change of an object deleted before its start."""
+        """End objects that were deleted before the watch started, because the watch reports no change of them."""
         for target in self._unseen & set(self.uids):
             try:
                 self._cluster.get(target.kind, target.name)
@@ -115,7 +116,7 @@ class _Following:
                 self._end_deleted(target)
 
     def hint(self) -> None:
-        """Warn once of objects without a status."""
+        """Warn the user once if some objects have no status after NO_OPERATOR_SECONDS."""
         if self._silent and time.monotonic() > self._hint_at:
             names = ", ".join(sorted(str(target) for target in self._silent & set(self.uids)))
             self._cluster.environment.warn(
@@ -134,7 +135,7 @@ class _Following:
 
 
 def end(kind: Kind, found: Mapping[str, Any]) -> ExitCode | None:
-    """Return the exit code of an object that has ended, or None."""
+    """Return FAILED or DONE for an object that has ended; None if it has not ended."""
     state = progress.state(found)
     if state == "Failed":
         return ExitCode.FAILED
@@ -142,9 +143,9 @@ def end(kind: Kind, found: Mapping[str, Any]) -> ExitCode | None:
 
 
 def changes(cluster: Cluster, targets: Sequence[Target]) -> Generator[tuple[Target, Change] | None, None, None]:
-    """Yield the changes of objects of several kinds as they arrive, and None after a second without a change.
+    """Watch objects of several kinds. Yield each change when it arrives, and None after TICK_SECONDS without a change.
 
-    The watches end with the generator: a notebook lives on.
+    The watches end when the generator is closed, because the process of a notebook continues.
     """
     names: dict[Kind, list[str]] = {}
     for target in targets:
@@ -172,7 +173,7 @@ def changes(cluster: Cluster, targets: Sequence[Target]) -> Generator[tuple[Targ
 def _watch(
     cluster: Cluster, kind: Kind, names: frozenset[str], arriving: "queue.Queue[Any]", ended: threading.Event
 ) -> None:
-    """Put the changes of objects of one kind into a queue, by one watch for any number of names."""
+    """Watch the objects of one kind with a single watch, and put changes of objects with these names into a queue."""
     try:
         only = next(iter(names)) if len(names) == 1 else ""
         for change in cluster.watch(kind, name=only, ended=ended):

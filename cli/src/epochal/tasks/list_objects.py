@@ -1,4 +1,4 @@
-"""Lists objects in the formats of `kubectl get`."""
+"""Lists TrainingJobs, Experiments and ModelServers in the formats of `kubectl get`."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,15 +13,15 @@ from epochal.views.table import table
 
 
 class Listing(NamedTuple):
-    """The objects that a list has, and their order.
+    """Which objects `epochal list` prints, and in which order.
 
     Args:
-        kinds: Their kinds.
-        states: Their states; none for all.
-        selector: Label selector.
-        metric: Metric to sort by; "" for the order of their names.
+        kinds: The kinds to list.
+        states: The states to list; an empty set for all states.
+        selector: Label selector of the objects; "" for all objects.
+        metric: The metric to sort by; "" to sort by name.
         reverse: Whether to reverse the order.
-        all_namespaces: Whether to list those of all namespaces.
+        all_namespaces: Whether to list objects of all namespaces, instead of one namespace.
     """
 
     kinds: Sequence[Kind]
@@ -33,12 +33,14 @@ class Listing(NamedTuple):
 
 
 def printed(cluster: Cluster, listing: Listing, output: str) -> Iterator[str]:
-    """Yield objects as text: a table for each kind, or one document for all. Warns if there are none.
+    """Yield the objects as text: a table for each kind, one document for all, or a line for each name.
+
+    If there are no objects, it warns the user, except for json and yaml.
 
     Args:
         cluster: The cluster.
-        listing: The wanted objects.
-        output: table, wide, json, yaml or name.
+        listing: The objects to print, and their order.
+        output: The format: table, wide, json, yaml or name.
     """
     found = {kind: _objects(cluster, listing, kind) for kind in listing.kinds}
     if not any(found.values()) and output not in {"json", "yaml"}:
@@ -72,7 +74,7 @@ def _table(cluster: Cluster, listing: Listing, kind: Kind, objects: Sequence[Map
 
 
 def _document(objects: Sequence[Mapping[str, Any]], output: str) -> str:
-    """Return objects as a List, as `kubectl get` prints it, with control characters as escape sequences."""
+    """Return objects as one List in JSON or YAML, as `kubectl get` prints it. Control characters are escaped."""
     items = [
         {**each, "metadata": {key: value for key, value in each["metadata"].items() if key != "managedFields"}}
         for each in objects

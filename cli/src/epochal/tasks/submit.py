@@ -1,4 +1,4 @@
-"""Creates the objects of manifests."""
+"""Creates the objects of manifests in the cluster."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
@@ -17,16 +17,16 @@ _KINDS: Mapping[str, Kind] = {kind.name: kind for kind in EPOCHAL_KINDS}
 def submit(
     cluster: Cluster, documents: Sequence[Mapping[str, Any]], *, name: str | None = None, dry_run: bool = False
 ) -> Iterator[Found]:
-    """Create objects, and yield each as stored.
+    """Create objects in the cluster, and yield each object as the API server stored it.
 
     Args:
-        cluster: The cluster, with the namespace of objects that name none.
+        cluster: The cluster. Its namespace is that of objects without a namespace.
         documents: TrainingJobs, Experiments and ModelServers as plain values.
-        name: Another name for the only object. Default: its own.
+        name: A name that replaces the name of the only object. Default: the name in the document.
         dry_run: Whether the API server only checks the objects.
 
     Raises:
-        EpochalError: If the API server refuses an object. The objects before it exist then.
+        EpochalError: If the API server refuses an object. Earlier objects in the list are created then.
     """
     if name is not None and len(documents) != 1:
         raise EpochalError(

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 class Lines:
-    """A line for each epoch, state or reason that is new, with the time.
+    """A view that writes a line with the time for each new epoch, state or reason.
 
     Args:
-        environment: Standard output and the clock.
+        environment: Its standard output and clock are used.
     """
 
     def __init__(self, environment: Environment) -> None:
@@ -27,7 +27,7 @@ class Lines:
         self._last: dict[Target, str] = {}
 
     def show(self, target: Target, found: Mapping[str, Any], *, deleted: bool) -> None:
-        """Write a line, unless only the step or the remaining time has changed."""
+        """Write a line for an object, unless only its step or its remaining time has changed."""
         figures = [progress.state(found), progress.figures(found), progress.reason(found)]
         key = progress.DELETED if deleted else "  ".join(figures)
         if self._last.get(target) != key:
@@ -37,14 +37,14 @@ class Lines:
             self._environment.write(f"{now:%H:%M:%S}  {target.name}  {text}")
 
     def tick(self) -> None:
-        """Write nothing: only the remaining time has changed."""
+        """Do nothing: a change of the remaining time alone writes no line."""
 
 
 class Bars:
-    """A bar for each object, with its state as a word.
+    """A view with a progress bar for each object, and its state beside the bar.
 
     Args:
-        environment: The terminal and the clock.
+        environment: Its clock is used for the remaining time.
         bars: The bars of the package rich.
     """
 
@@ -55,7 +55,7 @@ class Bars:
         self._shown: dict[Target, Mapping[str, Any]] = {}
 
     def show(self, target: Target, found: Mapping[str, Any], *, deleted: bool) -> None:
-        """Draw the bar of an object."""
+        """Draw the bar of an object after a change."""
         if target not in self._tasks:
             self._tasks[target] = self._bars.add_task(target.name, total=100, state="", text="", left="")
         self._shown[target] = found
@@ -67,7 +67,7 @@ class Bars:
         )
 
     def tick(self) -> None:
-        """Show the remaining time."""
+        """Update the remaining time."""
         for target, found in self._shown.items():
             left = progress.remaining(found, self._environment.now())
             self._bars.update(self._tasks[target], left=left and f"ETA {left}")
@@ -75,7 +75,7 @@ class Bars:
 
 @contextmanager
 def progress_view(environment: Environment, names: Sequence[str]) -> Iterator[View]:
-    """Open the view for objects with these names: bars if standard output is a terminal, otherwise lines."""
+    """Open the view for objects with these names, as a context: bars in a terminal, otherwise lines."""
     if not environment.has_terminal:
         yield Lines(environment)
         return
@@ -110,7 +110,7 @@ def watch_objects(
     Args:
         cluster: The cluster.
         found: The objects.
-        view: Opens the view. Default: the one of the command.
+        view: The context that opens the view. Default: `progress_view`.
     """
     environment = cluster.environment
     try:

@@ -1,1 +1,1 @@
-"""Objects of the cluster as text for users. These modules send no requests."""
+"""Formats objects of the cluster as text for users. These modules send no requests."""

@@ -1,4 +1,4 @@
-"""The columns of `epochal list`: those of `kubectl get`, from the same definitions."""
+"""The columns of `epochal list`. They are those of `kubectl get`, from the same definitions."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -19,12 +19,12 @@ _FILTER = re.compile(r"(\w+)\[\?\(@\.type==\"(\w+)\"\)\]")
 
 
 class Column(NamedTuple):
-    """A column, and the path of its field in an object.
+    """A column of a table, which shows one field of each object.
 
     Args:
-        header: The header.
-        path: JSONPath of the CRD, such as .status.state.
-        is_time: Whether to print the duration since the field's time.
+        header: The text in the first row.
+        path: JSONPath of the field, as in a printer column of the CRD, such as .status.state.
+        is_time: Whether the field is a time. The cell then has the duration since this time.
     """
 
     header: str
@@ -32,7 +32,7 @@ class Column(NamedTuple):
     is_time: bool = False
 
     def text(self, found: Mapping[str, Any], now: datetime) -> str:
-        """Return the text of this column for an object, as a table shows it."""
+        """Return the text of this column's cell for an object."""
         value = field(found, self.path)
         if value is None or value == "":
             return NONE
@@ -40,13 +40,13 @@ class Column(NamedTuple):
 
 
 def columns(kind: Kind, *, namespaces: bool, wide: bool, metric: str = "") -> list[Column]:
-    """Return the columns of a kind.
+    """Return the columns for objects of a kind.
 
     Args:
         kind: The kind.
-        namespaces: Whether the first column is the namespace.
+        namespaces: Whether to add a first column with the namespace.
         wide: Whether to add the columns of `kubectl get --output wide`.
-        metric: Another column, with this metric of the last epoch; "" for none.
+        metric: The metric whose value after the last epoch is in a further column; "" for no such column.
     """
     defined = [
         Column(column["name"].upper(), column["jsonPath"], column["type"] == "date")
@@ -59,9 +59,9 @@ def columns(kind: Kind, *, namespaces: bool, wide: bool, metric: str = "") -> li
 
 
 def field(found: Mapping[str, Any], path: str) -> Any:
-    """Return a field by a JSONPath of a printer column, or None.
+    """Return the value of an object's field for the JSONPath of a printer column; None if the field is missing.
 
-    A name of a metric may contain dots, so `.status.metrics.` ends with one name.
+    The part after `.status.metrics.` is a single name, because the name of a metric may contain dots.
     """
     if path.startswith(".status.metrics."):
         return ((found.get("status") or {}).get("metrics") or {}).get(path.removeprefix(".status.metrics."))

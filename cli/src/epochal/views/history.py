@@ -1,4 +1,4 @@
-"""The history of an object: its Events and conditions, newest first."""
+"""Formats the history of an object for `epochal events`: its Events and conditions, newest first."""
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -14,11 +14,11 @@ class Entry(NamedTuple):
     """An Event, or the last change of a condition.
 
     Args:
-        time: When it happened last.
-        type: Normal or Warning for an Event, or the condition with its status.
+        time: Time of the Event's last occurrence, or of the condition's last transition.
+        type: Normal or Warning for an Event; TYPE=STATUS for a condition, such as Ready=False.
         reason: The reason in one word.
         message: The message for users.
-        times: How often an Event happened.
+        times: Number of occurrences of the Event; 1 for a condition.
     """
 
     time: datetime
@@ -28,20 +28,20 @@ class Entry(NamedTuple):
     times: int = 1
 
     def row(self, now: datetime) -> tuple[str, str, str, str]:
-        """Return the entry as a row of a table."""
+        """Return the entry as a row of a table with the columns of HEADER."""
         repeated = f" ({self.times} times)" if self.times > 1 else ""
         return age(self.time.isoformat(), now), self.type, self.reason, f"{self.message}{repeated}"
 
 
 def entries(found: Mapping[str, Any], events: Iterable[Mapping[str, Any]]) -> list[Entry]:
-    """Return the history of an object, newest first.
+    """Return the Events and conditions of an object, newest first.
 
-    Conditions are part of it, because the cluster keeps Events for an hour only. A condition with the reason and
-    message of an Event is omitted.
+    Conditions are included, because the cluster deletes Events after an hour. A condition is omitted if an Event has
+    the same reason and message.
 
     Args:
         found: The object.
-        events: Events (events.k8s.io/v1) of objects with its name. Those of an earlier object are omitted.
+        events: Events (events.k8s.io/v1) of objects with this name. Those with the UID of another object are omitted.
     """
     uid = found["metadata"].get("uid")
     past = [_event(event) for event in events if (event.get("regarding") or {}).get("uid") in {None, "", uid}]

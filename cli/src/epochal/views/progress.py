@@ -1,4 +1,4 @@
-"""The progress of TrainingJobs, Experiments and ModelServers, in a line each."""
+"""Formats the progress of a TrainingJob, Experiment or ModelServer as one line."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -10,21 +10,21 @@ from epochal.client.kinds import EXPERIMENTS, MODEL_SERVERS
 from epochal.views.table import duration, parse_time
 
 MAX_METRICS = 6
-"""Metrics in a line."""
+"""Maximum number of metrics in a line."""
 _WAITING = frozenset({"Queued", "Starting", "Waiting", "Suspended", "Failed", "Stopped", "Degraded", "Updating"})
-"""States for which a line has the reason."""
+"""States for which `reason` returns a text."""
 _MAX_MESSAGE = 500
 DELETED = "Deleted"
 FINISHED = ("Complete", "Failed")
 
 
 def state(found: Mapping[str, Any]) -> str:
-    """Return the state of an object; "Pending" before the operator has written one."""
+    """Return the state from an object's status; "Pending" before the operator has written a state."""
     return str(_status(found).get("state") or "Pending")
 
 
 def percent(found: Mapping[str, Any]) -> int:
-    """Return the finished percentage: of the steps of a TrainingJob, or of the trials of an Experiment."""
+    """Return the progress in percent: the finished steps of a TrainingJob, or the ended trials of an Experiment."""
     if state(found) == "Complete":
         return 100
     status = _status(found)
@@ -37,7 +37,7 @@ def percent(found: Mapping[str, Any]) -> int:
 
 
 def figures(found: Mapping[str, Any]) -> str:
-    """Return the figures of an object without its state, such as `epoch 3/10  loss 0.0368`."""
+    """Return the main values in an object's status except its state, such as `epoch 3/10  loss 0.0368`."""
     status = _status(found)
     if found.get("kind") == EXPERIMENTS.name:
         return "  ".join(_of_experiment(found, status))
@@ -48,7 +48,7 @@ def figures(found: Mapping[str, Any]) -> str:
 
 
 def remaining(found: Mapping[str, Any], now: datetime) -> str:
-    """Return the time until the end of a training, as of its last report; "" if it is unknown."""
+    """Return the duration from `now` to the estimated end of a training; "" if it is unknown or the training ended."""
     if state(found) in FINISHED:
         return ""
     end = parse_time((_status(found).get("progress") or {}).get("estimatedCompletionTime"))
@@ -56,7 +56,7 @@ def remaining(found: Mapping[str, Any], now: datetime) -> str:
 
 
 def reason(found: Mapping[str, Any]) -> str:
-    """Return why an object waits or has failed, such as `Unschedulable: 0/3 nodes have a free GPU`; "" otherwise."""
+    """Return why an object waits or has failed, such as `Unschedulable: 0/3 nodes have a free GPU`; else ""."""
     if state(found) not in _WAITING:
         return ""
     waiting = (_status(found).get("progress") or {}).get("waiting")
@@ -70,13 +70,13 @@ def reason(found: Mapping[str, Any]) -> str:
 
 
 def ready_condition(found: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the condition Ready of an object; an empty one before the operator has written it."""
+    """Return the condition Ready of an object; {} before the operator has written this condition."""
     conditions = _status(found).get("conditions") or []
     return next((each for each in conditions if isinstance(each, Mapping) and each.get("type") == "Ready"), {})
 
 
 def line(found: Mapping[str, Any], now: datetime) -> str:
-    """Return the state, the figures, the reason of a wait and the remaining time of an object, without its name."""
+    """Return `state`, `figures`, `reason` and `remaining` of an object in one line, without the name of the object."""
     left = remaining(found, now)
     parts = [_clean(state(found)), figures(found), reason(found), f"ETA {left}" if left else ""]
     return "  ".join(part for part in parts if part)

@@ -1,4 +1,4 @@
-"""Which objects `epochal list` prints, and in which order."""
+"""Filters objects by state and sorts them by a metric, for `epochal list`."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +16,7 @@ Object = Mapping[str, Any]
 
 
 def checked_states(kinds: Iterable[Kind], states: Sequence[str]) -> set[str]:
-    """Return states as the status has them, for any case of letters.
+    """Return the states in the spelling of the status. `states` may have any case of letters.
 
     Raises:
         EpochalError: If no kind has such a state.
@@ -46,20 +46,20 @@ def checked_states(kinds: Iterable[Kind], states: Sequence[str]) -> set[str]:
 
 
 def in_states(objects: Iterable[Object], states: set[str]) -> list[Object]:
-    """Return the objects with one of the states; all objects if there are none."""
+    """Return the objects in one of these states; all objects if `states` is empty."""
     return [each for each in objects if not states or (each.get("status") or {}).get("state") in states]
 
 
 def sorted_by_metric(objects: Sequence[Object], metric: str, *, reverse: bool = False) -> list[Object]:
-    """Return objects by a metric of their last epoch, the best first, and those without a value last.
+    """Sort objects by a metric of their last epoch: the best value first, and objects without a value last.
 
     Args:
         objects: TrainingJobs.
         metric: The metric, such as val_loss.
-        reverse: Whether the best comes last, but still before objects without a value.
+        reverse: Whether the best value is last, but still before objects without a value.
 
     Raises:
-        EpochalError: If objects have metrics, but none has this one.
+        EpochalError: If objects have metrics, but no object has this metric.
     """
     values = [_value(each, metric) for each in objects]
     if all(value is None for value in values):
@@ -77,7 +77,7 @@ def sorted_by_metric(objects: Sequence[Object], metric: str, *, reverse: bool = 
 
 
 def _is_rising(objects: Iterable[Object], metric: str) -> bool:
-    """Return whether the highest value of a metric is the best: by `status.best.mode`, or by its name."""
+    """Return whether the highest value of a metric is the best, from `status.best.mode` or the name of the metric."""
     for each in objects:
         best = (each.get("status") or {}).get("best") or {}
         if best.get("metric") == metric and best.get("mode"):

@@ -1,4 +1,4 @@
-"""Tables and times as `kubectl get` prints them."""
+"""Formats tables, durations and ages as `kubectl get` does."""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 from epochal_api.text import printable
 
 NONE = "-"
-"""An empty cell: with it each row has the same number of words for scripts."""
+"""The text of an empty cell, so that each row has the same number of words for scripts."""
 _UNITS = ((365 * 86400, "y", 86400, "d"), (86400, "d", 3600, "h"), (3600, "h", 60, "m"), (60, "m", 1, "s"))
 _SMALL_COUNT = 10
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table with aligned columns. Cells lose their control characters and line ends."""
+    """Return a table with aligned columns. Control characters and line ends in cells become spaces."""
     lines = [header, *([_cell(cell) for cell in row] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
@@ -21,7 +21,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return a duration in one or two units, such as 45s, 2m13s or 8d."""
+    """Return a number of seconds as text with one or two units, such as 45s, 2m13s or 8d."""
     left = max(0, int(seconds))
     for size, unit, smaller_size, smaller_unit in _UNITS:
         if left >= size:
@@ -31,13 +31,13 @@ def duration(seconds: float) -> str:
 
 
 def age(time: object, now: datetime) -> str:
-    """Return the duration since a time (RFC 3339); "-" if there is none."""
+    """Return the duration from a time (RFC 3339) to `now`; "-" if the time is missing or unreadable."""
     moment = parse_time(time)
     return NONE if moment is None else duration((now - moment).total_seconds())
 
 
 def parse_time(time: object) -> datetime | None:
-    """Return a time of an object (RFC 3339), or None if it is missing or unreadable."""
+    """Parse a time in RFC 3339; without a zone, it is UTC. Return None if it is missing or unreadable."""
     try:
         moment = datetime.fromisoformat(str(time))
     except ValueError:

@@ -85,7 +85,8 @@ def test_an_object_that_is_too_large(cluster: ClusterInMemory) -> None:
     cluster.objects.create("trainingjobs", "vision", job("mnist", text="a" * 5000))
     client = cluster.connect()
     client._transport._max_object = 4096
-    with pytest.raises(AnswerTooLarge, match="cannot get TrainingJob vision/mnist: it has more than 4 KiB") as caught:
+    message = "cannot get TrainingJob vision/mnist: the object has more than 4 KiB"
+    with pytest.raises(AnswerTooLarge, match=message) as caught:
         client.get(TRAINING_JOBS, "mnist")
     assert "kubectl get" in caught.value.remedy
 
@@ -103,7 +104,7 @@ def test_objects_by_name_and_label(cluster: ClusterInMemory) -> None:
     [
         (401, ExitCode.REFUSED, "Log in"),
         (403, ExitCode.REFUSED, "Ask an administrator"),
-        (409, ExitCode.REFUSED, "changed by someone else"),
+        (409, ExitCode.REFUSED, "Another client has changed"),
         (422, ExitCode.REFUSED, "epochal check"),
         (500, ExitCode.REFUSED, "injected"),
         (503, ExitCode.NO_CONNECTION, "Repeat"),

@@ -120,7 +120,10 @@ def test_a_rule_of_the_cluster(server: RawServer, client: Cluster, status: int, 
     with pytest.raises(EpochalError) as caught:
         client.create(TRAINING_JOBS, {"metadata": {"name": "mnist"}})
     assert message in caught.value.message
-    assert caught.value.remedy == "This is a rule of the cluster: change the object, or ask an administrator."
+    assert (
+        caught.value.remedy
+        == "This is a rule of the cluster (policy, webhook or quota): change the object, or ask an administrator."
+    )
 
 
 def test_a_right(server: RawServer, client: Cluster) -> None:

@@ -32,7 +32,7 @@ def test_checks_after_a_problem_are_skipped(cluster: KnownCluster) -> None:
     cluster.documents["/version"] = no_connection("https://cluster", "refused")
     results = list(examine(cluster, job()))
     assert [result.finding.level for result in results] == [Level.PROBLEM] + [Level.SKIPPED] * (len(CHECKS) - 1)
-    assert results[-1].finding.message == "not checked, because of the problem of: API server"
+    assert results[-1].finding.message == "not checked, because of the problem that this check found: API server"
     assert results[0].finding.exit_code == 5
 
 
@@ -62,7 +62,7 @@ def test_the_command(cluster: KnownCluster, tmp_path: Path, monkeypatch: pytest.
     code, output, _ = epochal("doctor", "job.yaml", folder=tmp_path)
     assert code == 1
     assert "\nproblem  secret: spec.storage.secretRef: there is no Secret minio-credentials" in output
-    assert "\nskipped  data bucket: not checked, because of the problem of: secret\n" in output
+    assert "\nskipped  data bucket: not checked, because of the problem that this check found: secret\n" in output
 
 
 def test_without_a_cluster(tmp_path: Path) -> None:

@@ -26,11 +26,11 @@ def test_missing_kinds(cluster: KnownCluster) -> None:
 
 def test_kinds_of_another_version() -> None:
     older, *_ = compare_fields(openapi(TrainingJob="finish")["components"]["schemas"])
-    assert (older.level, "they lack TrainingJob.spec.finish" in older.message) == (Level.WARNING, True)
+    assert (older.level, "they lack the fields TrainingJob.spec.finish" in older.message) == (Level.WARNING, True)
     schemas = openapi()["components"]["schemas"]
     schemas["dev.epochal.v1alpha1.ModelServer"]["properties"]["spec"]["properties"]["future"] = {"type": "string"}
     newer, *_ = compare_fields(schemas)
-    assert "does not know ModelServer.spec.future" in newer.message
+    assert "does not know the fields ModelServer.spec.future" in newer.message
     assert newer.remedy == "Install the wheels of the newer version, as in docs/command.md."
 
 

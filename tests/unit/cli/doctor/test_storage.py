@@ -47,11 +47,11 @@ def address(cluster: KnownCluster, endpoint: str | None) -> str:
 @pytest.mark.parametrize(
     ("endpoint", "message"),
     [
-        ("http://localhost:9000", "which is the pod itself in a pod"),
-        ("http://127.0.0.1:9000", "which is the pod itself in a pod"),
+        ("http://localhost:9000", "which means the pod itself in a pod"),
+        ("http://127.0.0.1:9000", "which means the pod itself in a pod"),
         ("http://other.minio.svc:9000", "there is no Service other in the namespace minio"),
         ("http://other:9000", "there is no Service other in the namespace vision"),
-        ("http://minio.minio.svc.cluster.local:80", "has no port 80, found 9000 -> Write the port: http://minio.minio"),
+        ("http://minio.minio.svc.cluster.local:80", "has no port 80, found 9000 -> Set the port: http://minio.minio"),
         ("https://s3.amazonaws.com", ""),
         ("http://minio.minio:9000", ""),
     ],

@@ -111,7 +111,7 @@ def test_a_layer_or_argument_without_a_counterpart(layer: dict[str, Any], messag
         files(one_layer(**layer))
     assert error.value.message.startswith("cannot export to caffe: spec.network")
     assert message in error.value.message
-    assert error.value.remedy == f"The targets {targets} have it."
+    assert error.value.remedy == f"The targets {targets} have a counterpart."
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))

@@ -92,7 +92,7 @@ def test_a_name_like_a_file_names_the_file(tmp_path: Path) -> None:
     (tmp_path / "job.yaml").write_text((EXAMPLES / "digits.yaml").read_text())
     code, _, errors = epochal("export", "job", "--to", "keras", folder=tmp_path)
     assert code == 5
-    assert errors.startswith("job is the name of a TrainingJob in the cluster. For the file, write job.yaml\n")
+    assert errors.startswith("job means a TrainingJob in the cluster. For the file, write job.yaml\n")
 
 
 def test_onnx_downloads_the_models(cluster: ClusterInMemory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

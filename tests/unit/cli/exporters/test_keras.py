@@ -168,7 +168,7 @@ def test_integers_in_float_arguments_are_floats() -> None:
     [
         (
             job(training={"continueFrom": {"name": "other"}}),
-            "cannot export to keras: spec.training.continueFrom: a checkpoint of Epochal",
+            "cannot export to keras: spec.training.continueFrom: a checkpoint has the state",
         ),
         (job({"layer": "Own"}, image="own:1"), r"spec.network.layers\[0\] \(Own\): keras.layers has no class Own"),
         (
@@ -179,7 +179,7 @@ def test_integers_in_float_arguments_are_floats() -> None:
         (job({"layer": "Dens", "units": 1}), r"spec.network.layers\[0\].layer: keras.layers has no Dens; did you mean"),
         (
             job({"layer": "StringLookup"}, network={"weights": {"uri": "s3://models/a.keras"}}),
-            r"spec.network.layers\[0\] \(StringLookup\): only the file of spec.network.weights tells",
+            r"spec.network.layers\[0\] \(StringLookup\): only the content of the file in spec.network.weights shows",
         ),
         (
             job(training={"callbacks": [{"callback": "CSVLogger", "filename": "../a.csv"}]}),

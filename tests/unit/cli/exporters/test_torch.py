@@ -109,7 +109,7 @@ def test_a_layer_or_argument_without_a_counterpart(layer: dict[str, Any], messag
         files(one_layer(**layer))
     assert message in error.value.message
     assert layer["layer"] in error.value.message or "layer 'dense_0'" in error.value.message
-    assert error.value.remedy == "The targets keras, notebook, onnx have it."
+    assert error.value.remedy == "The targets keras, notebook, onnx have a counterpart."
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_a_layer_or_argument_without_a_counterpart(layer: dict[str, Any], messag
         ({"layer": "Reshape", "target_shape": [5]}, "target_shape must have 128 elements"),
         ({"layer": "Permute", "dims": [1, 1, 2]}, "dims must have each axis from 1 to 3 once"),
         ({"layer": "Softmax", "axis": 0}, "axis must be an axis of its input except the batch axis"),
-        ({"layer": "Add"}, "it merges at least two inputs, found 1"),
+        ({"layer": "Add"}, "it needs at least two inputs to merge, found 1"),
         ({"layer": "Dropout", "rate": 2}, "rate must be from 0 to 1"),
         ({"layer": "TimeDistributed", "wrapped": "Dense"}, "wrapped must be a layer"),
     ],
@@ -215,7 +215,7 @@ def test_a_layer_that_cannot_compute_with_integers(layers: list[dict[str, Any]])
         files({"input": {"shape": [8, 2], "dtype": "uint8"}, "layers": layers})
     last = layers[-1].get("wrapped", layers[-1])["layer"]
     assert f"{last} takes the type uint8 from an input of spec.network" in error.value.message
-    assert error.value.remedy == "Write dtype: float32 for the input, or put a Rescaling layer in front."
+    assert error.value.remedy == "Write dtype: float32 for the input, or put a Rescaling layer before this layer."
 
 
 def test_a_layer_learns_from_integers_as_floats() -> None:
@@ -249,7 +249,7 @@ def starting(**fields: Any) -> str:
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"continueFrom": {"name": "other"}}, "spec.training.continueFrom: a checkpoint of Epochal"),
+        ({"continueFrom": {"name": "other"}}, "spec.training.continueFrom: a checkpoint has the state"),
         ({"weights": {"uri": "s3://models/a.weights.h5"}}, "spec.network.weights.uri: convert.py reads a .keras file"),
         (
             {"weights": {"uri": "s3://models/a.keras", "layers": ["d*"]}},

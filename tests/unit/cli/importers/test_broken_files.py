@@ -54,11 +54,11 @@ FLOWS: Mapping[str, tuple[Any, str]] = {
     ),
     "unknown operation": (
         flow(IMAGES, node("Odd", "core.dens", ["Images"])),
-        f"{label('Odd')}: the operation core.dens has no layer in Keras\nDid you mean dense",
+        f"{label('Odd')}: the operation core.dens matches no layer of Keras\nDid you mean dense",
     ),
     "unknown loss": (
         chain(node("Flat", "core.flatten", []), loss="loss.strange"),
-        f"{label('Loss')}: the operation loss.strange has no loss in Keras",
+        f"{label('Loss')}: the operation loss.strange matches no loss of Keras",
     ),
     "equal ids": (flow(IMAGES, IMAGES), f"{label('Images')}: another node"),
     "node without id": (flow(IMAGES, NAMELESS), 'node "Flat": id must be a text, found None'),
@@ -70,7 +70,7 @@ FLOWS: Mapping[str, tuple[Any, str]] = {
             node("L", "loss.meansquarederror", ["Flat"]),
             node("D", "core.dense", ["L"]),
         ),
-        f"{label('D')}: it takes the output of {label('L')}, which is no layer",
+        f"{label('D')}: its input is the output of {label('L')}, which is no layer",
     ),
     "wrapper without a layer": (
         chain(node("T", "recurrent.timedistributed", []), loss="loss.meansquarederror"),
@@ -94,12 +94,12 @@ CONTENTS: Mapping[str, tuple[str, bytes, str]] = {
     "cut": ("a.nnd", json.dumps(digits()).encode()[:-30], "must be JSON, found an error in line 1"),
     "empty": ("a.nnd", b"", "must be JSON"),
     "deep": ("a.nnd", b"[" * 200_000, "nested too deep"),
-    "long number": ("a.json", b'{"a": ' + b"9" * 10_000 + b"}", "must be JSON of an ordinary size"),
-    "not a number": ("a.json", b'{"a": NaN}', "NaN, which is no number of JSON"),
+    "long number": ("a.json", b'{"a": ' + b"9" * 10_000 + b"}", "cannot be read as JSON"),
+    "not a number": ("a.json", b'{"a": NaN}', "NaN, which is no number in JSON"),
     "no text": ("a.nnd", b"\xff\xfe\x00", "must be a text"),
     "too large": ("a.nnd", b" " * (16 * 2**20 + 1), "at most 16 MiB"),
     "list": ("a.json", b"[1]", "must be a mapping, found list"),
-    "unknown": ("a.yaml", b"spec: {a: 1}", "its format is unknown; its first fields are spec"),
+    "unknown": ("a.yaml", b"spec: {a: 1}", "its format is unknown; the first fields in the file are spec"),
     "empty YAML": ("a.yaml", b"# nothing\n", "the file is empty"),
     "large YAML": ("a.yaml", b"a: 1\n" * 200_000, "at most 512 KiB"),
     "YAML with many aliases": (
@@ -114,7 +114,7 @@ CONTENTS: Mapping[str, tuple[str, bytes, str]] = {
     "cut HDF5": ("a.h5", b"\x89HDF\r\n\x1a\n and then nothing", "is damaged"),
     "program": ("a.py", b"model = 1", "only after the program has run"),
     "Keras without layers": ("a.json", b'{"class_name": "Sequential", "config": {}}', "must have a list of layers"),
-    "control characters": ("a.json", b'{"\\u001b[31m": 1}', r"its first fields are \x1b[31m"),
+    "control characters": ("a.json", b'{"\\u001b[31m": 1}', r"the first fields in the file are \x1b[31m"),
 }
 
 

@@ -33,7 +33,7 @@ def test_a_manifest(tmp_path: Path) -> None:
     }
     assert imported.placeholders == ["spec.data", "spec.network", "spec.training"]
     assert "# Fill in: the layers of your program" in imported.text
-    assert ["command is a program" in line for line in imported.warnings] == [True]
+    assert ["command starts a program" in line for line in imported.warnings] == [True]
 
 
 def test_keys_are_not_written(tmp_path: Path) -> None:

@@ -89,6 +89,32 @@ def test_branches_become_inputs(read: Importer) -> None:
     assert [layer.get("inputs") for layer in layers] == [None, ["input"], ["One", "Two"], None, None]
 
 
+@pytest.mark.parametrize(
+    ("parameters", "axis", "warnings"),
+    [
+        ({"mode": "concat"}, None, 0),
+        ({"mode": "concat", "concat_axis": "2"}, 2, 0),
+        ({"mode": "concat", "concat_axis": "last"}, None, 1),
+        ({"mode": "sum", "concat_axis": "last"}, None, 0),
+    ],
+)
+def test_the_axis_of_a_concatenation(
+    read: Importer, parameters: dict[str, Any], axis: int | None, warnings: int
+) -> None:
+    imported = read(
+        flow(
+            node("Images", "input.imagedata", **DATA),
+            node("One", "core.flatten", ["Images"]),
+            node("Two", "core.flatten", ["Images"]),
+            node("Merge", "core.merge", ["One", "Two"], **parameters),
+            node("Loss", SOFTMAX, ["Merge"]),
+            node("Adam", "optimizer.adam", ["Loss"]),
+        )
+    )
+    assert spec(imported)["network"]["layers"][2].get("axis") == axis
+    assert len([warning for warning in imported.warnings if "concat_axis" in warning]) == warnings
+
+
 def test_two_losses_are_two_outputs(read: Importer) -> None:
     imported = read(
         flow(
@@ -115,7 +141,7 @@ def test_two_losses_are_two_outputs(read: Importer) -> None:
     ("last", "loss", "expected", "warning"),
     [
         ("softmax 10", SOFTMAX, "SparseCategoricalCrossentropy", None),
-        ("softmax 10", SIGMOID, "SparseCategoricalCrossentropy", "does not suit its activation softmax"),
+        ("softmax 10", SIGMOID, "SparseCategoricalCrossentropy", "does not suit the activation softmax"),
         ("sigmoid 1", SIGMOID, "BinaryCrossentropy", None),
         ("sigmoid 1", SOFTMAX, "BinaryCrossentropy", "needs an output for each class"),
         ("sigmoid 10", SIGMOID, "BinaryCrossentropy", None),
@@ -150,7 +176,7 @@ def test_lost_details_are_warnings_with_the_label_of_the_node(read: Importer) ->
     label = f'node "My conv" (id {identity("My conv")})'
     assert imported.warnings == [
         f"{label}: W_lr_mult is 2: Keras has no such argument, so this value is lost",
-        f"{label}: W_constraint is sorted: it must be a name of keras.constraints, and Keras' default takes its place",
+        f"{label}: W_constraint is sorted: it must be a name of keras.constraints, so Keras' default is used",
     ]
     assert spec(imported)["network"]["layers"][0]["kernel_regularizer"] == {"name": "L2", "l2": 0.01}
     with pytest.raises(EpochalError, match="W_lr_mult is 2") as caught:
@@ -260,7 +286,7 @@ def test_equal_labels_get_numbers_and_equal_data_sets_are_left_out(read: Importe
     )
     assert [layer["name"] for layer in spec(imported)["network"]["layers"]] == ["Flat", "Dense", "Dense_2"]
     assert "validation" not in spec(imported)["data"]
-    assert "val_dataset is mnist-train.pkl, as train_dataset" in imported.warnings[0]
+    assert "val_dataset is mnist-train.pkl, the same as train_dataset" in imported.warnings[0]
 
 
 def test_a_flow_without_a_loss_or_an_optimizer_gets_suitable_ones(read: Importer) -> None:

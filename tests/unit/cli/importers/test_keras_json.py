@@ -244,7 +244,7 @@ def test_a_fixed_mode_of_a_call_in_keras_2_is_lost_with_a_warning(read: Importer
     norm = {**layer("BatchNormalization", "norm"), "inbound_nodes": [[["x", 0, 0, {"training": training}]]]}
     dense = {**layer("Dense", "dense", units=1), "inbound_nodes": [[["norm", 0, 0, {}]]]}
     model = functional([{**given("x"), "inbound_nodes": []}, norm, dense], [["x", 0, 0]], [["dense", 0, 0]])
-    warning = f'layer "norm": training={training} of its call is lost: the layer follows the mode of the network'
+    warning = f'layer "norm": training={training} of its call is lost: the layer uses the mode of the network'
     assert read(model).warnings == [warning]
     with pytest.raises(EpochalError, match="of its call is lost"):
         read(model, strict=True)
@@ -408,7 +408,7 @@ def test_an_output_without_a_loss_is_not_trained(read: Importer, loss: Any) -> N
         {"name": "b", "loss": "SparseCategoricalCrossentropy", "weight": "0"},
     ]
     assert len(imported.warnings) == 1
-    assert imported.warnings[0].startswith('loss of the output "b": it has none, so Keras does not train it')
+    assert imported.warnings[0].startswith('loss of the output "b": it is not set, so Keras does not train this output')
     with pytest.raises(EpochalError, match='loss of the output "b"'):
         read(model, strict=True)
 
@@ -428,7 +428,10 @@ ATTENTION = {**layer("MultiHeadAttention", "attention", num_heads=1, key_dim=2),
 DENSE = layer("Dense", "dense", [tensor("x")], units=1)
 LOOP = [layer("Dense", "a", [tensor("b")], units=1), layer("Dense", "b", [tensor("a")], units=1)]
 BROKEN: Mapping[str, tuple[Any, str]] = {
-    "custom layer": (sequential(given("x"), CUSTOM), 'layer "scale": Scale is a custom layer, which has code'),
+    "custom layer": (
+        sequential(given("x"), CUSTOM),
+        'layer "scale": Scale is a custom layer, whose code cannot be imported',
+    ),
     "lambda": (sequential(given("x"), LAMBDA), 'layer "double": Lambda cannot be imported: it runs code'),
     "lambda activation": (
         sequential(given("x"), layer("Dense", "dense", units=1, activation={"value": ["4wEAAAAA", None, None]})),
@@ -438,35 +441,38 @@ BROKEN: Mapping[str, tuple[Any, str]] = {
         sequential(given("x"), layer("Dense", "dense", units=1, kernel_initializer=FUNCTION)),
         'layer "dense": kernel_initializer is a lambda, which is custom code',
     ),
-    "subclass": ({"class_name": "MyModel", "module": "my", "config": {}}, "the model is a MyModel, a class of its own"),
+    "subclass": ({"class_name": "MyModel", "module": "my", "config": {}}, "the model is a MyModel, a custom class"),
     "operation": (
         functional(
             [given("x"), {**ADD, "inbound_nodes": [{"args": [tensor("x"), 1.0], "kwargs": {}}]}],
             ["x", 0, 0],
             ["add", 0, 0],
         ),
-        "its layer add: a call takes 1.0, which is no output of a layer",
+        "its layer add: a call has the input 1.0, which is no output of a layer",
     ),
     "call with an argument": (
         functional([given("x"), ATTENTION], ["x", 0, 0], ["attention", 0, 0]),
-        "its layer attention: the call has use_causal_mask: True",
+        "its layer attention: a call has the argument use_causal_mask: True",
     ),
     "cycle": (
         functional([given("x"), *LOOP], ["x", 0, 0], ["a", 0, 0]),
-        "takes its own output, directly or by other layers",
+        "takes its own output, directly or through other layers",
     ),
     "missing layer": (
         functional([given("x"), layer("Dense", "a", [tensor("z")], units=1)], ["x", 0, 0], ["a", 0, 0]),
-        "its layer a takes z, which is no such layer or call",
+        "its layer a takes an output of z, which is no such layer or call",
     ),
-    "missing output": (functional([given("x"), DENSE], ["x", 0, 0], ["y", 0, 0]), "its input or output y is no layer"),
+    "missing output": (
+        functional([given("x"), DENSE], ["x", 0, 0], ["y", 0, 0]),
+        "input_layers or output_layers names y, which is no layer",
+    ),
     "missing second output": (
         functional([given("x"), DENSE], ["x", 0, 0], ["dense", 3, 0]),
         "its layer dense has no output",
     ),
     "equal names": (
         functional([given("x"), DENSE, DENSE], ["x", 0, 0], ["dense", 0, 0]),
-        "two of its layers have the name dense",
+        "two layers of the model have the name dense",
     ),
     "missing argument": (
         sequential(given("x"), layer("Dense", "dense")),

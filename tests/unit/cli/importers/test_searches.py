@@ -150,7 +150,7 @@ WATSON_ROWS: Mapping[str, Check] = {
     ),
     "parameter `objective`, such as `accuracy`": lambda folder: (
         spec(found := read(folder, watson("random")))["objective"]["metric"] == "accuracy"
-        and "# accuracy is that of the training data. For the validation, write val_accuracy." in found.text
+        and "# This is the accuracy of the training data. For the validation data, write val_accuracy." in found.text
     ),
     "`maximize_or_minimize`": lambda folder: spec(read(folder, watson("random")))["objective"]["goal"] == "Maximize",
     "`num_optimizer_steps`": lambda folder: spec(read(folder, watson("random", steps=7)))["maxTrials"] == 8,
@@ -236,7 +236,7 @@ def test_the_resources_of_a_trial(tmp_path: Path) -> None:
         ({"int_range": {"min_value": 1, "max_value": 10**9, "power": 1.0001}}, "more than 256 values"),
         ({"int_range": {"min_value": 1, "max_value": 8, "power": 1}}, "power must be a factor above 1"),
         ({"int_values": list(range(300))}, "at most 256 values"),
-        ({}, "it must have one of int_range, double_range"),
+        ({}, "the hyper-parameter must have one of int_range, double_range"),
     ],
 )
 def test_broken_values(tmp_path: Path, values: dict[str, Any], message: str) -> None:

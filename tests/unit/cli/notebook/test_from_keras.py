@@ -108,7 +108,7 @@ def test_the_weights_of_the_model_are_uploaded_with_the_data() -> None:
         ({"validation": 1.5}, "spec.data.validation.split"),
         ({"epochs": 0}, "spec.training.epochs"),
         ({"spec": {"trainning": {}}}, "trainning"),
-        ({"data": {"bucket": "mine", "train": {"object": "a"}}, "test": (X, Y)}, "contains validation and test"),
+        ({"data": {"bucket": "mine", "train": {"object": "a"}}, "test": (X, Y)}, "validation and test are not allowed"),
     ],
 )
 def test_refuses_data_and_fields_that_do_not_fit(options: dict[str, Any], message: str) -> None:

@@ -20,7 +20,7 @@ _ACTIVATIONS: Mapping[str, tuple[str, tuple[str, str]]] = {
 
 
 def activate(call: Call, caffe: CaffeNetwork, tensor: Tensor) -> Tensor:
-    """Return a tensor after the activation of a layer."""
+    """Add a Caffe layer for the argument `activation`, and return its output; `tensor` itself without activation."""
     value = call["activation"]
     if value is None or value == "linear":
         return tensor

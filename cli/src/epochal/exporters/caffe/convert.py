@@ -73,7 +73,7 @@ if __name__ == "__main__":
 
 
 def convert_file(name: str, caffe: CaffeNetwork) -> str:
-    """Return the text of convert.py, which needs Keras and protobuf."""
+    """Return the text of convert.py. The script itself needs Keras and protobuf."""
     head = [f'"""Converts the weights of the TrainingJob {name} from Keras to Caffe."""', ""]
     head += ["import argparse", "from pathlib import Path", "", "import keras", "import numpy as np"]
     head += ["from google.protobuf import descriptor_pb2, descriptor_pool, message_factory", ""]
@@ -88,7 +88,7 @@ def convert_file(name: str, caffe: CaffeNetwork) -> str:
 
 
 def _blobs(weights: Weights) -> Iterator[str]:
-    """Yield the lines that convert the weights of a layer of Keras."""
+    """Yield the lines of convert.py that convert the weights of one Keras layer to blobs of Caffe."""
     layer = f"model.get_layer({literal(weights.keras_name)})"
     if weights.attributes:
         yield from statement(f"layer = {layer}", 4)

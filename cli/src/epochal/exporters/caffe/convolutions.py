@@ -13,31 +13,32 @@ _IMAGE = 3
 
 
 def image(call: Call) -> Tensor:
-    """Return the only input, which must be an image."""
+    """Return the single input of a layer, which must be an image (height, width, channels)."""
     if len(call.input.shape) != _IMAGE:
         call.no_counterpart(f"an input of the shape {list(call.input.shape)}")
     return call.input
 
 
 def height_and_width(name: str, sizes: Sequence[int]) -> str:
-    """Return the fields for two sizes, such as kernel_h and kernel_w."""
+    """Return the prototxt fields for two sizes, such as `kernel_h: 3 kernel_w: 5` for the name kernel."""
     return f"{name}_h: {sizes[0]} {name}_w: {sizes[1]}"
 
 
 def bias_of(call: Call) -> list[str]:
-    """Return the name of the bias of a layer, in a list that is empty if it has none."""
+    """Return ["bias"] if a layer has a bias, else an empty list."""
     return ["bias"] if call.flag("use_bias") else []
 
 
 def without(bias: list[str]) -> str:
-    """Return the field of a layer of Caffe if it has no bias."""
+    """Return the prototxt field that disables the bias if `bias` is empty, else ""."""
     return "" if bias else " bias_term: false"
 
 
 def _geometry(call: Call, x: Tensor, window: Window) -> tuple[str, list[int], list[str]]:
-    """Return the fields of a convolution, the size of its kernel, and the statement that adds zeros to the kernel.
+    """Return the prototxt fields of a convolution, its kernel size, and statements that pad the kernel with zeros.
 
-    Caffe pads both sides equally. Where Keras adds one element more after the image, the kernel gets zeros before it.
+    Caffe pads both sides of an image equally. If Keras pads one element more at the end, Caffe pads the larger amount
+    on both sides, and the kernel gets zeros at its start.
     """
     pads = window.pads(call.known(x.shape[:-1])) or []
     more = [after - before for before, after in pads]

@@ -1,4 +1,4 @@
-"""The layers of Keras that have a counterpart in Caffe, each with the function that writes it."""
+"""The layers of Keras that have a counterpart in Caffe, each with the function that adds it to a CaffeNetwork."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -12,7 +12,7 @@ from epochal.exporters.tensors import Tensor
 from epochal.exporters.windows import read_window
 
 MAX_PARTS = 1000
-"""Maximum number of flattened images in a blob: chained concatenations of a blob with itself double it each time."""
+"""Maximum number of flattened images in a blob: each concatenation of a blob with itself doubles this number."""
 
 
 def _dense(call: Call, caffe: CaffeNetwork, keras_name: str) -> Tensor:
@@ -49,7 +49,7 @@ def _pool(call: Call, caffe: CaffeNetwork, _: str, kind: str) -> Tensor:
 
 
 def _without_ends(call: Call, caffe: CaffeNetwork, x: Tensor, rests: Sequence[int]) -> Tensor:
-    """Return an image without the rows and columns at its end that Keras' pooling does not read."""
+    """Add layers that cut off the last rows and columns of an image (`rests`), which Keras' pooling does not read."""
     for axis, rest in enumerate(rests):
         if not rest:
             continue
@@ -188,7 +188,7 @@ def _rescaling(call: Call, caffe: CaffeNetwork, _: str) -> Tensor:
 def _eltwise(call: Call, caffe: CaffeNetwork, _: str, operation: str) -> Tensor:
     inputs = call.inputs
     if len(inputs) < 2:  # noqa: PLR2004 - a merge has two sides
-        call.fail(f"it merges at least two inputs, found {len(inputs)}")
+        call.fail(f"it needs at least two inputs to merge, found {len(inputs)}")
     if len({x.shape for x in inputs}) > 1 or len({caffe.segments(x) for x in inputs if len(x.shape) == 1}) > 1:
         call.no_counterpart("inputs of different shapes")
     share = {"Average": repr(1 / len(inputs)), "Subtract": "-1"}.get(call.kind)

@@ -11,20 +11,20 @@ from epochal.exporters.support import no_counterpart
 from epochal.exporters.tensors import Shape, Tensor, product
 
 Segments = tuple[tuple[int, ...], ...]
-"""Shapes in Keras of the parts of a flat blob. Caffe flattens each with its channels first."""
+"""Shapes in Keras of the tensors that a flat blob consists of. Caffe flattens each with its channels first."""
 
 
 @dataclass(frozen=True)
 class Weights:
-    """The weights of a layer of Keras in layers of Caffe.
+    """The code that converts the weights of one Keras layer to blobs of one or more Caffe layers.
 
     Args:
         keras_name: The name of the layer in Keras.
-        names: Names for the arrays of `get_weights`, in its order.
-        blobs: Code of the blobs of each layer of Caffe, by its name.
-        order: Parts of the flat input, if Caffe has its elements in another order than Keras.
-        before: Statements before the blobs, such as zeros around a kernel.
-        attributes: Code of arrays that Keras has as attributes of the layer, by the names that `blobs` uses.
+        names: Variable names for the arrays of `layer.get_weights()`, in their order.
+        blobs: Code of the blobs, by the name of the Caffe layer. It uses the names.
+        order: Segments of the flat input, if Caffe orders its elements in another way than Keras; else ().
+        before: Statements before the blobs, such as the padding of a kernel with zeros.
+        attributes: Code of arrays that are attributes of the Keras layer `layer`, by variable name.
     """
 
     keras_name: str
@@ -36,7 +36,7 @@ class Weights:
 
 
 class CaffeNetwork:
-    """The layers of Caffe for a network, as far as they are written.
+    """The Caffe layers for a network so far. The functions for Keras layers add layers one after the other.
 
     Args:
         network: The network of the spec.
@@ -49,7 +49,7 @@ class CaffeNetwork:
         self._segments: dict[str, Segments] = {}
 
     def free_name(self, name: str) -> str:
-        """Return an unused name that begins with `name`."""
+        """Reserve and return `name`, with underscores at its end if another layer or input has this name."""
         while name in self._taken:
             name += "_"
         self._taken.add(name)
@@ -58,14 +58,14 @@ class CaffeNetwork:
     def add(
         self, kind: str, name: str, inputs: Sequence[Tensor], shape: Shape, parameters: tuple[str, str] = ("", "")
     ) -> Tensor:
-        """Add a layer with one output, and return the output."""
+        """Add a Caffe layer with one output, and return the output. `kind` is its type in Caffe."""
         self.layers.append(CaffeLayer(name, kind, [each.code for each in inputs], [name], parameters))
         if inputs and len(shape) == 1 and len(inputs[0].shape) == 1:
             self._segments[name] = self.segments(inputs[0])
         return Tensor(name, shape)
 
     def cut(self, name: str, x: Tensor, axis: int, length: int) -> Tensor:
-        """Add a layer that keeps the first elements of an axis of an image, counted from the rows, and return them."""
+        """Add a layer that keeps the first `length` elements of an axis (0: rows, 1: columns) of an image."""
         rest = self.free_name(f"{name}/rest")
         fields = f"axis: {axis + 2} slice_point: {length}"
         self.layers.append(CaffeLayer(name, "Slice", [x.code], [name, rest], ("slice_param", fields)))
@@ -73,12 +73,12 @@ class CaffeNetwork:
         return Tensor(name, (*x.shape[:axis], length, *x.shape[axis + 1 :]))
 
     def segments(self, tensor: Tensor) -> Segments:
-        """Return the parts of a flat blob."""
+        """Return the segments of a flat blob: the shapes of the tensors that it consists of."""
         size = product(tensor.shape)
         return self._segments.get(tensor.code) or (((size or 0),),)
 
     def set_segments(self, tensor: Tensor, segments: Segments) -> None:
-        """Set the parts of a flat blob. Flat parts beside each other are one, so that their number stays small."""
+        """Set the segments of a flat blob. Adjacent flat segments are merged, so that their number stays small."""
         merged: list[tuple[int, ...]] = []
         for part in segments:
             if merged and len(part) == len(merged[-1]) == 1:
@@ -88,7 +88,7 @@ class CaffeNetwork:
         self._segments[tensor.code] = tuple(merged)
 
     def order(self, tensor: Tensor) -> Segments:
-        """Return the parts of a flat blob, if its elements have another order than in Keras; else nothing."""
+        """Return the segments of a flat blob if Caffe orders its elements in another way than Keras; else ()."""
         parts = self.segments(tensor) if len(tensor.shape) == 1 else ()
         return parts if any(_is_reordered(part) for part in parts) else ()
 
@@ -98,7 +98,7 @@ def _is_reordered(part: tuple[int, ...]) -> bool:
 
 
 def write_network(network: Network) -> tuple[CaffeNetwork, list[str]]:
-    """Return the network of Caffe, and the names of the layers that give its outputs.
+    """Return the Caffe network for a network of the spec, and the names of its outputs.
 
     Raises:
         EpochalError: If a layer or an argument has no counterpart in Caffe, or if shapes do not match.

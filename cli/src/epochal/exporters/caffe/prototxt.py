@@ -12,10 +12,10 @@ class CaffeLayer:
 
     Args:
         name: Its name, unique in the network.
-        kind: Its type in Caffe.
-        bottoms: The names of its inputs.
-        tops: The names of its outputs.
-        parameters: The name of its parameters in Caffe, and their fields as text; "" for none.
+        kind: Its type in Caffe, such as Convolution.
+        bottoms: The names of its input blobs.
+        tops: The names of its output blobs.
+        parameters: Name of its parameter message, such as convolution_param, and the fields as text; "" for none.
     """
 
     name: str
@@ -26,7 +26,7 @@ class CaffeLayer:
 
 
 def quote(text: str) -> str:
-    """Return a text as a string of protobuf's text format, with bytes outside of ASCII as octal numbers."""
+    """Return a text as a string of protobuf's text format, with octal escapes for bytes that are not printable."""
     return f'"{"".join(map(_escaped, text.encode()))}"'
 
 
@@ -36,7 +36,7 @@ def _escaped(byte: int) -> str:
 
 
 def network_text(name: str, layers: Sequence[CaffeLayer]) -> str:
-    """Return the description of a network."""
+    """Return the text of the .prototxt file of a network."""
     return "\n".join([f"name: {quote(name)}", *(line for layer in layers for line in _layer(layer))]) + "\n"
 
 

@@ -6,5 +6,5 @@ from epochal.exporters.keras.script import script, title
 
 
 def export(job: TrainingJob, *, simple: bool = False) -> dict[str, bytes]:
-    """Return the script of a TrainingJob, see `epochal.exporters.export`."""
+    """Return the Python script of a TrainingJob, by its file name. For `simple`, see `epochal.exporters.export`."""
     return {f"{title(job)}.py": script(job, simple=simple).encode()}

@@ -1,4 +1,4 @@
-"""The data of a TrainingJob as code: the same objects, the same split, and the same weights as in the trainer."""
+"""The data of a TrainingJob as code: the same objects, split and sample weights as in Epochal's trainer."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from epochal.exporters.python_code import Expression, Group, assign, call, liter
 from epochal.exporters.support import data_sets
 
 _SUFFIXES = {"train": "_train", "validation": "_val", "test": "_test"}
-"""Suffixes of the names of the arrays of a data set in an npz file."""
+"""Suffix of the array names of each data set in an npz file, such as x_train."""
 _PICKLES = (".pickle", ".pkl", ".pickle.gz", ".pkl.gz")
 
 
@@ -33,13 +33,13 @@ def data_section(spec: TrainingJobSpec) -> Section:
 
 
 def can_have_weights(spec: TrainingJobSpec) -> bool:
-    """Return whether an object of the data may hold weights of samples."""
+    """Return whether a file of the data may have an array of sample weights: an npz file, or an unknown format."""
     sets = [spec.data.train, spec.data.validation, spec.data.test]
     return any(each and each.object is not None and _format(spec, each.object) != "pickle" for each in sets)
 
 
 def _prepare(spec: TrainingJobSpec) -> str:
-    """Return the name of the function that gives arrays the shapes of the network."""
+    """Return the name of the helper function that reshapes arrays to the inputs and outputs of the network."""
     if not _is_single(spec):
         return "prepare_several"
     return "prepare_single" if can_have_weights(spec) else "prepare_pair"
@@ -52,7 +52,7 @@ def _is_single(spec: TrainingJobSpec) -> bool:
 
 
 def _read(spec: TrainingJobSpec, role: Role, data_set: DataSet, section: Section) -> Group:
-    """Return the call that reads a data set."""
+    """Return the code that fetches, reads and prepares one data set. Add the needed helpers to `section`."""
     paths = [call("fetch", None, literal(spec.data.prefix + key), "DATA") for key in data_set.keys()]  # noqa: SIM118
     if data_set.object is None:
         section.use("read_idx")
@@ -66,7 +66,7 @@ def _read(spec: TrainingJobSpec, role: Role, data_set: DataSet, section: Section
 
 
 def _format(spec: TrainingJobSpec, key: str) -> str:
-    """Return npz or pickle by the suffix of an object; auto for other suffixes."""
+    """Return the format of an object: spec.data.format, else npz or pickle by its suffix; auto if that is unclear."""
     if spec.data.format != "auto":
         return spec.data.format
     if not _is_single(spec) or key.endswith((".npz", ".npz.gz")):
@@ -75,7 +75,7 @@ def _format(spec: TrainingJobSpec, key: str) -> str:
 
 
 def _array_names(spec: TrainingJobSpec, role: Role, section: Section) -> list[Expression]:
-    """Return the names that the arrays of a data set may have in an npz file, the preferred names first."""
+    """Return code of the possible names of a data set's arrays in an npz file, the preferred names first."""
     if spec.network is None:
         section.use("array_names")
         return [f'*array_names("{suffix}")' for suffix in (_SUFFIXES[role], "")]

@@ -17,7 +17,7 @@ from epochal.exporters.python_code import Applied, Expression, Group, assign, ca
 SEVERAL_ARGUMENTS = frozenset(
     {"GRUCell", "GroupQueryAttention", "LSTMCell", "MultiHeadAttention", "SimpleRNNCell", "StackedRNNCells"}
 )
-"""Layers whose call has several required arguments. Other layers take several inputs as a list."""
+"""Layers whose call has a separate argument for each input. Other layers get several inputs as one list."""
 RECURRENT = frozenset({"Bidirectional", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "GRU", "LSTM", "RNN", "SimpleRNN"})
 """Layers whose call has the argument initial_state."""
 FULL_PRECISION = "float32"
@@ -26,13 +26,13 @@ _NO_LETTER = re.compile(r"\W+", re.ASCII)
 
 
 class Names:
-    """Names of variables in the code, each given once."""
+    """Chooses names of variables in the generated code. No name is used twice."""
 
     def __init__(self, taken: Sequence[str]) -> None:
         self._taken = set(taken)
 
     def add(self, wanted: str) -> str:
-        """Return a new name that resembles a text of the spec."""
+        """Return an unused variable name that is like `wanted`, and reserve it."""
         name = _NO_LETTER.sub("_", wanted).strip("_").lower()
         name = name if is_identifier(name) else f"layer_{name}".rstrip("_")
         found, number = name, 1
@@ -49,7 +49,7 @@ class NetworkCode:
 
     Args:
         lines: The code.
-        helpers: Names of the functions that it needs.
+        helpers: Names of the helper functions that the code calls.
     """
 
     lines: list[str] = field(default_factory=list)
@@ -57,18 +57,18 @@ class NetworkCode:
 
 
 def network_code(network: Network, precision: str, taken: Sequence[str]) -> NetworkCode:
-    """Return the code that builds a network as `model`.
+    """Return the code that builds a network, and assigns it to `model`.
 
     Args:
         network: Its spec.
         precision: The dtype policy of the training.
-        taken: Names that the rest of the code uses.
+        taken: Names of variables that the rest of the script uses.
     """
     return _Builder(network, precision, Names([*taken, "x", "inputs", "outputs", "model"])).build()
 
 
 class _Builder:
-    """Writes the layers of a network in order."""
+    """Writes the code of a network, layer by layer in the order of the spec."""
 
     def __init__(self, network: Network, precision: str, names: Names) -> None:
         self._network, self._precision, self._names = network, precision, names
@@ -105,7 +105,7 @@ class _Builder:
         return self._code
 
     def _first_call(self, index: int) -> int:
-        """Return the index of the layer that an entry calls. For a `use`, it is the index of the used layer."""
+        """Return the index of the layer that an entry of the spec calls: its own, or that of the layer in `use`."""
         use = self._network.layers[index].use
         return index if use is None else self._by_name[use]
 
@@ -146,9 +146,9 @@ class _Builder:
         self._variables[index] = target
 
     def _policy(self, index: int, first: int, edges: Sequence[Edge]) -> str:
-        """Return the beginning of a block that builds a layer in full precision; "" without a block.
+        """Return the `with` statement for a layer that must not have the dtype policy of the training; else "".
 
-        The last layers compute in float32, and so do layers that only move the values of exact inputs.
+        With a lower precision, output layers still compute in float32, and so do layers that only move exact values.
         """
         if self._precision == FULL_PRECISION:
             return ""
@@ -173,7 +173,7 @@ class _Builder:
         return f"first_output({variable})"
 
     def _output(self, edge: Edge, name: str) -> str:
-        """Return an output of the network. Keras names it by its layer, so others get a layer of their own."""
+        """Return the variable of an output. An Identity layer names it, unless its own layer has its name already."""
         tensor = self._tensor(edge)
         if edge.output is None and self._network.layers[edge.source].use is None:
             return tensor
@@ -188,7 +188,7 @@ class _Builder:
 
 
 def _call_arguments(kind: str, tensors: Sequence[str]) -> Group:
-    """Return the arguments of a layer's call, in brackets."""
+    """Return the arguments for calling a layer on tensors, in brackets. RNN states become initial_state."""
     every: list[tuple[str, Expression]] = [("", tensor) for tensor in tensors]
     if len(tensors) > 1 and kind in RECURRENT:
         every = [("", tensors[0]), ("initial_state=", items(tensors[1:]))]

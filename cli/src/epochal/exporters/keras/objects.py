@@ -19,37 +19,37 @@ from epochal.exporters.support import unsupported
 
 _MAX_SHOWN = 100
 _OTHER_NAMES: Mapping[str, str] = {"FBetaScore": "fbeta_score", "LogCoshError": "logcosh"}
-"""Default names of metrics that differ from the name of their class."""
+"""Default names of metrics that do not follow from the class name by `_default_name`."""
 _NAMED_BY_KERAS = frozenset(
     """
     AUC BinaryIoU FalseNegatives FalsePositives IoU MeanIoU OneHotIoU OneHotMeanIoU Precision PrecisionAtRecall Recall
     RecallAtPrecision SensitivityAtSpecificity SpecificityAtSensitivity TrueNegatives TruePositives
     """.split()  # noqa: SIM905 - a line for each name would be long
 )
-"""Metrics without a default name, which Keras numbers if there are several."""
+"""Metrics without a fixed default name: Keras numbers several metrics of a class itself."""
 
 
 def is_known(module: str, spec: Named) -> bool:
-    """Return whether Keras has an optimizer, a loss or a metric; the code of spec.code may register others."""
+    """Return whether Keras itself has an optimizer, loss or metric; else the program in spec.code may register it."""
     content = catalogue().modules[module]
     name = spec.name.lower() if module == OPTIMIZERS else spec.name  # Keras ignores the case of these only.
     return spec.name in content.classes or name in content.names
 
 
 def layer(spec: Layer, name: str, place: str) -> Group:
-    """Return the constructor of a layer of spec.network.layers."""
+    """Return the code that constructs a layer of spec.network.layers."""
     return _construct(LAYERS, spec.layer or "", {**spec.arguments, "name": name}, place)
 
 
 def optimizer(spec: Named, place: str) -> Group:
-    """Return the constructor of an optimizer."""
+    """Return the code that constructs an optimizer."""
     content = catalogue().modules[OPTIMIZERS]
     name = spec.name if spec.name in content.classes else content.names.get(spec.name.lower())
     return _construct(OPTIMIZERS, name, spec.arguments, place) if name else _registered(spec, place)
 
 
 def loss(spec: Named, place: str) -> Expression:
-    """Return the constructor of a loss, or its short name in Keras."""
+    """Return the code that constructs a loss, or the short name as literal if Keras has only a function for it."""
     content = catalogue().modules[LOSSES]
     if spec.name in content.classes:
         return _construct(LOSSES, spec.name, spec.arguments, place)
@@ -60,7 +60,7 @@ def loss(spec: Named, place: str) -> Expression:
 
 
 def metrics(specs: Sequence[Named], place: str) -> Group:
-    """Return the metrics of an output, with the unique names under which the trainer reports them."""
+    """Return the code of the list of an output's metrics, with the unique names that Epochal's trainer reports."""
     content, names, found = catalogue().modules[METRICS], set[str](), list[Expression]()
     for index, spec in enumerate(specs):
         where, kind = f"{place}[{index}]", spec.name if spec.name in content.classes else content.names.get(spec.name)
@@ -83,13 +83,13 @@ def metrics(specs: Sequence[Named], place: str) -> Group:
 
 
 def path_of(spec: Callback) -> str | None:
-    """Return the path that a callback writes to, relative to the results, or None."""
+    """Return the path that a callback writes to, relative to the results folder; None if it writes no file."""
     argument = CALLBACK_PATHS.get(spec.callback)
     return argument and str(spec.arguments.get(argument, TENSORBOARD_PATH))
 
 
 def callback(spec: Callback, place: str) -> Group:
-    """Return the constructor of a callback. Its files go into the folder of the results."""
+    """Return the code that constructs a callback. Paths of its files are below the results folder."""
     arguments, path = dict(spec.arguments), CALLBACK_PATHS.get(spec.callback)
     if path is None:
         return _construct(CALLBACKS, spec.callback, arguments, place)
@@ -106,13 +106,13 @@ def callback(spec: Callback, place: str) -> Group:
 
 
 def _default_name(kind: str) -> str:
-    """Return the name that Keras gives to a metric of a class."""
+    """Return the default name of a metric class in Keras: snake case, with some exceptions."""
     spaced = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", kind)
     return _OTHER_NAMES.get(kind) or re.sub("([a-z])([A-Z])", r"\1_\2", spaced).lower()
 
 
 def _construct(module: str, name: str, arguments: Mapping[str, Any], place: str) -> Group:
-    """Return the constructor of a class of Keras. `place` is the field, for messages."""
+    """Return the code that constructs a Keras class. `place` is the field of the spec, for messages."""
     described = catalogue().modules[module].find(name)
     if described is None:
         raise unsupported(f"{place} ({name})", f"{module} has no class {name} in Keras {catalogue().keras}", "keras")
@@ -130,7 +130,7 @@ def _construct(module: str, name: str, arguments: Mapping[str, Any], place: str)
 
 
 def _value(key: str, value: Any, place: str) -> Expression:
-    """Return an argument: a literal, an object of Keras, or a list of these."""
+    """Return the code of an argument: a literal, a Keras object for a mapping, or a list of these."""
     if isinstance(value, list):
         return items(_value(key, item, place) for item in value)
     if not isinstance(value, Mapping):
@@ -144,7 +144,7 @@ def _value(key: str, value: Any, place: str) -> Expression:
 
 
 def _registered(spec: Named, place: str) -> Group:
-    """Return a call that finds an object which the code of spec.code has registered with Keras."""
+    """Return the code that constructs an object which the program in spec.code has registered with Keras."""
     found: dict[str, Expression] = {}
     for key, value in spec.arguments.items():
         if not is_identifier(key):

@@ -18,7 +18,7 @@ from epochal.exporters.support import unsupported
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?", re.ASCII)
 _ENDPOINT = "https://s3.amazonaws.com"
-"""The endpoint without spec.storage.endpoint: that of Epochal's installation is unknown."""
+"""The S3 endpoint if spec.storage.endpoint is not set: the default of the Epochal installation is unknown here."""
 _BACKEND = 'os.environ["KERAS_BACKEND"] = "tensorflow"'
 _THIRD_PARTY = (KERAS, NUMPY, TENSORFLOW, LAYERS)
 EXACT = """\
@@ -30,23 +30,23 @@ trainer, as with another seed."""
 
 
 def title(job: TrainingJob) -> str:
-    """Return the name of a job for a comment, or a general word for a name that Kubernetes does not accept."""
+    """Return the name of a job for file name and comments; "network" for a name that Kubernetes does not accept."""
     return job.metadata.name if _NAME.fullmatch(job.metadata.name) else "network"
 
 
 def sections(job: TrainingJob, *, simple: bool) -> list[Section]:
-    """Return the code of a training in its order.
+    """Return the sections of the script in their order.
 
     Raises:
-        EpochalError: If a part of the TrainingJob has no counterpart.
+        EpochalError: If a part of the TrainingJob has no counterpart in plain Keras code.
     """
     spec, training = job.spec, job.spec.training
     if training.continue_from is not None:
         raise unsupported(
             "spec.training.continueFrom",
-            "a checkpoint of Epochal holds the state of its trainer",
+            "a checkpoint has the state of Epochal's trainer, which the script cannot load",
             "keras",
-            "Remove it, and write the earlier model.keras into spec.model.uri, or into spec.network.weights.",
+            "Remove this field, and set spec.model.uri or spec.network.weights to the earlier model.keras.",
         )
     if simple and training.steps_per_epoch is not None:
         raise EpochalError(
@@ -72,7 +72,7 @@ def sections(job: TrainingJob, *, simple: bool) -> list[Section]:
 
 
 def places(job: TrainingJob) -> list[tuple[str, str, str]]:
-    """Return the places that a user may change: constant, default and description."""
+    """Return the locations of files that a user may change: constant (DATA, MODELS), default and description."""
     found = [("DATA", f"s3://{job.spec.data.bucket}", "folder or s3://BUCKET with the data")]
     if (bucket := models_bucket(job.spec)) is not None:
         found.append(("MODELS", f"s3://{bucket}", "folder or s3://BUCKET with the model to start from"))
@@ -80,7 +80,7 @@ def places(job: TrainingJob) -> list[tuple[str, str, str]]:
 
 
 def imports(used: Sequence[Section], *others: str) -> str:
-    """Return the import statements of code."""
+    """Return the import statements that some sections need, and `others`, in their usual order."""
     lines = {OS, PATH, KERAS, *others}
     for section in used:
         lines |= {*section.imports, *(line for name in with_needs(section.helpers) for line in HELPERS[name].imports)}
@@ -89,12 +89,12 @@ def imports(used: Sequence[Section], *others: str) -> str:
 
 
 def functions_of(section: Section, known: Sequence[str]) -> list[str]:
-    """Return the functions of a section that are not known yet."""
+    """Return the names of the helper functions that a section needs, without the names in `known`."""
     return [name for name in with_needs(section.helpers) if name not in known]
 
 
 def script(job: TrainingJob, *, simple: bool) -> str:
-    """Return the script of a TrainingJob."""
+    """Return the text of the script of a TrainingJob."""
     used = sections(job, simple=simple)
     blocks = [_docstring(job, simple=simple), imports(used, ARGPARSE)]
     constants = [line for section in used for line in section.constants]
@@ -110,7 +110,7 @@ def script(job: TrainingJob, *, simple: bool) -> str:
 
 
 def _spaced(blocks: Sequence[str]) -> Iterator[str]:
-    """Yield blocks of code with the empty lines between them that black writes."""
+    """Yield blocks of code with empty lines between them: two around functions and classes, else one, as black does."""
     for index, block in enumerate(blocks):
         is_definition = [each.startswith(("def ", "class ", "@")) for each in blocks[max(index - 1, 0) : index + 1]]
         yield ("\n\n" if any(is_definition) else "\n") if index else ""

@@ -11,9 +11,9 @@ class Section:
     Args:
         title: Its heading.
         lines: Its code.
-        helpers: Names of the functions that it calls, see `helpers`.
-        imports: Modules that its code uses, as lines of code.
-        constants: Constants that its code uses, as lines of code.
+        helpers: Names of the functions in `HELPERS` that its code calls.
+        imports: Import statements of modules that its code uses.
+        constants: Lines that define the constants of its code.
     """
 
     title: str
@@ -23,6 +23,6 @@ class Section:
     constants: list[str] = field(default_factory=list)
 
     def use(self, *names: str, imports: Sequence[str] = ()) -> None:
-        """Add functions that the code calls, and the imports of modules that it uses."""
+        """Add names of helper functions that the code calls, and import statements that it needs."""
         self.helpers += names
         self.imports += imports

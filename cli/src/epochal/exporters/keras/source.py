@@ -22,11 +22,11 @@ _TAKEN = """
 """.split()  # noqa: SIM905 - a line for each name would be long
 _KERAS_SUFFIX = ".keras"
 _WITH_WEIGHTS = "Normalization"
-"""The only layer that learns from the data and holds this in weights."""
+"""The only layer whose learned state, from the data before the training, is part of its weights."""
 
 
 def network_section(spec: TrainingJobSpec) -> Section:
-    """Return the code that builds the network as `model`, with the seed of the training."""
+    """Return the code that sets the seed, and builds or loads the network as `model`."""
     section = Section("The network")
     section.use(imports=[KERAS])
     section.lines.append("keras.utils.set_random_seed(SEED)")
@@ -64,7 +64,7 @@ def network_section(spec: TrainingJobSpec) -> Section:
 
 
 def adapt_section(spec: TrainingJobSpec) -> Section | None:
-    """Return the code that adapts layers to the data, or None if there are none."""
+    """Return the code that calls `adapt` on layers with the training data; None if no layer needs this."""
     names = _adapted(spec.network) if spec.network is not None else []
     if not names:
         return None
@@ -85,7 +85,7 @@ def _add_layers(spec: TrainingJobSpec, network: Network, section: Section) -> No
 
 
 def _in_precision(precision: str, lines: list[str]) -> list[str]:
-    """Return code that runs with a dtype policy."""
+    """Return lines between two statements that set and reset the dtype policy; unchanged for float32."""
     if precision == FULL_PRECISION:
         return lines
     policy = statement(call("keras.config.set_dtype_policy", None, literal(precision)))
@@ -94,7 +94,7 @@ def _in_precision(precision: str, lines: list[str]) -> list[str]:
 
 
 def _add_weights(spec: TrainingJobSpec, weights: InitialWeights, section: Section) -> None:
-    """Load the initial weights, as the trainer does: then draw the seeds again."""
+    """Add code that loads the initial weights and then sets the seed again, as Epochal's trainer does."""
     section.use("fetch")
     path = _fetch(spec, weights.uri)
     chosen = ""
@@ -128,14 +128,14 @@ def _add_weights(spec: TrainingJobSpec, weights: InitialWeights, section: Sectio
 
 
 def _fetch(spec: TrainingJobSpec, uri: str) -> str:
-    """Return the call that fetches a model's file, from the data or from another bucket."""
+    """Return the code that fetches the file of a model or its weights, from the data bucket or from MODELS."""
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     source = "DATA" if bucket == spec.data.bucket else "MODELS"
     return str(call("fetch", None, literal(key), source))
 
 
 def models_bucket(spec: TrainingJobSpec) -> str | None:
-    """Return the bucket of the model or the weights that the training starts from, unless it is that of the data."""
+    """Return the bucket of the model or weights to start from; None if it is the data bucket, or there are none."""
     weights = spec.network.weights if spec.network is not None else None
     uri = spec.model.uri if spec.model is not None else weights.uri if weights is not None else None
     bucket = uri.removeprefix("s3://").partition("/")[0] if uri is not None else None
@@ -143,12 +143,12 @@ def models_bucket(spec: TrainingJobSpec) -> str | None:
 
 
 def _adapted(network: Network) -> list[str]:
-    """Return the names of the layers that learn from the data before the training.
+    """Return the names of the layers that learn from the data before the training (`adapt`).
 
-    A layer with weights that get their values from a file does not learn.
+    A layer whose learned state comes from the spec or from the file of initial weights does not learn.
 
     Raises:
-        EpochalError: If only the file tells whether it has what a layer learns.
+        EpochalError: If it depends on the content of this file whether a layer must learn.
     """
     found, known, weights = [], catalogue().modules[LAYERS], network.weights
     for index, (layer, name) in enumerate(zip(network.layers, network.layer_names, strict=True)):
@@ -162,8 +162,8 @@ def _adapted(network: Network) -> list[str]:
         elif layer.layer != _WITH_WEIGHTS:
             raise unsupported(
                 f"spec.network.layers[{index}] ({layer.layer})",
-                f"only the file of spec.network.weights tells whether it has its {described.adapted}",
+                f"only the content of the file in spec.network.weights shows whether it has its {described.adapted}",
                 "keras",
-                f"Give the layer its {described.adapted}, or leave it out of spec.network.weights.layers.",
+                f"Set {described.adapted} of the layer, or leave the layer out of spec.network.weights.layers.",
             )
     return found

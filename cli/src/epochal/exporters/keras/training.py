@@ -1,4 +1,4 @@
-"""The training of a TrainingJob as code: compile, callbacks, fit, the evaluation and the model's file."""
+"""The training of a TrainingJob as code: compile, callbacks, fit, evaluate and save."""
 
 from collections.abc import Iterator
 
@@ -17,11 +17,11 @@ _FIELD = "spec.training"
 _FLOAT16 = "mixed_float16"
 _LOSS_SCALE_OPTIMIZER = "LossScaleOptimizer"
 _SKIPPED = frozenset({"History", "ProgbarLogger"})
-"""Callbacks of which Keras adds one to each training."""
+"""Callbacks that Keras itself adds to each training, so the script leaves them out."""
 
 
 def compile_section(spec: TrainingJobSpec) -> Section:
-    """Return the code that compiles the model."""
+    """Return the section with the code that compiles the model."""
     section, training = Section("Optimizer, loss and metrics"), spec.training
     for place, module, named in _named(training):
         if objects.is_known(module, named):
@@ -54,7 +54,7 @@ def compile_section(spec: TrainingJobSpec) -> Section:
 
 
 def _named(training: Training) -> Iterator[tuple[str, str, Named]]:
-    """Yield each optimizer, loss and metric: its field, its module in Keras, and its spec."""
+    """Yield the optimizer, and each loss and metric: its field in the spec, its Keras module, and its spec."""
     yield f"{_FIELD}.optimizer", OPTIMIZERS, training.optimizer
     for output in training.output_list(_names(training)):
         yield f"{output.field}.loss", LOSSES, output.loss
@@ -63,12 +63,12 @@ def _named(training: Training) -> Iterator[tuple[str, str, Named]]:
 
 
 def _names(training: Training) -> list[str]:
-    """Return the names of the outputs in the order of the spec; a single "" if the spec has one loss for all."""
+    """Return the names in spec.training.outputs in order; a single "" if the spec has one loss for all outputs."""
     return [output.name for output in training.outputs or []] or [""]
 
 
 def _add_outputs_by_name(training: Training, section: Section) -> None:
-    """Define loss, metrics and weight by output: the order of the model's outputs is unknown here."""
+    """Add dictionaries of losses, metrics and weights by output name: the order of the model's outputs is unknown."""
     outputs: list[OutputTraining] = training.output_list(_names(training))
 
     def by_name(values: list[Expression]) -> Group:
@@ -93,7 +93,7 @@ def _optimizer(training: Training) -> Expression:
 
 
 def training_section(spec: TrainingJobSpec, *, simple: bool) -> Section:
-    """Return the code that trains the model and saves it."""
+    """Return the section with the code that trains the model, evaluates it on the test set, and saves it."""
     section, training = Section("The training"), spec.training
     section.constants += [f"EPOCHS = {training.epochs}"]
     arguments: dict[str, Expression] = {"epochs": "EPOCHS"}
@@ -142,7 +142,7 @@ def _add_validation(training: Training, arguments: dict[str, Expression], sectio
 
 
 def _callbacks(training: Training, section: Section) -> Expression:
-    """Return the list of callbacks, in the order in which the trainer calls them."""
+    """Return the code of the list of callbacks, in the order of Epochal's trainer. Add needed helpers to `section`."""
     found: list[Expression] = []
     ends_early = training.stop_after_epoch is not None and training.stop_after_epoch < training.epochs
     if training.terminate_on_nan:

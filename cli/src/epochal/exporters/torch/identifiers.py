@@ -70,7 +70,7 @@ _MODULE_ATTRIBUTES = frozenset(
         "zero_grad",
     }
 )
-"""Attributes of torch.nn.Module, which no layer may replace."""
+"""Attributes of torch.nn.Module, which must not be names of layers."""
 _USED = frozenset({"self", "torch", "nn", "F", "x", "math", "np", "keras", "model", "state"})
 
 

@@ -1,4 +1,4 @@
-"""The first weights of a layer, and the penalties on weights: initializers and regularizers of Keras in torch."""
+"""Converts Keras initializers (the first values of weights) and regularizers (penalties on weights) to torch."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -53,7 +53,7 @@ _DRAWS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "TruncatedNormal": _truncated,
     "Zeros": lambda _: "nn.init.zeros_({0})",
 }
-"""The call of torch.nn.init for each class. {0} is the weight."""
+"""Code of the torch.nn.init call for each class of keras.initializers. {0} is the weight."""
 
 
 def draw(call: Call, weights: Mapping[str, str]) -> None:
@@ -61,8 +61,8 @@ def draw(call: Call, weights: Mapping[str, str]) -> None:
 
     Args:
         call: The call of the layer.
-        weights: The weights in torch below the layer, each with the beginning of the names of its arguments in Keras,
-            as in {"weight": "kernel"}.
+        weights: Names of torch weights within the layer, each with the prefix of its Keras arguments. Example:
+            {"weight": "kernel"} for kernel_initializer and kernel_regularizer.
     """
     for name, prefix in weights.items():
         weight = below("{layer}", name)
@@ -74,7 +74,7 @@ def draw(call: Call, weights: Mapping[str, str]) -> None:
 
 
 def below(layer: str, name: str) -> str:
-    """Return the code of a weight of a layer, by its name below the layer, such as weight or [0].weight."""
+    """Return the code of a layer's weight, such as self.conv.weight, or self.conv[0].weight for the name [0].weight."""
     return f"{layer}{name}" if name.startswith("[") else f"{layer}.{name}"
 
 

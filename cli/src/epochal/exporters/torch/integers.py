@@ -1,4 +1,4 @@
-"""Integers that enter a layer: the conversion to float32 that Keras does, too."""
+"""Integer inputs of layers: the conversion to float32, as in Keras."""
 
 from dataclasses import replace
 
@@ -22,7 +22,7 @@ _MOVES = frozenset(
         "ZeroPadding3D",
     }
 )
-"""Layers that only move elements: integers stay integers."""
+"""Layers that only move elements, so their outputs have the integer type of their inputs."""
 _FLOATS = frozenset(
     {
         "BatchNormalization",
@@ -41,11 +41,11 @@ _FLOATS = frozenset(
         "SimpleRNN",
     }
 )
-"""Layers that convert integers to float32 in Keras. Other layers refuse integers there, or round and overflow."""
+"""Layers that convert integers to float32 in Keras. In Keras, other layers refuse integers, round, or overflow."""
 
 
 def convert_integers(call: Call) -> str:
-    """Return the integer type of the outputs of a call, "" for float32, after the conversion of its inputs.
+    """Convert integer inputs of a call as Keras does, and return the integer type of its outputs; "" for float32.
 
     Raises:
         EpochalError: If Keras would refuse the integers, or give other results than with floats.
@@ -60,7 +60,7 @@ def convert_integers(call: Call) -> str:
         raise EpochalError(
             f"{call.where}: {call.kind} takes the type {found} from an input of spec.network, and the export to torch "
             "can compute this layer with floats only",
-            "Write dtype: float32 for the input, or put a Rescaling layer in front.",
+            "Write dtype: float32 for the input, or put a Rescaling layer before this layer.",
         )
     call.inputs = [replace(x, code=f"{x.code}.float()", integer="") if x.integer else x for x in call.inputs]
     return ""

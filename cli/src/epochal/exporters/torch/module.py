@@ -1,4 +1,4 @@
-"""The torch module of a network: its layers, its `forward`, and the weights that the converter fills."""
+"""Converts a network to a torch module: its layers, the statements of `forward`, and the code of its weights."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,15 +17,15 @@ from epochal.exporters.torch.layers import LAYERS
 
 @dataclass(frozen=True)
 class ModuleLayer:
-    """A layer of the module.
+    """A layer of the exported torch module.
 
     Args:
         keras_name: Its name in the Keras model.
-        attribute: Its name in the module.
+        attribute: Its attribute in the torch module.
         kind: Its class in Keras.
         code: Its code.
         trainable: Whether its weights are trained.
-        source: Index of the layer whose output it takes first; negative for an input, as in `Edge`.
+        source: Index of the layer whose output is its first input; negative for an input of the network, as in `Edge`.
     """
 
     keras_name: str
@@ -38,15 +38,15 @@ class ModuleLayer:
 
 @dataclass
 class Module:
-    """The parts of the exported module.
+    """The parts of the exported torch module.
 
     Args:
         inputs: Variables of the inputs of `forward`, in the order of the network's inputs.
         layers: The layers in order.
         forward: The statements of `forward`.
-        outputs: Code of the outputs.
+        outputs: Code of the tensors that `forward` returns.
         output_shapes: Shapes of the outputs, without the batch axis.
-        helpers: Names of the snippets that it uses.
+        helpers: Names of the functions and classes in SNIPPETS that it uses.
     """
 
     inputs: list[str] = field(default_factory=list)
@@ -58,7 +58,7 @@ class Module:
 
 
 def write_module(network: Network) -> Module:
-    """Return the module of a network.
+    """Return the parts of a torch module for a network.
 
     Raises:
         EpochalError: If a layer or an argument has no counterpart in torch, or if shapes do not match.
@@ -104,7 +104,7 @@ class _Writer:
         return module
 
     def _find_consumers(self) -> Mapping[int, list[int]]:
-        """Return the indices of the layers that take each layer or input. An output of the network takes it, too."""
+        """Return, by index of a layer or input, the indices of the layers that read it. `len(names)` is an output."""
         consumers: dict[int, list[int]] = {}
         for index, edges in enumerate(self._edges):
             for edge in edges:
@@ -114,7 +114,7 @@ class _Writer:
         return consumers
 
     def _is_chained(self, source: int) -> bool:
-        """Return whether only the next layer takes a layer or the input, so that its variable may be used again."""
+        """Return whether a layer or input feeds only the layer after it, so that the code can reuse its variable x."""
         return self._consumers.get(source) == [source + 1]
 
     def _write_layer(self, index: int) -> None:
@@ -138,7 +138,7 @@ class _Writer:
         self._assign(index, outputs)
 
     def _add_layer(self, first: int, layer: Layer, call: Call, source: int) -> None:
-        """Keep the code of a layer at its first call, and check that later calls have the same."""
+        """Add a layer at its first call. Raise an error if a later call needs another constructor."""
         if first not in self._codes:
             self._codes[first] = call.code
             # A wrapper with trainable: false freezes the weights of its layer, which has its own trainable, too.
@@ -146,7 +146,7 @@ class _Writer:
             kept = ModuleLayer(self._names[first], self._attributes[first], call.kind, call.code, trainable, source)
             self._module.layers.append(kept)
         elif self._codes[first].module != call.code.module:
-            call.fail("its inputs must have the sizes of the first call, since both share their weights")
+            call.fail("its inputs must have the same sizes as in the layer's first call, since both share the weights")
 
     def _assign(self, index: int, outputs: Sequence[Tensor]) -> None:
         name = "x" if self._is_chained(index) and len(outputs) == 1 else self._attributes[index]
@@ -176,7 +176,7 @@ class _Writer:
 
 
 def _write(call: Call) -> Sequence[Tensor]:
-    """Return the outputs of a call, and let it collect the code of its layer."""
+    """Write the code of a call into it, and return the output tensors."""
     if call.kind not in LAYERS:
         call.no_counterpart()
     integer = convert_integers(call)
@@ -187,7 +187,7 @@ def _write(call: Call) -> Sequence[Tensor]:
 
 
 def _without_parentheses(code: str) -> str:
-    """Return code without its outer parentheses."""
+    """Return code without parentheses around the whole code."""
     depth = 0
     for position, character in enumerate(code):
         depth += (character == "(") - (character == ")")

@@ -1,4 +1,4 @@
-"""The files of the exported module: model.py with the network, convert.py with the way of its weights from Keras."""
+"""The texts of two exported files: model.py with the network, and convert.py, which converts its weights from Keras."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -13,7 +13,7 @@ from epochal.exporters.torch.snippets import source
 MODEL, TRAIN, CONVERT = "model.py", "train.py", "convert.py"
 
 MAX_NAMES = 5
-"""Maximum number of arrays of a layer that the converter names without brackets."""
+"""Maximum number of variables on the left of an assignment in convert.py without brackets."""
 
 _LOAD = '''
 def load_weights(network, path):
@@ -46,8 +46,8 @@ def model_file(title: str, module: Module) -> str:
     """Return the text of model.py.
 
     Args:
-        title: First line of its description.
-        module: The module of the network.
+        title: First line of the docstring of model.py.
+        module: The parts of the torch module.
     """
     body = [*_class(module)]
     helpers = source(module.helpers)
@@ -85,7 +85,7 @@ def _class(module: Module) -> Iterator[str]:
 
 
 def _fixed(layer: ModuleLayer) -> Iterator[str]:
-    """Yield lines that exclude weights from training: of a frozen layer, or weights that Keras does not have."""
+    """Yield lines that exclude weights from training: all of a frozen layer, or only those that Keras does not have."""
     if not layer.trainable and layer.code.module is not None:
         yield f"        self.{layer.attribute}.requires_grad_(False)"
         return
@@ -94,7 +94,7 @@ def _fixed(layer: ModuleLayer) -> Iterator[str]:
 
 
 def _initialize(layers: Sequence[ModuleLayer]) -> Iterator[str]:
-    """Yield the method that draws the weights: layers with the same initializers share a loop."""
+    """Yield the method `initialize`, which draws the first weights. Layers with equal initializers share a loop."""
     groups: dict[tuple[str, ...], list[ModuleLayer]] = {}
     for layer in layers:
         groups.setdefault(tuple(layer.code.initializers), []).append(layer)
@@ -135,7 +135,7 @@ def _penalty(layers: Sequence[ModuleLayer]) -> Iterator[str]:
 
 
 def _regularizer(layer: ModuleLayer, weight: str, key: str, value: object) -> str:
-    """Return the code of a regularizer of Keras on a weight."""
+    """Return the code of the penalty of a Keras regularizer (L1, L2, L1L2) on a weight."""
     name = value.get("name") if isinstance(value, Mapping) else value
     arguments = value if isinstance(value, Mapping) else {}
     defaults = {"L1": (0.01, 0.0), "L2": (0.0, 0.01), "L1L2": (0.0, 0.0)}
@@ -169,7 +169,7 @@ def _frozen(layers: Sequence[ModuleLayer]) -> Iterator[str]:
 
 
 def convert_file(title: str, module: Module) -> str:
-    """Return the text of convert.py, which needs Keras and no torch."""
+    """Return the text of convert.py. The script itself needs Keras, but not torch."""
     layers = [layer for layer in module.layers if layer.code.weights or layer.code.arrays]
     body = ["def convert(model):", '    """Return the weights of the Keras model under their names in torch."""']
     body.append("    state = {}")
@@ -182,7 +182,7 @@ def convert_file(title: str, module: Module) -> str:
 
 
 def _state(layer: ModuleLayer) -> Iterator[str]:
-    """Yield the lines that convert the weights of a layer."""
+    """Yield the lines of convert.py that convert the weights of one layer to the state of the torch module."""
     if layer.code.arrays:
         yield f"    layer = model.get_layer({literal(layer.keras_name)})"
         for name, code in layer.code.arrays.items():

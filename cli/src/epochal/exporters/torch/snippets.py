@@ -1,4 +1,4 @@
-"""Functions and classes of the exported module for layers that torch does not have in this form."""
+"""Source code for model.py: functions and classes for Keras layers that torch does not have in this form."""
 
 from collections.abc import Iterable, Mapping
 
@@ -168,10 +168,10 @@ def both_ends(x):
     return torch.cat((forward[:, -1], backward[:, 0]), dim=-1)
 ''',
 }
-"""Source code of each snippet by its name. A snippet may use the snippets above it."""
+"""Source code of each snippet by its name. A snippet may call snippets before it in this mapping."""
 
 
 def source(names: Iterable[str]) -> list[str]:
-    """Return the source of the snippets with these names, in an order in which they can be read."""
+    """Return the source code of the named snippets, in the order of SNIPPETS."""
     wanted = set(names)
     return [text.strip("\n") for name, text in SNIPPETS.items() if name in wanted]

@@ -1,4 +1,4 @@
-"""A TrainingJob from a manifest of FfDL. Its network is a program, so that the TrainingJob has a placeholder."""
+"""Converts a manifest of FfDL to a TrainingJob. FfDL runs a program, so the imported network is a placeholder."""
 
 import re
 from collections.abc import Mapping
@@ -33,23 +33,23 @@ MANIFEST_FIELDS = frozenset(
         "version",
     }
 )
-"""Fields of a manifest without a search."""
+"""Fields of an FfDL manifest that the import reads, without a hyperparameter search."""
 _NOT_NEEDED = frozenset({"evaluation_metrics", "hyper_parameters_optimization"})
-"""Fields that are ignored without a warning: Keras computes the metrics, and `search` imports the search."""
+"""Fields that need no warning: Keras computes the metrics, and the package `search` imports the search."""
 _REGION = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
 _QUANTITY = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)\s*([kmgtp]?)(i?)b?", re.IGNORECASE | re.ASCII)
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
 
 
 def convert_manifest(document: Mapping[str, Any], *, name: str) -> Draft:
-    """Return the TrainingJob of a manifest.
+    """Return the Draft of a TrainingJob for an FfDL manifest.
 
     Args:
-        document: The manifest as plain values.
+        document: The parsed manifest.
         name: Name of the TrainingJob, if the manifest has none.
 
     Raises:
-        EpochalError: If a part of the manifest has another form.
+        EpochalError: If data_stores is no list of mappings, or too long.
     """
     own = document.get("name")
     draft = Draft(own if isinstance(own, str) and own.strip() else name)
@@ -65,7 +65,7 @@ def convert_manifest(document: Mapping[str, Any], *, name: str) -> Draft:
 
 
 def set_placeholder_network(draft: Draft) -> None:
-    """Set a small network and its training, whose layers the user replaces."""
+    """Set a small example network and its training as placeholders, which the user must replace."""
     draft.spec["network"] = {
         "input": {"shape": [28, 28, 1]},
         "layers": [
@@ -117,8 +117,8 @@ def _set_stores(value: Any, draft: Draft) -> None:
             draft.warn(label, "a mounted volume is no bucket: upload its files into a bucket of S3")
         is_second = main is not None and store is not main and store is results
         if main is not None and is_second and _address(store) != _address(main):
-            other = f"the storage of a TrainingJob is that of {_store_label(main)}"
-            draft.warn(label, f"it has another address, but {other}: copy one of the buckets")
+            other = f"a TrainingJob has one storage, here that of {_store_label(main)}"
+            draft.warn(label, f"it has another address, but {other}: copy the bucket of one of them to the other")
     draft.set_storage(_storage(main, draft) if main else None)
     draft.set_unknown_data()
     if data is not None and (bucket := _bucket(data, "training_data", draft)):
@@ -151,7 +151,8 @@ def _warn_unused(store: Mapping[str, Any], is_data: bool, is_results: bool, draf
         container = _container(store, key)
         if container and not is_used:
             draft.warn(
-                _store_label(store), f"{key} is the bucket {shown(container)}: a TrainingJob has one such bucket"
+                _store_label(store),
+                f"{key} is the bucket {shown(container)}: a TrainingJob has only one, so this one is lost",
             )
     for key in store:
         if key not in {"id", "type", "training_data", "training_results", "connection"}:
@@ -162,7 +163,7 @@ def _bucket(store: Mapping[str, Any], key: str, draft: Draft) -> str | None:
     name = _container(store, key)
     if isinstance(name, str) and re.fullmatch(BUCKET_PATTERN, name):
         return name
-    draft.warn(_store_label(store), f"{key}.container is {shown(name)}: it is no name of a bucket of S3")
+    draft.warn(_store_label(store), f"{key}.container is {shown(name)}: it is no valid name of an S3 bucket")
     return None
 
 
@@ -171,7 +172,7 @@ def _address(store: Mapping[str, Any]) -> Any:
 
 
 def _storage(store: Mapping[str, Any], draft: Draft) -> dict[str, Any]:
-    """Return the address and the region of a store. Its keys are not read: they belong in a Secret."""
+    """Return spec.storage for a data store: endpoint and region. Its keys are not imported: they belong in a Secret."""
     connection = mapping(store.get("connection"))
     storage: dict[str, Any] = {}
     address = connection.get("auth_url")
@@ -183,7 +184,7 @@ def _storage(store: Mapping[str, Any], draft: Draft) -> dict[str, Any]:
     if isinstance(region, str) and _REGION.fullmatch(region):
         storage["region"] = region
     elif not is_nothing(region):
-        draft.warn(_store_label(store), f"region is {shown(region)}: it must have letters, digits and hyphens")
+        draft.warn(_store_label(store), f"region is {shown(region)}: it must have only letters, digits and hyphens")
     for key in connection:
         if key not in _SECRETS | {"auth_url", "region", "type", "name"}:
             draft.warn(_store_label(store), f"connection.{shown(str(key))} is lost: a TrainingJob has no such field")
@@ -201,7 +202,8 @@ def _set_framework(value: Any, draft: Draft) -> None:
     if name and name not in {"tensorflow", "keras"}:
         draft.warn(label_of("framework", name), "a TrainingJob trains with Keras: write its network as layers of Keras")
     if command := framework.get("command"):
-        draft.warn(label_of("framework", name or "without name"), f"command is a program: {shown(command)}")
+        label = label_of("framework", name or "without name")
+        draft.warn(label, f"command starts a program, which is not imported: {shown(command)}")
     for key, each in framework.items():
         if key not in {"name", "version", "image_tag", "command"} and not is_nothing(each):
             draft.warn(label_of("framework", name), f"{shown(str(key))} is lost: a TrainingJob has no such field")
@@ -226,7 +228,7 @@ def _set_resources(document: Mapping[str, Any], draft: Draft) -> None:
 
 
 def _memory(document: Mapping[str, Any], draft: Draft) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the requests and the limits of memory and disk."""
+    """Return the resource requests and the limits for memory and ephemeral storage."""
     requests: dict[str, Any] = {}
     limits: dict[str, Any] = {}
     for key, resource in (("memory", "memory"), ("storage", "ephemeral-storage")):
@@ -237,7 +239,7 @@ def _memory(document: Mapping[str, Any], draft: Draft) -> tuple[dict[str, Any], 
             continue
         if resource == "memory" and quantity_value(amount) < MIN_MEMORY_BYTES:
             least = f"{MIN_MEMORY_BYTES // 2**20}Mi"
-            draft.warn("manifest", f"memory is {shown(value)}: Keras needs at least {least}, which takes its place")
+            draft.warn("manifest", f"memory is {shown(value)}: Keras needs at least {least}, which is used instead")
             amount = least
         requests[resource] = amount
         if resource == "memory":
@@ -246,7 +248,7 @@ def _memory(document: Mapping[str, Any], draft: Draft) -> tuple[dict[str, Any], 
 
 
 def quantity(value: Any) -> str | None:
-    """Return an amount of memory as a quantity of Kubernetes, or None if it is none.
+    """Convert an amount of memory of FfDL to a quantity of Kubernetes; None if the value is no amount.
 
     8Gi and 8GiB are 8 * 2**30 bytes, 8GB and 8G are 8 * 10**9 bytes, and a number without a unit is in bytes.
     """
@@ -271,9 +273,9 @@ def _gpus(document: Mapping[str, Any], draft: Draft) -> int:
     value = document.get("gpus", 0)
     count = number(value) if not is_nothing(value) else 0
     if count is None or count != int(count) or not 0 <= count <= _MAX_COUNT:
-        draft.warn("manifest", f"gpus is {shown(value)}: it must be a whole number, because a GPU is not shared")
+        draft.warn("manifest", f"gpus is {shown(value)}: it must be a whole number, because pods cannot share a GPU")
         return 0
     kind = document.get("gpu_type")
     if not is_nothing(kind) and count:
-        draft.warn("manifest", f"gpu_type is {shown(kind)}: write the label of such nodes in scheduling.nodeSelector")
+        draft.warn("manifest", f"gpu_type is {shown(kind)}: write the label of such nodes into scheduling.nodeSelector")
     return int(count)

@@ -1,4 +1,4 @@
-"""The input, the data and the epochs of a flow, from its nodes for data."""
+"""Converts the nodes for data of a flow: the input shape, spec.data, spec.results, the epochs and the batch size."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -49,8 +49,8 @@ class InputShape(NamedTuple):
     """The input of a network.
 
     Args:
-        shape: The shape of a sample.
-        is_channels_first: Whether the channels come first, so that a Permute must follow.
+        shape: The shape of a sample, without the batch axis.
+        is_channels_first: Whether the channels are the first axis, so the network needs a Permute layer.
     """
 
     shape: Sequence[int]
@@ -58,7 +58,7 @@ class InputShape(NamedTuple):
 
 
 def input_shape(node: Node, draft: Draft) -> InputShape:
-    """Return the shape of a sample, from a node for data. A missing size has a default, with a warning."""
+    """Return the shape of a sample, from a node for data. A missing size gets a default, with a warning."""
     parameters = node.parameters
     for key in ("shape", "input_shape"):
         value = parameters.get(key)
@@ -74,25 +74,25 @@ def input_shape(node: Node, draft: Draft) -> InputShape:
         if _is_size(value := parameters.get(key)):
             shape.append(integer(value) or default)
             continue
-        draft.warn(node.label, f"{key} must be a size from 1, found {shown(value)}: {default} takes its place")
+        draft.warn(node.label, f"{key} must be a size from 1, found {shown(value)}: {default} is used instead")
         shape.append(default)
     is_first = str(parameters.get("dim_ordering", "")).strip().lower() in {"th", "channels_first"}
     return InputShape([shape[2], *shape[:2]] if is_first else shape, is_channels_first=is_first)
 
 
 def class_count(node: Node) -> int | None:
-    """Return the number of classes of the data, or None."""
+    """Return the number of classes in the data; None if the node has no valid number above 1."""
     found = integer(node.parameters.get("classes"))
     return found if found and found > 1 else None
 
 
 def set_data(node: Node, draft: Draft) -> None:
-    """Set the data, the place of the results, the epochs and the batch size from a node for data."""
+    """Set spec.data, spec.storage and spec.results from a node for data, and warn about lost parameters."""
     parameters = node.parameters
     bucket = parameters.get("bucket")
     if is_nothing(bucket) or not isinstance(bucket, str) or not re.fullmatch(BUCKET_PATTERN, bucket):
         if not is_nothing(bucket):
-            draft.warn(node.label, f"bucket is {shown(bucket)}: it is no name of a bucket of S3")
+            draft.warn(node.label, f"bucket is {shown(bucket)}: it is no valid name of an S3 bucket")
         bucket = None
     data: dict[str, Any] = {"bucket": bucket or _PLACEHOLDER_BUCKET, **_format(node, draft), **_sets(node, draft)}
     draft.spec["data"] = data
@@ -100,7 +100,7 @@ def set_data(node: Node, draft: Draft) -> None:
         draft.fill_in("data.bucket", "the bucket with the data.")
     draft.set_storage()
     if not is_nothing(connection := parameters.get(_CONNECTION)):
-        text = f"The data connection of the flow was {shown(connection)}. Its address is in storage.endpoint, if it is"
+        text = f"The data connection of the flow was {shown(connection)}. Set storage.endpoint to its address, if it is"
         draft.comment("storage", f"{text} not the address\nof the installation.")
     draft.set_results(bucket, prefix="results/" if bucket else "")
     for name, value in parameters.items():
@@ -111,7 +111,7 @@ def set_data(node: Node, draft: Draft) -> None:
 
 
 def training_lengths(node: Node, draft: Draft) -> dict[str, int]:
-    """Return the epochs and the batch size. A missing number has a default, with a warning."""
+    """Return epochs and batchSize, from a node for data. A missing or invalid number gets a default, with a warning."""
     result = {}
     for field, keys, default in (
         ("epochs", ("num_epochs", "epochs"), 10),
@@ -121,7 +121,7 @@ def training_lengths(node: Node, draft: Draft) -> dict[str, int]:
         found = integer(value)
         if found is None or not 1 <= found <= 1_000_000:  # noqa: PLR2004 - the limits of the API
             draft.warn(
-                node.label, f"{keys[0]} must be an integer from 1, found {shown(value)}: {default} takes its place"
+                node.label, f"{keys[0]} must be an integer from 1, found {shown(value)}: {default} is used instead"
             )
             found = default
         result[field] = found
@@ -144,7 +144,7 @@ def _format(node: Node, draft: Draft) -> dict[str, str]:
 
 
 def _sets(node: Node, draft: Draft) -> dict[str, dict[str, str]]:
-    """Return the data sets. A part of the data is used once, because a TrainingJob refuses equal sets."""
+    """Return the data sets of a node. An object is used for only one set, because a TrainingJob refuses equal sets."""
     sets: dict[str, dict[str, str]] = {}
     used: dict[str, str] = {}
     for field, key in _SETS:
@@ -153,9 +153,10 @@ def _sets(node: Node, draft: Draft) -> dict[str, dict[str, str]]:
             continue
         name = _object_key(value)
         if name is None:
-            draft.warn(node.label, f"{key} is {shown(value)}: it is no key of an object")
+            draft.warn(node.label, f"{key} is {shown(value)}: it is no valid key of an S3 object")
         elif name in used:
-            draft.warn(node.label, f"{key} is {shown(name)}, as {used[name]}: it is left out, because both must differ")
+            reason = f"the same as {used[name]}, so this value is lost, because both must differ"
+            draft.warn(node.label, f"{key} is {shown(name)}, {reason}")
         else:
             used[name] = key
             sets[field] = {"object": name}

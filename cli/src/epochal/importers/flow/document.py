@@ -1,4 +1,4 @@
-"""Reads a flow: its nodes in the order of its links, whatever their order in the file."""
+"""Reads the nodes and links of a flow, and sorts the nodes so that each node is after its sources."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -10,21 +10,21 @@ from epochal.importers.draft import label_of
 from epochal.importers.reading import mapping, shown
 
 _MAX_NODES = MAX_LAYERS + 100
-"""Maximum number of nodes: the layers of a network, and nodes for data, losses, metrics and the optimizer."""
+"""Maximum number of nodes: MAX_LAYERS layers, and 100 nodes for data, losses, metrics and the optimizer."""
 _MAX_LINKS = 64 * MAX_LAYERS
 _MAX_CYCLE = 8
-"""Maximum number of nodes of a cycle in a message."""
+"""Maximum number of nodes of a cycle that a message names."""
 
 
 class Node(NamedTuple):
-    """A node of a flow.
+    """A node of a flow: a layer, data, a loss, a metric or an optimizer.
 
     Args:
         id: Its id, to which links refer.
         op: Its operation, such as core.dense.
         name: Its label in the user interface.
         parameters: Its parameters, as in the file.
-        sources: The ids of the nodes whose outputs it takes, in order.
+        sources: The ids of the nodes whose outputs are its inputs, in the order of its links.
     """
 
     id: str
@@ -35,21 +35,21 @@ class Node(NamedTuple):
 
     @property
     def label(self) -> str:
-        """The label and the id, for messages."""
+        """Label and id of the node, for messages."""
         return label_of("node", self.name, self.id)
 
     @property
     def category(self) -> str:
-        """The first part of the operation, such as loss."""
+        """The part of the operation before the first dot, such as loss or input."""
         return self.op.partition(".")[0].lower()
 
 
 class Flow(NamedTuple):
-    """A flow.
+    """A flow of the Neural Network Modeler, sorted.
 
     Args:
-        name: Its name, or "".
-        nodes: The nodes by their ids, each after those whose outputs it takes.
+        name: Its name; "" if it has none.
+        nodes: The nodes by their ids, each node after its sources.
     """
 
     name: str
@@ -57,11 +57,11 @@ class Flow(NamedTuple):
 
 
 def read_flow(document: Any) -> Flow:
-    """Return the flow in a document of the pipeline-flow schema.
+    """Return the flow in a parsed .nnd document (pipeline-flow schema).
 
     Raises:
-        EpochalError: If the document has no primary pipeline, or too many nodes; or if a node is broken, has a link to
-            a missing node, or is in a cycle.
+        EpochalError: If the document has no primary pipeline, or too many nodes or links; or if a node is invalid, has
+            a link to a missing node, or is in a cycle.
     """
     pipeline = _primary_pipeline(document)
     found = pipeline.get("nodes")
@@ -86,7 +86,7 @@ def read_flow(document: Any) -> Flow:
 
 
 def sort(nodes: Mapping[str, Node]) -> dict[str, Node]:
-    """Return nodes so that each comes after its sources. A chain of nodes stays together.
+    """Return the nodes in topological order: each node after its sources. A chain of nodes stays together.
 
     Raises:
         EpochalError: If some nodes are in a cycle.
@@ -115,7 +115,7 @@ def sort(nodes: Mapping[str, Node]) -> dict[str, Node]:
 
 
 def _cycle(nodes: Mapping[str, Node], rest: set[str]) -> list[str]:
-    """Return the ids of a cycle among nodes that all have a source among them."""
+    """Return the ids of the nodes of a cycle. Each node in `rest` has a source in `rest`, so there is a cycle."""
     path: dict[str, None] = {}
     identity = next(iter(sorted(rest)))
     while identity not in path:
@@ -140,7 +140,7 @@ def _primary_pipeline(document: Any) -> Mapping[str, Any]:
 
 
 def _name(document: Mapping[str, Any], pipeline: Mapping[str, Any]) -> str:
-    """Return the name that a user gave to the flow, or ""."""
+    """Return the name of the flow that a user entered; "" if there is none."""
     for holder in (pipeline, document):
         for place in (
             holder,
@@ -172,7 +172,7 @@ def _read_node(index: int, value: Any) -> Node:
 
 
 def _sources(node: Node, inputs: Any) -> Iterator[str]:
-    """Yield the ids in the links of a node. Ports do not count, because all ports of a file may have the same id."""
+    """Yield the ids of a node's sources, from its links. Ids of ports are ignored: all ports may have the same id."""
     for port in inputs if isinstance(inputs, list) else ():
         links = mapping(port).get("links")
         for link in links if isinstance(links, list) else ():

@@ -1,4 +1,4 @@
-"""A TrainingJob from a flow: its nodes become data, layers, and the training."""
+"""Converts a flow to a TrainingJob: its nodes become spec.data, spec.network and spec.training."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,21 +14,21 @@ from epochal.importers.reading import shown
 
 _INPUT = "input"
 _ENDS = frozenset({training.LOSS, training.METRIC, training.OPTIMIZER})
-"""Categories of nodes that are no layers, and whose output no layer may take."""
+"""Categories of nodes that are no layers: their output must not be an input of a layer."""
 _INPUT_NAME = r"[^A-Za-z0-9_.-]+"
 _MAX_INPUT_NAME = 64
 
 
 def convert_flow(document: Any, *, name: str | None, file: str) -> Draft:
-    """Return the TrainingJob of a flow.
+    """Return the Draft of a TrainingJob for a flow.
 
     Args:
-        document: The flow, as plain values.
-        name: Name of the TrainingJob; None for the name of the flow.
+        document: The parsed .nnd file.
+        name: Name of the TrainingJob; None for the name of the flow, or else of the file.
         file: Name of the file.
 
     Raises:
-        EpochalError: If the flow is broken, or has an unknown operation.
+        EpochalError: If the flow is invalid, or has an unknown operation.
     """
     flow = read_flow(document)
     draft = Draft(name or flow.name or file.rpartition(".")[0])
@@ -38,7 +38,7 @@ def convert_flow(document: Any, *, name: str | None, file: str) -> Draft:
 
 
 class _Flow:
-    """The parts of a flow while it becomes a TrainingJob."""
+    """Converts the nodes of a flow, and writes the result into a Draft."""
 
     def __init__(self, nodes: Mapping[str, Node], draft: Draft) -> None:
         self._nodes = nodes
@@ -55,7 +55,9 @@ class _Flow:
         spec = self._draft.spec
         data.set_data(self._inputs[0], self._draft)
         for other in self._inputs[1:]:
-            self._draft.warn(other.label, "a TrainingJob has one set of data: add the arrays of this input to its npz")
+            self._draft.warn(
+                other.label, "a TrainingJob has one data set: add the arrays of this input to that npz file"
+            )
         spec["network"] = network
         spec["training"] = self._training(outputs, network["layers"])
 
@@ -74,10 +76,10 @@ class _Flow:
             if not node.sources:
                 raise EpochalError(f"{node.label}: it has no link to an input", "Link it, or remove it from the flow.")
             if wrong := next((self._nodes[each] for each in node.sources if self._nodes[each].category in _ENDS), None):
-                raise EpochalError(f"{node.label}: it takes the output of {wrong.label}, which is no layer")
+                raise EpochalError(f"{node.label}: its input is the output of {wrong.label}, which is no layer")
 
     def _outputs(self) -> dict[str, Node | None]:
-        """Return the layers that give the outputs of the network, each with its loss."""
+        """Return the ids of the output layers, each with its loss node; without any loss node, only the last layer."""
         outputs: dict[str, Node | None] = {}
         for node in self._nodes.values():
             if node.category == training.LOSS:
@@ -86,18 +88,18 @@ class _Flow:
                     raise EpochalError(f"{node.label}: it has no link to a layer", "Link it to the last layer.")
                 for identity in found:
                     if outputs.get(identity) is not None:
-                        self._draft.warn(node.label, "the layer has another loss already, and this one is lost")
+                        self._draft.warn(node.label, "the layer has another loss already, so this loss is lost")
                     else:
                         outputs[identity] = node
         if outputs:
             return outputs
         taken = {source for node in self._layers for source in node.sources}
         last = [node for node in self._layers if node.id not in taken]
-        self._draft.warn(last[-1].label, "the flow has no loss for this last layer: a suitable loss takes its place")
+        self._draft.warn(last[-1].label, "the flow has no loss for this last layer: a suitable loss is used")
         return {last[-1].id: None}
 
     def _measured(self, node: Node) -> list[str]:
-        """Return the layers that a loss or a metric compares with the labels. It may also have a link to the data."""
+        """Return the ids of the layers that a loss or metric node compares with labels: its sources except data."""
         return [each for each in dict.fromkeys(node.sources) if self._nodes[each].category not in {_INPUT, *_ENDS}]
 
     def _network(self, outputs: Sequence[str]) -> dict[str, Any]:
@@ -133,7 +135,7 @@ class _Flow:
         return network
 
     def _add(self, layers: list[dict[str, Any]], node: Node, layer: dict[str, Any], inputs: list[str]) -> None:
-        """Add a layer with its name. Its inputs are written if they are not the layer above."""
+        """Append a layer with a unique name. The field inputs is written only if they are not just the layer before."""
         name = self._names.add(node.name, layer["layer"].lower())
         above = layers[-1]["name"] if layers else (_INPUT if len(self._inputs) == 1 else None)
         entry = {
@@ -160,7 +162,7 @@ class _Flow:
         return found
 
     def _last_dense(self, outputs: Sequence[str]) -> list[str]:
-        """Return the last Dense before each output, whose units are the number of classes."""
+        """Return, for each output, the id of the last Dense up to it: its default units are the number of classes."""
         found = []
         for identity in outputs:
             node = self._nodes[identity]
@@ -188,7 +190,7 @@ class _Flow:
         return {**result, **described[0]}
 
     def _metrics_of(self, identity: str, outputs: Mapping[str, Node | None]) -> list[Node]:
-        """Return the metrics of an output. A metric without a link to an output belongs to the only one."""
+        """Return the metric nodes of an output: all if there is one output, else the nodes with a link to it."""
         metrics = [node for node in self._nodes.values() if node.category == training.METRIC]
         if len(outputs) == 1:
             return metrics
@@ -203,8 +205,8 @@ class _Flow:
     def _optimizer(self) -> str | dict[str, Any]:
         found = [node for node in self._nodes.values() if node.category == training.OPTIMIZER]
         for other in found[1:]:
-            self._draft.warn(other.label, f"the optimizer is {found[0].label}, and this one is lost")
+            self._draft.warn(other.label, f"the optimizer is {found[0].label}, so this second optimizer is lost")
         if found:
             return training.convert_optimizer(found[0], self._draft)
-        self._draft.warn("flow", f"it has no optimizer: {optimizers.DEFAULT} takes its place")
+        self._draft.warn("flow", f"it has no optimizer: {optimizers.DEFAULT} is used")
         return optimizers.DEFAULT

@@ -1,4 +1,4 @@
-"""The layers of Keras by the operations of a flow."""
+"""Converts the operations of a flow's nodes to Keras layers."""
 
 import re
 from collections.abc import Mapping
@@ -48,14 +48,14 @@ _POOLING: Mapping[str, str] = {
     "max": "Max",
 }
 _DEFAULTS: Mapping[str, Any] = {"filters": 32, "kernel_size": 3, "units": 64, "rate": 0.5, "stddev": 0.1}
-"""Values of missing arguments that a layer requires."""
+"""Values for arguments that a Keras layer requires, and that the node does not have."""
 _IGNORED = frozenset({"label", "name"})
 _SHAPES: Mapping[str, str] = {"Reshape": "target_shape", "Permute": "dims"}
-"""Arguments that a flow may give as a text, such as "(28, 28, 1)"."""
+"""Arguments with a shape, by layer. A flow may have the shape as a text, such as "(28, 28, 1)"."""
 
 
 class _Kind(NamedTuple):
-    """The class of a layer, the arguments that the operation gives, and the parameters that chose the class."""
+    """The result of `_kind`: layer class, arguments that follow from the operation, and parameters read for them."""
 
     layer: str
     arguments: Mapping[str, Any]
@@ -68,7 +68,7 @@ def convert_layer(node: Node, draft: Draft, *, classes: int | None = None) -> di
     Args:
         node: The node.
         draft: Gets a warning for each parameter that is lost, wrong, or missing.
-        classes: The number of classes, if the node is the last Dense and may lack its units.
+        classes: The number of classes, which is the default of units, if the node is the last Dense of an output.
 
     Raises:
         EpochalError: If the operation is unknown.
@@ -78,18 +78,18 @@ def convert_layer(node: Node, draft: Draft, *, classes: int | None = None) -> di
     if (shape_key := _SHAPES.get(kind.layer)) is not None:
         parameters = _with_shape(parameters, shape_key)
         if not parameters[shape_key]:
-            draft.warn(node.label, f"{shape_key} is missing: Identity takes the place of the {kind.layer}")
+            draft.warn(node.label, f"{shape_key} is missing: the layer Identity replaces the {kind.layer}")
             return {"layer": "Identity"}
     converted = convert_arguments(kind.layer, parameters)
     for name, reason in {**converted.lost, **converted.wrong}.items():
-        outcome = "so this value is lost" if name in converted.lost else "and Keras' default takes its place"
+        outcome = "so this value is lost" if name in converted.lost else "so Keras' default is used"
         draft.warn(node.label, f"{shown(name)} is {shown(parameters.get(name))}: {reason}, {outcome}")
     arguments = {**kind.arguments, **converted.arguments}
     found = catalogue().modules[LAYERS].find(kind.layer)
     for name, argument in found.arguments.items() if found else ():
         default = classes if name == "units" and classes else _DEFAULTS.get(name)
         if argument.required and arguments.get(name) is None and default is not None:
-            draft.warn(node.label, f"{name} of the {kind.layer} is missing, and {default} takes its place")
+            draft.warn(node.label, f"{name} of the {kind.layer} is missing: {default} is used")
             arguments[name] = default
     return {"layer": kind.layer, **arguments}
 
@@ -108,26 +108,22 @@ def _kind(node: Node, draft: Draft) -> _Kind:
         function = node.parameters.get("function")
         kind = _POOLING.get(str(function).strip().lower())
         if kind is None:
-            draft.warn(node.label, f"function is {shown(function)}: it must be MAX or AVERAGE, and MAX takes its place")
+            draft.warn(node.label, f"function is {shown(function)}: it must be MAX or AVERAGE, so MAX is used")
         start = "Global" if pooling[1] else ""
         return _Kind(f"{start}{kind or 'Max'}Pooling{pooling[2]}D", {}, frozenset({"function"}))
     if name == "merge":
         mode = node.parameters.get("mode", "sum")
         if (merge := _MERGES.get(str(mode).strip().lower())) is None:
             raise EpochalError(f"{node.label}: mode must be one of {', '.join(_MERGES)}, found {shown(mode)}")
-        used = {"mode"} if merge == "Concatenate" else {"mode", "concat_axis"}
-        axis = integer(node.parameters.get("concat_axis"))
-        return _Kind(
-            merge,
-            {"axis": axis} if merge == "Concatenate" and axis is not None else {},
-            frozenset({*used, "concat_axis"}),
-        )
+        axis = integer(node.parameters.get("concat_axis")) if merge == "Concatenate" else None
+        is_lost = merge == "Concatenate" and axis is None
+        used = {"mode"} if is_lost else {"mode", "concat_axis"}
+        return _Kind(merge, {} if axis is None else {"axis": axis}, frozenset(used))
     if layer := _ALIASES.get(name) or _layers().get(name):
         return _Kind(layer, {})
     hint = did_you_mean(name, [*_layers(), *activations, "pooling2d", "merge"])
-    raise EpochalError(
-        f"{node.label}: the operation {shown(node.op)} has no layer in Keras", hint and f"{hint[0].upper()}{hint[1:]}"
-    )
+    message = f"{node.label}: the operation {shown(node.op)} matches no layer of Keras"
+    raise EpochalError(message, hint and f"{hint[0].upper()}{hint[1:]}")
 
 
 def _has_effect(value: Any) -> bool:
@@ -135,7 +131,7 @@ def _has_effect(value: Any) -> bool:
 
 
 def _with_shape(parameters: Mapping[str, Any], key: str) -> dict[str, Any]:
-    """Return the parameters with a shape as a list of integers; without a usable shape, as an empty list."""
+    """Return the parameters with the shape `key` as a list of integers; an empty list if there is no valid shape."""
     rest = dict(parameters)
     value = next((rest.pop(name) for name in (key, "target_shape", "dims", "shape") if name in rest), None)
     if isinstance(value, str):
@@ -155,7 +151,7 @@ def _by_normalized_name(names: tuple[str, ...]) -> Mapping[str, str]:
 
 @cache
 def _layers() -> Mapping[str, str]:
-    """Return the usable layers of Keras by their normalized names, also those that are aliases."""
+    """Return the importable Keras layer classes by their normalized names (a-z and 0-9), including aliases."""
     classes = catalogue().modules[LAYERS].classes
     return {
         _normalized(name): each.alias or name

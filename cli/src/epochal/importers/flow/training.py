@@ -1,4 +1,4 @@
-"""The losses, the metrics and the optimizer of a flow."""
+"""Converts the nodes of a flow for losses, metrics and the optimizer."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ _CROSSENTROPIES: Mapping[str, bool] = {
     "softmaxcrossentropywithlogits": False,
     "sigmoidcrossentropywithlogits": True,
 }
-"""Losses of classes, and whether they are that of a sigmoid."""
+"""Crossentropy losses, and whether a loss is binary, for outputs with a sigmoid."""
 _LOSSES: Mapping[str, str] = {
     "absolutedifference": "MeanAbsoluteError",
     "euclidean": "MeanSquaredError",
@@ -52,11 +52,11 @@ _METRICS: Mapping[str, str] = {
 
 
 def convert_loss(node: Node, last: LastLayer, draft: Draft) -> str | dict[str, Any]:
-    """Return the loss of a node, or the suitable one, with a warning.
+    """Return the Keras loss for a loss node. A crossentropy is chosen by the last layer, with a warning if it differs.
 
     Args:
         node: The node of the loss.
-        last: The last layer of the output.
+        last: Activation and number of units of the output.
         draft: Gets the warnings.
 
     Raises:
@@ -83,7 +83,7 @@ def convert_loss(node: Node, last: LastLayer, draft: Draft) -> str | dict[str, A
 
 
 def convert_metrics(nodes: Sequence[Node], loss: str | dict[str, Any]) -> list[str | dict[str, Any]]:
-    """Return the metrics of nodes.
+    """Return the Keras metrics for metric nodes, without duplicates.
 
     Raises:
         EpochalError: If an operation is unknown.
@@ -105,7 +105,7 @@ def convert_metrics(nodes: Sequence[Node], loss: str | dict[str, Any]) -> list[s
 
 
 def convert_optimizer(node: Node, draft: Draft) -> str | dict[str, Any]:
-    """Return the optimizer of a node.
+    """Return the Keras optimizer for an optimizer node. The draft gets a warning for each lost parameter.
 
     Raises:
         EpochalError: If the operation is unknown.
@@ -128,5 +128,5 @@ def _normalized(node: Node) -> str:
 def _unknown(node: Node, known: Sequence[str]) -> EpochalError:
     hint = did_you_mean(_normalized(node)[:40], known)
     return EpochalError(
-        f"{node.label}: the operation {shown(node.op)} has no {node.category} in Keras", hint.capitalize()
+        f"{node.label}: the operation {shown(node.op)} matches no {node.category} of Keras", hint.capitalize()
     )

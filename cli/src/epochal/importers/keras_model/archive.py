@@ -1,4 +1,4 @@
-"""Models in .keras files: zip archives with the configuration and the weights. Reading one needs no Keras."""
+"""Imports models from .keras files: zip archives with configuration and weights. Keras itself is not needed."""
 
 import lzma
 import shutil
@@ -18,7 +18,7 @@ from epochal.importers.reading import MAX_BYTES, parse_json, shown
 
 _CONFIG, _METADATA, _WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 _MAX_RATIO = 10
-"""Maximum size of the weights for each byte of the file. Keras does not compress them."""
+"""Maximum bytes of the weights for each byte of the archive. Keras never compresses them, so more is refused."""
 _PART = 2**20
 _DAMAGE = (
     KeyError,
@@ -34,13 +34,13 @@ _DAMAGE = (
 
 
 def import_archive(path: Path, *, name: str | None, strict: bool, source: str | None = None) -> Imported:
-    """Return the TrainingJob for the model in a .keras file, with its weights.
+    """Import the model in a .keras file as a TrainingJob, with its weights.
 
     Args:
         path: The file.
-        name: Name of the TrainingJob. Default: that of the file.
-        strict: Whether a lost detail is an error.
-        source: The file in the comment at the head, if it is another one.
+        name: Name of the TrainingJob. Default: the file name.
+        strict: Whether to raise an error if a detail of the file is lost.
+        source: File name in the comment at the top of the manifest. Default: the name of `path`.
 
     Raises:
         EpochalError: If the file is damaged, or its model is not importable.
@@ -61,7 +61,7 @@ def import_archive(path: Path, *, name: str | None, strict: bool, source: str | 
 
 @dataclass(frozen=True)
 class _ArchiveWeights:
-    """The weights in a .keras file, which a network with the same layers in the same order can load.
+    """The weights in a .keras file. A network with the same layers in the same order can load them unchanged.
 
     Args:
         path: The file.
@@ -70,16 +70,16 @@ class _ArchiveWeights:
     path: Path
 
     def write(self, path: Path) -> None:
-        """Copy the weights.
+        """Copy model.weights.h5 from the archive to a file.
 
         Raises:
-            EpochalError: If the archive is damaged, or its weights take too much space.
+            EpochalError: If the archive is damaged, its weights are compressed, or the disk has no space for them.
         """
         with _damage_as_error(), zipfile.ZipFile(self.path) as archive:
             size = archive.getinfo(_WEIGHTS).file_size
             limit = _MAX_RATIO * self.path.stat().st_size + _PART
             if size > limit:
-                found = f"{_WEIGHTS} has {size:,} bytes, but the file only {self.path.stat().st_size:,}"
+                found = f"{_WEIGHTS} has {size:,} bytes, but the .keras file only {self.path.stat().st_size:,}"
                 raise EpochalError(f"{found}: its weights are compressed, which Keras never does")
             if size > shutil.disk_usage(path.parent).free:
                 raise EpochalError(f"{shown(str(path.parent))} has no space for weights of {size / 2**20:,.0f} MiB")

@@ -1,4 +1,4 @@
-"""The calls of the layers in a functional model: which tensors each takes."""
+"""Reads the calls of the layers in a functional Keras model: the tensors that are the inputs of each call."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,20 +10,20 @@ from epochal.importers.reading import mapping, shown
 _TENSOR = "__keras_tensor__"
 _MAX_INPUTS = 64
 _MASK_OPERATIONS = frozenset({"Any", "NotEqual"})
-"""Operations by which Keras computes the mask of an Embedding or a Masking. It computes masks again in any network."""
+"""Operations that compute the mask of an Embedding or a Masking layer. They are not imported: Keras adds them again."""
 _TENSOR_ARGUMENTS = ("inputs", "query", "value", "key", "sequence", "initial_state")
-"""Arguments of calls that are inputs of the layer in this order."""
+"""Keyword arguments of a call that pass input tensors, in the order of the layer's inputs."""
 _NEUTRAL = frozenset({"mask", "training"})
 _HISTORY_PARTS = 3
 
 
 class Ref(NamedTuple):
-    """An output of a call of a layer.
+    """A reference to a tensor of a functional model: one output of one call of a layer.
 
     Args:
         layer: Name of the layer.
-        call: Number of the call, from 0.
-        output: Number of the output, from 0.
+        call: Index among the calls of this layer, from 0.
+        output: Index among the outputs of this call, from 0.
     """
 
     layer: str
@@ -32,7 +32,7 @@ class Ref(NamedTuple):
 
 
 def ref(value: Any) -> Ref | None:
-    """Return a reference in the notation of Keras, [NAME, CALL, OUTPUT], or None."""
+    """Parse a reference in the notation of Keras, [NAME, CALL, OUTPUT]. Return None if the value has another form."""
     if not isinstance(value, list) or len(value) < _HISTORY_PARTS:
         return None
     name, call, output = value[:_HISTORY_PARTS]
@@ -42,30 +42,34 @@ def ref(value: Any) -> Ref | None:
 
 
 def refs(value: Any) -> list[Ref]:
-    """Return the references of input_layers or output_layers: one, a list, or a mapping of them.
+    """Parse `input_layers` or `output_layers`: a single reference, a list of references, or a mapping to references.
 
-    Those of a mapping are in the order of its keys, as Keras orders the tensors of a dict.
+    The references of a mapping are sorted by their keys, as Keras sorts the tensors of a dict.
 
     Raises:
-        NotImportable: If the value is none of these.
+        NotImportable: If the value has none of these three forms.
     """
     if (found := ref(value)) is not None:
         return [found]
     values = [value[key] for key in sorted(value)] if isinstance(value, Mapping) else value
     if not isinstance(values, list) or len(values) > _MAX_INPUTS:
-        raise NotImportable(f"the inputs and outputs must be lists of references, found {shown(value)}")
+        raise NotImportable(f"input_layers and output_layers must be lists of references, found {shown(value)}")
     result = [ref(each) for each in values]
     if any(each is None for each in result):
-        raise NotImportable(f"the inputs and outputs must be references [NAME, CALL, OUTPUT], found {shown(value)}")
+        raise NotImportable(
+            f"input_layers and output_layers must have references [NAME, CALL, OUTPUT], found {shown(value)}"
+        )
     return [each for each in result if each is not None]
 
 
 def output_names(value: Any, outputs: Sequence[Ref]) -> list[str]:
-    """Return the names by which `compile` calls the outputs: the keys of a dict of outputs, else the layers' names.
+    """Return the name that `compile` uses for each output of the model.
+
+    The names are the keys of `output_layers` if it is a mapping, otherwise the names of the layers.
 
     Args:
-        value: The output_layers.
-        outputs: Its references.
+        value: The field `output_layers` of the model.
+        outputs: The references in this field.
     """
     if isinstance(value, Mapping):
         return sorted(value)
@@ -81,7 +85,10 @@ def output_names(value: Any, outputs: Sequence[Ref]) -> list[str]:
 
 
 def is_mask_operation(entry: Mapping[str, Any]) -> bool:
-    """Return whether an entry only computes a mask, which Keras computes again."""
+    """Return whether the entry of a layer is an operation that only computes a mask.
+
+    Such an entry is not imported, because Keras adds the operation again.
+    """
     module = entry.get("module")
     return (
         isinstance(module, str)
@@ -91,14 +98,14 @@ def is_mask_operation(entry: Mapping[str, Any]) -> bool:
 
 
 def calls(entry: Mapping[str, Any], masks: set[str]) -> list[list[Ref]]:
-    """Return the tensors that each call of a layer takes, in the order of its inputs.
+    """Return a list for each call of a layer: the tensors that are the inputs of this call, in order.
 
     Args:
-        entry: The layer, with its inbound_nodes.
-        masks: Names of the operations that compute masks.
+        entry: The configuration of the layer, with its `inbound_nodes`.
+        masks: Names of the entries for which `is_mask_operation` is true.
 
     Raises:
-        NotImportable: If a call has an argument that a TrainingJob cannot express.
+        NotImportable: If `inbound_nodes` is malformed, or a call has an argument that a TrainingJob cannot express.
     """
     found = entry.get("inbound_nodes")
     if not isinstance(found, list):
@@ -116,12 +123,12 @@ def _call(node: Any, masks: set[str]) -> list[Ref]:
         tensors, keywords, is_legacy = [], {}, True
         for each in nodes:
             if (found := ref(each)) is None:
-                raise NotImportable(f"an input must be [NAME, CALL, OUTPUT], found {shown(each)}")
+                raise NotImportable(f"an input of a call must be [NAME, CALL, OUTPUT], found {shown(each)}")
             tensors.append(found)
             if len(each) > _HISTORY_PARTS and isinstance(each[_HISTORY_PARTS], Mapping):
                 keywords = {**keywords, **each[_HISTORY_PARTS]}
     else:
-        raise NotImportable(f"a call must be a mapping or a list, found {type(node).__name__}")
+        raise NotImportable(f"an item of inbound_nodes must be a mapping or a list, found {type(node).__name__}")
     if not isinstance(keywords, Mapping):
         raise NotImportable(f"kwargs must be a mapping, found {type(keywords).__name__}")
     by_name = {key: list(_keyword(str(key), value, masks, is_legacy=is_legacy)) for key, value in keywords.items()}
@@ -133,7 +140,10 @@ def _call(node: Any, masks: set[str]) -> list[Ref]:
 
 
 def fixed_training(entry: Mapping[str, Any]) -> bool | None:
-    """Return the `training` of a call in a file of Keras 1 or 2, which fixes the mode of the layer, or None."""
+    """Return the boolean argument `training` of a layer's call in a file of Keras 1 or 2; None if no call has it.
+
+    The argument fixes the mode of the layer: True means training, False means inference.
+    """
     found = entry.get("inbound_nodes")
     for node in found if isinstance(found, list) else []:
         for each in [node] if ref(node) is not None else node if isinstance(node, list) else []:
@@ -151,15 +161,17 @@ def _keyword(name: str, value: Any, masks: set[str], *, is_legacy: bool) -> Iter
     if name == "mask" and found and all(each.layer in masks for each in found):
         return
     if not found or name not in _TENSOR_ARGUMENTS:
-        raise NotImportable(f"the call has {shown(name)}: {shown(value)}, which only code can pass to a layer")
+        raise NotImportable(
+            f"a call has the argument {shown(name)}: {shown(value)}, which a TrainingJob cannot express"
+        )
     yield from found
 
 
 def _tensors(value: Any, *, depth: int, is_legacy: bool = False, allows_values: bool = False) -> Iterator[Ref]:
-    """Yield the tensors in the arguments of a call.
+    """Yield the tensors in an argument of a call, also those in nested lists.
 
     Raises:
-        NotImportable: If an argument is no tensor.
+        NotImportable: If the argument has a value that is no tensor, unless `allows_values` is set.
     """
     if is_legacy and (found := ref(value)) is not None:
         yield found
@@ -174,4 +186,4 @@ def _tensors(value: Any, *, depth: int, is_legacy: bool = False, allows_values: 
     elif isinstance(value, Mapping) and value.get("class_name") == "__tuple__":
         yield from _tensors(value.get("items"), depth=depth + 1, allows_values=allows_values)
     elif not allows_values and value is not None:
-        raise NotImportable(f"a call takes {shown(value)}, which is no output of a layer")
+        raise NotImportable(f"a call has the input {shown(value)}, which is no output of a layer")

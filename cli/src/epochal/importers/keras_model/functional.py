@@ -1,4 +1,4 @@
-"""Reads the graph of a functional model: the calls of its layers, each after those whose outputs it takes."""
+"""Reads the graph of a functional Keras model, and sorts the calls of its layers in topological order."""
 
 import heapq
 from collections import Counter, defaultdict
@@ -13,7 +13,7 @@ from epochal.importers.keras_model.objects import MODELS, NotImportable
 from epochal.importers.reading import mapping, shown
 
 _MAX_ENTRIES = 2 * MAX_LAYERS
-"""Maximum number of entries: layers, inputs, and operations that compute masks."""
+"""Maximum number of entries in `layers` of a model: layers, InputLayers, and operations that compute masks."""
 INPUT_LAYER = "InputLayer"
 
 
@@ -22,8 +22,8 @@ class Call(NamedTuple):
 
     Args:
         layer: Name of the layer.
-        number: Number of the call, to which references refer.
-        inputs: The tensors that it takes.
+        number: Index of the call in references to its outputs (`Ref.call`).
+        inputs: The tensors that are the inputs of the call.
     """
 
     layer: str
@@ -35,12 +35,12 @@ class Functional(NamedTuple):
     """The graph of a functional model.
 
     Args:
-        entries: The configurations of the layers by name.
-        inputs: The inputs of the model.
-        outputs: The outputs of the model.
-        output_names: The name of each output in `compile`.
-        calls: The calls in the order in which they are possible.
-        with_several_outputs: Names of the layers of which a later output is taken.
+        entries: The configurations of the layers, by the name of the layer.
+        inputs: The tensors that are the inputs of the model.
+        outputs: The tensors that are the outputs of the model.
+        output_names: The name of each output of the model in the arguments of `compile`.
+        calls: The calls of all layers, each after the calls that compute its inputs.
+        with_several_outputs: Names of the layers with an output other than the first that the model uses.
     """
 
     entries: Mapping[str, Mapping[str, Any]]
@@ -52,15 +52,15 @@ class Functional(NamedTuple):
 
 
 def read_entries(value: Any) -> list[Mapping[str, Any]]:
-    """Return the configurations of the layers of a model.
+    """Check the `layers` in the configuration of a model, and return them.
 
     Raises:
-        NotImportable: If they are no list of mappings, or too many.
+        NotImportable: If the value is no list of mappings with class_name, or an empty or too long list.
     """
     if not isinstance(value, list) or not value:
-        raise NotImportable("it must have a list of layers, found none")
+        raise NotImportable("the model must have a list of layers, found none")
     if len(value) > _MAX_ENTRIES:
-        raise NotImportable(f"it has {len(value):,} layers, but a network has at most {MAX_LAYERS:,}")
+        raise NotImportable(f"the model has {len(value):,} layers, but a network has at most {MAX_LAYERS:,}")
     for index, each in enumerate(value):
         if not isinstance(each, Mapping) or not isinstance(each.get("class_name"), str):
             raise NotImportable(f"layers[{index}] must be a mapping with class_name, found {shown(each)}")
@@ -68,32 +68,34 @@ def read_entries(value: Any) -> list[Mapping[str, Any]]:
 
 
 def name_of(entry: Mapping[str, Any]) -> str:
-    """Return the name of a layer in its model."""
+    """Return the name of a layer in its model; without a name, the name of its class in lower case."""
     name = entry.get("name") or mapping(entry.get("config")).get("name")
     return name if isinstance(name, str) and name else str(entry["class_name"]).lower()
 
 
 def read_functional(config: Any) -> Functional:
-    """Return the graph of a functional model.
+    """Return the graph for the `config` of a functional model.
 
     Raises:
-        NotImportable: If the graph is broken, or has a call that a TrainingJob cannot express.
+        NotImportable: If the graph is invalid, or has a call that a TrainingJob cannot express.
     """
     if not isinstance(config, Mapping):
-        raise NotImportable(f"its config must be a mapping, found {type(config).__name__}")
+        raise NotImportable(f"config of the model must be a mapping, found {type(config).__name__}")
     found = read_entries(config.get("layers"))
     entries = {name_of(entry): entry for entry in found}
     if len(entries) < len(found):
         twice = next(name for name, count in Counter(map(name_of, found)).items() if count > 1)
-        raise NotImportable(f"two of its layers have the name {shown(twice)}")
+        raise NotImportable(f"two layers of the model have the name {shown(twice)}")
     inputs, outputs = calls.refs(config.get("input_layers")), calls.refs(config.get("output_layers"))
     for each in [*inputs, *outputs]:
         if each.layer not in entries:
-            raise NotImportable(f"its input or output {shown(each.layer)} is no layer")
+            raise NotImportable(f"input_layers or output_layers names {shown(each.layer)}, which is no layer")
     taken = _read_calls(entries)
     references = [*(ref for call in taken for ref in call.inputs), *outputs]
     several = frozenset(each.layer for each in references if each.output)
-    ordered = _sort(_with_own_numbers(taken, references, entries), {(each.layer, each.call) for each in inputs})
+    ordered = _sort(
+        _with_numbers_of_references(taken, references, entries), {(each.layer, each.call) for each in inputs}
+    )
     names = calls.output_names(config["output_layers"], outputs)
     return Functional(entries, inputs, outputs, names, ordered, several)
 
@@ -116,10 +118,13 @@ def _read_calls(entries: Mapping[str, Mapping[str, Any]]) -> list[Call]:
     return taken
 
 
-def _with_own_numbers(
+def _with_numbers_of_references(
     taken: Sequence[Call], references: Sequence[Ref], entries: Mapping[str, Mapping[str, Any]]
 ) -> list[Call]:
-    """Return the calls with the numbers in the references. Keras begins with 1 for most models within models."""
+    """Return the calls with the numbers by which references name them.
+
+    Keras numbers the calls of a layer from 0, but those of most inner models from 1.
+    """
     counts = Counter(call.layer for call in taken)
     highest: dict[str, int] = {}
     for each in references:
@@ -133,7 +138,10 @@ def _with_own_numbers(
 
 
 def _sort(taken: Sequence[Call], given: set[tuple[str, int]]) -> list[Call]:
-    """Return the calls in an order in which all inputs of a call are known, and else in their order in the file."""
+    """Return the calls in topological order: each call after the calls that compute its inputs.
+
+    Calls that are independent of each other stay in the order of the file.
+    """
     places = {(call.layer, call.number): index for index, call in enumerate(taken)}
     waiting: dict[tuple[str, int], list[int]] = defaultdict(list)
     missing: list[int] = []
@@ -141,7 +149,7 @@ def _sort(taken: Sequence[Call], given: set[tuple[str, int]]) -> list[Call]:
         needed = {(each.layer, each.call) for each in call.inputs} - given
         if unknown := next((each for each in sorted(needed) if each not in places), None):
             raise NotImportable(
-                f"its layer {shown(call.layer)} takes {shown(unknown[0])}, which is no such layer or call"
+                f"its layer {shown(call.layer)} takes an output of {shown(unknown[0])}, which is no such layer or call"
             )
         missing.append(len(needed))
         for each in needed:
@@ -157,5 +165,5 @@ def _sort(taken: Sequence[Call], given: set[tuple[str, int]]) -> list[Call]:
                 heapq.heappush(ready, index)
     if len(ordered) < len(taken):
         stuck = next(taken[index].layer for index, count in enumerate(missing) if count)
-        raise NotImportable(f"its layer {shown(stuck)} takes its own output, directly or by other layers")
+        raise NotImportable(f"its layer {shown(stuck)} takes its own output, directly or through other layers")
     return ordered

@@ -1,4 +1,4 @@
-"""The inputs of a Keras model."""
+"""Converts the inputs of a Keras model to inputs of the network in a TrainingJob."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -12,14 +12,14 @@ from epochal.importers.reading import mapping, shown
 from epochal.importers.values import integer
 
 _GENERIC = re.compile(r"input(_layer)?(_?\d+)?|.{0,100}_input")
-"""Names that Keras gives to an input."""
+"""Names that Keras gives to an input without a name of the user."""
 
 
 def read_input(entry: Mapping[str, Any], draft: Draft) -> dict[str, Any]:
-    """Return an input of the network, from its InputLayer.
+    """Return the input of the network for an InputLayer of the model.
 
     Raises:
-        NotImportable: If it has no shape.
+        NotImportable: If the InputLayer has no shape.
     """
     config = mapping(entry.get("config"))
     name = str(entry.get("name") or config.get("name") or INPUT)
@@ -28,12 +28,15 @@ def read_input(entry: Mapping[str, Any], draft: Draft) -> dict[str, Any]:
         raise NotImportable(f"its input {shown(name)} has no shape")
     for key in ("sparse", "ragged"):
         if config.get(key):
-            draft.warn(label_of("input", name), f"{key} is lost: a TrainingJob reads dense arrays")
+            draft.warn(label_of("input", name), f"its option {key} is lost: inputs of a TrainingJob are dense arrays")
     return _input(name, shape, config.get("dtype"))
 
 
 def sequential_input(config: Any, first: Mapping[str, Any], draft: Draft) -> dict[str, Any]:
-    """Return the input of a Sequential without an InputLayer, from its first layer; else a placeholder."""
+    """Return the input of the network for a Sequential model without an InputLayer, from its first layer.
+
+    If the model has no shape, the input is a placeholder of the shape [1], with a warning.
+    """
     inner = mapping(first.get("config"))
     candidates: list[Any] = [inner.get("batch_input_shape"), inner.get("batch_shape")]
     candidates.append(mapping(first.get("build_config")).get("input_shape"))
@@ -61,7 +64,7 @@ def _input(name: str, shape: Sequence[int], dtype: Any) -> dict[str, Any]:
 
 
 def _sample_shape(value: Any) -> list[int] | None:
-    """Return the shape of a sample, from a shape with the batch axis, or None."""
+    """Return a stored shape without its first axis (the batch); -1 is an axis of any length. None if it is no shape."""
     if isinstance(value, Mapping):  # Keras 2 stores a shape as {class_name: TensorShape, items: […]}.
         value = value.get("items")
     if not isinstance(value, list) or not value or any(isinstance(size, list | Mapping) for size in value):

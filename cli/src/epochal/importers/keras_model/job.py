@@ -1,4 +1,4 @@
-"""A TrainingJob from the configuration of a Keras model."""
+"""Converts the configuration of a Keras model to a TrainingJob."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -11,7 +11,12 @@ from epochal.importers.reading import shown
 
 
 class ConvertedModel(NamedTuple):
-    """A TrainingJob from a model, and the network in it, by which its weights are found."""
+    """The result of `convert_model`.
+
+    Args:
+        draft: The TrainingJob, with its warnings and placeholders.
+        imported: The network of the TrainingJob, and the place of each of its layers in the Keras model.
+    """
 
     draft: Draft
     imported: ImportedNetwork
@@ -20,13 +25,13 @@ class ConvertedModel(NamedTuple):
 def convert_model(
     document: Mapping[str, Any], *, name: str, source: str, compiled: Mapping[str, Any] | None = None
 ) -> ConvertedModel:
-    """Return the TrainingJob of a model.
+    """Return the TrainingJob for a Keras model, as a draft.
 
     Args:
         document: The configuration of the model, as `model.to_json()` writes it.
         name: Name of the TrainingJob.
-        source: The file or program with the model, for the comment at the head.
-        compiled: The arguments of `compile`, if they are not in the document.
+        source: The file or program with the model, for the comment at the head of the manifest.
+        compiled: The arguments of `compile`. Default: `compile_config` of the document.
 
     Raises:
         EpochalError: If the model has a custom layer, or a part that a TrainingJob cannot express.

@@ -1,4 +1,4 @@
-"""The network of a Keras model as a list of layers. Models within the model are replaced by their layers."""
+"""Converts a Keras model to the list of layers in a TrainingJob. Inner models are replaced by their layers."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -14,11 +14,11 @@ from epochal.importers.keras_model.objects import FULL_PRECISION, MODELS, NotImp
 from epochal.importers.reading import shown
 
 _MAX_DEPTH = 20
-"""Maximum nesting of models in models."""
+"""Maximum depth of models within models."""
 _MAX_NAME = 64
-"""Maximum characters of the name of an input."""
+"""Maximum characters of the name of a network input."""
 Path = tuple[str, ...]
-"""The names of the models around a layer, and its own name."""
+"""The path of a layer: the names of the inner models that contain it, from the outside, and its own name."""
 
 
 class ImportedNetwork(NamedTuple):
@@ -26,10 +26,10 @@ class ImportedNetwork(NamedTuple):
 
     Args:
         network: The network in the notation of a TrainingJob.
-        outputs: The name of each output in the network, by its name in the model, in order.
-        precision: The dtype policy of its layers, such as mixed_float16.
-        sources: The path of each layer in the model, by its name in the network.
-        has_inner_models: Whether the model has models within it.
+        outputs: The name of each output in the network, by its name in the Keras model, in order.
+        precision: The dtype policy of the layers, such as mixed_float16.
+        sources: The path of each layer in the Keras model, by the name of the layer in the network.
+        has_inner_models: Whether the Keras model contains other models.
     """
 
     network: dict[str, Any]
@@ -40,11 +40,11 @@ class ImportedNetwork(NamedTuple):
 
 
 def convert_network(model: Mapping[str, Any], draft: Draft) -> ImportedNetwork:
-    """Return the network of a model.
+    """Return the network of a TrainingJob for a Keras model.
 
     Args:
         model: The configuration of the model, with class_name and config.
-        draft: Gets the warnings, and the labels of the layers.
+        draft: Receives the warnings, and the labels of the layers for messages.
 
     Raises:
         EpochalError: If the model has a custom layer, or a part that a TrainingJob cannot express.
@@ -53,7 +53,7 @@ def convert_network(model: Mapping[str, Any], draft: Draft) -> ImportedNetwork:
 
 
 class _Builder:
-    """The layers of the network while models are read."""
+    """Collects the inputs and layers of the network while it reads a Keras model and its inner models."""
 
     def __init__(self, draft: Draft) -> None:
         self._draft = draft
@@ -61,7 +61,7 @@ class _Builder:
         self._layers: list[dict[str, Any]] = []
         self._names = Names(INPUT)
         self._by_path: dict[Path, dict[str, Any]] = {}
-        """The layers by their path. A later call of a layer is a use of the first call."""
+        """The first call of each layer, by the path of the layer. Later calls refer to it with `use`."""
         self._with_several_outputs: set[Path] = set()
         self._has_inner_models = False
 
@@ -69,7 +69,7 @@ class _Builder:
         kind = model.get("class_name")
         if not isinstance(kind, str) or kind not in MODELS:
             raise EpochalError(
-                f"the model is a {shown(kind)}, a class of its own, whose code is not in the file",
+                f"the model is a {shown(kind)}, a custom class, whose code is not in the file",
                 "Build it with keras.Sequential or keras.Model(inputs, outputs), or use spec.code.",
             )
         outputs, names = self._add_model(model, None, ())
@@ -91,12 +91,12 @@ class _Builder:
     def _add_model(
         self, model: Mapping[str, Any], inputs: Sequence[str] | None, path: Path
     ) -> tuple[list[str], list[str]]:
-        """Add the layers of a model, and return its outputs, and their names in the model.
+        """Add the layers of a model to the network. Return the outputs of the model, and their names in the model.
 
         Args:
-            model: Its configuration.
-            inputs: The outputs that it takes; None for the outermost model.
-            path: Its own path.
+            model: The configuration of the model.
+            inputs: Names in the network of the model's input tensors; None for the outermost model.
+            path: The path of the model; () for the outermost model.
         """
         config = model.get("config")
         try:
@@ -124,17 +124,17 @@ class _Builder:
         if inputs is None:
             inputs = [self._add_input(read_input(graph.entries[each.layer], self._draft)) for each in graph.inputs]
         if len(inputs) != len(graph.inputs):
-            raise NotImportable(f"it takes {len(graph.inputs)} inputs, but is called with {len(inputs)}")
+            raise NotImportable(f"the model has {len(graph.inputs)} inputs, but its call passes {len(inputs)}")
         for name, entry in graph.entries.items():
             if (training := fixed_training(entry)) is not None:
-                lost = f"training={training} of its call is lost: the layer follows the mode of the network"
+                lost = f"training={training} of its call is lost: the layer uses the mode of the network"
                 self._draft.warn(_label((*path, name)), lost)
         known: dict[Ref, str] = dict(zip(graph.inputs, inputs, strict=True))
         for call in graph.calls:
-            taken = [_output(known, each) for each in call.inputs]
+            taken = [_name_of_tensor(known, each) for each in call.inputs]
             for index, output in enumerate(self._call(graph.entries[call.layer], taken, path)):
                 known[Ref(call.layer, call.number, index)] = output
-        return [_output(known, each) for each in graph.outputs], list(graph.output_names)
+        return [_name_of_tensor(known, each) for each in graph.outputs], list(graph.output_names)
 
     def _add_input(self, value: dict[str, Any]) -> str:
         if any(each["name"] == value["name"] for each in self._inputs) or value["name"] != INPUT:
@@ -143,7 +143,7 @@ class _Builder:
         return str(value["name"])
 
     def _call(self, entry: Mapping[str, Any], inputs: Sequence[str], path: Path) -> list[str]:
-        """Add a call of a layer, or of the layers of a model, and return its outputs."""
+        """Add the call of a layer, or all layers of an inner model, to the network. Return the names of the outputs."""
         inner = (*path, name_of(entry))
         if entry["class_name"] in MODELS:
             self._has_inner_models = True
@@ -157,7 +157,7 @@ class _Builder:
         layer = {"use": first["name"], "name": name} if first is not None else self._convert(entry, name, inner)
         if first is None:
             self._by_path[inner] = layer
-        if not self._is_above(inputs):
+        if not self._needs_no_inputs(inputs):
             layer["inputs"] = list(inputs)
         self._draft.origins[f"network.layers[{len(self._layers)}]"] = _label(inner)
         self._layers.append(layer)
@@ -173,14 +173,17 @@ class _Builder:
             self._draft.warn(_label(path), f"the argument {shown(key)} is lost: {reason}")
         return {"layer": converted.arguments["layer"], "name": name} | converted.arguments
 
-    def _is_above(self, inputs: Sequence[str]) -> bool:
-        """Return whether a layer takes only the layer above, so that it needs no list of inputs."""
+    def _needs_no_inputs(self, inputs: Sequence[str]) -> bool:
+        """Return whether the next layer needs no field `inputs`.
+
+        This is the case if its only input is the previous layer or, for the first layer, the only input of the network.
+        """
         if self._layers:
             return list(inputs) == [self._layers[-1]["name"]]
         return len(self._inputs) == 1 and list(inputs) == [self._inputs[0]["name"]]
 
     def _set_precision(self, outputs: set[str]) -> str:
-        """Return the dtype policy of the layers, and remove it from those that have it without writing it."""
+        """Return the dtype policy of the network. Remove `dtype` from each layer that has this dtype by default."""
         policies = [layer.get("dtype") for layer in self._layers]
         precision = next(
             (each for each in policies if isinstance(each, str) and each.startswith("mixed_")), FULL_PRECISION
@@ -193,8 +196,11 @@ class _Builder:
         return precision
 
 
-def _output(known: dict[Ref, str], each: Ref) -> str:
-    """Return the name of an output. The file has no number of outputs, so the first one gives the name of others."""
+def _name_of_tensor(known: dict[Ref, str], each: Ref) -> str:
+    """Return the name of a tensor in the network.
+
+    `known` may have only the first output of a call, such as NAME:0. A later output is then NAME:1, and so on.
+    """
     if each in known:
         return known[each]
     first = known.get(each._replace(output=0), "")

@@ -1,4 +1,7 @@
-"""Objects in the configuration of a Keras model, in the notation of a TrainingJob. Nothing is imported or run."""
+"""Converts the layers, losses and other objects in the configuration of a Keras model to the notation of a TrainingJob.
+
+It imports no class, and runs no code of the model.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -31,7 +34,7 @@ _OLD_LAYERS: Mapping[str, str] = {
     "LSTMV2": "LSTM",
     "ThresholdedReLU": "ReLU",
 }
-"""Layers of earlier versions of Keras, and those of today."""
+"""Classes of layers in earlier versions of Keras, and the current class for each."""
 _OLD_ARGUMENTS: Mapping[str, Mapping[str, str]] = {"ThresholdedReLU": {"theta": "threshold"}}
 _VARIANCE_SCALING: Mapping[tuple[float, str, str], str] = {
     (1.0, "fan_avg", "uniform"): "glorot_uniform",
@@ -41,7 +44,7 @@ _VARIANCE_SCALING: Mapping[tuple[float, str, str], str] = {
     (1.0, "fan_in", "uniform"): "lecun_uniform",
     (1.0, "fan_in", "normal"): "lecun_normal",
 }
-"""Initializers that are a VarianceScaling, by scale, mode and distribution, as Keras 2 stores them."""
+"""Names of initializers by scale, mode and distribution. Keras 2 stores these initializers as a VarianceScaling."""
 _MODULES: Mapping[str, str] = {
     "initializer": "keras.initializers",
     "regularizer": "keras.regularizers",
@@ -49,15 +52,15 @@ _MODULES: Mapping[str, str] = {
     "learning_rate": SCHEDULES,
     "inner_optimizer": "keras.optimizers",
 }
-"""Modules of objects by the end of the name of the argument."""
+"""The Keras module of an argument's object, by the end of the argument's name."""
 
 
 class NotImportable(ValueError):
-    """A part of a model that a TrainingJob cannot express. The message has the part and the reason."""
+    """Raised for a part of a model that a TrainingJob cannot express. The message names the part and the reason."""
 
 
 def layer_class(entry: Mapping[str, Any]) -> str:
-    """Return the class of a layer in keras.layers.
+    """Return the name of a layer's class in keras.layers. A class of earlier versions becomes the current one.
 
     Raises:
         NotImportable: If it is a custom layer, an operation, or a layer that runs code.
@@ -66,7 +69,7 @@ def layer_class(entry: Mapping[str, Any]) -> str:
     if not isinstance(name, str):
         raise NotImportable(f"class_name must be the class of a layer, found {shown(name)}")
     if isinstance(module, str) and module.startswith(_OPERATIONS):
-        raise NotImportable(f"the operation {shown(name)} is a call in code: use a layer of Keras in its place")
+        raise NotImportable(f"{shown(name)} is an operation of keras.ops, not a layer: use a layer in its place")
     registered = entry.get("registered_name")
     is_custom = (isinstance(module, str) and not module.startswith(_KERAS)) or (
         module is None and isinstance(registered, str)
@@ -77,21 +80,21 @@ def layer_class(entry: Mapping[str, Any]) -> str:
     if is_custom or found is None:
         hint = did_you_mean(name[:40], [each for each, value in known.classes.items() if not value.refused])
         more = f"; {hint}" if hint and not is_custom else ""
-        raise NotImportable(f"{shown(name)} is a custom layer, which has code{more}")
+        raise NotImportable(f"{shown(name)} is a custom layer, whose code cannot be imported{more}")
     if found.refused:
         raise NotImportable(f"{kind} cannot be imported: {found.refused}")
     return known.classes[kind].alias or kind
 
 
 def convert_layer(entry: Mapping[str, Any], *, depth: int = 0) -> Converted:
-    """Return the arguments of a layer, with its class as `layer` and its dtype policy as `dtype`.
+    """Convert a layer. The arguments of the result include its class as `layer` and its dtype policy as `dtype`.
 
     Args:
-        entry: The configuration, with class_name and config.
-        depth: Number of layers around it.
+        entry: The configuration of the layer, with class_name and config.
+        depth: Number of layers that contain this layer, such as a Bidirectional.
 
     Raises:
-        NotImportable: If a TrainingJob cannot express it.
+        NotImportable: If a TrainingJob cannot express the layer.
     """
     if depth > MAX_DEPTH:
         raise NotImportable(f"it is nested deeper than {MAX_DEPTH} levels")
@@ -102,12 +105,12 @@ def convert_layer(entry: Mapping[str, Any], *, depth: int = 0) -> Converted:
     values: dict[str, Any] = {}
     for key, value in config.items():
         name = renamed.get(key, "wrapped" if key == "layer" and "wrapped" in known.arguments else key)
-        values[name] = _value(name, value, known.arguments.get(name), depth)
+        values[name] = _convert_value(name, value, known.arguments.get(name), depth)
     values.pop("name", None)
     if kind == "Bidirectional":
         _drop_mirror(values)
     if kind == "RandomShear":
-        values = {key: _opposite(value) if key.endswith("_factor") else value for key, value in values.items()}
+        values = {key: _symmetric_factor(value) if key.endswith("_factor") else value for key, value in values.items()}
     if isinstance(axis := values.get("axis"), list) and len(axis) == 1:
         values["axis"] = axis[0]  # Keras 2 stores the axis of a BatchNormalization as a list.
     if values.get("data_format") == "channels_last":
@@ -117,10 +120,12 @@ def convert_layer(entry: Mapping[str, Any], *, depth: int = 0) -> Converted:
 
 
 def convert_named(entry: Mapping[str, Any], module: str) -> Any:
-    """Return an initializer, a schedule, a loss or a metric: its short name, or a mapping with `name`.
+    """Convert an object of a Keras module, such as an initializer, a schedule, a loss or a metric.
+
+    The result is a name if the object has no arguments, otherwise a mapping with `name` and the arguments.
 
     Raises:
-        NotImportable: If it is no class of the module.
+        NotImportable: If the module has no class or function of this name, or the object is custom code.
     """
     name = entry.get("class_name")
     if not isinstance(name, str):
@@ -139,10 +144,12 @@ def convert_named(entry: Mapping[str, Any], module: str) -> Any:
         return name
     kind = content.classes[name].alias or name
     config = _mapping(entry.get("config") or {}, name)
-    arguments = {key: _value(key, value, found.arguments.get(key), 1) for key, value in config.items() if key != "name"}
+    arguments = {
+        key: _convert_value(key, value, found.arguments.get(key), 1) for key, value in config.items() if key != "name"
+    }
     if kind == "VarianceScaling" and (short := _variance_scaling(arguments)):
         return short
-    arguments = without_defaults(_known(arguments, found), found.arguments)
+    arguments = without_defaults(_known_arguments(arguments, found), found.arguments)
     arguments = {key: value for key, value in arguments.items() if value is not None}
     if arguments:
         return {"name": kind, **arguments}
@@ -150,18 +157,20 @@ def convert_named(entry: Mapping[str, Any], module: str) -> Any:
 
 
 def _short_name(kind: str, module: str) -> str:
-    """Return the usual name of an object without arguments: zeros for Zeros. Losses and metrics have their class."""
+    """Return the usual name of a class, such as zeros for Zeros. Losses, metrics and schedules keep the class name."""
     if module not in NAMED.values():
         return kind
     names = [short for short, each in catalogue().modules[module].names.items() if each == kind]
     return max(names, key=len, default=kind)
 
 
-def _known(arguments: Mapping[str, Any], found: KerasClass) -> dict[str, Any]:
-    """Return the arguments that a class has. A file of another version may have others, which have no effect if None.
+def _known_arguments(arguments: Mapping[str, Any], found: KerasClass) -> dict[str, Any]:
+    """Return the arguments that a class has in this version of Keras.
+
+    Other arguments are dropped if their value (None, False or "auto") has no effect.
 
     Raises:
-        NotImportable: If another argument has a value.
+        NotImportable: If another argument has any other value.
     """
     others = {key: value for key, value in arguments.items() if key not in found.arguments}
     if unknown := next((key for key, value in others.items() if value not in (None, False, "auto")), None):
@@ -169,18 +178,18 @@ def _known(arguments: Mapping[str, Any], found: KerasClass) -> dict[str, Any]:
     return {key: value for key, value in arguments.items() if key in found.arguments}
 
 
-def _value(key: str, value: Any, argument: Argument | None, depth: int) -> Any:
-    """Return the value of an argument: plain values, layers as {layer: …}, other objects as {name: …}."""
+def _convert_value(key: str, value: Any, argument: Argument | None, depth: int) -> Any:
+    """Convert an argument: a layer to {layer: …}, another object to its name or {name: …}. Plain values are kept."""
     if depth > MAX_DEPTH:
         raise NotImportable(f"{shown(key)} is nested deeper than {MAX_DEPTH} levels")
     if isinstance(value, list):
-        return [_value(key, each, argument, depth + 1) for each in value]
+        return [_convert_value(key, each, argument, depth + 1) for each in value]
     if not isinstance(value, Mapping):
         return value
     name = value.get("class_name")
     name = name if isinstance(name, str) else None
     if name in _LISTS:
-        return _value(key, value.get("items", []), argument, depth + 1)
+        return _convert_value(key, value.get("items", []), argument, depth + 1)
     if name in _ARRAYS or (key == "dtype" and name in _POLICIES):
         inner = _mapping(value.get("config"), str(name))
         return inner.get("value") if name in _ARRAYS else inner.get("name")
@@ -190,13 +199,13 @@ def _value(key: str, value: Any, argument: Argument | None, depth: int) -> Any:
         if "value" in value:  # Keras stores a lambda in an activation without a class: {value: [CODE, …]}
             raise NotImportable(f"{shown(key)} is {_LAMBDA}")
         raise NotImportable(f"{shown(key)} is a mapping without class_name")
-    return _object(key, name, value, argument, depth)
+    return _convert_object(key, name, value, argument, depth)
 
 
-def _object(key: str, name: str, value: Mapping[str, Any], argument: Argument | None, depth: int) -> Any:
-    """Return an object in an argument, by the name of its class."""
+def _convert_object(key: str, name: str, value: Mapping[str, Any], argument: Argument | None, depth: int) -> Any:
+    """Convert an object that is the value of the argument `key`, such as an initializer or a wrapped layer."""
     if name in MODELS:
-        raise NotImportable(f"{shown(key)} is a model within a layer: use a single layer in its place")
+        raise NotImportable(f"the argument {shown(key)} of a layer is a model: use a single layer in its place")
     if name == _LAMBDA_CLASS:
         raise NotImportable(f"{shown(key)} is {_LAMBDA}")
     module = next((each for end, each in _MODULES.items() if f"_{key}".endswith(f"_{end}")), None)
@@ -227,7 +236,7 @@ def _variance_scaling(arguments: Mapping[str, Any]) -> str | None:
 
 
 def _drop_mirror(values: dict[str, Any]) -> None:
-    """Remove the backward layer of a Bidirectional if Keras makes the same one from the forward layer."""
+    """Remove `backward_layer` of a Bidirectional if Keras derives the same layer from the forward layer by default."""
     forward, backward = values.get("wrapped"), values.get("backward_layer")
     if isinstance(forward, dict) and isinstance(backward, dict):
         mirror = {**forward, "go_backwards": not forward.get("go_backwards", False)}
@@ -235,8 +244,11 @@ def _drop_mirror(values: dict[str, Any]) -> None:
             del values["backward_layer"]
 
 
-def _opposite(value: Any) -> Any:
-    """Return N for [-N, N], as Keras stores the factor N of a RandomShear. It does not accept such a pair itself."""
+def _symmetric_factor(value: Any) -> Any:
+    """Return N for a pair [-N, N]; another value stays as it is.
+
+    Keras stores the factor N of a RandomShear as this pair, but does not accept the pair as an argument.
+    """
     match value:
         case [int() | float() as low, int() | float() as high] if low == -high:
             return high

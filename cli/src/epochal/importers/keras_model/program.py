@@ -1,4 +1,4 @@
-"""Models that a Python program or a notebook builds. The program runs in a process of its own, as by `python FILE`."""
+"""Imports the Keras model that a Python program or notebook builds. The program runs in a separate process."""
 
 import json
 import os
@@ -26,11 +26,11 @@ _MODEL, _ERROR = "model.keras", "error.json"
 
 
 class _ProgramWeights:
-    """Weights in a folder that is deleted with this object.
+    """The weights of a program's model, in a temporary folder that is deleted with this object.
 
     Args:
-        weights: The weights in it.
-        folder: The folder.
+        weights: The weights, which read their file from the folder.
+        folder: The temporary folder.
     """
 
     def __init__(self, weights: Weights, folder: Path) -> None:
@@ -43,10 +43,10 @@ class _ProgramWeights:
 
 
 def import_program(path: Path, *, name: str | None, strict: bool, variable: str | None) -> Imported:
-    """Return the TrainingJob for the model in a variable of a program, which is run.
+    """Run a program, and return the TrainingJob for the Keras model in one of its variables.
 
     Raises:
-        EpochalError: If the variable is not given, the program fails, or its model is not importable.
+        EpochalError: If `variable` is None, the program fails, or the model is not importable.
     """
     if variable is None:
         raise EpochalError(
@@ -74,7 +74,7 @@ def import_program(path: Path, *, name: str | None, strict: bool, variable: str 
 
 
 def _run(path: Path, parts: Sequence[Mapping[str, str]], variable: str, folder: Path) -> Path:
-    """Run a program, and return the file with its model."""
+    """Run a program in a separate process, and return the .keras file with the model of its variable."""
     request = folder / "program.json"
     request.write_text(json.dumps({"file": str(path), "parts": parts}), encoding="utf-8")
     command = [sys.executable, str(Path(runner.__file__)), str(request), variable, str(folder)]
@@ -91,7 +91,10 @@ def _run(path: Path, parts: Sequence[Mapping[str, str]], variable: str, folder: 
 
 
 def _read_parts(path: Path) -> tuple[list[dict[str, str]], list[str]]:
-    """Return the code of a program, or of each cell of a notebook, and warnings for lines that only IPython runs."""
+    """Return the code of a program, or of each cell of a notebook, and a warning for each skipped line.
+
+    Lines that only IPython can run are skipped, such as %matplotlib.
+    """
     text = read_text(path)
     if path.suffix != _NOTEBOOK:
         return [{"name": path.name, "code": text}], []

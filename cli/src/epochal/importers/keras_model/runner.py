@@ -1,7 +1,7 @@
-"""Runs a Python program in a process of its own, and saves the model in one of its variables.
+"""Runs a Python program in this process, and saves the Keras model that is in one of its variables.
 
-The arguments are a file with the parts of the program, the name of the variable, and a folder. It imports nothing of
-Epochal, so that the program runs as by `python FILE`.
+The command line has a JSON file with the parts of the program, the name of the variable, and the output folder. This
+module imports nothing of Epochal, so that the program runs as with `python FILE`.
 """
 
 import json
@@ -16,7 +16,7 @@ _MAX_MODELS = 20
 
 
 def main() -> None:
-    """Run the program of the command line, and write model.keras or error.json into the folder."""
+    """Run the program, and write model.keras into the output folder, or error.json if the program or the save fails."""
     parts_file, variable, folder = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
     request = json.loads(parts_file.read_text(encoding="utf-8"))
     os.dup2(2, 1)  # The standard output of the command is only for the manifest.
@@ -55,7 +55,7 @@ def _save(values: dict[str, Any], variable: str, folder: Path) -> None:
 
 
 def _describe(error: BaseException, names: set[str]) -> str:
-    """Return an error with the last line of the program in its traceback."""
+    """Return the message of an exception, with the innermost line of the program in its traceback."""
     lines = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in names]
     if isinstance(error, SyntaxError):
         where = f"{error.filename}, line {error.lineno}: "

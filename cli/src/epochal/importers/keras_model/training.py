@@ -1,4 +1,4 @@
-"""The optimizer, the losses and the metrics with which a Keras model was compiled."""
+"""Converts the arguments of `compile` (optimizer, losses, metrics) to spec.training of a TrainingJob."""
 
 import re
 from collections.abc import Collection, Mapping, Sequence
@@ -14,10 +14,10 @@ from epochal.importers.losses import find_last_layer
 from epochal.importers.reading import mapping, shown
 
 _WRAPPERS = frozenset({"LossFunctionWrapper", "MeanMetricWrapper"})
-"""Classes of Keras 2 around a function."""
+"""Classes of Keras 2 that wrap a function as a loss or a metric."""
 _MAX_METRICS = 32
 _ACCURACIES = frozenset({"acc", "accuracy", "binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy"})
-"""Functions that Keras chooses for the metric accuracy."""
+"""Names of the metric accuracy in a file: Keras replaces it by a function that fits the loss."""
 
 
 class _Loss(NamedTuple):
@@ -25,7 +25,7 @@ class _Loss(NamedTuple):
 
     Args:
         loss: The loss in the notation of a TrainingJob.
-        is_trained: Whether Keras trains the output. It does not train an output without a loss.
+        is_trained: Whether Keras trains the output. It trains no output without a loss if another output has a loss.
     """
 
     loss: Any
@@ -33,12 +33,12 @@ class _Loss(NamedTuple):
 
 
 def convert_training(compiled: Mapping[str, Any] | None, imported: ImportedNetwork, draft: Draft) -> dict[str, Any]:
-    """Return the training of a model. What the file does not have, such as epochs, are placeholders.
+    """Return spec.training for a Keras model. Values that the file lacks, such as the epochs, are placeholders.
 
     Args:
         compiled: The arguments of `compile`, or None for a model that was not compiled.
-        imported: The network.
-        draft: Gets the warnings and the placeholders.
+        imported: The converted network of the model.
+        draft: Receives the warnings and the list of placeholders.
     """
     training: dict[str, Any] = {"epochs": 10, "batchSize": 32}
     draft.fill_in("training.epochs", "the epochs and the batch size, which are not in the file of a model.")
@@ -107,7 +107,10 @@ def _optimizer(compiled: Mapping[str, Any], draft: Draft) -> str | dict[str, Any
 
 
 def _by_output(value: Any, names: Sequence[str], draft: Draft, field: str, *, is_list: bool = False) -> dict[str, Any]:
-    """Return the value of each output, from one value for all, a list, or a mapping by name."""
+    """Return the value of the `compile` argument `field` for each output, by the name of the output.
+
+    `value` is one value for all outputs, a list in the order of the outputs, or a mapping by the name of the output.
+    """
     if value is None:
         return {}
     if isinstance(value, Mapping) and "class_name" not in value:
@@ -126,14 +129,17 @@ def _by_output(value: Any, names: Sequence[str], draft: Draft, field: str, *, is
 
 
 def _unknown_outputs(value: Any, names: Collection[str]) -> list[str]:
-    """Return the keys of a mapping by output that are no output of the model."""
+    """Return the keys of a mapping by output name that are no output of the model. Keys without a value are ignored."""
     if not isinstance(value, Mapping) or "class_name" in value:
         return []
     return [key for key in value if key not in names and value[key]]
 
 
 def _losses(value: Any, imported: ImportedNetwork, draft: Draft, *, is_compiled: bool) -> dict[str, _Loss]:
-    """Return the loss of each output by its name in the model. An output without a loss gets one that suits it."""
+    """Return the loss of each output, by the name of the output in the Keras model.
+
+    An output without a loss, or with a loss that is not importable, gets a loss that suits its last layer.
+    """
     given = _by_output(value, list(imported.outputs), draft, "loss")
     given = {name: loss for name, loss in given.items() if loss is not None}
     # Keras refuses such losses, so the missing loss of an output is a mistake in the file.
@@ -157,7 +163,7 @@ def _losses(value: Any, imported: ImportedNetwork, draft: Draft, *, is_compiled:
             draft.warn(label, f"{reason}: {kind}, which suits the last layer, takes its place")
         elif given:
             untrained = (
-                "it has none, so Keras does not train it: its weight is 0. A TrainingJob needs a loss and labels"
+                "it is not set, so Keras does not train this output: weight is 0. A TrainingJob needs a loss and labels"
             )
             draft.warn(label, f"{untrained} also for such an output: {kind} has no effect, and the labels may be zeros")
     return result
@@ -174,7 +180,11 @@ def _metrics(value: Any, name: str, draft: Draft) -> list[Any]:
             continue
         kind = found if isinstance(found, str) else found["name"]
         own = mapping(mapping(each).get("config")).get("name")
-        if isinstance(own, str) and kind.replace("_", "") != "accuracy" and _is_own_name(own, kind.replace("_", "")):
+        if (
+            isinstance(own, str)
+            and kind.replace("_", "") != "accuracy"
+            and _is_name_of_user(own, kind.replace("_", ""))
+        ):
             draft.warn(f'metrics of the output "{shown(name)}"', f"the name {shown(own)} of the metric {kind} is lost")
         if found not in result:
             result.append(found)
@@ -182,15 +192,15 @@ def _metrics(value: Any, name: str, draft: Draft) -> list[Any]:
 
 
 def _named(value: Any, module: str) -> Any:
-    """Return a loss or a metric.
+    """Convert a loss or a metric from its name or its configuration.
 
     Raises:
-        NotImportable: If it is no class or function of the module.
+        NotImportable: If it is no class or function of `module`.
     """
     if isinstance(value, str):
         value = {"class_name": value, "config": {}}
     if not isinstance(value, Mapping):
-        raise NotImportable(f"must be a name of {module}, found {shown(value)}")
+        raise NotImportable(f"it must be a name of {module}, found {shown(value)}")
     config = value.get("config")
     if str(value.get("class_name")) in _WRAPPERS and isinstance(config, Mapping):
         function = config.get("fn")
@@ -200,11 +210,11 @@ def _named(value: Any, module: str) -> Any:
         name = str(config.get("name"))
         if module == METRICS and str(function) in _ACCURACIES and name in _ACCURACIES:
             return "accuracy" if name in {"acc", "accuracy"} else name
-    return convert_named({**value, "config": _without_old(value.get("config"))}, module)
+    return convert_named({**value, "config": _relevant_arguments(value.get("config"))}, module)
 
 
-def _without_old(config: Any) -> Any:
-    """Return arguments without those that every loss and metric of a file has, and that a TrainingJob does not need."""
+def _relevant_arguments(config: Any) -> Any:
+    """Return the arguments of a loss or a metric without `dtype` and without `reduction: auto`."""
     if not isinstance(config, Mapping):
         return config
     return {
@@ -212,6 +222,6 @@ def _without_old(config: Any) -> Any:
     }
 
 
-def _is_own_name(name: str, kind: str) -> bool:
-    """Return whether the user has named a metric: its name is not the default name of its class."""
+def _is_name_of_user(name: str, kind: str) -> bool:
+    """Return whether the user chose the name of a metric: it differs from the default name of the class `kind`."""
     return re.sub(r"_(\d+)?$|_", "", name).lower().rstrip("0123456789") != kind.lower().rstrip("0123456789")

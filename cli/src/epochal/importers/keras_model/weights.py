@@ -1,6 +1,6 @@
-"""Copies weights from the layers of a Keras model to the layers of the network, which may have other positions.
+"""Copies the weights of a Keras model to the layers of the converted network, whose order may differ.
 
-Keras reads the file. It comes with epochal-trainer.
+Keras reads the file of the model. Keras is a dependency of epochal-trainer.
 """
 
 import os
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import keras
 
 _MAX_RATIO = 100
-"""Maximum size of the arrays for each byte of an HDF5 file, which may be compressed."""
+"""Maximum ratio of the size of the arrays to the size of their HDF5 file, which may be compressed."""
 
 
 @dataclass(frozen=True)
@@ -26,14 +26,14 @@ class ModelWeights:
 
     Args:
         path: The file.
-        imported: The network, and the places of its layers in the model.
+        imported: The converted network, and the path of each of its layers in the model.
     """
 
     path: Path
     imported: ImportedNetwork
 
     def write(self, path: Path) -> None:
-        """Write the weights for the network.
+        """Write the weights of the model as a weights file of the converted network.
 
         Raises:
             EpochalError: If epochal-trainer is missing, or Keras cannot read the file.
@@ -56,7 +56,9 @@ class ModelWeights:
 
         is_hdf5 = self.path.suffix != ".keras"
         if is_hdf5 and (size := arrays_size(self.path)) > _MAX_RATIO * self.path.stat().st_size:
-            raise EpochalError(f"its arrays have {size:,} bytes, far more than the file")
+            raise EpochalError(
+                f"the arrays in {shown(self.path.name)} have {size:,} bytes, over {_MAX_RATIO} times the file size"
+            )
         target = network.build(Network.model_validate(self.imported.network), seed=0, memory=_free_memory())
         source = self._load(is_hdf5=is_hdf5)
         for name, place in self.imported.sources.items():
@@ -83,7 +85,7 @@ class ModelWeights:
 
 
 def _free_memory() -> int:
-    """Return the bytes of memory that are free, so that a network that cannot fit is refused before it is built."""
+    """Return the available memory in bytes. The trainer refuses to build a network that needs more."""
     try:
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))

@@ -1,1 +1,1 @@
-"""Searches of hyper-parameters: of the training service of 2018, and of Katib."""
+"""Imports hyper-parameter searches of Katib and of the training service of 2018 as Experiments."""

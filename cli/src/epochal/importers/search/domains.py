@@ -1,4 +1,4 @@
-"""The values of a hyper-parameter in the notation of an Experiment."""
+"""Builds the values of a hyper-parameter (a range or a list) in the notation of an Experiment."""
 
 from typing import Any
 
@@ -8,20 +8,20 @@ from epochal.importers.reading import shown
 from epochal.importers.values import integer, number
 
 MAX_VALUES = 256
-"""Maximum number of values in the list of a parameter."""
+"""Maximum number of values in the list of an Experiment's parameter."""
 _MAX_INTEGER = 2**53
 _MAX_TEXT = 256
 
 
 class InvalidDomain(ValueError):
-    """Values that an Experiment cannot have. The message has the value found and the requirement."""
+    """Raised for a range or a list that an Experiment does not accept. The message has the rule and the value."""
 
 
 def float_range(low: Any, high: Any, step: Any = None, *, is_log: bool = False) -> dict[str, Any]:
-    """Return a range of numbers.
+    """Return a range of floating-point numbers, with a step or a logarithmic scale.
 
     Raises:
-        InvalidDomain: If a bound is no number, or the range is empty.
+        InvalidDomain: If a bound or the step is invalid, or the lower bound is above the upper bound.
     """
     first, last = _bounds(low, high)
     result: dict[str, Any] = {"min": text_of(first), "max": text_of(last)}
@@ -37,10 +37,10 @@ def float_range(low: Any, high: Any, step: Any = None, *, is_log: bool = False) 
 
 
 def int_range(low: Any, high: Any, step: Any = None, *, is_log: bool = False) -> dict[str, Any]:
-    """Return a range of integers.
+    """Return a range of integers, with a step or a logarithmic scale.
 
     Raises:
-        InvalidDomain: If a bound is no integer, or the range is empty.
+        InvalidDomain: If a bound or the step is invalid, or the lower bound is above the upper bound.
     """
     first, last = _bounds(low, high)
     if (whole_first := integer(first)) is None or (whole_last := integer(last)) is None:
@@ -59,7 +59,7 @@ def int_range(low: Any, high: Any, step: Any = None, *, is_log: bool = False) ->
 
 
 def powers(low: Any, high: Any, factor: Any) -> dict[str, Any]:
-    """Return the values from a lower bound to an upper bound, each a factor larger than the last.
+    """Return a list of values from `low` to at most `high`. Each value is the previous value times `factor`.
 
     Raises:
         InvalidDomain: If there are too many values, or a bound or the factor is wrong.
@@ -67,7 +67,7 @@ def powers(low: Any, high: Any, factor: Any) -> dict[str, Any]:
     first, last = _bounds(low, high)
     size = number(factor)
     if size is None or size <= 1 or first <= 0:
-        raise InvalidDomain(f"power must be a factor above 1, from a bound above 0, found {shown(factor)}")
+        raise InvalidDomain(f"power must be a factor above 1, and the lower bound above 0, found {shown(factor)}")
     values, value = list[str](), first
     # A rounding error must not cost the last value.
     while value <= last * (1 + 1e-9):
@@ -79,10 +79,10 @@ def powers(low: Any, high: Any, factor: Any) -> dict[str, Any]:
 
 
 def value_list(values: Any) -> dict[str, Any]:
-    """Return a list of values.
+    """Return a list of values as texts, without duplicates.
 
     Raises:
-        InvalidDomain: If there is no value, or too many, or one is a list or a mapping.
+        InvalidDomain: If there is no value, there are too many values, or a value is no text, number or boolean.
     """
     if not isinstance(values, list) or not values:
         raise InvalidDomain(f"the values must be a list, found {shown(values)}")
@@ -97,7 +97,7 @@ def value_list(values: Any) -> dict[str, Any]:
 
 
 def text_of(value: Any) -> str:
-    """Return a value as text, as an Experiment has it: 0.1, 32, true."""
+    """Return a text, number or boolean as the text that an Experiment has for it: 0.1, 32, true."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return repr(value) if isinstance(value, float) else str(value)

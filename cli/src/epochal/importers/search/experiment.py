@@ -1,4 +1,4 @@
-"""An Experiment from a search of another tool."""
+"""Builds an Experiment from the hyper-parameter search of another tool."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -23,12 +23,12 @@ _NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_]{0,62}", re.ASCII)
 
 @dataclass
 class Parameter:
-    """A hyper-parameter of another tool.
+    """A hyper-parameter in the search of another tool.
 
     Args:
-        name: Its name.
-        domain: Its values in the notation of an Experiment.
-        other_names: Other names, such as that of an argument of the program.
+        name: Its name in the search.
+        domain: Its values (a range or a list) in the notation of an Experiment.
+        other_names: Further names, such as the argument or variable of the program that receives its value.
     """
 
     name: str
@@ -37,21 +37,21 @@ class Parameter:
 
     @property
     def label(self) -> str:
-        """The label for messages."""
+        """The name in messages, such as `hyper-parameter "lr"`."""
         return label_of("hyper-parameter", self.name)
 
 
 @dataclass
 class Search:
-    """A search of another tool.
+    """A hyper-parameter search of another tool.
 
     Args:
         metric: The metric of the objective, as in the file.
-        goal: Maximize or Minimize; None if the file has none.
-        fields: Further fields of the spec: search, schedule, maxTrials and others.
-        objective: Further fields of the objective.
+        goal: Maximize or Minimize; None if the file has no goal.
+        fields: Further fields of the Experiment's spec: search, schedule, maxTrials and others.
+        objective: Further fields of the Experiment's objective: target, strategy.
         parameters: The hyper-parameters.
-        namespace: Namespace of the object, or "".
+        namespace: Namespace of the Experiment, or "".
     """
 
     metric: str
@@ -63,22 +63,23 @@ class Search:
 
 
 def goal_of(value: Any) -> str | None:
-    """Return the goal of an Experiment for that of a file, or None."""
+    """Return Maximize or Minimize for the goal in a file, in any case of letters; None for another value."""
     return _GOALS.get(str(value).strip().lower())
 
 
 def read_parameters(
     field: str, found: Any, domain: Callable[[Mapping[str, Any], str], dict[str, Any]]
 ) -> list[Parameter]:
-    """Return the hyper-parameters of a file.
+    """Parse the list of hyper-parameters in a file.
 
     Args:
-        field: The field with their list, for messages.
+        field: Name of the field with the list, for messages.
         found: The list.
-        domain: Returns the values of a hyper-parameter, which has a label for messages.
+        domain: A function that converts the values of a hyper-parameter. It gets the mapping of the hyper-parameter,
+            and a label for messages.
 
     Raises:
-        EpochalError: If the list or a hyper-parameter is broken.
+        EpochalError: If the list or a hyper-parameter is invalid.
     """
     found = found or []
     if not isinstance(found, list) or len(found) > experiment.MAX_PARAMETERS:
@@ -101,11 +102,11 @@ def finish(search: Search, draft: Draft, *, strict: bool) -> Imported:
 
     Args:
         search: The search.
-        draft: Its template, and the warnings.
-        strict: Whether a lost detail is an error.
+        draft: The template of the Experiment, and the warnings.
+        strict: Whether a detail of the file that is not imported is an error.
 
     Raises:
-        EpochalError: If the Experiment has problems; or, with `strict`, if a detail of the file is lost.
+        EpochalError: If the Experiment is invalid; or, with `strict`, if a detail of the file is lost.
     """
     comments: dict[str, str] = {}
     objective = {"metric": _metric(search.metric, draft), **search.objective}
@@ -115,9 +116,8 @@ def finish(search: Search, draft: Draft, *, strict: bool) -> Imported:
         "goal": search.goal or ("Minimize" if is_error else "Maximize"),
     } | objective
     if not objective["metric"].startswith("val_"):
-        text = (
-            f"{objective['metric']} is that of the training data. For the validation, write val_{objective['metric']}."
-        )
+        metric = objective["metric"]
+        text = f"This is the {metric} of the training data. For the validation data, write val_{metric}."
         comments["spec.objective"] = text
     parameters, without_path = _parameters(search.parameters, draft)
     if without_path:
@@ -145,7 +145,10 @@ def finish(search: Search, draft: Draft, *, strict: bool) -> Imported:
 
 
 def _metric(name: str, draft: Draft) -> str:
-    """Return the name of a metric of Keras, and add it to the metrics of the template."""
+    """Return the Keras name for the name of a metric in a file, and add the metric to the template.
+
+    A metric of validation or test data gets the prefix val_.
+    """
     text = re.sub(r"[^a-z0-9]+", "_", name[:200].lower()).strip("_")
     start = ""
     if found := re.match(r"(val|valid|validation|test|eval)_(.+)", text):
@@ -163,7 +166,10 @@ def _metric(name: str, draft: Draft) -> str:
 
 
 def _parameters(found: Sequence[Parameter], draft: Draft) -> tuple[list[dict[str, Any]], list[Parameter]]:
-    """Return the parameters with their paths, and those whose field is unknown."""
+    """Return the Experiment's parameters, and the hyper-parameters for which no path of a field is known.
+
+    A second hyper-parameter for the same path is also in the second list.
+    """
     parameters: list[dict[str, Any]] = []
     without_path: list[Parameter] = []
     taken: dict[str, str] = {}
@@ -174,8 +180,8 @@ def _parameters(found: Sequence[Parameter], draft: Draft) -> tuple[list[dict[str
             continue
         path = find_path(*names)
         if path is None or path in taken:
-            reason = f"{path} is that of {taken[path]}" if path else "its field in a TrainingJob is not known"
-            draft.warn(each.label, f"{reason}: it is a comment of spec.parameters, and needs its path")
+            reason = f"{taken[path]} sets {path} already" if path else "its field in a TrainingJob is not known"
+            draft.warn(each.label, f"{reason}: it is only in a comment of spec.parameters, to which you add the path")
             without_path.append(each)
             continue
         try:
@@ -196,10 +202,10 @@ def _unique_name(name: str, taken: Any) -> str:
 
 
 def _domain_of(parameter: Parameter, path: str) -> dict[str, Any]:
-    """Return the values of a parameter in the form that its field takes.
+    """Return the values of a hyper-parameter in a form that the field at `path` accepts.
 
     Raises:
-        InvalidDomain: If the field cannot have these values.
+        InvalidDomain: If the field does not accept these values.
     """
     domain = parameter.domain
     if path == OPTIMIZER:
@@ -212,7 +218,7 @@ def _domain_of(parameter: Parameter, path: str) -> dict[str, Any]:
         limits = domain["float"]
         sizes = {key: float(limits[key]) for key in ("min", "max", "step") if key in limits}
         if any(size != int(size) for size in sizes.values()):
-            raise InvalidDomain(f"{path} takes integers, found the range {limits['min']} to {limits['max']}")
+            raise InvalidDomain(f"{path} must have integers, found the range {limits['min']} to {limits['max']}")
         return {"int": {**limits, **{key: int(size) for key, size in sizes.items()}}}
     if path in TEXTS and "values" not in domain:
         raise InvalidDomain(f"{path} takes names, found a range")
@@ -220,7 +226,10 @@ def _domain_of(parameter: Parameter, path: str) -> dict[str, Any]:
 
 
 def _set_condition(parameters: Sequence[dict[str, Any]], draft: Draft) -> None:
-    """Apply a momentum only to SGD and RMSprop, because other optimizers have no such argument."""
+    """Limit a parameter for the momentum to trials with SGD or RMSprop: other optimizers have no momentum.
+
+    If no parameter chooses between optimizers with a momentum, the template gets SGD as its optimizer.
+    """
     momentum = next((each for each in parameters if each["paths"] == [MOMENTUM]), None)
     if momentum is None:
         return

@@ -1,4 +1,4 @@
-"""Experiments of Katib, the search of Kubeflow."""
+"""Imports Experiments of Katib, the hyper-parameter search of Kubeflow."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -31,14 +31,15 @@ _READ = frozenset(
         "trialTemplate",
     }
 )
-"""Fields that are imported, or that an Experiment does not need."""
+"""Fields of a Katib spec that need no warning: they are imported, or an Experiment does not need them."""
 
 
 def import_katib(document: Mapping[str, Any], *, name: str | None, strict: bool) -> Imported:
-    """Return the Experiment for one of Katib.
+    """Return the Experiment of Epochal for an Experiment of Katib.
 
     Raises:
-        EpochalError: If the Experiment is broken, or changes the network; or, with `strict`, if a detail is lost.
+        EpochalError: If Katib's Experiment is invalid or searches the layers of the network; or, with `strict`, if a
+            detail is not imported.
     """
     metadata, spec = mapping(document.get("metadata")), mapping(document.get("spec"))
     if not spec:
@@ -103,7 +104,9 @@ def _domain(value: Mapping[str, Any], label: str, draft: Draft) -> dict[str, Any
         raise InvalidDomain(f"parameterType must be double, int, categorical or discrete, found {shown(kind)}")
     distribution = str(space.get("distribution") or "uniform")
     if distribution in {"normal", "logNormal"}:
-        draft.warn(label, f"the distribution {distribution} is lost: all values of the range are as likely as others")
+        draft.warn(
+            label, f"the distribution {distribution} is lost: a uniform distribution on the same scale takes its place"
+        )
     is_log = distribution in {"logUniform", "logNormal"}
     step = None if is_nothing(space.get("step")) else space["step"]
     if is_log and step is not None:
@@ -113,8 +116,8 @@ def _domain(value: Mapping[str, Any], label: str, draft: Draft) -> dict[str, Any
 
 
 def _require_steps(search: Search, draft: Draft) -> None:
-    """Replace a grid by random values if a range has no step."""
+    """Use random search in place of a grid if a range of floating-point numbers has no step."""
     without = [each for each in search.parameters if "float" in each.domain and "step" not in each.domain["float"]]
     if search.fields["search"]["method"] == "Grid" and without:
-        draft.warn(without[0].label, "a grid needs a step for each range of numbers: random values take its place")
+        draft.warn(without[0].label, "a grid needs a step for each range of numbers: random search takes its place")
         search.fields["search"] = {**search.fields["search"], "method": "Random"}

@@ -1,4 +1,4 @@
-"""The algorithm and the early stopping of an Experiment of Katib."""
+"""Imports the search algorithm and the early stopping of a Katib Experiment."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,17 +18,19 @@ _METHODS: Mapping[str, str] = {
     "tpe": "TPE",
 }
 _OTHERS: Mapping[str, str] = {"cmaes": "TPE", "sobol": "Random"}
-"""Algorithms without a counterpart, and those that take their place."""
+"""Katib algorithms without a counterpart, and the method of an Experiment that replaces each."""
 _NETWORK_SEARCHES = frozenset({"darts", "enas", "pbt"})
 _EARLY_STOPPING = "medianstop"
 _MAX_SEED = 2**31 - 1
 
 
 def set_algorithm(spec: Mapping[str, Any], search: Search, draft: Draft) -> str | None:
-    """Set the fields search and schedule, and return the name of the parameter with the epochs of Hyperband.
+    """Set the fields `search` and `schedule` of the Experiment from Katib's algorithm and early stopping.
+
+    Return the name of Hyperband's resource parameter, which has the epochs of a trial; None for other algorithms.
 
     Raises:
-        EpochalError: If the algorithm changes the network.
+        EpochalError: If the algorithm changes the layers of the network.
     """
     algorithm = mapping(spec.get("algorithm"))
     name = str(algorithm.get("algorithmName", "")).strip().lower()
@@ -37,7 +39,7 @@ def set_algorithm(spec: Mapping[str, Any], search: Search, draft: Draft) -> str 
     method = _METHODS.get(name)
     if method is None:
         method = _OTHERS.get(name, "TPE")
-        draft.warn(f"algorithm {shown(name)}", f"{method} takes its place, which is another algorithm")
+        draft.warn(f"algorithm {shown(name)}", f"it is not available: {method}, another algorithm, takes its place")
     search.fields["search"] = {"method": method}
     settings = _settings(algorithm.get("algorithmSettings"))
     resource = settings.pop("resource_name", None) if name == "hyperband" else None

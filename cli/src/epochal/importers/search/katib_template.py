@@ -1,4 +1,4 @@
-"""The template of a trial of Katib: a program, of which only the names of arguments and the resources are imported."""
+"""Reads the template of Katib's trials. Only the names of the program's arguments and its resources are imported."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,11 +16,11 @@ _RESOURCES = frozenset({"cpu", "memory", "ephemeral-storage", "nvidia.com/gpu"})
 
 
 def read_template(value: Any, draft: Draft) -> dict[str, Sequence[str]]:
-    """Return other names of each hyper-parameter, and set the resources of the TrainingJob.
+    """Return the further names of each hyper-parameter by its name, and set the resources of the TrainingJob.
 
     Args:
-        value: The trialTemplate.
-        draft: Gets the resources, and warnings for the program.
+        value: The field trialTemplate.
+        draft: Receives the resources, and a warning that the program is not imported.
     """
     template = mapping(value)
     names: dict[str, list[str]] = {}
@@ -44,7 +44,7 @@ def read_template(value: Any, draft: Draft) -> dict[str, Sequence[str]]:
 
 
 def _container(spec: Any, name: str) -> Mapping[str, Any] | None:
-    """Return the container of the training in a trial, at any place of its spec."""
+    """Return the container with this name at any depth of a trial's spec, else the first container, or None."""
     first = None
     for value in mappings_within(spec):
         containers = value.get("containers")
@@ -57,7 +57,10 @@ def _container(spec: Any, name: str) -> Mapping[str, Any] | None:
 
 
 def _arguments(container: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:
-    """Yield the names of arguments and variables of the program, each with the name of its trial parameter."""
+    """Yield the arguments and environment variables of a container whose value is a trial parameter.
+
+    Each item has the name of the argument or variable, and the name of the trial parameter.
+    """
     if container is None:
         return
     parts = [container.get("command"), container.get("args")]
@@ -80,7 +83,8 @@ def _set_resources(value: Any, draft: Draft) -> None:
                 draft.warn("trialTemplate", f"the {kind[:-1]} {shown(str(name))}: {shown(text)} is lost")
             elif (name, kind) == ("memory", "limits") and quantity_value(text) < MIN_MEMORY_BYTES:
                 draft.warn(
-                    "trialTemplate", f"the memory limit {text} is lost: Keras needs {MIN_MEMORY_BYTES // 2**20}Mi"
+                    "trialTemplate",
+                    f"the memory limit {text} is lost: Keras needs at least {MIN_MEMORY_BYTES // 2**20}Mi",
                 )
             else:
                 resources.setdefault(kind, {})[name] = text

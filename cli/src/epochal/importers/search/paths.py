@@ -1,6 +1,6 @@
-"""The field of a TrainingJob that a hyper-parameter sets, by its name.
+"""Finds the field of a TrainingJob that a hyper-parameter sets, by the name of the hyper-parameter.
 
-Katib and the training service of 2018 pass a hyper-parameter to a program, so that a file does not have its field.
+Katib and the training service of 2018 pass a hyper-parameter to a program, so their files do not name the field.
 """
 
 import re
@@ -43,7 +43,7 @@ _WORDS: Mapping[str, str] = {
     "units": "network.layers[hidden].units",
     "weightdecay": "training.optimizer.weight_decay",
 }
-"""Fields of the placeholder network and its training, by the name of a parameter without case and separators."""
+"""Paths in a TrainingJob with the placeholder network, by the normalized name of a hyper-parameter."""
 EPOCHS = frozenset({"epoch", "epochs", "maxepochs", "numepochs", "nepochs", "trainingepochs"})
 OPTIMIZER = "training.optimizer.name"
 MOMENTUM = "training.optimizer.momentum"
@@ -56,17 +56,20 @@ INTEGERS = frozenset(
         "training.seed",
     }
 )
-"""Fields that take integers only."""
+"""Fields that accept only integers."""
 TEXTS = frozenset({OPTIMIZER, "network.layers[hidden].activation"})
 
 
 def normalized(name: str) -> str:
-    """Return the name of a parameter without case, separators, and a number at its end."""
+    """Return the name of a hyper-parameter in lower case, without separators such as - and _."""
     return re.sub(r"[^a-z0-9]", "", name[:200].lower())
 
 
 def find_path(*names: str) -> str | None:
-    """Return the field for a parameter, by the first of its names that is known; None if there is none."""
+    """Return the path of the field that a hyper-parameter with these names sets; None if no name is known.
+
+    The first known name decides. A number at the end of a name is ignored, as in dropout_1.
+    """
     for name in names:
         word = normalized(name)
         if path := _WORDS.get(word) or _WORDS.get(word.rstrip("0123456789")):
@@ -75,5 +78,5 @@ def find_path(*names: str) -> str | None:
 
 
 def is_epochs(*names: str) -> bool:
-    """Return whether a parameter is the number of epochs, which is the same for all trials."""
+    """Return whether one of these names means the number of epochs. Trials of an Experiment cannot vary this number."""
     return any(normalized(name) in EPOCHS for name in names)

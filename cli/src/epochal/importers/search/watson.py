@@ -1,4 +1,4 @@
-"""The search `hyper_parameters_optimization` of the training service of 2018."""
+"""Imports the hyper-parameter search `hyper_parameters_optimization` of the training service of 2018."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -24,22 +24,22 @@ _RANGES = ("int_range", "double_range")
 
 
 def find_search(document: Any) -> Mapping[str, Any] | None:
-    """Return the search in a document, at the top or within it, or None."""
+    """Return the mapping `hyper_parameters_optimization` at any depth of a document; None if there is none."""
     places = (value.get(_KEY) for value in mappings_within(document))
     return next((found for found in places if isinstance(found, Mapping)), None)
 
 
 def import_search(document: Mapping[str, Any], search: Mapping[str, Any], *, name: str, strict: bool) -> Imported:
-    """Return the Experiment for a search.
+    """Return the Experiment for a hyper-parameter search.
 
     Args:
         document: The manifest with the search.
         search: The search in it.
         name: Name of the Experiment, if the manifest has none.
-        strict: Whether a lost detail is an error.
+        strict: Whether a detail of the search that is not imported is an error.
 
     Raises:
-        EpochalError: If the search is broken; or, with `strict`, if a detail is lost.
+        EpochalError: If the search is invalid; or, with `strict`, if a detail is not imported.
     """
     draft = convert_manifest({key: value for key, value in document.items() if key in MANIFEST_FIELDS}, name=name)
     draft.heading = (
@@ -52,9 +52,9 @@ def import_search(document: Mapping[str, Any], search: Mapping[str, Any], *, nam
         metric=str(settings.pop("objective", "accuracy")), goal=goal_of(settings.pop("maximize_or_minimize", None))
     )
     if kind == "rbfopt":
-        draft.warn("method rbfopt", "TPE takes its place, which is another algorithm: expect other suggestions")
+        draft.warn("method rbfopt", "it is not available: TPE, another algorithm, takes its place")
     elif kind and kind not in _METHODS:
-        draft.warn(f"method {shown(kind)}", f"known are {', '.join(_METHODS)}: TPE takes its place")
+        draft.warn(f"method {shown(kind)}", f"the method must be one of {', '.join(_METHODS)}: TPE takes its place")
     result.fields = dict(_METHODS.get(kind, {"search": {"method": "TPE"}}))
     steps = settings.pop("num_optimizer_steps", None)
     if steps is not None:
@@ -72,7 +72,7 @@ def import_search(document: Mapping[str, Any], search: Mapping[str, Any], *, nam
 
 
 def _settings(value: Any) -> dict[str, Any]:
-    """Return the parameters of the method, from a list of names and values or from a mapping."""
+    """Return the settings of the search method by name. The file has them as a mapping, or as a list with names."""
     if isinstance(value, Mapping):
         return {str(key): each for key, each in value.items()}
     result: dict[str, Any] = {}
@@ -96,7 +96,7 @@ def _domain(value: Mapping[str, Any], _: str) -> dict[str, Any]:
             return value_list(value[key])
     kind = next((key for key in _RANGES if isinstance(value.get(key), Mapping)), None)
     if kind is None:
-        raise InvalidDomain(f"it must have one of {', '.join((*_RANGES, *_LISTS))}")
+        raise InvalidDomain(f"the hyper-parameter must have one of {', '.join((*_RANGES, *_LISTS))}")
     limits = value[kind]
     low, high, power = limits.get("min_value"), limits.get("max_value"), limits.get("power")
     if not is_nothing(power):

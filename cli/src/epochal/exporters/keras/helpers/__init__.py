@@ -1,7 +1,7 @@
-"""The functions of an exported script. A script has only the functions that its TrainingJob needs.
+"""Helper functions for exported scripts. A script contains only the functions that its TrainingJob needs.
 
 They use the constants SEED, BATCH_SIZE, DATA and others, and `model`, which the script defines before their first call.
-Their code is no template: nothing of a TrainingJob is put into it.
+Their code is the same in each script: no value of a TrainingJob is inserted.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,7 +16,7 @@ HELPERS: Mapping[str, Helper] = {**NETWORK, **READING, **SHAPES, **PARTS, **BATC
 
 
 def with_needs(names: Iterable[str]) -> list[str]:
-    """Return the names of functions with those that they call, each before its first use."""
+    """Return the names of functions and of all functions that they call, in an order in which callees are first."""
     found: dict[str, None] = {}
 
     def add(name: str) -> None:

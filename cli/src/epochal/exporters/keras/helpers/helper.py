@@ -1,15 +1,15 @@
-"""The type of a function in an exported script, and the import statements that such functions need."""
+"""The type Helper for a function in an exported script, and the import statements that helpers need."""
 
 from typing import NamedTuple
 
 
 class Helper(NamedTuple):
-    """A function of the script.
+    """A helper function of an exported script.
 
     Args:
         code: Its code.
-        imports: The modules that it uses, as lines of code.
-        needs: The other functions that it calls.
+        imports: Import statements of the modules that it uses.
+        needs: Names of the other helpers that it calls.
     """
 
     code: str

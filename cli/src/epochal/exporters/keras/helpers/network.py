@@ -1,4 +1,4 @@
-"""Functions that build, load and adapt a network."""
+"""Helper functions for exported scripts that build, load and adapt a network."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""Functions that fetch and read the objects of the data."""
+"""Helper functions for exported scripts that fetch the files of the data, and read them."""
 
 from collections.abc import Mapping
 

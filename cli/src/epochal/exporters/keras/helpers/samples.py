@@ -1,4 +1,4 @@
-"""Functions that fit data sets to the network, split them, and weigh their samples."""
+"""Helper functions for exported scripts that reshape data sets for the network, split them, and weigh samples."""
 
 from collections.abc import Mapping
 

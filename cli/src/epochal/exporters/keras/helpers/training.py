@@ -1,4 +1,4 @@
-"""Functions that give the batches of a training, and its callbacks."""
+"""Helper functions and classes for exported scripts: the batches of a training, and its callbacks."""
 
 from collections.abc import Mapping
 

@@ -27,4 +27,4 @@ LAYERS: Mapping[str, Callable[[Call], Tensor | Sequence[Tensor]]] = {
     **recurrent.LAYERS,
     **reshaping.LAYERS,
 }
-"""For each class of keras.layers, the function that writes a call, and returns the output tensor or tensors."""
+"""For each class of keras.layers, the function that writes the code of a call, and returns the output tensors."""

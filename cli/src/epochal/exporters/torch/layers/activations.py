@@ -1,4 +1,4 @@
-"""Activations: layers, and names in the argument `activation`."""
+"""Activations: as layers, and as the argument `activation` of other layers."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -35,11 +35,11 @@ _FUNCTIONS: Mapping[str, str] = {
     "tanh": "torch.tanh({x})",
     "tanh_shrink": "F.tanhshrink({x})",
 }
-"""Code of each activation. {x} is its input, {dim} the axis of the channels."""
+"""torch code of each Keras activation. {x} is its input, {dim} the axis of the channels."""
 
 
 def activate(call: Call, tensor: Tensor, key: str = "activation") -> Tensor:
-    """Return a tensor after the activation in an argument of a layer."""
+    """Return the tensor after applying the activation that an argument of the layer names; None: `tensor` itself."""
     value = call[key]
     if value is None:
         return tensor

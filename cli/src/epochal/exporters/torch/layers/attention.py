@@ -7,15 +7,15 @@ from epochal.exporters.tensors import Tensor
 from epochal.exporters.torch.initial import draw
 
 _AXES = 2
-"""Axes of an input without the batch: steps and features."""
+"""Number of axes of an input, without the batch axis: steps and features."""
 
 
 def _sources(call: Call) -> tuple[Tensor, Tensor, Tensor]:
-    """Return query, value and key. Without a key, the value is the key."""
+    """Return the inputs query, value and key of an attention layer. Without a third input, the key is the value."""
     inputs = [x.last() for x in call.inputs]
     if len(inputs) not in {2, 3} or any(len(x.shape) != _AXES for x in inputs):
         shapes = [list(x.shape) for x in inputs]
-        call.fail(f"it takes query, value and perhaps key, each with steps and features, found {shapes}")
+        call.fail(f"its inputs must be query, value and optionally key, each with steps and features, found {shapes}")
     return inputs[0], inputs[1], inputs[-1]
 
 

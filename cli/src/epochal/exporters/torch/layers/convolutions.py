@@ -14,7 +14,7 @@ from epochal.exporters.windows import Window, read_window
 
 
 def _transposed(name: str, count: int) -> str:
-    """Return the code of a kernel with its last two axes first, in reverse order."""
+    """Return code that moves the last two axes of a Keras kernel (inputs, outputs) to the front, in reverse order."""
     return f"{name}.transpose({', '.join(map(str, [count + 1, count, *range(count)]))})"
 
 

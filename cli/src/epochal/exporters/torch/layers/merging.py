@@ -9,9 +9,9 @@ from epochal.exporters.tensors import Shape, Tensor, broadcast
 
 
 def _aligned(call: Call) -> list[Tensor]:
-    """Return the inputs with the same position of the channels, and as many axes, as Keras aligns them."""
+    """Return the inputs with the same number of axes, new axes first, and with the channels in the same position."""
     if len(call.inputs) < 2:  # noqa: PLR2004 - a merge has two sides
-        call.fail(f"it merges at least two inputs, found {len(call.inputs)}")
+        call.fail(f"it needs at least two inputs to merge, found {len(call.inputs)}")
     if all(x.channels_first for x in call.inputs) and len({x.rank for x in call.inputs}) == 1:
         return call.inputs
     inputs, rank = [x.last() for x in call.inputs], max(x.rank for x in call.inputs)

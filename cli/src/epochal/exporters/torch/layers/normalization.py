@@ -8,7 +8,7 @@ from epochal.exporters.tensors import Tensor
 from epochal.exporters.torch.initial import draw
 
 _MAX_AXES = 3
-"""Maximum number of axes, without the channels, of torch's batch normalization."""
+"""Maximum number of axes of an input of torch's batch normalization, without batch axis and channels."""
 
 
 def _batch(call: Call) -> Tensor:
@@ -40,7 +40,7 @@ def _batch(call: Call) -> Tensor:
 
 
 def _scale_and_shift(call: Call, like: str = "mean") -> dict[str, str]:
-    """Return the code of gamma and beta; without them, torch has parameters that are not trained."""
+    """Return the code of gamma and beta. A layer without them in Keras gets constant parameters in torch."""
     names = {"gamma": "gamma", "beta": "beta"}
     for key, flag, name, missing in (("gamma", "scale", "weight", "ones"), ("beta", "center", "bias", "zeros")):
         if call.flag(flag):
@@ -67,7 +67,7 @@ def _layer(call: Call) -> Tensor:
 
 
 def _set_affine(call: Call) -> None:
-    """Set gamma and beta of a layer. The parameter of torch for a missing one is not trained."""
+    """Set the weights gamma and beta of a layer, if the layer has them in Keras."""
     has = {"gamma": call["scale"], "beta": call["center"]}
     names = [key for key, given in has.items() if given]
     like = names[0] if names else "layer"
@@ -108,7 +108,7 @@ def _unit(call: Call) -> Tensor:
 
 
 def _normalization(call: Call) -> Tensor:
-    """Write the normalization by a mean and a variance that Keras has learned from the data, or that the spec has."""
+    """Write the layer Normalization: its mean and variance are in the spec, or it learns them from the data."""
     x = call.input.last()
     axes = call["axis"]
     kept = [axis % x.rank for axis in (axes if isinstance(axes, list) else [axes]) if isinstance(axis, int)]

@@ -26,7 +26,7 @@ def _pool(call: Call, count: int, kind: str) -> Tensor:
 
 
 def _average_of_same(call: Call, x: Tensor, window: Window) -> Tensor:
-    """Return averages over the elements of the input only, as in Keras: padding does not count."""
+    """Return the output of average pooling with padding. As in Keras, the averages do not include padded elements."""
     call.helpers.update({"average_pool_same", "pad_same"})
     code = f"average_pool_same({x.code}, {window.kernel!r}, {window.strides!r})"
     return call.result(code, _shape(x, window), channels_first=True)

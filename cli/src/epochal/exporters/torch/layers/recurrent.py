@@ -18,13 +18,13 @@ class _Options(NamedTuple):
     """Arguments of a recurrent layer.
 
     Args:
-        kind: Its class.
-        units: Its units.
-        sequences: Whether it returns the output of each step.
-        state: Whether it also returns its state.
+        kind: Its class in keras.layers.
+        units: Number of its units.
+        sequences: Whether it returns the output of each step; else only of the last step.
+        state: Whether it also returns its final state.
         backwards: Whether it reads the last step first.
         bias: Whether it has a bias.
-        dropout: Share of the inputs that it drops, the same at each step.
+        dropout: Share of input features that it drops in training, the same features at each step.
     """
 
     kind: str
@@ -37,7 +37,7 @@ class _Options(NamedTuple):
 
     @property
     def states(self) -> int:
-        """Number of tensors of its state."""
+        """Number of tensors in the state of the layer: 2 for LSTM, else 1."""
         return 2 if self.kind == "LSTM" else 1
 
 
@@ -72,7 +72,7 @@ def _constructor(call: Call, options: _Options, features: int, *, both: bool = F
 
 
 def _values(kind: str, names: Sequence[str], end: str) -> dict[str, str]:
-    """Return the code of the weights of one direction. GRU has another order of gates, and LSTM one bias of two."""
+    """Return code that converts the weights of one direction: torch has another order of GRU gates, and two biases."""
     kernel, recurrent, *bias = names
     turn = "swap_gates({}.T)" if kind == "GRU" else "{}.T"
     values = {f"weight_ih_l0{end}": turn.format(kernel), f"weight_hh_l0{end}": turn.format(recurrent)}
@@ -108,7 +108,7 @@ def _add_weights(call: Call, options: _Options, ends: Sequence[str] = ("",)) -> 
 
 
 def _sequence(call: Call, options: _Options) -> tuple[str, int | None, int]:
-    """Return the code, the steps and the features of the input of a recurrent layer."""
+    """Return the code of a recurrent layer's input, and its numbers of steps (None if unknown) and of features."""
     x = call.inputs[0].last()
     if len(x.shape) != _OUTPUT_AXES:
         call.fail(f"its input must have steps and features, found the shape {list(x.shape)}")

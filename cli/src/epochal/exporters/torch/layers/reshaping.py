@@ -46,7 +46,7 @@ def _repeat(call: Call) -> Tensor:
 
 
 def _pairs(call: Call, key: str, count: int) -> list[tuple[int, int]]:
-    """Return the numbers before and after each axis, from one number, a number for each axis, or pairs."""
+    """Return an argument as (before, after) for each axis. The spec has one number, one for each axis, or pairs."""
     value = call[key]
     values = [value] * count if isinstance(value, int) else value
     if count == 1 and isinstance(value, list) and all(isinstance(each, int) for each in value):

@@ -1,4 +1,4 @@
-"""The padding and the arguments of windows in torch."""
+"""Inputs, padding and arguments of torch layers with a window: convolutions and pooling."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from epochal.exporters.windows import Window
 
 
 def image(call: Call, count: int) -> Tensor:
-    """Return the only input with its channels first. It must have `count` axes beside them."""
+    """Return the single input with its channels first. It must have `count` axes beside batch axis and channels."""
     if len(call.input.shape) != count + 1:
         call.fail(f"its input must have {count} axes and channels, found the shape {list(call.input.shape)}")
     return call.input.first()
@@ -22,7 +22,7 @@ def padded(call: Call, tensor: Tensor, window: Window, value: str = "") -> tuple
         call: The call of the layer.
         tensor: Its input, with the channels first.
         window: Its window.
-        value: Code of the value of the padding; "" for zero.
+        value: Code of the number to pad with; "" for zero.
     """
     nothing = (0,) * len(window.kernel)
     pads = window.pads(tensor.shape[:-1])
@@ -41,5 +41,5 @@ def padded(call: Call, tensor: Tensor, window: Window, value: str = "") -> tuple
 
 
 def options(**sizes: tuple[Sequence[int], int]) -> list[str]:
-    """Return code of the arguments of a window that differ from torch's defaults."""
+    """Return the code of arguments such as stride=2, from pairs of sizes and default. Defaults are left out."""
     return [f"{key}={size(value)}" for key, (value, default) in sizes.items() if set(value) != {default}]

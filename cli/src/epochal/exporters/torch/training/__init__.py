@@ -1,1 +1,1 @@
-"""The training script of PyTorch: data, losses, metrics, optimizer, callbacks and the loop over the epochs."""
+"""Writes train.py, the PyTorch training script: data, losses, metrics, optimizer, callbacks, loop over epochs."""

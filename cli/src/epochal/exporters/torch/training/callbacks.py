@@ -1,4 +1,4 @@
-"""Callbacks of Keras in torch: lines of the training loop."""
+"""Converts Keras callbacks to lines of the training loop in train.py."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ from epochal.exporters.code_text import literal
 from epochal.exporters.support import no_counterpart
 
 OBSERVERS = frozenset({"BackupAndRestore", "CSVLogger", "History", "ModelCheckpoint", "ProgbarLogger", "TensorBoard"})
-"""Callbacks that do not change the training. The script leaves them out, and names them in a comment."""
+"""Callbacks that do not change the trained weights. train.py leaves them out, and names them in a comment."""
 
 
 class CallbackCode(NamedTuple):
@@ -22,8 +22,8 @@ class CallbackCode(NamedTuple):
         before: Lines before the loop.
         after: Lines after each epoch, with `epoch` counted from 0, `logs` and `network`.
         end: Lines after the loop.
-        names: Names of the classes whose source code the script needs, such as EarlyStopping.
-        omitted: Names of OBSERVERS, which the script leaves out.
+        names: Names of the snippets that the script needs, such as the class EarlyStopping.
+        omitted: Names of the callbacks of the spec that the script leaves out.
     """
 
     before: list[str]
@@ -78,7 +78,7 @@ class _Values:
         return literal(abs(value) if key == "min_delta" else value)
 
     def monitor(self, metrics: Sequence[str]) -> str:
-        """Return code of the monitored metric, and of the sign with which less is better."""
+        """Return the code of two arguments: name of the monitored metric, and 1 if lower values are better, else -1."""
         name, mode = self["monitor"], self["mode"]
         if not isinstance(name, str) or name not in metrics:
             raise EpochalError(

@@ -1,4 +1,4 @@
-"""The part of train.py that reads the data."""
+"""Writes the part of train.py that reads the data, and its constants."""
 
 from collections.abc import Iterator, Mapping
 
@@ -14,7 +14,7 @@ _TYPES = {"float16", "float32", "float64", "int8", "int16", "int32", "int64", "u
 
 
 def data_snippets(data: Data, training: Training) -> set[str]:
-    """Return the names of the snippets that read and divide the data."""
+    """Return the names of the snippets that read the data, split off validation samples, and weigh samples."""
     wanted = {"take", "batches"}
     wanted |= {"read" if each.object is not None else "read_idx" for each in data_sets(data).values()}
     validation, weight = data.validation, training.class_weight
@@ -27,7 +27,7 @@ def data_snippets(data: Data, training: Training) -> set[str]:
 
 
 def constants(data: Data, training: Training, network: Network) -> Iterator[str]:
-    """Yield the lines of the constants.
+    """Yield the lines of train.py that define its constants, such as SEED, EPOCHS and BATCH_SIZE.
 
     Raises:
         EpochalError: If torch has no type of an input.
@@ -54,7 +54,7 @@ def constants(data: Data, training: Training, network: Network) -> Iterator[str]
 
 
 def _array_names(network: Network) -> Iterator[str]:
-    """Yield the lines with the names that the array of each input and output may have."""
+    """Yield lines that define INPUTS and OUTPUTS: the possible array names of each input and output in an npz file."""
     found = array_names([item.name for item in network.input_list], network.output_names, None)
     if any(each.weights is None for each in found):
         raise unsupported("spec.network", "train.py reads the array sample_weight as weights", "torch", "Rename it.")
@@ -65,7 +65,7 @@ def _array_names(network: Network) -> Iterator[str]:
 
 
 def read_data(data: Data, training: Training) -> Iterator[str]:
-    """Yield the lines of the function that reads the data."""
+    """Yield the lines of the function `read_data` of train.py."""
     yield "def read_data(folder):"
     yield '    """Return the samples for training, validation and test; None for a missing part."""'
     for role, data_set in data_sets(data).items():

@@ -1,4 +1,4 @@
-"""Losses of Keras in torch, each as a function that returns the loss of each sample."""
+"""Converts Keras losses to torch functions. Each function returns the loss of each sample in a batch."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -163,8 +163,8 @@ class LossCode(NamedTuple):
 
     Args:
         function: The name of its function.
-        arguments: Code of its arguments after output and target.
-        source: Source of the functions that it needs.
+        arguments: Code of its further arguments, after output and target.
+        source: Source code of the function, and of functions that it calls.
     """
 
     function: str
@@ -173,17 +173,17 @@ class LossCode(NamedTuple):
 
     @property
     def is_sparse(self) -> bool:
-        """Whether its labels are class indices."""
+        """Whether the labels for this loss are class indices."""
         return self.function.startswith("sparse_")
 
     @property
     def is_categorical(self) -> bool:
-        """Whether its labels are one-hot rows."""
+        """Whether the labels for this loss are one-hot rows."""
         return self.function.startswith("categorical_")
 
 
 def loss_code(where: str, name: str, arguments: Mapping[str, Any]) -> LossCode:
-    """Return the code of a loss of the spec.
+    """Return the torch code for a loss of the spec.
 
     Raises:
         EpochalError: If torch has no counterpart.

@@ -1,4 +1,4 @@
-"""Metrics of Keras in torch, each as a function that returns the mean of a batch."""
+"""Converts Keras metrics to torch functions. Each function returns the mean of the metric over a batch."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -48,19 +48,19 @@ _CLASSES: Mapping[str, str] = {
     "MeanSquaredError": "mean_squared_error",
     "SparseCategoricalAccuracy": "sparse_categorical_accuracy",
 }
-"""The name in the logs of each class."""
+"""The name of each metric class in the logs of train.py."""
 
 
 def metric_function(
     name: str, arguments: Mapping[str, Any], loss: LossCode, units: int | None
 ) -> tuple[str, str] | None:
-    """Return the name of a metric in the logs, and of its function; None if torch has no counterpart.
+    """Return a metric's name in the logs of train.py, and the name of its function; None without a counterpart.
 
     Args:
         name: Its name in the spec.
         arguments: Its arguments.
-        loss: The loss of its output, which decides the kind of accuracy.
-        units: Size of the last axis of its output.
+        loss: The loss of the same output: it decides which accuracy the name accuracy means.
+        units: Size of the last axis of this output; None if unknown.
     """
     if arguments:
         return None
@@ -74,5 +74,5 @@ def metric_function(
 
 
 def metric_source(function: str) -> str:
-    """Return the source of a metric's function."""
+    """Return the source code of a metric function."""
     return _SOURCES[function].strip("\n")

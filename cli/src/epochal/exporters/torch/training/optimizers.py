@@ -1,4 +1,4 @@
-"""Optimizers and schedules of Keras in torch."""
+"""Converts Keras optimizers and learning rate schedules to torch."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -16,8 +16,8 @@ class OptimizerCode(NamedTuple):
 
     Args:
         constructor: Code of its constructor.
-        schedule: Source of a function with the learning rate of a step; "" for a fixed rate.
-        clip: Lines between the gradients and the step.
+        schedule: Source code of the function learning_rate(step); "" for a fixed learning rate.
+        clip: Lines that clip gradients, between value.backward() and optimizer.step().
     """
 
     constructor: str
@@ -26,7 +26,7 @@ class OptimizerCode(NamedTuple):
 
 
 class _Arguments:
-    """The arguments of an optimizer or a schedule, each with the default of Keras."""
+    """The arguments of an optimizer or schedule: values of the spec, or else the defaults of Keras."""
 
     def __init__(self, module: str, kind: str, given: Mapping[str, Any]) -> None:
         found = catalogue().modules[module].find(kind)
@@ -155,7 +155,7 @@ _SCHEDULES: Mapping[str, Callable[[_Arguments], str]] = {
 
 
 def optimizer_code(name: str, arguments: Mapping[str, Any]) -> OptimizerCode:
-    """Return the code of an optimizer of the spec.
+    """Return the torch code for an optimizer of the spec.
 
     Raises:
         EpochalError: If torch has no counterpart.

@@ -1,4 +1,4 @@
-"""The text of train.py."""
+"""Writes the text of train.py, the PyTorch training script of the target torch."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -63,12 +63,12 @@ if __name__ == "__main__":
 
 @dataclass(frozen=True)
 class _Output:
-    """An output of the network, and how it is trained.
+    """An output of the network, with its loss and its metrics.
 
     Args:
         name: Its name.
         loss: Its loss.
-        weight: The weight of its loss.
+        weight: The weight of its loss in the total loss.
         metrics: The names of its metrics in the logs, each with its function.
     """
 
@@ -132,7 +132,7 @@ class _Script:
         return found
 
     def text(self) -> str:
-        """Return the script, with imports of only the modules that it uses."""
+        """Return the text of train.py, with imports of only the modules that it uses."""
         losses = dict.fromkeys(text for output in self._outputs for text in output.loss.source)
         functions = dict.fromkeys(metric_source(function) for output in self._outputs for _, function in output.metrics)
         parts = [
@@ -252,7 +252,7 @@ class _Script:
                 raise EpochalError(
                     f"spec.network layer {layer.keras_name!r}: {layer.kind} learns from the output of another layer, "
                     "which the script for torch cannot do",
-                    "Put it directly after the input, or write its mean and variance.",
+                    "Put the layer directly after an input, or set its mean and variance.",
                 )
             index = layer.source + len(self._module.inputs)
             code = f"samples[0][{index}].to(DEVICE, DTYPES[{index}])"

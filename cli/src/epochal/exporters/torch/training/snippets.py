@@ -1,4 +1,4 @@
-"""Functions of train.py that read, split and batch the data, and its callbacks."""
+"""Source code for train.py: functions that read, split and batch the data, and classes for callbacks."""
 
 from collections.abc import Iterable, Mapping
 
@@ -214,7 +214,7 @@ class ReduceLROnPlateau:
                 self.cooling, self.waited = self.cooldown, 0
 ''',
 }
-"""Source code of each snippet by its name. A snippet may use the snippets above it."""
+"""Source code of each snippet by its name. A snippet may call snippets before it in this mapping."""
 NEEDS: Mapping[str, tuple[str, ...]] = {
     "read_idx": ("open_file", "native", "as_tensor"),
     "read": ("open_file", "as_tensor", "read_npz", "read_pickle"),
@@ -227,7 +227,7 @@ MODULES = ("argparse", "copy", "gzip", "itertools", "math", "pickle")
 
 
 def source(names: Iterable[str]) -> list[str]:
-    """Return the source of the snippets with these names, and of those that they need."""
+    """Return the source code of the named snippets, and of the snippets that they need, in the order of SNIPPETS."""
     wanted = set(names)
     wanted |= {needed for name in wanted for needed in NEEDS.get(name, ())}
     return [text.strip("\n") for name, text in SNIPPETS.items() if name in wanted]

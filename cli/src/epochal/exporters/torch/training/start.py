@@ -1,4 +1,4 @@
-"""The weights with which train.py starts."""
+"""The weights with which train.py starts: the option --weights."""
 
 from epochal_api.trainingjob.network import Network
 from epochal_api.trainingjob.training import Training
@@ -9,18 +9,18 @@ _KERAS_SUFFIX = ".keras"
 
 
 def check_start(network: Network, training: Training) -> None:
-    """Refuse a training that starts with a state that `--weights` cannot hold.
+    """Raise an error if the training starts from a checkpoint, or from weights that convert.py cannot convert.
 
     Raises:
-        EpochalError: If a file of convert.py cannot hold this state.
+        EpochalError: If spec.training.continueFrom is set, or spec.network.weights is no whole .keras file.
     """
     if training.continue_from is not None:
         raise unsupported(
             "spec.training.continueFrom",
-            "a checkpoint of Epochal holds the state of its trainer",
+            "a checkpoint has the state of Epochal's trainer, which train.py cannot load",
             "torch",
-            "Remove it, write the number of further epochs into spec.training.epochs, convert the earlier model.keras "
-            "with convert.py, and give train.py the file with --weights.",
+            "Remove this field, write the number of further epochs into spec.training.epochs, convert the earlier "
+            "model.keras with convert.py, and pass the file to train.py with --weights.",
         )
     weights = network.weights
     if weights is not None and weights.layers is not None:
@@ -34,7 +34,7 @@ def check_start(network: Network, training: Training) -> None:
 
 
 def weights_argument(network: Network) -> str:
-    """Return the code that describes `--weights`: a network with initial weights does not start without them."""
+    """Return the argparse code of the option --weights. It is required for a network with initial weights."""
     if network.weights is None:
         return 'help="file of convert.py to start with"'
     return 'required=True, help="file of convert.py"'
