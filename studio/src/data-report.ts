@@ -10,11 +10,11 @@ export interface DataSummary {
   version?: 1;
   train: SetSummary;
   /**
-   * The samples that it is validated with after each epoch, if there are any.
+   * The samples that the network is validated with after each epoch, if there are any.
    */
   validation?: SetSummary | null;
   /**
-   * The samples that it is tested with at the end, if there are any.
+   * The samples that the network is tested with at the end, if there are any.
    */
   test?: SetSummary | null;
   /**
@@ -23,7 +23,7 @@ export interface DataSummary {
   shared?: SharedSamples[];
 }
 /**
- * A data set, in the form for the network.
+ * A data set, in the form in which the network receives it.
  */
 export interface SetSummary {
   /**
@@ -47,7 +47,7 @@ export interface SetSummary {
   repeated: FoundSamples;
 }
 /**
- * An array of a data set, without its first axis, which is that of the samples.
+ * An array of a data set. Its shape is that of one sample, without the first axis.
  */
 export interface ArraySummary {
   /**
@@ -160,7 +160,7 @@ export interface LabelSummary {
    */
   constantColumns?: number | null;
   /**
-   * The classes; absent if the network does not answer one of several classes for a sample, as in a regression.
+   * The classes; absent if the network does not predict one of several classes, as in a regression.
    */
   classes?: ClassBalance | null;
 }
@@ -169,7 +169,7 @@ export interface LabelSummary {
  */
 export interface ClassBalance {
   /**
-   * Number of classes that the network answers.
+   * Number of classes that the network can predict.
    */
   count: number;
   /**
@@ -194,7 +194,7 @@ export interface ClassSamples {
    */
   name?: string | null;
   /**
-   * Number of samples. No integer if label rows divide samples among classes: then the sum of the fractions.
+   * Number of samples: the sum of their fractions, and so perhaps no integer, if label rows divide a sample.
    */
   samples: number;
 }
@@ -215,7 +215,7 @@ export interface FoundSamples {
   found: number;
 }
 /**
- * The samples of a data set that another data set has, too.
+ * The samples of a data set that another data set also has.
  */
 export interface SharedSamples {
   /**
@@ -231,7 +231,7 @@ export interface SharedSamples {
    */
   set: "train" | "validation" | "test";
   /**
-   * The data set in which they were searched.
+   * The data set in which equal samples were searched.
    */
   other: "train" | "validation" | "test";
 }

@@ -1,1 +1,1 @@
-"""The API: the models of all kinds, the progress reports, and the CustomResourceDefinitions."""
+"""The API: the pydantic models of all kinds and of the trainer's reports, and the CustomResourceDefinitions."""

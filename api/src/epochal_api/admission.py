@@ -1,7 +1,8 @@
-"""Generates the rules of the chart's admission policy: python -m epochal_api.admission FILE.
+"""Generates the rules of the chart's ValidatingAdmissionPolicy: python -m epochal_api.admission FILE.
 
-CEL in a CRD does not see fields without a type. So a ValidatingAdmissionPolicy requires the quotes of these fields, and
-has the rules that need one of them. It is in the chart's templates/rulespolicy.yaml.
+A text that people write as a number, such as 0.2, has no type in the CRD, and CEL in a CRD cannot read a field without
+a type. So the policy in the chart's templates/rulespolicy.yaml requires quotes around the values of such fields, and
+evaluates the rules of the API that read such a field.
 """
 
 import re
@@ -29,21 +30,21 @@ _FOUND = (
     ": 'REQUIRED, found ' + (type(self) == list ? 'a list' : type(self) == map ? 'a map' : 'null'))"
 ).replace("REQUIRED", IN_QUOTES)
 _KEY = "(key.size() > 63 ? key.substring(0, 63) : key).replace('\\n', ' ')"
-"""CEL expression of the name of a value in a map, which may have any length and any characters."""
+"""CEL expression of a map's key for a message. It shortens the key, which may have any length and any characters."""
 _MESSAGES = {
     "unquoted": f"spec: some values {IN_QUOTES}",
     "invalid": "spec: some values violate a rule of the API",
 }
-"""Messages without details, which the API server prints if a message is too long or has several lines."""
+"""Messages by variable, which the API server prints if the message with details is too long or has several lines."""
 
 
 class Check(NamedTuple):
-    """A requirement for a field.
+    """A requirement for the value of a field.
 
     Args:
         path: The path of the field, with `[]` for the items of a list and `{}` for the values of a map.
-        holds: CEL expression of whether it holds for the value `self`.
-        message: CEL expression of the message for `self`.
+        holds: CEL expression that is true if the field's value, `self`, meets the requirement.
+        message: CEL expression of the error message for an invalid value `self`.
     """
 
     path: str
@@ -52,7 +53,10 @@ class Check(NamedTuple):
 
 
 def variables(kind: Kind) -> dict[str, str]:
-    """Return the CEL expressions of a kind's problems, by the names of their variables."""
+    """Return the variables of a kind's policy: the CEL expression of each by its name.
+
+    `unquoted` is the list of error messages for values without quotes, and `invalid` for values that violate a rule.
+    """
     nodes = list(_nodes(marked_schema(kind.model)["properties"]["spec"], "spec"))
     quotes = [
         Check(path, f"type(self) == string{_INTEGER if node[QUOTED] else ''}", _FOUND)
@@ -72,7 +76,10 @@ def variables(kind: Kind) -> dict[str, str]:
 
 
 def fields(kind: Kind) -> list[str]:
-    """Return the fields of a kind's spec with these rules. An update that changes none of them is not checked."""
+    """Return the names of the top-level fields of a kind's spec that the policy checks.
+
+    The policy skips an update that changes none of these fields.
+    """
     nodes = list(_nodes(marked_schema(kind.model)["properties"]["spec"], "spec"))
     quoted = {path.split(".")[1].partition("[")[0] for path, node in nodes if QUOTED in node}
     of_spec = {name for rule in nodes[0][1].get(ADMISSION, []) for name in re.findall(r"\bself\.(\w+)", rule["rule"])}
@@ -93,12 +100,12 @@ def _is_indexed(path: str, checks: list[Check]) -> bool:
 
 
 def _problems(checks: list[Check]) -> str:
-    """Return the CEL expression of the list of all problems."""
+    """Return the CEL expression of the list of the error messages of all checks."""
     return " + ".join(f"({_problems_of(each)})" for each in checks)
 
 
 def _problems_of(check: Check) -> str:
-    """Return the CEL expression of the problems of a field: one for each item of the first list along its path."""
+    """Return the CEL expression of a list of error messages: at most one for each item of the path's first list."""
     outer, _, inner = check.path.partition("[]")
     given, owner = _walk("object", outer)
     invalid = f"!({check.holds})"
@@ -120,7 +127,7 @@ def _problems_of(check: Check) -> str:
 
 
 def _walk(root: str, names: str) -> tuple[str, str]:
-    """Return CEL expressions: whether a field below a root is given, and the field."""
+    """Return two CEL expressions for a field below `root`: whether the field is set, and its value."""
     given, node = [], root
     for name in filter(None, names.split(".")):
         node = f"{node}.{name}"
@@ -129,7 +136,7 @@ def _walk(root: str, names: str) -> tuple[str, str]:
 
 
 def validations() -> list[dict[str, str]]:
-    """Return the validations: the first that fails is the message of the API server, in one line."""
+    """Return the policy's validations. The API server prints only the message of the first failed one, in one line."""
     shown = (
         "variables.indexes.filter(index, index < {most} && index < {list}.size()).map(index, {list}[index]).join('; ')"
     )

@@ -8,9 +8,9 @@ Role: TypeAlias = Literal["train", "validation", "test"]
 
 
 class ArrayNames(NamedTuple):
-    """Names of the arrays of a data set: for each input and output of a network in its order, and for weights.
+    """Names of the arrays of a data set: of each input and output of a network, in order, and of the sample weights.
 
-    `weights` is None if the name of weights belongs to an input or output.
+    `weights` is None if an input or output of the network already has the name of the array of sample weights.
     """
 
     inputs: tuple[str, ...]
@@ -19,35 +19,33 @@ class ArrayNames(NamedTuple):
 
     @property
     def required(self) -> tuple[str, ...]:
-        """The names of the arrays that must exist."""
+        """The names of the arrays that a file must have: all inputs and outputs, but no sample weights."""
         return (*self.inputs, *self.outputs)
 
     @property
     def all(self) -> tuple[str, ...]:
-        """The names of all arrays."""
+        """The names of all arrays, with that of the sample weights if there is one."""
         return self.required if self.weights is None else (*self.required, self.weights)
 
 
 _SUFFIXES: Mapping[Role | None, str] = {"train": "_train", "validation": "_val", "test": "_test", None: ""}
-"""Suffixes of the names of the arrays of a data set, if a file holds several; no suffix for any data set."""
+"""Suffix of the array names by data set, for a file with several data sets. None: a file with a single data set."""
 _ANY_SUFFIX: Sequence[tuple[str, str]] = (("x", "y"),)
 _NO_SUFFIX: Sequence[tuple[str, str]] = (*_ANY_SUFFIX, ("features", "labels"))
 """Names of the arrays for a single input and a single output."""
 
 
 def array_names(inputs: Sequence[str], outputs: Sequence[str], role: Role | None) -> list[ArrayNames]:
-    """Return the names that the arrays of a data set may have, the preferred names first.
+    """Return the alternative sets of names that the arrays of a data set may have, the preferred set first.
 
-    A network with several inputs and one output, or the reverse, may have the array of the single one under its usual
-    name: the layer of an output may have no name of its own. A usual name that belongs to another input or output is
-    left out, since one array would be both.
-
-    Without a role, these are the names without a suffix.
+    If a network has several inputs and one output, or the reverse, the array of the single output or input may also
+    have its usual name, such as y: the layer of an output may have no name of its own. A usual name that is the name
+    of another input or output is omitted, since one array would be both.
 
     Args:
         inputs: Names of the network's inputs.
-        outputs: Names of its outputs.
-        role: The data set.
+        outputs: Names of the network's outputs.
+        role: The data set, which decides the suffix of the names; None for names without a suffix.
     """
     suffix, own = _SUFFIXES[role], own_arrays(inputs, outputs)
     usual = [(f"{x}{suffix}", f"{y}{suffix}") for x, y in (_NO_SUFFIX if role is None else _ANY_SUFFIX)]
@@ -65,9 +63,10 @@ def array_names(inputs: Sequence[str], outputs: Sequence[str], role: Role | None
 
 
 def own_arrays(inputs: Sequence[str], outputs: Sequence[str]) -> frozenset[str]:
-    """Return all names of arrays of a network's inputs and outputs, with any suffix.
+    """Return the array names that are reserved for inputs and outputs of a network: their names, with each suffix.
 
-    An array with such a name has no second role. Empty for a network whose arrays have the usual names.
+    An array with such a name is never used as a usual array, such as sample weights. Empty for a network with one
+    input and one output, whose arrays have the usual names, such as x and y.
     """
     if len(inputs) == len(outputs) == 1:
         return frozenset()

@@ -1,4 +1,4 @@
-"""The protocol of the checker, a service that builds networks without values before a pod exists."""
+"""The HTTP protocol of the checker: a service that builds a network with symbolic tensors, before a job has a pod."""
 
 from collections.abc import Sequence
 from typing import Annotated, Literal
@@ -22,7 +22,7 @@ MAX_ANSWER_BYTES = 4 * 2**20
 MAX_ERROR = 1000
 """Maximum characters of an error."""
 MAX_MESSAGE = 4096
-"""Maximum characters of all errors in one message."""
+"""Maximum characters of the errors in one message of `describe`."""
 
 _MAX_LAYERS = 1000
 Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
@@ -42,52 +42,52 @@ class CheckedLayer(TolerantModel):
     """A layer of a checked network."""
 
     index: int
-    """Its index in spec.network.layers."""
+    """Index of the layer in spec.network.layers."""
     layer: str
-    """Its class; for another call of a layer above, the class of that layer."""
+    """Class of the layer. For a `use` it is the class of the layer that `use` names."""
     name: str
-    """Its name."""
+    """Name of the layer."""
     outputs: list[list[int]] = []
     """Shape of each output, without the batch axis; -1 for an axis of any length. Empty if unknown."""
     parameters: int | None = None
-    """Number of its parameters, 0 for another call of a layer above; None if unknown."""
+    """Number of the layer's weights; 0 for a `use`, which has no weights of its own; None if unknown."""
     error: _Text | None = None
-    """Why the layer cannot be built. A layer without error and outputs follows a layer with an error."""
+    """Why the layer cannot be built. None also for a layer without outputs that depends on a layer with an error."""
 
 
 class Answer(TolerantModel):
     """The answer of the checker: the layers of a network in the order of the spec."""
 
     image: Annotated[str, StringConstraints(max_length=1024)] = ""
-    """Image of the checker. Only trainers of this image build the network in the same way."""
+    """Image of the checker. A trainer with another image may build the network in another way."""
     layers: Annotated[list[CheckedLayer], Field(max_length=_MAX_LAYERS)] = []
     """The layers."""
     errors: Annotated[list[_Text], Field(max_length=_MAX_LAYERS)] = []
     """Errors of the network that belong to no single layer, such as an output of several tensors."""
     parameters: int = 0
-    """Number of parameters of the layers that were built."""
+    """Total number of weights of the layers that were built."""
     built: int = 0
-    """Number of layers that were built for this answer. The others were known from an earlier answer."""
+    """Number of layers that were built for this answer. The other layers are reused from an earlier answer."""
 
     @property
     def faults(self) -> list[str]:
-        """All errors: first the errors of layers, in the order of the spec."""
+        """All errors: first the errors of single layers, in the order of the spec, then those of the network."""
         return [*(layer.error for layer in self.layers if layer.error is not None), *self.errors]
 
 
 class Problem(TolerantModel):
-    """Why there is no answer."""
+    """The body of an error response: why the checker has no Answer."""
 
     error: str
-    """The cause, and its remedy."""
+    """The cause, and the remedy."""
 
 
 def describe(faults: Sequence[str], omitted: int = 0) -> str:
-    """Return errors as one message, a line for each; beyond MAX_MESSAGE characters, only their number.
+    """Return errors as one message, a line for each. After MAX_MESSAGE characters, a last line counts the others.
 
     Args:
         faults: The errors.
-        omitted: Number of further errors.
+        omitted: Number of further errors that are not in `faults`. The last line counts them, too.
     """
     lines, size = list[str](), 0
     for fault in faults:

@@ -6,10 +6,13 @@ from typing import Any
 
 
 def to_columns(values: Sequence[Any]) -> Any:
-    """Return JSON values as columns: one column for each field, or for the items of lists.
+    """Return JSON values as columns.
+
+    Objects become one column for each field; lists become their lengths, and one column of all their items.
 
     Args:
-        values: The values. In objects, an empty field is equivalent to an absent one.
+        values: The values: all objects, all lists, or others. In objects, an empty field is equivalent to an absent
+            field.
     """
     if _are_all(values, dict):
         names = dict.fromkeys(name for value in values for name in value or {})
@@ -42,13 +45,13 @@ def from_columns(columns: Any) -> list[Any]:
             remaining = iter(from_columns(items))
             lists = [list(islice(remaining, count)) for count in counts]
             if [*map(len, lists)] != counts or [*remaining]:
-                raise ValueError("columns must have as many items as are counted")
+                raise ValueError("the number of items in a column must be the sum of its counts")
             return lists
-    raise ValueError("columns must be lists, fields of columns, or counts and items")
+    raise ValueError("a column must be a list, an object with fields, or an object with counts and items")
 
 
 def _are_all(values: Sequence[Any], kind: type) -> bool:
-    """Return whether all values are of a type or None, and at least one is not empty."""
+    """Return whether all values have a type or are None, and at least one of them is not empty."""
     return any(isinstance(value, kind) and value for value in values) and all(
         value is None or isinstance(value, kind) for value in values
     )

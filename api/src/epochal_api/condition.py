@@ -10,7 +10,7 @@ from epochal_api.text import printable
 
 Time = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
 Text = Annotated[str, AfterValidator(lambda text: printable(text, instead=" "))]
-"""Text from another source, without characters that control a terminal."""
+"""Text from another source, such as a trainer. A space replaces each character that may control a terminal."""
 
 
 Uri = Annotated[str, Field(max_length=2048)]

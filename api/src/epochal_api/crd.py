@@ -63,11 +63,11 @@ _SCALE = {
     "statusReplicasPath": ".status.replicas",
     "labelSelectorPath": ".status.selector",
 }
-"""Paths for the scale subresource. A HorizontalPodAutoscaler finds the pods by the selector."""
+"""Paths for the scale subresource. A HorizontalPodAutoscaler finds the pods by the label selector."""
 
 
 def _resolve(node: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
-    """Return a schema node with its reference resolved and without "or null": in Kubernetes, null fields are absent."""
+    """Return a schema node with its $ref resolved and without "or null": Kubernetes drops fields that are null."""
     if "$ref" in node:
         target = definitions[node["$ref"].rsplit("/", 1)[-1]]
         return _resolve({**target, **{key: value for key, value in node.items() if key != "$ref"}}, definitions)
@@ -104,7 +104,7 @@ def _to_structural(node: dict[str, Any], definitions: dict[str, Any]) -> dict[st
 
 
 def _without_marks(node: dict[str, Any]) -> dict[str, Any]:
-    """Return a structural schema without the keywords that are for the admission policy only."""
+    """Return a structural schema without the keywords for the admission policy, and without types of QUOTED fields."""
     result = {key: value for key, value in node.items() if key not in {ADMISSION, QUOTED}}
     if "properties" in node:
         result["properties"] = {name: _without_marks(sub) for name, sub in node["properties"].items()}
@@ -128,7 +128,7 @@ def schema(model: type[Model], content: str = "spec") -> dict[str, Any]:
 
 
 def marked_schema(model: type[Model], content: str = "spec") -> dict[str, Any]:
-    """Return `schema` with the keywords QUOTED and ADMISSION for the admission policy, and with all types."""
+    """Return the result of `schema`, with the keywords QUOTED and ADMISSION, and with the types of QUOTED fields."""
     raw = model.model_json_schema(mode="validation")
     root = _to_structural(raw, raw.get("$defs", {}))
     root["description"] = model.__doc__

@@ -1,4 +1,4 @@
-"""The data sets of a training: data.json, beside the model.
+"""The summary of the data sets of a training: the file data.json, in the same folder as the model.
 
 Programs read the file, so `version` changes if a field gets another meaning. New fields do not change the version.
 """
@@ -12,12 +12,12 @@ from epochal_api.model import Count, TolerantModel
 DATA = "data.json"
 
 MAX_LISTED_COLUMNS = 256
-"""Maximum number of columns of an array with figures of their own."""
+"""Maximum number of columns of an array whose ranges are listed. An array with more columns has no such list."""
 MAX_LISTED_CLASSES = 1000
-"""Maximum number of classes with a number of samples of their own."""
+"""Maximum number of classes whose numbers of samples are listed: those with the most samples."""
 
 SetName = Literal["train", "validation", "test"]
-"""A data set of spec.data. A validation set that is split off is no longer a part of train."""
+"""A data set of spec.data. The samples of a validation set that was split from train are not in train."""
 
 
 class ValueRange(TolerantModel):
@@ -42,7 +42,7 @@ class ColumnRange(ValueRange):
 
 
 class ArraySummary(ValueRange):
-    """An array of a data set, without its first axis, which is that of the samples."""
+    """An array of a data set. Its shape is that of one sample, without the first axis."""
 
     source: str
     """Object in the data bucket, and the array's name in brackets if the object has several: digits.npz[x_train]."""
@@ -66,14 +66,14 @@ class ClassSamples(TolerantModel):
     name: str | None = None
     """Name of the class, if the data have names."""
     samples: Annotated[float, Field(ge=0)]
-    """Number of samples. No integer if label rows divide samples among classes: then the sum of the fractions."""
+    """Number of samples: the sum of their fractions, and so perhaps no integer, if label rows divide a sample."""
 
 
 class ClassBalance(TolerantModel):
     """The classes of the labels, and the samples of each class."""
 
     count: Annotated[int, Field(ge=1)]
-    """Number of classes that the network answers."""
+    """Number of classes that the network can predict."""
     unlabeled: Count = 0
     """Number of samples without a class: their label is `ignore_class` of the loss."""
     by_class: Annotated[list[ClassSamples], Field(max_length=MAX_LISTED_CLASSES)]
@@ -84,7 +84,7 @@ class LabelSummary(ArraySummary):
     """The labels of a data set."""
 
     classes: ClassBalance | None = None
-    """The classes; absent if the network does not answer one of several classes for a sample, as in a regression."""
+    """The classes; absent if the network does not predict one of several classes, as in a regression."""
 
 
 class FoundSamples(TolerantModel):
@@ -101,16 +101,16 @@ class FoundSamples(TolerantModel):
 
 
 class SharedSamples(FoundSamples):
-    """The samples of a data set that another data set has, too."""
+    """The samples of a data set that another data set also has."""
 
     set: SetName
     """The data set whose samples were checked."""
     other: SetName
-    """The data set in which they were searched."""
+    """The data set in which equal samples were searched."""
 
 
 class SetSummary(TolerantModel):
-    """A data set, in the form for the network."""
+    """A data set, in the form in which the network receives it."""
 
     samples: Annotated[int, Field(ge=1)]
     """Number of samples."""
@@ -134,8 +134,8 @@ class DataSummary(TolerantModel):
     train: SetSummary
     """The samples that the network is trained on."""
     validation: SetSummary | None = None
-    """The samples that it is validated with after each epoch, if there are any."""
+    """The samples that the network is validated with after each epoch, if there are any."""
     test: SetSummary | None = None
-    """The samples that it is tested with at the end, if there are any."""
+    """The samples that the network is tested with at the end, if there are any."""
     shared: list[SharedSamples] = []
     """The samples that two sets share, for each pair of sets."""

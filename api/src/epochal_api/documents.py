@@ -13,9 +13,9 @@ from epochal_api.catalogue.findings import MAX_SHOWN, field, item
 MAX_BYTES = 4 * 2**20
 """Maximum size of a file. An object in Kubernetes is smaller."""
 _MAX_NODES = 100_000
-"""Maximum number of values of an object, with those of aliases, which a file may repeat at every level."""
+"""Maximum number of values of an object. Each use of an alias counts, because aliases can multiply per level."""
 _MAX_PATHS = 8 * 2**20
-"""Maximum characters of all paths of an object. Each path has those of the fields around it, so nesting adds up."""
+"""Maximum characters of all paths of an object together. A path contains the path of its parent, so nesting adds up."""
 _MAX_DEPTH = 200
 """Maximum nesting, because parsers recurse. A TrainingJob has at most 100 levels."""
 _TEXT, _MERGE = "tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"
@@ -39,8 +39,8 @@ class Loader(yaml.SafeLoader):
         """Return the next node. See yaml.composer.Composer.
 
         Raises:
-            UnreadableFile: If it is too deep, before the recursion of Python is, or if the object has too many values:
-                a node takes a kilobyte of memory.
+            UnreadableFile: If the node is nested too deeply, which would exceed Python's recursion limit, or if the
+                object has too many values: each takes a kilobyte of memory.
         """
         if self._depth > _MAX_DEPTH:
             raise _too_large(f"{_MAX_DEPTH} levels", self.line + 1)
@@ -83,14 +83,14 @@ class Document(NamedTuple):
 
     Args:
         value: The object as plain values.
-        places: The place of each field by its path.
+        places: Line and column of each field by its path.
     """
 
     value: Any
     places: Mapping[str, Place]
 
     def place(self, path: str) -> Place:
-        """Return the place of a field, or of the object that lacks the field."""
+        """Return the place of the field with a path; for a missing field, that of the innermost object around it."""
         while path and path not in self.places:
             shorter = _LAST_PART.sub("", path)
             path = shorter if shorter != path else ""
@@ -98,10 +98,10 @@ class Document(NamedTuple):
 
 
 class UnreadableFile(ValueError):
-    """A file that is no YAML, or too large.
+    """A file that cannot be read as Kubernetes objects: it is missing, no YAML, too large, or has an invalid key.
 
     Args:
-        message: The place and the requirement.
+        message: The requirement that the file violates.
         line: The line, from 1, if it is known.
     """
 
@@ -114,7 +114,7 @@ def read_file(path: Path) -> str:
     """Return the text of a file with objects.
 
     Raises:
-        UnreadableFile: If there is no such file, or it is larger than MAX_BYTES or no text.
+        UnreadableFile: If the file cannot be opened, is larger than MAX_BYTES, or is not UTF-8.
     """
     try:
         with path.open("rb") as file:
@@ -128,15 +128,16 @@ def read_file(path: Path) -> str:
 
 def _within_limit(content: bytes) -> bytes:
     if len(content) > MAX_BYTES:
-        raise UnreadableFile(f"it must have at most {MAX_BYTES / 2**20:.0f} MiB: split it into several files")
+        raise UnreadableFile(f"the file must have at most {MAX_BYTES / 2**20:.0f} MiB: split it into several files")
     return content
 
 
 def read_documents(text: str) -> Iterator[Document]:
-    """Yield the objects of a file, except empty ones.
+    """Yield the objects in the text of a file, except empty documents.
 
     Raises:
-        UnreadableFile: If the text is no YAML, or larger or deeper than an object in Kubernetes.
+        UnreadableFile: If the text is no YAML or larger than MAX_BYTES, or if an object has too many values or levels,
+            or an invalid or repeated key.
     """
     _within_limit(text.encode(errors="replace"))
     loader = None
@@ -159,7 +160,7 @@ def read_documents(text: str) -> Iterator[Document]:
 
 
 def _too_large(limit: str, line: int) -> UnreadableFile:
-    return UnreadableFile(f"an object in it has more than {limit}: use fewer", line)
+    return UnreadableFile(f"an object in the file has more than {limit}: use fewer", line)
 
 
 def _line_of(error: Exception, text: str) -> int | None:
@@ -173,10 +174,10 @@ def _line_of(error: Exception, text: str) -> int | None:
 
 
 def _places(root: yaml.Node) -> dict[str, Place]:
-    """Return the place of each field by its path, except those after _MAX_PATHS, of which the deepest come last.
+    """Return the place of each field by its path, outer fields first, until the paths have _MAX_PATHS characters.
 
     Raises:
-        UnreadableFile: If the object is too large or too deep, or has a key that no field can have.
+        UnreadableFile: If the object is too large or too deep, or a key is repeated, or is a list or a mapping.
     """
     places = {"": _place(root)}
     waiting: deque[tuple[str | None, yaml.Node, int]] = deque([("", root, 0)])
@@ -198,7 +199,10 @@ def _places(root: yaml.Node) -> dict[str, Place]:
 
 
 def _inner(path: str | None, node: yaml.Node) -> Iterator[tuple[str | None, yaml.Node, yaml.Node]]:
-    """Yield the path, the key and the value of each field or item of a node; the path None if `path` is None."""
+    """Yield the path, the key and the value of each field or item of a node. An item's key is its value.
+
+    The paths are None if `path`, the path of the node, is None.
+    """
     if isinstance(node, yaml.MappingNode):
         lines: dict[str, int] = {}
         for key, value in node.value:
@@ -211,17 +215,17 @@ def _inner(path: str | None, node: yaml.Node) -> Iterator[tuple[str | None, yaml
 
 
 def _require_scalar(key: yaml.Node) -> None:
-    """Raise UnreadableFile if a key is a list or a mapping. Its text would repeat all aliases in it."""
+    """Raise UnreadableFile if a key is a list or a mapping, whose text would repeat the content of its aliases."""
     if not isinstance(key, yaml.ScalarNode):
         line, found = _place(key).line, "a list" if isinstance(key, yaml.SequenceNode) else "a mapping"
         raise UnreadableFile(f"line {line}: a key must be a text, found {found}: write a text", line)
 
 
 def _require_new(key: yaml.Node, lines: dict[str, int]) -> None:
-    """Add the key of a mapping to those before it.
+    """Add a key of a mapping to `lines`, the lines of the mapping's earlier keys.
 
     Raises:
-        UnreadableFile: If one of them is the same. PyYAML would take the last value, and kubectl refuses the file.
+        UnreadableFile: If the mapping has the key twice. PyYAML would use the last value, and kubectl refuses the file.
     """
     if key.tag == _MERGE:
         return

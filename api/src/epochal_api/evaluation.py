@@ -1,4 +1,4 @@
-"""How well a trained model answers a data set, and which samples it misreads: evaluation.json, beside the model.
+"""The evaluation of a trained model on a data set: the file evaluation.json, in the same folder as the model.
 
 Programs read the file, so `version` changes if a field gets another meaning. New fields do not change the version.
 """
@@ -19,13 +19,13 @@ MISTAKES = "mistakes.png"
 MAX_MATRIX = 100
 """Maximum number of classes with a full confusion matrix."""
 MAX_LISTED_CLASSES = 1000
-"""Maximum number of classes with figures of their own."""
+"""Maximum number of classes whose figures are listed: those with the most mistakes."""
 MAX_CONFUSED = 100
 """Maximum number of confused pairs."""
 MAX_WORST = 36
 """Maximum number of samples that are listed as the worst."""
 MAX_VALUES = 16
-"""Maximum number of values of a label, and of an answer, of a listed sample."""
+"""Maximum number of values of the label, and of the model's answer, for a listed sample."""
 
 Share = Annotated[float, Field(ge=0, le=1)]
 """A number from 0 to 1."""
@@ -37,7 +37,7 @@ class EvaluatedModel(TolerantModel):
     name: FileName
     """File name, next to this file: best.keras if it exists, else model.keras."""
     epoch: Count
-    """Epoch whose weights the model has."""
+    """The epoch of the model's weights, counted from 1."""
     sha256: Sha256
     """SHA-256 of the file, in hex."""
 
@@ -53,22 +53,22 @@ class Place(TolerantModel):
 
 
 class Mistake(TolerantModel):
-    """A sample for which the model answers another class than its label."""
+    """A sample for which the model predicts another class than its label."""
 
     place: Place
     """Place of the sample."""
     label: Count
     """Class of the sample's label."""
     answer: Count
-    """Class with the highest output."""
+    """Class that the model predicts: the class with the highest output."""
     probability: Share | None = None
-    """Probability of the answer; absent if the outputs are no probabilities."""
+    """Probability of the predicted class; absent if the outputs are no probabilities."""
     label_probability: Share | None = None
     """Probability of the label's class; absent if the outputs are no probabilities."""
 
 
 class ClassFigures(TolerantModel):
-    """The answers of the model for a class."""
+    """How well the model predicts a class."""
 
     index: Count
     """Class index."""
@@ -77,43 +77,43 @@ class ClassFigures(TolerantModel):
     samples: Count
     """Number of evaluated samples with this label."""
     answers: Count
-    """Number of samples for which the model answers this class."""
+    """Number of samples for which the model predicts this class, rightly or wrongly."""
     correct: Count
-    """Number of samples with this label and this answer."""
+    """Number of samples with this label for which the model predicts this class."""
     precision: Share | None = None
-    """correct / answers; absent if the model never answers this class."""
+    """correct / answers; absent if the model never predicts this class."""
     recall: Share | None = None
     """correct / samples; absent if no sample has this label."""
 
 
 class ConfusedPair(TolerantModel):
-    """A class that the model takes for another class."""
+    """A class that the model predicts for samples of another class."""
 
     label: Count
     """Class of the labels."""
     answer: Count
-    """Class that the model answers."""
+    """Class that the model predicts."""
     samples: Count
-    """Number of samples with this label and this answer."""
+    """Number of samples with this label for which the model predicts the class `answer`."""
 
 
 class CalibrationBin(TolerantModel):
-    """The samples with an answer of a probability within a range."""
+    """The samples for which the probability of the predicted class is within a range."""
 
     lower: Share
     """Lower end of the range."""
     upper: Share
-    """Upper end of the range. Only the last range includes it."""
+    """Upper end of the range. Only the last range includes its upper end."""
     samples: Count
     """Number of samples in the range."""
     probability: Share | None = None
-    """Mean probability of their answers; absent without samples."""
+    """Mean probability of the predicted classes; absent without samples."""
     accuracy: Share | None = None
-    """Fraction of correct answers among them; absent without samples."""
+    """Fraction of samples with a correct prediction; absent without samples."""
 
 
 class Calibration(TolerantModel):
-    """The probabilities of answers, compared with the fraction of correct answers."""
+    """The probabilities of the predicted classes, compared with the fraction of correct predictions."""
 
     error: Share | None = None
     """Expected calibration error: the mean difference between probability and accuracy over the ranges, weighted by
@@ -123,38 +123,38 @@ class Calibration(TolerantModel):
 
 
 class ClassEvaluation(TolerantModel):
-    """The evaluation of a model that answers one of several classes."""
+    """The evaluation of a model that predicts one of several classes."""
 
     count: Annotated[int, Field(ge=2)]
     """Number of classes."""
     correct: Count
-    """Number of evaluated samples with a correct answer."""
+    """Number of evaluated samples for which the predicted class is the label."""
     accuracy: Share | None = None
     """correct / evaluated; absent if no sample could be evaluated."""
     by_class: Annotated[list[ClassFigures], Field(max_length=MAX_LISTED_CLASSES)]
     """Figures of each class, in the order of the indices. Of more than 1,000 classes, those with the most mistakes."""
     confusion: Annotated[list[list[Count]] | None, Field(max_length=MAX_MATRIX)] = None
-    """Number of samples by label (row) and answer (column); absent for more than 100 classes."""
+    """Number of samples by label (row) and predicted class (column); absent for more than 100 classes."""
     confused: Annotated[list[ConfusedPair], Field(max_length=MAX_CONFUSED)]
-    """The most frequent pairs of a label and a wrong answer, in descending order."""
+    """The most frequent pairs of a label and another predicted class, in descending order."""
     confused_error: Count = 0
     """Number of samples that a count in `confused` may be too low by: above 0 only if a network with very many
     classes makes very many different mistakes."""
     calibration: Calibration | None = None
     """Calibration of the probabilities; absent if the outputs are no probabilities."""
     mistakes: Annotated[list[Mistake], Field(max_length=MAX_WORST)]
-    """The worst mistakes, worst first: those where the answer exceeds the label's class by most."""
+    """The mistakes where the output of the predicted class exceeds that of the label's class by most, worst first."""
 
 
 class WorstSample(TolerantModel):
-    """A sample with a large difference between label and answer."""
+    """A sample with a large difference between its label and the model's answer."""
 
     place: Place
     """Place of the sample."""
     label: Annotated[list[float], Field(max_length=MAX_VALUES)]
     """First values of the label."""
     answer: Annotated[list[float], Field(max_length=MAX_VALUES)]
-    """First values of the answer."""
+    """First values of the answer, which is the model's output for the sample."""
     error: Annotated[float, Field(ge=0)]
     """Root of the mean squared difference over all values of the sample; for a single value its absolute difference."""
 
@@ -169,10 +169,10 @@ class Quantile(TolerantModel):
 
 
 class NumberEvaluation(TolerantModel):
-    """The evaluation of a model that answers numbers, such as a regression."""
+    """The evaluation of a model that predicts numbers, such as a regression."""
 
     values: Annotated[int, Field(ge=1)]
-    """Number of values of an answer."""
+    """Number of values of the model's answer for one sample."""
     mean_residual: float | None = None
     """Mean of answer minus label: above 0 if the answers are too high. Absent if no sample could be evaluated."""
     mean_absolute_error: float | None = None
@@ -200,9 +200,9 @@ class OutputEvaluation(TolerantModel):
     not_finite: Count
     """Number of samples for which the output is NaN or infinite."""
     classes: ClassEvaluation | None = None
-    """Figures of an output that is one of several classes."""
+    """Figures of an output that predicts one of several classes."""
     numbers: NumberEvaluation | None = None
-    """Figures of an output of numbers."""
+    """Figures of an output that predicts numbers."""
     confusion: str | None = None
     """File name of the plot of the confusion matrix, next to this file; absent if there is none."""
     mistakes: str | None = None
@@ -210,7 +210,7 @@ class OutputEvaluation(TolerantModel):
 
 
 class Evaluation(TolerantModel):
-    """How well a trained model answers a data set, and which samples it misreads.
+    """The evaluation of a trained model on a data set, with the samples of its worst predictions.
 
     `samples` is the sum of `evaluated`, `skipped`, `unlabeled` and `notFinite`.
     """
@@ -224,7 +224,7 @@ class Evaluation(TolerantModel):
     samples: Count
     """Number of samples in the data set."""
     evaluated: Count
-    """Number of samples in the figures below. Each counts once, for any weight above 0."""
+    """Number of samples in the figures below. Each counts once, whatever its sample weight above 0 is."""
     skipped: Count
     """Number of samples that were not evaluated because the time for this step was over. The others are spread evenly
     over the data set."""
@@ -233,9 +233,9 @@ class Evaluation(TolerantModel):
     not_finite: Count
     """Number of samples for which an output is NaN or infinite."""
     classes: ClassEvaluation | None = None
-    """Figures of a model that answers one of several classes."""
+    """Figures of a model that predicts one of several classes."""
     numbers: NumberEvaluation | None = None
-    """Figures of a model that answers numbers."""
+    """Figures of a model that predicts numbers."""
     output: str | None = None
     """Of a model with several outputs, the output that the figures above are for: the first one that can be evaluated.
     Absent for a model with one output."""

@@ -1,4 +1,4 @@
-"""The expected and the found value of an invalid field as text for users, in place of the sentences of pydantic."""
+"""Texts for users about an invalid field, in place of pydantic's messages: the expected value and the found value."""
 
 from collections.abc import Mapping
 
@@ -37,14 +37,14 @@ _LENGTHS: Mapping[str, str] = {
     "string_too_short": "min_length",
     "string_too_long": "max_length",
 }
-"""Key of the limit in the context of pydantic's error, by the error's type. Texts may have the types of lists."""
+"""Key of the limit in the context of pydantic's error, by the error's type. A text may have the type of a list."""
 _PATTERNS: dict[str, str] = {}
 _MAX_SHOWN = 80
 """Maximum number of characters of a value."""
 
 
 def describe_pattern(pattern: str, expected: str) -> None:
-    """Register the text that messages have in place of a pattern, such as `must be the name of a bucket`."""
+    """Register the text that messages show in place of a pattern, such as `must be the name of a bucket`."""
     _PATTERNS[pattern] = expected
 
 
@@ -64,7 +64,7 @@ def expected_value(detail: ErrorDetails) -> str:
 
 
 def found_value(detail: ErrorDetails) -> str:
-    """Return the value that was found, such as `'Adam'` or `a list of 3`; "" if the message needs or has none."""
+    """Return the found value as text, such as `'Adam'` or `a list of 3`; "" if the message needs none or has it."""
     kind, found = detail["type"], detail["input"]
     if kind == "missing" or ", found " in detail["msg"]:
         return ""

@@ -1,4 +1,4 @@
-"""The problems of the objects in files, a line each, with line and column."""
+"""The problems of the objects in files: a line of text for each, with the line and column in the file."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,15 +10,15 @@ from epochal_api.documents import Document, UnreadableFile, read_documents, read
 from epochal_api.kind import GROUP
 
 FurtherCheck = Callable[[Any, Sequence[Problem]], Sequence[Problem]]
-"""Returns further problems of an object, by the object as plain values and the problems that are known."""
+"""A further check: gets an object as plain values and its problems found so far, and returns further problems."""
 
 
 class FileProblems(NamedTuple):
     """The result of a check of files.
 
     Args:
-        lines: A line for each problem. Without problems, the number of objects.
-        has_errors: Whether there is a problem that is no warning.
+        lines: A line for each problem. Without problems, one line with the number of checked objects.
+        has_errors: Whether at least one problem is not a warning.
     """
 
     lines: Sequence[str]
@@ -48,6 +48,6 @@ def check_files(files: Sequence[Path], further: FurtherCheck | None = None) -> F
 
 
 def is_of_epochal(document: Document) -> bool:
-    """Return whether an object may belong to Epochal: others name another API group."""
+    """Return whether an object must be checked: its apiVersion is of Epochal's group, or missing, or no text."""
     version = document.value.get("apiVersion") if isinstance(document.value, dict) else None
     return not isinstance(version, str) or version.startswith(f"{GROUP}/")

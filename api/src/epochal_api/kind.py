@@ -29,7 +29,7 @@ class Metadata(Model):
     labels: Annotated[dict[str, str], BeforeValidator(lambda labels: labels or {})] = {}
     """Labels of the object."""
     uid: str = ""
-    """UID of the object; empty for a file that was not sent to an API server."""
+    """UID of the object; empty if the object comes from a file and not from an API server."""
     generation: int = 0
     """Generation of the spec."""
     resource_version: str = ""
@@ -41,7 +41,7 @@ class Metadata(Model):
 
 
 class InvalidObject(ValueError):
-    """An object that violates the API's rules. The message has one line per field, and is safe to print."""
+    """An object that violates the API's rules. The message has one line per field, without control characters."""
 
     def __init__(self, message: str) -> None:
         super().__init__(printable(message))
@@ -52,7 +52,7 @@ def dns_label_rule(max_length: int, owned_objects: str) -> Rule:
 
     Args:
         max_length: Maximum characters.
-        owned_objects: The owned objects that are named after it, for the message.
+        owned_objects: The owned objects whose names begin with the object's name, for the message: such as `pods`.
     """
     return Rule(
         f"self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$') && size(self.metadata.name) <= {max_length}",
@@ -64,13 +64,13 @@ def dns_label_rule(max_length: int, owned_objects: str) -> Rule:
 def immutability_rules(
     spec: type[Model], mutable: Container[str], *, not_started: str, message: Callable[[str], str]
 ) -> Iterator[Rule]:
-    """Yield a rule for each field of the spec that is immutable after the start.
+    """Yield a rule for each field of a kind's spec that cannot change once the object has started.
 
     Args:
         spec: Model of the spec.
-        mutable: Names of the fields in the model that stay mutable.
-        not_started: CEL expression that is true until the start.
-        message: Returns the message for a change of a field after the start.
+        mutable: Names in the model of the fields that stay mutable; they get no rule.
+        not_started: CEL expression that is true while the object has not started.
+        message: Returns the error message for a change of a field, by the field's name in JSON.
     """
     for name, info in spec.model_fields.items():
         if name in mutable:

@@ -7,5 +7,5 @@ _RISING = (
 
 
 def is_rising(metric: str) -> bool:
-    """Return whether the highest value of a metric is the best, by its name; false for an unknown name."""
+    """Return whether the highest value of a metric is the best, judged by its name. False for an unknown name."""
     return not metric.endswith("loss") and any(part in metric.lower() for part in _RISING)

@@ -1,4 +1,4 @@
-"""The base class of all API models, and helpers for schema keywords that only Kubernetes evaluates."""
+"""The base classes of all API models, and functions for the schema keywords that only Kubernetes evaluates."""
 
 import re
 from decimal import Decimal
@@ -22,11 +22,11 @@ CEL = "x-kubernetes-validations"
 PRESERVE = "x-kubernetes-preserve-unknown-fields"
 INT_OR_STRING = "x-kubernetes-int-or-string"
 QUOTED = "x-epochal-quoted"
-"""Marks the schema of a text that people write as a number without quotes. Its value tells whether an integer needs no
+"""Marks the schema of a text that people write as a number without quotes. The mark is true if an integer needs no
 quotes. The CRD gives such a field no type, because the API server's message for a wrong type does not name the quotes,
 and the chart's admission policy checks it. CEL in the CRD does not see a field without a type."""
 ADMISSION = "x-epochal-admission"
-"""The rules that need a QUOTED field. The admission policy has them in place of the CRD."""
+"""The rules that read a QUOTED field. The chart's admission policy evaluates these rules in place of the CRD."""
 _MAX_ERRORS = 1000
 """Maximum number of invalid fields with a line each. A hostile document of a few megabytes has millions of them."""
 
@@ -47,7 +47,7 @@ class Model(BaseModel):
     )
 
     def dump(self) -> dict[str, Any]:
-        """Return the model as JSON values, without fields that are None."""
+        """Return the content of the model as JSON values, without fields that are None."""
         return self.model_dump(mode="json", exclude_none=True)
 
 
@@ -69,8 +69,8 @@ def field_errors(error: ValidationError, *, show_found: bool = False) -> list[st
 
     Args:
         error: The validation error of the whole document.
-        show_found: Whether a line also contains the value found. Never for a file, which may contain a secret instead
-            of the expected document.
+        show_found: Whether a line also contains the value found. It must be false if the document is a mounted file,
+            because a wrong file may contain a secret.
     """
     found = located_errors(error, show_found=show_found)
     return [f"{path}: {message}" if path else message for path, message in found]
@@ -79,7 +79,7 @@ def field_errors(error: ValidationError, *, show_found: bool = False) -> list[st
 def located_errors(error: ValidationError, *, show_found: bool = False) -> list[tuple[str, str]]:
     """Return the path of each invalid field and the expected value, as `field_errors` does.
 
-    Of more than _MAX_ERRORS invalid fields, it only returns the number, with an empty path.
+    If there are more than _MAX_ERRORS, return a single message with their number, and an empty path.
     """
     if (count := error.error_count()) > _MAX_ERRORS:
         return [("", f"{count:,} fields are invalid: check that this is the right document")]
@@ -99,8 +99,8 @@ class Rule(NamedTuple):
     Args:
         rule: The CEL expression. `self` is the value to which the rule applies.
         message: The expected value, shown to users who violate the rule.
-        found: CEL expressions of the texts that the API server appends to the message, joined by " in "; for one
-            text, the invalid value.
+        found: CEL expressions of the invalid value, and perhaps of its location. The API server appends them to the
+            message, as in ", found VALUE in LOCATION".
     """
 
     rule: str
@@ -109,7 +109,7 @@ class Rule(NamedTuple):
 
     @property
     def message_expression(self) -> str:
-        """The CEL expression of the message with the invalid values."""
+        """The CEL expression of the error message, with the values of `found`."""
         if not self.found:
             return cel_text(self.message)
         # `format` costs little; for `+` and `join`, the API server estimates texts of unlimited length, and refuses it.
@@ -117,10 +117,10 @@ class Rule(NamedTuple):
         return f"{cel_text(text)}.format([{', '.join(self.found)}])"
 
     def require(self, *, holds: bool, found: str = "") -> None:
-        """Raise ValueError if the rule does not hold, as the API server refuses an object that violates it.
+        """Raise ValueError with the message of the rule if `holds` is false. pydantic reports it as an invalid field.
 
         Args:
-            holds: Whether the rule holds.
+            holds: Whether the object complies with the rule.
             found: The invalid value for the message; empty to omit it.
         """
         if not holds:
@@ -133,7 +133,7 @@ def cel_text(value: str) -> str:
 
 
 def _api_rule(rule: Rule) -> dict[str, str]:
-    """Return a rule in the form of a CRD."""
+    """Return a rule as an item of x-kubernetes-validations."""
     keywords = {"rule": rule.rule, "message": rule.message}
     if rule.found:
         keywords["messageExpression"] = rule.message_expression
@@ -158,7 +158,7 @@ def cel(*rules: Rule, **extra: Any) -> dict[str, Any]:
 
 
 def matching(pattern: str, message: str, *rules: Rule, max_length: int, min_length: int | None = None) -> Any:
-    """Return the constraint that a text matches a pattern. Errors have the message in place of the pattern."""
+    """Return the Field that requires a text to match a pattern. Errors show the message in place of the pattern."""
     describe_pattern(pattern, message)
     rule = Rule(f"self.matches(r'{pattern}')", message)
     extra = cel(rule, *rules, pattern=None)
@@ -176,7 +176,7 @@ def list_map(key: str) -> dict[str, Any]:
 
 
 def as_text(value: Any) -> Any:
-    """Return a number as text, for text fields that YAML may give as a number; other values unchanged."""
+    """Return a number as text, and other values unchanged: a text field may be written as a number in YAML."""
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
@@ -200,7 +200,7 @@ Quantity = Annotated[
     StringConstraints(pattern=QUANTITY_PATTERN, max_length=32),
     WithJsonSchema(text_or_number(pattern=QUANTITY_PATTERN, max_length=32)),
 ]
-"""A Kubernetes resource quantity such as `500m` or `2Gi`. YAML may give it as a number."""
+"""A Kubernetes resource quantity such as `500m` or `2Gi`. A number in YAML is converted to text."""
 
 _SUFFIXED = re.compile(r"(?P<number>.+?)(?P<suffix>[KMGTPE]i|[numkKMGTPE]?)")
 _POWERS = {"n": -3, "u": -2, "m": -1, "": 0, "k": 1, "K": 1, "M": 2, "G": 3, "T": 4, "P": 5, "E": 6}
@@ -215,7 +215,7 @@ def quantity_value(quantity: str) -> Decimal:
 
 
 Count = Annotated[int, Field(ge=0, le=2**53)]
-"""A number that is exact as a float."""
+"""An integer from 0 that a float represents exactly."""
 
 NAME_PATTERN = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
 

@@ -3,17 +3,17 @@
 from enum import IntEnum
 
 JOB_ANNOTATION = "epochal.dev/job"
-"""Annotation of the pod with the resolved TrainingJob: JSON, mounted as JOB_FILE."""
+"""Annotation of the pod with the TrainingJob and all its defaults: JSON, mounted as JOB_FILE."""
 CA_ANNOTATION = "epochal.dev/progress-ca"
 """Annotation of the pod with the certificate authorities of the progress endpoint: PEM, mounted as PROGRESS_CA_FILE."""
 REPORT_ANNOTATION = "epochal.dev/report"
-"""Annotation of a pod that writes an Experiment's report: see experiment.report, mounted as REPORT_FILE."""
+"""Annotation with an Experiment's report, of the pod that stores the results: see experiment.report, REPORT_FILE."""
 
 JOB_FILE = "/etc/epochal/job.json"
 REPORT_FILE = "/etc/epochal/report"
 PROGRESS_CA_FILE = "/etc/epochal/progress-ca.crt"
 POD_UID_FILE = "/etc/epochal/pod-uid"
-"""The pod's UID: distinguishes its attempt from that of another pod that started at the same time."""
+"""File with the pod's UID, which distinguishes two pods of a job that start at the same time."""
 TOKEN_FILE = "/var/run/secrets/epochal.dev/token"  # noqa: S105
 STORAGE_CA_FILE = "/etc/epochal-storage/ca.crt"
 TERMINATION_FILE = "/dev/termination-log"
@@ -31,7 +31,7 @@ limit between 274 and 282 MiB may allow the import, but no training.
 """
 
 GRACE_SECONDS = 120
-"""Seconds for a trainer to store a checkpoint and end after it was asked to terminate."""
+"""terminationGracePeriodSeconds of a trainer: after SIGTERM, it stores a checkpoint and ends within this time."""
 
 TOKEN_AUDIENCE = "epochal.dev"  # noqa: S105
 
@@ -44,8 +44,8 @@ SESSION_TOKEN_ENV = "EPOCHAL_SESSION_TOKEN"  # noqa: S105
 class ExitCode(IntEnum):
     """Exit codes of a trainer.
 
-    Invalid input is never retried. A trainer that was asked to terminate is retried without being counted. Any other
-    code is a crash, which is retried and counted.
+    BAD_SPEC, BAD_DATA and REFUSED (by the storage) are never retried. TERMINATED (after SIGTERM) is retried, and does
+    not count as a crash. Any other code except 0 is a crash, which is retried and counts.
     """
 
     DONE = 0

@@ -28,7 +28,7 @@ TRAINING_JOBS = (
     _column(
         "Last Report",
         ".status.progress.lastReportTime",
-        "Time since the last report of the trainer; it grows without an operator.",
+        "Time since the operator received the last report of the trainer.",
         type_="date",
         wide=True,
     ),

@@ -38,16 +38,16 @@ def _require_text_or_integer(value: Any) -> Any:
 TEXT_IN_QUOTES = BeforeValidator(_require_text)
 """Refuses a number without quotes."""
 TEXT_OR_INTEGER = BeforeValidator(_require_text_or_integer)
-"""Refuses a number without quotes, but takes an integer as text."""
+"""Refuses a number without quotes, but converts an integer to text."""
 
 
 def quoted_text_or_integer(*, pattern: str, max_length: int) -> dict[str, Any]:
-    """Return the schema of text that may be written as an integer, but not as another number."""
+    """Return the schema of text that may be written as an integer without quotes, but not as another number."""
     return {**text_or_number(pattern=pattern, max_length=max_length), QUOTED: True}
 
 
 def matching_in_quotes(pattern: str, message: str, *, max_length: int) -> Any:
-    """Return the constraint that a text in quotes matches a pattern, as `matching` does."""
+    """Return the Field that requires a text in quotes to match a pattern, by a rule of the admission policy."""
     describe_pattern(pattern, message)
     extra = {QUOTED: False, **admission(Rule(f"self.matches(r'{pattern}')", message)), "pattern": None}
     return Field(pattern=pattern, max_length=max_length, json_schema_extra=extra)

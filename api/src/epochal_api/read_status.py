@@ -14,9 +14,9 @@ from epochal_api.model import StatusModel
 AnyStatus = TypeVar("AnyStatus", bound=StatusModel)
 
 _FALLBACKS: Mapping[Any, str] = {"reason": "Unknown", "lastTransitionTime": "1970-01-01T00:00:00Z"}
-"""Values for missing fields of a condition: its status is more important than these."""
+"""Values for missing fields of a condition, so that its status is not omitted with them."""
 _MAX_ROUNDS = 16
-"""Greater than the depth of a status: each round removes invalid parts, and then the objects that lack them."""
+"""Maximum number of rounds, greater than the depth of a status: removed fields may make the object around invalid."""
 
 
 def read_status(model: type[AnyStatus], document: Any) -> AnyStatus:
@@ -50,14 +50,17 @@ def status_validator(model: type[StatusModel]) -> BeforeValidator:
 
 
 def _error_path(error: ErrorDetails) -> tuple[int | str, ...]:
-    """Return the path to correct for an error: objects that lack a field, or have an invalid key, are removed."""
+    """Return the path to correct for an error: that of the object if it has an invalid key, or lacks a field.
+
+    A missing field with a fallback is corrected itself.
+    """
     *parents, last = error["loc"] or ("",)
     is_incomplete = error["type"] == "missing" and last not in _FALLBACKS
     return tuple(parents) if is_incomplete or last == "[key]" else error["loc"]
 
 
 def _correct(document: Any, path: tuple[int | str, ...], error: ErrorDetails) -> Any:
-    """Return a document with an error corrected in place, or {} if the whole document is invalid."""
+    """Correct the value at a path in place, and return the document; return {} if the path is empty."""
     if not path:
         return {}
     *parents, last = path

@@ -13,11 +13,11 @@ from epochal_api.evaluation import Evaluation
 from epochal_api.model import Model
 
 RESULTS: Mapping[str, type[Model]] = {"data": DataSummary, "evaluation": Evaluation}
-"""The models of the files, by file name without its suffix."""
+"""The models of the results files, by file name without suffix."""
 
 
 def schema_text(name: str) -> str:
-    """Return the JSON schema of a file as JSON text."""
+    """Return the JSON schema of the results file with a name, such as `data`, as JSON text."""
     schema = RESULTS[name].model_json_schema(mode="serialization")
     about = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -27,12 +27,12 @@ def schema_text(name: str) -> str:
 
 
 def schema_file(name: str) -> str:
-    """Return the file name of the JSON schema of a file."""
+    """Return the file name of the JSON schema for the results file with a name."""
     return f"{name}.schema.json"
 
 
 def main(folder: str) -> None:
-    """Write the JSON schemas of all files into a folder."""
+    """Write the JSON schema of each results file into a folder."""
     for name in RESULTS:
         Path(folder, schema_file(name)).write_text(schema_text(name), encoding="utf-8")
 

@@ -39,7 +39,7 @@ class Resources(Model):
 
     @property
     def gpus(self) -> int:
-        """Number of GPUs (or GPU slices) that the worker requests, at most the largest integer of the API."""
+        """Number of GPUs (or GPU slices) in `limits`, at most the largest integer of the API."""
         counts = (count for name, count in self.limits.items() if GPU_RESOURCE.match(name) and count.isdigit())
         return min(sum(map(int, counts)), 2**63 - 1)
 

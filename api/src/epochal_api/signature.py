@@ -11,10 +11,10 @@ from epochal_api.text import PRINTABLE_PATTERN
 
 SIGNATURE = "signature.json"
 CHECK = "check.npz"
-"""Samples and the expected outputs of each model: `input:NAME`, and `best:NAME` or `last:NAME` of each output."""
+"""File of samples and of each model's outputs for them. Arrays: `input:NAME`, and `best:NAME` or `last:NAME`."""
 
 MAX_CHECK_BYTES = 4 * 2**20
-"""Maximum bytes of a check's samples, including their outputs."""
+"""Maximum uncompressed bytes of the arrays in CHECK: samples and outputs."""
 
 MAX_CLASSES = 4096
 """Maximum number of named classes."""
@@ -39,10 +39,10 @@ class TensorSpec(TolerantModel):
     dtype: Annotated[str, StringConstraints(max_length=16)]
     """Data type, as named by numpy, such as float32; str for text."""
     probabilities: Annotated[bool, Field(exclude_if=lambda probabilities: not probabilities)] = False
-    """Whether the output contains class probabilities. A signature with a single output has only the field of the
-    signature itself, as has the first output in servers before this field."""
+    """Whether the output contains class probabilities. Unset if the signature has a single output: then only the
+    signature's own field is set. Servers of earlier versions read only that field, for the first output."""
     classes: Annotated[list[str] | None, Field(exclude_if=lambda classes: classes is None)] = None
-    """Names of the classes of the output in the order of its last axis, as `probabilities`."""
+    """Names of the classes of the output in the order of its last axis. Unset for a single output, as above."""
 
 
 class ChannelRange(TolerantModel):
@@ -94,15 +94,15 @@ class ExportedFile(TolerantModel):
     sha256: Sha256
     """SHA-256 of the file, in hex."""
     difference: float | None = None
-    """Largest absolute difference between its outputs and those of Keras for the check's samples; None for the Keras
-    file."""
+    """Largest absolute difference between the outputs of this file and of Keras for the samples of CHECK; None for the
+    Keras file."""
 
 
 class ModelFiles(TolerantModel):
     """The files of a model."""
 
     model: ModelChoice
-    """Which model. If the best epoch is the last one, only Last exists, which is also the best."""
+    """Best or Last epoch. If the last epoch is also the best, the signature lists only Last."""
     keras: ExportedFile
     """The Keras file."""
     onnx: ExportedFile | None = None
@@ -131,18 +131,18 @@ class Signature(TolerantModel):
     models: Annotated[list[ModelFiles], Field(min_length=1)]
     """The models that the signature describes."""
     check: ExportedFile | None = None
-    """Samples of the training data and the models' outputs for them: CHECK."""
+    """The file CHECK: samples of the training data and the models' outputs for them."""
     tolerance: float = 1e-4
     """Maximum difference between an output for a check sample and the stored output, relative to the largest absolute
     value of the output, or to 1 if that is greater."""
 
     @property
     def output_classes(self) -> dict[str, list[str]]:
-        """Class names by output, without the outputs that have none."""
+        """Class names by the name of the output. Outputs without class names are omitted."""
         named = {output.name: output.classes for output in self.outputs if output.classes}
         return ({self.outputs[0].name: self.classes} if self.classes else {}) | named
 
     def digest(self) -> str:
-        """Return a digest of the request and response format, independent of the model files."""
+        """Return a SHA-256 of the format of requests and responses. It does not depend on the model files."""
         text = self.model_dump_json(include={"inputs", "outputs", "classes", "probabilities", "image"})
         return hashlib.sha256(text.encode()).hexdigest()

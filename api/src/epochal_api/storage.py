@@ -24,7 +24,7 @@ _BUCKET_NAME = "must be the name of a bucket: lower-case letters, digits, dots a
 
 
 def _check_key(key: str) -> str:
-    """Return a key or prefix of a bucket; raise ValueError if it is a URI or leaves the bucket."""
+    """Return a key or prefix in a bucket; raise ValueError if it is a URI, begins with / or has a .. segment."""
     _PARENT.require(holds=not key.startswith("/") and ".." not in key.split("/"), found=repr(key))
     if key.startswith(_SCHEME):
         bucket, _, rest = key.removeprefix(_SCHEME).partition("/")
@@ -139,7 +139,7 @@ class DataSet(_Objects):
         return self
 
     def keys(self) -> list[str]:
-        """Return the keys of the data set's objects, relative to `data.prefix`: features before labels."""
+        """Return the keys of the data set's objects, without `data.prefix`: one object, or features and then labels."""
         return [key for key in (self.object, self.features, self.labels) if key is not None]
 
 
@@ -184,7 +184,7 @@ class Validation(_Objects):
 
     @property
     def data_set(self) -> DataSet | None:
-        """The validation set, or None for a split of the training set."""
+        """The separate validation set; None if `split` selects a part of the training set."""
         if self.split is not None:
             return None
         return DataSet(object=self.object, features=self.features, labels=self.labels)

@@ -13,7 +13,8 @@ _CUTOFF = 0.6
 def close_matches(name: str, known: Iterable[str]) -> list[str]:
     """Return the existing names most similar to a name, ignoring case, best first; MAX_SUGGESTIONS at most.
 
-    If some names differ only in case, return these alone. If no name is similar, return those that begin with the name.
+    If names that differ only in case exist, return only these. If no name is similar, return the names that begin with
+    `name`.
     """
     by_lower: dict[str, list[str]] = defaultdict(list)
     for existing in known:

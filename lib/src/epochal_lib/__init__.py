@@ -1,1 +1,1 @@
-"""Code that the operator, the trainer and the server share. It imports none of them."""
+"""Code that the operator, the trainer, the server, Studio and the command share. It imports none of them."""

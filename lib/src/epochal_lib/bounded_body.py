@@ -1,4 +1,4 @@
-"""Reads bodies of responses from pods up to a limit, because a hostile pod could send a body of any size."""
+"""Reads the bodies of HTTP responses from pods up to a limit, as a hostile pod could send a body of any size."""
 
 from collections.abc import AsyncIterable
 

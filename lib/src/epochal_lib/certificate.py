@@ -51,8 +51,8 @@ class Certificate:
     def _context(self) -> ssl.SSLContext:
         """Return a new context with only the current certificate.
 
-        A context holds one certificate of each key type, such as RSA and ECDSA. If the type changed, the old
-        certificate would stay in use until it expires.
+        A context holds one certificate of each key type, such as RSA and ECDSA. If the new certificate were loaded into
+        the old context, and had another key type, the old certificate would stay in use until it expires.
         """
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2

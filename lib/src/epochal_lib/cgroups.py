@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 PROC = Path("/proc")
 CGROUPS = Path("/sys/fs/cgroup")
 UNLIMITED = 1 << 60
-"""Smallest value that means no limit: version 1 writes the greatest possible number."""
+"""Smallest value in bytes that means no limit: without a limit, version 1 reports the greatest possible number."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Group:
 
 
 def groups(proc: Path = PROC, cgroups: Path = CGROUPS) -> Iterator[Group]:
-    """Yield the memory control groups visible to this process, its own first."""
+    """Yield the memory control groups visible to this process: its own group first, then the parents."""
     for folder, names, prefix in _folders(proc, cgroups):
         limit, used, peak = (_number(folder / name) for name in names)
         stat = _statistics(folder / "memory.stat")
@@ -36,7 +36,7 @@ def groups(proc: Path = PROC, cgroups: Path = CGROUPS) -> Iterator[Group]:
 
 
 def limit(proc: Path = PROC, cgroups: Path = CGROUPS) -> int | None:
-    """Return the memory limit of this process's container in bytes, or None without a limit."""
+    """Return the memory limit of this process's container in bytes, the lowest of its groups; None without a limit."""
     found = (_number(folder / names[0]) for folder, names, _ in _folders(proc, cgroups))
     return min((number for number in found if number is not None), default=None)
 
@@ -44,7 +44,7 @@ def limit(proc: Path = PROC, cgroups: Path = CGROUPS) -> int | None:
 def peak(proc: Path = PROC, cgroups: Path = CGROUPS) -> int | None:
     """Return the peak memory of this process's container in bytes, including file cache.
 
-    If the kernel does not report this value, return the peak of this process alone.
+    If the kernel does not report this value, return the peak memory of this process alone; None if unknown.
     """
     own = next(groups(proc, cgroups), None)
     if own is not None and own.peak is not None:
@@ -67,7 +67,7 @@ def cores(cgroups: Path = CGROUPS) -> float:
 
 
 def _folders(proc: Path, cgroups: Path) -> Iterator[tuple[Path, tuple[str, str, str], str]]:
-    """Yield the folder of each memory control group, the names of its files, and the prefix of its statistics."""
+    """Yield each memory control group: its folder, the names of its files, and the key prefix in memory.stat."""
     try:
         lines = (proc / "self/cgroup").read_text().splitlines()
     except OSError:  # a system without control groups

@@ -1,4 +1,4 @@
-"""SHA-256 digests of content."""
+"""SHA-256 digests of files and of streamed content."""
 
 import hashlib
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""The error that ends a process, and the termination message with its reason."""
+"""The error that ends a process, and the termination message with the reason of the error."""
 
 import json
 import logging
@@ -33,12 +33,12 @@ class FatalError(Exception):
 def exit_code_of(
     work: Callable[[], int], redact: Callable[[str], str], termination_file: Path = Path(TERMINATION_FILE)
 ) -> int:
-    """Run the work of a process, and return the exit code. If the work fails, log the error and write its reason.
+    """Run the work of a process, and return its exit code. If it fails, log the error and write a termination message.
 
     Args:
         work: Does the work and returns the exit code.
         redact: Removes secrets from a text.
-        termination_file: The file of the termination message.
+        termination_file: The file of the container's termination message.
     """
     try:
         return work()

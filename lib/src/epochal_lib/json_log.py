@@ -14,7 +14,7 @@ class JsonFormatter(logging.Formatter):
 
     Args:
         redact: Removes secrets from a text.
-        fields: Returns additional fields of a record.
+        fields: Returns additional fields of a record. They are not redacted.
     """
 
     def __init__(

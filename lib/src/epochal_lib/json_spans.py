@@ -12,7 +12,7 @@ _FLAT = rb'(?:[^"\[\]{}]++|' + _TEXT + rb")*+"
 
 @functools.cache
 def shallow(levels: int) -> re.Pattern[bytes]:
-    """Return a possessive pattern, with linear matching time, for a list or object with at most this nesting."""
+    """Return a pattern for a list or object of at most `levels` levels. It is possessive, so its time is linear."""
     inside = _FLAT
     for _ in range(levels - 1):
         inside = _FLAT + rb"(?:[\[{]" + inside + rb"[\]}]" + _FLAT + rb")*+"
@@ -24,16 +24,17 @@ _TOKEN = re.compile(_TEXT + rb"|[\[\]{}]")
 _SEPARATORS = re.compile(rb"[\s,:]*+")
 _OPENING, _CLOSING = frozenset({b"[", b"{"}), frozenset({b"]", b"}"})
 _CACHED_LEVELS = 3
-"""Outer levels whose spans are cached: the object, its fields such as the spec, and the fields of these."""
+"""Number of outer levels whose spans are cached: the object, its fields such as spec, and the fields of those."""
 
 
 class Span(NamedTuple):
     """Position of a value in a JSON text, and whether its nesting is too deep.
 
     Args:
-        start: Position of its first byte.
-        end: Position after its last byte.
-        depth: Nesting of its lists and objects if too deep, else 1; 0 for a text, number, boolean or null.
+        start: Position of the value's first byte.
+        end: Position after the value's last byte.
+        depth: Levels of lists and objects if the value or one around it is too deep, else 1 for a list or an object. 0
+            for a text, number, boolean or null.
     """
 
     start: int
@@ -51,7 +52,7 @@ class JsonText:
 
     Args:
         data: The JSON text.
-        levels: Maximum nesting of lists and objects. The depth of deeper values is measured.
+        levels: Maximum nesting of lists and objects. `Span.depth` has the measured depth of a deeper value.
     """
 
     def __init__(self, data: bytes, levels: int) -> None:
@@ -64,12 +65,12 @@ class JsonText:
         return self.data[start : start + 1] == b"{"
 
     def skip(self, position: int) -> int:
-        """Return the next position at or after `position` where a value starts, or where its list or object ends."""
+        """Return the next position from `position` on where a value starts, or the list or object around it ends."""
         found = _SEPARATORS.match(self.data, position)
         return found.end() if found else position
 
     def fields(self, start: int) -> Iterator[tuple[str, int]]:
-        """Yield the names and value positions of the object that starts here; nothing if there is no object."""
+        """Yield the names, and the positions of the values, of the object at `start`; nothing without an object."""
         if not self.is_object(start):
             return
         position = self.skip(start + 1)
@@ -80,20 +81,21 @@ class JsonText:
             position = self.skip(self.span(value).end)
 
     def elements(self, start: int) -> Iterator[int]:
-        """Yield the positions of the elements of the list that starts here; nothing if there is no list."""
+        """Yield the positions of the elements of the list at `start`; nothing without a list."""
         if self.data[start : start + 1] != b"[":
             return
         position = self.skip(start + 1)
         while self.data[position : position + 1] != b"]":
             yield position
             position = self.skip(self.span(position).end)
+        # The caller reads each element, and never the whole list, so the depth of the list does not matter.
         self._spans[start] = Span(start, position + 1, 1)
 
     def value(self, start: int) -> Any:
-        """Return the parsed value that starts here.
+        """Return the parsed value that starts at `start`.
 
         Raises:
-            ValueError: If the value is too deep.
+            ValueError: If the value has more levels than the limit.
         """
         span = self.span(start)
         if self.is_too_deep(span):
@@ -101,11 +103,11 @@ class JsonText:
         return json.loads(self.data[span.start : span.end])
 
     def is_too_deep(self, span: Span) -> bool:
-        """Return whether a value exceeds the nesting limit."""
+        """Return whether a value has more levels of lists and objects than the limit."""
         return span.depth > self._levels
 
     def span(self, start: int) -> Span:
-        """Return the span of the value that starts here."""
+        """Return the span of the value that starts at `start`."""
         if cached := self._spans.get(start):
             return cached
         if found := _PLAIN.match(self.data, start):
@@ -117,7 +119,10 @@ class JsonText:
         return self._spans[start]
 
     def _measure(self, position: int) -> bool:
-        """Cache the spans of a too deep value and of its outer values; return False if the text ends within it."""
+        """Cache the spans of the too deep value at a position, and of its outer _CACHED_LEVELS levels.
+
+        Return False if the text ends within the value.
+        """
         depth, starts = 0, list[int]()
         deepest = [0] * (_CACHED_LEVELS + 1)
         for token in _TOKEN.finditer(self.data, position):

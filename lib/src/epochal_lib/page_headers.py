@@ -1,4 +1,4 @@
-"""HTTP headers of web pages that run only their own scripts, and make no HTML of text."""
+"""HTTP headers of web pages that run only scripts of their own origin, and never parse text as HTML."""
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
@@ -13,13 +13,13 @@ ISOLATION = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-"""Headers of every answer: pages of other origins can neither embed it nor refer to its window."""
+"""Headers of every response: pages of other origins can neither embed it nor access its window."""
 PAGE_HEADERS = {"Content-Security-Policy": CONTENT_SECURITY_POLICY, **ISOLATION}
 """Headers of a page and its files."""
 
 
 def policy_with_worker(trusted_types: str) -> str:
-    """Return the policy of a page that also starts workers from files of its own origin.
+    """Return the Content-Security-Policy of a page that also starts workers from files of its own origin.
 
     Args:
         trusted_types: The only policy of Trusted Types that its scripts may create. The scripts themselves decide which

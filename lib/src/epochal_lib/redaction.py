@@ -26,7 +26,7 @@ HTTP parser quotes an invalid header. With a signature, a reader could repeat th
 
 
 class Redactor:
-    """Removes secrets and terminal control characters from texts.
+    """Removes secrets from texts, and escapes terminal control characters.
 
     Args:
         credentials: Credentials of this process to remove, plain or encoded in a URL, XML or JSON.
@@ -40,11 +40,11 @@ class Redactor:
 
     @classmethod
     def of_environment(cls, environ: Mapping[str, str] = os.environ) -> "Redactor":
-        """Return the redactor of the storage credentials that the operator puts into the environment."""
+        """Return a Redactor of the storage credentials, which the operator sets as environment variables."""
         return cls(environ.get(name, "") for name in (ACCESS_KEY_ENV, SECRET_KEY_ENV, SESSION_TOKEN_ENV))
 
     def __call__(self, text: str) -> str:
-        """Return a text without secrets and terminal control characters."""
+        """Return a text with *** in place of secrets, and with terminal control characters escaped."""
         if self._credentials is not None:
             text = self._credentials.sub(REDACTED, text)
         return printable(_SECRET.sub(lambda found: f"{found['kept'] or ''}{REDACTED}", text))

@@ -1,1 +1,1 @@
-"""Converts a photograph to the input of a network: resized, or as a digit in the form of MNIST."""
+"""Converts a photograph to an image of a network's input size: the resized photograph, or a digit as in MNIST."""

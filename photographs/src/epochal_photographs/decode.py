@@ -1,4 +1,4 @@
-"""Decodes the bytes of a photograph to upright pixels, up to a limit of their number."""
+"""Decodes the bytes of a photograph to upright pixels, and refuses a photograph with too many pixels."""
 
 import io
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ FORMATS = ("JPEG", "PNG", "WEBP")
 """The accepted formats, by Pillow's names. Each further format would expose another decoder to hostile bytes."""
 
 LARGE = 2**22
-"""Minimum number of pixels of a large picture. Decoding takes about 16 bytes of memory for each pixel."""
+"""Number of pixels above which a picture is large. Decoding takes about 16 bytes of memory for each pixel."""
 
 # Pillow unpacks up to 64 MiB of texts in a PNG from 64 KiB of data, and keeps them with the picture.
 PngImagePlugin.MAX_TEXT_MEMORY = 2**22
@@ -33,19 +33,19 @@ _TRANSPARENT = ("LA", "La", "PA", "RGBA", "RGBa")
 
 
 def decode(data: bytes, *, max_pixels: int, min_side: int = 0) -> Image.Image:
-    """Return a photograph with 8 bits a channel: grayscale or colour, with transparency if it has any.
+    """Decode a photograph to 8 bits a channel: grayscale or colour, with transparency if the photograph has any.
 
-    It is rotated upright by the orientation in its EXIF data. For an animation, it is the first picture.
+    The picture is rotated upright by the orientation in its EXIF data. An animation is decoded to its first picture.
 
     Args:
         data: A JPEG, PNG or WebP.
-        max_pixels: Maximum number of stored pixels. A larger picture is not decoded.
-        min_side: Minimum length of its shorter side; 0 for its full size. A much larger JPEG is decoded at a half, a
-            quarter or an eighth of its size, if that is still enough. This takes a fraction of the time.
+        max_pixels: Maximum number of pixels in the data. A larger picture is not decoded.
+        min_side: Minimum length in pixels of the result's shorter side; 0 for the full size. To save time, a larger
+            JPEG is decoded at a half, a quarter or an eighth of its size, if this is still enough.
 
     Raises:
-        InvalidPicture: If the data are not a picture, or are damaged.
-        TooManyPixels: If it has more pixels than allowed.
+        InvalidPicture: If the data are not a picture, are damaged, or have too many segments or scans.
+        TooManyPixels: If the picture has more than `max_pixels` pixels.
     """
     picture = _opened(data)
     width, height = picture.size
@@ -67,11 +67,13 @@ def decode(data: bytes, *, max_pixels: int, min_side: int = 0) -> Image.Image:
 
 
 def is_large(data: bytes, *, min_side: int = 0) -> bool:
-    """Return whether decoding a picture takes much memory. A JPEG decoded at a part of its size takes less.
+    """Return whether decoding a picture takes much memory: it has more than LARGE pixels.
+
+    A JPEG that `decode` reduces for `min_side` counts with its reduced number of pixels.
 
     Raises:
         InvalidPicture: If the data are not a picture.
-        TooManyPixels: If it has more pixels than are ever decoded.
+        TooManyPixels: If the picture has more pixels than Pillow ever decodes.
     """
     picture = _opened(data)
     if min_side and "progressive" not in picture.info and _scans(picture, data) <= 1:  # else all is kept in memory
@@ -81,25 +83,25 @@ def is_large(data: bytes, *, min_side: int = 0) -> bool:
 
 
 def pixels(data: bytes | memoryview) -> int:
-    """Return the number of a picture's stored pixels.
+    """Return the number of a picture's pixels at its full size, without decoding them.
 
     Raises:
         InvalidPicture: If the data are not a picture.
-        TooManyPixels: If it has more pixels than are ever decoded.
+        TooManyPixels: If the picture has more pixels than Pillow ever decodes.
     """
     picture = _opened(data)
     return picture.width * picture.height
 
 
 def _opened(data: bytes | memoryview) -> ImageFile.ImageFile:
-    """Return an opened picture. Its size is read, and its pixels are not decoded yet."""
+    """Open a picture: its size is read, and its pixels are not decoded yet."""
     check_segments(data)
     with _readable():
         return Image.open(io.BytesIO(data), formats=FORMATS)
 
 
 def _scans(picture: Image.Image, data: bytes) -> int:
-    """Return the number of a picture's scans, or 1 if it is not a JPEG. An MPO is a JPEG followed by others."""
+    """Return the number of scans of a JPEG, or 1 for other formats. An MPO is a JPEG followed by further JPEGs."""
     return scans(data) if picture.format in {"JPEG", "MPO"} else 1
 
 
@@ -146,7 +148,7 @@ def _scale_transparency(picture: ImageFile.ImageFile) -> None:
 
 
 def _eight_bits(picture: Image.Image) -> Image.Image:
-    """Return a picture in mode L, LA, RGB or RGBA."""
+    """Return a picture with 8 bits a channel, in Pillow's mode L, LA, RGB or RGBA."""
     if picture.mode in _SIXTEEN_BITS:
         # Scale 65,536 shades to 256. Pillow's conversion to L would keep 256 shades, and make all others white.
         grey = picture.convert("I").point(lambda shade: shade / 256).convert("L")

@@ -2,7 +2,7 @@
 
 
 class PhotographError(ValueError):
-    """An error of the photograph itself, for which its sender is the cause: the base class of the errors below."""
+    """The base class of the errors that the sender of a photograph must correct in the photograph."""
 
 
 class InvalidPicture(PhotographError):
@@ -10,11 +10,11 @@ class InvalidPicture(PhotographError):
 
 
 class TooManyPixels(PhotographError):
-    """The picture has more pixels than the limit."""
+    """The picture has more pixels than allowed."""
 
 
 class TooManyDigits(PhotographError):
-    """The picture shows more digits or strokes than the limit."""
+    """The picture shows more digits, or more strokes that may belong to digits, than allowed."""
 
 
 class NoDigitFound(PhotographError):

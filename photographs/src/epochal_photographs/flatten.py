@@ -7,13 +7,16 @@ _MIDDLE = 127.5
 
 
 def on_white(picture: Image.Image, mode: str) -> Image.Image:
-    """Return a picture on a white page."""
+    """Return a picture in Pillow's mode `mode`, with white in place of transparent parts."""
     flat = _on(picture, WHITE)
     return flat if flat.mode == mode else flat.convert(mode)
 
 
 def on_contrasting_page(picture: Image.Image) -> Image.Image:
-    """Return a picture in RGB on a white page, or on a black page if the drawing on a transparent page is light."""
+    """Return a picture in RGB, with white or black in place of transparent parts.
+
+    The transparent parts become black if the other parts are light on average, else white.
+    """
     if not picture.mode.endswith("A"):
         return on_white(picture, "RGB")
     alpha = picture.getchannel("A")

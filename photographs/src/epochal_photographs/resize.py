@@ -13,27 +13,31 @@ from epochal_photographs.decode import decode
 from epochal_photographs.flatten import on_white
 
 Fit = Literal["crop", "pad"]
-"""How to handle a picture of other proportions: `crop` cuts off the excess on both sides, `pad` adds black."""
+"""How a picture of other proportions is fitted: `crop` cuts off the excess on both sides, `pad` adds black borders."""
 
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 
 _FINER = 2
-"""Minimum ratio of a reduced JPEG's size to the result's. The details that its decoder leaves out are not visible."""
+"""Minimum ratio of the sides of a JPEG that is decoded at a reduced size to the sides of the result. At this ratio, the
+result shows no difference."""
 
 
 def resized(data: bytes, *, height: int, width: int, channels: Literal[1, 3], fit: Fit, max_pixels: int) -> Pixels:
-    """Decode a photograph, and return it as `resize` does: bytes of shape (height, width, channels).
+    """Decode a photograph, and resize it. See `resize`.
+
+    Returns:
+        Bytes of shape (height, width, channels).
 
     Raises:
         InvalidPicture: If the data are not a picture, or are damaged.
-        TooManyPixels: If it has more pixels than allowed.
+        TooManyPixels: If the photograph has more than `max_pixels` pixels.
     """
     picture = decode(data, max_pixels=max_pixels, min_side=min_side_for(height, width))
     return resize(picture, height=height, width=width, channels=channels, fit=fit)
 
 
 def min_side_for(height: int, width: int) -> int:
-    """Return the minimum length of a picture's shorter side for a result of `height` × `width` pixels."""
+    """Return the minimum length of the shorter side of a picture that `resize` reduces to `height` × `width` pixels."""
     return _FINER * max(height, width)
 
 

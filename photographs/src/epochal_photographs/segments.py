@@ -1,4 +1,4 @@
-"""Counts of a picture's segments, chunks and scans, because each costs a decoder time and memory."""
+"""Counts a picture's segments, chunks and scans, because each of them costs the decoder time and memory."""
 
 import re
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ Ten are usual, and a thousand in a PNG of 8 MiB. Pillow takes a tenth of a secon
 segments count, too, because Pillow reads them one by one.
 """
 MAX_SCANS = 200
-"""Maximum number of scans of a JPEG, each over the whole picture. Usual are 1, and 10 if it is progressive."""
+"""Maximum number of scans of a JPEG, each over the whole picture. A JPEG usually has 1, and 10 if it is progressive."""
 
 _JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 _MARKER = re.compile(rb"\xff[^\x00\xff]")
@@ -29,7 +29,7 @@ def check_segments(data: bytes | memoryview) -> None:
     """Check that a picture has few enough segments or chunks to be read in a short time.
 
     Raises:
-        InvalidPicture: If it has more.
+        InvalidPicture: If a JPEG or PNG has more than MAX_SEGMENTS segments or chunks.
     """
     head = bytes(data[: len(_PNG)])
     if head.startswith(_JPEG):
@@ -45,10 +45,10 @@ def check_segments(data: bytes | memoryview) -> None:
 
 
 def scans(data: bytes) -> int:
-    """Return the number of a JPEG's scans up to its end marker. Data after it, such as a film, are not counted.
+    """Return the number of a JPEG's scans up to its end marker. Data after the marker, such as a film, do not count.
 
     Raises:
-        InvalidPicture: If it has more segments than can be read in a short time.
+        InvalidPicture: If the JPEG has more than MAX_SEGMENTS segments.
     """
     count, at, parts = 0, 2, 0
     while found := _NO_RESTART.search(data, at):
@@ -69,7 +69,10 @@ def _check(count: int, kind: str) -> None:
 
 
 def _segments(data: bytes | memoryview) -> Iterator[int]:
-    """Yield the number of Pillow's reads for each segment of a JPEG's head: 1, and 1 for each byte before it."""
+    """Yield, for each segment before a JPEG's first scan, 1 plus the number of stray bytes before the segment.
+
+    This is the number of reads in Pillow for the segment.
+    """
     at = 2
     while found := _MARKER.search(data, at):
         yield 1 + found.start() - at
@@ -82,7 +85,7 @@ def _segments(data: bytes | memoryview) -> Iterator[int]:
 
 
 def _chunks(data: bytes | memoryview) -> Iterator[int]:
-    """Yield 1 for each chunk of a PNG up to its end. Pillow ignores an end chunk before the pixels."""
+    """Yield 1 for each chunk of a PNG up to its end chunk. An end chunk before the pixels is ignored, as by Pillow."""
     at, seen = len(_PNG), False
     while at < len(data):
         yield 1

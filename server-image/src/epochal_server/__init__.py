@@ -1,1 +1,1 @@
-"""Answers requests with a trained network: Open Inference, Watson's and TensorFlow Serving's REST, and photographs."""
+"""HTTP server of one trained network. Protocols: Open Inference, TensorFlow Serving, Watson, POST of photographs."""

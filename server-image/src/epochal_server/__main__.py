@@ -1,4 +1,4 @@
-"""The command line `epochal-server`: serves the model of a ModelServer."""
+"""The command `epochal-server`: serves the model of a ModelServer."""
 
 import argparse
 import gc
@@ -27,7 +27,7 @@ log = logging.getLogger("epochal_server")
 
 
 def main() -> None:
-    """Parse the arguments and serve until the server ends."""
+    """Parse the command line, serve until SIGTERM or SIGINT, and exit with 0 or the exit code of the error."""
     parser = argparse.ArgumentParser(description="Serves the model that a ModelServer names.")
     parser.add_argument(
         "--config", type=Path, default=Path(SERVER_FILE), help="JSON file with the configuration: %(default)s"
@@ -36,13 +36,13 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=HTTP_PORT, help="port of all protocols: %(default)s")
     parser.add_argument("--metrics-port", type=int, default=METRICS_PORT, help="port of /metrics: %(default)s")
     parser.add_argument("--model", type=Path, default=Path(MODEL_FOLDER), help="folder of the model: %(default)s")
-    parser.add_argument("--auth", type=Path, default=Path(AUTH_FOLDER), help="folder of bearer keys: %(default)s")
+    parser.add_argument("--auth", type=Path, default=Path(AUTH_FOLDER), help="folder of API keys: %(default)s")
     parser.add_argument("--tls", type=Path, default=Path(TLS_FOLDER), help="folder of the certificate: %(default)s")
     parser.add_argument(
         "--stay",
         type=float,
         default=ENDPOINT_REMOVAL_SECONDS,
-        help="seconds after SIGTERM in which the server accepts requests: %(default)s",
+        help="seconds after SIGTERM for which the server still accepts new requests: %(default)s",
     )
     parser.add_argument("--version", action="store_true", help="print the version and exit")
     arguments = parser.parse_args()

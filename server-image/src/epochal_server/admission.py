@@ -1,4 +1,4 @@
-"""Admission control: limits the number of waiting requests, and the bytes of requests and answers in memory."""
+"""Admission control: limits the number of waiting requests, and the memory of all requests and their answers."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,11 +18,11 @@ for other requests."""
 
 
 class AdmissionControl:
-    """Refuses requests if too many are waiting, or if they and their answers take too many bytes.
+    """Refuses a request if too many requests are waiting, or if memory is full of requests and answers.
 
     Attributes:
-        waiting: Number of waiting requests.
-        estimate: Returns the seconds until the waiting requests are likely to be answered.
+        waiting: Number of requests that wait for the model or for a thread, or are being computed.
+        estimate: Returns the estimated seconds until all waiting requests are answered.
     """
 
     def __init__(self, max_requests: int, max_bytes: int) -> None:
@@ -34,10 +34,10 @@ class AdmissionControl:
         self.estimate: Callable[[], float] = lambda: 0.0
 
     def admit(self) -> None:
-        """Check that one more request may wait, without counting it.
+        """Check that the server can accept one more waiting request. This call does not change `waiting`.
 
         Raises:
-            Busy: If too many requests are waiting, or their answers would take too long.
+            Busy: If the maximum number of requests is waiting, or they need more than MAX_QUEUE_SECONDS.
         """
         if self.waiting >= self._max_requests:
             raise Busy(
@@ -55,10 +55,10 @@ class AdmissionControl:
 
     @contextmanager
     def waiting_request(self) -> Iterator[None]:
-        """Count a request as waiting within the context.
+        """Increase `waiting` by 1 until the end of the `with` block.
 
         Raises:
-            Busy: If one more request may not wait.
+            Busy: If the server cannot accept one more waiting request. See `admit`.
         """
         self.admit()
         self.waiting += 1
@@ -68,29 +68,34 @@ class AdmissionControl:
             self.waiting -= 1
 
     def reserve(self, size: int, reservation: "MemoryReservation | None" = None) -> None:
-        """Reserve bytes of memory, until `release` frees them.
+        """Reserve `size` bytes of the memory for requests and answers, until `release` frees them.
+
+        If memory is full, the reservations of slow clients are freed first, except `reservation`.
 
         Raises:
-            Busy: If there is no memory for the bytes.
+            Busy: If there is not enough free memory even then.
         """
         if self._bytes + size > self.max_bytes:
             self._free_slow(size, reservation)
         if self._bytes + size > self.max_bytes:
             raise Busy(
-                f"memory is full: requests and answers take {self._bytes:,} of {self.max_bytes:,} bytes, and this one "
-                f"needs {size:,} more: try again later, or raise spec.resources.limits.memory or spec.replicas of the "
-                "ModelServer",
+                f"memory is full: requests and answers take {self._bytes:,} of {self.max_bytes:,} bytes, and this "
+                f"request needs {size:,} more: try again later, or raise spec.resources.limits.memory or spec.replicas "
+                "of the ModelServer",
                 self.estimate(),
             )
         self._bytes += size
 
     def release(self, size: int) -> None:
-        """Free bytes that `reserve` reserved. A negative size reserves bytes, even if there is no memory for them."""
+        """Free bytes that `reserve` reserved. A negative size reserves bytes, even above the limit of memory."""
         self._bytes -= size
 
     @contextmanager
     def waiting_for_client(self, reservation: "MemoryReservation", abort: Callable[[], None]) -> Iterator[None]:
-        """Within the context, another request may free a reservation, with a call of `abort`, if its client is slow."""
+        """Mark a reservation as waiting for its client to send or read data, until the end of the `with` block.
+
+        After SLOW_CLIENT_SECONDS, its memory may be freed for another request. Then `abort` is called.
+        """
         self.watch_client(reservation, abort)
         try:
             yield
@@ -98,15 +103,18 @@ class AdmissionControl:
             self.unwatch_client(reservation)
 
     def watch_client(self, reservation: "MemoryReservation", abort: Callable[[], None]) -> None:
-        """Count a reservation as waiting for its client from now on. See `waiting_for_client`."""
+        """Mark a reservation as waiting for its client to send or read data. See `waiting_for_client`."""
         self._watched[reservation] = monotonic(), abort
 
     def unwatch_client(self, reservation: "MemoryReservation") -> None:
-        """Count a reservation as no longer waiting for its client. See `waiting_for_client`."""
+        """Remove the mark of `watch_client`: the reservation can no longer be freed for another request."""
         self._watched.pop(reservation, None)
 
     def _free_slow(self, size: int, reservation: "MemoryReservation | None") -> None:
-        """Free the reservations of slow clients until `size` more bytes fit, beginning with the slowest client."""
+        """Free reservations that have waited SLOW_CLIENT_SECONDS for their clients, until `size` more bytes fit.
+
+        The reservations that were marked first are freed first. `reservation` itself is not freed.
+        """
         latest = monotonic() - SLOW_CLIENT_SECONDS
         watched = [other for other, (since, _) in self._watched.items() if since < latest and other is not reservation]
         for slow in filter(lambda other: other.size, watched):
@@ -119,7 +127,7 @@ class AdmissionControl:
 
 
 class MemoryReservation:
-    """The memory reservation of one request, out of the memory for all requests.
+    """The bytes that one request has reserved, with its answer, in the memory for all requests and answers.
 
     Attributes:
         size: Number of reserved bytes.
@@ -135,21 +143,23 @@ class MemoryReservation:
         self.was_freed = False
 
     def take(self, size: int) -> None:
-        """Reserve more bytes for the request.
+        """Add `size` bytes to the reservation.
 
         Raises:
-            Busy: If there is no memory for the bytes.
+            Busy: If there is not enough free memory. See AdmissionControl.reserve.
         """
         if size:  # a request that needs no more bytes is not refused
             self._admission.reserve(size, self)
             self.size += size
 
     def add_answer(self, size: int) -> None:
-        """Reserve the bytes of an answer: the predicted size before the answer exists, and the rest later.
+        """Reserve memory for an answer of `size` bytes: first the predicted size, and later the actual size.
+
+        A later call reserves only the bytes by which `size` exceeds the size of earlier calls.
 
         Raises:
-            TooLarge: If the answer can never fit into the memory beside its request.
-            Busy: If there is no memory for the answer now.
+            TooLarge: If request and answer together exceed the whole memory for requests and answers.
+            Busy: If there is not enough free memory now.
         """
         request = self.size - self._answer
         if request + size > (max_bytes := self._admission.max_bytes):  # a retry cannot help
@@ -161,11 +171,11 @@ class MemoryReservation:
         self._answer = max(size, self._answer)
 
     def shrink(self, size: int) -> None:
-        """Reduce the reservation to the bytes of a finished answer, even if there is no room for the answer."""
+        """Set the reservation to the `size` bytes of an encoded answer, even above the limit of memory."""
         self._admission.release(self.size - size)
         self.size = size
 
     def free(self) -> None:
-        """Free the whole reservation of the request."""
+        """Free all bytes of the reservation, those of the request and of its answer."""
         self._admission.release(self.size)
         self.size = self._answer = 0

@@ -26,7 +26,7 @@ PROTOCOLS = (v2, tfserving, watson)
 
 
 def protocols(model: Model) -> list[Protocol]:
-    """Return the protocols for a model."""
+    """Return the inference protocols of a model: Open Inference, TensorFlow Serving and Watson."""
     return [module.protocol(model) for module in PROTOCOLS]
 
 
@@ -41,7 +41,7 @@ def assemble(
     threads: int,
     ready: Callable[[], str | None],
 ) -> tuple[Sequence[web.RouteDef], FastPath]:
-    """Return the routes of a server, except the health probes, and its fast path."""
+    """Return the HTTP routes for a loaded model (without probes and /metrics), and the fast path for small requests."""
     model = loaded.model
     count_classes = predictions.class_counter(model)
     metrics.loaded(

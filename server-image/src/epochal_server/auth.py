@@ -1,4 +1,7 @@
-"""Authorization: an API key of a Secret, in two headers. A server without keys refuses only pages of other origins."""
+"""Authorization of requests by an API key in one of two headers. The valid keys are those of a Secret.
+
+A server without keys refuses only the requests that browsers send for web pages of other origins.
+"""
 
 import asyncio
 import hashlib
@@ -12,7 +15,7 @@ from epochal_lib.model_server.errors import ServeError
 from epochal_server.refusals import CrossOrigin, Unauthorized
 
 CHECK_SECONDS = 5.0
-"""Interval of reading the Secret. The kubelet itself takes up to two minutes to update the mounted files."""
+"""Seconds between two reads of the mounted Secret. The kubelet takes up to two minutes to update the mounted files."""
 MIN_CHARACTERS = 16
 """Minimum length of a key. A shorter key can be guessed, because the server does not limit failed attempts."""
 AUTHORIZATION = "Authorization"
@@ -29,13 +32,13 @@ _NO_KEY = (
 _MISSING = "API key is missing"
 
 Authorize = Callable[[Mapping[str, str]], None]
-"""Checks the headers of a request, by name, and raises Refused if the request is not allowed."""
+"""Function that checks a request's headers, a mapping of names to values. It raises Refused for a forbidden request."""
 
 log = logging.getLogger(__name__)
 
 
 class Keys:
-    """The keys of a Secret, one in each entry. To rotate a key, add the new key and delete the old key later.
+    """The valid API keys: one in each entry of a Secret. To rotate a key, add the new key and delete the old key later.
 
     Args:
         folder: Folder where the Secret is mounted.
@@ -50,14 +53,17 @@ class Keys:
         """Read the keys for the first time.
 
         Raises:
-            ServeError: InvalidConfig, if there is no key: every request would be refused.
+            ServeError: InvalidConfig, if the Secret contains no valid key, so that every request would be refused.
         """
         self.load()
         if not self._digests:
             raise ServeError("InvalidConfig", f"spec.auth.secretRef: {_NO_KEY}")
 
     def load(self) -> None:
-        """Read the keys again. If the Secret is unreadable, the old keys stay valid. An empty Secret has no keys."""
+        """Replace the keys by those of the mounted Secret, and log invalid entries.
+
+        If the files cannot be read, the old keys stay valid. If no entry is valid, all requests are refused.
+        """
         try:
             # The kubelet's own files begin with two dots.
             files = sorted(path for path in self._folder.iterdir() if not path.name.startswith(".."))
@@ -82,16 +88,16 @@ class Keys:
         self._digests, self._faults = tuple(keys), tuple(faults)
 
     async def run(self) -> None:
-        """Read the keys again at regular intervals, until cancelled."""
+        """Read the keys again every CHECK_SECONDS, until cancelled."""
         while True:
             await asyncio.sleep(CHECK_SECONDS)
             self.load()
 
     def authorize(self, headers: Mapping[str, str]) -> None:
-        """Check that a request has a valid key, in either of the two headers. See Authorize.
+        """Check that a request has a valid key in the header Authorization (scheme Bearer) or X-API-Key.
 
         Raises:
-            Unauthorized: If both headers are missing, or neither contains a valid key.
+            Unauthorized: If neither header contains a valid key.
         """
         authorization, api_key = headers.get(AUTHORIZATION), headers.get(API_KEY)
         scheme, _, bearer = (authorization or "").partition(" ")
@@ -110,13 +116,13 @@ class Keys:
 
 
 def refuse_other_origins(headers: Mapping[str, str]) -> None:
-    """Refuse a request that a web page of another origin sends through a browser. See Authorize.
+    """Refuse a request that a browser sends for a web page of another origin, except a followed link.
 
-    A browser can reach servers that the author of a page cannot. Clients other than browsers send none of these
-    headers.
+    A browser can reach servers that the author of a web page cannot reach. Clients other than browsers send neither
+    Sec-Fetch-Site nor Origin, so they are never refused.
 
     Raises:
-        CrossOrigin: If the headers name another origin.
+        CrossOrigin: If one of these headers shows that the page has another origin than this server.
     """
     site, origin = headers.get("Sec-Fetch-Site"), headers.get("Origin")
     if site is not None:
@@ -132,7 +138,10 @@ def refuse_other_origins(headers: Mapping[str, str]) -> None:
 
 
 def _key(value: bytes) -> tuple[str, str | None]:
-    """Return the key in an entry of a Secret, and the reason why the key is invalid (without its value) or None."""
+    """Return the API key in the value of a Secret entry, and None for a valid key or the reason why it is invalid.
+
+    The reason does not contain the key.
+    """
     try:
         key = value.decode().strip()
     except UnicodeDecodeError:

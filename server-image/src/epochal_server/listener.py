@@ -18,9 +18,9 @@ from epochal_server.connections.tls import Handshake
 from epochal_server.routes.request_body import without_continue
 
 STOP_SECONDS = 1.0
-"""Time limit for requests in progress when the connections are closed."""
+"""Seconds that requests in progress have to end when the connections are closed."""
 LINGER_SECONDS = 1.0
-"""Time to read the rest of a refused request's body, so that its sender can read the answer."""
+"""Maximum seconds to read the rest of a refused request's body, so that its sender can read the answer."""
 
 # aiohttp logs a traceback for each invalid HTTP request, so any client could fill the log. Errors of our own code go to
 # another logger.
@@ -58,8 +58,8 @@ class Listener:
         """Start to accept connections and to answer requests.
 
         Args:
-            listener: Listening socket. It stays open, so that another server can use it before or after this server
-                stops.
+            listener: Listening socket. The server uses a duplicate, so another server can use this socket at the same
+                time.
             context: TLS context, or None for plain HTTP.
         """
         await self._runner.setup()
@@ -78,7 +78,7 @@ class Listener:
             self._server.close()
 
     async def stop(self) -> None:
-        """Close all connections, too. Requests in progress have `STOP_SECONDS`, and read no more of their bodies."""
+        """Stop accepting connections, and close all open connections. Requests in progress have STOP_SECONDS to end."""
         self.refuse()
         self._connections.close_all(self._runner.server)
         await self._runner.cleanup()

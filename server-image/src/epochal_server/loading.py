@@ -36,11 +36,11 @@ class Loaded:
     max_batch_size: int
     """Maximum number of samples in one call."""
     seconds_per_sample: float
-    """Seconds that the model takes for a sample."""
+    """Seconds that the model takes for one sample in the largest batch of the warm-up."""
     seconds: float
     """Seconds that the preparation took."""
     sample: Arrays | None = None
-    """The first of the stored samples, or None if the model has none."""
+    """The first sample of the model's check (check.npz), or None without a check."""
 
 
 def load(
@@ -51,7 +51,7 @@ def load(
     Args:
         config: The configuration of the server.
         storage: Opens the storage. It is called only for a download.
-        threads: Maximum number of threads that compute at a time.
+        threads: Maximum number of threads with which the model computes.
         folder: Folder for downloaded files. A container that restarts in the same pod finds them there.
 
     Raises:
@@ -70,21 +70,21 @@ def load(
 
 
 def _converted_path(folder: Path, name: str) -> Path:
-    """Return the path of the converted model.
+    """Return the path of a converted model file in the folder.
 
     Raises:
-        ServeError: InvalidConfig, if the path leads out of the folder. No message may reveal other files.
+        ServeError: InvalidConfig, if the path leads out of the folder. Messages must not reveal other files.
     """
     path = (folder / name).resolve()
     if not path.is_relative_to(folder.resolve()):
         raise ServeError(
-            "InvalidConfig", f"path: must be a file below {folder}, found {name!r}: use the image of the operator"
+            "InvalidConfig", f"path: must be a file below {folder}, found {name!r}: use the operator's server image"
         )
     return path
 
 
 def _prepare(config: ServerConfig, model_files: files.Files, threads: int, began: float) -> Loaded:
-    """Load, check and warm up the files of a model."""
+    """Load a model from its files, compare its answers with the stored answers of its check, and warm it up."""
     fetched = perf_counter()
     runtime = _loader(config.runtime)(
         model_files.model, model_files.signature, threads, has_check=model_files.check is not None
@@ -113,7 +113,7 @@ def _prepare(config: ServerConfig, model_files: files.Files, threads: int, began
     if model_files.check is not None:
         samples, expected = answers.samples(model_files.check, signature, model_files.which)
         difference = answers.check(run_in_batches(runtime, samples, max_batch_size), expected, signature.tolerance)
-        log.info("the model passes the check of its export: the largest difference is %.2g", difference)
+        log.info("the model passes the check of its export: its answers differ by at most %.2g", difference)
     seconds_per_sample = warm_up(model, runtime, max_batch_size, samples)
     now = perf_counter()
     log.info(
@@ -128,7 +128,7 @@ def _prepare(config: ServerConfig, model_files: files.Files, threads: int, began
 
 
 def run_in_batches(runtime: Runtime, inputs: Arrays, max_batch_size: int) -> Arrays:
-    """Return a model's answers to samples, computed in batches of at most `max_batch_size` samples."""
+    """Return a model's outputs for any number of samples, computed in batches of at most `max_batch_size` samples."""
     count = len(next(iter(inputs.values())))
     parts = [
         runtime.run({name: array[begin : begin + max_batch_size] for name, array in inputs.items()})
@@ -138,10 +138,10 @@ def run_in_batches(runtime: Runtime, inputs: Arrays, max_batch_size: int) -> Arr
 
 
 def _classes(config: ServerConfig, signature: Signature) -> tuple[str, ...] | None:
-    """Return the names of the classes: those of the configuration, else those of the training data.
+    """Return the class names of the first output: spec.classes, else the names in the signature, else None.
 
     Raises:
-        ServeError: InvalidConfig, if the configuration names more or fewer classes than the model has.
+        ServeError: InvalidConfig, if spec.classes has more or fewer names than the model's first output has classes.
     """
     if not config.classes:
         return tuple(signature.classes) if signature.classes else None
@@ -158,7 +158,7 @@ def _classes(config: ServerConfig, signature: Signature) -> tuple[str, ...] | No
 
 
 def _loader(runtime: RuntimeName) -> Load:
-    """Return the load function of a runtime. The library is imported here, because only one may be installed."""
+    """Return the load function of a runtime, and import only its library: the other library may be missing."""
     if runtime == "Keras":
         from epochal_server.model.runtimes.keras import load as load_keras  # noqa: PLC0415
 

@@ -11,12 +11,12 @@ MAX_MESSAGE = 2000
 
 
 class Refused(Exception):
-    """A request that the server refuses or cannot answer.
+    """The base class of the errors for requests that the server refuses or cannot answer.
 
     Args:
         message: What was expected, what was found, and what to do. Control characters are escaped, because the message
             may repeat content of the request.
-        headers: Further headers of the response, beside those of its protocol.
+        headers: Further headers of the response, in addition to those of the protocol.
 
     Attributes:
         status: HTTP status of the response.
@@ -32,13 +32,13 @@ class Refused(Exception):
 
 
 class Invalid(Refused):
-    """The request is invalid, so a retry cannot succeed."""
+    """The request is invalid, so a retry of the same request cannot succeed."""
 
     status = HTTPStatus.BAD_REQUEST
 
 
 class Unauthorized(Refused):
-    """The request has no valid key."""
+    """The request has no valid API key."""
 
     status = HTTPStatus.UNAUTHORIZED
 
@@ -59,7 +59,7 @@ class CrossOrigin(Refused):
 
 
 class Unknown(Refused):
-    """The path or the model in the request does not exist on this server."""
+    """The path or model in the request does not exist on this server, or the model takes no photographs."""
 
     status = HTTPStatus.NOT_FOUND
 
@@ -83,7 +83,7 @@ class Unsupported(Refused):
 
 
 class Busy(Refused):
-    """The server has more requests than it can queue or hold in memory."""
+    """The server has more requests than it can queue or store in memory, so the client must retry later."""
 
     status = HTTPStatus.TOO_MANY_REQUESTS
 
@@ -92,7 +92,7 @@ class Busy(Refused):
 
 
 class Failed(Refused):
-    """The request is valid, but the model failed to compute an answer."""
+    """The request is valid, but the model or the server failed to answer it."""
 
     status = HTTPStatus.INTERNAL_SERVER_ERROR
 
@@ -107,5 +107,5 @@ class NotReady(Refused):
 
 
 def _retry_after(seconds: float) -> Mapping[str, str]:
-    """Return the Retry-After header, in whole seconds and at least 1."""
+    """Return the header Retry-After: `seconds` rounded up to whole seconds, at least 1."""
     return {"Retry-After": str(max(1, math.ceil(seconds)))}

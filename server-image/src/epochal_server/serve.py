@@ -45,9 +45,9 @@ PROBE_WAIT_SECONDS = 2.0
 """Time for which a readiness probe waits for the model while it is loading. It is shorter than the kubelet's timeout of
 the probe. The kubelet would repeat a failed probe only a second later."""
 SHUTDOWN_SECONDS = 3.0
-"""Part of the grace period that is reserved for the shutdown after the last answer."""
+"""Seconds at the end of the pod's grace period that are reserved for the shutdown after the last answer."""
 REFUSE_SECONDS = 1.0
-"""Part of SHUTDOWN_SECONDS that is reserved for errors to the clients whose requests cannot be answered in time."""
+"""Seconds of SHUTDOWN_SECONDS that are reserved to send errors for requests that cannot be answered in time."""
 SPARE_CONNECTIONS = 64
 """Connections beyond those of waiting requests. They stay free for refused clients and for the kubelet, which would
 restart a server that does not answer."""
@@ -74,7 +74,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Folders:
-    """The mount paths of the pod's volumes."""
+    """The mount paths of the volumes with the model, the API keys and the TLS certificate."""
 
     model: Path = Path(MODEL_FOLDER)
     auth: Path = Path(AUTH_FOLDER)
@@ -180,7 +180,7 @@ class Server:
         serving.refuse()
         unanswered = await self._request_log.wait_until_idle(GRACE_SECONDS - self._stay_seconds - SHUTDOWN_SECONDS)
         if unanswered:
-            log.warning("the grace period ends: refusing %d requests without an answer", unanswered)
+            log.warning("the grace period ends: refusing %d unanswered requests", unanswered)
             batcher.fail_queued(NotReady(f"{self._not_ready_reason}: the grace period ends: send the request again"))
             await self._request_log.wait_until_idle(REFUSE_SECONDS)
         await serving.stop()
@@ -212,7 +212,7 @@ class Server:
         return Listener(routes, request_middleware(self._request_log, self._admission), self._connections, fast_path)
 
     def _background_tasks(self) -> Sequence[Coroutine[Any, Any, None]]:
-        """Return the tasks that write the access log, close idle connections, and reload keys and certificate."""
+        """Return coroutines that write the access log, close idle connections, and reload keys and certificate."""
         tasks = [self._access_log.run(), self._connections.run()]
         if self._keys is not None:
             tasks.append(self._keys.run())
@@ -234,7 +234,10 @@ class Server:
         return load(self._config, storage, self._threads, self._folders.model)
 
     def _set_storage_wait(self, reason: str | None) -> None:
-        """Store the reason why the server waits for the storage, or None once the storage has answered."""
+        """Store why the server waits for the storage, as the reason for not being ready.
+
+        None means that the storage has answered: then the reason is that the model is not loaded yet.
+        """
         if self._shutdown.is_set():
             return
         self._not_ready_reason = f"waiting for the storage: {reason}" if reason else LOADING
@@ -245,7 +248,10 @@ class Server:
 
 
 def _max_connections(queued: int) -> int:
-    """Return the maximum number of connections at a time, for `queued` requests that may wait."""
+    """Return the maximum number of open connections: enough for `queued` waiting requests.
+
+    It is lower if the limit of open files does not allow so many connections.
+    """
     needed = max(MAX_CONNECTIONS, queued + SPARE_CONNECTIONS)
     allowed = raise_file_limit(needed + SPARE_FILES) - SPARE_FILES
     if allowed < needed:
@@ -259,7 +265,9 @@ def _max_connections(queued: int) -> int:
 
 
 def raise_file_limit(needed: int) -> int:
-    """Raise this process's limit of open files, as far as allowed. Return the limit, or `needed` if that is less.
+    """Raise this process's limit of open files to `needed`, but at most to its hard limit.
+
+    Return the new limit, or `needed` if the limit was already higher.
 
     Container runtimes may allow 1,024 at first: https://0pointer.net/blog/file-descriptor-limits.html.
     """
@@ -272,6 +280,6 @@ def raise_file_limit(needed: int) -> int:
 
 
 def _freeze_objects() -> None:
-    """Exclude the present objects, such as all modules, from garbage collection, which would scan them repeatedly."""
+    """Exclude all existing objects, such as modules, from garbage collection, which would scan them repeatedly."""
     gc.collect()
     gc.freeze()

@@ -14,7 +14,7 @@ R = TypeVar("R")
 
 
 class WorkerPool:
-    """Runs functions in a pool of threads, at most one for each CPU at a time."""
+    """Runs functions in a pool of threads, at most `threads` functions at a time."""
 
     def __init__(self, pool: Executor, admission: AdmissionControl, threads: int) -> None:
         self._pool = pool
@@ -23,29 +23,33 @@ class WorkerPool:
         self._turn = asyncio.Lock()
 
     async def __call__(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Return the result of a function that runs in a thread.
+        """Run a function in a thread and return its result. Its request counts as waiting meanwhile.
 
         Raises:
-            Busy: If the maximum number of requests is waiting.
+            Busy: If the queue is full or too slow. See AdmissionControl.admit.
             Exception: The exception of the function, such as Refused.
         """
         with self._admission.waiting_request():
             return await self._done(function, *args, **kwargs)
 
     async def run_exclusively(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Return the result of a function that takes much memory. Only one such function runs at a time.
+        """Run a function that takes much memory in a thread and return its result. Only one of these runs at a time.
 
-        Parsed JSON may take forty times its bytes. A picture of a thousand bytes may take a quarter of a GiB. There is
-        no memory for two of them.
+        Parsed JSON may take forty times its bytes. A picture of a thousand bytes may take a quarter of a GiB. Memory is
+        too small for two such functions at a time.
+
+        Raises:
+            Busy: If the queue is full or too slow. See AdmissionControl.admit.
         """
         with self._admission.waiting_request():  # counts also while the call waits for its turn
             async with self._turn:
                 return await self._done(function, *args, **kwargs)
 
     async def run_for_answer(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Return the result of a function for a request that the model has answered, such as encoding a large answer.
+        """Run a function in a thread after the model's answer, such as encoding a large answer, and return its result.
 
-        It runs in turn with functions of `run_exclusively`, and counts as waiting, but is never refused.
+        The function never runs at the same time as a function of `run_exclusively`. Its request counts as waiting, but
+        is never refused.
         """
         self._admission.waiting += 1
         try:
@@ -67,7 +71,7 @@ class WorkerPool:
 
 
 def run_in_daemon(function: Callable[[], R]) -> asyncio.Future[R]:
-    """Start a function in a daemon thread, and return its future. The process can end before the thread does."""
+    """Start a function in a daemon thread, which does not delay the exit of the process. Return its result's future."""
     result: Future[R] = Future()
     result.set_running_or_notify_cancel()
 

@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 def main() -> None:
-    """Read the environment and serve until SIGTERM."""
+    """Read the configuration from the environment, and serve Studio until SIGTERM or SIGINT."""
     parser = argparse.ArgumentParser(
         prog=NAME, description="Serves Studio. The environment variables EPOCHAL_STUDIO_… configure it."
     )

@@ -1,10 +1,11 @@
-"""The signed-in user of a request, and the cluster with the rights of this user.
+"""The signed-in user of a request, and the client of the cluster that sends the user's token.
 
     async def get(request: web.Request) -> web.Response:
         access = access_of(request)
         found = await access.in_thread(access.cluster("vision").get, TRAINING_JOBS, "mnist")
 
-The middleware has signed the user in before any handler of /api runs, see security/middleware.py.
+The middleware finds the user by the cookie or the header of a request before a handler below /api runs, see
+security/middleware.py.
 """
 
 import hashlib
@@ -33,14 +34,14 @@ if TYPE_CHECKING:
 
 FIELD_MANAGER = "epochal-studio"
 MAX_ANSWER = 4 * 2**20
-"""Maximum bytes of an answer of the API server to one request."""
+"""Maximum bytes of the API server's answer to one request."""
 MAX_OBJECT = 512 * 1024
-"""Maximum bytes of an object that Studio reads: parsing stops all other threads."""
+"""Maximum bytes of an object that Studio reads. No other thread of Python runs while the object is parsed."""
 PAGE = 50
-"""Objects in one answer to a list."""
+"""Maximum objects in one answer to a list request."""
 MAX_TOKEN = 16_384
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]{1,16384}=*")
-"""A bearer token: RFC 6750, 2.1. No other character reaches a header."""
+"""The characters of a bearer token (RFC 6750, section 2.1). Studio puts no other character into a header."""
 _KEY = os.urandom(32)
 
 P = ParamSpec("P")
@@ -48,11 +49,11 @@ T = TypeVar("T")
 
 
 class Connections:
-    """The connections to the API server that all users share: each request has the token of its user.
+    """The connections to the API server that all users share. Each request carries the token of its own user.
 
     Args:
-        config: Address and authority of the API server.
-        memory: Bounds the memory of all answers.
+        config: Address and certificate authority of the API server.
+        memory: Limits the memory of all answers.
     """
 
     def __init__(self, config: Config, memory: Memory) -> None:
@@ -60,12 +61,12 @@ class Connections:
         self._memory = memory
 
     def cluster(self, token: str, namespace: str, warn: Callable[[str], None] = lambda _: None) -> Cluster:
-        """Return the cluster with the rights of a token.
+        """Return a client of the cluster that sends a token with each request.
 
         Args:
             token: The token.
-            namespace: Namespace of requests that name none.
-            warn: Gets each warning of the API server.
+            namespace: Namespace of requests without a namespace.
+            warn: Called with the text of each warning that the API server sends.
         """
         environment = Environment(
             stdin=StringIO(), stdout=StringIO(), stderr=StringIO(), folder=Path("/nonexistent"), variables={}
@@ -84,13 +85,14 @@ class Connections:
 
 @dataclass(frozen=True)
 class Access:
-    """A signed-in user.
+    """The signed-in user of a request: the token, the end of the session, and access to the cluster.
 
     Args:
         token: The user's token. It leaves Studio only in requests to the API server.
         expires: End of the session; None if a proxy sends the token.
-        owner: Whose requests are bounded together: the name of the user, or the namespace of a ServiceAccount.
-        is_proxied: Whether a proxy sends the token.
+        owner: Key of the limits for each user: the name of the user, or `system:serviceaccount:NAMESPACE` for a
+            ServiceAccount.
+        is_proxied: Whether a proxy in front of Studio sends the token with each request.
         connections: Connections to the API server.
         threads: Threads for calls that block.
     """
@@ -103,36 +105,36 @@ class Access:
     threads: Threads
 
     def __repr__(self) -> str:
-        """Return a text without the token, for logs."""
+        """Return a text for logs, which identifies the user without the token."""
         return f"Access({self.user_key})"
 
     @property
     def is_expired(self) -> bool:
-        """Whether the session has ended."""
+        """Whether the session has ended. It is False if a proxy sends the token."""
         return self.expires is not None and self.expires <= datetime.now(UTC)
 
     @property
     def user_key(self) -> str:
-        """Key of the token for shared watches. Nobody can compute the token from it."""
+        """Keyed hash of the token. Browsers with the same token share watches by this key."""
         return user_key(self.token)
 
     def cluster(self, namespace: str = "default", warn: Callable[[str], None] = lambda _: None) -> Cluster:
-        """Return the cluster with the rights of the user.
+        """Return a client of the cluster that sends the user's token with each request.
 
         Args:
-            namespace: Namespace of requests that name none.
-            warn: Gets each warning of the API server.
+            namespace: Namespace of requests without a namespace.
+            warn: Called with the text of each warning that the API server sends.
 
         Raises:
-            EpochalError: If no namespace can have this name.
+            EpochalError: If the name of the namespace is invalid.
         """
         return self.connections.cluster(self.token, namespace, warn)
 
     async def in_thread(self, function: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:
-        """Return the result of a call that blocks.
+        """Call a blocking function in a thread, and return its result.
 
         Raises:
-            Refusal: If too many calls wait, or the call takes too long.
+            Refusal: 503, if too many calls run or wait; 504, after DEADLINE_SECONDS.
         """
         return await self.threads.run(self.owner, DEADLINE_SECONDS, function, *args, **options)
 
@@ -153,17 +155,17 @@ def access_of(request: web.Request) -> Access:
 
 
 def is_token(text: str) -> bool:
-    """Return whether a text can be a bearer token."""
+    """Return whether a text has the length and the characters of a bearer token. It may still be invalid."""
     return len(text) <= MAX_TOKEN and _TOKEN.fullmatch(text) is not None
 
 
 def user_key(token: str) -> str:
-    """Return the key of a token in this process."""
+    """Return a hash of a token, keyed by a random value of this process. The token cannot be computed from it."""
     return hmac.new(_KEY, token.encode(), hashlib.sha256).hexdigest()
 
 
 def _client(config: Config) -> "ApiClient":
-    """Return a client of the package kubernetes without credentials."""
+    """Return an ApiClient of the package kubernetes for the API server, without a token."""
     from kubernetes.client import ApiClient, Configuration  # noqa: PLC0415 - a second
 
     configuration = Configuration()

@@ -1,4 +1,4 @@
-"""The application: all routes behind one middleware."""
+"""The aiohttp application of Studio: all routes, behind the middleware `guard`."""
 
 from collections.abc import AsyncIterator, Iterable
 from typing import Protocol
@@ -34,7 +34,7 @@ from epochal_studio.threads import Threads
 
 
 class RouteModule(Protocol):
-    """A module with routes."""
+    """A module that defines routes of the application."""
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes of the module. Their paths begin with /api/."""
@@ -54,18 +54,19 @@ MODULES: tuple[RouteModule, ...] = (
     capacity,
     conversion,
 )
-"""The modules with routes. Add yours here: the middleware signs users in, and tests/unit/studio covers all routes."""
+"""The modules with routes. Add a new module here. The middleware requires a signed-in user for its routes, and
+tests/unit/studio/test_every_route.py tests them."""
 
 
 def make_app(
     config: Config, modules: Iterable[RouteModule] = MODULES, *, sealer: Sealer | None = None
 ) -> web.Application:
-    """Return the application.
+    """Return the aiohttp application of Studio.
 
     Args:
         config: The configuration.
         modules: Modules with routes.
-        sealer: Encrypts the sessions. Default: with a new key.
+        sealer: Encrypts the session cookies. Default: a Sealer with a new random key.
     """
     threads = Threads()
     connections = Connections(config, threads.memory)

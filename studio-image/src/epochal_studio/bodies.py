@@ -1,4 +1,4 @@
-"""Typed parts of requests: JSON bodies, and the objects in paths."""
+"""Validates parts of requests: JSON bodies, and the kinds, namespaces and names in paths."""
 
 import asyncio
 from typing import TypeVar
@@ -12,10 +12,10 @@ from epochal_studio.runs.values import run_kind
 from epochal_studio.wire import RUN_KINDS, RunKey
 
 MAX_BODY = 256 * 1024
-"""Maximum bytes of a body. The middleware refuses a longer one before it is read."""
+"""Maximum bytes of a JSON body. The middleware refuses a longer body before it is read."""
 BODY_SECONDS = 20.0
 KIND_PATH = "/api/runs/{kind}/{namespace}/{name}"
-"""Path of a run or server, for `run_key`."""
+"""Path of a TrainingJob, Experiment or ModelServer, for `run_key`."""
 KINDS = {kind.name: kind for kind in EPOCHAL_KINDS}
 _MAX_LABEL = 63
 """Maximum length of the name of a namespace."""
@@ -24,11 +24,11 @@ M = TypeVar("M", bound=Model)
 
 
 async def read_body(request: web.Request, model: type[M]) -> M:
-    """Return the body of a request.
+    """Return the JSON body of a request as an instance of a pydantic model.
 
     Raises:
-        ValidationError: If the body is no such model. The answer is then 422.
-        Refusal: 408, if the body does not arrive in time.
+        ValidationError: If the body does not match the model. The middleware answers with 422.
+        Refusal: 408, if the body does not arrive within BODY_SECONDS.
     """
     try:
         async with asyncio.timeout(BODY_SECONDS):
@@ -39,29 +39,30 @@ async def read_body(request: web.Request, model: type[M]) -> M:
 
 
 def run_key(request: web.Request) -> RunKey:
-    """Return the run or server in a path that begins with KIND_PATH.
+    """Return the kind, namespace and name in the path of a request, which begins with KIND_PATH.
 
     Raises:
-        Refusal: 404, if there is no such kind.
-        EpochalError: If no object can have this name.
+        Refusal: 404, if the kind is unknown; 400, if the name of the namespace is invalid.
+        EpochalError: If the name of the object is invalid.
     """
     values = request.match_info
     kind = run_kind(values["kind"])
     if kind is None:
-        raise refuse(404, "NotFound", f"there is no kind of this name: expected {', '.join(RUN_KINDS)}")
+        raise refuse(404, "NotFound", f"the path has an unknown kind: expected {', '.join(RUN_KINDS)}")
     return RunKey(kind=kind, namespace=namespace_of(values["namespace"]), name=checked_name(kind, values["name"]))
 
 
 def kind_of(key: RunKey) -> Kind:
-    """Return the kind of a run or server for the client."""
+    """Return the Kind of the cluster client (API path and plural) for a RunKey."""
     return KINDS[key.kind]
 
 
 def namespace_of(text: str) -> str:
-    """Return the name of a namespace.
+    """Return a text unchanged if it can be the name of a namespace.
 
     Raises:
-        Refusal: 400, if no namespace can have this name.
+        Refusal: 400, if the text is empty, longer than 63 characters, or has a dot.
+        EpochalError: If the text has other invalid characters.
     """
     if not text or len(text) > _MAX_LABEL or "." in text:
         raise refuse(400, "Invalid", "a namespace has a name of 1 to 63 characters: a-z, 0-9 and -")

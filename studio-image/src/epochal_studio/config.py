@@ -1,17 +1,17 @@
-"""The configuration of Studio, from the environment variables EPOCHAL_STUDIO_….
+"""Reads the configuration of Studio from the environment variables EPOCHAL_STUDIO_….
 
 | variable | value |
 |---|---|
 | EPOCHAL_STUDIO_LISTEN | HOST:PORT or :PORT (all addresses). Default: `:8080` |
-| EPOCHAL_STUDIO_HOSTS | hosts in the address bar of a browser, comma-separated: HOST for any port, or HOST:PORT. Default: localhost, 127.0.0.1, [::1] |
+| EPOCHAL_STUDIO_HOSTS | allowed values of the header Host, comma-separated: HOST for any port, or HOST:PORT. Default: localhost, 127.0.0.1, [::1] |
 | EPOCHAL_STUDIO_TLS | folder with tls.crt and tls.key. Default: plain HTTP, for a proxy with TLS in front or a port-forward |
-| EPOCHAL_STUDIO_PROXY_AUTH | true: a proxy in front sends the user's token as `Authorization: Bearer`. Default: false, so that the header has no effect |
-| EPOCHAL_STUDIO_API_SERVER | https://HOST[:PORT] of the API server. Default: the Service of the pod's environment |
-| EPOCHAL_STUDIO_API_CA | PEM file with the authority of the API server. Default: the mounted ConfigMap kube-root-ca.crt |
-| EPOCHAL_STUDIO_STORAGE_ENDPOINTS | S3 services that Studio connects to, comma-separated |
-| EPOCHAL_STUDIO_DEFAULT_ENDPOINT | S3 service of objects that name none. Studio connects to it, too |
+| EPOCHAL_STUDIO_PROXY_AUTH | true: a proxy in front of Studio sends the user's token as `Authorization: Bearer`. Default: false: Studio ignores this header |
+| EPOCHAL_STUDIO_API_SERVER | https://HOST[:PORT] of the API server. Default: KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT, which each pod has |
+| EPOCHAL_STUDIO_API_CA | PEM file with the certificate authority of the API server. Default: the mounted ConfigMap kube-root-ca.crt |
+| EPOCHAL_STUDIO_STORAGE_ENDPOINTS | addresses of the S3 services that Studio may connect to, comma-separated |
+| EPOCHAL_STUDIO_DEFAULT_ENDPOINT | address of the S3 service for objects without `spec.storage.endpoint`. Studio may connect to it, too |
 | EPOCHAL_STUDIO_CHECKER | http://HOST[:PORT] of the checker (docs/checker.md). Default: none, so that shapes of layers are unknown |
-| EPOCHAL_STUDIO_TEMPLATES | folder of the examples to begin with. Default: `templates` beside this module, or in a checkout `manifests/examples` |
+| EPOCHAL_STUDIO_TEMPLATES | folder of the templates: example manifests for a new run. Default: `templates` beside this module, or in a checkout `manifests/examples` |
 | EPOCHAL_STUDIO_PAGES | folder of the built pages. Default: `pages` beside this module |
 | EPOCHAL_STUDIO_LOG_LEVEL | debug, info, warning or error. Default: info |
 """  # noqa: E501 - a row of a table is a line
@@ -28,16 +28,17 @@ from pydantic import TypeAdapter, ValidationError
 PREFIX = "EPOCHAL_STUDIO_"
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 API_CA = Path("/etc/epochal/api-server/ca.crt")
-"""The key of the ConfigMap kube-root-ca.crt, which the chart mounts: Studio's pod has no token, so no authority."""
+"""The certificate authority of the API server, which the chart mounts from the ConfigMap kube-root-ca.crt: Studio's pod
+has no token of a ServiceAccount, and so no file ca.crt beside it."""
 OWN_TEMPLATES = Path(__file__).parent / "templates"
 TEMPLATES = OWN_TEMPLATES if OWN_TEMPLATES.is_dir() else Path(__file__).parents[3] / "manifests" / "examples"
-"""Folder of the examples: in the image beside this module, and else that of the checkout."""
+"""Folder of the templates: beside this module in the image, `manifests/examples` in a checkout."""
 _HOST = re.compile(r"([a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?|\[[0-9a-f:.]{2,45}\])(:[0-9]{1,5})?")
 _LEVELS = ("debug", "info", "warning", "error")
 
 
 class InvalidConfig(Exception):
-    """A variable has a value that Studio cannot use."""
+    """An environment variable EPOCHAL_STUDIO_… is invalid or missing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,15 +48,15 @@ class Config:
     Args:
         host: Address to listen on; "" for all.
         port: Port to listen on.
-        hosts: Hosts of requests, in lower case: HOST for any port, or HOST:PORT.
+        hosts: Allowed values of the header Host, in lower case: HOST for any port, or HOST:PORT.
         tls: Folder with tls.crt and tls.key; None for plain HTTP.
-        proxy_auth: Whether the header Authorization has the user's token.
+        proxy_auth: Whether Studio accepts the user's token in the header Authorization, which a proxy sets.
         api_server: Address of the API server.
-        api_ca: PEM file of its authority; None for those of the system.
-        storage_endpoints: S3 services that Studio connects to, the default endpoint among them.
-        default_endpoint: S3 service of objects that name none; "" if the installation has none.
+        api_ca: PEM file of the API server's certificate authority; None for the authorities of the system.
+        storage_endpoints: S3 services that Studio may connect to, including the default endpoint.
+        default_endpoint: S3 service for objects without `spec.storage.endpoint`; "" if the installation has none.
         checker: Address of the checker; "" if the installation has none.
-        templates: Folder of the examples to begin with.
+        templates: Folder of the example manifests for a new run.
         pages: Folder of the built pages.
         log_level: Minimum level of the log.
     """
@@ -76,10 +77,10 @@ class Config:
 
 
 def read_config(environ: Mapping[str, str]) -> Config:
-    """Return the configuration.
+    """Return the configuration from environment variables.
 
     Raises:
-        InvalidConfig: If a variable has a value that Studio cannot use.
+        InvalidConfig: If a variable is invalid, or the address of the API server is missing.
     """
     values = {name.removeprefix(PREFIX): value.strip() for name, value in environ.items() if name.startswith(PREFIX)}
     host, port = _listen(values.get("LISTEN") or ":8080")
@@ -146,7 +147,7 @@ def _api_server(text: str, environ: Mapping[str, str]) -> str:
         return text.rstrip("/")
     host, port = environ.get("KUBERNETES_SERVICE_HOST", ""), environ.get("KUBERNETES_SERVICE_PORT") or "443"
     if not host:
-        raise InvalidConfig(f"set {PREFIX}API_SERVER to the address of the API server: Studio runs in no pod")
+        raise InvalidConfig(f"set {PREFIX}API_SERVER to the address of the API server: only a pod has a default")
     return f"https://{f'[{host}]' if ':' in host else host}:{port}"
 
 

@@ -1,7 +1,8 @@
-"""The connections of browsers: their number, the bytes of a head and the time for it are bounded.
+"""Limits the connections of browsers: their number, and the bytes and the time of a request's head.
 
-No middleware runs before the head of a request is complete, so these bounds hold for clients without a token. Behind an
-ingress all connections have one address, so no bound is for an address.
+The head of a request is its request line and its headers. No middleware runs before the head is complete, so these
+limits also hold for clients without a token. Behind an ingress all connections have one address, so no limit is for an
+address.
 """
 
 import asyncio
@@ -20,14 +21,16 @@ from epochal_studio.access import ACCESS
 
 MAX_CONNECTIONS = 1000
 MAX_HEAD = 48 * 1024
-"""Maximum bytes of a head: the cookies of the longest token, or the query of the largest comparison."""
+"""Maximum bytes of a head. It fits the cookies of the longest token, or the query of the largest comparison."""
 MAX_HEADERS = 40
 HEAD_SECONDS = 10.0
-"""Time limit for the TLS handshake, and then for a head."""
+"""Time limit for the TLS handshake, and then again for each head."""
 READ_BYTES = 32 * 1024
-"""Maximum bytes of one read. The default of asyncio is eight times as many, and TLS keeps as many all the time."""
+"""Maximum bytes of one read from a socket. The default of asyncio is eight times as large, and each connection with TLS
+keeps a buffer of this size."""
 WRITE_BYTES = 64 * 1024
-"""Bytes that wait for a browser before a writer waits. The default with TLS is eight times as many."""
+"""Bytes in the write buffer of a connection above which a handler waits for the browser. The default of asyncio with
+TLS is eight times as large."""
 RETRY_SECONDS = 0.1
 
 # Its class attribute alone is read when a connection begins.
@@ -40,13 +43,16 @@ log = logging.getLogger(__name__)
 
 
 class Connection(web.RequestHandler):
-    """A connection that closes if a head is too long or takes too long.
+    """A connection that closes if the head of a request is longer than MAX_HEAD or takes more than HEAD_SECONDS.
 
-    Bytes that arrive before the answer to the last request count as a head, too: no browser and no proxy sends any.
+    Bytes after a request whose answer is not complete count as a head, too: browsers and proxies send no such bytes.
 
     Args:
-        on_close: Is called at the end of the connection.
-        options: Options of aiohttp.
+        on_close: Called when the connection has ended.
+        options: Options of aiohttp's RequestHandler.
+
+    Attributes:
+        since: Time of the event loop when the last head was complete, at first that of the connection's start.
     """
 
     __slots__ = ("_deadline", "_head_bytes", "_last_body", "_on_close", "since")
@@ -61,24 +67,24 @@ class Connection(web.RequestHandler):
 
     @property
     def is_working(self) -> bool:
-        """Whether the handler of a signed-in user runs, also for an upload. Each user has a limit of such handlers."""
+        """Whether a handler runs for a signed-in user. The number of such handlers is limited for each user."""
         return isinstance(self._current_request, web.Request) and ACCESS in self._current_request
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Start the time limit for the first head. See asyncio.Protocol."""
+        """Start the time limit for the first head. asyncio calls it for a new connection."""
         transport.max_size = READ_BYTES  # type: ignore[attr-defined]
         transport.set_write_buffer_limits(WRITE_BYTES)  # type: ignore[attr-defined]
         super().connection_made(transport)
         self._wait_for_head()
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Cancel the time limit, and call `on_close`. See asyncio.Protocol."""
+        """Cancel the time limit of the head, and call `on_close`. asyncio calls it at the end of a connection."""
         self._has_head()
         self._on_close()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Pass bytes to aiohttp; abort if those outside of bodies exceed MAX_HEAD. See asyncio.Protocol."""
+        """Pass received bytes to aiohttp. Abort the connection if a head exceeds MAX_HEAD bytes."""
         is_body, requests = self._has_body_left, self._request_count
         was_answering = (self._request_in_progress or bool(self._messages)) and not is_body
         super().data_received(data)
@@ -112,16 +118,16 @@ class Connection(web.RequestHandler):
 
 
 class Server:
-    """Accepts connections for the requests of an application.
+    """Accepts at most MAX_CONNECTIONS connections for an application.
 
-    Above the maximum, the connection with the oldest last request closes, unless the handler of a signed-in user runs:
-    slow clients keep no browser out. If such handlers run on all connections, the new one closes.
+    At the maximum, a new connection replaces the connection whose last request is the oldest, so slow clients keep no
+    browser out. Connections stay while they run a handler of a signed-in user. If all do, the new connection closes.
 
     Args:
-        runner: The runner of the application, set up.
-        listener: The listening socket, which does not block. The server closes it.
-        context: TLS context.
-        options: Options of aiohttp for a connection.
+        runner: The runner of the application, after its `setup`.
+        listener: The listening socket in non-blocking mode. The server closes it at the end.
+        context: TLS context; None for plain HTTP.
+        options: Options of aiohttp's RequestHandler for each connection.
     """
 
     def __init__(
@@ -152,7 +158,10 @@ class Server:
             self._listener.close()
 
     def _admit(self, found: socket.socket) -> Connection | None:
-        """Return the new connection; None if handlers run on all others."""
+        """Return a Connection for a new socket; None if all other connections run handlers of signed-in users.
+
+        At MAX_CONNECTIONS, shut down the connection with the oldest last request.
+        """
         if len(self._open) >= MAX_CONNECTIONS:
             idle = (other for other, each in self._open.items() if not each.is_working)
             oldest = min(idle, key=lambda other: self._open[other].since, default=None)

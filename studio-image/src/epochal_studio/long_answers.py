@@ -1,6 +1,6 @@
-"""Maximum numbers of requests, and lower ones of requests that last: downloads, logs, comparisons, and more.
+"""The maximum numbers of concurrent requests: of all requests, and lower numbers of long or large requests.
 
-They hold memory, and connections.
+Long and large requests are downloads, logs, comparisons and others, which keep memory and connections in use.
 """
 
 import asyncio
@@ -12,41 +12,43 @@ from epochal_studio.shares import Shares
 from epochal_studio.shielded import ShieldedTasks
 
 MAX_REQUESTS, MAX_USER_REQUESTS = 900, 128
-"""Maximum requests of all signed-in users, and of one user. Each keeps its connection, of which there are 1,000."""
+"""Maximum concurrent requests of all signed-in users, and of one user: fewer than the 1,000 connections."""
 MAX_ANSWERS = 64
-"""Maximum downloads and logs of all users. Each holds at most one piece of a file."""
+"""Maximum concurrent downloads and logs of all users. Each keeps at most one piece of a file in memory."""
 MAX_USER_ANSWERS = 6
 MAX_COMPARISONS, MAX_USER_COMPARISONS = 3, 2
-"""Maximum comparisons of all users, and of one user. Each holds at most about 32 MiB."""
+"""Maximum concurrent comparisons of all users, and of one user. Each needs at most about 32 MiB of memory."""
 MAX_PREDICTIONS, MAX_USER_PREDICTIONS = 16, 4
-"""Maximum predictions of all users, and of one user. Each holds a part of its body, or an answer of at most 4 MiB."""
+"""Maximum concurrent predictions of all users, and of one user. Each keeps a part of its body, or an answer of at most
+4 MiB, in memory."""
 MAX_MODEL_READS, MAX_USER_MODEL_READS = 12, 3
-"""Maximum reads of model servers, of all users and of one user. Each holds at most 4 MiB."""
+"""Maximum concurrent reads of model servers' descriptions and metrics, of all users and of one user. Each needs at most
+4 MiB of memory."""
 MAX_PREVIEWS, MAX_USER_PREVIEWS = 3, 2
-"""Maximum previews of data of all users, and of one user. Each holds at most about 24 MiB."""
+"""Maximum concurrent previews of data of all users, and of one user. Each needs at most about 24 MiB of memory."""
 MAX_CAPACITIES, MAX_USER_CAPACITIES = 4, 2
-"""Maximum lists of nodes and pods of all users, and of one user: each requests all pods of the cluster."""
+"""Maximum concurrent requests for the nodes' resources, of all users and of one user. Each lists all pods."""
 MAX_DOCUMENTS, MAX_USER_DOCUMENTS, MAX_READING = 64, 4, 2
-"""Maximum documents that are read or wait, of all users and of one user, and those that are read at a time: each holds
-back the event loop while it is read."""
+"""Maximum YAML documents that are parsed or wait, of all users and of one user, and maximum that are parsed at the same
+time: parsing slows down the event loop."""
 MAX_IMPORTS, MAX_USER_IMPORTS = 4, 1
-"""Maximum imports of all users, and of one user. Each holds its file on the disk, while a slow browser sends it."""
+"""Maximum concurrent imports of all users, and of one user. Each stores its file on the disk while it arrives."""
 MAX_EXPORTS, MAX_USER_EXPORTS = 4, 1
-"""Maximum exports that run at the same time, of all users and of one user."""
+"""Maximum concurrent exports of all users, and of one user."""
 MAX_PROCESSES = 2
-"""Maximum processes of imports and exports. Each has at most 192 MiB."""
+"""Maximum concurrent child processes of imports and exports. Each may use at most 192 MiB."""
 
 T = TypeVar("T")
 
 
 class LongAnswers(Shares):
-    """Counts the requests of a type that last, and refuses those above the maximum of a user or of all users.
+    """Counts the running requests of one type, and refuses requests above the maximum of a user or of all users.
 
     Args:
-        most: Maximum long answers of all users.
-        most_of_user: Maximum long answers of one user.
-        name: Their name for users.
-        turns: Maximum that are read at a time, if the others wait for their turn.
+        most: Maximum requests of all users.
+        most_of_user: Maximum requests of one user.
+        name: Plural name of the requests, for messages.
+        turns: Maximum calls of `to_its_end` that run at the same time; further calls wait. None: no such limit.
     """
 
     def __init__(
@@ -66,12 +68,17 @@ class LongAnswers(Shares):
         self._tasks = ShieldedTasks()
 
     async def to_its_end(self, user: str, read: Callable[[], Awaitable[T]]) -> T:
-        """Return the result of a call in a thread, which counts to its end even if the page leaves.
+        """Await `read` to its end, even if the browser disconnects, and return its result.
 
-        Python cannot stop a thread. A page that leaves and comes back would otherwise have more calls than allowed.
+        The call counts against the limits until its end, because Python cannot stop its thread. Otherwise a user could
+        exceed the limit by loading a page again and again.
+
+        Args:
+            user: Key of the user's limit.
+            read: Returns the awaitable to run.
 
         Raises:
-            Refusal: If there are too many.
+            Refusal: 503, if this user, or all users together, have too many such requests.
         """
 
         async def held() -> T:

@@ -1,4 +1,4 @@
-"""A bound on the memory of all users together, for objects of the API server, results of runs, and their answers."""
+"""Limits the memory of all users and of each user for objects of the API server, results of runs, and answers."""
 
 import threading
 from collections.abc import Callable
@@ -9,17 +9,18 @@ from epochal_studio.shares import Shares
 MAX_BYTES, MAX_USER_BYTES = 384 * 2**20, 192 * 2**20
 """Maximum bytes of memory of all users, and of one user."""
 JSON = 24
-"""Bytes of memory for a byte of hostile JSON, as Python objects."""
+"""Maximum bytes of memory that one byte of JSON needs after it is parsed."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 class Memory(Shares):
-    """The memory that calls and answers take.
+    """Counts the memory that calls and answers have reserved, and refuses reservations above the limits.
 
-    A call in a thread reserves memory before it reads something large. The memory counts until the call ends, even if
-    its page has left. An answer holds memory until it is sent. A change of an object reserves both before it is made.
+    A call in a thread reserves memory before it reads a large object. The reservation ends with the call, even if the
+    browser has disconnected. An answer reserves memory until it is sent. A request that changes an object reserves the
+    memory of its answer before the change.
 
     Args:
         most: Maximum bytes of all users.
@@ -30,30 +31,30 @@ class Memory(Shares):
         super().__init__(
             most,
             most_of_user,
-            "Studio reads too many large objects and files now.",
-            "Studio reads too many large objects and files for you now.",
+            "Studio is reading too many large objects and files for all users.",
+            "Studio is reading too many large objects and files for you already.",
         )
         self._call = threading.local()
 
     def reserve(self, size: int) -> None:
-        """Count bytes for the call of this thread; a negative number gives bytes back.
+        """Reserve bytes for the call that runs in this thread; a negative number releases bytes.
 
         Raises:
-            Refusal: If they do not fit.
+            Refusal: 503, if the bytes exceed the limit of the user or of all users.
         """
         self.add(self._call.user, size)
         self._call.size += size
 
     def reserve_json(self, size: int) -> None:
-        """Count the memory of JSON for the call of this thread; a negative number of bytes gives it back.
+        """Reserve the memory to parse `size` bytes of JSON in this thread's call; a negative size releases it.
 
         Raises:
-            Refusal: If it does not fit.
+            Refusal: 503, if the memory exceeds the limit of the user or of all users.
         """
         self.reserve(JSON * size)
 
     def call(self, user: str, function: Callable[P, T], /, *args: P.args, **options: P.kwargs) -> T:
-        """Return the result of a call for a user, and give back its memory."""
+        """Call a function for a user in this thread, release the memory that it reserved, and return its result."""
         self._call.user, self._call.size = user, 0
         try:
             return function(*args, **options)

@@ -1,4 +1,4 @@
-"""The pages: the built files, and index.html for each path of a page."""
+"""Serves the built files of Studio's web pages, and index.html for each path of the pages' own router."""
 
 import gzip
 import logging
@@ -14,7 +14,7 @@ from epochal_studio.problems import refuse
 
 MAX_FILES, MAX_BYTES = 2000, 64 * 2**20
 HASHED = "assets/"
-"""Folder of the files whose names contain the digest of their content, by Vite."""
+"""Folder of the files whose names contain a digest of their content. Vite names them."""
 INDEX = "index.html"
 _COMPRESSED = frozenset({".html", ".js", ".css", ".svg", ".json", ".map", ".txt", ".webmanifest"})
 
@@ -23,14 +23,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class PageFile:
-    """A file of the pages.
+    """A file of the web pages, in memory.
 
     Args:
         content: The content.
-        compressed: The content by gzip; None if that is not smaller.
+        compressed: The content compressed by gzip; None for types that do not compress, or if it is not smaller.
         type: The media type.
-        digest: The digest of the content, for ETag.
-        is_immutable: Whether its name changes with its content.
+        digest: Digest of the content, for the header ETag.
+        is_immutable: Whether the file name contains a digest of the content, so browsers may cache it forever.
     """
 
     content: bytes
@@ -41,7 +41,7 @@ class PageFile:
 
 
 def read_pages(folder: Path) -> dict[str, PageFile]:
-    """Return the files of a folder by their path. It follows no link.
+    """Return the files of a folder by their relative path. Symbolic links are skipped.
 
     Raises:
         ValueError: If the folder has too many files or bytes.
@@ -59,10 +59,10 @@ def read_pages(folder: Path) -> dict[str, PageFile]:
 
 
 def routes(folder: Path) -> list[web.RouteDef]:
-    """Return the route of all paths that no other route has.
+    """Return the route for all paths without another route.
 
     Args:
-        folder: Folder of the built pages. They stay in memory: a request opens no file.
+        folder: Folder of the built pages. Its files are read once into memory.
     """
     files = read_pages(folder) if folder.is_dir() else {}
     if INDEX not in files:
@@ -75,7 +75,7 @@ def _send(files: dict[str, PageFile]) -> Handler:
         path = request.match_info["path"]
         file = files.get(path)
         if file is None and (path.startswith((HASHED, "api/")) or path == "api"):
-            raise refuse(404, "NotFound", "there is nothing at this path")
+            raise refuse(404, "NotFound", "Studio has no page or file at this path")
         # The path of a page, which the page's own router reads.
         file = file or files.get(INDEX)
         if file is None:

@@ -1,4 +1,4 @@
-"""Errors as the body Problem, with an HTTP status."""
+"""Converts errors to HTTP answers with a Problem as their body."""
 
 from collections.abc import Mapping
 
@@ -21,7 +21,7 @@ from pydantic import ValidationError
 from epochal_studio.wire import Problem
 
 BUSY = "Overloaded"
-"""Reason of a refusal after which the same request soon succeeds."""
+"""Reason of a refusal because of a limit, after which the same request may soon succeed."""
 MAX_MESSAGE = 4000
 _CLIENT_ERRORS = range(400, 500)
 _STATUSES = {
@@ -30,7 +30,7 @@ _STATUSES = {
     ExitCode.REFUSED: (403, "Refused"),
     ExitCode.NO_CONNECTION: (502, "Unreachable"),
 }
-_TRY_AGAIN = "Try again in a minute. If this stays, ask an administrator of the cluster."
+_TRY_AGAIN = "Try again in a minute. If it fails again, ask an administrator of the cluster."
 EXPIRED = Problem(
     reason="Expired",
     message="Your sign-in has ended, or the API server no longer accepts its token.",
@@ -38,19 +38,19 @@ EXPIRED = Problem(
 )
 _API_ERRORS = {
     FORBIDDEN: ("Forbidden", "Ask an administrator of the cluster for this right, or choose another namespace."),
-    NOT_FOUND: ("NotFound", "It may have been deleted: go back to the list of runs."),
-    CONFLICT: ("Conflict", "Someone else has changed it: compare both versions, then repeat your change."),
+    NOT_FOUND: ("NotFound", "The object may have been deleted: go back to the list of runs."),
+    CONFLICT: ("Conflict", "Another user has changed the object: compare both versions, then repeat your change."),
     INVALID: ("Invalid", "Correct the field that the message names."),
 }
 
 
 class Refusal(Exception):
-    """An error that becomes the answer of a request.
+    """An error that the middleware sends as the answer of a request.
 
     Args:
         status: The HTTP status, above 399.
-        problem: The body.
-        headers: More headers, such as Retry-After.
+        problem: The body of the answer.
+        headers: Further headers of the answer, such as Retry-After.
     """
 
     def __init__(self, status: int, problem: Problem, headers: Mapping[str, str] | None = None) -> None:
@@ -63,33 +63,41 @@ class Refusal(Exception):
 def refuse(
     status: int, reason: str, message: str, remedy: str = "", headers: Mapping[str, str] | None = None
 ) -> Refusal:
-    """Return an error that becomes the answer of a request."""
+    """Return a Refusal with a Problem: reason, message (at most MAX_MESSAGE characters) and remedy."""
     return Refusal(status, Problem(reason=reason, message=message[:MAX_MESSAGE], remedy=remedy), headers)
 
 
 def expired() -> Refusal:
-    """Return the error that leads back to the sign-in."""
+    """Return the error 401 with the reason Expired, for which the page shows the sign-in."""
     return Refusal(401, EXPIRED)
 
 
 def token_refused() -> Refusal:
-    """Return the error of a valid session whose token the API server refuses since a short time."""
+    """Return the error 503 for a token that the API server has refused for a short time. The session continues."""
     return refuse(
         503,
         "Unreachable",
-        "The API server does not accept your token now. It may be restarting.",
-        "Studio tries again by itself. If this stays, sign in with a new token.",
+        "The API server does not accept your token now. The API server may be restarting.",
+        "Studio tries again by itself. If it still fails after a minute, sign in with a new token.",
         {"Retry-After": "5"},
     )
 
 
 def too_busy(message: str, seconds: int = 2) -> Refusal:
-    """Return the error of a request that Studio cannot serve now."""
+    """Return the error 503 with the reason Overloaded, for a request above a limit.
+
+    Args:
+        message: The limit that is exceeded.
+        seconds: Value of the header Retry-After.
+    """
     return refuse(503, BUSY, message, "Try again in a few seconds.", {"Retry-After": str(seconds)})
 
 
 def refusal_of(error: Exception) -> Refusal | None:
-    """Return an error of the library or of a body as an answer; None for a fault of Studio."""
+    """Return the answer for an expected error; None for any other exception, which is a fault of Studio.
+
+    Expected errors are a Refusal, an error of the package `epochal` or of the API server, and an invalid body.
+    """
     match error:
         case Refusal():
             return error
@@ -120,12 +128,12 @@ def _of_api_server(error: ApiError) -> Refusal:
 
 
 def answer(body: Model, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
-    """Return an answer with a body of wire.py."""
+    """Return an HTTP response with a model of wire.py as its JSON body."""
     return web.Response(
         body=body.model_dump_json().encode(), status=status, content_type="application/json", headers=headers
     )
 
 
 def problem_response(refusal: Refusal) -> web.Response:
-    """Return the answer of an error."""
+    """Return the HTTP response for a Refusal: its status, its headers, and its Problem as JSON."""
     return answer(refusal.problem, refusal.status, refusal.headers)

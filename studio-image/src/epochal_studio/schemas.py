@@ -1,6 +1,6 @@
-"""Generates the JSON schema of the JSON between Studio's pages and back end, from which the types of TypeScript come.
+"""Generates the JSON schema of all requests and answers between Studio's pages and back end.
 
-`python -m epochal_studio.schemas FOLDER` writes it.
+`python -m epochal_studio.schemas FOLDER` writes the schema. The types of TypeScript are generated from it.
 """
 
 import json
@@ -24,7 +24,7 @@ REQUESTS: tuple[type[Model], ...] = (
     wire.ExportRequest,
     wire.SaveRequest,
 )
-"""Bodies that pages send: fields with a default may be left out."""
+"""Bodies of requests, which pages send: fields with a default may be absent."""
 ANSWERS: tuple[type[Model], ...] = (
     wire.Problem,
     wire.Session,
@@ -51,7 +51,7 @@ ANSWERS: tuple[type[Model], ...] = (
     wire.ServedModel,
     wire.Usage,
 )
-"""Bodies that pages receive: each field is there."""
+"""Bodies of answers, which pages receive: all fields are present."""
 CONSTANTS: Mapping[str, int] = {
     "MAX_FIELDS": wire.MAX_FIELDS,
     "MAX_IMPORT": wire.MAX_IMPORT,
@@ -80,7 +80,7 @@ def schema_text() -> str:
 
 
 def main(folder: str) -> None:
-    """Write the JSON schema into a folder."""
+    """Write the file wire.schema.json into a folder."""
     Path(folder, FILE).write_text(schema_text(), encoding="utf-8")
 
 

@@ -1,4 +1,4 @@
-"""Writes to a browser that may never read: each has a deadline, so that no browser holds a slot and memory forever."""
+"""Writes answers to browsers with a deadline for each part, so that browsers that do not read block no resources."""
 
 import asyncio
 from contextlib import nullcontext
@@ -9,31 +9,33 @@ from aiohttp import hdrs, web
 from epochal_studio.access import Access
 
 WRITE_SECONDS = 30.0
-"""Time in which a browser must take a part. Then its connection is closed."""
+"""Maximum seconds until a browser has read a part. Then its connection is aborted."""
 PART = 2**16
-"""Maximum bytes of a part: aiohttp waits for the browser after so many."""
+"""Maximum bytes of a part: the write buffer after which aiohttp waits for the browser."""
 
 
-class NotTaken(ConnectionError):
-    """The browser does not read, or its session has ended. Its connection is closed."""
+class SendAborted(ConnectionError):
+    """The connection was aborted, because the browser does not read, or the session has ended."""
 
 
 async def send_answer(
     request: web.Request, answer: web.Response, access: Access | None, reserved: int = 0
 ) -> web.StreamResponse:
-    """Return an answer after its body is written, if the body is longer than a part.
+    """Send an answer part by part if its body is longer than PART, and return the response that was sent.
 
-    aiohttp would wait for the browser without a limit, and copy the whole body.
+    A shorter answer is returned unchanged, for aiohttp to send. For a long body, aiohttp would wait for the browser
+    without a limit, and copy the whole body.
 
     Args:
         request: The request.
         answer: The answer of a handler.
-        access: The signed-in user, whose memory the body takes; None for a page, which all requests share.
-        reserved: Bytes of memory that the request holds for its answer.
+        access: The signed-in user, whose memory limit counts the body; None for a file of the pages, which all requests
+            share.
+        reserved: Bytes of memory that the request has already reserved for its answer.
 
     Raises:
-        NotTaken: If the browser does not take a part in time, or the session has ended.
-        Refusal: If too many bodies are in memory.
+        SendAborted: If the browser does not read a part within WRITE_SECONDS, or the session has ended.
+        Refusal: 503, if the body exceeds the memory limit of the user or of all users.
     """
     body = answer.body
     if request.method == hdrs.METH_HEAD or not isinstance(body, bytes) or len(body) <= PART:
@@ -49,16 +51,16 @@ async def send_answer(
 
 
 async def send(request: web.Request, response: web.StreamResponse, content: bytes, expires: datetime | None) -> None:
-    """Write a content to a browser, part by part.
+    """Write content to a response, part by part.
 
     Args:
         request: The request.
-        response: The answer, which is prepared.
+        response: The response, after its `prepare`.
         content: The content.
-        expires: End of the session; None if it has none.
+        expires: End of the session, which aborts the response; None for no end.
 
     Raises:
-        NotTaken: If the browser does not take a part in time, or the session has ended.
+        SendAborted: If the browser does not read a part within WRITE_SECONDS, or the session has ended.
     """
     for start in range(0, len(content), PART):
         if expires is not None and expires <= datetime.now(UTC):
@@ -71,10 +73,10 @@ async def send(request: web.Request, response: web.StreamResponse, content: byte
 
 
 async def end(request: web.Request, response: web.StreamResponse) -> None:
-    """Write the end of an answer.
+    """Complete a response by writing its end.
 
     Raises:
-        NotTaken: If the browser does not take the rest in time.
+        SendAborted: If the browser does not read the rest within WRITE_SECONDS.
     """
     try:
         async with asyncio.timeout(WRITE_SECONDS):
@@ -83,7 +85,7 @@ async def end(request: web.Request, response: web.StreamResponse) -> None:
         raise _aborted(request, f"the browser has not read for {WRITE_SECONDS:g} s") from None
 
 
-def _aborted(request: web.Request, message: str) -> NotTaken:
+def _aborted(request: web.Request, message: str) -> SendAborted:
     if request.transport is not None:
         request.transport.abort()
-    return NotTaken(message)
+    return SendAborted(message)

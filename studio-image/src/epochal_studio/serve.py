@@ -1,4 +1,4 @@
-"""Serves the application on its address until a signal ends the process."""
+"""Runs Studio's HTTP server until SIGTERM or SIGINT."""
 
 import asyncio
 import signal
@@ -16,19 +16,23 @@ from epochal_studio.connections import MAX_HEAD, MAX_HEADERS, Server
 from epochal_studio.conversion.process import remove_leftovers
 
 STOP_SECONDS = 2.0
-"""Time limit for requests in progress when the process ends."""
+"""Maximum seconds that running requests may continue when the process ends."""
 KEEP_ALIVE_SECONDS = 75.0
 CERTIFICATE_SECONDS = 60.0
-"""Interval of reading the certificate."""
+"""Seconds between two reads of the TLS certificate's files, which may have been renewed."""
 
 
 def make_runner(app: web.Application) -> web.AppRunner:
-    """Return the runner of an application."""
+    """Return the aiohttp runner of an application, which cancels a handler when its browser disconnects."""
     return web.AppRunner(app, handler_cancellation=True, shutdown_timeout=STOP_SECONDS)
 
 
 def make_server(runner: web.AppRunner, listener: socket.socket, context: ssl.SSLContext | None = None) -> Server:
-    """Return the server of an application: bounded heads, no decompression, no access log with queries."""
+    """Return the server of an application.
+
+    It limits the heads of requests, does not decompress bodies, and writes no access log of aiohttp, which would have
+    the queries.
+    """
     return Server(
         runner,
         listener,
@@ -43,10 +47,10 @@ def make_server(runner: web.AppRunner, listener: socket.socket, context: ssl.SSL
 
 
 async def serve(config: Config) -> None:
-    """Serve until SIGTERM or SIGINT.
+    """Run Studio's HTTP server until SIGTERM or SIGINT.
 
     Raises:
-        OSError: If the port is in use, or the certificate cannot be loaded.
+        OSError: If the port is in use, or the TLS certificate cannot be loaded.
     """
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -1,4 +1,4 @@
-"""A bound for all users together, and a lower one for each of them, so that one user leaves a part to the others."""
+"""A limit for all users together, and a lower limit for each user, so that one user cannot use up the whole limit."""
 
 import threading
 from collections import Counter
@@ -9,13 +9,15 @@ from epochal_studio.problems import too_busy
 
 
 class Shares:
-    """The shares that users hold of a number of places or bytes. Threads may share it.
+    """Counts the units (requests or bytes) that each user has in use, with a maximum for a user and for all users.
+
+    It is safe to use from several threads.
 
     Args:
-        most: Maximum of all users.
-        most_of_user: Maximum of one user.
-        all_hold: Message if all users hold too much.
-        user_holds: Message if one user holds too much.
+        most: Maximum units of all users together.
+        most_of_user: Maximum units of one user.
+        all_hold: Message of the Refusal above the maximum of all users.
+        user_holds: Message of the Refusal above the maximum of one user.
     """
 
     def __init__(self, most: int, most_of_user: int, all_hold: str, user_holds: str) -> None:
@@ -28,14 +30,14 @@ class Shares:
 
     @property
     def count(self) -> int:
-        """The places or bytes that all users hold now."""
+        """The units that all users together have in use."""
         return self._held.total()
 
     def add(self, user: str, size: int) -> None:
-        """Add to the share of a user; a negative size gives back.
+        """Add `size` units to those in use by a user; a negative size releases units.
 
         Raises:
-            Refusal: If there is too little left.
+            Refusal: 503, if the sum exceeds the maximum of the user or of all users.
         """
         with self._lock:
             if size > 0 and self._held[user] + size > self._most_of_user:
@@ -48,10 +50,10 @@ class Shares:
 
     @contextmanager
     def hold(self, user: str, size: int = 1) -> Iterator[None]:
-        """Add to the share of a user until the end of the block.
+        """Count `size` units as in use by a user until the end of the `with` block.
 
         Raises:
-            Refusal: If there is too little left.
+            Refusal: 503, if the sum exceeds the maximum of the user or of all users.
         """
         self.add(user, size)
         try:

@@ -1,4 +1,4 @@
-"""Tasks that run to their end even if the page leaves: Python cannot stop a thread, nor the checker a network."""
+"""Runs tasks to their end even if the browser disconnects: threads and requests to the checker cannot be stopped."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -9,17 +9,17 @@ T = TypeVar("T")
 
 
 class ShieldedTasks:
-    """The tasks under way."""
+    """A set of running tasks that the cancellation of a request's handler does not cancel."""
 
     def __init__(self) -> None:
         self._running: set[asyncio.Task[Any]] = set()
 
     async def run(self, work: Coroutine[Any, Any, T], at_end: Callable[[], None] | None = None) -> T:
-        """Return the result of a coroutine.
+        """Run a coroutine as a task, and return its result. If the caller is cancelled, the task continues.
 
         Args:
             work: The coroutine.
-            at_end: Called at its end, also if it is cancelled before it begins.
+            at_end: Called when the task has ended, even if it was cancelled before it began.
         """
         task = asyncio.create_task(work)
         self._running.add(task)
@@ -27,7 +27,7 @@ class ShieldedTasks:
         return await asyncio.shield(task)
 
     async def close(self) -> None:
-        """End the tasks under way."""
+        """Cancel all running tasks, and wait for their end."""
         for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)

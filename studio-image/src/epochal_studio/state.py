@@ -1,4 +1,4 @@
-"""The parts of Studio that handlers use: `request.app[STATE]`."""
+"""The objects that all handlers share: `request.app[STATE]`."""
 
 from asyncio import Semaphore
 from dataclasses import dataclass, field
@@ -42,31 +42,31 @@ from epochal_studio.threads import Threads
 
 @dataclass(frozen=True)
 class State:
-    """The parts of Studio that handlers use.
+    """The objects that all handlers share.
 
     Args:
         config: The configuration.
-        sealer: Encrypts sessions.
-        connections: Connections to the API server for the synchronous library.
-        threads: Threads for calls that block.
-        owners: Owners of the tokens that proxies send.
-        refused_tokens: Tokens that the API server refuses now.
-        hub: The watches of all browsers.
-        checker: The connection to the checker.
-        documents: Documents of users that are read.
-        checks: Checks of documents under way.
-        docstrings: Docstrings of Keras.
-        requests: Requests of signed-in users under way.
-        long_answers: Downloads and followed logs.
-        comparisons: Comparisons under way.
-        predictions: Predictions under way.
-        model_reads: Reads of model servers' descriptions and metrics under way.
-        previews: Previews of data under way.
-        capacities: Lists of all nodes and pods under way.
-        imports: Imports under way.
-        exports: Exports under way.
-        processes: Places of the processes of imports and exports.
-        uploads: Uploads under way, with their threads.
+        sealer: Encrypts and decrypts sessions.
+        connections: Connections to the API server for blocking calls in threads.
+        threads: Threads for blocking calls.
+        owners: Owners of tokens, and their reviews by the API server.
+        refused_tokens: Tokens of sessions that the API server has refused.
+        hub: The watches of all browsers, and the asynchronous client of the API server.
+        checker: The client of the checker.
+        documents: Limits the YAML documents that are parsed.
+        checks: Runs the checks of documents.
+        docstrings: Cache of Keras' docstrings.
+        requests: Limits the requests of signed-in users.
+        long_answers: Limits downloads and logs.
+        comparisons: Limits comparisons.
+        predictions: Limits predictions.
+        model_reads: Limits reads of model servers' descriptions and metrics.
+        previews: Limits previews of data.
+        capacities: Limits requests for the nodes' resources, which list all nodes and pods.
+        imports: Limits imports.
+        exports: Limits exports.
+        processes: Limits the child processes of imports and exports that run at the same time.
+        uploads: Limits uploads, and runs their blocking calls.
     """
 
     config: Config
@@ -101,13 +101,13 @@ class State:
     uploads: Uploads = field(default_factory=Uploads)
 
     def access(self, token: str, expires: datetime | None, owner: str, *, is_proxied: bool = False) -> Access:
-        """Return the user of a token.
+        """Return an Access for the user of a token.
 
         Args:
             token: The token.
             expires: End of the session; None if a proxy sends the token.
-            owner: Whose requests are bounded together, see session/owners.py.
-            is_proxied: Whether a proxy sends the token.
+            owner: Key of the limits for each user, see session/owners.py.
+            is_proxied: Whether a proxy in front of Studio sends the token with each request.
         """
         return Access(token, expires, owner, is_proxied, self.connections, self.threads)
 
@@ -116,6 +116,6 @@ STATE = web.AppKey("state", State)
 
 
 def endpoints_of(request: web.Request) -> Endpoints:
-    """Return the S3 services that Studio connects to."""
+    """Return the S3 services that Studio may connect to, from the configuration."""
     config = request.app[STATE].config
     return Endpoints(config.storage_endpoints, config.default_endpoint)

@@ -1,4 +1,4 @@
-"""The body of an upload, read in parts, with a bound on the time that the browser may take."""
+"""Reads the body of an upload in parts, and refuses browsers that send too slowly."""
 
 import asyncio
 import time
@@ -8,18 +8,18 @@ from aiohttp import web
 from epochal_studio.problems import Refusal, refuse
 
 IDLE_SECONDS = 30.0
-"""Maximum seconds without a byte of the browser."""
+"""Maximum seconds without a byte from the browser."""
 GRACE_SECONDS, MIN_RATE = 60.0, 64 * 1024
-"""Seconds that the browser may take in all, beside those for its bytes at the minimum rate (bytes a second)."""
+"""Minimum rate in bytes per second, and the seconds that a browser may need in addition to the time at this rate."""
 _CHUNK = 2**18
 
 
 class StreamedBody:
-    """The body of a request, read with a bound on the time that the browser may take.
+    """The body of a request. Reading fails if the browser sends too slowly.
 
     Args:
-        request: The request, with a Content-Length.
-        min_rate: Bytes a second that the browser must send.
+        request: The request, with the header Content-Length.
+        min_rate: Minimum bytes per second, after GRACE_SECONDS.
 
     Attributes:
         size: Bytes of the body.
@@ -34,11 +34,11 @@ class StreamedBody:
         self._waited = 0.0
 
     async def read(self, size: int) -> bytearray:
-        """Return the next bytes.
+        """Return the next `size` bytes.
 
         Raises:
-            Refusal: If the browser is too slow.
-            ConnectionError: If the browser has left.
+            Refusal: 408, if no byte arrives for IDLE_SECONDS, or the rate is below the minimum.
+            ConnectionError: If the browser disconnects before it has sent these bytes.
         """
         part = bytearray(size)
         filled = 0
@@ -63,7 +63,7 @@ class StreamedBody:
             raise ConnectionResetError("the browser has ended the upload")
         self._waited += time.monotonic() - began
         if self._waited > GRACE_SECONDS + (self.size - self.left) / self._min_rate:
-            raise _too_slow(f"fewer than {self._min_rate // 1024} KiB arrive in a second")
+            raise _too_slow(f"fewer than {self._min_rate // 1024} KiB arrive per second")
         return chunk
 
 

@@ -1,4 +1,4 @@
-"""Calls of the synchronous library in threads, with a deadline and a bound on the calls that wait."""
+"""Runs blocking calls (requests to the API server and S3) in threads, with a deadline and maximum numbers of calls."""
 
 import asyncio
 from collections import Counter
@@ -12,13 +12,14 @@ from epochal_studio.problems import refuse, too_busy
 
 MAX_THREADS = 24
 MAX_CALLS = 96
-"""Maximum calls that run or wait, of all users."""
+"""Maximum calls of all users that run or wait."""
 MAX_USER_CALLS = 12
-"""Maximum calls of one user, so that others find a free thread while the API server hangs for one namespace."""
+"""Maximum calls of one user that run or wait. Other users still have free threads if this user's calls hang."""
 SIGN_IN = ""
-"""Key of the calls that ask whose token it is: Studio cannot count them by owner yet. No owner has this key."""
+"""Key of the calls that find the owner of a token. They have a common limit, because their owner is not known yet. No
+owner has this key."""
 MAX_SIGN_INS = 16
-"""Maximum calls of all sign-ins together, so that others find a free thread while a program tries tokens."""
+"""Maximum calls with the key SIGN_IN. Signed-in users still have free threads while a program tries many tokens."""
 DEADLINE_SECONDS = 40.0
 
 P = ParamSpec("P")
@@ -26,18 +27,18 @@ T = TypeVar("T")
 
 
 class Threads:
-    """Runs calls that block.
+    """Runs blocking calls in threads.
 
-    A call beyond its deadline keeps its thread until the timeouts of the library end it: Python cannot stop a thread.
-    So it counts as running until then.
+    Python cannot stop a thread. After its deadline, a call still occupies its thread, and counts as running, until the
+    timeouts of its requests end it.
 
     Args:
-        max_threads: Calls that run at the same time.
-        max_calls: Calls that run or wait.
-        max_user_calls: Calls of one user that run or wait.
+        max_threads: Maximum calls that run at the same time.
+        max_calls: Maximum calls of all users that run or wait.
+        max_user_calls: Maximum calls of one user that run or wait.
 
     Attributes:
-        memory: Bounds the memory of the calls and of their answers.
+        memory: Limits the memory of the calls and of their answers.
     """
 
     def __init__(
@@ -51,28 +52,28 @@ class Threads:
 
     @property
     def calls(self) -> int:
-        """Number of calls that run or wait."""
+        """Number of calls of all users that run or wait."""
         return self._calls.total()
 
     async def run(self, user: str, seconds: float, function: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:
-        """Return the result of a call.
+        """Call a function in a thread, and return its result.
 
         Args:
-            user: Key of the user, which bounds his calls.
-            seconds: Deadline.
-            function: The function to call.
-            args: Its arguments.
-            options: Its arguments by name.
+            user: Key of the user's limits for calls and memory.
+            seconds: Maximum seconds until the result, including the wait for a thread.
+            function: The function.
+            args: Positional arguments of the function.
+            options: Keyword arguments of the function.
 
         Raises:
-            Refusal: If too many calls wait, or the deadline is over.
+            Refusal: 503, if too many calls run or wait; 504, after the deadline.
         """
         if self.calls >= self._max_calls:
             raise too_busy("Studio is busy with the requests of other users.")
         if user == SIGN_IN and self._calls[user] >= MAX_SIGN_INS:
             raise too_busy("Too many users sign in at this moment.")
         if user != SIGN_IN and self._calls[user] >= self._max_user_calls:
-            raise too_busy(f"{self._max_user_calls} of your requests wait for an answer already.")
+            raise too_busy(f"{self._max_user_calls} of your requests wait for answers already.")
         loop = asyncio.get_running_loop()
         self._calls[user] += 1
         try:
@@ -89,11 +90,11 @@ class Threads:
                 504,
                 "Unreachable",
                 f"The cluster or the storage has not answered within {seconds:g} s.",
-                "Try again. If this stays, ask an administrator of the cluster.",
+                "Try again. If it fails again, ask an administrator of the cluster.",
             ) from None
 
     def close(self) -> None:
-        """Start no more calls. Running ones end by their timeouts, or with the process."""
+        """Cancel waiting calls, and accept no new calls. Running calls end by their timeouts, or with the process."""
         self._executor.shutdown(wait=False, cancel_futures=True)
 
     def _end_soon(self, loop: asyncio.AbstractEventLoop, user: str, _done: "Future[T]") -> None:

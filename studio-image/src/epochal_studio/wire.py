@@ -36,23 +36,24 @@
 | PUT /api/buckets/BUCKET/object?STORAGE&key=K&replace=1 | the bytes, a stream | StoredObject |
 | GET /api/servers/NS/NAME | | ServedModel |
 | GET /api/servers/NS/NAME/usage | | Usage |
-| POST /api/servers/NS/NAME/predict?QUERY | a picture | the answer of the server's /predict |
-| POST /api/servers/NS/NAME/predict | OpenInference | that of its /v2/models/NAME/infer |
+| POST /api/servers/NS/NAME/predict?QUERY | a picture | the answer of the model server's /predict |
+| POST /api/servers/NS/NAME/predict | OpenInference | the answer of the model server's /v2/models/NAME/infer |
 
-KIND is TrainingJob, Experiment or ModelServer. STORAGE is `namespace=NS&secret=NAME`, and if they differ from the
-defaults `endpoint=URL`, `region=TEXT` and `ca=CONFIGMAP`. QUERY is `show=true` and `several=true`, as the server has
-them. Each error has the body Problem and a status above 399. A page sends every request that changes
-something with the content type application/json. Uploads, imports and predictions have other types; they carry the
-header `Epochal-Studio: 1`, which no form of another page can send.
+KIND is TrainingJob, Experiment or ModelServer. STORAGE is `namespace=NS&secret=NAME`, and `endpoint=URL`, `region=TEXT`
+and `ca=CONFIGMAP` if they differ from the defaults. QUERY has the options `show=true` and `several=true` of the model
+server's /predict. Each error has a status above 399 and a Problem as its body.
 
-The key of a ModelServer is in the header `X-API-Key` of the requests below /api/servers. Studio passes it on to the
-server, and keeps it nowhere. A prediction without a valid key has the status 403 and the reason KeyRequired: the status
-401 is for the session alone. A picture is image/png, image/jpeg or image/webp. OpenInference is a request in JSON, such
-as `example` of ServedModel.page.
+A page sends each POST and DELETE with the content type application/json. Uploads, imports and predictions may have
+other types. They have the header `Epochal-Studio: 1`, which an HTML form of another page cannot send.
 
-The stream begins with `connection` and a complete list of `runs`, in parts. It repeats `connection` at least every
-15 s, so that a page notices a network that is silent: the browser shows no event for a comment. Without an event for
-45 s the page connects again. It closes the stream while its tab is hidden, because a browser opens at most six
+The API key of a model server is in the header `X-API-Key` of requests below /api/servers. Studio passes the key on to
+the model server, and does not store it. A prediction without a valid key has the status 403 and the reason KeyRequired,
+because the status 401 is only for the session. A picture is image/png, image/jpeg or image/webp. OpenInference is a
+JSON request, such as `example` in ServedModel.page.
+
+The stream begins with `connection` and a complete list of `runs`, in parts. The event `connection` is repeated at least
+every 15 s, so that a page detects a broken network: a comment causes no event in the browser. After 45 s without an
+event, the page connects again. A page closes the stream while its tab is hidden, because a browser opens at most six
 connections to a host.
 """
 
@@ -73,9 +74,9 @@ MAX_METRICS = 100
 MAX_YAML = 128 * 1024
 """Maximum characters of a document."""
 MAX_IMPORT = 64 * 2**20
-"""Maximum bytes of a file to import. It lies on the disk meanwhile: the chart has space for all imports."""
+"""Maximum bytes of a file to import. The file is stored on the disk, for which the chart reserves enough space."""
 MAX_FIELDS = 500
-"""Maximum differing fields, and figures, of a comparison."""
+"""Maximum number of differing fields, and of figures, in a comparison."""
 
 RunKind = Literal["TrainingJob", "Experiment", "ModelServer"]
 RUN_KINDS: tuple[RunKind, ...] = get_args(RunKind)
@@ -86,41 +87,41 @@ Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class Problem(Model):
-    """An error for users."""
+    """An error for the user. It is the body of each answer with a status above 399."""
 
     reason: Name
     """Machine-readable cause, such as Expired, Forbidden, NotFound, Conflict, EndpointNotAllowed or Unreachable."""
     message: str
-    """Cause in a sentence."""
+    """The cause in a sentence."""
     remedy: str = ""
-    """What the user can do."""
+    """An action of the user that may solve the problem; empty if there is none."""
     current: dict[str, Any] | None = None
     """For Conflict: the object as it is stored now."""
 
 
 class SignIn(Model):
-    """A token of Kubernetes."""
+    """A request to sign in with a bearer token of Kubernetes."""
 
     token: Annotated[str, Field(min_length=1, max_length=16_384)]
 
 
 class Session(Model):
-    """The signed-in user."""
+    """The signed-in user, and the session."""
 
     user: str
-    """User name of the token."""
+    """Name of the user in Kubernetes to whom the token belongs."""
     expires: datetime | None
-    """End of the token, if it is known."""
+    """End of the session; behind a proxy, expiry of the token, or None if it is unknown."""
     namespaces: list[str] | None
-    """Namespaces that the user can list; None if the user may not list them, and types a namespace."""
+    """Names of all namespaces; None if the user may not list namespaces, and must type a name."""
     is_proxied: bool
     """Whether a proxy in front of Studio sends the token, so that signing out is the proxy's task."""
     storage_endpoints: list[str]
-    """Endpoints of storages that Studio connects to."""
+    """Addresses of the S3 services that Studio may connect to."""
 
 
 class RunKey(Model):
-    """The identity of a run or server."""
+    """Kind, namespace and name of a TrainingJob, Experiment or ModelServer."""
 
     kind: RunKind
     namespace: Name
@@ -132,28 +133,28 @@ class MetricValue(Model):
 
     name: str
     value: Finite | None
-    """None if it is not finite."""
+    """None if the value is unknown or not finite."""
 
 
 class Trials(Model):
-    """Numbers of an Experiment's trials, and the best ones."""
+    """The trials of an Experiment as a table."""
 
     columns: list[str]
-    """Names of the columns: those of trials.csv, or parameters and value."""
+    """Names of the columns: as in trials.csv; for trials of the status number, parameters, value, epoch, job, uri."""
     rows: list[list[str]]
     is_complete: bool
-    """Whether all trials are listed. While an Experiment runs, its status lists only the best ones."""
+    """Whether `rows` has all trials. While an Experiment runs, `rows` has only the best trials from its status."""
 
 
 class ServerSummary(Model):
     """The model and the pods of a ModelServer."""
 
     url: str
-    """Its address in the cluster; empty until the operator has written it."""
+    """Address of the ModelServer in the cluster; empty until the operator has written it."""
     model: str
-    """URI of the model; empty until it has one."""
+    """URI of the model; empty until the ModelServer has a model."""
     source: RunKey | None
-    """The run that trained or found the model. It may no longer exist."""
+    """The TrainingJob or Experiment that produced the model. It may no longer exist."""
     replicas: int
     ready_replicas: int
 
@@ -164,12 +165,12 @@ class RunSummary(RunKey):
     uid: str
     resource_version: str
     generation: int = 0
-    """Number of the changes of its spec, for ActionRequest."""
+    """metadata.generation, which each change of the spec increases, for ActionRequest."""
     created: datetime
     state: str
-    """Its state, such as Running; Pending until the operator has written one."""
+    """State of the run, such as Running; Pending until the operator has written a state."""
     reason: str
-    """Why it waits or has failed, such as `Unschedulable: 0/3 nodes have a free GPU`; empty otherwise."""
+    """Why the run waits or has failed, such as `Unschedulable: 0/3 nodes have a free GPU`; empty otherwise."""
     warnings: int
     """Number of warnings."""
     start_time: datetime | None
@@ -179,27 +180,27 @@ class RunSummary(RunKey):
     epoch: int | None
     epochs: int | None
     metrics: list[MetricValue]
-    """Values after the last epoch, or the best value of an Experiment: at most 6."""
+    """At most 6 metrics after the last epoch; for an Experiment, the objective with the value of the best trial."""
     best: MetricValue | None
     sparkline: Annotated[list[Finite], Field(max_length=MAX_SPARKLINE)]
-    """Values of the monitored metric that Studio has seen, oldest first. Empty after a restart of Studio."""
+    """The last values of the monitored metric that Studio has seen since its start, oldest first."""
     trials: dict[str, int] | None
-    """Numbers of an Experiment's trials by state: created, running, complete, failed, total."""
+    """Numbers of an Experiment's trials by state (created, running, complete, failed), and the `total` to create."""
     experiment: str | None
-    """The Experiment of a trial."""
+    """Name of the Experiment if this TrainingJob is a trial."""
     has_model: bool
-    """Whether it has a model that can be served."""
+    """Whether a ModelServer can serve a model of this run."""
     server: ServerSummary | None = None
     """For a ModelServer: its model and its pods."""
 
 
 class RunsUpdate(Model):
-    """Changes of the list of runs. A complete list comes in parts, each with at most some hundred runs."""
+    """Changes of the list of runs. A complete list is sent in several parts, each with a few hundred runs at most."""
 
     is_first: bool
-    """Whether this is the first part of a complete list. It may be the last one, too."""
+    """Whether this is the first part of a complete list. It may also be the last part."""
     is_complete: bool
-    """Whether this is the last part: the page forgets the runs that no part since `is_first` has named."""
+    """Whether this is the last part of a complete list: the page removes all runs that are in none of its parts."""
     changed: list[RunSummary]
     removed: list[RunKey]
 
@@ -218,31 +219,31 @@ class Entry(Model):
 
     time: datetime
     type: str
-    """Normal or Warning; or a condition with its status, such as Ready=False."""
+    """Type of the Event, Normal or Warning; or a condition with its status, such as Ready=False."""
     reason: str
     message: str
     count: int
 
 
 class Phase(Model):
-    """A part of the timeline of a run."""
+    """A phase in the timeline of a run."""
 
     name: Literal["Queue", "Start", "Data", "Training", "Storing", "Suspended"]
     begin: datetime
     end: datetime | None
-    """None while it lasts."""
+    """None while the phase lasts."""
     is_estimated: bool = False
-    """Whether its start is computed from the duration of an epoch, because the status has no time for it."""
+    """Whether `begin` is estimated from the progress in the status, because the cluster stores no exact time."""
 
 
 class RunDetail(Model):
-    """A run with everything that the API server has."""
+    """The detail page of a run, from its object, its Events and its pods in the API server."""
 
     summary: RunSummary
     object: dict[str, Any]
     """The object without managedFields."""
     yaml: str
-    """The object as YAML to apply again: without status and fields that the server sets."""
+    """The object as YAML for `kubectl apply`: without status and fields that the API server sets."""
     permissions: list[Permission]
     entries: list[Entry]
     """Events and conditions, newest first: at most 200."""
@@ -254,34 +255,34 @@ class RunDetail(Model):
 
 
 class ActionRequest(Model):
-    """A change of a run."""
+    """A request to suspend, resume or finish a run."""
 
     action: Action
     resource_version: str
-    """The version that the user sees. If the object has a newer version, the answer is Conflict."""
+    """metadata.resourceVersion of the object that the page shows. If the object is newer, the answer is Conflict."""
     generation: int | None = None
-    """The generation that the user sees. With it, a newer version with the same generation is no conflict: the status
-    of a running training changes every few seconds."""
+    """metadata.generation of the object that the page shows. A newer version with the same generation is no conflict,
+    because only its status or metadata has changed."""
 
 
 class CloneRequest(Model):
-    """A copy of a run."""
+    """A request to copy a run under another name."""
 
     name: Name
     suspend: bool = True
 
 
 class DeployRequest(Model):
-    """A ModelServer for the model of a run."""
+    """A request to create a ModelServer for the model of a run."""
 
     name: Name
     images: ImageMode | None = None
-    """How it takes photographs. null chooses by the network's input: Resize for colour images, Digit for gray ones of
-    28 × 28, else None."""
+    """spec.images of the ModelServer: how it converts photographs. null chooses by the network's input: Resize for
+    colour images, Digit for gray images of 28 × 28, else None."""
 
 
 class Curve(Model):
-    """The values of a metric."""
+    """The values of a metric by epoch."""
 
     name: str
     epochs: list[int]
@@ -289,7 +290,7 @@ class Curve(Model):
 
 
 class History(Model):
-    """The finished epochs of a training."""
+    """The metric curves of a TrainingJob."""
 
     curves: list[Curve]
     epochs: int
@@ -297,11 +298,11 @@ class History(Model):
     is_thinned: bool
     """Whether points are left out: each part of a curve keeps its minimum and maximum."""
     omitted_metrics: int
-    """Metrics above MAX_METRICS."""
+    """Number of metrics above MAX_METRICS, which are left out."""
     source: Literal["bucket", "status", "none"]
-    """Where the values come from: `status` has the last epoch alone."""
+    """Source of the values: `bucket` has all epochs, `status` has only the last epoch, and `none` has no values."""
     problem: Problem | None = None
-    """Why the bucket was not read."""
+    """Why the bucket was not read, or only in part."""
 
 
 class StoredFile(Model):
@@ -310,11 +311,11 @@ class StoredFile(Model):
     path: str
     size: int
     description: str
-    """Its content in a few words, such as `model of the best epoch`; empty for an unknown file."""
+    """Content of the file in a few words, such as `model of the best epoch`; empty for an unknown file."""
 
 
 class Files(Model):
-    """The results of a run in its bucket."""
+    """The files in the results folder of a run."""
 
     uri: str
     files: list[StoredFile]
@@ -331,38 +332,38 @@ class ComparedRun(Model):
     fields: dict[str, str | None]
     figures: dict[str, str | None]
     is_cut: bool = False
-    """Whether its spec has more fields than are compared."""
+    """Whether the spec of this run has more fields than the comparison reads."""
 
 
 class Comparison(Model):
-    """Differing fields of the specs, and the figures of the results."""
+    """A comparison of runs: the fields of their specs that differ, and the figures of their results."""
 
     runs: list[ComparedRun]
     fields: list[str]
     """Paths of the fields that differ: at most MAX_FIELDS."""
     figures: list[str]
     omitted_fields: int = 0
-    """Differing fields above MAX_FIELDS, or above the size of an answer."""
+    """Number of differing fields that are left out, above MAX_FIELDS or the maximum size of an answer."""
 
 
 class Storage(Model):
-    """The storages of a namespace."""
+    """The Secrets with S3 keys in a namespace, and the S3 services that Studio may connect to."""
 
     secrets: list[str] | None
     """Secrets with accessKey and secretKey; None if the user may not list Secrets."""
     endpoints: list[str]
-    """Endpoints that Studio connects to."""
+    """Addresses of S3 services that Studio may connect to."""
     default_endpoint: str
     buckets: list[str] | None = None
-    """Buckets of the storage that was connected; None if the keys may not list them."""
+    """After POST, buckets of the connected S3 service; None if the keys may not list buckets, and after GET."""
     created: list[str] = []
-    """Buckets that were created."""
+    """Buckets that this request has created."""
     is_cut: bool = False
-    """Whether there may be more Secrets than those that were read."""
+    """Whether some Secrets were not read, because there are too many: more Secrets may have S3 keys."""
 
 
 class ConnectStorage(Model):
-    """The keys of a storage, which become a Secret in the user's namespace."""
+    """A request to test the keys of an S3 service, and to store them in a new Secret."""
 
     namespace: Name
     secret: Name
@@ -379,39 +380,39 @@ class ConnectStorage(Model):
 
 
 class ClassText(Model):
-    """The documentation of a Keras class."""
+    """The docstring of a class or function of Keras."""
 
     text: str
-    """Its docstring; empty without the checker."""
+    """The docstring; empty if it is unknown."""
     problem: Problem | None = None
-    """Why there is none."""
+    """Why the docstring is unknown."""
 
 
 class CheckRequest(Model):
-    """A document to check: a TrainingJob or an Experiment."""
+    """A request to check a YAML document: a TrainingJob or an Experiment."""
 
     yaml: Annotated[str, Field(max_length=MAX_YAML)]
 
 
 class DocumentProblem(Model):
-    """A problem of a document."""
+    """A problem of a YAML document."""
 
     path: str
-    """Its field, such as spec.network.layers[2].units; empty for the whole document."""
+    """Path of the field, such as spec.network.layers[2].units; empty for the whole document."""
     message: str
     """Cause and remedy."""
     layer: int | None = None
-    """Position of the layer in spec.network.layers, if it belongs to a layer."""
+    """Index of the layer in the `layers` of the network, if the problem belongs to a layer."""
     line: int | None = None
-    """Line of the text, from 1, if the text is no YAML."""
+    """Line in the text, from 1, if the text cannot be read."""
     is_warning: bool = False
 
 
 class LayerShapes(Model):
-    """The outputs of a layer, from the checker."""
+    """The output shapes of a layer, from the checker."""
 
     index: int
-    """Position in spec.network.layers."""
+    """Index of the layer in the `layers` of the network."""
     outputs: list[list[int]]
     """Shape of each output without the batch axis; -1 is an axis of any length. Empty if unknown."""
     parameters: int | None
@@ -419,21 +420,21 @@ class LayerShapes(Model):
 
 
 class Checked(Model):
-    """What is known of a document."""
+    """The result of a check: the problems of a document, and the shapes of its layers."""
 
     problems: list[DocumentProblem]
     """At most 200."""
     layers: list[LayerShapes]
-    """In the order of spec.network.layers; empty if the checker has not built the network."""
+    """In the order of the network's `layers`; empty if the checker has not answered."""
     parameters: int | None
     is_built: bool
-    """Whether the checker has built the network: without it, errors of shapes are unknown."""
+    """Whether the checker has answered. If not, shapes and errors of shapes are unknown."""
     problem: Problem | None = None
     """Why the checker was not asked, or has not answered."""
 
 
 class Template(Model):
-    """A document to begin with."""
+    """A template for a new run: an example of a TrainingJob or Experiment."""
 
     name: Name
     title: str
@@ -442,31 +443,31 @@ class Template(Model):
 
 
 class Templates(Model):
-    """Documents to begin with."""
+    """The templates for a new run."""
 
     templates: list[Template]
 
 
 class Imported(Model):
-    """A network from a file of another tool."""
+    """A TrainingJob or Experiment that is imported from a file."""
 
     yaml: str
     """The TrainingJob or Experiment with comments; the unchanged text if the file is a TrainingJob or an Experiment."""
     warnings: list[str]
-    """Details of the file that are lost, a line each."""
+    """Details of the file that the import does not keep, one in each item."""
     placeholders: list[str]
-    """Paths of the fields that the file does not give."""
+    """Paths of the fields with placeholder values, because the file does not define them."""
     has_weights: bool
-    """Whether the file has weights, which the text does not have."""
+    """Whether the file has weights, which are not imported."""
 
 
 class ExportRequest(Model):
-    """A TrainingJob to write as code that runs without Epochal."""
+    """A request to convert a TrainingJob to code that runs without Epochal."""
 
     yaml: Annotated[str, Field(max_length=MAX_YAML)]
     target: TargetName
     simple: bool = False
-    """Whether to write the usual calls of Keras in place of the exact order of samples: for keras and notebook."""
+    """For keras and notebook: whether Keras shuffles the samples in the code, instead of Epochal's exact order."""
 
 
 class ExportedFile(Model):
@@ -483,27 +484,27 @@ class Exported(Model):
 
 
 class SaveRequest(Model):
-    """A TrainingJob or an Experiment to create or to change."""
+    """A request to create or change a TrainingJob or Experiment."""
 
     namespace: Name
-    """The namespace, if metadata.namespace of the document is absent. They must not differ."""
+    """Namespace to save in. metadata.namespace of the document must be the same, or absent."""
     yaml: Annotated[str, Field(max_length=MAX_YAML)]
     resource_version: str | None = None
-    """The version that the user has changed; None creates an object, and never changes one."""
+    """metadata.resourceVersion of the object that the user has edited; None creates a new object."""
     generation: int | None = None
-    """The generation that the user has changed. With it and the uid, a newer version with the same generation is no
-    conflict: the operator writes the status of a new object at once."""
+    """metadata.generation of the object that the user has edited. A newer version with the same generation and uid is
+    no conflict, because only its status or metadata has changed."""
     uid: Name | None = None
-    """The UID of the object that the user has changed: another object of its name is a conflict."""
+    """metadata.uid of the object that the user has edited. Another object with the same name is a conflict."""
     dry_run: bool = False
-    """Whether the API server only checks the document, with its schema, policies and quota."""
+    """Whether the API server only validates the document by schema, policies and quota, and stores nothing."""
 
 
 class AddedField(Model):
-    """A field of a spec that a document did not have when it was saved."""
+    """A field that the cluster has added to the spec of a saved document."""
 
     path: list[str | int]
-    """Its path in the object, with the indexes of items."""
+    """Path of the field in the object: keys of mappings, and indexes of list items."""
     value: Any
 
 
@@ -512,39 +513,39 @@ class Saved(Model):
 
     key: RunKey
     resource_version: str | None
-    """None after a dry run that creates."""
+    """None after a dry run that would create an object."""
     generation: int = 0
     """The generation, for the next SaveRequest."""
     uid: str = ""
-    """The UID, for the next SaveRequest; empty after a dry run that creates."""
+    """The UID, for the next SaveRequest; empty after a dry run that would create an object."""
     yaml: str
-    """The object as YAML to apply again, with the defaults of the API server."""
+    """The object as YAML for `kubectl apply`, with the defaults of the API server."""
     added: list[AddedField] = []
-    """The fields of the spec that the cluster has added, beside those defaults. The document takes them, because the
-    next save would remove them."""
+    """Fields that the cluster has added to the spec, except those defaults. The page adds them to its document, because
+    otherwise the next save would remove them."""
     warnings: list[str]
     """Warnings of the API server and its policies."""
 
 
 class NodeCapacity(Model):
-    """The resources of a node. Free is what no pod requests; None if the user may not list the pods."""
+    """The resources of a node. The free amounts are those that no pod requests, or None if they are unknown."""
 
     name: str
     is_ready: bool
-    """Whether it takes new pods: Ready and not cordoned."""
+    """Whether the node accepts new pods: it is Ready and not cordoned."""
     gpus: dict[str, int]
-    """GPUs by resource name, such as nvidia.com/gpu."""
+    """Allocatable GPUs by resource name, such as nvidia.com/gpu."""
     free_gpus: dict[str, int] | None
     memory: int
-    """Bytes."""
+    """Allocatable memory in bytes."""
     free_memory: int | None
     cpu: Finite
-    """Cores."""
+    """Allocatable CPU cores."""
     free_cpu: Finite | None
 
 
 class Capacity(Model):
-    """The nodes of the cluster."""
+    """The nodes of the cluster with their resources."""
 
     nodes: list[NodeCapacity] | None
     """At most 500; None if the user may not list nodes."""
@@ -556,7 +557,7 @@ class Buckets(Model):
 
     endpoint: str
     buckets: list[str] | None
-    """At most 1,000; None if the keys may not list them, so that the user types a name."""
+    """Names of at most 1,000 buckets; None if the keys may not list buckets, so the user must type a name."""
 
 
 class StoredObject(Model):
@@ -568,13 +569,13 @@ class StoredObject(Model):
 
 
 class StoredObjects(Model):
-    """A page of a bucket's folder: at most 200 entries."""
+    """One page of the folders and objects in a folder of a bucket: at most 200 entries."""
 
     folders: list[str]
-    """Prefixes that end with /."""
+    """Prefixes of the folders, each with / at its end."""
     objects: list[StoredObject]
     next: str | None
-    """For `after` of the next page; None at the end."""
+    """Value of the parameter `after` for the next page; None on the last page."""
 
 
 class SamplePicture(Model):
@@ -595,17 +596,17 @@ class ArrayPreview(Model):
     """Name within an npz file; empty for a file with one array."""
     shape: list[int]
     dtype: str
-    """As of numpy, such as uint8 or float32."""
+    """Type of the elements as in numpy, such as uint8 or float32."""
     values: list[str]
     """The first values, as text: at most 20."""
     classes: dict[str, int] | None = None
-    """Of labels: the number of samples of each class among the values that were read, at most 100 classes."""
+    """For an array of labels: number of samples of each class among the values read, for at most 100 classes."""
     problem: str | None = None
-    """Why its values are unknown, such as objects, which are never unpickled."""
+    """Why the values are unknown, such as Python objects, which are never unpickled."""
 
 
 class Preview(Model):
-    """The first values of a data file, which is read in part."""
+    """The preview of a data file, which is read only in part."""
 
     key: str
     size: int
@@ -619,25 +620,25 @@ class Preview(Model):
     rows: list[list[str]]
     """The first rows of a CSV file: at most 10."""
     problem: Problem | None = None
-    """Why a part is missing."""
+    """Why a part of the preview is missing, or why a training cannot read the file."""
 
 
 class ServedModel(Model):
-    """A model that a ModelServer serves, in the words of its page."""
+    """A model that a ModelServer serves, as the model server describes it."""
 
     server: RunKey
     is_ready: bool
     state: str
     needs_key: bool
-    """Whether the server asks for a key, and the request had none or a wrong one."""
+    """Whether the model server requires an API key, and the request had no key or a wrong key."""
     page: dict[str, Any] | None
-    """What the server tells its own page about the model: inputs, outputs, classes, kinds of pictures, limits, example.
-    None if it does not answer."""
+    """The model server's description of its model: inputs, outputs, classes, kinds of pictures, limits, example.
+    None if the model server does not answer."""
     problem: Problem | None = None
 
 
 class ClassCount(Model):
-    """The answers that named a class."""
+    """The number of predictions of a class."""
 
     output: str
     name: str
@@ -645,12 +646,12 @@ class ClassCount(Model):
 
 
 class Usage(Model):
-    """The requests of a model server since its pods started, from the metrics of the pods that the user may reach."""
+    """Numbers of requests to a ModelServer since its pods started, from the metrics of the pods that answered."""
 
     requests: int
     refused: int
     classes: list[ClassCount]
     """At most 1,000, most frequent first."""
     pods: int
-    """Number of the pods that were read."""
+    """Number of pods whose metrics were read."""
     problem: Problem | None = None

@@ -40,7 +40,7 @@ def test_a_failed_request_does_not_wait() -> None:
 def test_refuses_bytes_above_the_limit() -> None:
     admission = AdmissionControl(2, 100)
     admission.reserve(60)
-    with pytest.raises(Busy, match=r"memory is full: .* take 60 of 100 bytes, and this one needs 41 more"):
+    with pytest.raises(Busy, match=r"memory is full: .* take 60 of 100 bytes, and this request needs 41 more"):
         admission.reserve(41)
     admission.reserve(40)
     admission.release(60)

@@ -29,7 +29,7 @@ def test_users_share_the_memory() -> None:
     with memory.hold("ada", 60):
         with pytest.raises(Refusal, match="for you"):
             memory.call("ada", memory.reserve, 1)
-        with pytest.raises(Refusal, match="files now"), memory.hold("bob", 41):
+        with pytest.raises(Refusal, match="files for all users"), memory.hold("bob", 41):
             raise AssertionError
         with memory.hold("bob", 40):
             assert memory.count == 100

@@ -1,1 +1,1 @@
-"""The classes of Keras with their arguments, and the check of a document against them, both without Keras."""
+"""The catalogue of Keras classes and their arguments, and the check of a document by it. Neither imports Keras."""

@@ -1,7 +1,7 @@
-"""Generates the constants of the chart's admission policy: python -m epochal_api.catalogue.admission FILE.
+"""Generates variables of the chart's ValidatingAdmissionPolicy: python -m epochal_api.catalogue.admission FILE.
 
-The file holds the catalogue, with the remedies of `hints`, as variables of a ValidatingAdmissionPolicy in CEL. The
-rules are in the chart's templates/keraspolicy.yaml.
+The variables hold the catalogue of Keras classes, and the remedies of `hints`, as CEL. The rules of the policy are in
+the chart's templates/keraspolicy.yaml.
 """
 
 import sys
@@ -32,9 +32,9 @@ _LETTERS: Mapping[str, str] = {
     "schedule": "h",
     "string": "s",
 }
-"""The letter of each type of an argument in the policy; "-" is an argument without a type."""
+"""The letter of each argument type in the policy. "-" stands for an argument that has no type or is loose."""
 _NOT_TEXT = ("integer", "integers", "number", "numbers", "schedule", "list", "layer", "optimizer")
-"""Types to which no text belongs."""
+"""Types of arguments that cannot be text."""
 _MODULES_OF_OBJECTS: Mapping[str, str] = {
     "constraint": "keras.constraints",
     "dtype": "keras.dtype_policies",
@@ -43,11 +43,11 @@ _MODULES_OF_OBJECTS: Mapping[str, str] = {
     "regularizer": "keras.regularizers",
     "schedule": "keras.optimizers.schedules",
 }
-"""Modules of {name: CLASS, …} by the type of the argument."""
+"""The module of CLASS in {name: CLASS, …}, by the type of the argument."""
 
 
 def variables() -> Mapping[str, str]:
-    """Return the CEL expressions of the constants by the names of their variables."""
+    """Return the policy's variables: the CEL expression of each by its name."""
     modules = catalogue().modules
     return {
         # POSITION LETTER of each argument. CEL has no order of the keys of a map.
@@ -125,12 +125,12 @@ def _map(items: Mapping[str, str], separator: str = ",") -> str:
 
 
 def _by_module(items: Iterable[tuple[str, Mapping[str, str]]]) -> str:
-    """Return a map of maps with a line for each class, so that a diff shows the changed class."""
+    """Return a CEL map, by module, of maps with a line for each class, so that a diff shows the changed class."""
     return _map({name: _map(content, ",\n") for name, content in items if content}, ",\n")
 
 
 def to_yaml() -> str:
-    """Return the variables as YAML, as a part of the spec of a ValidatingAdmissionPolicy."""
+    """Return the variables as YAML, for spec.variables of a ValidatingAdmissionPolicy."""
     content = (
         f"- name: {name}\n  expression: |-\n{indent(expression, '    ')}\n" for name, expression in variables().items()
     )

@@ -5,8 +5,8 @@ function, and `classes`. A class has one of
 
 - `refused`: the reason why a TrainingJob cannot use it;
 - `alias`: the class of which it is another name;
-- `group` (a heading for a palette), `arguments` in Keras' order, and `adapted`: the argument without which the layer
-  learns from data before the training.
+- `group` (its heading in Studio's palette), `arguments` in Keras' order, and `adapted`: the argument without which the
+  layer is adapted to the training data before the training, as with Keras' adapt().
 
 An argument has `required: true` or a `default`; a `type` if name, default and docstring agree; `loose: true` if Keras
 uses it in some cases only, and so may accept another type; and `float: true` if integers in it are read as floats,
@@ -51,7 +51,7 @@ class Argument(Model):
 
 
 class KerasClass(Model):
-    """A class of Keras, or another name of it."""
+    """A class of Keras, or an alias of a class."""
 
     refused: str | None = None
     alias: str | None = None
@@ -67,7 +67,7 @@ class KerasModule(Model):
     classes: dict[str, KerasClass]
 
     def find(self, name: str) -> KerasClass | None:
-        """Return the class of a name or an alias, or None."""
+        """Return the class with a name or an alias, or None if the module has no such class."""
         found = self.classes.get(name)
         return self.classes[found.alias] if found and found.alias else found
 
@@ -80,7 +80,7 @@ class Catalogue(Model):
 
     @cached_property
     def float_names(self) -> frozenset[str]:
-        """Names of the arguments that take floats in some class."""
+        """Names of the arguments for which at least one class has `float: true`."""
         classes = [each for module in self.modules.values() for each in module.classes.values()]
         return frozenset(name for each in classes for name, argument in each.arguments.items() if argument.takes_floats)
 
@@ -93,6 +93,6 @@ def catalogue() -> Catalogue:
 
 @cache
 def document() -> Mapping[str, Any]:
-    """Return the catalogue as JSON values."""
+    """Return the content of catalogue.json as plain values."""
     content: Mapping[str, Any] = json.loads((files(__package__) / FILE).read_text(encoding="utf-8"))
     return content

@@ -1,4 +1,4 @@
-"""The list of problems in a document, with bounds on their number and length."""
+"""The problems found in a document. Their number, and the length of each, are limited."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -6,25 +6,25 @@ from typing import Any, NamedTuple
 from epochal_api.text import printable
 
 MAX_PROBLEMS = 100
-"""Maximum number of problems in a list. The last of them then gives the number of the others."""
+"""Maximum number of problems in a list. If there are more, the last entry gives the number of omitted problems."""
 MAX_LINES = 16
-"""Maximum number of problems in a text."""
+"""Maximum number of problems in a text that `to_text` returns."""
 MAX_SHOWN = 100
 """Maximum characters of a key or a value in a path or a message."""
 _MAX_HINTS = 20
-"""Maximum number of hints that cost time: the search for similar names takes milliseconds."""
+"""Maximum number of computed hints: the search for similar names takes milliseconds."""
 _MAX_LENGTH = 400
-"""Maximum characters of a message and of a hint."""
+"""Maximum characters of a message, and of a hint."""
 
 
 class Problem(NamedTuple):
-    """A part of a document that Epochal will refuse.
+    """A problem of a field of a document: an error, for which Epochal refuses the document, or a warning.
 
     Args:
         path: The field, such as spec.network.layers[3].kernel_size. A missing argument has the path of its object.
         message: The value found, and the requirement.
         hint: The remedy, or "".
-        is_warning: Whether the training may work even so, because its image or its code may know other classes.
+        is_warning: The training may accept the field, because its own image or code may have other Keras classes.
     """
 
     path: str
@@ -37,7 +37,7 @@ class Problem(NamedTuple):
 
 
 def to_text(problems: Sequence[Problem]) -> str:
-    """Return the problems as text with a line for each, and at most MAX_LINES lines."""
+    """Return the first MAX_LINES problems as text, one per line, and a last line with the number of the others."""
     lines = [str(problem) for problem in problems[:MAX_LINES]]
     if len(problems) > MAX_LINES:
         lines.append(f"and {len(problems) - MAX_LINES} more problems")
@@ -45,7 +45,7 @@ def to_text(problems: Sequence[Problem]) -> str:
 
 
 class Findings:
-    """Collects at most MAX_PROBLEMS problems of a document. It only counts the others, without their hints."""
+    """Collects the problems of a document. It stores fewer than MAX_PROBLEMS, and only counts the others."""
 
     def __init__(self) -> None:
         self._found: list[Problem] = []
@@ -54,11 +54,11 @@ class Findings:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is no problem."""
+        """Whether no problem was added."""
         return not self._found
 
     def add(self, path: str, message: str, hint: str | Callable[[], str] = "") -> None:
-        """Add a problem. A hint that costs time is given as a function."""
+        """Add a problem. A hint that takes time is a function, which is called at most _MAX_HINTS times in all."""
         if len(self._found) >= MAX_PROBLEMS - 1:
             self._omitted += 1
             return
@@ -68,13 +68,16 @@ class Findings:
         self._found.append(Problem(path, _line(message), _line(hint)))
 
     def extend(self, problems: Sequence[Problem]) -> None:
-        """Add the problems of another list."""
+        """Add a list of problems; those beyond the limit are only counted."""
         kept = problems[: max(0, MAX_PROBLEMS - 1 - len(self._found))]
         self._found += kept
         self._omitted += len(problems) - len(kept)
 
     def to_list(self, *, are_warnings: bool = False) -> list[Problem]:
-        """Return the problems in the order in which they were added."""
+        """Return the problems in the order in which they were added, and then one with the number of omitted problems.
+
+        `are_warnings` marks all of them as warnings.
+        """
         found = list(self._found)
         if self._omitted:
             found.append(Problem("spec", f"{self._omitted:,} more problems: correct the others first"))
@@ -92,7 +95,7 @@ def item(path: str, index: int) -> str:
 
 
 def show(value: Any) -> str:
-    """Return a short text of a value found in a document."""
+    """Return a value of a document as short text for a message."""
     if isinstance(value, Mapping):
         return "a mapping"
     return repr(value[:MAX_SHOWN]) if isinstance(value, str) else f"{value!r:.{MAX_SHOWN}}"

@@ -1,4 +1,4 @@
-"""Finds the problems of the names and edges of a network in a document."""
+"""Finds the problems of a network's graph in a document: repeated, unknown and unused names of layers and inputs."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -8,13 +8,13 @@ from epochal_api.suggestions import did_you_mean
 from epochal_api.trainingjob.network import INPUT
 
 _MAX_COMPARED = 100
-"""Maximum number of names with which a missing name is compared."""
+"""Maximum number of existing names with which an unknown name is compared."""
 _MAX_COMPARED_LENGTH = 40
-"""Maximum characters of such names: the time of a comparison grows with the product of the lengths."""
+"""Maximum characters of a compared name: the time of a comparison grows with the product of the lengths."""
 
 
 class UnusedSource(NamedTuple):
-    """A layer or an input of a network that leads to no output.
+    """A layer or an input of a network whose tensor no layer takes, and that is no output of the network.
 
     Args:
         source: As in Edge: the index of the layer, or the negative index of the input.
@@ -30,13 +30,13 @@ class UnusedSource(NamedTuple):
 def unused_sources(
     taken: Collection[int], *, layers: int, inputs: int, has_outputs: bool = False
 ) -> Iterator[UnusedSource]:
-    """Yield the layers, and then the inputs of a network, that lead to no output.
+    """Yield the layers, and then the inputs of a network, that are not in `taken`.
 
     Args:
-        taken: The sources that layers take, and those of the outputs.
+        taken: The sources that a layer takes as input, and the sources of the network's outputs. See Edge.source.
         layers: Number of layers.
         inputs: Number of inputs.
-        has_outputs: Whether the network names its outputs. Else its last layer is the output.
+        has_outputs: Whether the network has the field `outputs`. Else its last layer is the output.
     """
     last = "it is not in network.outputs" if has_outputs else "it is not the last layer"
     for source in range(layers):
@@ -49,7 +49,10 @@ def unused_sources(
 
 
 def check_graph(network: Mapping[str, Any], path: str, findings: Findings) -> None:
-    """Find repeated names, references to unknown names, and layers and inputs that lead to no output."""
+    """Add the problems of a network to `findings`: repeated names, references to unknown names, and unused sources.
+
+    Unused layers and inputs are reported only if all references are valid.
+    """
     layers: Sequence[Any] = network["layers"] if isinstance(network.get("layers"), list) else []
     inputs = _inputs(network, path)
     names = _sources_by_name(inputs, layers, path, findings)
@@ -57,7 +60,7 @@ def check_graph(network: Mapping[str, Any], path: str, findings: Findings) -> No
     if len(inputs) > 1 and layers and not _get(layers[0], "inputs"):
         is_complete = False
         where = item(field(path, "layers"), 0)
-        findings.add(where, "it needs inputs, because the network has several", "add inputs: [NAME]")
+        findings.add(where, "the first layer needs inputs, since the network has several", "add inputs: [NAME]")
     taken = _taken_without_name(network, layers)
     for reference in _references(network, layers, path):
         source = names.get(reference.text.partition(":")[0])
@@ -77,7 +80,7 @@ def check_graph(network: Mapping[str, Any], path: str, findings: Findings) -> No
 def _sources_by_name(
     inputs: Sequence[tuple[str, str | None]], layers: Sequence[Any], path: str, findings: Findings
 ) -> dict[str, int]:
-    """Return the source of each name, as in Edge, after a check that names are unique."""
+    """Return the source, as in Edge, by the name of each input and layer. Add repeated names to `findings`."""
     sources: dict[str, int] = {}
     for number, (where, name) in enumerate(inputs):
         if name in sources:
@@ -96,7 +99,10 @@ def _sources_by_name(
 
 
 def _taken_without_name(network: Mapping[str, Any], layers: Sequence[Any]) -> set[int]:
-    """Return the sources of layers without `inputs`, and the last layer if the network does not name its outputs."""
+    """Return the sources that are taken without a reference to their names.
+
+    These are the source before each layer without `inputs`, and the last layer if the network has no `outputs`.
+    """
     taken = {index - 1 for index, layer in enumerate(layers) if not _get(layer, "inputs")}
     return taken if network.get("outputs") else taken | {len(layers) - 1}
 
@@ -114,13 +120,13 @@ def _inputs(network: Mapping[str, Any], path: str) -> list[tuple[str, str | None
 
 
 class _Reference(NamedTuple):
-    """A text that names a source.
+    """A text in a network that refers to a layer or an input by its name.
 
     Args:
-        before: The index before which the name must be defined.
-        path: Its path.
+        before: The name must belong to an input, or to a layer whose index is less than this number.
+        path: The path of the text in the document.
         text: NAME or NAME:N.
-        takes_output: Whether it takes the output of the source. A `use` only calls the layer again.
+        takes_output: True for an entry of `inputs` or `outputs`; false for a `use`, which only calls the layer again.
     """
 
     before: int
@@ -158,7 +164,7 @@ def _add_missing(reference: _Reference, source: int | None, names: Mapping[str, 
 def _similar(name: str, index: int, names: Mapping[str, int]) -> str:
     known = [known for known, place in names.items() if place < index and len(known) <= _MAX_COMPARED_LENGTH]
     found = did_you_mean(name[:_MAX_COMPARED_LENGTH], known[-_MAX_COMPARED:])
-    return found or "set name of the layer that gives this input"
+    return found or "add this name to the layer whose output is meant"
 
 
 def _get(value: Any, key: str) -> Any:

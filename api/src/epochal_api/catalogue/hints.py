@@ -7,7 +7,7 @@ from epochal_api.catalogue.classes import CALLBACKS, LAYERS, LOSSES, METRICS, OP
 from epochal_api.suggestions import MAX_SUGGESTIONS, did_you_mean
 
 _MAX_LISTED = 12
-"""Maximum number of names in a list of all names."""
+"""Maximum number of names in a remedy that lists all names of a module or all arguments of a class."""
 _INPUT_SHAPE = "remove it: spec.network.input.shape has the shape of the input"
 MISTAKEN_CLASSES: Mapping[str, Mapping[str, str]] = {
     LAYERS: {
@@ -38,7 +38,7 @@ MISTAKEN_CLASSES: Mapping[str, Mapping[str, str]] = {
     "keras.initializers": {"kaiming": "he_normal", "xavier": "glorot_uniform"},
     "keras.optimizers.schedules": {"cosineannealinglr": "CosineDecay", "exponentiallr": "ExponentialDecay"},
 }
-"""Names of other versions and libraries in lower case, and the class of the same effect."""
+"""By module: names from other versions and libraries, in lower case without "_", and the class of the same effect."""
 REMOVED_ARGUMENTS: Mapping[str, str] = {
     "batch_input_shape": _INPUT_SHAPE,
     "decay": "write a schedule: learning_rate: {name: ExponentialDecay, …}",
@@ -47,7 +47,7 @@ REMOVED_ARGUMENTS: Mapping[str, str] = {
     "input_shape": _INPUT_SHAPE,
     "weights": "remove it: spec.network.weights names a file with weights",
 }
-"""Arguments of earlier versions, and the remedy."""
+"""Arguments that only earlier versions of Keras have, and the remedy for each."""
 RENAMED_ARGUMENTS: Mapping[str, str] = {
     "alpha": "negative_slope",
     "bias": "use_bias",
@@ -64,7 +64,7 @@ RENAMED_ARGUMENTS: Mapping[str, str] = {
     "subsample": "strides",
     "top_k": "k",
 }
-"""Arguments of earlier versions and other libraries, and their names in Keras."""
+"""Names of arguments in earlier versions and other libraries, and their present names in Keras."""
 _MODULES_OF_CLASSES = (LAYERS, OPTIMIZERS, LOSSES, METRICS, CALLBACKS)
 
 
@@ -119,7 +119,7 @@ def _find(module: str, name: str) -> KerasClass:
 
 @cache
 def _classes_with(module: str) -> Mapping[str, list[str]]:
-    """Return the names of the classes of a module, by each argument that they have."""
+    """Return, by the name of each argument, the names of the classes of a module that have the argument."""
     found: dict[str, list[str]] = {}
     for name, each in catalogue().modules[module].classes.items():
         for argument in each.arguments:

@@ -1,4 +1,4 @@
-"""The notation of Keras objects in a TrainingJob, where it differs from that of Python code."""
+"""The notation of Keras objects in a TrainingJob, where it differs from the notation in Python code."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +13,7 @@ CALLBACK_PATHS: Mapping[str, str] = {
     "ModelCheckpoint": "filepath",
     "TensorBoard": "log_dir",
 }
-"""The argument of a callback that is a path relative to the results."""
+"""By callback class: the argument that is a path, relative to the results folder of the job."""
 TENSORBOARD_PATH = "logs"
 """Keras' default for the path of TensorBoard."""
 
@@ -21,7 +21,7 @@ TENSORBOARD_PATH = "logs"
 def as_float(value: Any) -> Any:
     """Return a value with integers converted to floats, also in lists. Booleans and all other values are unchanged.
 
-    The API server writes 0.0 as 0, and Keras then computes with integers or fails.
+    The API server writes 0.0 as 0. Without this conversion, Keras would compute with integers or fail.
     """
     if isinstance(value, list):
         return [as_float(item) for item in value]

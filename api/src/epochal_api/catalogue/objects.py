@@ -19,7 +19,7 @@ from epochal_api.catalogue.findings import MAX_SHOWN, Findings, field, item, sho
 from epochal_api.catalogue.hints import argument_hint, class_hint, name_hint
 
 UNKNOWN: Final = object()
-"""A value that only a trial has. It is no problem, whether as an argument or as the name of a class."""
+"""Stands for a value that a parameter of an Experiment sets in each trial. The checks accept it everywhere."""
 MAX_DEPTH = 100
 """Maximum nesting of objects and lists, as in `spec.MAX_SPEC_DEPTH`."""
 _MODULES: Mapping[str, str] = {
@@ -30,14 +30,14 @@ _MODULES: Mapping[str, str] = {
     "inner_optimizer": OPTIMIZERS,
     "dtype": "keras.dtype_policies",
 }
-"""Modules of {name: CLASS, …} by the end of the argument's name."""
+"""The module of CLASS in {name: CLASS, …}, by the end of the argument's name."""
 NAMED: Mapping[str, str] = {
     "activation": "keras.activations",
     "constraint": "keras.constraints",
     "initializer": "keras.initializers",
     "regularizer": "keras.regularizers",
 }
-"""Modules of a text by the type of the argument."""
+"""The module whose names an argument accepts as text, by the type of the argument."""
 EXPECTED: Mapping[str, str] = {
     "integer": "an integer",
     "integers": "an integer or a list of integers",
@@ -56,11 +56,11 @@ _OBJECTS = frozenset({"layer", "optimizer"})
 
 
 class _Place(NamedTuple):
-    """The position in a document of an object or value that is checked.
+    """The position of a checked object or value in a document.
 
     Args:
         path: The path of the object or value.
-        depth: Number of objects and lists around it, within the layer.
+        depth: Number of objects and lists around it, within the checked layer, callback or other Keras object.
         key: The key with the class of the object; "" if the object is only the name of a class.
     """
 
@@ -70,12 +70,12 @@ class _Place(NamedTuple):
 
     @property
     def path_of_class(self) -> str:
-        """The path of the name of the class."""
+        """The path of the field with the name of the class."""
         return field(self.path, self.key) if self.key else self.path
 
 
 def module_of_argument(key: str) -> str | None:
-    """Return the module of {name: CLASS, …} in an argument, such as keras.initializers for bias_initializer."""
+    """Return the module of CLASS in {name: CLASS, …} by the argument: keras.initializers for bias_initializer."""
     return next((module for end, module in _MODULES.items() if f"_{key}".endswith(f"_{end}")), None)
 
 
@@ -111,7 +111,7 @@ def check_named(module: str, spec: Any, path: str, findings: Findings) -> None:
 
 
 def _check_class(module: str, name: str, arguments: Mapping[str, Any], place: _Place, findings: Findings) -> None:
-    """Find the problems of a class and its arguments."""
+    """Find the problems of the name of a class and of its arguments."""
     found = catalogue().modules[module].find(name)
     if found is None:
         shown = name[:MAX_SHOWN]

@@ -28,7 +28,7 @@ KINDS: Mapping[str, type[KubernetesObject]] = {
     modelserver.KIND: ModelServer,
 }
 _SPECS: Mapping[str, str] = {trainingjob.KIND: "spec", experiment.KIND: "spec.template.spec"}
-"""The path of the spec of a TrainingJob in a document, by kind."""
+"""The path of the spec of a TrainingJob in a document, by the kind of the document."""
 
 
 def problems(document: Any) -> list[Problem]:
@@ -64,7 +64,7 @@ def problems(document: Any) -> list[Problem]:
 
 
 def training_spec(document: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Return the spec of a TrainingJob, or of the template of an Experiment, or None if there is none."""
+    """Return the spec of a TrainingJob, or the spec in the template of an Experiment; None if it is missing."""
     found: Any = document
     for key in _SPECS.get(str(document.get("kind")), "").split("."):
         found = found.get(key) if isinstance(found, Mapping) else None
@@ -72,11 +72,13 @@ def training_spec(document: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 
 def spec_problems(spec: Mapping[str, Any], path: str = "spec", searched: Sequence[SearchedPath] = ()) -> list[Problem]:
-    """Return all problems of the spec of a valid TrainingJob, beyond those that the schema finds.
+    """Return the problems of the Keras objects and of the graph of layers in the spec of a TrainingJob.
+
+    The schema does not find these problems. They are warnings if the spec has its own image or code.
 
     Args:
         spec: The spec as plain JSON values.
-        path: Its path in the document.
+        path: The path of the spec in the document.
         searched: Paths in the spec that the parameters of an Experiment set: an argument that only a parameter gives is
             not missing, and a value that a parameter replaces has no problem.
     """
@@ -90,7 +92,7 @@ def spec_problems(spec: Mapping[str, Any], path: str = "spec", searched: Sequenc
 
 
 def has_other_classes(spec: Mapping[str, Any]) -> bool:
-    """Return whether a training may know other classes than the catalogue: those of its image, or of its code."""
+    """Return whether a spec has its own image or code, which may have Keras classes that the catalogue lacks."""
     return spec.get("image") is not None or spec.get("code") is not None
 
 
@@ -113,7 +115,7 @@ def _check_training(training: Mapping[str, Any], path: str, findings: Findings) 
 
 
 def _check_output(output: Mapping[str, Any], path: str, findings: Findings) -> None:
-    """Find the problems of the loss and the metrics of an output."""
+    """Find the problems of the fields `loss` and `metrics`, of the training or of one output."""
     check_named(LOSSES, output.get("loss"), f"{path}.loss", findings)
     for index, metric in enumerate(_list(output, "metrics")):
         check_named(METRICS, metric, item(f"{path}.metrics", index), findings)

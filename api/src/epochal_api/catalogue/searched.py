@@ -1,4 +1,4 @@
-"""The template of an Experiment, with UNKNOWN at the places that its parameters set."""
+"""Replaces the values that the parameters of an Experiment set in its template by UNKNOWN."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
@@ -20,7 +20,7 @@ class SearchedPath(NamedTuple):
 
     Args:
         path: The path in the spec of the template, such as network.layers[conv].filters.
-        is_conditional: Whether the template's value stays in some trials.
+        is_conditional: Whether the parameter has `when`, so that some trials keep the template's value.
     """
 
     path: str
@@ -28,12 +28,12 @@ class SearchedPath(NamedTuple):
 
 
 def paths_of(parameters: Iterable[Parameter]) -> list[SearchedPath]:
-    """Return the paths of parameters."""
+    """Return the paths of valid parameters."""
     return [SearchedPath(path, each.when is not None) for each in parameters for path in each.paths]
 
 
 def paths_in(document: Mapping[str, Any]) -> list[SearchedPath]:
-    """Return the paths of the parameters of an Experiment that may be invalid."""
+    """Return the paths of the parameters of an Experiment that was not validated: at most _MAX_PATHS."""
     return list(islice(_paths_in(document), _MAX_PATHS))
 
 
@@ -64,14 +64,14 @@ def with_unknown(spec: Mapping[str, Any], searched: Sequence[SearchedPath]) -> M
 
 
 class _Copy:
-    """A copy of a spec. Each object and list in it is copied before its first change, and only once."""
+    """A copy of a spec that can be changed. It copies an object or list of the spec at the first change in it."""
 
     def __init__(self, spec: Mapping[str, Any]) -> None:
         self.content = dict(spec)
         self._copied = {id(self.content)}
 
     def set_unknown(self, place: ResolvedPath) -> None:
-        """Set a place to UNKNOWN, unless an object or list around it is UNKNOWN."""
+        """Set the value at a place to UNKNOWN, unless an object or list around it is already UNKNOWN."""
         node: Any = self.content
         for (_, step), (holder, _) in zip(place.holders, place.holders[1:], strict=False):
             inner = node.get(step) if isinstance(node, dict) else node[step]

@@ -9,7 +9,7 @@ from epochal_api.kind import KubernetesObject
 KIND = "ExperimentLedger"
 PLURAL = "experimentledgers"
 MAX_DATA = 200 * 1024
-"""Maximum bytes of the packed events: a report about them must fit in an annotation of 128 KiB."""
+"""Maximum characters of `data`: a report about these events must fit in an annotation of 128 KiB."""
 
 
 class ExperimentLedger(KubernetesObject):

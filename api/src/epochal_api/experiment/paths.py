@@ -24,12 +24,12 @@ _PART = re.compile(r"\.([^.\[\]]+)|\[([^\[\]]+)\]")
 
 
 class PathNotFound(ValueError):
-    """No field has this path; the message contains the existing part of the path, and the names there.
+    """No field has this path; the text contains the existing part of the path, and similar or valid names.
 
     Args:
-        message: The existing part of the path.
-        name: The name that is missing there.
-        known: The names there. The search for similar ones costs milliseconds, and so waits until the text is read.
+        message: The existing part of the path, and the error.
+        name: The unknown name after this part; "" for another error.
+        known: The valid names there. `str` searches them for similar names, which takes milliseconds.
     """
 
     def __init__(self, message: str, name: str = "", known: Iterable[str] = ()) -> None:
@@ -48,7 +48,7 @@ class ResolvedPath:
         steps: The keys and indices of the path. Two paths to the same place have equal steps.
         schema: JSON schema of the place; empty where any value is valid, as in arguments of Keras.
         value: The value at the place, else the default of the schema, else None.
-        holders: The objects and lists along the path, each with the key or index of the next step.
+        holders: The objects and lists along the path, outermost first, each with the key or index of the next step.
     """
 
     steps: tuple[str | int, ...]
@@ -58,7 +58,7 @@ class ResolvedPath:
 
     @property
     def is_set(self) -> bool:
-        """Whether the place is set; a field of the schema always is, since null and a missing field are equal there."""
+        """Whether the spec sets the place. True for any field of the schema, since null equals a missing field."""
         holder, step = self.holders[-1]
         return self.value is not None or bool(self.schema) or isinstance(holder, list) or step in holder
 
@@ -75,7 +75,7 @@ class ResolvedPath:
 
 
 Names = dict[int, dict[str, list[int]]]
-"""The indices of list items by their names, by the id of the list: a search for many paths reads each list once."""
+"""By the id of a list: the indices of its items by name. So a search for many paths reads each list once."""
 
 
 def resolve(spec: Mapping[str, Any], path: str, names: Names | None = None) -> ResolvedPath:
@@ -137,7 +137,7 @@ def without_field(spec: Mapping[str, Any], place: ResolvedPath) -> Object:
 
 
 def keras_class(spec: Mapping[str, Any], place: ResolvedPath) -> str | None:
-    """Return the Keras class to which an argument belongs, or None if it is not an argument of a class."""
+    """Return the name of the Keras class that has the argument at a place; None if the place is no such argument."""
     holder, _ = _holders(spec, place)[-1]
     if not isinstance(holder, Mapping):
         return None
@@ -154,7 +154,10 @@ def _did_you_mean(name: str, known: Iterable[str]) -> str:
 
 
 def _holders(spec: Mapping[str, Any], place: ResolvedPath) -> list[tuple[Any, str | int]]:
-    """Return the objects and lists of a spec along the path to a place; the place supplies missing holders."""
+    """Return the objects and lists of a spec along the path to a place, each with the next step.
+
+    An object that the spec lacks is that of `place.holders`.
+    """
     holders: list[tuple[Any, str | int]] = []
     node: Any = spec
     for holder, step in place.holders:
@@ -165,7 +168,7 @@ def _holders(spec: Mapping[str, Any], place: ResolvedPath) -> list[tuple[Any, st
 
 
 def _rebuild(holders: list[tuple[Any, str | int]], value: Any) -> Object:
-    """Return a copy of the outermost of nested objects and lists, with a new value at the end of the path."""
+    """Return a copy of the outermost of nested objects and lists, with a new value at the innermost."""
     for holder, step in reversed(holders):
         copy: Any = list(holder) if isinstance(holder, list) else dict(holder)
         copy[step] = value
@@ -174,7 +177,7 @@ def _rebuild(holders: list[tuple[Any, str | int]], value: Any) -> Object:
 
 
 def _parts(path: str) -> list[tuple[str, str]]:
-    """Return the parts of a path as pairs of a key and a bracketed item; one of both is empty."""
+    """Return the parts of a path: pairs of a key (after a dot) and an item (in brackets), one of which is empty."""
     parts, end = [], 0
     dotted = f".{path}"
     while end < len(dotted):
@@ -188,7 +191,7 @@ def _parts(path: str) -> list[tuple[str, str]]:
 
 
 def _holder(node: Any, schema: Mapping[str, Any]) -> Any:
-    """Return the object or list at a node. A name alone becomes an object with this name, and null an empty object."""
+    """Return a node. If the schema allows an object, a name becomes an object with it, and null an empty object."""
     if isinstance(node, str) and _is_open(schema) and "type" not in schema:
         return {"name": node}
     if node is None and (_is_open(schema) or schema.get("type") == "object"):

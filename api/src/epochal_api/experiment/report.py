@@ -1,4 +1,4 @@
-"""The report of an Experiment, which the operator writes into an annotation, and a Job into the results bucket."""
+"""The report of an Experiment, from which a Job writes its results files. An annotation of the pod contains it."""
 
 import base64
 import binascii
@@ -16,7 +16,7 @@ from epochal_api.storage import Results, Storage
 from epochal_api.text import PRINTABLE_PATTERN
 
 MAX_TEXT = 128 * 1024
-"""Maximum bytes of a report's text, enough for the longest ledger. All annotations of an object hold 256 KiB."""
+"""Maximum bytes of a report's text, enough for the longest ledger. An object may have 256 KiB of annotations."""
 _MAX_JSON = 64 * 1024**2
 """Maximum bytes of the decompressed JSON, far more than any genuine report needs."""
 _MAX_MEMORY = 16 * 1024**2
@@ -34,7 +34,7 @@ _TRIALS = "trials"
 
 
 class TrialFolder(TolerantModel):
-    """A TrainingJob of a trial, with its own results folder."""
+    """The TrainingJob of one rung of a trial. It has its own results folder."""
 
     rung: Count
     """Rung of the TrainingJob, counted from 0."""
@@ -46,15 +46,15 @@ class ReportedRung(TolerantModel):
     """A rung that a trial has finished."""
 
     uid: _Uid | None = None
-    """UID of its TrainingJob; None if that was deleted before it was observed."""
+    """UID of the rung's TrainingJob; None if the TrainingJob was deleted before the operator observed its UID."""
     epoch: Count
     """Last epoch of the rung."""
     value: _Line | None = None
     """Value of the objective at the end of the rung."""
     value_epoch: Count | None = None
-    """Epoch with this value; None if it is unknown."""
+    """Epoch in which the objective had this value; None if unknown."""
     seconds: Count = 0
-    """Duration in seconds."""
+    """Duration of the rung in seconds."""
 
 
 class ReportedTrial(TolerantModel):
@@ -69,9 +69,9 @@ class ReportedTrial(TolerantModel):
     rungs: list[ReportedRung] = []
     """The finished rungs."""
     failed: TrialFolder | None = None
-    """The TrainingJob that failed, if any."""
+    """The TrainingJob that failed or diverged and so ended the trial, if any."""
     freed: list[TrialFolder] = []
-    """TrainingJobs whose checkpoints are no longer needed."""
+    """TrainingJobs whose checkpoints the Job may delete, because no rung continues from them."""
 
     @property
     def value(self) -> str | None:
@@ -86,7 +86,7 @@ class ReportedTrial(TolerantModel):
 
     @property
     def last(self) -> TrialFolder | None:
-        """The TrainingJob with the latest results, if any."""
+        """The TrainingJob that failed or diverged, else the TrainingJob of the last finished rung, if any."""
         return self.failed or self.finished
 
 
@@ -96,9 +96,9 @@ class ReportedParameter(TolerantModel):
     name: _Line
     """Name of the parameter."""
     log: bool = False
-    """Whether its scale is logarithmic."""
+    """Whether the scale of the parameter is logarithmic."""
     values: list[_Line] | None = None
-    """Its possible values; None for a number."""
+    """The possible values of the parameter; None for a range of numbers."""
 
 
 class ExperimentReport(TolerantModel):
@@ -111,9 +111,9 @@ class ExperimentReport(TolerantModel):
     uid: _Uid
     """UID of the Experiment."""
     storage: Storage
-    """The S3 service of its buckets."""
+    """The S3 service of the results bucket."""
     results: Results
-    """Location of its results and of those of its trials."""
+    """Location of the results of the Experiment and of its trials."""
     metric: _Line
     """Metric of the objective."""
     goal: Literal["Maximize", "Minimize"]
@@ -123,18 +123,18 @@ class ExperimentReport(TolerantModel):
     trials: list[ReportedTrial] = []
     """The trials in the order of their numbers."""
     omitted: Count = 0
-    """Number of omitted trials: the worst ones, if the report is too large for all."""
+    """Number of trials that `trials` lacks: invalid trials, and the worst if the report is too large for all."""
     importance: dict[_Line, _Line] = {}
     """Importance of each parameter, with a sum of 1, as far as known."""
     best: Count | None = None
     """Number of the trial with the best value."""
     job: dict[str, Any] | None = None
-    """A TrainingJob with the best parameters."""
+    """The manifest of a TrainingJob with the best parameters."""
 
     def trial_folder(self, trial: ReportedTrial, folder: TrialFolder) -> str:
         """Return the results folder of a trial's TrainingJob in the bucket, without a slash at its end.
 
-        The path can only lie in a folder of the Experiment itself.
+        The path is always the folder of a trial of this Experiment, since no name or UID contains a slash.
         """
         job = trial_name(self.name, trial.number, folder.rung)
         return self.results.folder(namespace=self.namespace, name=job, uid=folder.uid)
@@ -151,7 +151,7 @@ class ExperimentReport(TolerantModel):
 
 
 class InvalidReport(InvalidObject):
-    """A report that cannot be parsed. The message gives the cause, and is safe to print."""
+    """A report that cannot be parsed. The message is the cause, without control characters."""
 
 
 def encode(report: ExperimentReport) -> str:
@@ -166,7 +166,8 @@ def decode(text: str) -> ExperimentReport:
     """Return the report from the text of `encode`.
 
     Raises:
-        InvalidReport: If the text contains no valid report, or one about paths outside the Experiment.
+        InvalidReport: If the text is no valid report, or a name or UID in it contains a slash or other invalid
+            characters.
     """
     try:
         reader = lzma.LZMADecompressor(lzma.FORMAT_XZ, _MAX_MEMORY)

@@ -6,7 +6,7 @@ from typing import Any
 from epochal_api.experiment import paths
 
 _GRAPH_FIELDS = frozenset({"inputs", "name", "use"})
-"""Fields of a layer that decide which other layers take its outputs."""
+"""Fields of a layer that change the graph: which layers take which outputs."""
 
 
 def first_searched_layer(template: Mapping[str, Any], searched: Iterable[str]) -> int | None:
@@ -32,7 +32,7 @@ def _places(template: Mapping[str, Any], searched: Iterable[str]) -> Iterator[tu
 
 
 def _changed_layer(steps: tuple[str | int, ...]) -> int | None:
-    """Return the index of the first layer that a change of a field may change, or None if it changes none."""
+    """Return the index of the first layer that changes with the field at `steps`, or None if no layer changes."""
     match steps:
         case ("network", "layers", int() as index, str() as field, *_) if field not in _GRAPH_FIELDS:
             return index

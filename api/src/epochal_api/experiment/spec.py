@@ -29,9 +29,9 @@ from epochal_api.trainingjob.status import Mode
 KIND = "Experiment"
 PLURAL = "experiments"
 EXPERIMENT_LABEL = f"{GROUP}/experiment"
-"""Label of all objects of an Experiment: the name of the Experiment."""
+"""Label of all objects that belong to an Experiment: the name of the Experiment."""
 EXPERIMENT_UID_LABEL = f"{GROUP}/experiment-uid"
-"""Label of all objects of an Experiment: its UID. An earlier Experiment with the same name has another UID."""
+"""Label of all objects that belong to an Experiment: its UID, since an earlier one may have had the same name."""
 TRIAL_LABEL = f"{GROUP}/trial"
 """Label of a trial's TrainingJob: the number of the trial."""
 RUNG_LABEL = f"{GROUP}/rung"
@@ -73,7 +73,7 @@ class Objective(Model):
 
     @property
     def mode(self) -> Mode:
-        """The goal in the form of training.monitor."""
+        """The goal as the value of training.monitor.mode: Max or Min."""
         return "Max" if self.goal == "Maximize" else "Min"
 
 
@@ -328,7 +328,7 @@ class Experiment(KubernetesObject):
 
 
 class InvalidExperiment(InvalidObject):
-    """An Experiment that violates the API's rules. The message has one line per field, and is safe to print."""
+    """An Experiment that violates the API's rules. The message has one line per field, without control characters."""
 
 
 def parse(document: Any) -> Experiment:

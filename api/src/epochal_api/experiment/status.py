@@ -61,7 +61,7 @@ class EpochCounts(StatusModel):
     """Epochs of all trials together."""
 
     trained: int = 0
-    """Epochs that were trained and count."""
+    """Trained epochs, without repeated ones."""
     saved: int = 0
     """Epochs that were not trained because trials were stopped early."""
     repeated: int = 0

@@ -1,4 +1,4 @@
-"""The configuration that the operator passes to a model server. For its location in the pod see `pod`."""
+"""The configuration that the operator passes to the pods of a ModelServer, in the file SERVER_FILE of `pod`."""
 
 from typing import Annotated, Literal
 
@@ -20,15 +20,15 @@ class Source(TolerantModel):
     sha256: Sha256
     """SHA-256 of the file, in hex."""
     model: ModelChoice | None = None
-    """Which model of a training it is, if any: selects the expected outputs of the check."""
+    """Best or Last model of a training; None if unknown. It selects the stored outputs for the check at the start."""
     signature: str | None = None
-    """URI of the signature, if required. Otherwise a signature next to the model is used if it describes this file."""
+    """URI of the signature, which must exist. None: a signature next to the model is used if it lists this file."""
     signature_sha256: Sha256 | None = None
     """SHA-256 of the signature, if only this signature is accepted."""
 
 
 class StorageConfig(TolerantModel):
-    """The S3 service. The environment contains the keys."""
+    """The S3 service. Environment variables contain the access keys."""
 
     endpoint: str
     region: str = "us-east-1"
@@ -40,7 +40,7 @@ class Batching(TolerantModel):
     max_size: Annotated[int, Field(ge=1)] = 32
     """Maximum samples in one call of the model."""
     max_delay_microseconds: Annotated[int, Field(ge=0)] = 0
-    """Time that a request may wait for other requests. 0: only requests that already wait are combined."""
+    """Time that a request waits for further requests. 0: only requests that are already queued are combined."""
 
 
 class Limits(TolerantModel):
@@ -72,4 +72,4 @@ class ServerConfig(TolerantModel):
     tls: bool = False
     """Whether to serve HTTPS with the certificate of TLS_FOLDER."""
     path: str = ""
-    """Path of a converted model in MODEL_FOLDER; empty to download it from `source`."""
+    """Path of the model that the init container converts, in MODEL_FOLDER; "" to download the model from `source`."""

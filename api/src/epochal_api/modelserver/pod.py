@@ -4,7 +4,7 @@ This module imports nothing, because a server starts to listen before it loads o
 """
 
 SERVER_ANNOTATION = "epochal.dev/server"
-"""Annotation of the pod with its config.ServerConfig: JSON, mounted as SERVER_FILE."""
+"""Annotation of the pod with its configuration, a config.ServerConfig as JSON: mounted as SERVER_FILE."""
 SERVER_FILE = "/etc/epochal/server.json"
 MODEL_FOLDER = "/model"
 """An emptyDir for the model that the init container converts, and for files that the server downloads."""
@@ -22,9 +22,9 @@ METADATA_URL_PATH = "/model"
 with the digest of its signature, see signature.Signature.digest."""
 
 GRACE_SECONDS = 30
-"""Seconds for a server to answer accepted requests after it was asked to terminate."""
+"""Maximum seconds from SIGTERM until a server ends, with ENDPOINT_REMOVAL_SECONDS and the accepted requests."""
 ENDPOINT_REMOVAL_SECONDS = 5.0
 """Seconds for which a terminating server still accepts requests, until all clients have removed it from their
 endpoints."""
 STORAGE_WAIT_SECONDS = 120
-"""Seconds for which a server waits for its storage before it exits with a termination message."""
+"""Seconds for which a server retries requests to its storage before it exits with a termination message."""

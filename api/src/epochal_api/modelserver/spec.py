@@ -34,7 +34,7 @@ class TrainingJobRef(Model):
 
 
 class ExperimentRef(Model):
-    """An Experiment that provides the served model: its best one."""
+    """An Experiment whose best model is served."""
 
     name: ObjectName
     """Name of an Experiment in this namespace. The server waits until the Experiment is Complete. If the Experiment
@@ -46,11 +46,11 @@ _SOURCES = {
     "experimentRef": "experimentRef",
     "uri": "uri, sha256 and signatureSha256",
 }
-"""The fields of each source, by its first field."""
+"""The fields that a user must set to null to remove a source, by the field that identifies the source."""
 
 
 def _not_both(one: str, other: str) -> Rule:
-    """Return the rule that two sources are not given together. A merge patch keeps the old source beside the new."""
+    """Return the rule that two sources are not both set, as after a merge patch, which keeps the old source."""
     return Rule(
         f"!has(self.{one}) || !has(self.{other})",
         f"give only one source, found {one} and {other}: set {_SOURCES[one]} to null to serve {other}, or set "
@@ -83,7 +83,7 @@ class ModelSource(Model):
     training_job_ref: TrainingJobRef | None = None
     """A TrainingJob that trains the model."""
     experiment_ref: ExperimentRef | None = None
-    """An Experiment that finds the model: the best one, once it is Complete."""
+    """An Experiment whose best model is served, once the Experiment is Complete."""
     uri: (
         Annotated[
             str, matching(MODEL_URI_PATTERN, "must be s3://BUCKET/KEY of a .onnx or .keras file", max_length=1024)
@@ -249,7 +249,7 @@ class ModelServer(KubernetesObject):
 
 
 class InvalidModelServer(InvalidObject):
-    """A ModelServer that violates the API's rules. The message has one line per field, and is safe to print."""
+    """A ModelServer that violates the API's rules. The message has one line per field, without control characters."""
 
 
 def parse(document: Any) -> ModelServer:

@@ -34,7 +34,7 @@ class Tensor(StatusModel):
 
 
 class ServedModel(StatusModel):
-    """The model of the pods. It does not change with the state of its training."""
+    """The model that the pods serve. It stays the same if the status of its TrainingJob changes later."""
 
     uri: Uri
     """URI of the model."""
@@ -45,7 +45,7 @@ class ServedModel(StatusModel):
     model: ModelChoice | None = None
     """Which model of the training is served."""
     surpassed: bool | None = None
-    """True for the last model if the training has also stored a model of its best epoch."""
+    """True if `model` is Last, and the training has also stored a model of its best epoch."""
     signature: Uri | None = None
     """URI of the signature, if the training has stored one."""
     signature_sha256: Sha256 | None = None

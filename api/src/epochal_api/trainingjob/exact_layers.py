@@ -1,4 +1,4 @@
-"""Layers that keep the values of their input, or look values up: a lower precision would change an index."""
+"""Layers that only move the values of their input, or use them as indices, which a low precision would round."""
 
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
@@ -6,31 +6,32 @@ from typing import Any
 from epochal_api.trainingjob.network import Layer
 
 RESHAPING_LAYERS = frozenset({"Flatten", "Identity", "Permute", "RepeatVector", "Reshape"})
-"""Layers whose output has the values of their input."""
+"""Layers whose output has the same values as their input, in another shape or order."""
 LOOKUP_LAYERS: Mapping[str, str] = {
     "CategoryEncoding": "num_tokens",
     "Embedding": "input_dim",
     "ReversibleEmbedding": "input_dim",
 }
-"""Layers that take indices, and the argument that gives the number of valid indices."""
+"""Layers whose input values are indices, and the argument with the number of valid indices."""
 
 
 def preserves_values(layer: Layer) -> bool:
-    """Return whether a layer only moves its input's values, alone or before a layer that looks them up.
+    """Return whether a layer passes its input's values unchanged, to its output or to a lookup layer within it.
 
-    In the layer's precision, Keras would round an index, and so look up another row.
+    Such a layer must compute in float32, since the values may be indices: in a lower precision, Keras would round an
+    index, and so look up another row. False for a lookup layer itself.
     """
     # A lookup layer takes exact indices in any precision, and computes in the configured precision.
     return layer.layer not in LOOKUP_LAYERS and moves_values_to(layer, LOOKUP_LAYERS, RESHAPING_LAYERS)
 
 
 def moves_values_to(layer: Layer, takers: Collection[str], movers: Collection[str]) -> bool:
-    """Return whether a layer only moves its input's values, or moves them to one of the layers that take them.
+    """Return whether a layer passes its input's values unchanged, to its output or to a layer of `takers` within it.
 
     Args:
         layer: The layer, perhaps with layers within it.
-        takers: Keras classes that take the values.
-        movers: Keras classes that move the values.
+        takers: Names of the Keras classes that process the values.
+        movers: Names of the Keras classes that pass the values unchanged.
     """
     for kind, _ in operations(layer.layer or "", layer.arguments):
         if kind in takers:
@@ -41,7 +42,7 @@ def moves_values_to(layer: Layer, takers: Collection[str], movers: Collection[st
 
 
 def operations(layer: str, arguments: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield the operations of a layer on its input in order, each as a Keras class and its arguments."""
+    """Yield the Keras class and arguments of each layer that processes the input: those within a wrapper, in order."""
     match layer, arguments:
         case ("TimeDistributed", {"wrapped": {"layer": str(kind)} as inner}):
             yield from operations(kind, inner)

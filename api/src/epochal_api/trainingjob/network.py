@@ -45,7 +45,7 @@ class KerasObject(Model):
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """The constructor's arguments, as written."""
+        """The constructor's arguments, as in the document."""
         return dict(self.model_extra or {})
 
 
@@ -148,12 +148,12 @@ class InitialWeights(Model):
 
 
 class Edge(NamedTuple):
-    """A tensor that a layer takes, or that is an output of the network.
+    """A tensor that is an input of a layer, or an output of the network.
 
     Args:
-        source: Index in `layers` of the layer that gives it; negative for an input: its index in `input_list`, counted
-            from the end.
-        output: Which output of this layer; None if it must have one output only.
+        source: Index in `layers` of the layer whose output is the tensor. Negative for an input of the network: its
+            index in `input_list`, counted from the end.
+        output: Which output of this layer, from 0; None if the layer must have a single output.
     """
 
     source: int
@@ -210,12 +210,12 @@ class Network(Model):
 
     @property
     def output_names(self) -> list[str]:
-        """The names of the outputs in order: those of their layers, with _N for output N of a layer."""
+        """The names of the outputs in order: the name of the layer, or NAME_N for NAME:N."""
         return [output_name(ref) for ref in self.outputs] if self.outputs else [self.layer_names[-1]]
 
     @property
     def input_edges(self) -> list[list[Edge]]:
-        """The tensors that each layer takes, in the order of `layers`."""
+        """The input tensors of each layer, in the order of `layers`."""
         sources = self._sources
         return [
             [_edge(ref, sources) for ref in layer.inputs] if layer.inputs else [Edge(index - 1)]
@@ -252,7 +252,7 @@ class Network(Model):
                 _check_use(where, layer.use, names)
             if layer.name is not None:
                 if layer.name in names:
-                    raise ValueError(f"{where}: another layer has the name {layer.name!r}: names must be unique")
+                    raise ValueError(f"{where}: another layer or input has the name {layer.name!r}: use another name")
                 names[layer.name] = layer
         self._check_outputs(names)
         return self
@@ -265,7 +265,7 @@ class Network(Model):
                 raise ValueError(f"outputs contain {ref!r}, which is an input: name the layer that gives the output")
             name = output_name(ref)
             if name in seen or (name != ref and name in names):
-                raise ValueError(f"outputs contain {ref!r}, but {name!r} is also the name of another: rename its layer")
+                raise ValueError(f"outputs contain {ref!r}, but {name!r} also names another output or layer: rename it")
             seen.add(name)
 
 
@@ -280,7 +280,7 @@ def _edge(ref: str, sources: dict[str, int]) -> Edge:
 
 
 def _require_source(what: str, ref: str, names: "dict[str, Layer | None]") -> None:
-    """Raise ValueError if no layer above, and no input, has the name in a reference."""
+    """Raise ValueError if no layer above and no input has the name in `ref`, or if `ref` is NAME:N of an input."""
     name, _, output = ref.partition(":")
     if name not in names:
         more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
@@ -290,7 +290,7 @@ def _require_source(what: str, ref: str, names: "dict[str, Layer | None]") -> No
 
 
 def _check_use(where: str, used: str, names: "dict[str, Layer | None]") -> None:
-    """Raise ValueError if no layer above has the name that `use` gives."""
+    """Raise ValueError if `used` is not the name of a layer above, or if that layer is itself a `use`."""
     _require_source(f"{where}: found use: {used}", used, names)
     layer = names[used]
     if layer is None:

@@ -1,4 +1,4 @@
-"""A trainer's messages: progress reports while it runs, and the termination message of its pod."""
+"""The messages of a trainer to the operator: reports while it runs, and the termination message of its container."""
 
 from typing import Annotated, Any
 
@@ -28,7 +28,7 @@ from epochal_api.trainingjob.status import (
 )
 
 UNFINISHED = "Unfinished"
-"""Reason of a termination message that was written in advance."""
+"""Reason of a termination message that a trainer writes while it runs, in case it is killed."""
 COMPLETED = "Completed"
 """Reason in the termination message of a complete training."""
 FINISHED_EARLY = "FinishedEarly"
@@ -38,7 +38,7 @@ STOPPED_AFTER_EPOCH = "StoppedAfterEpoch"
 
 MAX_REPORT_BYTES = 64 * 1024
 INTERVAL_SECONDS = 5.0
-"""Seconds between reports within an epoch, unless the operator requests more."""
+"""Seconds between reports within an epoch, unless the operator requests a longer interval."""
 
 MAX_NAME = 128
 """Maximum characters of a metric's name."""
@@ -97,7 +97,7 @@ class ExportedModel(TolerantModel):
     format: ExportFormat
     sha256: Sha256
     difference: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
-    """None without samples of the data."""
+    """None if the export was not compared, because no samples of the data were available."""
 
 
 class Export(TolerantModel):
@@ -139,7 +139,7 @@ class Report(TolerantModel):
     stage: Stage
     """Loading until the first step of the attempt."""
     start_stage: Annotated[StartStage | None, WrapValidator(_or_none)] = None
-    """Step of the start while `stage` is Loading. A step of another version does not invalidate the report."""
+    """Step of the start while `stage` is Loading. An unknown step, as of another version, becomes None."""
     epoch: Count = 0
     epochs: Count
     step: Count = 0
@@ -172,21 +172,21 @@ class Report(TolerantModel):
 
     @property
     def order(self) -> tuple[int, int]:
-        """Sort key of reports: a later report has a greater key."""
+        """Sort key of a job's reports, by attempt and sequence: a later report has a greater key."""
         return self.attempt, self.sequence
 
 
 class ReportResponse(TolerantModel):
-    """The operator's response to a report. An operator before a field omits it."""
+    """The operator's response to a report. An operator of an earlier version omits newer fields."""
 
     message: str
-    """Result of the report."""
+    """Whether the operator accepted the report, as text."""
     report_after_seconds: Duration | None = None
-    """Seconds until the next report within an epoch, which grow with the number of trainings."""
+    """Seconds until the next report if only the step has changed. They grow with the number of trainings."""
     epoch_after_seconds: Duration | None = None
-    """Seconds until the next report of an epoch's end or other news."""
+    """Minimum seconds until the next report after another change, such as the end of an epoch."""
     finish: bool | None = None
-    """Value of spec.finish: whether to finish early; None if it was not read."""
+    """Value of spec.finish: whether to finish early; None if the operator did not read it."""
     finish_after_epoch: Count | None = None
     """The epoch that was running or had ended, as far as known. The training does not finish before the end of this
     epoch, even if a later attempt must repeat it."""
@@ -204,8 +204,8 @@ class Position(TolerantModel):
 class Termination(TolerantModel):
     """A trainer's termination message.
 
-    A running trainer writes one with the reason UNFINISHED in case it is killed. This message then has the position,
-    but not the cause.
+    A running trainer writes a message with the reason UNFINISHED, in case it is killed. Such a message has the
+    position of the training, but not the cause of its end.
     """
 
     reason: Reason

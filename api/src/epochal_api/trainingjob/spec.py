@@ -126,7 +126,7 @@ class TrainingJob(KubernetesObject):
 
 
 class InvalidTrainingJob(InvalidObject):
-    """A TrainingJob that violates the API's rules. The message has one line per field, and is safe to print."""
+    """A TrainingJob that violates the API's rules. The message has one line per field, without control characters."""
 
 
 def parse(document: Any) -> TrainingJob:

@@ -17,7 +17,7 @@ from epochal_api.storage import ExportFormat
 State = Literal["Queued", "Starting", "Waiting", "Running", "Storing", "Suspended", "Complete", "Failed"]
 Stage = Literal["Loading", "Training", "Storing", "Done"]
 StartStage = Literal["BuildingNetwork", "RestoringCheckpoint", "LoadingData", "ComputingFirstStep"]
-"""Step of a trainer's start after the import of Keras, and the reason of Ready meanwhile."""
+"""Step of a trainer's start after the import of Keras. It is the reason of the condition Ready during this step."""
 STATES: tuple[State, ...] = get_args(State)
 Mode = Literal["Min", "Max"]
 """Whether the lowest or the highest value of a metric is the best."""
@@ -32,7 +32,7 @@ MAX_EXPORT_MESSAGE = 512
 MAX_WARNINGS = 16
 """Maximum number of warnings of a training, one for each reason."""
 MAX_UNSTARTED = 64
-"""Maximum number of pods in a status that ended without a container that ran."""
+"""Maximum number of pods in `unstarted.pods`."""
 MAX_WARNING_MESSAGE = 512
 """Maximum characters of a warning."""
 STORAGE = "StorageAvailable"
@@ -227,7 +227,7 @@ class ContinuedFrom(StatusModel):
 
 
 class UnstartedPods(StatusModel):
-    """Pods that ended without a container that ran."""
+    """Pods that ended before any of their containers ran."""
 
     job_uid: Annotated[str, Field(max_length=64)]
     """UID of the batch/v1 Job of the pods."""
@@ -261,6 +261,6 @@ class Status(ReportedStatus):
     """The results from which the job continues, if spec.training.continueFrom names a TrainingJob: set once, after its
     end."""
     unstarted: UnstartedPods | None = None
-    """Pods that ended without a container that ran, until one has run. Their Job counts them like other failed pods."""
+    """Pods that ended before a container ran, until a container of the job runs. Their Job counts them as failed."""
     warned: Annotated[list[MachineReason], Field(max_length=MAX_WARNINGS)] | None = None
     """Reasons of the warnings for which Events were emitted."""

@@ -49,7 +49,7 @@ _ONE_SOURCE = exactly_one("name", "uri")
 
 
 class ContinueFrom(Model):
-    """The training to continue from: the new training starts from its last checkpoint."""
+    """The training to continue from, and which of its weights to start with."""
 
     model_config = ConfigDict(json_schema_extra=cel(_ONE_SOURCE))
 
@@ -95,7 +95,7 @@ _MAX_SHOWN = 40
 
 
 def _class_weights(value: Any) -> Any:
-    """Return class weights with classes and weights as text, for numbers in any notation of YAML or JSON."""
+    """Return a map of class weights with its keys and values as text; Balanced and None unchanged. Check the map."""
     if value is None or value == BALANCED:
         return value
     if not isinstance(value, Mapping) or not 1 <= len(value) <= MAX_CLASSES:
@@ -150,7 +150,7 @@ class Output(Model):
 
     @property
     def factor(self) -> float:
-        """The weight as a number."""
+        """The weight as a number: 1 if it is not set."""
         return 1.0 if self.weight is None else float(self.weight)
 
 
@@ -159,10 +159,10 @@ class OutputTraining(NamedTuple):
 
     Args:
         name: Name of the output.
-        field: The part of the spec that has its loss and metrics, for messages.
-        loss: Its loss.
-        metrics: Its metrics.
-        weight: Factor of its loss.
+        field: Path of the part of the spec with the output's loss and metrics, for messages.
+        loss: Loss of the output.
+        metrics: Metrics of the output.
+        weight: Factor of this loss in the sum of the losses.
     """
 
     name: str
@@ -177,8 +177,8 @@ _NO_LOSS = (
     "labels that are class indices, or write outputs, with the loss of each output of a network with several outputs"
 )
 _LOSS_AND_OUTPUTS = "loss and outputs cannot both be set: write the loss of each output in outputs, and remove loss"
-_NO_METRICS = "metrics must be empty beside outputs: write metrics of each output in outputs"
-_NO_CLASS_WEIGHT = "classWeight cannot be set beside outputs, as in Keras: give sample_weight in the data set"
+_NO_METRICS = "metrics must be empty if outputs is set: write the metrics of each output in outputs"
+_NO_CLASS_WEIGHT = "classWeight and outputs cannot both be set, as in Keras: give sample_weight in the data set"
 LOSS_OF_EACH_OUTPUT = Rule(
     "has(self.training.outputs) || !has(self.network) || !has(self.network.outputs) || self.network.outputs.size() < 2",
     "training.outputs is required, with a loss for each output, because the network has several",
@@ -265,7 +265,7 @@ class Training(Model):
     both."""
 
     def check_outputs(self, names: Sequence[str]) -> None:
-        """Raise ValueError if `outputs` does not fit the names of the network's outputs, or a name is reserved."""
+        """Raise ValueError if `outputs` lacks an output of the network or has another, or a name begins with val_."""
         found = ", ".join(names)
         if self.outputs is None:
             LOSS_OF_EACH_OUTPUT.require(holds=len(names) == 1, found=found)
@@ -282,9 +282,9 @@ class Training(Model):
             )
 
     def output_list(self, names: Sequence[str]) -> list[OutputTraining]:
-        """Return how each output is trained, in the order of the outputs' names in the model.
+        """Return how each output of the network is trained, in the order of `names`, the names of its outputs.
 
-        `check_outputs` has checked the names.
+        `check_outputs` must have accepted the names.
         """
         if self.outputs is None:
             assert self.loss is not None  # noqa: S101 - the model has refused other values

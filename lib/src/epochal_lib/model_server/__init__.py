@@ -1,1 +1,1 @@
-"""Shared code of a server and the init container that converts its model. Needs the extras `numpy` and `s3`."""
+"""Code that a model server and the init container that converts its model share. Needs the extras `numpy` and `s3`."""

@@ -1,4 +1,4 @@
-"""The stored answers of a model, and their comparison with those of the same model in another runtime."""
+"""The outputs (answers) of a model that the trainer stored, and their comparison with those in another runtime."""
 
 import io
 import zlib
@@ -11,20 +11,20 @@ from epochal_api.signature import ModelChoice, Signature
 from epochal_lib.model_server.errors import ServeError
 
 TEXT = "str"
-"""The type of text in a signature. Such an array holds Python strings."""
+"""The dtype of text in a signature. An array of this type has Python strings."""
 Arrays = Mapping[str, np.ndarray]
 """Arrays by the names of inputs or outputs."""
 
 
 class AnswersDiffer(Exception):
-    """The answers differ by more than the tolerance. The message has the output and the difference."""
+    """Two arrays of answers differ by more than the tolerance. The message has the name of the output, and how."""
 
 
 def samples(data: bytes, signature: Signature, which: ModelChoice) -> tuple[Arrays, Arrays]:
     """Return the stored samples for the check: the inputs, and the answers that the trainer stored for them.
 
     Args:
-        data: Content of the file. See epochal_api.signature.CHECK.
+        data: Content of the file CHECK. See epochal_api.signature.
         signature: The signature of the model.
         which: The model of the training whose answers are returned: Best or Last.
 
@@ -45,7 +45,7 @@ def samples(data: bytes, signature: Signature, which: ModelChoice) -> tuple[Arra
 
 
 def check(found: Arrays, expected: Arrays, tolerance: float) -> float:
-    """Check that a model gives the stored answers within a tolerance, and return the largest absolute difference.
+    """Compare answers with the stored answers, and return their largest absolute difference.
 
     Raises:
         ServeError: CheckDiffers, if an answer differs by more than the tolerance.
@@ -64,9 +64,10 @@ def largest_difference(found: Arrays, expected: Arrays, tolerance: float) -> flo
     """Compare the answers of a model in two runtimes, and return their largest absolute difference.
 
     Args:
-        found: The answers to check. Outputs that are not expected are ignored.
+        found: The answers to check. Outputs that `expected` lacks are ignored.
         expected: The correct answers.
-        tolerance: Maximum difference, relative to the greatest finite value that is expected, or to 1 if 1 is greater.
+        tolerance: Maximum difference in an output, relative to the greatest absolute value of the finite numbers
+            expected in this output, or to 1 if 1 is greater.
 
     Raises:
         AnswersDiffer: If the difference is too large, or an output has another shape or type.
@@ -95,7 +96,7 @@ def largest_difference(found: Arrays, expected: Arrays, tolerance: float) -> flo
 
 
 def decoded(array: np.ndarray) -> np.ndarray:
-    """Return an array of text with strings in place of TensorFlow's bytes; return other arrays unchanged.
+    """Return an array of TensorFlow's text, which is UTF-8 as bytes, as strings; return other arrays unchanged.
 
     NumPy itself decodes only ASCII.
     """

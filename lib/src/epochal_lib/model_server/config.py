@@ -1,4 +1,4 @@
-"""Reads the configuration that the operator writes for a server."""
+"""Reads the configuration that the operator passes to a model server."""
 
 from pathlib import Path
 
@@ -27,6 +27,6 @@ def read_config(path: Path) -> ServerConfig:
         faults = "; ".join(field_errors(error))
         raise ServeError(
             "InvalidConfig",
-            f"{path}: expected the configuration of this server version, found {faults}: use the image of the operator "
-            "that wrote it",
+            f"{path}: expected the configuration of this server version, found {faults}: use the server image of the "
+            "operator's version",
         ) from error

@@ -1,4 +1,4 @@
-"""The error that ends a server, or the conversion of its model."""
+"""The error that ends a model server, or the init container that converts its model."""
 
 import os
 from typing import Literal
@@ -27,7 +27,7 @@ _EXIT_CODES: dict[str, int] = {
 
 
 class ServeError(FatalError):
-    """An error that ends a server: it cannot serve until the cause is fixed.
+    """An error that ends a model server or its init container: it cannot serve until the cause is fixed.
 
     Args:
         reason: The cause. It becomes a reason of the ModelServer's conditions.

@@ -27,11 +27,11 @@ class Files:
 
     model: Path
     signature: Signature | None
-    """The model's signature, or None if there is none."""
+    """The model's signature, or None if there is none, or none that fits the file."""
     check: bytes | None
-    """Stored samples with the answers to them, or None."""
+    """Content of the file CHECK: samples and the stored answers to them. None without such a file."""
     which: ModelChoice
-    """The model of the training in this file. The check compares with this model's answers."""
+    """Best or Last: the model of the training in this file, whose stored answers the check compares."""
 
 
 def converted(path: Path, source: Source) -> Files:
@@ -61,7 +61,8 @@ def fetched(source: Source, storage: Callable[[], "Storage"], folder: Path) -> F
         folder: Folder for the downloaded files.
 
     Raises:
-        ServeError: If the model is missing, cannot be downloaded, or has another digest.
+        ServeError: If the model or a required signature is missing, cannot be downloaded, or has another digest, or if
+            the check has another digest than in the signature.
     """
     place = Place.of(source.uri)
     # Keras needs the suffix. The rest of the name is the digest, so that no object's name becomes a file name.
@@ -77,12 +78,12 @@ def fetched(source: Source, storage: Callable[[], "Storage"], folder: Path) -> F
 
 
 def _paths_beside(path: Path) -> tuple[Path, Path]:
-    """Return the paths of the signature and the check of a model."""
+    """Return the local paths of the signature and of the check of a downloaded model."""
     return path.with_suffix(".signature"), path.with_suffix(".check")
 
 
 def _fetch(source: Source, place: Place, storage: "Storage", path: Path) -> None:
-    """Download the signature, the check, then the model: if the model is complete, the other files exist, too."""
+    """Download the signature, the check, and last the model, so that a complete model has its other files."""
     signature_path, check_path = _paths_beside(path)
     found = _signature(source, place, storage)
     if found is not None:
@@ -98,13 +99,21 @@ def _fetch(source: Source, place: Place, storage: "Storage", path: Path) -> None
 
 
 def _signature(source: Source, place: Place, storage: "Storage") -> tuple[Signature, Place] | None:
-    """Return the signature and its location. A signature not named in the source must list the model's file."""
+    """Return the signature and its location, or None to serve the model without a signature.
+
+    The signature must list the SHA-256 of the model's file.
+
+    Raises:
+        ServeError: If the source requires a signature, and it is missing or invalid; or if the storage is unreachable.
+    """
     signature_place = Place.of(source.signature) if source.signature else place.beside(SIGNATURE)
     is_required = bool(source.signature or source.signature_sha256)
     try:
         data = storage.get(signature_place)
         if source.signature_sha256:
-            remedy = "train the model again" if source.signature else "set spec.source.signatureSha256 to the found one"
+            remedy = (
+                "train the model again" if source.signature else "set spec.source.signatureSha256 to the found digest"
+            )
             _check_digest(signature_place, sha256_of([data]), source.signature_sha256, remedy)
         signature = Signature.model_validate_json(data)
     except ServeError as error:
@@ -126,21 +135,17 @@ def _signature(source: Source, place: Place, storage: "Storage") -> tuple[Signat
             f"{signature_place}: expected the signature of a file with the SHA-256 {source.sha256}, found the "
             "signature of other files, because another training has overwritten it: name a model that still exists",
         )
-    log.info("serving the model without a signature: %s has other digests than %s", signature_place, place)
+    log.info("serving the model without a signature: %s does not list the SHA-256 of %s", signature_place, place)
     return None
 
 
 def _text(error: Exception) -> str:
-    """Return the message of an error, without the content of an invalid file."""
+    """Return the message of an error. For an invalid file, it does not quote the content of the file."""
     return "; ".join(field_errors(error)) if isinstance(error, ValidationError) else str(error)
 
 
 def _check_digest(place: Place, found: str, expected: str, remedy: str) -> None:
-    """Check the digest of a file.
-
-    Raises:
-        ServeError: ModelDamaged, if the digest differs.
-    """
+    """Raise ServeError, ModelDamaged, if the SHA-256 of the object at a place differs from the expected SHA-256."""
     if found != expected:
         raise ServeError(
             "ModelDamaged",
@@ -163,7 +168,7 @@ def _samples(signature: Signature, signature_place: Place, storage: "Storage") -
 
 
 def _models_of(signature: Signature, sha256: str) -> list[ModelChoice]:
-    """Return the models of a training that a file holds, as listed in the signature."""
+    """Return which models (Best, Last) the file with this SHA-256 contains, as listed in the signature."""
     return [
         files.model
         for files in signature.models

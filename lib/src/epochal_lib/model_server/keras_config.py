@@ -1,4 +1,4 @@
-"""The description of a Keras model in its .keras file, without an import of Keras."""
+"""Reads config.json, the description of the layers of a model in a .keras file, without an import of Keras."""
 
 import json
 import zipfile
@@ -8,9 +8,9 @@ from typing import Any
 
 CONFIG = "config.json"
 MAX_CONFIG_BYTES = 16 * 1024**2
-"""Maximum size of the description of a model, which takes many times its size in memory. ResNet152 has 0.3 MB."""
+"""Maximum bytes of config.json, which needs many times its size in memory. That of ResNet152 has 0.3 MB."""
 _KNOWN_PACKAGES = frozenset({"builtins", "keras"})
-"""Packages of the classes that Keras finds without the code of a user."""
+"""Packages whose classes Keras can load without the code of a user."""
 _REMEDY = (
     "but of the code of the training (spec.code), and a ModelServer has no code: train with onnx in "
     "spec.results.exports, since the ONNX file needs no code, or use only layers of Keras"
@@ -30,7 +30,7 @@ def mappings(config: Any) -> Iterator[Mapping[str, Any]]:
 
 
 def layer_label(item: Mapping[str, Any]) -> str:
-    """Return the name of a layer in a description for a message, with a space before it; empty without a name."""
+    """Return a space and the name of a layer in a description, for a message; "" if the layer has no name."""
     layer = item.get("config")
     return f" {layer['name']!r:.100}" if isinstance(layer, Mapping) and "name" in layer else ""
 
@@ -38,7 +38,7 @@ def layer_label(item: Mapping[str, Any]) -> str:
 def own_code(path: Path) -> str:
     """Return why Keras cannot load a model without the code of a user: a clause that names the layer and the remedy.
 
-    It is empty if the cause is another one, or if the file is no .keras file, for which Keras has a message.
+    The clause is "" if the model needs no code of a user, or if the file is no readable .keras file.
     """
     config = _read_config(path)
     if not isinstance(config, dict):

@@ -1,4 +1,4 @@
-"""The tensors of a Keras model as entries of a signature, without an import of Keras."""
+"""The inputs and outputs of a Keras model as entries of a signature, without an import of Keras."""
 
 import itertools
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from epochal_api.trainingjob.exact_layers import RESHAPING_LAYERS
 from epochal_lib.model_server.answers import TEXT
 
 _MAX_LAYERS = 100
-"""Maximum number of layers between a StringLookup and the output."""
+"""Maximum number of layers that are searched back from an output to a StringLookup."""
 
 
 def input_specs(tensors: Iterable[Any]) -> list[TensorSpec]:
@@ -24,14 +24,14 @@ def output_specs(model: Any) -> list[TensorSpec]:
 
 
 def layer_of(tensor: Any) -> str:
-    """Return the name of the layer that gives an output of a model."""
+    """Return the name of the layer whose output is a tensor."""
     return str(tensor._keras_history.operation.name)  # noqa: SLF001 - Keras has no public API for it
 
 
 def unique_output_names(model: Any) -> list[str]:
     """Return the names of a model's outputs: those of their layers, with _1 for the second output of a layer.
 
-    No output takes the name of another layer, whose output the user may know by it.
+    A name with a number is never the name of another layer, with which a user could confuse the output.
     """
     layers = list(map(layer_of, model.outputs))
     taken = {layer.name for layer in model.layers} | set(layers)
@@ -54,7 +54,7 @@ def _spec(name: str, tensor: Any) -> TensorSpec:
 
 
 def _is_looked_up_text(tensor: Any) -> bool:
-    """Return whether a tensor has texts by their indices, to which Keras 3.15 gives the type int64."""
+    """Return whether a tensor has the texts of a StringLookup with `invert`. Keras 3.15 declares them as int64."""
     for _ in range(_MAX_LAYERS):
         operation, call, index = tensor._keras_history  # noqa: SLF001 - Keras has no public API for it
         if outputs := getattr(operation, "outputs", None):  # a model as a layer

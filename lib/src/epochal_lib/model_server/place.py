@@ -15,7 +15,7 @@ class Place:
 
     @classmethod
     def of(cls, uri: str) -> "Place":
-        """Return the location of s3://BUCKET/KEY.
+        """Return the location that a URI of the form s3://BUCKET/KEY names.
 
         Raises:
             ServeError: InvalidConfig, if the URI has another form.
@@ -28,12 +28,12 @@ class Place:
         return cls(address.netloc, key)
 
     def beside(self, name: str) -> "Place":
-        """Return the location of another object in the same folder."""
+        """Return the location of the object with another name in the same folder."""
         return Place(self.bucket, f"{self.key.rpartition('/')[0]}/{name}".lstrip("/"))
 
     @property
     def name(self) -> str:
-        """The last part of the key."""
+        """The part of the key after the last slash."""
         return self.key.rpartition("/")[2]
 
     def __str__(self) -> str:

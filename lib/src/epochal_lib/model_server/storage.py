@@ -23,7 +23,7 @@ FIRST_DELAY = 0.2
 LONGEST_DELAY = 5.0
 CHUNK_BYTES = 2**20
 SMALL_BYTES = 16 * 2**20
-"""Size in bytes from which an object is not read into memory."""
+"""Size in bytes from which `Storage.get` refuses an object."""
 
 T = TypeVar("T")
 
@@ -31,14 +31,14 @@ log = logging.getLogger(__name__)
 
 
 class Storage:
-    """The S3 service. Its calls retry until the service answers or the time is over.
+    """The S3 service of the model. Its methods retry until the service answers or the time is over.
 
     Args:
         config: The endpoint and the region.
         environ: The environment, with the access keys.
         ca_file: Certificates to trust beside the system's, if the file exists.
-        waits: Called with the reason for each retry, and with None after a success.
-        seconds: Maximum time of retries without progress.
+        waits: Called before each retry with the error message, and after a success with None.
+        seconds: Maximum seconds of retries without a newly received byte.
 
     Raises:
         ServeError: InvalidConfig, if the endpoint is invalid; StorageRefused, if there are no keys.
@@ -90,8 +90,8 @@ class Storage:
         """Return the content of a small object.
 
         Raises:
-            ServeError: ModelNotFound, StorageUnreachable, StorageRefused; ModelDamaged, if the object is too
-                large.
+            ServeError: ModelNotFound, StorageUnreachable, StorageRefused; ModelDamaged, if the object has
+                SMALL_BYTES or more.
         """
 
         def read() -> bytes:
@@ -106,7 +106,7 @@ class Storage:
         return data
 
     def download(self, place: Place, path: Path) -> str:
-        """Write an object to a file, which exists only once it is complete, and return its SHA-256 in hex.
+        """Download an object to a file, and return its SHA-256 in hex. The file exists only once it is complete.
 
         Raises:
             ServeError: ModelNotFound, StorageUnreachable or StorageRefused.
@@ -122,7 +122,7 @@ class Storage:
         return digest
 
     def _write(self, place: Place, file: BinaryIO) -> None:
-        """Write an object to a file. A retry continues after the received bytes if the object has not changed."""
+        """Write an object to an open file. A retry requests only the missing bytes, if the object has not changed."""
         etag: str | None = None
         most = 0
 
@@ -173,7 +173,7 @@ class Storage:
                     self._unanswered_since, delay = now, FIRST_DELAY
                 remaining = self._unanswered_since + self._seconds - now
                 if remaining <= 0:
-                    message = f"{found.message}; tried for {self._seconds:.0f} s, and again after the next start"
+                    message = f"{found.message}; tried for {self._seconds:.0f} s, and will try again after a restart"
                     raise ServeError("StorageUnreachable", message) from error
                 log.warning("waiting for the storage: %s", found.message)
                 self._waits(found.message)

@@ -1,4 +1,4 @@
-"""Limits on the answers of an S3 service that may be hostile: their bytes and seconds, and no redirects."""
+"""HTTP connections to an S3 service that may be hostile: they limit its answers, and follow no redirects."""
 
 import io
 import socket
@@ -18,22 +18,22 @@ HEADER_SECONDS = 60.0
 """Maximum seconds until the headers of an answer are complete."""
 _PART = 2**16
 _MAX_ERROR = 64 * 1024
-"""Maximum bytes of an error, which the client reads whole."""
+"""Maximum bytes of the body of an error, which the client reads into memory."""
 _SUCCESS = frozenset({200, 204, 206})
 
 
 class AnswerTooLarge(HTTPError):
-    """The answer has more bytes than the limit. It is an error of urllib3, so that `explain` reports it."""
+    """The service sent an answer with too many bytes, or too many answers. As an HTTPError, `explain` reports it."""
 
 
 @dataclass(frozen=True)
 class AnswerLimits:
-    """The limits of answers.
+    """The limits of the answers of an S3 service.
 
     Args:
         size: Maximum bytes of an answer that the client parses, such as a list of keys.
         seconds: Maximum seconds until such an answer is complete.
-        requests: Maximum number of such answers of one pool: a list may say forever that it has more pages.
+        requests: Maximum number of such answers for one BoundedPool: a hostile service may report more pages forever.
     """
 
     size: int
@@ -42,12 +42,12 @@ class AnswerLimits:
 
 
 class _HeaderDeadline:
-    """Breaks a connection whose headers take too long. The timeouts of a socket bound only the wait for a byte."""
+    """Ends a connection if the headers take too long. The timeouts of a socket limit only the wait for a byte."""
 
     sock: socket.socket
 
     def getresponse(self) -> Any:
-        """Return the answer once its headers have arrived; break the connection after HEADER_SECONDS."""
+        """Return the answer once its headers have arrived. After HEADER_SECONDS, end the connection with an error."""
         is_late = threading.Event()
         timer = threading.Timer(HEADER_SECONDS, _hang_up, [self.sock, is_late])
         timer.daemon = True
@@ -81,7 +81,7 @@ class _TlsPool(HTTPSConnectionPool):
 class BoundedPool(PoolManager):
     """Connections with bounded answers. They follow no redirect, and use no proxy of the environment.
 
-    The content of an object is streamed, so its reader bounds it.
+    The content of an object is streamed: the reader of the stream must limit it.
 
     Args:
         limits: The limits of answers.
@@ -101,12 +101,12 @@ class BoundedPool(PoolManager):
         redirect: bool = True,  # noqa: FBT001, FBT002 - the signature of urllib3
         **options: Any,
     ) -> BaseHTTPResponse:
-        """Send a request, and return its answer. Errors, and answers to preload, are read within the limits."""
+        """Send a request, and return its answer. Apply the limits to errors, and to answers with preload_content."""
         del redirect  # none is followed
         preload_content = options.pop("preload_content", True)
         self._requests += preload_content
         if self._requests > self._limits.requests:
-            raise AnswerTooLarge(f"it has sent {self._limits.requests} answers and says that there are more")
+            raise AnswerTooLarge(f"it has sent {self._limits.requests} answers, and reports still more pages")
         if isinstance(body := options.get("body"), bytes | bytearray) and len(body) > _PART:
             # One call of the socket must send all its bytes within CONNECT_SECONDS, also to a slow service.
             whole = memoryview(body)
@@ -133,10 +133,10 @@ class BoundedPool(PoolManager):
         )
 
     def _read(self, answer: BaseHTTPResponse, limit: int, url: str) -> bytes:
-        """Return the content of an answer.
+        """Return the content of an answer of at most `limit` bytes.
 
         Raises:
-            HTTPError: If it has too many bytes, or takes too long.
+            HTTPError: If the content has more bytes, or is not complete in time.
         """
         end = time.monotonic() + self._limits.seconds
         parts: list[bytes] = []
@@ -153,7 +153,7 @@ class BoundedPool(PoolManager):
 
 
 def _hang_up(connection: socket.socket, is_late: threading.Event) -> None:
-    """End a connection, also while another thread waits for its next byte."""
+    """End a connection and set `is_late`, also while another thread waits for a byte of the connection."""
     is_late.set()
     with suppress(OSError):
         socket.socket.shutdown(connection, socket.SHUT_RDWR)  # a TLS socket would close its session first

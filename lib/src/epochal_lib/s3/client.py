@@ -1,4 +1,4 @@
-"""Opens a connection to an S3 service, and reads its objects."""
+"""Creates the client of an S3 service, and opens objects for reading."""
 
 import ssl
 from collections.abc import Iterator
@@ -38,9 +38,9 @@ def connect(
         session_token: The session token of temporary credentials, or None.
         region: Region in the signatures of requests.
         ca_file: PEM certificates to trust in addition to the system's, or None.
-        authority: More such certificates, as text.
-        limits: Limits of answers, for a service that may be hostile.
-        connections: Number of connections that stay open.
+        authority: PEM certificates to trust in addition, as text.
+        limits: Limits of answers, for a service that may be hostile; None for no limits.
+        connections: Maximum number of idle connections that stay open.
         retries: Immediate retries of a single request.
 
     Raises:
@@ -72,7 +72,7 @@ def connect(
 def open_object(client: Minio, bucket: str, key: str, **options: Any) -> Iterator[Any]:
     """Open an object for reading.
 
-    A connection that was not read to its end is closed, since no other request can use it.
+    At the end, the response is closed: if it was not read to its end, no other request can use its connection.
     """
     response = client.get_object(bucket, key, **options)
     response.decode_content = False  # return the stored bytes in spite of their Content-Encoding

@@ -1,4 +1,4 @@
-"""The meaning of errors of the S3 client: the reason, the remedy, and whether they are temporary."""
+"""Explains errors of the S3 client to users: the reason, the remedy, and whether a retry may succeed."""
 
 import socket
 import ssl
@@ -47,9 +47,9 @@ BUSY = frozenset(
 """S3 error codes below HTTP 500 that may be temporary: a restarted server has lost the parts of an upload, or a wrong
 clock is corrected soon."""
 MAY_NOT = frozenset({"AccessDenied", "AllAccessDisabled", "MethodNotAllowed", "NotImplemented"})
-"""Error codes of a service that knows the keys, but lists no buckets for them."""
+"""Error codes for a request to list buckets, if the access keys are valid but the service lists no buckets."""
 EXISTS = frozenset({"PreconditionFailed", "ConditionalRequestConflict"})
-"""Error codes of a service that has an object of the key already, or stores one at the same time."""
+"""Error codes for a write with If-None-Match: the object already exists, or another request is storing it."""
 MAX_QUOTED = 300
 
 CREDENTIALS = "set accessKey and secretKey (and sessionToken) in the Secret that spec.storage.secretRef names"
@@ -58,7 +58,7 @@ WRITE = f"allow the credentials s3:PutObject, s3:GetObject, s3:DeleteObject and 
 
 
 class _Code(NamedTuple):
-    """The reason that Epochal reports for an S3 error code, and the remedy."""
+    """The reason (for conditions) and the remedy that Epochal reports for an S3 error code."""
 
     reason: Reason
     remedy: str
@@ -101,12 +101,12 @@ CODES = {
     "XMinioStorageFull": FULL,
 }
 UNHEALTHY = _Code("EndpointUnreachable", "check that the service is healthy")
-UNKNOWN = _Code("StorageError", "look the code up in the service's documentation")
+UNKNOWN = _Code("StorageError", "look up this error code in the service's documentation")
 
 
 @dataclass(frozen=True)
 class Request:
-    """A request to the service, for messages."""
+    """The parts of a request to the service that error messages contain."""
 
     endpoint: str
     bucket: str
@@ -119,7 +119,7 @@ class Request:
 
 @dataclass(frozen=True)
 class StorageErrorInfo:
-    """The reason and the message that users see for an error of the S3 client."""
+    """The reason and the message with which Epochal reports an error of the S3 client to users."""
 
     reason: Reason
     message: str
@@ -129,7 +129,7 @@ class StorageErrorInfo:
 
 
 def explain(error: Exception, request: Request, redact: Callable[[str], str] = str) -> StorageErrorInfo | None:
-    """Return the reason and the message of an error of the S3 client, or None if the storage did not cause the error.
+    """Return the information for users about an error of the S3 client, or None if the storage did not cause the error.
 
     Args:
         error: The error.
@@ -154,7 +154,7 @@ def explain(error: Exception, request: Request, redact: Callable[[str], str] = s
 
 
 def unreachable(request: Request, fault: str, *, temporary: bool = True) -> StorageErrorInfo:
-    """Return the information for a service that does not answer, or not as an S3 service does."""
+    """Return the information for users if a service does not answer, or its answer is not that of an S3 service."""
     return StorageErrorInfo("EndpointUnreachable", f"cannot {request}: {fault}", temporary)
 
 
@@ -167,7 +167,7 @@ def _of_code(error: S3Error, request: Request, redact: Callable[[str], str]) -> 
 
 
 def _of_status(request: Request, status: int | None) -> StorageErrorInfo:
-    """Return the information for an answer without S3's XML. `status` is None if the answer has other XML."""
+    """Return the information for users about an answer without S3's XML. `status` is None if it has other XML."""
     if status is not None and _server_error(status):
         return unreachable(request, f"it answered HTTP {status}: check that the service is healthy")
     answer = "no S3 XML" if status is None else f"HTTP {status}"
@@ -196,9 +196,9 @@ def _network_fault(error: HTTPError, redact: Callable[[str], str]) -> str:
 
 
 def _certificate_fault(error: HTTPError) -> str | None:
-    """Return the TLS error that only a change of the configuration fixes; None for other errors.
+    """Return the text for a TLS error that only a change of the configuration fixes.
 
-    The other errors are not about TLS, or may be temporary.
+    None for other errors, which are not about TLS or may be temporary.
     """
     text = str(_reason(error))
     if "WRONG_VERSION_NUMBER" in text or "RECORD_LAYER_FAILURE" in text:

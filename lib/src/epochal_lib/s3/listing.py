@@ -1,4 +1,4 @@
-"""A page of a bucket's keys, as the folders and objects below a prefix."""
+"""Lists the folders and objects of a bucket directly below a prefix, page by page."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -8,7 +8,7 @@ from minio.datatypes import parse_list_objects
 
 
 class ListedObject(NamedTuple):
-    """An object in a list of a bucket."""
+    """An object in a page. `modified` is the time of its last change."""
 
     key: str
     size: int
@@ -16,11 +16,11 @@ class ListedObject(NamedTuple):
 
 
 class Page(NamedTuple):
-    """A page of the entries below a prefix.
+    """A page of the folders and objects directly below a prefix.
 
     Args:
-        folders: Prefixes that end with a slash.
-        objects: Objects.
+        folders: Their whole prefixes, each with a slash at its end.
+        objects: The objects, with their whole keys.
         next: Token of the next page; "" at the end.
     """
 
@@ -30,7 +30,7 @@ class Page(NamedTuple):
 
 
 def list_page(client: Minio, bucket: str, prefix: str, token: str, most: int) -> Page:
-    """Return a page of the entries below a prefix. `Minio.list_objects` returns all pages, and hides the token.
+    """Return a page of the entries directly below a prefix. `Minio.list_objects` can only return all pages.
 
     Args:
         client: The client of the service.

@@ -11,17 +11,17 @@ from minio.helpers import md5sum_hash
 from minio.xml import Element, SubElement, getbytes
 
 _NEW = {"If-None-Match": "*"}
-"""A condition of S3 since 2024: there is no object of this key yet. Older services ignore or refuse it."""
+"""A condition of S3 since 2024: no object with this key exists yet. Older services ignore or refuse the condition."""
 _UNKNOWN = "NotImplemented"
-"""Error code of a service that refuses a header."""
+"""Error code of a service that does not support the condition."""
 _TYPE = {"Content-Type": "application/octet-stream"}
 
 
 class Upload:
     """An object that is stored in parts. No reader sees it before `finish`.
 
-    `Minio.put_object` reads a stream in one thread and knows no condition. The calls of this class may come from
-    several threads: `abort` waits for a part that is under way, since the service could store this part afterwards.
+    Unlike `Minio.put_object`, it can require that the object does not exist yet. Several threads may call the methods:
+    `abort` waits until a part that another thread sends is stored, since the service could otherwise keep this part.
 
     Args:
         client: The client of the service.
@@ -38,17 +38,17 @@ class Upload:
         self._is_over = False
 
     def part(self, content: bytes | bytearray) -> None:
-        """Store the next part, of at least 5 MiB. The first part begins a multipart upload."""
+        """Store the next part, of at least 5 MiB. The first part begins a multipart upload. No effect after `abort`."""
         with self._lock:
             self._store_part(content)
 
     def finish(self, rest: bytes | bytearray, *, replace: bool) -> None:
-        """Store the last part, and make all parts visible as one object.
+        """Store the last part, and make all parts visible as one object. No effect after `abort`.
 
         Args:
             rest: The last part.
-            replace: Whether to replace an object of this key. Without it, an existing object is an S3Error with one of
-                the codes EXISTS of errors.py, if the service knows the condition.
+            replace: Whether to replace an existing object with this key. If false, an existing object causes an S3Error
+                with one of the codes `errors.EXISTS`, unless the service does not support the condition.
         """
         with self._lock:
             if self._is_over:
@@ -97,7 +97,10 @@ class Upload:
 
 
 def _with_condition(send: Callable[[Mapping[str, str]], None], *, replace: bool) -> None:
-    """Send a request that stores an object. Unless `replace`, its condition is that the object does not exist yet."""
+    """Send a request that stores an object. Unless `replace`, add the condition that no such object exists yet.
+
+    If the service does not support the condition, send the request again without it.
+    """
     if replace:
         send({})
         return

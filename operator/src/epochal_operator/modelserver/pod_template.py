@@ -31,8 +31,8 @@ both by port name.
 """
 
 GRACE_SECONDS = server_pod.GRACE_SECONDS + 15
-"""Seconds between SIGTERM and SIGKILL. The server accepts requests for some seconds, until clients stop sending them,
-and then has `server_pod.GRACE_SECONDS` to answer them.
+"""Seconds between SIGTERM and SIGKILL. Within `server_pod.GRACE_SECONDS`, the server stops to accept requests and
+answers those that it has accepted. The rest of the time is for a server that is slow on a busy node.
 """
 STARTUP_SECONDS = 120
 """Seconds until the first liveness probe of a server: the import of Keras alone takes ten seconds on a busy node."""

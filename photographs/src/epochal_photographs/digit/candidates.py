@@ -18,28 +18,30 @@ BEST = 8
 _SAME = 0.7
 """Minimum overlap of the boxes of two parts in different layers that belong to the same candidate."""
 _WORTH = 0.3
-"""Minimum worth of another candidate, relative to a candidate, to reduce the worth of the latter."""
+"""Minimum worth of a candidate that can reduce the worth of another candidate, as a fraction of the other's worth."""
 _SMALL = 0.2
-"""Minimum longer side of another candidate, relative to the candidate around it, to reduce the latter's worth."""
+"""Minimum longer side of a candidate that can reduce the worth of the candidate around it, as a fraction of the longer
+side of the candidate around it."""
 
 _DRAWN = 0.8
-"""Maximum fill of a drawn part, as a fraction of an ellipse of the same spread."""
+"""Maximum fill of a part that consists of strokes. A filled ellipse has the fill 1. See Features.filled."""
 _FRAME, _PAPER, _HOLE = 0.1, 0.3, 0.25
 """Factors for the worth of a candidate that looks like a frame around a digit, paper under it, or a hole in it."""
 _FOUR_CORNERS = 0.85
-"""Minimum overlap of a part with four corners and the quadrilateral of these. A round part has two thirds."""
+"""Minimum overlap of a quadrilateral part and the quadrilateral between its extreme points: intersection by union. A
+round part has two thirds."""
 _THINNER = 0.8
-"""Maximum width of strokes on paper, relative to the stroke width of the paper itself."""
+"""Maximum width of strokes on paper, as a fraction of the stroke width of the part that is the paper."""
 _MUCH_THINNER = 0.3
-"""_THINNER for paper that shadows cut into pieces. The background between a digit's strokes is never so thin."""
+"""Like _THINNER, for paper that shadows cut into pieces. Background between a digit's strokes is never so thin."""
 _EVEN = 0.9
 """Minimum evenness of the strokes on paper. Streaks within the strokes of a marker are less even."""
 _RIM = 2
 """Maximum distance in pixels between the picture's rim and a part that touches it."""
 _WIDE = 0.5
-"""Minimum width of a hole that looks like a drawn part, relative to the strokes around it."""
+"""Minimum stroke width of a hole that looks like strokes, as a fraction of the stroke width of the part around it."""
 _GAP = 3
-"""Maximum gap, in pixels, in the strokes around a hole."""
+"""Window, in pixels, of the filter that closes gaps in the strokes around a hole."""
 _TWICE = 2.0
 """Multiple of the mean stroke width that almost no place in a digit exceeds."""
 _UNEVEN, _LEAST_EVEN = 10, 0.4
@@ -55,28 +57,31 @@ class Part:
 
     @property
     def score(self) -> float:
-        """Score of its resemblance to a digit, in its layer."""
+        """The part's resemblance to a digit, as a score: at least 0, higher for a more similar part."""
         return float(self.layer.features.scores[self.at])
 
     @property
     def stroke(self) -> float:
-        """Mean width of its strokes, in pixels."""
+        """Mean width of the part's strokes, in pixels."""
         return float(self.layer.features.strokes[self.at])
 
     @cached_property
     def box(self) -> Box:
-        """The box around the part."""
+        """The smallest box around the part, in pixels of the layer's picture."""
         parts, at = self.layer.parts, self.at
         return Box(int(parts.lefts[at]), int(parts.tops[at]), int(parts.rights[at]), int(parts.bottoms[at]))
 
     @property
     def has_strokes(self) -> bool:
-        """Whether the part consists of strokes: a digit other than a one, or a frame."""
+        """Whether the part consists of strokes, such as a frame or a digit other than a one. Other parts are filled."""
         return float(self.layer.features.filled[self.at]) < _DRAWN
 
     @cached_property
     def even(self) -> float:
-        """Evenness of its stroke width, from 0 to 1: high for a pen, and low for the paper between lines of print."""
+        """Evenness of the part's stroke width, from 0.4 to 1.
+
+        It is high for strokes of a pen, and low for the paper between lines of print.
+        """
         window = int(_TWICE * self.stroke) | 1
         mask = np.pad(self.cropped, window)
         wide = float(minimum_filter(mask, window).sum()) / int(mask.sum())
@@ -84,9 +89,9 @@ class Part:
 
     @cached_property
     def corners(self) -> list[tuple[int, int]]:
-        """Row and column of its four extreme points within its box, clockwise from the upper left corner.
+        """Row and column of the part's four extreme points within its box, clockwise from the upper left point.
 
-        If the part has four corners, these are the points.
+        If the part is a quadrilateral, the points are its corners.
         """
         rows, columns = np.nonzero(self.cropped)
         down, up = rows + columns, columns - rows
@@ -94,7 +99,7 @@ class Part:
 
     @cached_property
     def is_quadrilateral(self) -> bool:
-        """Whether its outline has four corners and straight sides, as the outline of paper or of a frame."""
+        """Whether the part's outline has four corners and straight sides, like the outline of paper or of a frame."""
         mask = self.cropped | self.holes
         page = Image.new("1", mask.shape[::-1])
         ImageDraw.Draw(page).polygon([(column, row) for row, column in self.corners], fill=1)
@@ -103,12 +108,12 @@ class Part:
 
     @property
     def is_cut(self) -> bool:
-        """Whether it touches the rim of the picture, as a sheet that is larger than the picture."""
+        """Whether the part touches the rim of the picture, like a sheet of paper that is larger than the picture."""
         box, (high, wide) = self.box, self.layer.mask.shape
         return bool(min(box.left, box.top, wide - box.right, high - box.bottom) <= _RIM)
 
     def surrounds(self, box: Box) -> bool:
-        """Return whether the part is on all four sides of a box that is not much smaller."""
+        """Return whether this part has pixels on all four sides of `box`, and is not much larger than `box`."""
         around = self.box
         if not around.contains(box) or box.longer < _SMALL * around.longer:
             return False
@@ -123,7 +128,10 @@ class Part:
 
     @cached_property
     def _reach(self) -> tuple[Ints, Ints, Ints, Ints]:
-        """Bounds in each row of its box (first column, column after the last one), and in each column (rows)."""
+        """The part's extent in each row of its box (first column, column after the last) and in each column (rows).
+
+        Columns and rows are those of the picture.
+        """
         box, (rows, starts, ends) = self.box, self.layer.parts.runs(self.at)
         lefts, tops = np.full(box.bottom - box.top, box.right), np.full(box.right - box.left, box.bottom)
         rights, bottoms = np.zeros_like(lefts), np.zeros_like(tops)
@@ -136,7 +144,7 @@ class Part:
         return lefts, rights, tops, bottoms
 
     def encloses(self, other: "Part") -> bool:
-        """Return whether another part is in the holes of this part."""
+        """Return whether another part is within the box of this part, with most of its pixels in this part's holes."""
         box = self.box
         if not box.contains(other.box):
             return False
@@ -145,17 +153,17 @@ class Part:
 
     @cached_property
     def mask(self) -> Mask:
-        """Its pixels, as a mask of the picture."""
+        """The part's pixels, as a mask of the whole picture."""
         return self.layer.parts.mask(np.array([self.at]))
 
     @property
     def cropped(self) -> Mask:
-        """Its pixels, as a mask of its box."""
+        """The part's pixels, as a mask of the part's box."""
         return self.mask[self.box.slices]
 
     @cached_property
     def holes(self) -> Mask:
-        """The areas that it encloses, as a mask of its box."""
+        """The areas that the part encloses, even with small gaps in its strokes, as a mask of the part's box."""
         outside = components(np.pad(~maximum_filter(self.cropped, _GAP), 1, constant_values=True))
         return outside.mask(np.arange(1, len(outside)))[1:-1, 1:-1]
 
@@ -165,8 +173,9 @@ class Candidate:
     """A candidate for the digit, found in a layer or in several layers.
 
     Args:
-        worth: Mean score over the stroke widths that could show the candidate; higher if it was found at all of them.
-        part: Its part with the best score.
+        worth: Mean of the candidate's best scores for each stroke width of layers that could show it. The score is 0
+            for a stroke width of which no layer shows the candidate.
+        part: The candidate's part with the best score.
     """
 
     worth: float
@@ -174,7 +183,7 @@ class Candidate:
 
 
 def candidates(layers: Sequence[Layer]) -> list[Candidate]:
-    """Return the candidates for a digit, with the best first."""
+    """Return the candidates for a digit in the layers of a picture, with the highest worth first."""
     parts = [Part(layer, int(at)) for layer in layers for at in np.argsort(-layer.features.scores)[:BEST]]
     groups: list[list[Part]] = []
     for part in sorted(parts, key=lambda part: -part.score):
@@ -191,7 +200,10 @@ def candidates(layers: Sequence[Layer]) -> list[Candidate]:
 
 
 def choose(found: Sequence[Candidate]) -> Candidate | None:
-    """Return the candidate that is the digit or most of the digit, with its reduced worth; None without candidates."""
+    """Return the candidate with the highest reduced worth: the digit, or most of it. None without candidates.
+
+    The returned candidate has the reduced worth. See _reduced_worth.
+    """
     best: Candidate | None = None
     for candidate in sorted(found, key=lambda one: -one.worth):
         if best is not None and candidate.worth <= best.worth:
@@ -218,7 +230,7 @@ def _reduced_worth(candidate: Candidate, found: Iterable[Candidate]) -> float:
 
 
 def _is_on(part: Part, paper: Part) -> bool:
-    """Return whether a part is on another part that looks like paper."""
+    """Return whether `part` is on `paper`, and `paper` looks like a sheet of paper."""
     if part.box.longer < _SMALL * paper.box.longer or not paper.box.contains(part.box):
         return False
     if part.has_strokes and part.stroke < _MUCH_THINNER * paper.stroke and part.even >= _EVEN:
@@ -229,14 +241,14 @@ def _is_on(part: Part, paper: Part) -> bool:
 
 
 def _is_hole(part: Part, other: Part) -> bool:
-    """Return whether a part is a hole in another part, which is drawn, even with thick strokes such as a marker's."""
+    """Return whether `part` is a hole in `other`, which consists of strokes, maybe as thick as those of a marker."""
     thinner = other.has_strokes and other.stroke < part.stroke
     wide = other.has_strokes and _WIDE * other.stroke <= part.stroke
     return (thinner or ((wide or not part.has_strokes) and not other.is_quadrilateral)) and other.encloses(part)
 
 
 def _worth(group: Sequence[Part], layers: Iterable[Layer]) -> float:
-    """Return the mean score of a candidate over the stroke widths that could show it."""
+    """Return the worth of a candidate that consists of the parts in a group. See Candidate."""
     possible = {layer.widest for layer in layers if layer.widest > 1.5 * group[0].stroke}
     best: dict[int, float] = {}
     for part in group:

@@ -17,8 +17,8 @@ class Components:
         rows: Row of each run of pixels.
         starts: Column where each run begins.
         ends: Column after each run.
-        owners: Component of each run, counted from 0.
-        areas: Pixels of each component.
+        owners: Index of the component of each run.
+        areas: Number of pixels of each component.
         tops: First row of each component.
         bottoms: Row after the last row of each component.
         lefts: First column of each component.
@@ -41,7 +41,7 @@ class Components:
 
     @cached_property
     def sides(self) -> Ints:
-        """Length of the longer side of each component."""
+        """Length in pixels of the longer side of the box around each component."""
         sides: Ints = np.maximum(self.bottoms - self.tops, self.rights - self.lefts)
         return sides
 
@@ -51,13 +51,13 @@ class Components:
         return np.argsort(self.owners, kind="stable"), np.searchsorted(np.sort(self.owners), np.arange(len(self) + 1))
 
     def runs(self, at: int) -> tuple[Ints, Ints, Ints]:
-        """Return row, first column, and column after the last of each run of the component with the index `at`."""
+        """Return the row, the first column, and the column after the last, of each run of one component."""
         order, begins = self._by_component
         own = order[begins[at] : begins[at + 1]]
         return self.rows[own], self.starts[own], self.ends[own]
 
     def mask(self, which: Ints) -> Mask:
-        """Return a mask of the given components only."""
+        """Return a mask of the picture with only the components of the given indices."""
         chosen = np.zeros(len(self), bool)
         chosen[which] = True
         runs = chosen[self.owners]
@@ -113,7 +113,7 @@ def components(mask: Mask) -> Components:
 
 
 def _owners(starts: Ints, ends: Ints, stride: int) -> Ints:
-    """Return the component of each run, counted from 0. Runs of neighbouring rows that touch are joined."""
+    """Return the index of each run's component. Runs of neighbouring rows that touch belong to the same component."""
     first = np.searchsorted(ends, starts + stride, side="left")
     after = np.searchsorted(starts, ends + stride, side="right")
     count = np.maximum(after - first, 0)

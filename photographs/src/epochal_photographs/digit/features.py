@@ -1,4 +1,4 @@
-"""Features of the parts of a layer, and their scores as a digit, or as most of a digit."""
+"""Features of the parts of a layer, and scores for their resemblance to a digit, or to most of a digit."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ SMALLEST = 0.025
 """Longer side of the smallest part of a digit, as a fraction of the picture's longer side."""
 
 _EDGE = 0.6
-"""Minimum steepness of an edge, as a fraction of the threshold of ink."""
+"""Minimum range of shades near a pixel on a sharp edge, as a fraction of the threshold of ink (Layer.level)."""
 _BAR = 2.5
 """Minimum ratio of length to width of a stroke that may be a whole digit: a one."""
 _RIM = 2
@@ -24,16 +24,16 @@ _RIM = 2
 
 @dataclass(frozen=True)
 class Features:
-    """The features of a layer's parts.
+    """The features of a layer's parts: in each array, a value for each part.
 
     Args:
-        strokes: Mean width of their strokes, in pixels.
-        contrast: Mean difference of shades.
-        filled: Fill from 0 to 1, as a fraction of an ellipse of the same spread. It is low for digits, because they are
-            drawn.
-        real: From 0 to 1: the sharp fraction of their outline to the power of 4, reduced for an outline on the
-            picture's rim.
-        scores: Scores of their resemblance to a digit.
+        strokes: Mean width of the part's strokes, in pixels.
+        contrast: Mean difference of shades between the part and its surroundings.
+        filled: Area of the part, as a fraction of the ellipse of the same spread, from 0 to 1. It is low for digits,
+            because they consist of strokes.
+        real: Sharp fraction of the part's outline to the power of 4. It is reduced if the outline is on the picture's
+            rim.
+        scores: Score for the part's resemblance to a digit.
     """
 
     strokes: Floats
@@ -44,7 +44,7 @@ class Features:
 
 
 def features(parts: Components, ink: Bytes, mask: Mask, steep: Bytes, level: float) -> Features:
-    """Return the features of parts."""
+    """Return the features of a layer's parts. The other arguments are fields of the layer."""
     high, wide = parts.shape
     longer = max(high, wide)
     sides = parts.sides
@@ -72,14 +72,17 @@ def features(parts: Components, ink: Bytes, mask: Mask, steep: Bytes, level: flo
 
 
 def _on_rim(parts: Components, mask: Mask) -> Floats:
-    """Return the number of each part's pixels on the rim of the picture, where the table is beside the paper."""
+    """Return the length of each part along the rim of the picture, in pixels.
+
+    A part there may be the table around the paper.
+    """
     rim = np.zeros_like(mask)
     rim[:_RIM] = rim[-_RIM:] = rim[:, :_RIM] = rim[:, -_RIM:] = True
     return parts.sums(rim & mask) / _RIM
 
 
 def _filled(parts: Components) -> tuple[Floats, Floats]:
-    """Return the fill of each part, relative to an ellipse of the same spread, and its ratio of length to width."""
+    """Return each part's area as a fraction of an ellipse of the same spread, and its ratio of length to width."""
     down, across, both = parts.moments()
     middle, apart = (down + across) / 2, np.hypot((down - across) / 2, both)
     long, short = middle + apart, np.maximum(middle - apart, 1e-3)

@@ -21,7 +21,7 @@ from epochal_photographs.flatten import on_contrasting_page
 
 SIDE = 28
 MIN_SIDE = 700
-"""Sufficient length of a photograph's shorter side: more pixels show no more details of a digit."""
+"""Sufficient length in pixels of a photograph's shorter side: more pixels show no more details of a digit."""
 
 _LONGEST, _SHORTEST = 480, 280
 """Maximum and minimum length in pixels of the picture's longer side in the search for digits."""
@@ -30,13 +30,13 @@ _LONGEST_IN_COLOUR = 320
 _CLEAR = 12.0
 """Minimum worth of a digit that ends the search, so that colours are not searched."""
 _BESIDE = 0.3
-"""Factor for the worth of a candidate beside the paper, such as the grain of a table, or a pen."""
+"""Factor for the worth of a candidate outside of the sheet of paper, such as the grain of a table, or a pen."""
 _IN_BOX = 0.25
 """Minimum longer side of a digit that touches the frame around it, relative to the frame's longer side."""
 
 
 class RelativeBox(NamedTuple):
-    """A place on a picture, as fractions of its width and its height, from 0 to 1."""
+    """A rectangle on a picture. Its sides are fractions of the picture's width and height, from 0 to 1."""
 
     left: float
     top: float
@@ -46,7 +46,7 @@ class RelativeBox(NamedTuple):
 
 @dataclass(frozen=True)
 class FoundDigit:
-    """A digit on a photograph."""
+    """A digit on a photograph: its image in the form of MNIST, and its place."""
 
     image: Bytes
     place: RelativeBox
@@ -57,8 +57,8 @@ class _View(NamedTuple):
 
     Args:
         grey: The picture or the paper on it, in grayscale or as a difference of colours.
-        longest: Maximum length of its longer side after resizing.
-        paper: The paper that the view is limited to, if it is.
+        longest: Maximum length in pixels of the picture's longer side in the search.
+        paper: The sheet of paper that the view shows, or None if it shows the whole picture.
     """
 
     grey: Image.Image
@@ -67,7 +67,7 @@ class _View(NamedTuple):
 
 
 def find_digit(picture: Image.Image, *, height: int = SIDE, width: int = SIDE) -> Bytes:
-    """Return the digit on a picture in the form of MNIST: light on black, with its centre of mass in the middle.
+    """Return the clearest digit on a picture in the form of MNIST: light on black, its centre of mass in the middle.
 
     Raises:
         NoDigitFound: If the picture has no digit.
@@ -100,7 +100,11 @@ def _image(view: _View, main: Part, mask: Mask, height: int, width: int) -> Byte
 
 
 def _clearest(picture: Image.Image) -> tuple[_View, Part]:
-    """Return the clearest digit, or most of this digit, and the view that shows it."""
+    """Return the view with the clearest digit, and the part in this view that is the digit or most of it.
+
+    Raises:
+        NoDigitFound: If no view has a candidate for a digit.
+    """
     best: tuple[_View, Candidate] | None = None
     grey = picture.convert("L")
     paper = find_paper(grey)
@@ -123,7 +127,7 @@ def _clearest(picture: Image.Image) -> tuple[_View, Part]:
 
 
 def _views(picture: Image.Image, grey: Image.Image, paper: Paper | None) -> Iterator[_View]:
-    """Yield the picture in grayscale, then the paper on it only, if it does not fill the picture, then its colours."""
+    """Yield the picture in grayscale, then only the sheet of paper if there is any, then each difference of colours."""
     yield _View(grey)
     if paper is not None:
         yield _View(paper.rectified(grey), paper=paper)
@@ -143,7 +147,10 @@ def _best(view: _View) -> Candidate | None:
 
 
 def _in_frame(part: Part) -> list[Candidate]:
-    """Return the candidates inside a part after the removal of a frame that they touch."""
+    """Return the candidates that remain of a part after the frame that is its outline is removed.
+
+    The list is empty if the outline is not a frame.
+    """
     mask = without_frame(part)
     if mask is None:
         return []

@@ -13,7 +13,7 @@ HALF = 127
 
 
 class Box(NamedTuple):
-    """A rectangle of pixels."""
+    """A rectangle of pixels. `right` and `bottom` are the first column and row outside of it."""
 
     left: int
     top: int
@@ -22,18 +22,18 @@ class Box(NamedTuple):
 
     @classmethod
     def around(cls, mask: Mask) -> "Box":
-        """Return the smallest box that contains all pixels of a mask, which is not empty."""
+        """Return the smallest box that contains all pixels of a mask. The mask must not be empty."""
         rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
         return cls(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
 
     @property
     def slices(self) -> tuple[slice, slice]:
-        """Its rows and columns, as the index of an array."""
+        """The box's rows and columns as slices, to index an array."""
         return slice(self.top, self.bottom), slice(self.left, self.right)
 
     @property
     def longer(self) -> int:
-        """Length of its longer side in pixels."""
+        """Length of the box's longer side, in pixels."""
         return max(self.right - self.left, self.bottom - self.top)
 
     @property
@@ -43,24 +43,24 @@ class Box(NamedTuple):
 
     @property
     def middle(self) -> tuple[int, int]:
-        """Row and column of its middle."""
+        """Row and column of the box's middle."""
         return (self.top + self.bottom) // 2, (self.left + self.right) // 2
 
     def contains(self, other: "Box") -> bool:
-        """Return whether another box is within this box, and touches no side."""
+        """Return whether another box is within this box, and the boxes have no side in common."""
         return (
             self.left < other.left and self.top < other.top and self.right > other.right and self.bottom > other.bottom
         )
 
     def overlap(self, other: "Box") -> float:
-        """Return the overlap of two boxes, from 0 to 1: the area of their intersection by the area of their union."""
+        """Return the overlap of two boxes, from 0 to 1: the area of the intersection divided by that of the union."""
         wide = min(self.right, other.right) - max(self.left, other.left)
         high = min(self.bottom, other.bottom) - max(self.top, other.top)
         both = max(wide, 0) * max(high, 0)
         return both / (self.area + other.area - both)
 
     def gap(self, other: "Box") -> int:
-        """Return the number of pixels between two boxes, horizontally or vertically, whichever is more."""
+        """Return the larger of the horizontal and the vertical gap between two boxes, in pixels; 0 if they overlap."""
         across = max(self.left - other.right, other.left - self.right)
         down = max(self.top - other.bottom, other.top - self.bottom)
         return max(across, down, 0)

@@ -1,4 +1,4 @@
-"""Finds all digits on a sheet, in reading order."""
+"""Finds all digits on a picture, in reading order."""
 
 from dataclasses import dataclass
 
@@ -10,11 +10,11 @@ from epochal_photographs.digit.group_strokes import same_pen
 from epochal_photographs.errors import TooManyDigits
 
 MAX_DIGITS = 100
-"""Maximum number of digits on a sheet: each takes some hundredths of a second."""
+"""Maximum number of digits on a picture: each digit takes some hundredths of a second."""
 MAX_PIECES = 5 * MAX_DIGITS
-"""Maximum number of strokes on a sheet that may be pieces of digits.
+"""Maximum number of strokes on a picture that may be pieces of digits.
 
-Each is compared with each, which takes a third of a second for this number.
+Each stroke is compared with all others, which takes a third of a second for this number.
 """
 
 _LEAST, _MOST = 0.35, 2.5
@@ -24,7 +24,7 @@ _PIECE = 0.12
 _ABOVE = 0.25
 """Maximum vertical gap between pieces of a digit, relative to a digit's longer side."""
 _ASTRIDE = 0.4
-"""Minimum horizontal overlap of pieces above each other, relative to the narrower piece."""
+"""Minimum horizontal overlap of pieces of a digit above each other, relative to the width of the narrower piece."""
 _BESIDE = 0.06
 """Maximum gap between a digit and a piece beside it, relative to a digit's longer side."""
 _WHOLE = 0.7
@@ -32,12 +32,12 @@ _WHOLE = 0.7
 _LONGEST = 1.4
 """Maximum longer side of a digit that is made of pieces, relative to the usual longer side."""
 _ON_LINE = 0.3
-"""Minimum vertical overlap of digits on the same line, relative to the lower digit."""
+"""Minimum vertical overlap of neighbouring digits on a line, relative to the smaller of both heights."""
 
 
 @dataclass
 class _Digit:
-    """Pieces of the same digit."""
+    """The pieces of one digit, and the box around them."""
 
     pieces: list[Part]
     box: Box
@@ -49,7 +49,9 @@ class _Digit:
 
 
 def group_digits(main: Part) -> list[Ints]:
-    """Return the parts of each digit in a layer, in reading order.
+    """Return the indices of the parts of each digit, for all digits in the layer of the clearest digit.
+
+    The digits are in reading order. `main` is the largest part of the clearest digit.
 
     Raises:
         TooManyDigits: If the layer has more than MAX_DIGITS digits, or more than MAX_PIECES possible pieces of digits.
@@ -75,13 +77,16 @@ def group_digits(main: Part) -> list[Ints]:
 
 
 def _usual(pieces: list[Part], side: int) -> float:
-    """Return the usual longer side of the digits: that of the clearest digit, or the median if that is larger."""
+    """Return the usual length of the digits' longer sides: `side` of the clearest digit, or the median if it is larger.
+
+    The median is that of the pieces that may be whole digits.
+    """
     large = [piece.box.longer for piece in pieces if piece.box.longer >= _LEAST * side]
     return max(side, float(np.median(large))) if large else side
 
 
 def _joined(pieces: list[Part], side: float) -> list[_Digit]:
-    """Return pieces grouped by digit."""
+    """Return the pieces grouped by digit. `side` is the usual length of a digit's longer side."""
     groups: list[_Digit] = []
     for piece in sorted(pieces, key=lambda piece: -piece.box.longer):
         near = [group for group in groups if _is_of(piece.box, group.box, side)]
@@ -93,7 +98,10 @@ def _joined(pieces: list[Part], side: float) -> list[_Digit]:
 
 
 def _is_of(piece: Box, box: Box, side: float) -> bool:
-    """Return whether a piece belongs to the digit in a box: it is above or below the digit, or almost touches it."""
+    """Return whether a piece belongs to the digit in `box`: it is above or below the digit, or almost touches it.
+
+    With the piece, the digit must not become too long. `side` is the usual length of a digit's longer side.
+    """
     if piece.union(box).longer > _LONGEST * side:
         return False
     shared = min(piece.right, box.right) - max(piece.left, box.left)
@@ -104,7 +112,7 @@ def _is_of(piece: Box, box: Box, side: float) -> bool:
 
 
 def _in_reading_order(digits: list[_Digit]) -> list[_Digit]:
-    """Return digits line by line. A digit is on a line if it is beside the line's last digit."""
+    """Return the digits line by line. A digit belongs to a line if its rows overlap those of the line's last digit."""
     lines: list[list[_Digit]] = []
     for digit in sorted(digits, key=lambda digit: digit.box.left):
         line = next((line for line in lines if _is_beside(digit.box, line[-1].box)), None)

@@ -21,9 +21,9 @@ _LETTER = 0.03
 _FAINTER = 0.6
 """Minimum contrast and stroke width of letters, relative to the minimum for a part of the digit."""
 _SPACE = 1.5
-"""Maximum gap between letters on a line of print, relative to their height."""
+"""Maximum gap between two letters on a line of print, relative to the larger of both heights."""
 _ON_LINE = 0.5
-"""Minimum vertical overlap of letters on a line, relative to the lower letter."""
+"""Minimum vertical overlap of two letters on a line, relative to the smaller of both heights."""
 _HIGHER = 3
 """Maximum ratio of the heights of two letters on a line."""
 _LETTERS = 400
@@ -31,7 +31,10 @@ _LETTERS = 400
 
 
 def same_pen(main: Part) -> Mask:
-    """Return the parts of a layer that the same pen may have drawn: by sharpness, stroke width and contrast."""
+    """Return a mask of the layer's parts that the pen of the main part may have drawn.
+
+    Such parts have sharp outlines, and a similar stroke width and contrast.
+    """
     features, stroke = main.layer.features, main.stroke
     width = (features.strokes >= _THINNER * stroke) & (features.strokes <= stroke / _THINNER)
     same: Mask = (features.real >= _REAL) & width & (features.contrast >= _CONTRAST * features.contrast[main.at])
@@ -39,7 +42,7 @@ def same_pen(main: Part) -> Mask:
 
 
 def group_strokes(main: Part) -> Ints:
-    """Return the parts of a layer that belong to the same digit as the main part."""
+    """Return the indices of the layer's parts that belong to the same digit as the main part, which is among them."""
     parts, features, box = main.layer.parts, main.layer.features, main.box
     sides = parts.sides / box.longer
     across = np.maximum(box.left - parts.rights, parts.lefts - box.right)
@@ -57,12 +60,12 @@ def group_strokes(main: Part) -> Ints:
 
 
 def _on_lines(parts: Components, letters: Mask, far: Mask) -> Mask:
-    """Return the parts on a line of print or of writing that continues away from the digit.
+    """Return a mask of the parts that are on a line of print or writing that continues away from the digit.
 
     Args:
         parts: The parts.
-        letters: The parts that may be letters or words.
-        far: The parts of `letters` that are not near the digit.
+        letters: Mask of the parts that may be letters or words.
+        far: Mask of the parts of `letters` that are not near the digit.
     """
     at = np.flatnonzero(letters)
     at = at[np.argsort(-parts.sides[at], kind="stable")[:_LETTERS]]

@@ -13,7 +13,7 @@ from epochal_photographs.digit.morphology import maximum_filter, minimum_filter
 from epochal_photographs.digit.shade import ink_of
 
 WIDTHS = (0.05, 0.12, 0.3)
-"""Maximum widths of the strokes that are searched, as fractions of the picture's longer side."""
+"""Maximum stroke widths of the layers, as fractions of the picture's longer side."""
 LEAST_INK = 12.0
 """Minimum difference of shades between ink and its surroundings."""
 
@@ -27,11 +27,11 @@ class Layer:
 
     Args:
         dark: Whether the ink is darker than the paper.
-        widest: Window in pixels that is wider than every stroke.
-        level: Minimum difference of shades of ink.
-        ink: Difference of each pixel from its surroundings.
+        widest: Window in pixels that is wider than every stroke of this kind.
+        level: Minimum difference of shades between ink and its surroundings.
+        ink: Difference of shades between each pixel and its surroundings.
         steep: Range of the shades near each pixel.
-        mask: The pixels of ink.
+        mask: The pixels of which `ink` is at least `level`.
     """
 
     dark: bool
@@ -43,17 +43,20 @@ class Layer:
 
     @cached_property
     def parts(self) -> Components:
-        """The connected components of the ink."""
+        """The layer's parts: the connected components of its mask."""
         return components(self.mask)
 
     @cached_property
     def features(self) -> Features:
-        """The features of the parts."""
+        """The features of the layer's parts."""
         return features(self.parts, self.ink, self.mask, self.steep, self.level)
 
 
 def layers(shade: Bytes, blur: int) -> Iterator[Layer]:
-    """Yield the layers of a picture, with the possible ink of each kind."""
+    """Yield a layer of a picture for each kind of ink: each stroke width, dark and light, strong and also faint.
+
+    `blur` is the width in pixels of the picture's blurred edges.
+    """
     window = 2 * blur + 3
     steep = maximum_filter(shade, window) - minimum_filter(shade, window)
     for width in WIDTHS:
@@ -65,7 +68,10 @@ def layers(shade: Bytes, blur: int) -> Iterator[Layer]:
 
 
 def thresholds(ink: Bytes) -> list[float]:
-    """Return the thresholds halfway up the edges of strokes: of all strokes, and of faint strokes if they differ."""
+    """Return one or two thresholds of ink: for all strokes, and for faint strokes if these need a lower threshold.
+
+    A threshold is the mean value of `ink` on steep edges, which is halfway between paper and ink.
+    """
     steep = slopes(ink)
     weights = np.square(np.maximum(steep - _NOISE * float(np.median(steep)), 0))
     every = halfway(ink, weights)
@@ -74,13 +80,13 @@ def thresholds(ink: Bytes) -> list[float]:
 
 
 def halfway(ink: Bytes, weights: Floats) -> float:
-    """Return the mean difference of the pixels, weighted by the steepness of the edge at each pixel."""
+    """Return the mean of `ink`, weighted by `weights`: halfway between paper and ink if edges have the weights."""
     total = float(weights.sum())
     return float((weights * ink).sum()) / total if total else 0.0
 
 
 def slopes(ink: Bytes) -> Floats:
-    """Return the steepness of the differences at each pixel."""
+    """Return at each pixel how much `ink` differs between the neighbours on both sides: the steepness of edges."""
     signed = ink.astype(np.float32)
     steep = np.zeros_like(signed)
     steep[:, 1:-1] += np.abs(signed[:, 2:] - signed[:, :-2])

@@ -1,4 +1,4 @@
-"""The form of MNIST: 20 pixels at a digit's longer side, its centre of mass in the middle of 28, light on black."""
+"""The form of MNIST: a digit, light on black, with a longer side of 20 pixels, centred by mass on 28 × 28 pixels."""
 
 import numpy as np
 from PIL import Image
@@ -20,15 +20,15 @@ _EMPTY = 32
 _FULL = 128
 """Minimum value of the lightest pixel, which is ink."""
 _OFF = 1.25
-"""Maximum distance of the centre of mass from the middle, in pixels."""
+"""Maximum distance of the centre of mass from the middle, in pixels of an image of 28 × 28 pixels."""
 _BOX = (19, 21)
-"""Minimum and maximum length of the digit's longer side, in pixels."""
+"""Minimum and maximum length of the digit's longer side, in pixels of an image of 28 × 28 pixels."""
 _RIM = 2
 """Width in pixels of the rim that shows whether ink is light or dark."""
 
 
 def mnist_like(picture: Image.Image, *, height: int, width: int) -> Bytes | None:
-    """Return a picture as an image, light on black, if it already has the form of MNIST, else None.
+    """Return the picture's pixels, light on black, if the picture already has the form of MNIST, else None.
 
     Any further conversion of such a picture would make it worse.
     """
@@ -50,7 +50,7 @@ def mnist_like(picture: Image.Image, *, height: int, width: int) -> Bytes | None
 
 
 def to_mnist(mask: Mask, *, height: int, width: int) -> Bytes:
-    """Return an image of a digit in the form of MNIST, light on black."""
+    """Return the digit of a mask as an image in the form of MNIST: light on black, in the given size."""
     cropped = _cropped(mask)
     strokes = _with_stroke_width(_enlarged(cropped), max(_FINE, *cropped.shape))
     longer = max(strokes.shape)
@@ -65,7 +65,7 @@ def _cropped(mask: Mask) -> Mask:
 
 
 def _enlarged(mask: Mask) -> Mask:
-    """Return a mask with enough pixels to thicken or thin its strokes, and with space around it."""
+    """Return a mask, enlarged to at least _FINE pixels to thicken or thin its strokes, with space around it."""
     scale = _FINE / max(mask.shape)
     if scale > 1:
         high, wide = (round(side * scale) for side in mask.shape)
@@ -75,7 +75,7 @@ def _enlarged(mask: Mask) -> Mask:
 
 
 def _with_stroke_width(mask: Mask, longer: int) -> Mask:
-    """Return a mask with strokes about as wide as those of MNIST."""
+    """Return a mask with strokes thickened or thinned to the widths of MNIST, THIN to THICK times `longer`."""
     wide = stroke_width(mask)
     if (growth := round((THIN * longer - wide) / 2)) > 0:
         return _cropped(_grown(mask, growth))
@@ -89,15 +89,15 @@ def _with_stroke_width(mask: Mask, longer: int) -> Mask:
 def stroke_width(mask: Mask) -> float:
     """Return the mean width of a mask's strokes in pixels, computed from its area and the length of its edges.
 
-    At a slanted edge, the pixels beside it are too few, and with those at its corners they are too many. So the mean of
-    both is used.
+    The length of the edges is the mean of two numbers of pixels: of those with a side on an edge, and of those with a
+    side or corner on an edge. At a slanted edge, the first number is too low, and the second is too high.
     """
     edges = (mask & _grown_by_cross(~mask)).sum() + (mask & maximum_filter(~mask, 3)).sum()
     return 4 * float(mask.sum()) / max(float(edges), 1.0)
 
 
 def _grown(mask: Mask, by: int) -> Mask:
-    """Return a mask grown by a number of pixels, alternately by a cross and a square, so that circles stay round."""
+    """Return a mask grown by `by` pixels on all sides: alternately by a cross and a square, to keep circles round."""
     for turn in range(by):
         mask = maximum_filter(mask, 3) if turn % 2 else _grown_by_cross(mask)
     return mask
@@ -121,7 +121,7 @@ def _centred(small: Bytes, height: int, width: int) -> Bytes:
 
 
 def _centre_of_mass(image: Bytes) -> tuple[float, float]:
-    """Return row and column of the centre of mass."""
+    """Return the row and column of an image's centre of mass, with the pixels' values as masses."""
     mass = image.astype(np.float64)
     shares = mass.sum(1), mass.sum(0)
     row, column = (float((share * (np.arange(len(share)) + 0.5)).sum() / share.sum()) for share in shares)

@@ -13,27 +13,36 @@ _CUT = 0.2929
 
 
 def maximum_filter(values: Values, size: int) -> Values:
-    """Return the maximum in a square of `size` (odd) pixels around each pixel. Values at an edge continue beyond it."""
+    """Return the maximum in a square around each pixel, with sides of `size` (odd) pixels.
+
+    Beyond the edges of the array, its edge values are repeated.
+    """
     return _in_square(values, size // 2, np.maximum)
 
 
 def minimum_filter(values: Values, size: int) -> Values:
-    """Return the minimum in a square of `size` (odd) pixels around each pixel. Values at an edge continue beyond it."""
+    """Return the minimum in a square around each pixel, with sides of `size` (odd) pixels.
+
+    Beyond the edges of the array, its edge values are repeated.
+    """
     return _in_square(values, size // 2, np.minimum)
 
 
 def closing(values: Bytes, size: int) -> Bytes:
-    """Return values in which dark areas narrower than `size` are filled with the values around them."""
+    """Return the array in which dark areas narrower than `size` pixels are filled with the values around them."""
     return _in_octagon(_in_octagon(values, size, np.maximum), size, np.minimum)
 
 
 def opening(values: Bytes, size: int) -> Bytes:
-    """Return values in which light areas narrower than `size` are filled with the values around them."""
+    """Return the array in which light areas narrower than `size` pixels are filled with the values around them."""
     return _in_octagon(_in_octagon(values, size, np.minimum), size, np.maximum)
 
 
 def _in_octagon(values: Bytes, size: int, extreme: np.ufunc) -> Bytes:
-    """Return the extreme in the octagon around each pixel. A square would cause artefacts at slanted edges."""
+    """Return the maximum or minimum (`extreme`) in an octagon around each pixel, with a width of `size` pixels.
+
+    A square would cause artefacts at slanted edges.
+    """
     cut = int(_CUT * size) // 2
     high, wide = values.shape
     apart = np.pad(values, 2 * cut, mode="edge")
@@ -51,9 +60,10 @@ def _in_square(values: Values, reach: int, extreme: np.ufunc) -> Values:
 
 
 def _along(values: Values, size: int, extreme: np.ufunc, slant: int) -> Values:
-    """Return the extreme of `size` successive rows, each shifted by `slant` columns against the row before.
+    """Return the maximum or minimum (`extreme`) over each `size` successive rows.
 
-    The result has size - 1 fewer rows, and as many fewer columns for each column of slant.
+    Each row is shifted by `slant` columns against the previous row. The result has `size - 1` fewer rows, and
+    `(size - 1) * abs(slant)` fewer columns.
     """
     have = 1  # each value is the extreme of this number of rows
     while have < size:

@@ -12,15 +12,15 @@ from epochal_photographs.digit.layers import Layer
 _SIDE = 160
 """Longer side in pixels of the reduced picture in which a sheet is searched."""
 _LEAST, _MOST = 0.2, 0.93
-"""Limits of the fraction of the picture that a sheet covers, for a separate view of the sheet."""
+"""Minimum and maximum fraction of the picture's area that a sheet covers, for a separate search on the sheet."""
 _DARKER = 0.15
 """Maximum fraction of the area beside a sheet that is as light as the sheet."""
 _RIM = 2.0
-"""Width in pixels of the picture's rim. An area with corners there is probably light between shadows."""
+"""Width in pixels of the picture's rim. An area with several corners there is probably light between shadows."""
 _MAX_ROTATION = 20.0
 """Maximum rotation of a sheet in degrees. After a larger rotation, the upper side is unknown."""
 _INSET = 0.02
-"""Margin that is cut from the sheet's edges, as a fraction of its sides."""
+"""Margin that is cut off at each edge of the sheet, as a fraction of the sheet's sides."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Paper:
     corners: Floats
 
     def rectified(self, picture: Image.Image) -> Image.Image:
-        """Return a rectified picture of the sheet only."""
+        """Return a picture of only the sheet, straightened to a rectangle."""
         corners = self.corners * picture.size
         upper, right, lower, left = (float(np.hypot(*side)) for side in np.roll(corners, -1, 0) - corners)
         size = max(round(max(upper, lower)), 1), max(round(max(left, right)), 1)
@@ -44,7 +44,10 @@ class Paper:
         return picture.transform(size, Image.Transform.QUAD, quad, Image.Resampling.BILINEAR)
 
     def on_picture(self, left: float, top: float, right: float, bottom: float) -> tuple[float, float, float, float]:
-        """Return the box on the picture around a rectangle of the sheet, both as fractions of width and height."""
+        """Return the box on the whole picture around a rectangle on the rectified sheet.
+
+        All sides are fractions: of the sheet's width and height, and in the result of the picture's width and height.
+        """
         across, down = np.array([left, right, right, left]), np.array([top, top, bottom, bottom])
         weights = np.stack([(1 - across) * (1 - down), across * (1 - down), across * down, (1 - across) * down], 1)
         points = np.clip(weights @ self.corners, 0, 1)
@@ -52,13 +55,16 @@ class Paper:
         return float(least[0]), float(least[1]), float(most[0]), float(most[1])
 
     def contains(self, left: float, top: float, right: float, bottom: float) -> bool:
-        """Return whether a rectangle of the picture is within the box around the sheet."""
+        """Return whether a rectangle on the picture is within the box around the sheet's corners."""
         least, most = self.corners.min(0), self.corners.max(0)
         return bool(((left, top) >= least).all() and ((right, bottom) <= most).all())
 
 
 def find_paper(grey: Image.Image) -> Paper | None:
-    """Return the sheet on a picture that is lighter than its surroundings, or None if no sheet is found."""
+    """Return the sheet of paper on a picture, lighter than its surroundings, or None if no sheet is found.
+
+    None also if the sheet almost fills the picture, is too small, or is rotated too much.
+    """
     small: Bytes = np.asarray(grey.reduce(max(max(grey.size) // _SIDE, 1)))
     level = _otsu(small)
     mask = small > level
@@ -84,7 +90,7 @@ def find_paper(grey: Image.Image) -> Paper | None:
 
 
 def _otsu(values: Bytes) -> float:
-    """Return the threshold between light and dark by Otsu's method."""
+    """Return the threshold between dark and light values of a picture by Otsu's method."""
     counts = np.bincount(values.ravel(), minlength=256).astype(np.float64)
     below, sums = np.cumsum(counts), np.cumsum(counts * np.arange(256))
     above = below[-1] - below
@@ -99,7 +105,7 @@ def _area(corners: Floats) -> float:
 
 
 def _rotation(corners: Floats) -> float:
-    """Return the largest rotation of the sides in degrees."""
+    """Return the largest angle in degrees between a side of the sheet and the same side of an upright sheet."""
     upper, right, lower, left = np.roll(corners, -1, 0) - corners
     level = [np.degrees(np.arctan2(side[1], side[0])) for side in (upper, -lower)]
     upright = [np.degrees(np.arctan2(-side[0], side[1])) for side in (right, -left)]

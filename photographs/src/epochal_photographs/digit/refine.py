@@ -1,4 +1,4 @@
-"""Searches a found digit again at a higher resolution, with its edges halfway between ink and paper."""
+"""Searches the pixels of a found digit again at a higher resolution. Its edges are halfway between ink and paper."""
 
 import numpy as np
 from PIL import Image
@@ -10,7 +10,7 @@ from epochal_photographs.digit.morphology import maximum_filter
 from epochal_photographs.digit.shade import ink_of, shades
 
 LONGER = 160
-"""Minimum length in pixels of the digit's longer side at this resolution."""
+"""Minimum length in pixels of the longer side of the digit's box, including a margin, at the higher resolution."""
 
 _SPACE = 0.15
 _WIDEST = 3
@@ -20,7 +20,16 @@ _NEAR = 1.5
 
 
 def refine(picture: Image.Image, mask: Mask, *, dark: bool, stroke: float) -> Mask:
-    """Return the mask of a digit, with a longer side of at least LONGER pixels."""
+    """Search a found digit again at a higher resolution, and return its new mask, which includes a margin.
+
+    The mask's longer side has at least LONGER pixels.
+
+    Args:
+        picture: The picture with the digit, in grayscale and in full size.
+        mask: The digit that the first search found, on the picture in reduced size.
+        dark: Whether the ink is darker than the paper.
+        stroke: Mean stroke width in pixels of `mask`.
+    """
     box = _with_margin(mask, stroke)
     scale = max(LONGER / box.longer, 1)
     size = max(round((box.right - box.left) * scale), 1), max(round((box.bottom - box.top) * scale), 1)

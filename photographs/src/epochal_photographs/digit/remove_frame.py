@@ -1,4 +1,4 @@
-"""Removes the box of a form from a digit that touches it. Strokes across the box are kept."""
+"""Removes a printed box, such as in a form, from a digit that touches the box. Strokes across the box remain."""
 
 import numpy as np
 
@@ -12,7 +12,7 @@ _ACROSS = 2
 
 
 def without_frame(part: Part) -> Mask | None:
-    """Return the mask of a part without the box that is its outline, or None if its outline is not a box."""
+    """Return the mask of a part without the printed box that is its outline, or None if its outline is not a box."""
     box = part.box
     if part.stroke > _THIN * box.longer or not part.is_quadrilateral:
         return None
@@ -40,7 +40,7 @@ def _distances(rows: Ints, columns: Ints, start: tuple[int, int], end: tuple[int
 
 
 def _runs(mask: Mask) -> Ints:
-    """Return for each pixel the length of the run of pixels in its row that contains it."""
+    """Return, for each pixel of a mask, the length of the horizontal run of mask pixels that contains the pixel."""
     flat = np.pad(mask, ((0, 0), (1, 1))).ravel().astype(np.int8)
     edges = np.flatnonzero(np.diff(flat))
     lengths = np.zeros(mask.shape, np.intp)

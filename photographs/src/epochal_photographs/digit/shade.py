@@ -23,10 +23,10 @@ _SHADES = np.rint((_LOG - _LOG[0]) / (_LOG[-1] - _LOG[0]) * 255).astype(np.uint8
 
 
 def colours(picture: Image.Image) -> Iterator[Image.Image]:
-    """Yield a picture's colour differences as grayscale pictures, if there are any: ink may be as light as its paper.
+    """Yield a picture's differences of colours as grayscale pictures, each only if its range is at least _COLOUR.
 
-    Red ink differs from green paper in the difference of red and green. Yellow ink differs from white paper in the
-    difference of blue and the mean of both.
+    In grayscale, coloured ink may be as light as its paper. Red ink differs from green paper in the difference of red
+    and green. Yellow ink differs from white paper in the difference of blue and the mean of red and green.
     """
     small = picture.reduce(max(max(picture.size) // _SMALL, 1))
     for beside in (_BLUE_BESIDE_BOTH, _RED_BESIDE_GREEN):
@@ -35,11 +35,17 @@ def colours(picture: Image.Image) -> Iterator[Image.Image]:
 
 
 def shades(grey: Image.Image) -> Bytes:
-    """Return the logarithm of each pixel's lightness: a shadow subtracts the same value from paper and from ink."""
+    """Return the logarithm of each pixel's lightness, scaled to 0 to 255.
+
+    On this scale, a shadow subtracts the same value from paper and from ink.
+    """
     shade: Bytes = _SHADES[np.asarray(grey.filter(ImageFilter.GaussianBlur(_SMOOTH)))]
     return shade
 
 
 def ink_of(shade: Bytes, widest: int, *, dark: bool) -> Bytes:
-    """Return the difference by which each pixel is darker, or lighter, than the paper or board around it."""
+    """Return by how much each pixel is darker (if `dark`) or lighter than the paper or board around it.
+
+    Strokes must be narrower than `widest` pixels.
+    """
     return closing(shade, widest) - shade if dark else shade - opening(shade, widest)

@@ -1,4 +1,4 @@
-"""A connection that passes requests to aiohttp: one at a time, with a limit for their heads."""
+"""A connection that passes requests to aiohttp one at a time, and limits their heads (request line and headers)."""
 
 import asyncio
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from epochal_server.connections.connection import PIPELINED_BYTES, Connection, C
 HEAD_BYTES = 32 * 1024
 """Maximum size of a request's line and headers together. aiohttp limits each header and their number, to a MiB in
 total. With the maximum number of connections, that would exceed the server's memory."""
-HEAD_TOO_LONG = f"head: expected at most {HEAD_BYTES:,} bytes of line and headers, found more: send fewer headers"
+HEAD_TOO_LONG = f"expected at most {HEAD_BYTES:,} bytes of request line and headers, found more: send fewer headers"
 END = b"\r\n\r\n"
 _BODY = f'{{"error":"{HEAD_TOO_LONG}"}}'.encode()
 _TOO_LONG = (
@@ -22,7 +22,7 @@ _TOO_LONG = (
 
 
 class _Transport:
-    """The transport that aiohttp gets. It ignores `resume_reading` while too many pipelined bytes are held.
+    """Wraps the transport for aiohttp. It ignores `resume_reading` while too many pipelined bytes are stored.
 
     aiohttp calls `resume_reading` after each body.
     """
@@ -40,10 +40,11 @@ class _Transport:
 
 
 class AiohttpConnection(Connection):
-    """Passes the bytes of each request to aiohttp once the request before it is answered.
+    """Passes the bytes of each request to aiohttp once the previous request of the connection is answered.
 
-    aiohttp itself would read ahead and queue pipelined requests, uncounted. This class finds the end of a
-    request by its Content-Length. For a chunked body, it asks aiohttp after each chunk whether the body is complete.
+    aiohttp itself would read ahead and store any number of pipelined requests, without a limit of memory. This class
+    finds the end of a request by its Content-Length. For a chunked body, it passes the bytes up to each empty line, and
+    then asks aiohttp whether the body is complete.
     """
 
     def __init__(self, connections: Connections, server: web.Server) -> None:
@@ -72,7 +73,7 @@ class AiohttpConnection(Connection):
         self._handler.pause_writing()
 
     def resume_writing(self) -> None:
-        """Report to aiohttp that the client has read. See asyncio.Protocol."""
+        """Report to aiohttp that the client has read enough to write more. See asyncio.Protocol."""
         self._handler.resume_writing()
 
     def force_close(self) -> None:
@@ -90,9 +91,9 @@ class AiohttpConnection(Connection):
         return self._answering and not self.has_incomplete_body
 
     def begin(self, request: web.BaseRequest) -> None:
-        """Start a request, and handle the bytes that arrived after its head: they waited for this call.
+        """Mark the connection as busy with a request, and process the bytes that arrived since the request's head.
 
-        The middleware calls this method before the handler.
+        The middleware calls this method before the request's handler.
         """
         self.busy, self.head_since, self.since = True, None, monotonic()
         self._content, self._missing = request.content, request.content_length
@@ -103,11 +104,11 @@ class AiohttpConnection(Connection):
             self.data_received(data)
 
     def end(self) -> None:
-        """Mark the connection as not busy."""
+        """Mark the connection as not busy. The middleware calls this method before it sends the answer."""
         self.busy, self.since = False, monotonic()
 
     def answered(self) -> None:
-        """Continue with the next request: the middleware calls this method after an answer is sent."""
+        """Start to process the next pipelined request. The middleware calls this method after it has sent an answer."""
         self._answering = False
         self._answered()
 
@@ -115,7 +116,7 @@ class AiohttpConnection(Connection):
         return self._held_memory.size <= PIPELINED_BYTES and not self.closes
 
     def _handle(self, data: bytes) -> None:
-        """Pass bytes to aiohttp, up to the end of a request."""
+        """Pass bytes to aiohttp up to the end of the current request, and store the bytes after it."""
         at = 0
         while at < len(data) and not self.is_answering and not self._is_starting and not self._transport.is_closing():
             end = self._end_of_body(data, at) if self.has_incomplete_body else self._end_of_head(data, at)
@@ -131,7 +132,10 @@ class AiohttpConnection(Connection):
             self._hold(data[at:])
 
     def _end_of_body(self, data: bytes, at: int) -> int:
-        """Return the end of the bytes to pass to aiohttp: of the body, or of a chunk if the length is unknown."""
+        """Return the index in `data` after the current request's body, or `len(data)` if the body is incomplete.
+
+        In a chunked body, it is the index after the next empty line, which may be the end of the body.
+        """
         if self._missing is None:
             return self._after_empty_line(data, at) or len(data)
         end = min(at + self._missing, len(data))
@@ -139,9 +143,9 @@ class AiohttpConnection(Connection):
         return end
 
     def _end_of_head(self, data: bytes, at: int) -> int:
-        """Return the end of the bytes to pass to aiohttp: the end of the head, or of `data` if the head is incomplete.
+        """Return the index in `data` after the next request's head, or `len(data)` if the head is incomplete.
 
-        A head above HEAD_BYTES is refused, and its connection closes.
+        If an incomplete head exceeds HEAD_BYTES, send an error response and close the connection.
         """
         if self.head_since is None:
             self.head_since = self.since = monotonic()
@@ -157,7 +161,10 @@ class AiohttpConnection(Connection):
         return len(data)
 
     def _after_empty_line(self, data: bytes, at: int) -> int | None:
-        """Return the end of the next empty line, which may begin in the bytes before `data`. None if there is none."""
+        """Return the index in `data` after the next CRLF CRLF from `at` on, or None if there is none.
+
+        The four bytes may begin in the bytes that arrived before `data`.
+        """
         position = (self._tail + data[at : at + len(END) - 1]).find(END)
         end = at - len(self._tail) + position if position >= 0 else data.find(END, at)
         if position < 0 > end:

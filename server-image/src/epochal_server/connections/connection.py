@@ -1,4 +1,4 @@
-"""The connections of clients, with limits on their number, on the time of a request, and on pipelined bytes."""
+"""The connections of clients, with limits on their number, the time of a request's head, and pipelined bytes."""
 
 import asyncio
 import socket
@@ -10,19 +10,19 @@ from epochal_server.admission import AdmissionControl, MemoryReservation
 from epochal_server.refusals import Busy
 
 MAX_CONNECTIONS = 1024
-"""Maximum number of connections. Each takes about 20 kB, and 70 kB more with TLS."""
+"""Default maximum number of connections. Each takes about 20 kB of memory, and 70 kB more with TLS."""
 HEAD_SECONDS = 10.0
-"""Time limit for a request's line and headers, from their first byte."""
+"""Maximum seconds from the first byte of a request to the end of its headers."""
 KEEP_ALIVE_SECONDS = 620.0
-"""Time that an idle connection stays open. It is longer than the keep-alive time of usual proxies, so that no proxy
-sends a request on a connection that the server is closing."""
+"""Seconds for which an idle connection stays open. This is longer than the keep-alive time of usual proxies, so that no
+proxy sends a request on a connection that the server is closing."""
 UNREAD_SECONDS = 30.0
-"""Maximum time that a client may leave an answer unread."""
+"""Seconds after which the system closes a connection whose client reads nothing of an answer (TCP_USER_TIMEOUT)."""
 SWEEP_SECONDS = 1.0
 READ_BYTES = 64 * 1024
-"""Maximum bytes of one read from a connection, as with TLS. The default of asyncio is four times as many."""
+"""Maximum bytes of one read from a connection. The default of asyncio is four times as many."""
 PIPELINED_BYTES = 32 * 1024
-"""Maximum bytes of pipelined requests that a connection holds before it stops reading."""
+"""Bytes of stored pipelined requests above which a connection stops reading."""
 
 
 class Connections:
@@ -34,11 +34,11 @@ class Connections:
         self._open: dict[Connection, None] = {}
 
     def add(self, connection: "Connection") -> None:
-        """Add a connection. Above the maximum, close an idle connection, else one that still sends its request.
+        """Add a connection. If there are too many, close an idle connection, or one with an incomplete request.
 
-        The connection that has been in this state for the longest time is closed. Slow clients thus cannot lock out
-        other clients such as the kubelet, which would restart the server. If all other connections are busy with
-        complete requests, the new connection is closed.
+        Among several such connections, the connection that has been idle or has waited for its request for the longest
+        time is closed. Slow clients thus cannot lock out other clients such as the kubelet, which would restart the
+        server. If all other connections are busy with complete requests, the new connection is closed.
         """
         self._open[connection] = None
         if len(self._open) > self._max_connections:
@@ -53,12 +53,12 @@ class Connections:
         self._open.pop(connection, None)
 
     def close_all(self, owner: object) -> None:
-        """Close all connections of an owner."""
+        """Close all connections that have this `owner`: the fast-path connections of one aiohttp server."""
         for connection in [connection for connection in self._open if connection.owner is owner]:
             connection.force_close()
 
     async def run(self) -> None:
-        """Sweep all connections at regular intervals, until cancelled."""
+        """Close late and idle connections every SWEEP_SECONDS, until cancelled. See Connection.sweep."""
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
             now = monotonic()
@@ -67,15 +67,17 @@ class Connections:
 
 
 class Connection(asyncio.Protocol):
-    """A client's connection. Subclasses handle its bytes.
+    """A client's connection. Subclasses process the received bytes.
 
-    Bytes that arrive before the last answer (HTTP pipelining) are held, and count in the memory for all requests.
+    Bytes that arrive before the previous request is answered (HTTP pipelining) are stored until then. They use the
+    memory for all requests and answers. See AdmissionControl.
 
     Attributes:
         busy: Whether a request of the connection is in progress.
         since: Time of the last change of `busy`, or of the first byte of a new request.
         head_since: Arrival time of the first part of a request's head, or None without an incomplete head.
-        closes: Whether the connection closes after its next answer, because there is no memory for pipelined requests.
+        closes: Whether the connection closes after its current answer, because there is no memory for pipelined
+            requests.
     """
 
     def __init__(self, connections: Connections, owner: object = None) -> None:
@@ -90,7 +92,7 @@ class Connection(asyncio.Protocol):
         self._held_memory = MemoryReservation(self._admission)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Set the limits of the socket, and add the connection. See asyncio.Protocol."""
+        """Set the socket's timeouts and read size, and add the connection to the open connections."""
         self._transport = cast("asyncio.Transport", transport)
         plain = cast("socket.socket | None", transport.get_extra_info("socket"))
         if plain is not None:
@@ -106,7 +108,7 @@ class Connection(asyncio.Protocol):
         self._take_held()
 
     def data_received(self, data: bytes) -> None:
-        """Handle the bytes, or hold them as pipelined requests. See asyncio.Protocol."""
+        """Process received bytes, or store them while a previous request is unanswered. See asyncio.Protocol."""
         if self.closes:
             return
         if self._held or self.is_answering:
@@ -119,7 +121,7 @@ class Connection(asyncio.Protocol):
         self._transport.close()
 
     def sweep(self, now: float) -> None:
-        """Close the connection if the time for a request's head, or for the next request, is over."""
+        """Close the connection if a head is incomplete after HEAD_SECONDS, or it is idle for KEEP_ALIVE_SECONDS."""
         late = self.head_since is not None and self.head_since < now - HEAD_SECONDS
         if late or (not self.busy and self.since < now - KEEP_ALIVE_SECONDS):
             self.force_close()
@@ -131,20 +133,24 @@ class Connection(asyncio.Protocol):
 
     @property
     def is_answering(self) -> bool:
-        """Whether a complete request must be answered before the connection handles further bytes."""
+        """Whether a complete request must be answered before the connection processes further bytes."""
         return False
 
     @property
     def idle(self) -> bool:
-        """Whether the connection holds no part of a request."""
+        """Whether no request is in progress, and no part of a request has arrived."""
         return not self.busy and self.head_since is None and not self.has_incomplete_body
 
     def _handle(self, data: bytes) -> None:
-        """Handle bytes of the next request. Subclasses implement this."""
+        """Process bytes of the next request. Subclasses implement this method."""
         raise NotImplementedError
 
     def _hold(self, data: bytes) -> None:
-        """Hold pipelined bytes. They are dropped if another request finds no memory, as those of slow clients are."""
+        """Store pipelined bytes until the current request is answered.
+
+        If memory is full, or another request needs the memory later, the bytes are dropped, and the connection closes
+        after the current answer.
+        """
         try:
             self._held_memory.take(len(data))
         except Busy:
@@ -156,7 +162,7 @@ class Connection(asyncio.Protocol):
             self._transport.pause_reading()
 
     def _take_held(self) -> bytes:
-        """Remove and return the bytes that are held."""
+        """Remove and return the stored pipelined bytes, and free their memory."""
         data = b"".join(self._held)
         self._held.clear()
         self._admission.unwatch_client(self._held_memory)
@@ -164,12 +170,15 @@ class Connection(asyncio.Protocol):
         return data
 
     def _answered(self) -> None:
-        """Handle the pipelined requests in the next turn of the event loop, because an answer was sent."""
+        """After an answer is sent, process the pipelined requests in the next turn of the event loop."""
         if self._held or self.closes:
             asyncio.get_running_loop().call_soon(self._continue)
 
     def _continue(self) -> None:
-        """Handle the pipelined requests, or close if they found no memory; do nothing while an answer is due."""
+        """Process the pipelined requests, or close the connection if they were dropped because memory was full.
+
+        Do nothing while the current request is unanswered.
+        """
         if self._transport.is_closing() or self.is_answering:
             return  # this method is called again later
         if self.closes:
@@ -180,7 +189,7 @@ class Connection(asyncio.Protocol):
             self._handle(data)
 
     def _close_soon(self) -> None:
-        """Close the connection after the current answer, because there is no memory for the requests after it."""
+        """Drop the pipelined requests for lack of memory, and close the connection after the current answer."""
         self._take_held()
         self.closes = True
         self._transport.pause_reading()

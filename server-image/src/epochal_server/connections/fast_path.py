@@ -1,4 +1,4 @@
-"""The fast path: answers plain inference requests, since general HTTP handling takes longer than a small network."""
+"""The fast path answers plain inference requests without aiohttp, which takes longer than a small network."""
 
 import asyncio
 import logging
@@ -44,7 +44,7 @@ class FastPath:
 
 
 def fast_endpoints(protocols: Iterable[Protocol], model: Model) -> Mapping[str, Endpoint]:
-    """Return the endpoints of the fast path, by request path."""
+    """Return the endpoints with `fast`, by URL path. The paths contain the model's name and version."""
     return {
         path.format(name=model.name, version=model.version): endpoint
         for protocol in protocols
@@ -55,9 +55,9 @@ def fast_endpoints(protocols: Iterable[Protocol], model: Model) -> Mapping[str, 
 
 
 class FastRequest:
-    """A request on the fast path, and the sink of its answer. See chunked_request.ResultSink.
+    """A request on the fast path. As a ResultSink, it receives the model's answer and sends the response.
 
-    The reservation counts only received bytes of the body, since a client may announce any length.
+    `reservation` contains only received bytes of the body, since a client may send any Content-Length.
     """
 
     __slots__ = (
@@ -81,11 +81,11 @@ class FastRequest:
         self.queued = False
 
     def done(self) -> bool:
-        """Return whether the answer is no longer needed."""
+        """Return whether the client has disconnected, so that the answer is no longer needed."""
         return self.is_disconnected
 
     def abandon(self) -> None:
-        """Free the memory of a disconnected client's request, after any thread that still encodes the answer."""
+        """Mark the client as disconnected. Free the request's memory now, or when the thread that encodes has ended."""
         self.is_disconnected = True
         if self.encoding is None:
             self.reservation.free()
@@ -93,7 +93,7 @@ class FastRequest:
             self.encoding.cancel()
 
     def set_result(self, answer: Arrays) -> None:
-        """Send the answer to the client. A thread encodes a large answer first."""
+        """Encode the model's answer and send the response. A thread encodes an answer above INLINE_ANSWER_BYTES."""
         assert self.decoded is not None  # noqa: S101 - only decoded requests are queued
         try:
             size = self.decoded.memory_factor * bytes_of(answer)
@@ -116,7 +116,7 @@ class FastRequest:
             self.connection.respond(self, error.status, Body(self.endpoint.encode_error(error)), error.headers)
 
     def _encoded(self, encoding: asyncio.Future[Body]) -> None:
-        """Send the response with a body that a thread has encoded, or an error."""
+        """After a thread has encoded the answer, send it, or the error of encoding. Skip a disconnected client."""
         if self.is_disconnected:
             self.reservation.free()
         if encoding.cancelled():
@@ -128,7 +128,7 @@ class FastRequest:
             self.connection.respond(self, HTTPStatus.OK, encoding.result())
 
     def fail(self, error: BaseException) -> None:
-        """Send an error response, and log an error of the server."""
+        """Send an error response. Log any error other than Refused, since the server causes it."""
         if not isinstance(error, Refused):
             log.error("error in the handler of POST %s", self.head.path, exc_info=error)
             error = Failed("internal error: see the server's log")
@@ -136,9 +136,9 @@ class FastRequest:
 
 
 class FastPathConnection(Connection):
-    """Parses and answers plain requests. At the first request that is not plain, aiohttp takes the connection over.
+    """Parses and answers plain requests (see plain_http), until the client sends the first other request.
 
-    aiohttp then gets all bytes of that request, and keeps the connection until its end.
+    aiohttp then gets all bytes of that request and of all later requests of the connection.
     """
 
     def __init__(self, connections: Connections, server: web.Server, path: FastPath) -> None:
@@ -154,7 +154,7 @@ class FastPathConnection(Connection):
 
     @property
     def is_answering(self) -> bool:
-        """Whether the last request is unanswered, or its client does not read the answer."""
+        """Whether the last request is unanswered, or the client has not read enough of its answer."""
         return self._answering is not None or self._is_unread
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -163,7 +163,7 @@ class FastPathConnection(Connection):
         self._client = str((transport.get_extra_info("peername") or ("",))[0])
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Drop the requests and answers of the connection. See asyncio.Protocol."""
+        """Drop all requests of the connection, and record an unanswered request with the status 499."""
         super().connection_lost(exc)
         self._take_head()
         self._take_receiving()
@@ -187,14 +187,14 @@ class FastPathConnection(Connection):
             self._continue()
 
     def sweep(self, now: float) -> None:
-        """Pass a request that has not arrived at once to aiohttp: thus one rule limits the time for a slow body."""
+        """Pass a request to aiohttp if its body is incomplete after SWEEP_SECONDS. Its route then limits the time."""
         super().sweep(now)
         is_stalled = self.head_since is not None and self.head_since < now - limits.SWEEP_SECONDS
         if is_stalled and self._receiving is not None and not self.is_answering and not self._transport.is_closing():
             self._pass_to_aiohttp(self._take_receiving())
 
     def respond(self, request: FastRequest, status: int, body: Body, headers: Mapping[str, str] = NO_HEADERS) -> None:
-        """Send the response to a request."""
+        """Send the response to a request. Its memory stays reserved until the client has read it."""
         closes = self.path.request_log.is_shutting_down()
         self._transport.write(response(status, body, headers, closes=closes))
         self._finish(request, status, len(body.content))
@@ -209,7 +209,7 @@ class FastPathConnection(Connection):
             self._transport.close()
 
     def _handle(self, data: bytes) -> None:
-        """Parse the head of a request, or add to its body."""
+        """Parse the head of a request, or add the bytes to its body. Pass a request that is not plain to aiohttp."""
         if self.head_since is None:
             self.head_since = self.since = monotonic()
         if self._receiving is not None:
@@ -248,9 +248,9 @@ class FastPathConnection(Connection):
         self._add(request, data[end:])
 
     def _add(self, request: FastRequest, data: bytes) -> None:
-        """Add received bytes to a body, and begin the request once its body is complete.
+        """Add received bytes to a request's body. Decode the request once the body is complete.
 
-        aiohttp gets the whole request if there is no memory for it, or if more bytes arrived than its body has.
+        Pass the request to aiohttp if memory is full, or if more bytes arrived than its Content-Length.
         """
         request.parts.append(data)
         try:
@@ -267,7 +267,7 @@ class FastPathConnection(Connection):
             self._begin(request, b"".join(request.parts))
 
     def _begin(self, request: FastRequest, body: bytes) -> None:
-        """Decode a complete request, and queue its samples for the model."""
+        """Decode a complete request, and queue its samples for the model, or send an error response."""
         self._answering = request
         self.busy, self.head_since, self.since = True, None, monotonic()
         path = self.path
@@ -288,7 +288,7 @@ class FastPathConnection(Connection):
             request.fail(error)
 
     def _finish(self, request: FastRequest, code: int, sent: int) -> None:
-        """Record a request, and continue with the next one."""
+        """Record an answered or abandoned request, and continue with the next request of the connection."""
         self._answering = None
         self.busy, self.since = False, monotonic()
         self._answered()
@@ -302,7 +302,7 @@ class FastPathConnection(Connection):
         )
 
     def _pass_to_aiohttp(self, data: bytes) -> None:
-        """Let aiohttp handle these and all later bytes of the connection."""
+        """Let aiohttp process `data` and all later bytes of the connection."""
         self._connections.remove(self)
         connection = AiohttpConnection(self._connections, self._server)
         connection.since, connection.head_since = self.since, self.head_since
@@ -311,14 +311,14 @@ class FastPathConnection(Connection):
         connection.data_received(data)
 
     def _take_head(self) -> bytes:
-        """Remove and return the bytes of an incomplete head, and count its request as ended."""
+        """Remove and return the bytes of an incomplete head. Its request is no longer counted as in progress."""
         head, self._head = self._head, b""
         if head:
             self.path.request_log.end()
         return head
 
     def _take_receiving(self) -> bytes:
-        """Remove and return the bytes of a request with an incomplete body, and count the request as ended."""
+        """Remove and return the bytes of a request with an incomplete body. It is no longer counted as in progress."""
         request, self._receiving = self._receiving, None
         if request is None:
             return b""

@@ -1,4 +1,8 @@
-"""Parses the heads of plain requests, and writes responses. aiohttp handles all other requests."""
+"""Parses the heads of plain requests, and encodes responses. aiohttp handles all other requests.
+
+A plain request is an HTTP/1.1 POST with a Content-Length, and without the headers in `_SPECIAL`. A head is the request
+line and the headers.
+"""
 
 import re
 from collections.abc import Mapping
@@ -14,7 +18,7 @@ from epochal_server.protocols.protocol import HEADER_LENGTH, Body
 
 MAX_HEAD_BYTES = 4096
 MAX_CACHED = 512
-"""Maximum number of cached heads. A client usually sends the same head with each request."""
+"""Maximum number of cached parsed heads. A client usually sends the same head with each request."""
 END = b"\r\n\r\n"
 
 _HEAD = re.compile(rb"POST (/[!-~]*) HTTP/1\.1\r\n((?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t -~]*\r\n)+)\r\n")
@@ -30,19 +34,20 @@ _SPECIAL = frozenset(
         *(b"origin", b"sec-fetch-site"),
     }
 )
-"""Headers that change how a request is read or answered, or whether it is allowed."""
+"""Headers that only aiohttp's routes handle: they change how a request is read or answered, or whether it is allowed.
+`Connection: keep-alive` is an exception."""
 _CACHEABLE = frozenset(
     {
         *(b"accept", b"accept-encoding", b"connection", b"content-length", b"content-type", b"host", b"user-agent"),
         _HEADER_LENGTH,
     }
 )
-"""Headers that may stay in memory. A head with other headers may contain keys, so it is not cached."""
+"""Headers of heads that may be cached. A head with another header may contain an API key, so it is not cached."""
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The head of a plain POST."""
+    """The parsed request line and headers of a plain request."""
 
     path: str
     length: int
@@ -55,7 +60,7 @@ _cache: dict[bytes, Head] = {}
 
 
 def read_head(head: bytes) -> Head | None:
-    """Return the parsed head of a request, or None if the head is not plain."""
+    """Return the parsed head of a plain request. Return None for any other head, which aiohttp must parse."""
     if (cached := _cache.get(head)) is not None:
         return cached
     match = _HEAD.fullmatch(head)
@@ -86,7 +91,7 @@ def _keeps_alive(name: bytes, value: bytes) -> bool:
 
 
 def response(status: int, body: Body, headers: Mapping[str, str], *, closes: bool) -> bytes:
-    """Return the bytes of a response."""
+    """Return the bytes of an HTTP response, with the header `Connection: close` if `closes`, else keep-alive."""
     first = _first(status, body.content_type, *body.headers.items(), *headers.items())
     last = b"close" if closes else b"keep-alive"
     return b"%b%bContent-Length: %d\r\nConnection: %b\r\n\r\n%b" % (
@@ -100,7 +105,7 @@ def response(status: int, body: Body, headers: Mapping[str, str], *, closes: boo
 
 @lru_cache(64)
 def _first(status: int, content_type: str, *headers: tuple[str, str]) -> bytes:
-    """Return the status line and the first headers of a response."""
+    """Return a response's status line and headers, except Date, Content-Length and Connection."""
     lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", f"Content-Type: {content_type}"]
     return "".join(f"{line}\r\n" for line in (*lines, *(f"{name}: {value}" for name, value in headers))).encode(
         "latin-1"

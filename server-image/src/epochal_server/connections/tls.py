@@ -13,9 +13,9 @@ from epochal_lib.model_server.errors import ServeError
 from epochal_server.connections.connection import Connection, Connections
 
 CHECK_SECONDS = 10.0
-"""Interval of reading the Secret. The kubelet itself takes up to two minutes to update the mounted files."""
+"""Seconds between two reads of the mounted Secret. The kubelet takes up to two minutes to update the mounted files."""
 HANDSHAKE_SECONDS = 5.0
-"""Time limit of the handshake, and of the shutdown of TLS."""
+"""Time limit in seconds for a TLS handshake, and also for a TLS shutdown."""
 sslproto.SSLProtocol.max_size = 64 * 1024
 """Size in bytes of the read buffer of each TLS connection, which lasts as long as the connection. The default is four
 times as large."""
@@ -43,7 +43,10 @@ class Certificate(certificate.Certificate):
 
 
 class Handshake(Connection):
-    """Counts a connection during its TLS handshake. asyncio's own TLS would not count it before HTTP starts."""
+    """A connection during its TLS handshake, so that it counts towards the maximum number of connections.
+
+    With asyncio's own TLS, a connection would count only after the handshake.
+    """
 
     def __init__(self, connections: Connections, context: ssl.SSLContext, make: Callable[[], Connection]) -> None:
         super().__init__(connections)
@@ -57,7 +60,7 @@ class Handshake(Connection):
         self._task = asyncio.get_running_loop().create_task(self._handshake())
 
     def data_received(self, data: bytes) -> None:
-        """Keep the bytes that arrive together with the last message of the handshake."""
+        """Store the bytes that arrive together with the last message of the handshake, for the HTTP connection."""
         self._early += data
 
     def force_close(self) -> None:

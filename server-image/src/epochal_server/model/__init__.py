@@ -1,1 +1,1 @@
-"""The model: loading, batching, and the arrays that it takes and returns."""
+"""The model: its runtimes, the batching of requests, and the check of its inputs."""

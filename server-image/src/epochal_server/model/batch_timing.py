@@ -1,18 +1,19 @@
-"""The time that a model takes for a number of samples, measured by the size of the batch."""
+"""Estimates the seconds that a model takes for a number of samples, from measured calls with similar batch sizes."""
 
 LATEST_WEIGHT = 0.1
-"""Weight of the latest call in the time of a sample."""
+"""Weight of the latest call in the moving average of the seconds per sample."""
 MAX_RATIO = 4
-"""Times that a sample may take in a larger batch, compared with a smaller one. A larger batch is faster on most models;
-if it does not fit into the caches of the processor, it is somewhat slower."""
+"""Plausible maximum ratio of the seconds per sample in a larger batch to those in a smaller batch. On most models, a
+larger batch is faster per sample. If it does not fit into the caches of the processor, it is somewhat slower."""
 
 
 class BatchTiming:
-    """Measures the seconds per sample, separately by how often a batch fits into the maximum: once, 2 to 3, 4 to 7, ...
+    """Measures the seconds per sample, separately for different ranges of batch sizes.
 
-    A small batch takes longer for a sample than a full batch. A queue of requests goes into batches of more than half
-    of the maximum, whatever the size of a request. After a few single requests, an average over all sizes would refuse
-    such a queue.
+    The ranges are the sizes that fit into the maximum size once, 2 to 3 times, 4 to 7 times, and so on. A small batch
+    takes more time per sample than a full batch. A long queue is computed in batches of more than half of the maximum
+    size. After a few small batches, an average over all sizes would overestimate the time of such a queue, and the
+    server would refuse requests.
     """
 
     def __init__(self, seconds: float, max_batch_size: int) -> None:
@@ -20,16 +21,17 @@ class BatchTiming:
         self._seconds = [seconds] * max_batch_size.bit_length()
 
     def seconds(self, samples: int) -> float:
-        """Return the expected seconds for `samples` samples: full batches, and a last batch of the rest."""
+        """Return the expected seconds for `samples` samples in full batches and a last batch with the rest."""
         full, rest = divmod(samples, self._max_batch_size)
         last = rest * self._seconds[self._size(rest)] if rest else 0
         return full * self._max_batch_size * self._seconds[0] + last
 
     def record(self, samples: int, seconds: float) -> None:
-        """Adjust the time of a sample to the seconds of one call.
+        """Update the measured seconds per sample with a call of the model, which took `seconds` for `samples` samples.
 
-        The call also lowers the time of larger batches to MAX_RATIO times its own. Otherwise a full batch that was
-        measured while the node stood still would refuse all queues, and no full batch would correct it.
+        If the measured seconds per sample of larger batches exceed MAX_RATIO times those of this call, they are
+        reduced, too. Otherwise, after one slow full batch on a stalled node, the server would refuse all queues, and no
+        further full batch would correct the measurement.
         """
         size = self._size(samples)
         latest = seconds / samples
@@ -39,5 +41,5 @@ class BatchTiming:
             self._seconds[larger] -= LATEST_WEIGHT * max(excess, 0)
 
     def _size(self, samples: int) -> int:
-        """Return the index of a batch that fits into the maximum size once (0), 2 to 3 times (1), 4 to 7 times (2)."""
+        """Return 0 if a batch of `samples` fits into the maximum size once, 1 if 2 to 3 times, and so on."""
         return max(self._max_batch_size // samples, 1).bit_length() - 1

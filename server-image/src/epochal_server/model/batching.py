@@ -36,7 +36,7 @@ class BatchResult:
 
 @dataclass(frozen=True, slots=True)
 class RunningCall:
-    """A call of the model that runs in its thread."""
+    """A call of the model that currently runs in the batcher's thread."""
 
     samples: int
     began: float
@@ -45,17 +45,18 @@ class RunningCall:
 
 
 class Batcher:
-    """Answers many requests with each call of the model. Without a configured delay, no request waits for others.
+    """Computes the samples of many requests in one call of the model.
 
-    If a call for several requests fails, each request is computed alone. Thus no request fails because of another.
+    Without a configured delay, the batcher does not wait for further requests before it calls the model. If a call for
+    several requests fails, the samples of each request are computed alone. Thus no request fails because of another.
 
     Args:
         model: The model. Its inputs and outputs determine which samples and answers are valid.
         run: Computes the outputs of the model; only one thread at a time calls it.
         max_batch_size: Maximum number of samples in one call.
-        delay: Seconds that a request may wait for others.
+        delay: Maximum seconds to wait for further requests before a call of the model.
         thread: An executor with one thread, for long calls of the model.
-        seconds_per_sample: Seconds of a sample, as the warm-up measured them.
+        seconds_per_sample: Seconds per sample, as the warm-up measured them.
         admission: The admission control. It asks this batcher how many seconds the waiting requests take.
         on_call: Receives the number of samples and the outputs of each call.
     """
@@ -114,10 +115,12 @@ class Batcher:
             admission.waiting -= 1
 
     def put(self, inputs: Arrays, sink: ResultSink) -> None:
-        """Queue the samples of a request. Once they are answered, the caller must subtract 1 from `admission.waiting`.
+        """Queue the samples of a request, and add 1 to `admission.waiting`. `sink` later receives an answer or error.
+
+        After that, the caller must subtract 1 from `admission.waiting`.
 
         Raises:
-            Refused: Invalid, if the samples do not match the model's inputs. Busy, if one more request may not wait.
+            Refused: Invalid, if the samples do not match the model's inputs. Busy, if the queue is full or too slow.
         """
         samples = check(inputs, self._inputs)
         self._admission.admit()
@@ -127,7 +130,7 @@ class Batcher:
     def drop_disconnected(self) -> None:
         """Drop the queued samples of disconnected clients, in the next turn of the event loop.
 
-        The admission control no longer counts the memory of these samples.
+        Their memory is no longer reserved, so the samples must not stay in the queue.
         """
         if self._dropping is None:
             self._dropping = asyncio.get_running_loop().call_soon(self._drop_disconnected_now)
@@ -144,7 +147,10 @@ class Batcher:
         return queued + max(running.expected, perf_counter() - running.began)  # a late call may take as long again
 
     def slow_call_message(self, seconds: float, factor: float) -> str | None:
-        """Return a message if the running model call takes longer than `seconds` and `factor` times its usual time."""
+        """Return an error message if the running model call is too slow, else None.
+
+        A call is too slow once it takes longer than `seconds` and longer than `factor` times its expected time.
+        """
         running = self._running
         if running is None:
             return None
@@ -152,13 +158,13 @@ class Batcher:
         if lasts <= max(seconds, factor * running.expected):
             return None
         return (
-            f"the model call takes too long: {running.samples} samples for {lasts:.0f} s, expected "
+            f"the model call takes too long: {running.samples} samples for {lasts:.0f} s so far, expected "
             f"{running.expected:.2g} s: send fewer or shorter samples, or raise spec.resources.limits.cpu of the "
             "ModelServer"
         )
 
     def fail_queued(self, why: Refused) -> None:
-        """Answer all queued samples with an error, since they are no longer computed."""
+        """Remove all samples from the queue, and answer their requests with the error `why`."""
         while self._chunks:
             chunk = self._chunks.popleft()
             self._samples -= chunk.samples
@@ -186,9 +192,9 @@ class Batcher:
             self._schedule()
 
     def _schedule(self) -> None:
-        """Schedule the next call of the model: after the delay, or in the loop's next turn if the queue fills a batch.
+        """Schedule the next call of the model after the delay.
 
-        Without a delay, each call starts in the next turn of the event loop.
+        Without a delay, or if the queue fills a batch, the call starts in the next turn of the event loop.
         """
         loop = asyncio.get_running_loop()
         if self._delay and self._samples < self._max_batch_size:
@@ -213,7 +219,10 @@ class Batcher:
         computing.add_done_callback(lambda done: self._finish(batch, samples, done.result()))
 
     def _take_batch(self) -> tuple[list[Chunk], int]:
-        """Take the chunks for one call from the queue, and drop the chunks of disconnected clients."""
+        """Remove the chunks for one call from the queue, and return them with their number of samples.
+
+        Chunks of disconnected clients are dropped.
+        """
         batch: list[Chunk] = []
         samples = 0
         while self._chunks:
@@ -245,7 +254,7 @@ class Batcher:
         self._on_call(samples, result.outputs)
 
     def _compute(self, batch: Sequence[Chunk]) -> BatchResult:
-        """Compute the answers to a batch. The method may run in another thread, so it accesses only the batch."""
+        """Compute the answers to a batch. The method may run in another thread, so it must not access the queue."""
         began = perf_counter()
         sizes = [chunk.samples for chunk in batch]
         try:
@@ -269,7 +278,7 @@ class Batcher:
         for name in self._outputs:
             shape = outputs[name].shape
             if not shape or shape[0] != samples:
-                raise ValueError(f'output "{name}" must hold an answer to each of {samples} samples, found {shape}')
+                raise ValueError(f'output "{name}": expected {samples} samples along the first axis, found {shape}')
         return outputs
 
 

@@ -11,34 +11,34 @@ from epochal_server.refusals import Failed, Refused
 
 
 class ResultSink(Protocol):
-    """Receives the answer to the samples of a request: an asyncio.Future, or an object with these methods."""
+    """Receives the model's outputs for a request, or an error: an asyncio.Future, or an object with these methods."""
 
     def done(self) -> bool:
-        """Return whether the answer is no longer needed."""
+        """Return whether the request no longer needs an answer, because its client has disconnected."""
 
     def set_result(self, answer: Arrays, /) -> None:
-        """Receive the answer to the samples."""
+        """Receive the model's outputs for all samples of the request."""
 
     def set_exception(self, error: Refused, /) -> None:
-        """Receive the error in place of the answer."""
+        """Receive the error of the request in place of the model's outputs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Samples of one request, at most as many as one call of the model takes."""
+    """Samples of one request, at most as many as fit into one call of the model."""
 
     inputs: Arrays
     samples: int
     shapes: tuple[tuple[int, ...], ...] | None
-    """Shapes of a sample of each input, if they may vary. Only chunks with equal shapes share a batch."""
+    """Shape of a sample in each input, or None if the model's shapes are fixed. Only equal shapes share a batch."""
     answer: ResultSink
 
 
 class ChunkedRequest:
-    """Splits a large request into chunks, and passes the joined answers to its sink. See ResultSink.
+    """Splits a large request into chunks, and passes the concatenated answers to the request's ResultSink.
 
-    Each chunk joins the queue only after the answer to the previous chunk. Smaller requests thus have their turn
-    between the chunks.
+    Each chunk is queued only after the answer to the previous chunk. Smaller requests are thus computed between the
+    chunks.
     """
 
     def __init__(
@@ -68,11 +68,11 @@ class ChunkedRequest:
         self._append(Chunk(chunk, end - begin, self._shapes, self))
 
     def done(self) -> bool:
-        """Return whether the answer is no longer needed."""
+        """Return whether the request no longer needs an answer, because its client has disconnected."""
         return self._sink.done()
 
     def set_result(self, answer: Arrays) -> None:
-        """Receive the answer to a chunk."""
+        """Store the answer to a chunk. Then queue the next chunk, or pass the answers to all chunks to the sink."""
         self._answers.append(answer)
         if self._begun < self._samples:
             self.next()
@@ -85,17 +85,17 @@ class ChunkedRequest:
             self._sink.set_result(answers)
 
     def set_exception(self, error: Refused) -> None:
-        """Pass the error on. The remaining chunks are not computed."""
+        """Pass the error of a chunk to the request's sink. The remaining chunks are not computed."""
         self._sink.set_exception(error)
 
 
 def concatenate(parts: Sequence[Arrays]) -> Arrays:
-    """Return the concatenated arrays of several answers, by name."""
+    """Concatenate the arrays of the same name along the first axis, that of the samples."""
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def model_error(error: Exception) -> Failed:
-    """Return the error for the client if the model raises an exception."""
+    """Return the error for a request's client after the model has raised an exception."""
     return Failed(
         f"the model failed for these samples ({type(error).__name__}: {error}): their types and shapes are valid, so "
         "compare their values with the training data"

@@ -7,7 +7,7 @@ import numpy as np
 
 
 class DataType(NamedTuple):
-    """A type of tensors."""
+    """The names of a tensor's type in the protocols, and the sizes of its values."""
 
     open_inference: str
     tensorflow: str

@@ -15,10 +15,10 @@ from epochal_server.model.datatypes import DATA_TYPES, DataType
 from epochal_server.refusals import Invalid, Unknown
 
 Arrays = Mapping[str, np.ndarray]
-"""Arrays by the names of inputs or outputs: the samples of one request or the answers to them, along the first axis."""
+"""Arrays by name of the model's input or output. The first axis is that of the samples."""
 
 TEXT = "str"
-"""The dtype of text in a signature. Such an array holds Python strings."""
+"""The dtype of strings in a signature. In memory, their array has the NumPy type object and contains Python strings."""
 INLINE_ANSWER_BYTES = 128 * 1024
 """Maximum size of an answer with its response that is encoded inline, in 6 ms at most. A larger answer is encoded in a
 thread, so that the event loop serves other requests meanwhile."""
@@ -32,7 +32,7 @@ class Tensor:
 
     name: str
     shape: tuple[int, ...]
-    """The shape without the batch axis, which is the first; -1 for an axis of any length."""
+    """The shape without the first axis, that of the samples; -1 for a dynamic axis."""
     dtype: np.dtype
     """The NumPy type; `object` for text."""
     text: bool
@@ -44,7 +44,7 @@ class Tensor:
 
     @classmethod
     def of(cls, spec: TensorSpec) -> "Tensor":
-        """Return the tensor of an entry of a signature."""
+        """Return the tensor for the description of an input or output in a signature."""
         text = spec.dtype == TEXT
         dtype = np.dtype(object if text else spec.dtype)
         classes = tuple(spec.classes) if spec.classes else None
@@ -68,12 +68,12 @@ class Tensor:
 
     @cached_property
     def values(self) -> int:
-        """Number of values in a sample. An axis of any length counts as 1."""
+        """Number of values in a sample. A dynamic axis (-1) counts as an axis of length 1."""
         return math.prod(max(1, axis) for axis in self.shape)
 
     @property
     def shape_name(self) -> str:
-        """The shape for messages: (n, 28, 28), where n is the number of samples."""
+        """The shape as text for messages, such as (n, 28, 28), where n is the number of samples."""
         axes = ["n", *("any" if axis < 0 else str(axis) for axis in self.shape)]
         return f"({', '.join(axes)}{',' if len(axes) == 1 else ''})"
 
@@ -87,19 +87,15 @@ class Tensor:
             raise Invalid(f'input "{self.name}": expected {self}, found {_describe(array)}: send {self.dtype_name}')
         shape: tuple[int, ...] = array.shape
         if not shape or (shape[1:] != self.shape and not self._fits(shape)):
-            raise Invalid(
-                f'input "{self.name}": expected {self}, found {_describe(array)}: send that shape, n samples first'
-            )
+            raise Invalid(f'input "{self.name}": expected {self}, found {_describe(array)}: send that shape')
         if not (samples := shape[0]):
-            raise Invalid(f'input "{self.name}": expected {self}, found no sample: send at least one sample')
+            raise Invalid(f'input "{self.name}": expected {self}, found no samples: send at least one sample')
         if not array.size:  # a few bytes may declare any number of empty samples
-            raise Invalid(
-                f'input "{self.name}": expected {self}, found {_describe(array)}: send a value along each axis'
-            )
+            raise Invalid(f'input "{self.name}": expected {self}, found {_describe(array)}: send no axis of length 0')
         if self.dtype.kind == "f" and not np.isfinite(array).all():
             where = tuple(int(index) for index in np.argwhere(~np.isfinite(array))[0])
             raise Invalid(
-                f'input "{self.name}": expected finite numbers, found {array[where]} at {list(where)}: remove it'
+                f'input "{self.name}": expected finite numbers, found {array[where]} at {list(where)}: replace it'
             )
         if self.text and set(map(type, array.ravel())) != {str}:
             raise Invalid(f'input "{self.name}": expected strings, found other values: send strings only')
@@ -113,7 +109,7 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Model:
-    """A model as its clients see it."""
+    """The served model: its names, inputs and outputs, and the limits of requests."""
 
     name: str
     """The model's name in all protocols."""
@@ -144,20 +140,20 @@ class Model:
 
     @cached_property
     def first_output(self) -> Tensor:
-        """The first output, which the names of the classes in the configuration are for."""
+        """The first output. The class names of the configuration (`classes`) belong to this output."""
         return next(iter(self.outputs.values()))
 
     def answer_bytes(self, inputs: Arrays) -> int:
-        """Return the bytes that the model's outputs for these inputs will take. Outputs without a fixed shape count 0.
+        """Return the bytes in memory of the model's outputs for these inputs. Outputs with a dynamic axis count as 0.
 
-        The result is 0 if the first input has no batch axis.
+        The result is 0 if the first input is a scalar, which has no axis of samples.
         """
         first = next(iter(inputs.values()), None)
         return first.shape[0] * self._sample_bytes if first is not None and first.ndim else 0
 
     @cached_property
     def _sample_bytes(self) -> int:
-        """Bytes of the outputs for one sample. Outputs without a fixed shape are left out."""
+        """Bytes in memory of the outputs for one sample. Outputs with a dynamic axis count as 0."""
         known = [tensor for tensor in self.outputs.values() if min(tensor.shape, default=0) >= 0]
         return sum(math.prod(tensor.shape) * tensor.dtype.itemsize for tensor in known)
 
@@ -175,12 +171,12 @@ def check(inputs: Arrays, tensors: Mapping[str, Tensor]) -> int:
     samples = {name: tensor.check(inputs[name]) for name, tensor in tensors.items()}
     if len(set(samples.values())) > 1:
         counts = ", ".join(f'{count} in "{name}"' for name, count in samples.items())
-        raise Invalid(f"inputs: expected as many samples in each input, found {counts}: send equal numbers of samples")
+        raise Invalid(f"inputs: expected the same number of samples in each input, found {counts}: send equal numbers")
     return next(iter(samples.values()))
 
 
 def bytes_of(arrays: Arrays) -> int:
-    """Return the total number of bytes of arrays, with the texts that they hold."""
+    """Return the bytes of arrays in memory, including the Python strings in arrays of text."""
     total = 0
     for array in arrays.values():
         total += array.nbytes
@@ -190,10 +186,10 @@ def bytes_of(arrays: Arrays) -> int:
 
 
 def require_images(model: Model) -> None:
-    """Check that a model takes photographs.
+    """Check that the server can convert photographs to the model's input.
 
     Raises:
-        Unknown: If the model takes no photographs.
+        Unknown: If spec.images.mode is None, signature.json is missing, or the model's input is not a single image.
     """
     if model.images == "None":
         raise Unknown(

@@ -1,4 +1,4 @@
-"""Calls the model before the first request: the first calls are slow, and later calls measure the speed."""
+"""Calls the model before the first request, because its first calls are slow. Later calls measure its speed."""
 
 import logging
 from collections.abc import Iterator
@@ -14,16 +14,19 @@ MAX_SECONDS = 3.0
 """Maximum seconds of the warm-up, unless a single sample takes longer."""
 REPEATS = 3
 LENGTHS = (1, 16, 64, 256)
-"""Lengths to try for axes of any length, in this order, until the model accepts one."""
+"""Lengths to try for dynamic axes, in this order, until the model accepts a length."""
 
 log = logging.getLogger(__name__)
 
 
 def warm_up(model: Model, runtime: Runtime, max_batch_size: int, samples: Arrays | None = None) -> float:
-    """Compute batches of 1, 2, 4 and more samples, up to the maximum batch, and return the time of a sample.
+    """Call the model with batches of 1, 2, 4… samples, and return the seconds per sample in the largest batch.
+
+    The warm-up stops at `max_batch_size`, or if a larger batch would exceed MAX_SECONDS. Without `samples`, the samples
+    are zeros. If the model fails for zeros of all LENGTHS, the result is 1.0.
 
     Raises:
-        ServeError: ModelRefused, if the model cannot compute samples of its own signature.
+        ServeError: ModelRefused, if the model has no dynamic axes and fails for zeros.
     """
     until = perf_counter() + MAX_SECONDS
     samples = samples or _zeros(model, runtime)
@@ -47,7 +50,11 @@ def _seconds(runtime: Runtime, inputs: Arrays) -> float:
 
 
 def _zeros(model: Model, runtime: Runtime) -> Arrays | None:
-    """Return a sample of zeros that the model can compute, or None if no length of `LENGTHS` works."""
+    """Return a sample of zeros that the model can compute, or None if it fails for all LENGTHS of its dynamic axes.
+
+    Raises:
+        ServeError: ModelRefused, if the model has no dynamic axes and fails for the sample.
+    """
     for inputs in _zero_inputs(model):
         try:
             runtime.run(inputs)

@@ -1,4 +1,4 @@
-"""The access log: one JSON object a line with the client and the result of a request, but never its content."""
+"""The access log: a line of JSON for each request, with client, path, status code and duration, without its body."""
 
 import asyncio
 import os
@@ -13,13 +13,13 @@ import orjson
 from epochal_api.text import printable
 
 WRITE_SECONDS = 0.25
-"""Interval of writes. A write for each request would take a tenth of the time of an answer."""
+"""Seconds between two writes. A write for each request would take a tenth of the time of an answer."""
 MAX_LINES = 20_000
-"""Maximum number of lines in memory. A log that no reader consumes must not fill the memory."""
+"""Maximum number of lines in memory; further lines are dropped. A log that no reader consumes must not fill memory."""
 
 
 class Entry(NamedTuple):
-    """The facts about one request that are counted and logged."""
+    """The data of one finished request for the metrics and the access log."""
 
     time: float
     client: str
@@ -45,14 +45,14 @@ class AccessLog:
         self._lost = 0
 
     def add(self, entry: Entry) -> None:
-        """Collect the line of a request, which `run` writes."""
+        """Add the line of a request to the lines that `run` will write. Above MAX_LINES, drop the line."""
         if len(self._lines) < MAX_LINES:
             self._lines.append(line(entry))
         else:
             self._lost += 1
 
     async def run(self) -> None:
-        """Write the lines at regular intervals until cancelled, then write the rest."""
+        """Write the collected lines every WRITE_SECONDS until cancelled, then write the remaining lines."""
         try:
             while True:
                 await asyncio.sleep(WRITE_SECONDS)
@@ -69,21 +69,24 @@ class AccessLog:
             self._write(self._take())
 
     def _take(self) -> bytes:
-        """Remove and return the collected lines, in the thread that adds them: another thread could miss a line."""
+        """Remove and return the collected lines, with a line about dropped lines.
+
+        The thread that adds lines must call this method: in another thread, a line could get lost.
+        """
         lines, self._lines = self._lines, []
         lost, self._lost = self._lost, 0
         if lost:
             fields = {
                 "ts": _at(time()),
                 "logger": "access",
-                "message": f"dropped the lines of {lost} requests, because standard output is too slow",
+                "message": f"dropped the log lines of {lost} requests, because standard output is too slow",
             }
             lines.append(orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE))
         return b"".join(lines)
 
 
 def line(entry: Entry) -> bytes:
-    """Return the log line of a request."""
+    """Return the access log's line for a request, as JSON with a newline."""
     fields = {
         "ts": _at(entry.time),
         "logger": "access",
@@ -101,7 +104,7 @@ def line(entry: Entry) -> bytes:
 
 
 def to_standard_output(lines: bytes) -> None:
-    """Write all lines to standard output. A pipe may accept only a part at a time."""
+    """Write all lines to standard output, in several writes if a pipe accepts only a part at a time."""
     remaining = memoryview(lines)
     while remaining:
         remaining = remaining[os.write(1, remaining) :]

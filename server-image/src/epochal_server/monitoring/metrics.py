@@ -30,7 +30,7 @@ class Histogram:
         self._sum += value
 
     def add_to(self, family: HistogramMetricFamily, labels: Sequence[str]) -> None:
-        """Add the cumulative buckets to a Prometheus family."""
+        """Add this histogram to a Prometheus metric family, as a series with the given label values."""
         buckets: list[tuple[str, float]] = []
         total = 0
         for bound, count in zip((*self._bounds, float("inf")), self._counts, strict=True):
@@ -71,19 +71,19 @@ class Metrics(Collector):
         self._sent[protocol] += sent
 
     def batch(self, samples: int) -> None:
-        """Count one call of the model."""
+        """Count one call of the model with this number of samples."""
         self._batches.add(samples)
 
     def not_finite(self, samples: int) -> None:
-        """Count the samples that the model answered with NaN or infinity."""
+        """Add `samples` to the number of samples for which the model returned NaN or infinity."""
         self._not_finite += samples
 
     def predictions(self, counts: np.ndarray) -> None:
-        """Count predictions, in the order of the classes."""
+        """Add the number of predictions of each class, in the order of the class names."""
         self._predictions += counts
 
     def loaded(self, seconds: float, classes: Sequence[str], **info: str) -> None:
-        """Set the seconds of loading, and the class names for the count of predictions."""
+        """Store the seconds of loading, the names of counted classes, and the labels of epochal_server_info."""
         self._classes, self._predictions = classes, np.zeros(len(classes), np.int64)
         self._info = info
         self._load_seconds = seconds  # last: `collect` reads the others only once this is set
@@ -93,7 +93,7 @@ class Metrics(Collector):
         requests = {(protocol, str(code)): count for (protocol, code), count in self._requests.items()}
         yield _counter("requests", "Requests answered.", requests, "protocol", "code")
         seconds = HistogramMetricFamily(
-            "epochal_server_request_seconds", "Seconds from a request's head to its answer.", labels=["protocol"]
+            "epochal_server_request_seconds", "Seconds from a request's headers to its answer.", labels=["protocol"]
         )
         for protocol, histogram in sorted(self._seconds.items()):
             histogram.add_to(seconds, [protocol])

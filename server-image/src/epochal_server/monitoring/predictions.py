@@ -1,4 +1,4 @@
-"""Counts the predicted classes, and the samples with answers of NaN or infinity.
+"""Counts samples by predicted class, and the samples for which the model returns NaN or infinity.
 
 A change of these counts shows that the requests drift away from the training data.
 """
@@ -10,12 +10,15 @@ import numpy as np
 from epochal_server.model.model import Arrays, Model
 
 MAX_CLASSES = 1000
-"""Maximum number of classes that have a series each."""
+"""Maximum number of classes of a model whose predictions are counted: each class is a Prometheus series."""
 THRESHOLD = 0.5
 
 
 def class_names(model: Model) -> Sequence[str] | None:
-    """Return the names of the classes to count, or None if the model has no classes or too many."""
+    """Return the class names of the first output, for the metric of predictions; indexes if names are missing.
+
+    None if the first output has no class probabilities, or more than MAX_CLASSES.
+    """
     output = model.first_output
     if not output.probabilities or len(output.shape) != 1 or not 1 <= output.shape[0] <= MAX_CLASSES:
         return None
@@ -26,7 +29,10 @@ def class_names(model: Model) -> Sequence[str] | None:
 
 
 def class_counter(model: Model) -> Callable[[Arrays], np.ndarray] | None:
-    """Return the function that counts samples by predicted class, or None if there is nothing to count."""
+    """Return a function from outputs to the number of samples of each predicted class. See class_names.
+
+    None if the classes of the model are not counted.
+    """
     classes = class_names(model)
     if classes is None:
         return None
@@ -43,7 +49,7 @@ def class_counter(model: Model) -> Callable[[Arrays], np.ndarray] | None:
 
 
 def not_finite(outputs: Arrays) -> int:
-    """Return the number of samples with NaN or infinity in their answers."""
+    """Return the number of samples with NaN or infinity in any of their outputs."""
     samples: set[int] = set()
     for values in outputs.values():
         if values.dtype.kind == "f" and not (finite := np.isfinite(values)).all():

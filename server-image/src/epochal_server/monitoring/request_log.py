@@ -8,7 +8,7 @@ from epochal_server.monitoring.access_log import AccessLog, Entry
 from epochal_server.monitoring.metrics import Metrics
 
 HEALTH = ""
-"""Protocol name of requests that are neither counted nor logged."""
+"""Protocol name of requests without metrics and log lines: health probes, and requests of /metrics."""
 CLIENT_CLOSED_REQUEST = 499
 """Status code for requests that the client cancelled before the answer."""
 
@@ -29,25 +29,25 @@ class RequestLog:
         self._none_in_progress.set()
 
     def begin(self) -> None:
-        """Count one more request in progress."""
+        """Add 1 to the number of requests in progress."""
         self.in_progress += 1
         self._none_in_progress.clear()
 
     def end(self) -> None:
-        """Count one request less, answered or not."""
+        """Subtract 1 from the number of requests in progress, for an answered or abandoned request."""
         self.in_progress -= 1
         if not self.in_progress:
             self._none_in_progress.set()
 
     def record(self, entry: Entry) -> None:
-        """Record a finished request in the metrics and the access log."""
+        """Record a finished request in the metrics and the access log, except one of the protocol HEALTH."""
         if entry.protocol == HEALTH:
             return
         self._metrics.request(entry.protocol, entry.code, entry.seconds, entry.received, entry.sent)
         self._access_log.add(entry)
 
     async def wait_until_idle(self, seconds: float) -> int:
-        """Wait until no request is in progress. After `seconds`, return the number of requests in progress."""
+        """Wait at most `seconds` until no request is in progress. Return the number of requests still in progress."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while self.in_progress:

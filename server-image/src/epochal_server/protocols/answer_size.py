@@ -1,4 +1,4 @@
-"""Limits the memory of an answer before the model computes it: the outputs and the response."""
+"""Estimates the memory of an answer, its outputs and its response, before the model computes the outputs."""
 
 import numpy as np
 import orjson
@@ -6,35 +6,35 @@ import orjson
 from epochal_server.model.model import Model, Tensor
 
 LIST_BYTES = 3
-"""Bytes of the brackets and comma of a list."""
+"""Bytes of a list's two brackets, and of the comma after the list, in JSON."""
 TEXT_BYTES = 57
 """Bytes of an empty Python string and the reference to it."""
 ESCAPED_BYTES = 6
-"""Bytes of a control character in JSON, which is one byte of a string."""
+"""Maximum bytes in JSON for one byte of a string: a control character becomes an escape sequence of six bytes."""
 NUMBER_BYTES = 8
-"""Characters of `%f` beside the digits before the point: sign, point and decimals."""
+"""Characters of a number in the format `%f` in addition to the digits before the point: sign, point and decimals."""
 
 
 def memory_factor(model: Model, response_bytes: int) -> int:
-    """Return how many bytes outputs and response take together, per byte of the outputs.
+    """Return the maximum bytes of outputs and response together, for each byte of the outputs.
 
-    `response_bytes` are the maximum bytes of a sample in the response.
+    `response_bytes` is the maximum number of bytes of one sample in the response.
     """
     return 1 - -response_bytes // max(1, sum([raw_bytes(tensor) for tensor in model.outputs.values()]))
 
 
 def raw_bytes(tensor: Tensor) -> int:
-    """Return the bytes of a sample in memory. An axis of any length counts as one value."""
+    """Return the bytes of one sample of a tensor in memory. A dynamic axis counts as an axis of length 1."""
     return tensor.values * (TEXT_BYTES if tensor.text else tensor.dtype.itemsize)
 
 
 def flat_bytes(tensor: Tensor) -> int:
-    """Return the maximum bytes of a sample's values as JSON."""
+    """Return the maximum bytes of one sample of a tensor as JSON, with its values in a single list."""
     return ESCAPED_BYTES * raw_bytes(tensor) if tensor.text else tensor.values * tensor.datatype.json_bytes
 
 
 def nested_bytes(tensor: Tensor) -> int:
-    """Return the maximum bytes of a sample as JSON, with nested lists."""
+    """Return the maximum bytes of one sample of a tensor as JSON, with a nested list for each axis."""
     lists, count = 0, 1
     for axis in tensor.shape:
         lists += count
@@ -43,7 +43,7 @@ def nested_bytes(tensor: Tensor) -> int:
 
 
 def label_bytes(tensor: Tensor, max_labels: int) -> int:
-    """Return the maximum bytes of a sample's labels VALUE:INDEX:NAME."""
+    """Return the maximum bytes of one sample's labels VALUE:INDEX:NAME, at most `max_labels` labels."""
     values = max(2, tensor.values)  # one probability distinguishes two classes
     name_bytes = max((len(orjson.dumps(name)) for name in tensor.classes or ()), default=0)
     largest = np.finfo(tensor.dtype).max if tensor.dtype.kind == "f" else 2**64

@@ -10,21 +10,20 @@ from epochal_server.protocols.query import boolean
 from epochal_server.refusals import Invalid
 
 CLASS_NAMES = "class_names"
-"""The parameter in the query of a request, and the field of the answer."""
+"""The query parameter of a request for class names, and the field of the answer that contains them."""
 NULL = b"null"
 
 
 def has_names(model: Model) -> bool:
-    """Return whether a model has a name for each class of its first output."""
+    """Return whether a model has class names, and a first output with a value for each class or a probability."""
     return model.classes is not None and has_classes(model.first_output)
 
 
 def requested(query: Mapping[str, str], model: Model) -> bool:
-    """Return whether a request asks for the names of the classes.
+    """Return whether a request asks for class names, by the query parameter `class_names`.
 
     Raises:
-        Invalid: If it asks for them and the model has none, or its first output has no value for each class, or the
-            parameter has another value than true or false.
+        Invalid: If the parameter is neither true nor false, or if it is true and `has_names` is false for the model.
     """
     if not boolean(query, CLASS_NAMES):
         return False
@@ -43,11 +42,14 @@ def requested(query: Mapping[str, str], model: Model) -> bool:
 
 
 def names(answers: Arrays, model: Model, begin: int, end: int) -> list[str | None]:
-    """Return the name of each sample's class, for the samples from `begin` up to `end`. It is None for NaN."""
+    """Return the name of each sample's predicted class, for the samples from `begin` to before `end`.
+
+    The name is None for a sample with NaN in the first output.
+    """
     output = answers[model.first_output.name][begin:end]
     return [None if index is None else class_name(model.classes, index) for index in predicted_classes(output)]
 
 
 def name_bytes(model: Model) -> int:
-    """Return the maximum bytes of a sample's class name as JSON, with its comma."""
+    """Return the maximum bytes of one class name in a JSON list, with its comma."""
     return max([len(NULL), *(len(orjson.dumps(name)) for name in model.classes or ())]) + len(",")

@@ -21,16 +21,16 @@ class ClassPrediction:
 
 
 def has_classes(output: Tensor) -> bool:
-    """Return whether an output of a model has a value for each class.
+    """Return whether an output predicts classes: it has a value for each class, or one probability for two classes.
 
-    A single value distinguishes two classes only if it is a probability: the threshold of a logit is unknown.
+    A single value without probabilities is no prediction of classes, because the threshold of a logit is unknown.
     """
     named = output.classes is not None and output.shape != (1,)
     return (output.probabilities or named) and len(output.shape) == 1
 
 
 def value_name(output: Tensor) -> Literal["probability", "score"]:
-    """Return the name of a class's value: `score` if the output contains no probabilities."""
+    """Return the field name in answers for the value of a class: `probability`, or `score` for other numbers."""
     return "probability" if output.probabilities else "score"
 
 
@@ -59,9 +59,9 @@ def top_classes(answers: np.ndarray, max_labels: int, classes: tuple[str, ...] |
 
 
 def predicted_classes(answers: np.ndarray) -> list[int | None]:
-    """Return the class of each sample: the class with the greatest value, or of one probability whether it exceeds 0.5.
+    """Return the index of each sample's predicted class: that of the greatest value.
 
-    The class is None for a sample with NaN in its output.
+    If the output is a single probability, the index is 1 above 0.5, else 0. For a sample with NaN, it is None.
     """
     is_binary = answers.shape[1] == 1
     indexes = (answers[:, 0] > 0.5).astype(np.int64) if is_binary else answers.argmax(axis=1)  # noqa: PLR2004 - equal probability
@@ -72,7 +72,7 @@ def predicted_classes(answers: np.ndarray) -> list[int | None]:
 
 
 def label_shape(answers: np.ndarray, max_labels: int, output: Tensor) -> tuple[int, int]:
-    """Return the shape of the array of labels. See `labels`."""
+    """Return the shape of the array that `labels` returns."""
     width = math.prod(answers.shape[1:])
     if width == 1 and has_classes(output):
         width = 2
@@ -80,7 +80,7 @@ def label_shape(answers: np.ndarray, max_labels: int, output: Tensor) -> tuple[i
 
 
 def labels(answers: np.ndarray, max_labels: int, output: Tensor) -> np.ndarray:
-    """Return the labels of Triton's classification extension: VALUE:INDEX[:NAME] of each sample's greatest values.
+    """Return Triton's classification labels, VALUE:INDEX[:NAME], of the `max_labels` greatest values of each sample.
 
     https://docs.nvidia.com/deeplearning/triton-inference-server/user-guide/docs/protocol/extension_classification.html
     """
@@ -97,7 +97,7 @@ def labels(answers: np.ndarray, max_labels: int, output: Tensor) -> np.ndarray:
 
 
 def _class_values(answers: np.ndarray) -> np.ndarray:
-    """Return a value for each class: a single value is the probability of the second of two classes."""
+    """Return a value for each class. A single value p, the probability of the second class, becomes 1 - p and p."""
     return np.concatenate([1 - answers, answers], axis=1) if answers.shape[1] == 1 else answers
 
 

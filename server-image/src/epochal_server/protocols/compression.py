@@ -12,22 +12,22 @@ RAW_DEFLATE = -15
 ZLIB_METHOD = 8
 GZIP = frozenset({"gzip", "x-gzip"})
 MAX_MEMBERS = 4096
-"""Maximum number of members in a gzip body. Each member takes time, even if it is short."""
+"""Maximum number of members (compressed parts) in a gzip body. Each member takes time, even if it is short."""
 PART_BYTES = 64 * 1024
 """Bytes passed to zlib at a time, because zlib copies all bytes after a member."""
 
 
 def encoding_of(values: Sequence[str]) -> str | None:
-    """Return the compression of a body, or None if the body is not compressed.
+    """Return the compression that the Content-Encoding headers of a request name, or None if they name none.
 
     Raises:
-        Unsupported: If the body is compressed more than once.
+        Unsupported: If the headers name several compressions.
     """
     codings = [coding.strip().lower() for value in values for coding in value.split(",")]
     compressions = [coding for coding in codings if coding not in {"", "identity"}]
     if len(compressions) > 1:
         raise Unsupported(
-            f"Content-Encoding: expected gzip or deflate once, found {', '.join(compressions)[:40]!r}: compress it once"
+            f"Content-Encoding: expected gzip or deflate once, found {', '.join(compressions)[:40]!r}: compress once"
         )
     return compressions[0] if compressions else None
 
@@ -36,9 +36,9 @@ def decompress(body: bytes, encoding: str, max_bytes: int) -> bytes:
     """Return the decompressed body.
 
     Raises:
-        Invalid: If the body is not in that encoding, or is incomplete.
-        TooLarge: If the decompressed body is larger.
-        Unsupported: If the encoding is not supported.
+        Invalid: If the body is not in that encoding, is incomplete, has bytes after its end, or too many gzip members.
+        TooLarge: If the decompressed body has more than `max_bytes`.
+        Unsupported: If the encoding is neither gzip nor deflate.
     """
     if encoding not in {*GZIP, "deflate"}:
         raise Unsupported(

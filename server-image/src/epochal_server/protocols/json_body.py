@@ -15,9 +15,9 @@ NOT_FINITE = ("NaN", "Infinity")
 ESCAPED_COLON = b"\\u003"
 """Start of an escaped colon in JSON. A count of colons in a body misses such a colon."""
 LIST_BYTES, OBJECT_BYTES = 88, 232
-"""Memory of a list in a list, and of an object with one field."""
+"""Bytes of memory of a Python list in a list, and of a dict with one field."""
 MAX_EXPANSION = 30
-"""Maximum memory of the lists and objects of a body, as a multiple of its bytes."""
+"""Maximum memory of the lists and objects of a parsed body, as a multiple of the body's bytes."""
 CHECKED_BYTES = 256 * 1024
 """Minimum size of a body that is checked for too many lists. There is enough memory for any smaller body."""
 CONTAINERS = frozenset({dict, list})
@@ -27,8 +27,9 @@ CONTEXT_CHARACTERS = 12
 def read(body: bytes) -> dict[str, Any]:
     """Return the JSON object in a body.
 
-    orjson limits the nesting to 1,024 levels. If an object repeats a field, orjson, like most parsers, keeps the last
-    value. A second parser with a hook for each object would hold Python's lock for a second.
+    orjson limits the nesting to 1,024 levels. It keeps only the last value of a repeated field. Repeated
+    fields are found by the number of colons in the body, because a second parser with a hook for each object would hold
+    Python's lock for a second.
 
     Raises:
         Invalid: If the body holds no JSON object, or an object repeats a field.
@@ -72,7 +73,7 @@ def field(found: dict[str, Any], name: str, where: str, *, of: type) -> Any:
     """Return a field of an object, or None if the field is missing or null.
 
     Raises:
-        Invalid: If the value has another type.
+        Invalid: If the value has another type than `of`.
     """
     value = found.get(name)
     if value is None or type(value) is of:
@@ -94,7 +95,7 @@ def _invalid_json(error: orjson.JSONDecodeError) -> Invalid:
 
 
 def _colons(parsed: dict[str, Any]) -> int:
-    """Return the minimum number of colons in the text of an object.
+    """Return a lower bound of the number of colons in the JSON text of an object.
 
     For speed, only lists that begin with an object are searched for objects. If this misses some objects, the number is
     too small, and `read` counts all fields.
@@ -127,7 +128,10 @@ def _fields(parsed: dict[str, Any]) -> int:
 
 
 def _count(body: bytes, characters: str) -> list[int]:
-    """Return the number of each character in valid JSON, outside of strings. NumPy releases Python's lock meanwhile."""
+    """Return how often each of `characters` occurs in valid JSON, outside of its strings.
+
+    NumPy releases Python's lock meanwhile.
+    """
     unescaped = np.frombuffer(body.replace(b"\\\\", b"").replace(b'\\"', b""), np.uint8)
     is_outside = np.add.accumulate(unescaped == ord('"'), dtype=np.uint8) % 2 == 0
     return [int(np.count_nonzero(is_outside & (unescaped == ord(character)))) for character in characters]
@@ -141,13 +145,13 @@ def _check_memory(body: bytes) -> None:
     lists, objects = _count(body, "[{")
     if LIST_BYTES * lists + OBJECT_BYTES * objects > max_memory:
         raise Invalid(
-            f"body: expected more values than brackets, found {lists:,} [ and {objects:,} {{ in {len(body):,} bytes: "
+            f"body: expected fewer lists and objects, found {lists:,} [ and {objects:,} {{ in {len(body):,} bytes: "
             "send the values of all samples in one list, or fewer samples at a time"
         )
 
 
 def _repeated_field(body: bytes) -> str | None:
-    """Return a field that an object repeats, for the message. It is unknown in a large or deeply nested body."""
+    """Return the name of a repeated field, for the message. None if the body is large or too deeply nested."""
     repeated: list[str] = []
 
     def find(pairs: list[tuple[str, Any]]) -> None:

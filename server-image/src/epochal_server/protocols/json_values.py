@@ -14,7 +14,7 @@ from epochal_server.protocols.json_body import kind
 from epochal_server.refusals import Invalid
 
 BLOCK_VALUES = 16384
-"""Number of values in a block of JSON: few enough not to delay other threads, and enough to add no overhead."""
+"""Number of values in a block of JSON. Larger blocks would delay other threads, and smaller blocks add overhead."""
 MAX_AXES = 32
 """Maximum number of axes of an array. No network has as many, and NumPy allows 64."""
 NUMBERS = frozenset({int, float})
@@ -50,7 +50,7 @@ def flat(values: list[Any], where: str, *, text: bool = False) -> tuple[list[Any
         if len(lengths) > 1:
             two = " and ".join(str(length) for length in sorted(lengths)[:2])
             raise Invalid(
-                f"{where}: expected lists of equal length at depth {len(shape)}, found lengths {two}: send a full array"
+                f"{where}: expected lists of equal length at depth {len(shape)}, found lengths {two}: make them equal"
             )
         shape.append(lengths.pop())
         if len(shape) > MAX_AXES:
@@ -60,10 +60,10 @@ def flat(values: list[Any], where: str, *, text: bool = False) -> tuple[list[Any
 
 
 def array(values: list[Any], shape: Sequence[int], tensor: Tensor, where: str) -> np.ndarray:
-    """Return an array of a tensor's type.
+    """Return the values as an array with the given shape and a tensor's type.
 
     Raises:
-        Invalid: If a value does not have that type.
+        Invalid: If a value has another type, or is out of the type's range.
     """
     allowed, expected = _allowed(tensor)
     packed = bytearray(0 if tensor.text else len(values) * tensor.dtype.itemsize)
@@ -91,10 +91,10 @@ def array(values: list[Any], shape: Sequence[int], tensor: Tensor, where: str) -
 
 
 def nested(values: Any, tensor: Tensor, where: str) -> np.ndarray:
-    """Return an array of a tensor's type, with the shape of nested lists.
+    """Return nested lists as an array with their shape and a tensor's type.
 
     Raises:
-        Invalid: If the values are no lists, differ in length, or do not have that type.
+        Invalid: If `values` is no list, lists at one depth differ in length, or a value has another type.
     """
     if not isinstance(values, list):
         raise Invalid(f"{where}: expected a list of samples, each {tensor}, found {kind(values)}: send a list")
@@ -103,7 +103,7 @@ def nested(values: Any, tensor: Tensor, where: str) -> np.ndarray:
 
 
 def jsonable(values: np.ndarray) -> Any:
-    """Return an array, or nested lists, that orjson can encode."""
+    """Return an array in a form that orjson can encode: nested lists for text, else a contiguous array."""
     if values.dtype == object:
         return values.tolist()
     # ONNX Runtime's 64-bit integers have the type long long of C. orjson encodes arrays of that type, but no single
@@ -112,13 +112,13 @@ def jsonable(values: np.ndarray) -> Any:
 
 
 def json_blocks(begin: int, end: int, width: int, items: Callable[[int, int], Any]) -> Iterator[bytes]:
-    """Yield the JSON of a long list in blocks: its values as Python objects take ten times the memory of the text.
+    """Yield the JSON of a long list in blocks, because its values as Python objects take ten times the JSON's memory.
 
     Args:
         begin: Index of the first item.
         end: Index after the last item.
-        width: Number of values of an item.
-        items: Returns a range of items as a list or an array for orjson.
+        width: Number of values in each item.
+        items: Returns the items from one index to before another, as a list or an array for orjson.
     """
     step = max(1, BLOCK_VALUES // max(1, width))
     if end - begin <= step:
@@ -133,7 +133,7 @@ def json_blocks(begin: int, end: int, width: int, items: Callable[[int, int], An
 
 
 def _allowed(tensor: Tensor) -> tuple[frozenset[type], str]:
-    """Return the allowed Python types of a tensor's values, and their name in messages."""
+    """Return the Python types that a tensor's values in JSON may have, and the name of these types in messages."""
     if tensor.text:
         return STRINGS, "strings"
     match tensor.dtype.kind:
@@ -159,7 +159,7 @@ def _position(index: int, shape: Sequence[int]) -> list[int]:
 
 
 def _pack(buffer: bytearray, begin: int, values: Sequence[Any], tensor: Tensor) -> bool:
-    """Write values into a buffer, the first at index `begin`. Return whether all are in the range of the type."""
+    """Write values into a buffer, from index `begin` on. Return False if a value is out of the range of the type."""
     form = f"={len(values)}{tensor.datatype.struct_code}"
     try:
         struct.pack_into(form, buffer, begin * tensor.dtype.itemsize, *values)

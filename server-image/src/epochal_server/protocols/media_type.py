@@ -1,6 +1,7 @@
-"""Recognizes bodies of another media type than the path expects, by their first bytes and by their Content-Type.
+"""Recognizes bodies of another media type than the URL path expects, by their first bytes and by their Content-Type.
 
-A body of the right form is accepted with every Content-Type: `curl --data` declares a form, other clients nothing.
+A body that is a picture, or begins like a JSON object, is accepted with every Content-Type: `curl --data` declares a
+form, and other clients declare nothing.
 """
 
 import re
@@ -22,7 +23,7 @@ _OBJECT = re.compile(rb"\s*\{")
 
 
 def declared(headers: Mapping[str, str]) -> str:
-    """Return the media type in the header Content-Type, without parameters, or "" without the header.
+    """Return the media type in the header Content-Type, without its parameters, or "" if the header is missing.
 
     aiohttp's own parser takes quadratic time in the length of the header.
     """
@@ -35,15 +36,15 @@ def normal(content_type: str) -> str:
 
 
 def may_be_json(media_type: str) -> bool:
-    """Return whether clients declare this type for JSON, or for any body."""
+    """Return whether a body of this media type may be JSON: it is a JSON type, or clients declare it for any body."""
     return media_type in GENERIC or media_type in _JSON or media_type.endswith("+json")
 
 
 def check_json(body: bytes, media_type: str) -> None:
-    """Check that a body is not declared as another type than JSON. The parser of JSON refuses pictures.
+    """Check that a body may be a JSON object. Pictures pass this check: the JSON parser refuses them later.
 
     Raises:
-        Unsupported: If the body is no object and is declared as another type, such as text/csv.
+        Unsupported: If the body does not begin with {, and is declared as another type than JSON, such as text/csv.
     """
     if not may_be_json(media_type) and not _OBJECT.match(body) and _picture(body) is None:
         raise Unsupported(
@@ -52,7 +53,7 @@ def check_json(body: bytes, media_type: str) -> None:
 
 
 def refuse_picture(body: bytes) -> None:
-    """Raise Unsupported if a body that should be JSON is a picture."""
+    """Raise Unsupported if a body that should be JSON is a picture: a JPEG, PNG, WebP or GIF."""
     if (picture := _picture(body)) is not None:
         raise Unsupported(
             f"body: expected a JSON object, found a {picture} picture: send pictures to POST /predict "
@@ -61,10 +62,10 @@ def refuse_picture(body: bytes) -> None:
 
 
 def check_photograph(body: bytes, media_type: str, model: str) -> None:
-    """Check that a body may be a photograph. The decoder reports errors in pictures.
+    """Check that a body may be a photograph, by its first bytes or its media type. The decoder finds damaged pictures.
 
     Raises:
-        Unsupported: If the body is no picture, and is declared as another type.
+        Unsupported: If the body does not begin like a picture, and is declared as another type than a picture.
     """
     if media_type in GENERIC or media_type.startswith("image/") or _picture(body) is not None:
         return
@@ -75,5 +76,5 @@ def check_photograph(body: bytes, media_type: str, model: str) -> None:
 
 
 def _picture(body: bytes) -> str | None:
-    """Return the format of a picture, or None for other bodies."""
+    """Return the format of a picture (JPEG, PNG, WebP or GIF) by its first bytes, or None for another body."""
     return next((name for name, first_bytes in _PICTURES if first_bytes.match(body)), None)

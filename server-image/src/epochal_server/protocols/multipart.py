@@ -12,12 +12,12 @@ MAX_BOUNDARY = 70
 """Maximum length of a boundary, by RFC 2046."""
 MAX_HEAD_BYTES = 4096
 MAX_PARAMETERS = 64
-"""Maximum parameters of a header, and semicolons in a file name: the parser takes quadratic time."""
+"""Maximum number of semicolons in a header, of parameters or in a filename: the parser takes quadratic time."""
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file in a form."""
+    """A file in a form: its filename and its content."""
 
     name: str
     data: memoryview
@@ -27,7 +27,7 @@ def files(body: bytes, content_type: str, max_files: int) -> list[File]:
     """Return the files of a form.
 
     Raises:
-        Invalid: If the form is invalid, is incomplete, has too many files, or has a part that is no file.
+        Invalid: If the form is invalid, is incomplete, has no file or too many files, or has a part without a filename.
     """
     opening = END + _boundary(content_type)
     line = LINE + opening
@@ -80,7 +80,11 @@ def _file_name(head: bytes, part: int) -> str:
 
 
 def _parameter(headers: Message, name: str, header: str) -> str | None:
-    """Return a parameter of a header. A value with its own charset is not decoded, since forms have none."""
+    """Return a parameter of a header, or None if it is missing. A value with a charset (RFC 2231) is not decoded.
+
+    Raises:
+        Invalid: If the header has too many parameters.
+    """
     if (count := str(headers.get(header, "")).count(";")) > MAX_PARAMETERS:
         raise Invalid(
             f"{header}: expected at most {MAX_PARAMETERS} parameters, found {count:,}: let your HTTP client write that "

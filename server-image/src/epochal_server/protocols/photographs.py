@@ -1,4 +1,4 @@
-"""The protocol of photographs: the options of a request and the form of predictions."""
+"""The protocol of POST /predict for photographs: the options of a request and the form of predictions."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,23 +16,23 @@ from epochal_server.refusals import Invalid
 
 TOP_CLASSES = 3
 CLASSES_BYTES = 2048
-"""Bytes of Python objects and field names for the classes of a picture."""
+"""Bytes of Python objects and field names for the predicted classes of one output for a picture."""
 SAMPLE_BYTES = 512
-"""Bytes of Python objects and field names for the numbers of a picture."""
+"""Bytes of Python objects and field names for the prediction of a picture, without its classes."""
 PICTURE_FACTOR = 4
 """Bytes for each byte of a returned picture's pixels: its PNG, the base64 text of the PNG, and the response."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The options of a request."""
+    """The options of a request with photographs, from its query."""
 
     show: bool = False
-    """Whether to return the model image."""
+    """Whether the answer contains each model image: the picture that the network gets."""
     several: bool = False
     """Whether to look for several digits on each photograph."""
     fit: Fit = "crop"
-    """Whether to crop or pad a photograph with other proportions."""
+    """Whether to crop or to pad a photograph with other proportions than the model's input."""
 
 
 def read_options(query: Mapping[str, str], model: Model) -> Options:
@@ -42,7 +42,7 @@ def read_options(query: Mapping[str, str], model: Model) -> Options:
         Invalid: If a parameter is unknown, has an invalid value, or does not apply to this model.
     """
     if unknown := sorted(set(query) - {"show", "several", "fit"}):
-        raise Invalid(f"parameters: expected show, several or fit, found {unknown[0][:40]!r}: remove it")
+        raise Invalid(f"query parameters: expected show, several or fit, found {unknown[0][:40]!r}: remove it")
     options = Options(boolean(query, "show"), boolean(query, "several"), _fit(query))
     if options.several and model.images != "Digit":
         raise Invalid(
@@ -56,9 +56,10 @@ def read_options(query: Mapping[str, str], model: Model) -> Options:
 
 
 def predictions(images: Sequence[ModelImage], answers: Arrays, model: Model, options: Options) -> list[dict[str, Any]]:
-    """Return the prediction of each model image, with its box and picture if requested.
+    """Return a prediction for each model image, with the image's box and picture if requested.
 
-    It has the class of the first output. `outputs` has the other outputs, each as its class or as its values.
+    A prediction contains the most probable classes of the first output if it predicts classes. The field `outputs`
+    contains each other output, as its most probable classes or as its values.
     """
     columns = {name: _column(answers[name], output) for name, output in model.outputs.items()}
     predictions = columns.pop(model.first_output.name) if has_classes(model.first_output) else [{} for _ in images]
@@ -83,24 +84,24 @@ def memory_factor(model: Model) -> int:
 
 
 def shown_bytes(images: Sequence[ModelImage]) -> int:
-    """Return the approximate bytes of pictures as PNG and in base64."""
+    """Return the approximate bytes of memory to return model images in a response, as PNG and base64."""
     return sum(PICTURE_FACTOR * image.pixels.nbytes for image in images)
 
 
 def answer(predictions: list[dict[str, Any]], options: Options) -> dict[str, Any]:
-    """Return the answer for a photograph: a list of predictions for several digits, else its only prediction."""
+    """Return the answer for a photograph: a list of predictions with the option `several`, else its only prediction."""
     return {"predictions": predictions} if options.several else predictions[0]
 
 
 def _prediction_bytes(output: Tensor) -> int:
-    """Return the maximum bytes of the prediction of an output, as Python objects and as JSON."""
+    """Return the maximum bytes of one output in the prediction of a picture, as Python objects and as JSON."""
     if has_classes(output):
         return CLASSES_BYTES + answer_size.label_bytes(output, TOP_CLASSES)
     return answer_size.nested_bytes(output)
 
 
 def _column(answers: np.ndarray, output: Tensor) -> list[Any]:
-    """Return the prediction of each sample of an output: its most probable classes, or its values."""
+    """Return, for each sample, the most probable classes of an output, or its values if it predicts no classes."""
     if not has_classes(output):
         return list(json_values.jsonable(answers))
     value = value_name(output)

@@ -18,14 +18,14 @@ from epochal_server.model.model import Arrays, Model
 from epochal_server.refusals import Invalid, TooLarge
 
 MAX_TOGETHER = 4
-"""Maximum pixels of all photographs in a request, as a multiple of the limit for one. A million pixels take about 60
-ms."""
+"""Maximum pixels of all photographs in a request, as a multiple of the limit for one photograph. A million pixels take
+about 60 ms."""
 Fit = Literal["crop", "pad"]
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A rectangle on a photograph, in its pixels. Right and bottom are the first pixels outside."""
+    """A rectangle on a photograph, in pixels. `right` and `bottom` are the first column and row outside of it."""
 
     left: int
     top: int
@@ -40,20 +40,20 @@ class ModelImage:
     pixels: np.ndarray
     """Bytes of shape (height, width, channels)."""
     box: Box | None = None
-    """The position on the photograph, or None if the request is not for several digits."""
+    """The digit's rectangle on the photograph, or None if the request is not for several digits."""
 
 
 def preprocess(data: bytes, model: Model, *, several: bool = False, fit: Fit = "crop") -> list[ModelImage]:
-    """Return the model images of a photograph: one image, or one for each digit.
+    """Return the model images of a photograph: one image, or an image of each digit if `several`.
 
     Args:
         data: A JPEG, PNG or WebP.
         model: The model, which takes photographs.
-        several: Whether to look for several digits. The list may be empty then.
+        several: Whether to look for several digits. If no digit is found then, the list is empty.
         fit: Whether to crop or pad a photograph with other proportions.
 
     Raises:
-        Invalid: If the data are not a photograph, are damaged, or show no digit.
+        Invalid: If the data are not a photograph, are damaged, or show too many digits, or no digit without `several`.
         TooLarge: If the photograph has too many pixels.
     """
     image = model.signature.image
@@ -80,7 +80,8 @@ def check_total_pixels(photographs: Sequence[bytes | memoryview], model: Model) 
     """Check the total pixels of the photographs in a request, before decoding.
 
     Raises:
-        TooLarge: If there are too many pixels in total. Photographs that are refused by themselves do not count.
+        TooLarge: If there are too many pixels in total. A photograph above the limit for one photograph, or with
+            invalid data, does not count, since it is refused separately.
     """
     max_pixels = model.limits.image_pixels
     total = sum(pixels for pixels in map(_pixels, photographs) if pixels <= max_pixels)
@@ -93,7 +94,7 @@ def check_total_pixels(photographs: Sequence[bytes | memoryview], model: Model) 
 
 
 def is_large(data: bytes, model: Model) -> bool:
-    """Return whether decoding a photograph takes much memory. Invalid data, which `preprocess` refuses, do not."""
+    """Return whether decoding a photograph takes much memory. False for invalid data, which `preprocess` refuses."""
     image = model.signature.image
     assert image is not None  # noqa: S101 - `require_images` has ensured it
     try:
@@ -121,7 +122,7 @@ def _several(picture: Image.Image, data: bytes, image: ImageSpec) -> list[ModelI
 
 
 def _size(data: bytes, picture: Image.Image) -> tuple[int, int]:
-    """Return the width and height of a photograph as it was sent, rotated upright like the decoded picture."""
+    """Return the width and height of a photograph at its full size, in the orientation of the decoded picture."""
     with Image.open(io.BytesIO(data), formats=decode.FORMATS) as stored:  # this reads only the size
         shorter, longer = sorted(stored.size)
     return (longer, shorter) if picture.width > picture.height else (shorter, longer)
@@ -156,7 +157,7 @@ def inputs(images: Sequence[ModelImage], model: Model) -> Arrays:
 
 
 def png(image: ModelImage) -> bytes:
-    """Return a model image as PNG."""
+    """Return a model image as the bytes of a PNG file."""
     channels = image.pixels.shape[2]
     file = io.BytesIO()
     Image.fromarray(image.pixels[:, :, 0] if channels == 1 else image.pixels).save(file, "PNG")
@@ -164,5 +165,5 @@ def png(image: ModelImage) -> bytes:
 
 
 def data_url(picture: bytes) -> str:
-    """Return a PNG as a data URL."""
+    """Return the bytes of a PNG file as a data URL."""
     return f"data:image/png;base64,{base64.b64encode(picture).decode()}"

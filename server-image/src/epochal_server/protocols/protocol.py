@@ -36,23 +36,24 @@ class Decoded(NamedTuple):
 
 
 def encode_error(refused: Refused) -> bytes:
-    """Return the JSON body of the response to a refused request, in the form of most protocols."""
+    """Return the JSON body {"error": message} of the response to a refused request. Watson has another form."""
     return orjson.dumps({"error": refused.message})
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """An endpoint for inference: POST."""
+    """The POST endpoint of a protocol for inference requests."""
 
     paths: Sequence[str]
-    """Paths with `{name}` and `{version}` of the model."""
+    """URL paths, with placeholders for the model's `{name}` and `{version}`."""
     protocol: Callable[[Mapping[str, str]], str]
-    """Returns the protocol's name in metrics, such as watson-v4, for the headers of a request."""
+    """Returns the protocol's name in metrics and logs, such as watson-v4. The argument is the headers of a request."""
     decode: Callable[[bytes, Mapping[str, str], Mapping[str, str]], Decoded]
-    """Decodes the body of a request, its headers and its query. Raises Invalid."""
+    """Decodes a request from its body, headers and query. Raises Invalid."""
     encode_error: Callable[[Refused], bytes] = encode_error
     fast: bool = False
-    """Whether the fast path answers its small requests. `decode` then gets only the header HEADER_LENGTH, no query."""
+    """Whether the fast path answers small requests to this endpoint. `decode` then gets no query, and of the headers
+    at most HEADER_LENGTH and the API keys."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class Document:
 
 @dataclass(frozen=True)
 class Protocol:
-    """A protocol for one model."""
+    """The endpoints and documents of one protocol for one model."""
 
     endpoints: Sequence[Endpoint]
     documents: Sequence[Document] = ()

@@ -8,7 +8,9 @@ _BOOLEANS = {"true": True, "1": True, "": True, "false": False, "0": False}
 
 
 def boolean(query: Mapping[str, str], name: str) -> bool:
-    """Return the value of a parameter that is `true` or `false`; False if the query does not have the parameter.
+    """Return the boolean value of a query parameter; False if the query does not have the parameter.
+
+    An empty value and `1` mean true, and `0` means false.
 
     Raises:
         Invalid: If the parameter has another value.

@@ -27,7 +27,7 @@ URL_PREFIXES = ("/v1/models/{name:[^/:]+}", "/v1/models/{name:[^/:]+}/versions/{
 
 
 def protocol(model: Model) -> Protocol:
-    """Return the protocol for a model."""
+    """Return the endpoints and documents of TensorFlow Serving's REST API for a model."""
     memory_factors = {named: _memory_factor(model, named=named) for named in (False, True)}
 
     def decoded(body: bytes, _headers: Mapping[str, str], query: Mapping[str, str]) -> Decoded:
@@ -45,10 +45,10 @@ def protocol(model: Model) -> Protocol:
 
 
 def decode(body: bytes, model: Model) -> tuple[Arrays, bool]:
-    """Return the inputs of a request, and whether it lists samples (row format) or tensors (column format).
+    """Return the model's inputs from a request, and True for the row format or False for the column format.
 
     Args:
-        body: Body with `instances` (sample by sample) or `inputs` (input by input).
+        body: Body with `instances` (row format: sample by sample) or `inputs` (column format: input by input).
         model: The requested model.
 
     Raises:
@@ -57,7 +57,7 @@ def decode(body: bytes, model: Model) -> tuple[Arrays, bool]:
     request = json_body.read(body)
     signature = json_body.field(request, "signature_name", "signature_name", of=str)
     if signature not in (None, "", SIGNATURE_NAME):
-        raise Invalid(f'signature_name: expected "{SIGNATURE_NAME}", found "{signature}": send this name or none')
+        raise Invalid(f'signature_name: expected "{SIGNATURE_NAME}", found "{signature}": remove signature_name')
     if ("instances" in request) == ("inputs" in request):
         fault = "both" if "instances" in request else "neither"
         raise Invalid(f"body: expected instances or inputs, found {fault}: send one of them")
@@ -70,7 +70,10 @@ def decode(body: bytes, model: Model) -> tuple[Arrays, bool]:
 
 
 def encode(rows: bool, answers: Arrays, named_by: Model | None = None) -> Body:  # noqa: FBT001 - `partial` fills it in
-    """Return the response in row format or in column format, with the names of the classes if `named_by` has them."""
+    """Return the response in row format if `rows`, else in column format.
+
+    If `named_by` is a model, the response also contains the class name of each sample.
+    """
     parts = [b'{"predictions":' if rows else b'{"outputs":']
     if len(answers) == 1:
         parts += _column(next(iter(answers.values())))
@@ -96,19 +99,19 @@ def _memory_factor(model: Model, *, named: bool = False) -> int:
 
 
 def _column(values: np.ndarray) -> Iterator[bytes]:
-    """Yield the JSON of an output."""
+    """Yield the JSON of one output's values for all samples, in blocks."""
     width = math.prod(values.shape[1:])
     return json_blocks(0, len(values), width, lambda begin, end: json_values.jsonable(values[begin:end]))
 
 
 def _class_names(answers: Arrays, model: Model) -> Iterator[bytes]:
-    """Yield the JSON of the class name of each sample."""
+    """Yield the JSON list with the predicted class name of each sample, in blocks."""
     first = answers[model.first_output.name]
     return json_blocks(0, len(first), math.prod(first.shape[1:]), partial(class_names.names, answers, model))
 
 
 def _output_rows(answers: Arrays) -> Iterator[bytes]:
-    """Yield the JSON of several outputs, sample by sample."""
+    """Yield the JSON list with an object of all outputs for each sample, in blocks."""
 
     def block(begin: int, end: int) -> list[dict[str, Any]]:
         columns = [json_values.jsonable(values[begin:end]) for values in answers.values()]
@@ -119,7 +122,10 @@ def _output_rows(answers: Arrays) -> Iterator[bytes]:
 
 
 def _rows(instances: list[Any], model: Model) -> Arrays:
-    """Return the inputs of samples. Each sample names its inputs, unless the model has only one."""
+    """Return the model's inputs from `instances`, a list of samples.
+
+    A sample is an object with a value for each input. If the model has only one input, it may be the value itself.
+    """
     if not _is_by_name(instances[0]):
         return _columns(instances, model, "instances")
     names = model.inputs.keys()
@@ -153,7 +159,7 @@ def _array(values: Any, tensor: Tensor, where: str) -> np.ndarray:
 
 
 def _texts(values: Any, axes: int, where: str) -> Any:
-    """Return nested lists with decoded texts in place of base64 objects, down to the depth of the tensor."""
+    """Replace each object {"b64": …} in nested lists by its decoded text, in at most `axes` levels of lists."""
     if isinstance(values, list) and axes:
         return [_texts(item, axes - 1, where) for item in values]
     if not isinstance(values, dict):
@@ -170,7 +176,7 @@ def _texts(values: Any, axes: int, where: str) -> Any:
 
 
 def _is_by_name(values: Any) -> bool:
-    """Return whether an instance is an object of values by input name, and not a text encoded as a base64 object."""
+    """Return whether `values` is an object with a value for each input. An object {"b64": …} is a text instead."""
     return isinstance(values, dict) and values.keys() != {BASE64}
 
 
@@ -179,7 +185,10 @@ def _quoted(names: Iterable[str]) -> str:
 
 
 def status(model: Model, why_not: str | None) -> dict[str, Any]:
-    """Return the readiness of a model, with the fields of TensorFlow Serving and of KServe's version 1."""
+    """Return the document with a model's readiness, with the fields of TensorFlow Serving and of KServe's version 1.
+
+    `why_not` is the reason why the model is not ready, or None if it is ready.
+    """
     code = "OK" if why_not is None else "UNAVAILABLE"
     return {
         "name": model.name,
@@ -195,7 +204,7 @@ def status(model: Model, why_not: str | None) -> dict[str, Any]:
 
 
 def metadata(model: Model) -> dict[str, Any]:
-    """Return the inputs and outputs of a model."""
+    """Return the document with the names, types and shapes of a model's inputs and outputs."""
     signature = {
         "inputs": _tensors(model.inputs.values()),
         "outputs": _tensors(model.outputs.values()),

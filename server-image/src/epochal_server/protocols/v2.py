@@ -29,7 +29,7 @@ URL_PREFIXES = ("/v2/models/{name}", "/v2/models/{name}/versions/{version}")
 
 
 def protocol(model: Model) -> Protocol:
-    """Return the protocol for a model. The probes of the server are routes of their own."""
+    """Return the endpoints and documents of Open Inference for a model. The health probes are in routes/health.py."""
     decoder = Decoder(model)
 
     def decode(body: bytes, headers: Mapping[str, str], _query: Mapping[str, str]) -> Decoded:
@@ -92,7 +92,7 @@ def protocol(model: Model) -> Protocol:
 
 
 def encode(request: Head, model: Model, answers: Arrays) -> Body:
-    """Return the body of a response."""
+    """Return the response with the requested outputs, as JSON or as JSON followed by binary tensors."""
     shapes = tuple([answers[output.name].shape for output in request.outputs])
     if request.has_numbers_only and (head := request.response_heads.get(shapes)) is not None:
         return _with_tensors(head, [v2_binary.packed(answers[output.name]) for output in request.outputs])
@@ -139,7 +139,10 @@ def _with_tensors(head: bytes, data: Sequence[v2_binary.Buffer]) -> Body:
 
 
 def _short(request: Head, answers: Arrays, model: Model) -> bytes:
-    """Return the body of a response of a few numbers, by one call of orjson, since most responses are small."""
+    """Return the JSON of a response without binary tensors and labels, and of at most BLOCK_VALUES values an output.
+
+    Most responses are so small. A single call of orjson is faster than blocks.
+    """
     outputs = [
         {
             "name": output.name,
@@ -154,7 +157,7 @@ def _short(request: Head, answers: Arrays, model: Model) -> bytes:
 
 
 def _data(array: np.ndarray, output: Output, model: Model) -> Iterator[bytes]:
-    """Yield the JSON of an output's values."""
+    """Yield the JSON list of an output's values, or of its labels if the request asks for a classification."""
     if output.classification:
         tensor = model.outputs[output.name]
 
@@ -168,7 +171,7 @@ def _data(array: np.ndarray, output: Output, model: Model) -> Iterator[bytes]:
 
 
 def _packed(array: np.ndarray, output: Output, model: Model) -> list[v2_binary.Buffer]:
-    """Return the bytes of an output, in parts."""
+    """Return an output in the binary format, its values or its labels, as a list of parts."""
     if not output.classification:
         return [v2_binary.packed(array)]
     step = max(1, BLOCK_VALUES // max(1, math.prod(array.shape[1:])))

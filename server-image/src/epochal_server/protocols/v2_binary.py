@@ -19,7 +19,7 @@ LENGTH = struct.Struct("<I")
 
 
 def array(data: memoryview, shape: Sequence[int], tensor: Tensor, where: str) -> np.ndarray:
-    """Return an array of the given bytes. Numbers are copied only if their type requires another alignment.
+    """Return the array of a tensor in the binary format. Numbers are copied only if `data` is not aligned for the type.
 
     Raises:
         Invalid: If the bytes do not match the type and the shape.
@@ -41,7 +41,7 @@ def array(data: memoryview, shape: Sequence[int], tensor: Tensor, where: str) ->
 
 
 def packed(values: np.ndarray) -> Buffer:
-    """Return the bytes of an array: its own memory if it is large, contiguous and holds no texts."""
+    """Return an array in the binary format: a view of its memory if large, contiguous and numeric; else a copy."""
     if values.dtype.kind != "O":
         if values.nbytes <= COPIED_BYTES:
             return values.tobytes()
@@ -55,7 +55,7 @@ def packed(values: np.ndarray) -> Buffer:
 
 
 def _texts(data: memoryview, count: int, where: str) -> np.ndarray:
-    """Return an array of texts. Each text follows its length."""
+    """Return an array of `count` texts from the binary format: each is UTF-8 after its length in four bytes."""
     values: list[str] = []
     at = 0
     while at < len(data) and len(values) <= count:
@@ -63,7 +63,7 @@ def _texts(data: memoryview, count: int, where: str) -> np.ndarray:
         length = LENGTH.unpack_from(data, at)[0] if end <= len(data) else 0
         if end + length > len(data):
             raise Invalid(
-                f"{where}: expected {count} strings, found a truncated string {len(values)}: send the complete strings"
+                f"{where}: expected {count} strings, found string {len(values)} truncated: send the complete strings"
             )
         try:
             values.append(str(data[end : end + length], "utf-8"))

@@ -23,18 +23,18 @@ MAX_CACHED_BYTES = 4096
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """An output that a request asks for."""
+    """An output of the model that a request asks for."""
 
     name: str
     binary: bool
-    """Whether the output follows the JSON as bytes."""
+    """Whether the response contains the output as bytes after the JSON."""
     classification: int = 0
-    """Number of top classes to return in place of the values; 0 for the values."""
+    """Number of greatest values to return as labels VALUE:INDEX:NAME in place of all values; 0 for all values."""
 
 
 @dataclass(frozen=True, slots=True)
 class BinaryInput:
-    """An input with its array as bytes after the JSON."""
+    """An input of which the array follows the JSON of the request as bytes."""
 
     tensor: Tensor
     where: str
@@ -45,7 +45,7 @@ class BinaryInput:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The parsed JSON of a request."""
+    """The parsed JSON of a request, without the bytes after the JSON."""
 
     inputs: Mapping[str, np.ndarray | BinaryInput]
     outputs: tuple[Output, ...]
@@ -54,22 +54,24 @@ class Head:
     memory_factor: int
     """Maximum bytes of outputs and response together, for each byte of the outputs."""
     binary_bytes: int
-    """Number of bytes after the JSON."""
+    """Expected number of bytes after the JSON in the request."""
     has_numbers_only: bool = False
-    """Whether all outputs are numbers as bytes, so that the JSON of the response depends on their shapes only."""
+    """Whether all requested outputs are numbers as bytes, so that the JSON of the response depends only on shapes."""
     response_heads: dict[tuple[tuple[int, ...], ...], bytes] = field(default_factory=dict)
     """The encoded JSON of the first response, by the shapes of its outputs, to reuse; at most one entry."""
 
 
 class Decoder:
-    """Decodes requests to a model. A client often sends the same JSON before its tensors, which is parsed once."""
+    """Decodes requests to a model, and caches parsed JSON: a client often sends the same JSON before its tensors."""
 
     def __init__(self, model: Model) -> None:
         self._model = model
         self._cache: dict[bytes, Head] = {}
 
     def decode(self, body: bytes, header_length: str | None) -> tuple[Arrays, Head]:
-        """Return the inputs, and the parsed JSON.
+        """Return the model's inputs from a request's body, and the request's parsed JSON.
+
+        `header_length` is the value of the header Inference-Header-Content-Length, or None without the header.
 
         Raises:
             Invalid: If the request is invalid, or does not match the model.
@@ -103,7 +105,7 @@ def parse(text: bytes, model: Model) -> Head:
     """Return the parsed JSON of a request.
 
     Raises:
-        Invalid: If it is invalid, or does not match the model.
+        Invalid: If the JSON is invalid, or does not match the model.
     """
     request = json_body.read(text)
     inputs: dict[str, np.ndarray | BinaryInput] = {}
@@ -121,7 +123,7 @@ def parse(text: bytes, model: Model) -> Head:
     for name, value in parameters.items():
         if isinstance(value, dict | list):
             kind = json_body.kind(value)
-            raise Invalid(f'parameters: expected strings, numbers or booleans, found {kind} as "{name}": remove it')
+            raise Invalid(f'parameters: expected strings, numbers or booleans, found {kind}: remove "{name}"')
     outputs = _outputs(request, parameters, model)
     memory_factor = answer_size.memory_factor(model, sum([_bytes(output, model) for output in outputs]))
     binary_bytes = sum([source.size for source in inputs.values() if isinstance(source, BinaryInput)])
@@ -132,7 +134,7 @@ def parse(text: bytes, model: Model) -> Head:
 
 
 def _bytes(output: Output, model: Model) -> int:
-    """Return the maximum bytes of one sample of an output in the response."""
+    """Return the maximum bytes of one sample of a requested output in the response."""
     tensor = model.outputs[output.name]
     if output.classification:
         return answer_size.label_bytes(tensor, output.classification)
@@ -149,7 +151,7 @@ def _length(header: str, body_length: int) -> int:
 
 
 def _input(entry: Any, model: Model) -> tuple[str, np.ndarray | BinaryInput]:
-    """Return an input's name, and its array or the place of its bytes after the JSON."""
+    """Return an input's name, and its array, or a BinaryInput if its array follows the JSON as bytes."""
     name = entry.get("name") if isinstance(entry, dict) else None
     if not isinstance(name, str):
         raise Invalid("inputs: expected objects with name, shape, datatype and data, found no name: send such objects")

@@ -27,11 +27,11 @@ from epochal_server.refusals import Invalid, Refused
 
 PREDICTION, CLASS, PROBABILITY = "prediction", "prediction_classes", "probability"
 LIST_VALUES = 16
-"""Number of values that take as long to encode as the list of a row itself."""
+"""Number of values that take as long to encode in JSON as the list around a row."""
 MAX_ENTRIES = 1000
 """Maximum number of entries of input_data. Each entry takes as long as a hundred numbers, and a kilobyte of memory."""
 URL_PREFIXES = ("/ml", "")
-"""Prefixes of version 4. The API had no prefix in its first years, and old clients still send none."""
+"""URL prefixes of version 4. The API had no prefix in its first years, and old clients still send none."""
 INSTANCE = "/v3/wml_instances/{instance}"
 ERROR_CODES = MappingProxyType(
     {
@@ -51,7 +51,7 @@ _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Samples of a request that share one entry of the response."""
+    """The number of samples in one entry of a request, and the entry's id. The response has an entry for them."""
 
     samples: int
     id: str | None
@@ -59,14 +59,14 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A decoded request: the samples, and their division into entries of the response."""
+    """A decoded request: the model's inputs, and the division of the samples into entries of the response."""
 
     inputs: Arrays
     parts: tuple[Part, ...]
 
 
 def protocol(model: Model) -> Protocol:
-    """Return the protocol for a model. The name of the deployment is the name of the ModelServer."""
+    """Return Watson's endpoints for a model. The deployment's name in URLs is the name of the ModelServer."""
     memory_factors = {named: _memory_factor(model, named=named) for named in (False, True)}
 
     def v4(body: bytes, _headers: Mapping[str, str], query: Mapping[str, str]) -> Decoded:
@@ -91,7 +91,7 @@ def protocol(model: Model) -> Protocol:
 
 
 def encode_error(refused: Refused, *, status_code: bool) -> bytes:
-    """Return the JSON body of the response to a refused request."""
+    """Return the JSON body of the response to a refused request in Watson's form, with `status_code` in version 4."""
     error: dict[str, Any] = {
         "trace": secrets.token_hex(16),
         "errors": [{"code": ERROR_CODES.get(refused.status, "internal_error"), "message": refused.message}],
@@ -100,7 +100,7 @@ def encode_error(refused: Refused, *, status_code: bool) -> bytes:
 
 
 def check_version(text: str | None) -> None:
-    """Check that the API version in a request is a date. All dates select the same version.
+    """Check that the query parameter `version` is a date, or missing. All dates select the same version of the API.
 
     Raises:
         Invalid: If the version is not a date.
@@ -110,7 +110,7 @@ def check_version(text: str | None) -> None:
 
 
 def decode_v4(body: bytes, model: Model) -> Request:
-    """Return the decoded request of version 4.
+    """Return the decoded request of API version 4.
 
     Args:
         body: The request's body: {"input_data": [{"fields": …, "values": …}]}. For a model with several inputs, each
@@ -145,7 +145,7 @@ def decode_v4(body: bytes, model: Model) -> Request:
 
 
 def decode_v3(body: bytes, model: Model) -> Request:
-    """Return the decoded request of version 3.
+    """Return the decoded request of API version 3: a body like one entry of `input_data` in version 4.
 
     Raises:
         Invalid: If the body is not such a request, or does not match the model.
@@ -155,7 +155,7 @@ def decode_v3(body: bytes, model: Model) -> Request:
 
 
 def encode_v4(request: Request, model: Model, answers: Arrays, *, named: bool = False) -> Body:
-    """Return the response of version 4, with the names of the classes if `named`."""
+    """Return the response of API version 4, with the class name of each sample if `named`."""
     names = orjson.dumps(fields(model, named=named))
     parts, at = [b'{"predictions":['], 0
     for number, part in enumerate(request.parts):
@@ -172,13 +172,16 @@ def encode_v4(request: Request, model: Model, answers: Arrays, *, named: bool = 
 
 
 def encode_v3(model: Model, answers: Arrays, *, named: bool = False) -> Body:
-    """Return the response of version 3, with the names of the classes if `named`."""
+    """Return the response of API version 3, with the class name of each sample if `named`."""
     rows = _rows(answers, model, 0, len(next(iter(answers.values()))), named=named)
     return Body(b"".join((b'{"fields":%b,"values":' % orjson.dumps(fields(model, named=named)), *rows, b"}")))
 
 
 def _entry(entry: dict[str, Any], model: Model, where: str) -> Arrays:
-    """Return the inputs of an entry. Its fields only distinguish several inputs, since a tensor has no fields."""
+    """Return the model's inputs from an entry of a request.
+
+    `fields` of the entry names the input of each column of `values`. It is ignored if the model has only one input.
+    """
     values = entry.get("values")
     if len(model.inputs) == 1:
         tensor = next(iter(model.inputs.values()))
@@ -204,7 +207,7 @@ def _entry(entry: dict[str, Any], model: Model, where: str) -> Arrays:
 
 
 def _samples(values: Any, tensor: Tensor, where: str) -> np.ndarray:
-    """Return the samples of an input. A sample may be flat, as in a table, if the shape of the input is fixed."""
+    """Return the samples of one input as an array. If the input's shape is fixed, a sample may be a flat list."""
     samples = json_values.nested(values, tensor, where)
     size = math.prod(tensor.shape) if min(tensor.shape, default=1) > 0 else None
     if samples.ndim == 2 and len(tensor.shape) != 1 and size == samples.shape[1]:  # noqa: PLR2004 - a table
@@ -222,7 +225,7 @@ def _concatenate(arrays: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def fields(model: Model, *, named: bool = False) -> list[str]:
-    """Return Watson's field names for a model's outputs, and for the names of the classes if `named`.
+    """Return the field names in Watson's responses for a model's outputs, and for class names if `named`.
 
     Several outputs keep their names. A single output gets the names that deployments of Keras models use.
     """
@@ -235,7 +238,10 @@ def fields(model: Model, *, named: bool = False) -> list[str]:
 
 
 def _memory_factor(model: Model, *, named: bool = False) -> int:
-    """Return the maximum bytes of an answer for each byte of the model's outputs. Probabilities are written twice."""
+    """Return the maximum bytes of outputs and response together, for each byte of the outputs.
+
+    The response contains probabilities twice: as prediction and as probability.
+    """
     row = class_names.name_bytes(model) if named else 0
     row += answer_size.LIST_BYTES + sum(map(answer_size.nested_bytes, model.outputs.values()))
     if len(model.outputs) == 1:
@@ -246,7 +252,7 @@ def _memory_factor(model: Model, *, named: bool = False) -> int:
 
 
 def _columns(answers: Arrays, model: Model, begin: int, end: int, *, named: bool) -> list[Any]:
-    """Return the values of each field of a model, for the samples from `begin` up to `end`."""
+    """Return the values of each field of the response, for the samples from `begin` to before `end`. See `fields`."""
     names = [class_names.names(answers, model, begin, end)] if named else []
     if len(model.outputs) > 1:
         return [*(json_values.jsonable(answers[name][begin:end]) for name in model.outputs), *names]
@@ -256,7 +262,7 @@ def _columns(answers: Arrays, model: Model, begin: int, end: int, *, named: bool
 
 
 def _rows(answers: Arrays, model: Model, begin: int, end: int, *, named: bool) -> Iterator[bytes]:
-    """Yield the JSON of the rows of the samples from `begin` up to `end`."""
+    """Yield the JSON list with the response's row for each sample from `begin` to before `end`, in blocks."""
     width = sum(math.prod(answers[name].shape[1:]) for name in model.outputs) + LIST_VALUES
 
     def block(begin: int, end: int) -> list[tuple[Any, ...]]:

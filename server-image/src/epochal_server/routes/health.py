@@ -23,7 +23,7 @@ def health_routes(
     Args:
         ready: Returns the reason why the server should get no requests, or None if it is ready.
         alive: Returns the reason why the server needs a restart, or None if it is healthy.
-        wait_for_readiness: Waits a moment if the readiness is about to change.
+        wait_for_readiness: Waits for a short time while the model loads, before a readiness probe is answered.
     """
 
     def probe(name: str, check: Callable[[], str | None], wait: Callable[[], Awaitable[None]]) -> Handler:

@@ -28,7 +28,7 @@ a list in a list in a list. Binary tensors take no time at all."""
 
 
 def routes(service: Service, protocols: Iterable[Protocol]) -> list[web.RouteDef]:
-    """Return the routes of protocols."""
+    """Return the HTTP routes of the inference endpoints and the documents of all protocols."""
     definitions = []
     for protocol in protocols:
         for endpoint in protocol.endpoints:
@@ -71,7 +71,7 @@ def _describe(service: Service, document: Document) -> Handler:
 
 
 async def _decode(request: web.Request, service: Service, endpoint: Endpoint) -> Decoded:
-    """Return the decoded request. A large body is decoded in a thread."""
+    """Read and decode a request. A body above INLINE_BYTES is decoded in a thread."""
     body = await read_body(request, service)
     media_type.check_json(body, media_type.declared(request.headers))
     decode = partial(endpoint.decode, body, request.headers, request.query)
@@ -79,7 +79,7 @@ async def _decode(request: web.Request, service: Service, endpoint: Endpoint) ->
 
 
 def _without_collection(decode: Callable[[], Decoded]) -> Decoded:
-    """Return the decoded request. The garbage collector is off meanwhile: JSON has no cycles.
+    """Return the result of `decode`, with the garbage collector off meanwhile, since JSON has no reference cycles.
 
     While 8 MiB become millions of objects, the collector would scan all of them repeatedly. That takes eight times as
     long as decoding, and stops all threads meanwhile.
@@ -96,11 +96,11 @@ def _without_collection(decode: Callable[[], Decoded]) -> Decoded:
 
 
 def _require_model(request: web.Request, service: Service) -> None:
-    """Check that the server has the model of the path, and the version if the path contains one.
+    """Check that the URL path names the model of this server, and its version if the path contains a version.
 
     Raises:
-        Unknown: If the server has another model or version.
-        Unauthorized: The same, for a client that may not read about the model.
+        Unknown: If the path names another model or version.
+        Unauthorized: In the same case, if the request has no valid API key: the message would reveal the model.
     """
     model, path = service.model, request.match_info
     version = path.get("version", model.version)

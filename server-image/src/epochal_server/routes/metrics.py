@@ -19,11 +19,14 @@ _OPENMETRICS, _VERSION = "application/openmetrics-text", ";version=1.0.0"
 T = TypeVar("T")
 
 MAX_CPU_SHARE = 0.05
-"""Maximum part of a CPU's time for the function, for any number of callers."""
+"""Maximum share of one CPU's time that a SharedResult spends on its function, for any number of callers."""
 
 
 class SharedResult(Generic[T]):
-    """Calls a function in a thread, within MAX_CPU_SHARE. All callers that wait when a call begins share its result."""
+    """Calls a function in a thread, at most for MAX_CPU_SHARE of the time.
+
+    All callers that wait when a call of the function begins get the result of this call.
+    """
 
     def __init__(self, function: Callable[[], T]) -> None:
         self._function = function
@@ -32,7 +35,7 @@ class SharedResult(Generic[T]):
         self._not_before = 0.0
 
     async def __call__(self) -> T:
-        """Return the result of the next call."""
+        """Return the result of the next call of the function that begins."""
         if self._next is None:
             self._next = asyncio.create_task(self._call())
         return await asyncio.shield(self._next)  # a cancelled request does not cancel the call for others

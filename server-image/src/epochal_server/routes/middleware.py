@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 def request_middleware(request_log: RequestLog, admission: AdmissionControl) -> Middleware:
-    """Return the middleware of all routes."""
+    """Return the middleware that answers errors, records each request, and frees its memory after the response."""
 
     @web.middleware
     async def around(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -56,7 +56,11 @@ def request_middleware(request_log: RequestLog, admission: AdmissionControl) -> 
 
 
 def _connection(request: web.Request) -> AiohttpConnection:
-    """Return the connection of a request."""
+    """Return the connection of a request.
+
+    Raises:
+        ConnectionResetError: If the client has disconnected.
+    """
     if request.transport is None:
         raise ConnectionResetError("the client has disconnected")
     connection = request.transport.get_protocol()
@@ -73,7 +77,10 @@ def _head_bytes(request: web.Request) -> int:
 async def _send(
     request: web.Request, response: web.StreamResponse, reserved: MemoryReservation, admission: AdmissionControl
 ) -> None:
-    """Send a response as aiohttp would, and count it in the memory until its client has read it."""
+    """Send a response as aiohttp would, and reserve its bytes in memory until it is written.
+
+    If another request needs the memory, the connection of a slow client is aborted.
+    """
     transport = request.transport
     reserved.shrink(_length(response))
     if transport is None:  # the client has gone

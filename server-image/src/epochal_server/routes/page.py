@@ -32,7 +32,7 @@ def routes(service: Service, document: dict[str, Any], samples: Arrays | None = 
     Args:
         service: The parts of the server that the routes use.
         document: The content of /openapi.json.
-        samples: Stored samples of the model. The first one is the example on the page.
+        samples: Stored samples of the model. The first sample is the example on the page.
     """
     description = describe(service.model, samples)
     openapi, model = orjson.dumps(document), orjson.dumps(description, option=orjson.OPT_SERIALIZE_NUMPY)
@@ -55,7 +55,7 @@ def routes(service: Service, document: dict[str, Any], samples: Arrays | None = 
 
 
 def describe(model: Model, samples: Arrays | None = None) -> dict[str, Any]:
-    """Return the description of a model for the web page, ready for JSON, with the first of the samples."""
+    """Return the description of a model for the web page, ready for JSON, with the first sample as an example."""
     images = _images(model)
     return {
         "name": model.name,
@@ -86,7 +86,7 @@ def _send(asset: Asset) -> Handler:
 
 
 def _images(model: Model) -> ImageMode:
-    """Return the mode of photographs: None if the model takes no photographs, for any configuration."""
+    """Return spec.images.mode, or "None" if the server cannot convert photographs to the model's input."""
     try:
         require_images(model)
     except Unknown:

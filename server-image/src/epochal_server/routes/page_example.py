@@ -1,4 +1,4 @@
-"""The example on the page of a model: a request with a stored sample of the training's data."""
+"""The example on the web page of a model: a request with a sample that the training has stored."""
 
 from typing import Any
 
@@ -15,7 +15,9 @@ _MAX_INTEGER = 2**53
 
 
 def example(model: Model, samples: Arrays | None) -> dict[str, Any] | None:
-    """Return a request of Open Inference with the first stored sample, or None.
+    """Return an Open Inference request with the first stored sample as JSON.
+
+    None if there is no sample, the server would refuse it, JavaScript would round it, or it exceeds MAX_BYTES.
 
     Args:
         model: The model on the page.
@@ -42,12 +44,12 @@ def _is_accepted(sample: np.ndarray) -> bool:
 
 
 def _is_exact(sample: np.ndarray) -> bool:
-    """Return whether a page shows a sample without rounding: it has no integer outside of ±2^53."""
+    """Return whether JavaScript shows a sample without rounding: the sample has no integer outside of ±2^53."""
     return sample.dtype.kind not in "iu" or (int(sample.min()) >= -_MAX_INTEGER and int(sample.max()) <= _MAX_INTEGER)
 
 
 def _bytes(sample: np.ndarray, tensor: Tensor) -> int:
-    """Return the maximum bytes of a sample as JSON."""
+    """Return the maximum bytes of one input's sample as JSON."""
     if tensor.text:
         return sum(ESCAPED_BYTES * len(text) + len('"",') for text in sample.flat)
     return sample.size * tensor.datatype.json_bytes

@@ -35,7 +35,7 @@ PNG = "image/png"
 
 
 def routes(service: Service) -> list[web.RouteDef]:
-    """Return the route /predict."""
+    """Return the route of POST /predict."""
     model = service.model
 
     async def predict(request: web.Request) -> web.Response:
@@ -70,9 +70,9 @@ async def _images(service: Service, data: bytes, options: Options) -> list[Model
 async def _predictions(
     request: web.Request, service: Service, images: list[ModelImage], options: Options, earlier_bytes: int = 0
 ) -> tuple[list[dict[str, Any]], int]:
-    """Return the prediction of each picture, and the bytes of all predictions.
+    """Return the prediction of each model image, and the bytes that outputs and response of all predictions take.
 
-    All pictures share one call of the model.
+    The images are computed together, as the samples of one request to the model.
     """
     if not images:
         return [], 0
@@ -86,13 +86,13 @@ async def _predictions(
 async def _predict_files(
     request: web.Request, service: Service, files: list[File], options: Options
 ) -> tuple[list[dict[str, Any]], int]:
-    """Return the predictions of each file, and the bytes of all. An invalid file gets an error in place of predictions.
+    """Return the predictions for each file, and the bytes that outputs and response of all predictions take.
 
-    The files are answered one after another. Other requests have their turn between them, and memory holds the model's
-    inputs of one file at a time.
+    An invalid file gets an error in place of predictions. The files are computed one after another. Other requests are
+    computed between them, and memory contains the model's inputs of one file at a time.
 
     Raises:
-        Invalid: If no file is a valid photograph.
+        Invalid: If every file is invalid.
         TooLarge: If the photographs have too many pixels in total.
         Busy: If there is no memory for the photographs.
     """

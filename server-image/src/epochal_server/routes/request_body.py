@@ -1,4 +1,7 @@
-"""Reads the body of a request, or refuses the request unread. Answers `Expect: 100-continue` only when it reads."""
+"""Reads the body of a request, or refuses the request without reading its body.
+
+`100 Continue`, for a client that expects it, is sent only if the body is read.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -10,19 +13,19 @@ from epochal_server.auth import Authorize
 from epochal_server.refusals import Busy, Invalid, TooLarge, TooSlow
 
 READ_SECONDS = 30.0
-"""Time limit for a body. At 2.2 Mbit/s, 8 MiB arrive in this time."""
+"""Maximum seconds to read a body. At 2.2 Mbit/s, 8 MiB arrive in this time."""
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 RESERVATION = web.RequestKey("reservation", MemoryReservation)
-"""A request's key for the memory of its body and its answer."""
+"""aiohttp's key of a request's attribute: the memory reservation for its body and its answer."""
 EXPECTS_CONTINUE = web.RequestKey("expects", bool)
-"""Key of a request that is set if the client waits for `100 Continue` before it sends the body."""
+"""aiohttp's key of a request's attribute: whether the client waits for `100 Continue` before it sends the body."""
 
 Handle = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 def reservation(request: web.BaseRequest, admission: AdmissionControl) -> MemoryReservation:
-    """Return a request's memory reservation. It is freed once the request is answered."""
+    """Return a request's memory reservation; the first call creates it. It is freed once the request is answered."""
     reserved = request.get(RESERVATION)
     if reserved is None:
         reserved = request[RESERVATION] = MemoryReservation(admission)
@@ -30,7 +33,7 @@ def reservation(request: web.BaseRequest, admission: AdmissionControl) -> Memory
 
 
 def without_continue(handle: Handle) -> Handle:
-    """Return a handler that does not send `100 Continue`: `read` sends it.
+    """Return a handler of requests that leaves sending `100 Continue` to `read`.
 
     aiohttp would send it before the request is checked, even for a path that does not exist. Other expectations in the
     header are ignored, as HTTP allows.
@@ -50,10 +53,9 @@ def without_continue(handle: Handle) -> Handle:
 
 
 async def read(request: web.BaseRequest, authorize: Authorize, admission: AdmissionControl, max_bytes: int) -> bytes:
-    """Return the body of a request, as it was sent.
+    """Return the body of a request, as the client sent it: without decompression.
 
-    A request without a valid key, above the limit of waiting requests or with too large a Content-Length is refused
-    unread.
+    The body is not read if the request has no valid key or too large a Content-Length, or if the queue is full.
 
     Raises:
         Refused: Unauthorized, CrossOrigin, Busy, TooLarge, TooSlow, or Invalid if the body ends too early.
@@ -95,10 +97,12 @@ async def read(request: web.BaseRequest, authorize: Authorize, admission: Admiss
 async def _read(
     content: StreamReader, parts: list[bytes], max_bytes: int, admission: AdmissionControl, reserved: MemoryReservation
 ) -> None:
-    """Read the parts of a body.
+    """Read a body into the list `parts`, and reserve memory for the received bytes.
 
-    Only received bytes count in the memory for all requests. A client may announce any Content-Length, so it does not
-    count.
+    No memory is reserved for the Content-Length, since a client may send any number.
+
+    Raises:
+        TimeoutError: After READ_SECONDS, or earlier if another request needs the memory of a slow client.
     """
     size = 0
     async with asyncio.timeout(READ_SECONDS) as limit:

@@ -42,7 +42,7 @@ class Service:
 
 
 def with_protocol(protocol: str, handler: Handler) -> Handler:
-    """Return a handler that sets the protocol of each request, and encodes errors in the form of most protocols."""
+    """Return a handler that sets the protocol name of each request, and answers Refused errors with {"error": …}."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
         request[PROTOCOL] = protocol
@@ -60,7 +60,7 @@ def refusal(refused: Refused, encode: Callable[[Refused], bytes] = encode_error)
 
 
 def answer(body: bytes, headers: Mapping[str, str] | None = None, *, content_type: str = JSON) -> web.Response:
-    """Return the response with an encoded answer."""
+    """Return the successful response (200) with an encoded answer as its body."""
     return web.Response(body=body, headers=headers, content_type=content_type)
 
 
@@ -73,7 +73,7 @@ async def read_body(request: web.Request, service: Service) -> bytes:
     """Return the decompressed body of a request.
 
     Raises:
-        Refused: If the request is refused unread, is too large, or is invalid.
+        Refused: If the request is not allowed, the queue or memory is full, or the body is too large or invalid.
     """
     body = await request_body.read(request, service.authorize, service.admission, service.model.limits.request_bytes)
     encoding = compression.encoding_of(request.headers.getall(hdrs.CONTENT_ENCODING, ()))
@@ -89,10 +89,10 @@ async def read_body(request: web.Request, service: Service) -> bytes:
 async def compute(
     request: web.Request, service: Service, inputs: Arrays, memory_factor: int, earlier_bytes: int = 0
 ) -> Arrays:
-    """Return the model's outputs. Their memory is reserved until the response is sent.
+    """Return the model's outputs for a request, and reserve the memory of outputs and response.
 
-    Outputs and response take `memory_factor` bytes for each byte of the outputs, in addition to the bytes of earlier
-    answers to the same request.
+    Outputs and response take `memory_factor` bytes for each byte of the outputs. `earlier_bytes` are those of earlier
+    answers to the same request, which remain reserved.
 
     Raises:
         Refused: See Batcher.answer; also TooLarge or Busy, if there is no memory.
@@ -105,7 +105,10 @@ async def compute(
 
 
 async def encode_answer(service: Service, size: int, encode: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Return the encoded answer. A large answer, of `size` bytes with its response, is encoded in a thread."""
+    """Return the result of `encode`. If outputs and response take more than INLINE_ANSWER_BYTES, a thread calls it.
+
+    `size` is the number of bytes that outputs and response take.
+    """
     if size <= INLINE_ANSWER_BYTES:
         return encode(*args, **kwargs)
     return await service.workers.run_for_answer(encode, *args, **kwargs)

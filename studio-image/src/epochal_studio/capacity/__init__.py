@@ -1,1 +1,1 @@
-"""The free capacity of the cluster's nodes, with the rights of the user."""
+"""The free GPUs, memory and CPU of the cluster's nodes, read with the user's token."""

@@ -1,4 +1,4 @@
-"""The capacity of a node: its resources for pods, and the free ones."""
+"""The resources of a node: allocatable for pods, and free."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -15,7 +15,7 @@ _ZERO = Decimal(0)
 
 
 def node_capacity(node: Mapping[str, Any]) -> NodeCapacity:
-    """Return the capacity of a node, without its free resources."""
+    """Return the allocatable GPUs, memory and CPU of a node. The free amounts are None."""
     found = allocatable(node)
     gpus = {name: _bounded_int(amount) for name, amount in found.items() if GPU_RESOURCE.match(name)}
     return NodeCapacity(
@@ -31,11 +31,11 @@ def node_capacity(node: Mapping[str, Any]) -> NodeCapacity:
 
 
 def with_free(node: NodeCapacity, requests: Mapping[str, Decimal]) -> NodeCapacity:
-    """Return the capacity of a node with its free resources.
+    """Return a copy with the free amounts: the allocatable resources less the requests of the pods, at least 0.
 
     Args:
-        node: The capacity.
-        requests: Requests of its pods.
+        node: The allocatable resources of a node.
+        requests: Sum of the resource requests of the node's pods.
     """
     free_gpus = {name: max(0, count - _bounded_int(requests.get(name, _ZERO))) for name, count in node.gpus.items()}
     free_cpu = max(_ZERO, Decimal(str(node.cpu)) - requests.get("cpu", _ZERO))

@@ -1,4 +1,4 @@
-"""The resources that pods request, as the scheduler of Kubernetes counts them."""
+"""The resource requests of pods, computed by the rules of the Kubernetes scheduler."""
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
@@ -13,7 +13,9 @@ _ENDED = frozenset({"Succeeded", "Failed"})
 
 
 def node_requests(pods: Iterable[Mapping[str, Any]]) -> dict[str, Amounts]:
-    """Return the requests of pods by the names of their nodes. A pod that has ended, or has no node, requests nothing.
+    """Return the sum of the pods' resource requests for each node, by its name.
+
+    Pods that have ended (Succeeded or Failed) or have no node are left out.
 
     Args:
         pods: The pods.
@@ -27,10 +29,12 @@ def node_requests(pods: Iterable[Mapping[str, Any]]) -> dict[str, Amounts]:
 
 
 def pod_requests(spec: Mapping[str, Any]) -> Amounts:
-    """Return the requests of a pod: those of its containers or of its init containers, if these are more.
+    """Return the resource requests of a pod. For each resource, the larger of these two amounts counts.
 
-    Init containers run one after another before the containers, beside the sidecars that were started before them: init
-    containers that are always restarted. Resources of the pod as a whole replace those of its containers.
+    1. The sum of all containers and sidecars. A sidecar is an init container with `restartPolicy: Always`.
+    2. The largest init container together with the sidecars before it, since init containers run one after another.
+
+    The pod-level `spec.resources` replaces this amount, and `spec.overhead` is added.
 
     Args:
         spec: The pod's spec.
@@ -54,7 +58,7 @@ def pod_requests(spec: Mapping[str, Any]) -> Amounts:
 
 
 def add(total: Amounts, other: Mapping[str, Decimal]) -> None:
-    """Add amounts to a total."""
+    """Add each amount of `other` to the same resource in `total`, which changes in place."""
     for name, amount in other.items():
         total[name] = total.get(name, Decimal(0)) + amount
 

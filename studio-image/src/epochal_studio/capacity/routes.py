@@ -1,4 +1,4 @@
-"""The route of the cluster's capacity."""
+"""The route of the nodes and their free resources: GET /api/capacity."""
 
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -19,16 +19,16 @@ from epochal_studio.wire import Capacity, NodeCapacity, Problem
 MAX_NODES, MAX_PODS = 500, 5000
 NODES_OF_A_PAGE, PODS_OF_A_PAGE = 50, 200
 SECONDS = 20.0
-"""Maximum seconds to list the pods. After them, the page shows the nodes without their free resources."""
+"""Maximum seconds to list the pods. If the list takes longer, the answer has no free resources of the nodes."""
 _RUNNING = "spec.nodeName!=,status.phase!=Succeeded,status.phase!=Failed"
 _NO_NODES = Problem(
     reason="Forbidden",
-    message="You may not list the nodes of the cluster, so Studio cannot show its GPUs and memory.",
+    message="You may not list the nodes of the cluster, so Studio cannot show their GPUs and memory.",
     remedy="Ask an administrator for a ClusterRole with the verb list for nodes. A training runs without this right.",
 )
 _NO_PODS = Problem(
     reason="Forbidden",
-    message="You may not list the pods of all namespaces, so Studio cannot show what is free on the nodes.",
+    message="You may not list the pods of all namespaces, so Studio cannot show the free resources of the nodes.",
     remedy="Ask an administrator for a ClusterRole with the verb list for pods. A training runs without this right.",
 )
 _MANY_NODES = Problem(
@@ -41,12 +41,15 @@ T = TypeVar("T")
 
 
 def routes() -> list[web.RouteDef]:
-    """Return the routes of the capacity."""
+    """Return the route GET /api/capacity."""
     return [web.get("/api/capacity", show)]
 
 
 async def show(request: web.Request) -> web.Response:
-    """Return the nodes of the cluster with their free resources, as far as the user may list them."""
+    """Return the nodes of the cluster with their free resources.
+
+    Without the right to list nodes, the answer has no nodes. Without the right to list pods, it has no free resources.
+    """
     access = access_of(request)
     with request.app[STATE].capacities.hold(access.owner):
         return answer(await _capacity(access))
@@ -57,7 +60,7 @@ async def _capacity(access: Access) -> Capacity:
     nodes: list[NodeCapacity] = []
     try:
         pages = cluster.pages(NODES, page=NODES_OF_A_PAGE)
-        async for part in _each(access, pages, lambda page: [node_capacity(node) for node in page]):
+        async for part in _map_pages(access, pages, lambda page: [node_capacity(node) for node in page]):
             nodes += part
             if len(nodes) > MAX_NODES:
                 break
@@ -74,13 +77,13 @@ async def _capacity(access: Access) -> Capacity:
 
 
 async def _used(access: Access) -> tuple[dict[str, Amounts] | None, Problem | None]:
-    """Return the requests of all pods by node; or None, and why they are unknown."""
+    """Return the sum of the pods' resource requests for each node; or None, and why the sums are unknown."""
     end = time.monotonic() + SECONDS
     used: dict[str, Amounts] = {}
     count = 0
     pages = access.cluster().pages(PODS, all_namespaces=True, field_selector=_RUNNING, page=PODS_OF_A_PAGE)
     try:
-        async for number, part in _each(access, pages, lambda page: (len(page), node_requests(page))):
+        async for number, part in _map_pages(access, pages, lambda page: (len(page), node_requests(page))):
             count += number
             for node, requests in part.items():
                 add(used.setdefault(node, {}), requests)
@@ -99,15 +102,15 @@ async def _used(access: Access) -> tuple[dict[str, Amounts] | None, Problem | No
 def _unknown(cause: str) -> Problem:
     return Problem(
         reason="TooMany",
-        message=f"Studio cannot show what is free on the nodes, because {cause}.",
-        remedy="`kubectl describe nodes` shows what the pods request.",
+        message=f"Studio cannot show the free resources of the nodes, because {cause}.",
+        remedy="`kubectl describe nodes` shows the requests of the pods.",
     )
 
 
-async def _each(access: Access, pages: Iterator[Objects], function: Callable[[Objects], T]) -> AsyncIterator[T]:
-    """Yield the result of a function for each page.
+async def _map_pages(access: Access, pages: Iterator[Objects], function: Callable[[Objects], T]) -> AsyncIterator[T]:
+    """Read pages of a list in threads, and yield the result of a function for each page.
 
-    Each page is a call of its own, so that its memory is free before the next one is read.
+    Each page is read in a separate call, which frees the reserved memory before the next page is read.
     """
 
     def step() -> list[T]:

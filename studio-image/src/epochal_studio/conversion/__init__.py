@@ -1,1 +1,1 @@
-"""Files of other tools become networks, and networks become code that runs without Epochal."""
+"""Imports files of other tools as TrainingJobs or Experiments, and exports TrainingJobs as code for other tools."""

@@ -1,7 +1,8 @@
-"""The process that reads a file of another tool, or writes code: `python -m epochal_studio.conversion.child`.
+"""The child process that imports a file or exports a network: `python -m epochal_studio.conversion.child`.
 
-A file may be hostile, and both take time without a pause. A process of its own bounds the memory, leaves the event loop
-free, and can be killed. It writes JSON of wire.py to standard output: the result, or a Problem with exit code 3.
+A file may be hostile, and a conversion would block the event loop. A child process has its own limits of memory and CPU
+time, and can be killed. It writes JSON of wire.py to standard output: Imported or Exported with exit code 0, or a
+Problem with exit code 3.
 """
 
 import os
@@ -25,12 +26,12 @@ if TYPE_CHECKING:
     from epochal_api.model import Model
 
 MEMORY = 192 * 2**20
-"""Maximum bytes of the address space. The process itself takes about a quarter of it."""
+"""Maximum bytes of the child's address space. Python and its modules need about a quarter of it."""
 CPU_SECONDS = 20
 MAX_CODE = 4 * 2**20
-"""Maximum bytes of exported code. A script of 10,000 layers has 1 MiB."""
+"""Maximum bytes of all files of an export. A script of 10,000 layers has 1 MiB."""
 REFUSED = 3
-"""Exit code with a Problem on standard output. Python ends with 1 after a fault."""
+"""Exit code when standard output has a Problem for the user. Exit code 1 is an unexpected exception."""
 OUT_OF_MEMORY = 4
 _MAX_LINE = 500
 """Maximum characters of a warning or placeholder."""
@@ -41,13 +42,13 @@ _FORMATS = (
     "FfDL, and TrainingJobs and Experiments of Epochal."
 )
 _CORRECT = "Correct the problems that the modeler lists."
-_NOT_SIMPLE = "Export it without the choice that Keras shuffles the samples."
+_NOT_SIMPLE = "Export it without the option that Keras shuffles the samples."
 _OPTION = re.compile(r"(^|\s)--\w|\bepochal \w")
-"""An option or a use of the command, which a remedy of the library may name."""
+"""Matches a remedy that names an option or a subcommand of the command `epochal`, which Studio's users do not have."""
 _EXPERIMENT = "Experiment"
 _KINDS = ("TrainingJob", _EXPERIMENT)
 _OWN = re.compile(rf"""apiVersion["']?\s*:\s*["']?{re.escape(GROUP)}/""")
-"""The field by which a text is a manifest of Epochal, also if it is unreadable."""
+"""Matches the apiVersion of a manifest of Epochal in a text, even if the text is not valid YAML or JSON."""
 _PROGRAMS, _HDF5 = frozenset({".py", ".ipynb"}), b"\x89HDF"
 _MANIFESTS = frozenset({".yaml", ".yml", ".json"})
 
@@ -55,20 +56,22 @@ T = TypeVar("T")
 
 
 def import_network(path: Path) -> Imported:
-    """Return the network of a file. The file is in the working folder, so that messages contain only its name.
+    """Return the TrainingJob or Experiment that is imported from a file, without the weights.
 
     Args:
-        path: The file, whose ending tells the format.
+        path: Path of the file in the working folder, so that messages contain only its name. Its suffix and its content
+            decide the format.
 
     Raises:
-        EpochalError: If the file is broken, unknown, or not for Studio.
+        EpochalError: If the file is damaged, has an unknown format, or has a format that only the command imports
+            (Python programs, notebooks, HDF5).
     """
     from epochal.importers import import_file  # noqa: PLC0415 - Studio itself and an export need no importers
     from epochal.importers.draft import MAX_WARNINGS  # noqa: PLC0415
 
     suffix = path.suffix.lower()
     if suffix in _PROGRAMS:
-        message = f"{path}: the model of a program is known only after the program has run, and Studio runs none"
+        message = f"{path}: only a run of the program creates its model, and Studio runs no programs"
         remedy = f"Run it on your computer: epochal import {path} --run model -o NAME.yaml. Then import NAME.yaml here."
         raise EpochalError(message, remedy)
     with path.open("rb") as file:
@@ -89,12 +92,19 @@ def import_network(path: Path) -> Imported:
 
 
 def _lines(found: Sequence[str], most: int) -> list[str]:
-    """Return the first lines, and one more: the last warning of the library counts the others."""
+    """Return at most `most` + 1 lines, each cut at _MAX_LINE characters.
+
+    After `most` lines, the library adds a last line with the number of the omitted lines.
+    """
     return [line[:_MAX_LINE] for line in found[: most + 1]]
 
 
 def _own_manifest(path: Path) -> Imported | None:
-    """Return a manifest of Epochal as it is; None for another file."""
+    """Return the unchanged text if a file is a TrainingJob or an Experiment; None for any other file.
+
+    Raises:
+        EpochalError: If the file has Epochal's apiVersion, but is unreadable or too large.
+    """
     try:
         with path.open(encoding="utf-8-sig") as file:
             text = file.read(MAX_YAML + 1)
@@ -113,23 +123,29 @@ def _own_manifest(path: Path) -> Imported | None:
 
 def _bounded(text: str) -> str:
     if len(text) > MAX_YAML:
-        message = f"the network gives a text of more than {MAX_YAML:,} characters, the maximum that Studio edits"
+        message = f"the YAML has more than {MAX_YAML:,} characters, the maximum that Studio edits"
         raise EpochalError(message, _IMPORT)
     return text
 
 
 def export_network(path: Path, target: str, *, simple: bool) -> Exported:
-    """Return the TrainingJob of a file as code of another tool.
+    """Return the code for another tool that trains the network of a TrainingJob.
+
+    Args:
+        path: YAML file with the TrainingJob.
+        target: The other tool, such as keras.
+        simple: Whether the code uses the usual calls of Keras in place of Epochal's exact order of samples.
 
     Raises:
-        EpochalError: If the text is no valid TrainingJob, or a part of it has no counterpart.
+        EpochalError: If the file has no valid TrainingJob, the other tool lacks one of its features, or the code is
+            too large.
     """
     from epochal.exporters import export  # noqa: PLC0415 - an import needs no exporters
 
     try:
         document = read_object(path.read_text())
         if document.get("kind") == _EXPERIMENT:
-            message = "an Experiment trains a network for each trial, so it is not exported as a whole"
+            message = "an Experiment trains a network for each trial, so Studio cannot export an Experiment as code"
             raise EpochalError(message, "Import the YAML of a trial into the modeler, and export its network.")
         job = parse(document)
     except UnreadableDocument as error:
@@ -143,7 +159,10 @@ def export_network(path: Path, target: str, *, simple: bool) -> Exported:
 
 
 def _with_remedy(function: Callable[[], T], remedy: str) -> T:
-    """Return the result of the library. Its errors have this remedy in place of one for users of the command."""
+    """Call a function of the package `epochal`, and return its result.
+
+    If its error has a remedy with options of the command `epochal`, replace that remedy by `remedy`.
+    """
     try:
         return function()
     except EpochalError as error:
@@ -155,7 +174,7 @@ def _with_remedy(function: Callable[[], T], remedy: str) -> T:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Convert a file, and return the exit code.
+    """Import or export a file, write the result as JSON to standard output, and return the exit code.
 
     Args:
         arguments: `import PATH`, or `export PATH TARGET`, or `export PATH TARGET simple`.

@@ -1,4 +1,4 @@
-"""Runs the process that converts a file, with a deadline, and returns its result."""
+"""Runs child.py for an import or export, with a deadline, and returns its result."""
 
 import asyncio
 import logging
@@ -21,9 +21,9 @@ from epochal_studio.problems import Refusal, refuse
 from epochal_studio.wire import Problem
 
 SECONDS = 40.0
-"""Deadline of a process."""
+"""Maximum seconds of a child process."""
 _ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-"""Environment variables of the process. Each thread of OpenBLAS takes a part of the address space."""
+"""Environment variables of the child process. Each thread of OpenBLAS would need a part of its address space."""
 _MAX_TRACE = 4000
 _PREFIX = "epochal-studio-conversion-"
 
@@ -40,18 +40,19 @@ async def convert(
     content: AsyncIterator[bytes | bytearray],
     *options: str,
 ) -> M:
-    """Return the result of a conversion.
+    """Store a file, run child.py on the file, and return the result.
 
     Args:
-        places: A place for each process. A slow browser takes none.
-        model: The type of the result.
-        action: The action of child.py.
+        places: Limits the child processes that run at the same time. It is acquired after the file is stored, so a
+            slow browser blocks no other conversion.
+        model: The type of the result: Imported or Exported.
+        action: The action of child.py: import or export.
         name: Name of the file.
-        content: The parts of the file's content.
-        options: More arguments of child.py.
+        content: The chunks of the file's content.
+        options: Further arguments of child.py.
 
     Raises:
-        Refusal: If the conversion fails, or needs more time or memory than it may.
+        Refusal: 422, if child.py refuses the file, or exceeds its limits of time or memory; 500, if child.py crashes.
     """
     with _folder() as folder:
         path = folder / name
@@ -69,12 +70,12 @@ async def convert(
     if code == -signal.SIGXCPU:
         raise _too_large(action, "needs more time than Studio has for it")
     log.error("the %s has ended with exit code %s: %s", action, code, errors.decode(errors="replace")[-_MAX_TRACE:])
-    remedy = f"Use the command on your computer: epochal {action}. Report the fault with the log of Studio."
-    raise refuse(500, "Internal", f"The {action} has failed by a fault of Studio.", remedy)
+    remedy = f"Use the command on your computer: epochal {action}. Report this bug with the log of Studio."
+    raise refuse(500, "Internal", f"The {action} has failed because of a bug in Studio.", remedy)
 
 
 def remove_leftovers() -> None:
-    """Remove the folders of conversions that no process holds: those of a Studio that was killed."""
+    """Remove the temporary folders of conversions that no running process has locked. A killed Studio leaves them."""
     for folder in Path(gettempdir()).glob(f"{_PREFIX}*"):
         with suppress(OSError), _locked(folder):
             rmtree(folder)
@@ -88,10 +89,10 @@ def _folder() -> Iterator[Path]:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Lock a folder. The lock ends with the process.
+    """Lock a folder until the end of the block or of the process.
 
     Raises:
-        OSError: If another process has the lock, or the folder may not be read.
+        OSError: If another process has the lock, or the folder cannot be opened.
     """
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:

@@ -1,4 +1,4 @@
-"""The routes of conversion: import and export."""
+"""The routes that import a file of another tool and export a network as code."""
 
 from collections.abc import AsyncIterator
 
@@ -14,18 +14,18 @@ from epochal_studio.streamed_body import StreamedBody
 from epochal_studio.wire import Exported, ExportRequest, Imported
 
 MIN_RATE = 512 * 1024
-"""Bytes a second that a browser must send: an import holds one of few places meanwhile, the largest for 3 minutes."""
+"""Minimum bytes per second of an import, so that the largest file occupies one of few places for at most 3 minutes."""
 _MAX_NAME = 200
 _PART = 2**18
 
 
 def routes() -> list[web.RouteDef]:
-    """Return the routes of conversion."""
+    """Return the routes of imports and exports."""
     return [web.post(IMPORT, import_file), web.post("/api/export", export)]
 
 
 async def import_file(request: web.Request) -> web.Response:
-    """Return the network of a file, which is the body."""
+    """Return the TrainingJob or Experiment that is imported from the file in the body. The query has its name."""
     name = request.query.get("name", "")
     if (
         not name.isprintable()
@@ -45,7 +45,7 @@ async def _parts(body: StreamedBody) -> AsyncIterator[bytearray]:
 
 
 async def export(request: web.Request) -> web.Response:
-    """Return a network as the code of another tool."""
+    """Return the network of the TrainingJob in the body as code for another tool."""
     body = await read_body(request, ExportRequest)
     access = await confirmed_access(request)
 

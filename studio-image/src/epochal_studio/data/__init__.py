@@ -1,1 +1,1 @@
-"""The data of new runs: buckets, their folders, uploads and previews, with the keys that the user may read."""
+"""The data for new runs: buckets, folders, uploads and previews. Requests to S3 use keys from the user's Secrets."""

@@ -1,4 +1,4 @@
-"""The buckets of a storage, and the folders and objects of a bucket, as answers."""
+"""Lists the buckets of an S3 service, and the folders and objects of a bucket."""
 
 import re
 
@@ -12,7 +12,11 @@ MAX_ENTRIES = 200
 
 
 def list_buckets(bucket: Bucket) -> Buckets:
-    """Return the names of the buckets of a service that a TrainingJob can name."""
+    """Return the names of all buckets of an S3 service, except names that are invalid in a TrainingJob.
+
+    Args:
+        bucket: Any bucket of the service.
+    """
     names = bucket.siblings()
     if names is not None:
         names = sorted(name for name in names if re.fullmatch(BUCKET_PATTERN, name))[:MAX_BUCKETS]
@@ -25,7 +29,7 @@ def list_folder(bucket: Bucket, prefix: str, token: str) -> StoredObjects:
     Args:
         bucket: The bucket.
         prefix: Beginning of the keys, such as `mnist/`.
-        token: Token of the page, which the page before it has; "" for the first one.
+        token: The field `next` of the page before; "" for the first page.
     """
     page = bucket.page(prefix, token, MAX_ENTRIES)
     objects = [

@@ -1,4 +1,4 @@
-"""The storage, bucket, key and prefix that a request names, and the bucket that they open."""
+"""Reads storage, bucket, key and prefix from a request's path and query, and opens the bucket."""
 
 import re
 from collections.abc import Callable
@@ -19,23 +19,25 @@ from epochal_studio.state import endpoints_of
 MAX_KEY = 1024
 """Maximum bytes of a key of S3."""
 MAX_TOKEN = 4096
-"""Maximum characters of the token of a page."""
+"""Maximum characters of the token that continues a list at its next page."""
 MAX_TEXT = 512
 NO_OBJECT = "Choose another file: it may have been deleted or renamed."
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-_MISSING = "so Studio cannot show its buckets: their keys are in this Secret."
-_HAND_WRITTEN = "Or write the bucket and the object into the YAML: the training reads them with its own rights."
+_MISSING = "so Studio cannot show the buckets of the storage: the S3 keys are in this Secret."
+_HAND_WRITTEN = (
+    "Or write the bucket and the object into the YAML: the training can read this Secret, even if you may not."
+)
 
 T = TypeVar("T")
 
 
 class Place(NamedTuple):
-    """A bucket of a storage.
+    """A bucket of an S3 service, and the Secret with its keys.
 
     Args:
         namespace: Namespace of the Secret.
-        storage: The fields of `spec.storage`.
-        bucket: Name of the bucket; "" for a list of the buckets.
+        storage: The service and the Secret, as the fields of `spec.storage`.
+        bucket: Name of the bucket; "" to list all buckets.
     """
 
     namespace: str
@@ -44,10 +46,11 @@ class Place(NamedTuple):
 
 
 def place_of(request: web.Request) -> Place:
-    """Return the place that a request names.
+    """Return the bucket in the path of a request, with the namespace and the storage in its query.
 
     Raises:
-        Refusal: If no bucket, namespace or Secret can have this name.
+        Refusal: 400, if the name of the bucket or of the namespace is invalid, or the Secret is missing in the query.
+        EpochalError: If the name of the namespace has invalid characters.
     """
     query = request.query
     values = {name: query.get(name, "") for name in ("secret", "endpoint", "region", "ca")}
@@ -64,10 +67,11 @@ def place_of(request: web.Request) -> Place:
 
 
 def key_of(request: web.Request) -> str:
-    """Return the key that a request names.
+    """Return the key of an S3 object from the query of a request.
 
     Raises:
-        Refusal: If no object that a training reads can have this key.
+        Refusal: 400, if the key is empty or too long, or has control characters, a part `.` or `..`, or a `/` at its
+            start or end.
     """
     key = request.query.get("key", "")
     if not key or key.startswith("/") or key.endswith("/"):
@@ -76,10 +80,10 @@ def key_of(request: web.Request) -> str:
 
 
 def prefix_of(request: web.Request) -> str:
-    """Return the prefix that a request names; "" for the whole bucket.
+    """Return the prefix of S3 keys from the query of a request; "" for the whole bucket.
 
     Raises:
-        Refusal: If no object can have a key with this prefix.
+        Refusal: 400, if the prefix is too long, or has control characters or a part `.` or `..`.
     """
     return _checked("prefix", request.query.get("prefix", ""))
 
@@ -87,10 +91,12 @@ def prefix_of(request: web.Request) -> str:
 async def with_bucket(
     request: web.Request, place: Place, function: Callable[[Bucket], T], *, limits: AnswerLimits = LIMITS
 ) -> T:
-    """Return the result of a function of a bucket, called in a thread with the keys that the user may read.
+    """Open a bucket with the keys in the user's Secret, call a function with the bucket, and return its result.
+
+    Both happen in a thread.
 
     Raises:
-        Refusal: If the storage is not allowed, or refuses the request.
+        Refusal: If Studio may not connect to the S3 service, or the service refuses the request.
     """
     access, endpoints = access_of(request), endpoints_of(request)
     cluster = access.cluster(place.namespace)

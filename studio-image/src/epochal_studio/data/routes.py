@@ -30,15 +30,15 @@ async def buckets(request: web.Request) -> web.Response:
 
 
 async def folder(request: web.Request) -> web.Response:
-    """Return a page of a bucket's folder."""
+    """Return one page of the folders and objects in a folder of a bucket."""
     place, prefix, token = place_of(request), prefix_of(request), request.query.get("after", "")
     if len(token) > MAX_TOKEN or not token.isprintable():
-        raise refuse(400, "Invalid", "after: expected the field next of the page before")
+        raise refuse(400, "Invalid", "after: expected the value of the field `next` in the previous page")
     return answer(await with_bucket(request, place, lambda bucket: list_folder(bucket, prefix, token)))
 
 
 async def preview(request: web.Request) -> web.Response:
-    """Return the preview of a data file."""
+    """Return the preview of an S3 object: its arrays, labels and first samples, or the first rows of a CSV file."""
     place, key, previews = place_of(request), key_of(request), request.app[STATE].previews
 
     async def read() -> Preview:
@@ -48,6 +48,6 @@ async def preview(request: web.Request) -> web.Response:
 
 
 async def upload(request: web.Request) -> web.Response:
-    """Store the body as an object."""
+    """Store the body of the request as an object in a bucket."""
     place, key = place_of(request), key_of(request)
     return answer(await store(request, place, key, replace=request.query.get("replace") in {"1", "true"}), 201)

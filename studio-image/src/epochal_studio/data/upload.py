@@ -1,4 +1,4 @@
-"""Stores the body of a request as an object, part by part, so that an upload of any size needs the memory of a part."""
+"""Stores the body of a request as an S3 object, part by part: an upload of any size needs the memory of one part."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -21,26 +21,27 @@ from epochal_studio.streamed_body import StreamedBody
 from epochal_studio.wire import StoredObject
 
 PART = 8 * 2**20
-"""Bytes of a part. S3 allows 10,000 parts, each but the last of at least 5 MiB."""
+"""Bytes of a part of a multipart upload. S3 allows 10,000 parts. Each part except the last must have at least 5 MiB."""
 LIMITS = AnswerLimits(size=64 * 1024, seconds=60, requests=MAX_UPLOAD // PART + 20)
-"""Limits of the service's answers: one for each part, and some to begin and end."""
+"""Limits of the S3 service's answers. An upload needs one request for each part, and some to begin and end."""
 _NO_BUCKET = "Create the bucket, or choose another one."
 
 
 async def store(request: web.Request, place: Place, key: str, *, replace: bool) -> StoredObject:
-    """Store the body of a request as an object, and return the object.
+    """Store the body of a request as an object in a bucket, and return its key, size and time.
 
-    Without `replace`, an object that exists is refused before the body is read. The service decides at the end, too,
-    because another user could store an object meanwhile.
+    Without `replace`, Studio refuses the upload before it reads the body if the key exists. The S3 service checks again
+    at the end, because another user could have stored an object with this key in the meantime.
 
     Args:
-        request: The request. Its body has a length, which the middleware has checked.
+        request: The request. The middleware has checked its Content-Length.
         place: The bucket.
         key: Key of the object.
-        replace: Whether to replace an object of this key.
+        replace: Whether to replace an existing object with this key.
 
     Raises:
-        Refusal: If the object exists, the storage refuses it, the browser is too slow, or there are too many uploads.
+        Refusal: If an object with this key exists, the S3 service refuses a request, the browser sends too slowly, or
+            there are too many uploads.
     """
     access, uploads = access_of(request), request.app[STATE].uploads
     with uploads.hold(access.owner):
@@ -79,7 +80,7 @@ def _call(bucket: Bucket, key: str, function: Callable[[], None]) -> None:
 
 
 def _stored(bucket: Bucket, key: str, size: int) -> StoredObject:
-    """Return the object as the service shows it, or as it was sent if the keys may not read it."""
+    """Return size and time of the stored object from the S3 service; if that fails, the uploaded size and no time."""
     with suppress(EpochalError):
         found = bucket.stat(key)
         return StoredObject(key=key, size=found.size, modified=found.modified)

@@ -1,4 +1,4 @@
-"""The uploads under way: their number is bounded, and each ends without parts that stay in the bucket."""
+"""Limits the number of running uploads, and deletes the stored parts of uploads that end early."""
 
 import asyncio
 import logging
@@ -10,9 +10,9 @@ from typing import ParamSpec, TypeVar
 from epochal_studio.long_answers import LongAnswers
 
 MAX_UPLOADS, MAX_USER_UPLOADS = 8, 2
-"""Maximum uploads of all users, and of one user. Each holds a part in memory."""
+"""Maximum uploads of all users, and of one user. Each upload keeps one part in memory."""
 CLOSE_SECONDS = 4.0
-"""Maximum seconds for the deletion of parts at the end of the process, which the kubelet kills after 10 s."""
+"""Maximum seconds that the process waits for deletions of parts when it ends. The kubelet kills it after 10 s."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -21,10 +21,10 @@ log = logging.getLogger(__name__)
 
 
 class Uploads:
-    """Limits the uploads of all users and of each user, and runs their calls that block in threads.
+    """Limits the uploads of all users and of each user, and runs their blocking calls in separate threads.
 
-    They have threads of their own: an upload that waits for a slow storage delays no page. Above all, the deletion of
-    the parts of an upload that ends early always finds a thread.
+    Since these threads serve only uploads, a slow storage delays no other request, and the parts of a failed upload can
+    always be deleted.
     """
 
     def __init__(self) -> None:
@@ -34,23 +34,23 @@ class Uploads:
 
     @property
     def count(self) -> int:
-        """Number of uploads now."""
+        """Number of running uploads of all users."""
         return self._places.count
 
     def hold(self, owner: str) -> AbstractContextManager[None]:
-        """Count an upload of a user until the end of the block.
+        """Count one upload of a user until the end of the `with` block.
 
         Raises:
-            Refusal: If there are too many.
+            Refusal: 503, if this user, or all users together, have too many uploads.
         """
         return self._places.hold(owner)
 
     async def run(self, function: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:
-        """Return the result of a call that blocks. The call goes on if this coroutine is cancelled."""
+        """Call a blocking function in a thread, and return its result. A cancelled coroutine does not stop the call."""
         return await asyncio.wrap_future(self._executor.submit(function, *args, **options))
 
     async def clean_up(self, function: Callable[[], None]) -> None:
-        """Call a function that deletes the parts of an upload, also if the handler is cancelled once more."""
+        """Call a function that deletes the parts of a failed upload. Log its error; a cancellation does not stop it."""
 
         def call() -> None:
             try:
@@ -64,7 +64,7 @@ class Uploads:
         await asyncio.shield(asyncio.wrap_future(deletion))
 
     async def close(self) -> None:
-        """Start no more calls, and wait for the deletions of parts: the process ends without its threads."""
+        """Accept no more calls, and wait up to CLOSE_SECONDS for deletions of parts."""
         self._executor.shutdown(wait=False)
         if found := {asyncio.wrap_future(deletion) for deletion in tuple(self._deletions)}:
             await asyncio.wait(found, timeout=CLOSE_SECONDS)

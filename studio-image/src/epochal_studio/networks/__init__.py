@@ -1,1 +1,1 @@
-"""The modeler: documents are read and checked, with the catalogue of Keras and the examples to begin with."""
+"""The back end of the modeler: reads and checks YAML documents, and serves the catalogue of Keras and the templates."""

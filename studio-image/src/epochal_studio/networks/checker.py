@@ -1,4 +1,7 @@
-"""The client of the checker. It sends no credential, and reads bounded answers."""
+"""The HTTP client of the checker, the service that builds networks with Keras to find shapes and errors.
+
+It sends no credentials, and limits the size of answers.
+"""
 
 import logging
 from collections.abc import Callable
@@ -13,10 +16,10 @@ from epochal_lib.bounded_body import read_body
 from epochal_studio.wire import Problem
 
 TIMEOUT_SECONDS = 6.0
-"""Seconds for an answer. The checker ends a question after 5 s."""
+"""Maximum seconds of a request. The checker itself stops after 5 s."""
 CONNECT_SECONDS = 2.0
 UNREACHABLE_SECONDS = 10.0
-"""Seconds without questions after no connection was possible, so that each edit does not wait for it."""
+"""Seconds without new requests after a failed connection, so that not every edit waits for the timeout."""
 MAX_CONNECTIONS = 6
 MAX_CATALOGUE_BYTES = 8 * 2**20
 _OK, _BUSY = 200, 503
@@ -28,16 +31,16 @@ log = logging.getLogger(__name__)
 
 NO_CHECKER = Problem(
     reason="NoChecker",
-    message="This installation has no checker, so the shapes of layers and the texts of Keras are unknown.",
+    message="This installation has no checker, so the shapes of layers and the docstrings of Keras are unknown.",
     remedy="An administrator can install it with the value checker.enabled of the chart.",
 )
 
 
 class NoAnswer(Exception):
-    """The checker has not answered.
+    """The checker is not installed, does not answer, or answers with an error.
 
     Args:
-        problem: The cause.
+        problem: The cause, for the user.
     """
 
     def __init__(self, problem: Problem) -> None:
@@ -46,10 +49,11 @@ class NoAnswer(Exception):
 
 
 class Checker:
-    """The checker of this installation.
+    """A client of the checker of this installation.
 
     Args:
-        address: Its address, such as http://epochal-checker.epochal-system.svc:8080; "" if there is none.
+        address: Address of the checker, such as http://epochal-checker.epochal-system.svc:8080; "" if the installation
+            has no checker.
         clock: Returns a monotonic time in seconds.
     """
 
@@ -60,18 +64,24 @@ class Checker:
         self._session: aiohttp.ClientSession | None = None
 
     async def ask(self, question: bytes) -> bytes:
-        """Return the answer to a question about a network, JSON.
+        """Send a network to the checker, and return its answer.
+
+        Args:
+            question: The network as JSON (epochal_api.checker.Question).
+
+        Returns:
+            The shapes and errors of the layers as JSON (epochal_api.checker.Answer).
 
         Raises:
-            NoAnswer: If there is none.
+            NoAnswer: If the checker is not installed, does not answer, or answers with an error.
         """
         return await self._request("POST", CHECK_PATH, question, MAX_ANSWER_BYTES)
 
     async def catalogue(self) -> bytes:
-        """Return the catalogue with the docstrings of Keras, JSON.
+        """Return the checker's catalogue of Keras classes with their docstrings, as JSON.
 
         Raises:
-            NoAnswer: If there is none.
+            NoAnswer: If the checker is not installed, does not answer, or answers with an error.
         """
         return await self._request("GET", CATALOGUE_PATH, None, MAX_CATALOGUE_BYTES)
 
@@ -121,7 +131,7 @@ class Checker:
 
 
 def _problem(status: int, content: bytes) -> Problem:
-    """Return the problem of an answer with an error."""
+    """Return the error of the checker's answer, which has a status other than 200, as a Problem for the user."""
     try:
         cause = CheckerProblem.model_validate_json(content).error
     except ValueError:
@@ -135,7 +145,7 @@ def _problem(status: int, content: bytes) -> Problem:
         return Problem(
             reason="TooLarge",
             message=f"The checker cannot build this network within its limits: {cause}.",
-            remedy="The training has more time and memory. Smaller layers are checked.",
+            remedy="The training has more time and memory than the checker. Smaller layers can be checked.",
         )
     if status in _CLIENT_ERRORS:
         return Problem(reason="Invalid", message=f"The checker refuses the network: {cause}.")
@@ -146,7 +156,7 @@ def _unreachable(cause: str) -> NoAnswer:
     return NoAnswer(
         Problem(
             reason="Unreachable",
-            message=f"The checker does not answer: {cause}. The shapes of layers and the texts of Keras are unknown.",
-            remedy="Try again in a minute. If this stays, ask an administrator to look at the pods of the checker.",
+            message=f"The checker does not answer: {cause}. Shapes of layers and docstrings of Keras are unknown.",
+            remedy="Try again in a minute. If it still fails, ask an administrator to look at the checker's pods.",
         )
     )

@@ -1,4 +1,4 @@
-"""The checks of all users: documents are read in threads, and few questions at a time go to the checker."""
+"""Checks the YAML documents of all users, in threads, with few concurrent requests to the checker."""
 
 import asyncio
 
@@ -14,7 +14,7 @@ from epochal_studio.shielded import ShieldedTasks
 from epochal_studio.wire import Checked, Problem
 
 MAX_ASKING = 4
-"""Maximum questions at a time. 16 may wait at the checker, of which the operator needs some, too."""
+"""Maximum concurrent requests to the checker. Its queue has 16 places, which the operator uses, too."""
 WAIT_SECONDS = 6.0
 _BUSY = Problem(
     reason="Overloaded",
@@ -23,17 +23,17 @@ _BUSY = Problem(
 )
 _UNREADABLE = Problem(
     reason="Unreachable",
-    message="The answer of the checker cannot be read. It may have another version than Studio.",
-    remedy="Ask an administrator to upgrade both with the chart.",
+    message="The answer of the checker cannot be read. The checker may have another version than Studio.",
+    remedy="Ask an administrator to upgrade Studio and the checker with the chart.",
 )
 
 
 class Checks:
-    """The checks of all users.
+    """Runs the checks of all users: one check at a time for each user.
 
     Args:
-        checker: The checker.
-        documents: Bounds the documents that are read.
+        checker: The client of the checker.
+        documents: Limits the documents that are parsed at the same time.
     """
 
     def __init__(self, checker: Checker, documents: LongAnswers) -> None:
@@ -44,18 +44,19 @@ class Checks:
         self._tasks = ShieldedTasks()
 
     async def check(self, access: Access, text: str) -> Checked:
-        """Return the problems of a document, and the shapes of its layers, or why the shapes are unknown.
+        """Return the problems of a YAML document, and the shapes of its layers, or why the shapes are unknown.
 
-        The checker builds a network to the end even if the page leaves, so the turn of the user lasts until then.
+        The checker builds a network to the end even if the browser disconnects, so the next check of the user waits
+        until then.
 
         Raises:
-            Refusal: If a newer document of the user is checked in place of this one, or Studio is busy.
+            Refusal: 503, if a newer document of the same user replaces this waiting check, or Studio is busy.
         """
         await self._latest.begin(access.owner)
         return await self._tasks.run(self._check(access, text), at_end=lambda: self._latest.end(access.owner))
 
     async def close(self) -> None:
-        """End the checks under way."""
+        """Cancel the running checks, and wait for their end."""
         await self._tasks.close()
 
     async def _check(self, access: Access, text: str) -> Checked:

@@ -1,4 +1,4 @@
-"""The result of a check: the problems that need no Keras, with the answer of the checker."""
+"""Combines Studio's own checks of a document, which need no Keras, with the answer of the checker."""
 
 from collections.abc import Iterator, Sequence
 
@@ -13,14 +13,20 @@ _MAX_MESSAGE = 1000
 
 
 def without_answer(examined: Examined, problem: Problem | None) -> Checked:
-    """Return the result without an answer of the checker, and why there is none."""
+    """Return the result of a check without the checker: problems, but no shapes.
+
+    Args:
+        examined: The problems that Studio found without Keras.
+        problem: Why the checker has not answered.
+    """
     return Checked(problems=_bounded(examined.problems), layers=[], parameters=None, is_built=False, problem=problem)
 
 
 def with_answer(examined: Examined, answer: Answer) -> Checked:
-    """Return the result with an answer of the checker.
+    """Return the result of a check with the checker's answer: problems and shapes.
 
-    In an Experiment, an error counts only if all trials have it: of a layer above the first that a parameter changes.
+    In an Experiment, errors of shapes are reported only for layers before the first layer that a parameter changes,
+    because all trials have these errors.
     """
     shapes = [
         LayerShapes(index=layer.index, outputs=layer.outputs, parameters=layer.parameters)
@@ -45,7 +51,7 @@ def _shape_problems(examined: Examined, answer: Answer) -> Iterator[DocumentProb
 
 
 def _bounded(problems: Sequence[DocumentProblem]) -> list[DocumentProblem]:
-    """Return the first problems, the last of them with the number of the others."""
+    """Return at most MAX_PROBLEMS problems. If there are more, the last item has the number of the omitted problems."""
     if len(problems) <= MAX_PROBLEMS:
         return list(problems)
     kept = list(problems[: MAX_PROBLEMS - 1])

@@ -1,4 +1,4 @@
-"""The docstrings of Keras' classes, from the checker. They are read once, and remembered."""
+"""The docstrings of Keras' classes and functions: read from the checker, and cached for an hour."""
 
 import asyncio
 import json
@@ -14,9 +14,9 @@ from epochal_studio.runs.values import mapping
 from epochal_studio.wire import ClassText, Problem
 
 REMEMBERED_SECONDS = 3600.0
-"""Seconds until the docstrings are read again: the checker may have another image then."""
+"""Seconds for which the docstrings are cached. The checker may be upgraded to another version of Keras."""
 RETRY_SECONDS = 10.0
-"""Seconds until the docstrings are read again after an error."""
+"""Seconds after an error until the docstrings are requested from the checker again."""
 MAX_TEXT = 32 * 1024
 """Maximum characters of a docstring."""
 
@@ -24,10 +24,10 @@ Texts = Mapping[tuple[str, str], str]
 
 
 class Docstrings:
-    """The docstrings of Keras' classes and functions.
+    """A cache of the docstrings of Keras' classes and functions.
 
     Args:
-        checker: The checker.
+        checker: The client of the checker, which sends the docstrings.
         clock: Returns a monotonic time in seconds.
     """
 
@@ -40,7 +40,7 @@ class Docstrings:
         self._valid_until = float("-inf")
 
     async def text(self, module: str, name: str) -> ClassText:
-        """Return the docstring of a class or function that the catalogue has."""
+        """Return the docstring of a class or function of Keras; or "" and the cause, if the checker fails."""
         async with self._lock:
             if self._clock() >= self._valid_until:
                 await self._read()
@@ -63,16 +63,16 @@ class Docstrings:
 
 _UNREADABLE = Problem(
     reason="Unreachable",
-    message="The texts of the checker cannot be read. It may have another version than Studio.",
-    remedy="Ask an administrator to upgrade both with the chart.",
+    message="The docstrings from the checker cannot be read. The checker may have another version than Studio.",
+    remedy="Ask an administrator to upgrade Studio and the checker with the chart.",
 )
 
 
 def texts_of(content: bytes) -> Texts:
-    """Return the docstrings in the catalogue of a checker, of the names that the catalogue of Studio has.
+    """Return the docstrings in the checker's catalogue by module and name, only for names in Studio's own catalogue.
 
     Raises:
-        ValueError: If the content is no JSON.
+        ValueError: If the content is no JSON, or is nested too deep.
     """
     try:
         modules = mapping(mapping(json.loads(content)).get("modules"))
@@ -88,6 +88,6 @@ def texts_of(content: bytes) -> Texts:
 
 
 def is_known(module: str, name: str) -> bool:
-    """Return whether the catalogue has a class or function."""
+    """Return whether Studio's catalogue of Keras has a class or function of this name in a module."""
     found: Any = catalogue().modules.get(module)
     return found is not None and (name in found.classes or name in found.names)

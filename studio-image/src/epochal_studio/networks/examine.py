@@ -1,4 +1,4 @@
-"""The problems of a document that need no Keras, and the question to the checker about its network."""
+"""Finds the problems of a YAML document without Keras, and builds the request to the checker for its network."""
 
 import json
 import re
@@ -21,20 +21,20 @@ from epochal_studio.runs.values import mapping
 from epochal_studio.wire import DocumentProblem, Problem
 
 SAVED_KINDS = (TRAINING_JOB, EXPERIMENT)
-"""The kinds that the modeler writes."""
+"""The kinds of objects that the modeler can save."""
 _LAYER = re.compile(r"spec\.(?:template\.spec\.)?network\.layers\[(\d{1,4})\]")
 
 
 @dataclass(frozen=True)
 class Examined:
-    """A document, examined without Keras.
+    """The result of the checks of a YAML document that need no Keras.
 
     Args:
-        problems: The problems that were found.
-        question: The question to the checker, JSON; None if there is none.
-        reason: Why there is no question.
+        problems: The problems of the document.
+        question: JSON request to the checker with the network; None if the checker cannot check this document.
+        reason: Why `question` is None.
         network: Path of the network in the document.
-        first_searched: Index of the first layer that a parameter of an Experiment changes; None if none does.
+        first_searched: Index of the first layer that a parameter of an Experiment changes; None if no layer changes.
     """
 
     problems: Sequence[DocumentProblem]
@@ -45,14 +45,14 @@ class Examined:
 
 
 def examine(text: str) -> Examined:
-    """Return the problems of a text, and the question to the checker about its network."""
+    """Return the problems of a YAML text, and the request to the checker for its network."""
     try:
         document = read_object(text)
     except UnreadableDocument as error:
         reason = _reason("Invalid", "The text cannot be read, so its network is unknown.", "Correct the marked line.")
         return Examined([error.problem], reason=reason)
     if (wrong := wrong_kind(document)) is not None:
-        reason = _reason("Invalid", "Shapes are known for a TrainingJob or an Experiment only.")
+        reason = _reason("Invalid", "Studio finds shapes of layers only for a TrainingJob or an Experiment.")
         return Examined([wrong], reason=reason)
     found = [_problem(each) for each in problems(document)]
     spec = training_spec(document) or {}
@@ -68,7 +68,7 @@ def examine(text: str) -> Examined:
 
 
 def wrong_kind(document: Mapping[str, Any]) -> DocumentProblem | None:
-    """Return the problem of a document of another kind than those that the modeler writes."""
+    """Return a problem if a document is neither a TrainingJob nor an Experiment of this API version, or None."""
     kind, version = document.get("kind"), document.get("apiVersion")
     if kind in SAVED_KINDS and version == API_VERSION:
         return None
@@ -78,7 +78,7 @@ def wrong_kind(document: Mapping[str, Any]) -> DocumentProblem | None:
 
 
 def layer_of(path: str) -> int | None:
-    """Return the index of the layer that a path of a document is in, or None."""
+    """Return the index of the layer in a path such as `spec.network.layers[2].units`; None for other paths."""
     match = _LAYER.match(path)
     return int(match[1]) if match else None
 
@@ -89,17 +89,17 @@ def _problem(found: Finding) -> DocumentProblem:
 
 
 def _question(spec: Mapping[str, Any]) -> bytes | Problem:
-    """Return the question to the checker about a spec, or why there is none."""
+    """Return the JSON request to the checker for the network of a spec; a Problem if the checker cannot check it."""
     if spec.get("image"):
         return _reason(
             "OtherImage",
-            "spec.image is set, and another image may have another Keras: the shapes of its layers are unknown here.",
-            "The training itself finds wrong shapes. Remove spec.image to see them here.",
+            "spec.image is set, and that image may have another version of Keras, so shapes are unknown here.",
+            "The training itself reports wrong shapes. Remove spec.image to see shapes here.",
         )
     if spec.get("model") or spec.get("code"):
         field = "model" if spec.get("model") else "code"
         return _reason(
-            "NoNetwork", f"The network is that of spec.{field}, so the shapes of its layers are unknown here."
+            "NoNetwork", f"The network comes from spec.{field}, so the shapes of its layers are unknown here."
         )
     network, precision = spec.get("network"), mapping(spec.get("training")).get("precision")
     document = {"network": network, **({"precision": precision} if precision else {})}

@@ -1,18 +1,17 @@
-"""Turns of users: a user has one at a time, and of the requests that wait for the next one, the newest gets it."""
+"""Runs one check at a time for each user. Of the waiting checks of a user, only the newest is kept."""
 
 import asyncio
 
 from epochal_studio.problems import too_busy
 
 MAX_TURNS = 48
-"""Maximum turns and requests that wait for one, of all users: each holds a document."""
+"""Maximum running and waiting checks of all users. Each keeps a document in memory."""
 
 
 class Latest:
-    """Gives each user one turn at a time. Of the requests of a user that wait, only the newest stays.
+    """A lock for each user, where only the newest request waits: an older waiting request is refused.
 
-    A page sends the document after each edit. Only the answer to the last one counts, so an older one that still waits
-    is refused.
+    A page sends the whole document after each edit. Only the result for the newest document is useful.
     """
 
     def __init__(self) -> None:
@@ -21,22 +20,23 @@ class Latest:
 
     @property
     def count(self) -> int:
-        """Number of turns, and of requests that wait for one."""
+        """Number of running and waiting requests of all users."""
         return len(self._held) + len(self._waiting)
 
     async def begin(self, owner: str) -> None:
-        """Wait for the turn of a user. `end` must follow.
+        """Acquire the lock of a user. The caller must then call `end`, unless this raises.
 
         Raises:
-            Refusal: If a newer request of the user waits, or too many users have turns.
+            Refusal: 503, if a newer request of the user arrives while this request waits, or too many requests of all
+                users run or wait.
         """
         if owner not in self._held and self.count < MAX_TURNS:
             self._held.add(owner)
             return
         if (older := self._waiting.pop(owner, None)) is not None and not older.done():
-            older.set_exception(too_busy("A newer version of your document is checked in place of this one."))
+            older.set_exception(too_busy("A newer version of your document is checked in place of this version."))
         if self.count >= MAX_TURNS:
-            raise too_busy("Studio checks the documents of many users now.")
+            raise too_busy("Studio is busy with checks of other users' documents.")
         turn = self._waiting[owner] = asyncio.get_running_loop().create_future()
         try:
             await turn
@@ -48,7 +48,7 @@ class Latest:
             raise
 
     def end(self, owner: str) -> None:
-        """End the turn of a user, and begin that of the request that waits."""
+        """Release the lock of a user, or pass it to the user's waiting request."""
         turn = self._waiting.pop(owner, None)
         if turn is not None and not turn.done():
             turn.set_result(None)

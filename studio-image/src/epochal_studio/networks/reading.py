@@ -1,4 +1,4 @@
-"""Reads the one object in a text that a user writes, and limits its size and values."""
+"""Parses a user's YAML or JSON text with one Kubernetes object, and checks its size and values."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -11,16 +11,16 @@ from epochal_api.documents import Document, UnreadableFile, read_documents
 from epochal_studio.wire import MAX_YAML, DocumentProblem
 
 MAX_CHARACTERS = 2 * MAX_YAML
-"""Maximum characters of all texts of an object. An alias (*name) may repeat a long text thousands of times."""
+"""Maximum characters of all strings in an object. A YAML alias (*name) may repeat a long string thousands of times."""
 _MAX_BITS = 64
-"""Maximum bits of an integer: JSON of Kubernetes has no larger ones."""
+"""Maximum bits of an integer in JSON of Kubernetes."""
 
 
 class UnreadableDocument(ValueError):
-    """A text that is no object.
+    """The text is not exactly one Kubernetes object with values that JSON can represent.
 
     Args:
-        problem: The cause, with its line or its field.
+        problem: The cause, with the line or the field.
     """
 
     def __init__(self, problem: DocumentProblem) -> None:
@@ -29,10 +29,11 @@ class UnreadableDocument(ValueError):
 
 
 def read_object(text: str) -> dict[str, Any]:
-    """Return the only object of a text as JSON values.
+    """Parse a YAML or JSON text with exactly one object, and return the object.
 
     Raises:
-        UnreadableDocument: If the text is no YAML, has several objects, or values that JSON does not have.
+        UnreadableDocument: If the text cannot be parsed, is empty, has several objects, or has values that JSON cannot
+            represent or that are too large.
     """
     try:
         documents = list(islice(read_documents(text), 2))
@@ -42,7 +43,7 @@ def read_object(text: str) -> dict[str, Any]:
         raise _unreadable("The text is empty: expected a TrainingJob or an Experiment.", line=1)
     if len(documents) > 1:
         line = documents[1].places[""].line
-        raise _unreadable(f"Line {line} begins another object: a text must have one. Remove the others.", line=line)
+        raise _unreadable(f"Line {line} begins another object: a text must have only one. Remove one.", line=line)
     return _checked(documents[0])
 
 
@@ -58,17 +59,19 @@ def _checked(document: Document) -> dict[str, Any]:
             path = _path(step)
             raise _unreadable(f"{path}: {fault}", path=path, line=document.place(path).line)
         if characters > MAX_CHARACTERS:
-            raise _unreadable(f"The object must have at most {MAX_CHARACTERS:,} characters: use fewer.", line=1)
+            raise _unreadable(f"All texts in the object must have at most {MAX_CHARACTERS:,} characters.", line=1)
     return document.value
 
 
 class _Step(NamedTuple):
-    """The way to a value. Only one path is built of them, because those of all values may take a gigabyte.
+    """The position of a value in a document, as a linked list of keys and indexes.
+
+    The path is built as text only for the first fault: the paths of all values may need a gigabyte.
 
     Args:
-        outer: The way to the object or the list around it; None for the object of the text.
-        part: Its key, or its index if `is_item`.
-        is_item: Whether it is an item of a list.
+        outer: Position of the mapping or list that contains the value; None for the document itself.
+        part: Key of the value in its mapping, or its index if `is_item`.
+        is_item: Whether a list contains the value.
     """
 
     outer: "_Step | None"
@@ -88,7 +91,7 @@ def _path(step: _Step | None) -> str:
 
 
 def _values(document: Mapping[Any, Any]) -> Iterator[tuple[_Step | None, Any]]:
-    """Yield the way to each field, each item, and each key, and its value. Aliases repeat values."""
+    """Yield the position and value of each key, field and item at any depth. Values of YAML aliases are repeated."""
     waiting: list[tuple[_Step | None, Any]] = [(None, document)]
     while waiting:
         step, value = waiting.pop()
@@ -103,24 +106,24 @@ def _values(document: Mapping[Any, Any]) -> Iterator[tuple[_Step | None, Any]]:
 
 
 class _NotText:
-    """A key that is no text."""
+    """A key of a mapping that is not a string."""
 
     def __init__(self, key: Any) -> None:
         self.kind = type(key).__name__
 
 
 def _fault(value: Any) -> str:
-    """Return why JSON of Kubernetes cannot have a value; an empty text if it can."""
+    """Return why a value is invalid in JSON of Kubernetes; "" for a valid value."""
     match value:
         case _NotText():
             return f"a key must be a text, found {value.kind}: write it in quotes"
         case str():
-            return "" if not _has_surrogate(value) else "must be text of Unicode, found half a character: remove it"
+            return "" if not _has_surrogate(value) else "must be valid Unicode, found a single surrogate: remove it"
         case bool() | None | dict() | list():
             return ""
         case int():
             found = "" if value.bit_length() <= _MAX_BITS else "a larger one"
-            return found and f"must be a number of at most {_MAX_BITS} bits, found {found}"
+            return found and f"must be an integer of at most {_MAX_BITS} bits, found {found}"
         case float():
             return "" if math.isfinite(value) else "must be a finite number"
         case _:

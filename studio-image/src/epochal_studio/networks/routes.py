@@ -1,4 +1,4 @@
-"""The routes of the modeler: the catalogue of Keras, the check of a document, and the examples to begin with."""
+"""The routes of the modeler: the catalogue of Keras, the check of a document, and the templates."""
 
 import gzip
 import json
@@ -30,7 +30,7 @@ def routes() -> list[web.RouteDef]:
 
 
 async def show_catalogue(request: web.Request) -> web.Response:
-    """Return the classes of Keras with their arguments. They are public, as Keras is."""
+    """Return the catalogue of Keras: its classes with their arguments, the same for each user."""
     await confirmed_access(request)
     body, headers = _catalogue(), {"Vary": "Accept-Encoding"}
     if "gzip" in request.headers.get(hdrs.ACCEPT_ENCODING, "").lower():
@@ -39,7 +39,7 @@ async def show_catalogue(request: web.Request) -> web.Response:
 
 
 async def show_class(request: web.Request) -> web.Response:
-    """Return the docstring of a class or function of Keras."""
+    """Return the docstring of the class or function of Keras in the path."""
     await confirmed_access(request)
     module, name = request.match_info["module"], request.match_info["class"]
     if not is_known(module, name):
@@ -49,14 +49,14 @@ async def show_class(request: web.Request) -> web.Response:
 
 
 async def check(request: web.Request) -> web.Response:
-    """Return the problems of a document, and the shapes of its layers."""
+    """Return the problems of the YAML document in the body, and the shapes of its layers."""
     body = await read_body(request, CheckRequest)
     access = await confirmed_access(request)
     return answer(await request.app[STATE].checks.check(access, body.yaml))
 
 
 async def show_templates(request: web.Request) -> web.Response:
-    """Return the examples to begin with."""
+    """Return the templates for a new run."""
     access = await confirmed_access(request)
     found = await access.in_thread(_templates, request.app[STATE].config.templates)
     return answer(Templates(templates=found))
@@ -64,7 +64,7 @@ async def show_templates(request: web.Request) -> web.Response:
 
 @cache
 def _templates(folder: Path) -> list[Template]:
-    """Return the examples. The files of an image do not change."""
+    """Return the templates in a folder. They are cached without a limit, because an image's files do not change."""
     return read_templates(folder)
 
 

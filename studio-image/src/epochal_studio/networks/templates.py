@@ -1,4 +1,4 @@
-"""The examples to begin with: the TrainingJobs and Experiments of manifests/examples."""
+"""Reads the templates for new runs: the TrainingJobs and Experiments of manifests/examples."""
 
 import logging
 import re
@@ -11,13 +11,16 @@ from epochal_studio.wire import MAX_YAML, Template
 
 MAX_TEMPLATES = 100
 _END = re.compile(r"(?<=[.!?:])\s+")
-"""The end of a title."""
+"""The end of a template's title: the space after a sentence or a colon."""
 
 log = logging.getLogger(__name__)
 
 
 def read_templates(folder: Path) -> list[Template]:
-    """Return the examples of a folder by their names; none if there is no such folder."""
+    """Return the templates in the YAML files of a folder, sorted by file name; none if the folder does not exist.
+
+    Unreadable files and other kinds are left out.
+    """
     return list(_templates(folder))[:MAX_TEMPLATES]
 
 
@@ -35,7 +38,10 @@ def _templates(folder: Path) -> Iterator[Template]:
 
 
 def described(text: str) -> tuple[str, str]:
-    """Return the first sentence of the comment at the head of a text, or its part before a colon, and the rest."""
+    """Return title and description of a template from the comment at its head.
+
+    The title is the first sentence, or the part before the first colon. The description is the rest.
+    """
     lines: list[str] = []
     for line in text.splitlines():
         if not line.startswith("#"):

@@ -1,1 +1,1 @@
-"""Previews of data files in buckets: shapes, classes and first samples, read in part. Nothing is ever unpickled."""
+"""Previews of data files in buckets: shapes, classes and first samples. Files are read in part, and never unpickled."""

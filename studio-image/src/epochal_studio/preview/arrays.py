@@ -1,4 +1,4 @@
-"""An array in a file, and its first values."""
+"""Reads the first values of an array in an npz, npy or idx file."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -10,24 +10,24 @@ from epochal_studio.preview.source import Stream, Unreadable
 from epochal_studio.preview.streams import read_exactly, skip
 
 MAX_CONTENT = 4 * 2**20
-"""Maximum bytes of the values that are read at once."""
+"""Maximum bytes of values that one call of `StoredArray.content` reads."""
 MAX_REORDERED = 2**20
-"""Maximum bytes of an array in Fortran's order, which must be read whole."""
+"""Maximum bytes of an array in Fortran order. Such an array must be read as a whole for its first samples."""
 
 
 @dataclass(frozen=True)
 class StoredArray:
-    """An array in a file.
+    """The header of an array in a file, and the access to its values.
 
     Args:
-        name: Its name in the file; "" if the file has one array.
-        shape: Its shape.
+        name: Name of the array in an npz file; "" for npy and idx, which have one array.
+        shape: Shape of the array.
         dtype: Type of its elements, as numpy prints it.
-        open: Opens the bytes from the start of its header.
-        offset: Bytes of the header.
-        elements: How to read its elements; None if it cannot be read.
-        is_fortran: Whether the first axis changes fastest, as in Fortran.
-        problem: Why it cannot be read.
+        open: Opens a stream of bytes that begins with the array's header.
+        offset: Bytes of the header, before the values.
+        elements: How to decode the elements; None if Studio cannot read the array.
+        is_fortran: Whether the values are stored in Fortran order: the first axis changes fastest.
+        problem: Why Studio cannot read the array, for the user; None if it can.
     """
 
     name: str
@@ -41,17 +41,17 @@ class StoredArray:
 
     @property
     def count(self) -> int:
-        """Number of elements."""
+        """Number of elements in the array, the product of its shape."""
         return prod(self.shape)
 
     def content(self, count: int) -> bytes:
-        """Return the bytes of the first elements, in the order of C, as many as MAX_CONTENT allows.
+        """Return the bytes of the first elements in C order: at most `count` elements, and at most MAX_CONTENT bytes.
 
         Raises:
-            Unreadable: If the array cannot be read, or the file ends too early.
+            Unreadable: If the array has a problem, is in Fortran order and too large, or the file ends too early.
         """
         if self.elements is None or self.problem:
-            raise Unreadable(self.problem or "its elements cannot be read")
+            raise Unreadable(self.problem or "the elements of the array cannot be read")
         size = self.elements.size
         count = min(count, self.count, MAX_CONTENT // max(1, size))
         if self.is_fortran and len(self.shape) > 1:
@@ -59,10 +59,10 @@ class StoredArray:
         return self._bytes(count * size)
 
     def values(self, count: int) -> list[Value]:
-        """Return the first elements, in the order of C.
+        """Return the values of the first elements in C order: at most `count` elements, and at most MAX_CONTENT bytes.
 
         Raises:
-            Unreadable: If the array cannot be read, or the file ends too early.
+            Unreadable: If the array has a problem, is in Fortran order and too large, or the file ends too early.
         """
         content = self.content(count)
         return self.elements.decode(content) if self.elements is not None else []
@@ -74,20 +74,20 @@ class StoredArray:
             skip(stream, self.offset)
             content = read_exactly(stream, size)
         if len(content) < size:
-            raise Unreadable("it is cut off: its values have no end. Upload it again.")
+            raise Unreadable("the array is cut off: the file ends before its last value. Upload the file again.")
         return content
 
     def _whole_size(self) -> int:
         size = self.count * (self.elements.size if self.elements else 0)
         if size > MAX_REORDERED:
             raise Unreadable(
-                "it is stored column by column (Fortran's order), so its first values are in all parts of the file. "
+                "the array is stored column by column (Fortran order), so its first values are spread over the file. "
                 "Save it with numpy.ascontiguousarray(…) to see them."
             )
         return size
 
     def _reordered(self, content: bytes, count: int) -> bytes:
-        """Return the first elements in the order of C of an array in the order of Fortran."""
+        """Return the bytes of the first `count` elements in C order, from all bytes of an array in Fortran order."""
         size = self.elements.size if self.elements else 0
         strides = [size * prod(self.shape[:axis]) for axis in range(len(self.shape))]
         found = bytearray()

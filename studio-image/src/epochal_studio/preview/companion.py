@@ -1,4 +1,4 @@
-"""The labels of idx files: the MNIST files have them in a second file beside the pictures."""
+"""Finds the labels of pictures in an idx file: the MNIST data set has a second idx file with the labels."""
 
 import re
 from collections.abc import Iterator
@@ -18,14 +18,25 @@ _PICTURES = re.compile(r"images([-._])idx[34](?=[-._]|$)")
 
 
 def labels_key(key: str) -> str | None:
-    """Return the key of the labels for that of pictures, as the MNIST files have them; None for other keys."""
+    """Return the key of MNIST's labels file for the key of its pictures file; None for any other key.
+
+    For example, train-labels-idx1-ubyte.gz belongs to train-images-idx3-ubyte.gz.
+    """
     folder, slash, name = key.rpartition("/")
     changed, count = _PICTURES.subn(r"labels\1idx1", name)
     return f"{folder}{slash}{changed}" if count == 1 else None
 
 
 def companion_labels(bucket: Bucket, key: str) -> StoredArray | None:
-    """Return the labels for the pictures of an idx file; None without a readable file of labels beside it."""
+    """Return the array of labels for an idx file of pictures.
+
+    Args:
+        bucket: The bucket.
+        key: Key of the pictures file.
+
+    Returns:
+        The array in the labels file that belongs to it; None if there is no such file, or it is unreadable.
+    """
     other = labels_key(key)
     if other is None:
         return None

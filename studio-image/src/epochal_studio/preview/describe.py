@@ -1,4 +1,4 @@
-"""The preview of the arrays of a file: values, classes, and the first samples as pictures."""
+"""Builds the preview of a file's arrays: first values, samples of each class, and the first samples as pictures."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -15,12 +15,12 @@ MAX_VALUES = 20
 
 
 class Described(NamedTuple):
-    """The arrays and samples of a file.
+    """The preview of a file's arrays.
 
     Args:
-        arrays: The arrays.
-        samples: The first samples, if they look like pictures.
-        problem: Why samples are missing.
+        arrays: The preview of each array.
+        samples: The first samples as pictures; empty if no array has pictures.
+        problem: Why `samples` is empty although an array has pictures; None otherwise.
     """
 
     arrays: list[ArrayPreview]
@@ -29,11 +29,11 @@ class Described(NamedTuple):
 
 
 def describe(arrays: Sequence[StoredArray], *, labels: StoredArray | None = None) -> Described:
-    """Return the preview of arrays: values, classes and samples.
+    """Return the preview of arrays: first values, number of samples of each class, and samples as pictures.
 
     Args:
         arrays: The arrays of a file.
-        labels: The labels of a file with one array, from another file.
+        labels: Labels of the samples, if a second file has them, as for MNIST's idx files.
     """
     values = [_values(array) for array in arrays]  # before the labels, which may use up the bytes to read
     names = class_names(arrays)
@@ -61,7 +61,7 @@ def describe(arrays: Sequence[StoredArray], *, labels: StoredArray | None = None
 
 
 def _values(array: StoredArray) -> tuple[list[str], str | None]:
-    """Return the first values of an array as texts, or why they are unknown."""
+    """Return the first values of an array as texts, and None; or no values, and why they cannot be read."""
     if array.problem:
         return [], array.problem
     try:
@@ -71,7 +71,10 @@ def _values(array: StoredArray) -> tuple[list[str], str | None]:
 
 
 def _read_labels(arrays: Sequence[StoredArray]) -> Mapping[str, list[Value]]:
-    """Return the labels by the names of the arrays that have them."""
+    """Return the labels in each array of labels, by the name of the array.
+
+    Arrays of labels are those with a name such as `y` or `y_train`, or the only array of a file if it has one axis.
+    """
     if len(arrays) == 1 and not arrays[0].name:  # idx or npy: labels alone are in one axis
         return {"": _labels(arrays[0])} if len(arrays[0].shape) == 1 else {}
     of_labels = {labels for _, labels in pairs()}
@@ -86,7 +89,10 @@ def _labels(array: StoredArray) -> list[Value]:
 
 
 def _choose(arrays: Sequence[StoredArray]) -> tuple[StoredArray, Form] | None:
-    """Return the first array of pictures: features of a training before others."""
+    """Return the array to show as pictures, with the size of a picture; None if no array looks like pictures.
+
+    Arrays with a name of features, such as `x_train`, have precedence over other arrays.
+    """
     by_name = {array.name: array for array in arrays}
     features = [by_name[name] for name, _ in pairs() if name in by_name]
     for array in (*features, *arrays):

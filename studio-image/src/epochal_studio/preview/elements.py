@@ -1,4 +1,4 @@
-"""The types of an array's elements, by their names in numpy, and their values. Studio's image has no numpy."""
+"""Decodes the elements of numpy's arrays without numpy, which Studio's image does not have."""
 
 import re
 import struct
@@ -9,7 +9,7 @@ from epochal_api.text import printable
 
 Value = bool | int | float | str
 MAX_ITEM = 64 * 1024
-"""Maximum bytes of a text."""
+"""Maximum bytes of an element that is a text."""
 _TYPE = re.compile(r"([<>|=]?)([a-zA-Z?])([0-9]{0,9})(\[[^\]]{0,16}\])?")
 _CODES = {
     "b1": "?",
@@ -25,19 +25,19 @@ _CODES = {
     "f4": "f",
     "f8": "d",
 }
-"""Codes of the module struct."""
+"""Format characters of the module struct, by kind and size in bytes of numpy's types."""
 _WORDS = {"b": "bool", "i": "int", "u": "uint", "f": "float", "c": "complex", "M": "datetime64", "m": "timedelta64"}
 _TEXT = frozenset("SU")
 _SHOWN = 100
 
 
 class Elements(NamedTuple):
-    """The type of elements that Studio reads.
+    """A type of elements that Studio can decode.
 
     Args:
-        kind: b, i, u or f for numbers; S or U for texts of bytes or of characters.
+        kind: Kind of numpy's type: b (bool), i, u or f for numbers; S (bytes) or U (Unicode) for texts.
         size: Bytes of an element.
-        order: < or >: the order of its bytes.
+        order: Byte order: < for little-endian, > for big-endian.
     """
 
     kind: str
@@ -55,11 +55,11 @@ class Elements(NamedTuple):
         return not self.is_text
 
     def code(self, count: int) -> str:
-        """Return the format of the module struct for numbers."""
+        """Return the format string of the module struct for `count` numbers."""
         return f"{self.order}{count}{_CODES[f'{self.kind}{self.size}']}"
 
     def decode(self, content: bytes) -> list[Value]:
-        """Return the values in bytes. A rest of less than an element is left out."""
+        """Return the values that are encoded in bytes. An incomplete element at the end is left out."""
         count = len(content) // self.size if self.size else 0
         if self.is_number:
             whole = content[: count * self.size]
@@ -76,12 +76,12 @@ class Elements(NamedTuple):
 
 
 class ElementType(NamedTuple):
-    """The type of an array's elements.
+    """The type of an array's elements, decodable or not.
 
     Args:
-        name: As numpy prints it, such as uint8, float32 or <U3.
-        elements: How Studio reads it; None if a training cannot read it either.
-        words: For messages: `Python objects`, or `elements of type complex64`.
+        name: The type as numpy prints it, such as uint8, float32 or <U3.
+        elements: The decodable type; None if neither Studio nor a training can read such elements.
+        words: Name of unreadable elements for messages: `Python objects`, or `elements of type complex64`.
     """
 
     name: str
@@ -90,7 +90,7 @@ class ElementType(NamedTuple):
 
 
 def element_type(text: str) -> ElementType:
-    """Return the type of a description in a header, such as `<f4` or `|S5`."""
+    """Return the element type for the field `descr` of an npy header, such as `<f4` or `|S5`."""
     match = _TYPE.fullmatch(text)
     if match is None:
         shown = printable(text[:32], instead=" ")
@@ -111,7 +111,7 @@ def element_type(text: str) -> ElementType:
 
 
 def shown(value: Value) -> str:
-    """Return a value as text of one short line."""
+    """Return a value as a text of one line, at most 100 characters. Floats have six significant digits."""
     if isinstance(value, float):
         return f"{value:.6g}"
     return " ".join(printable(str(value)[:_SHOWN], instead=" ").split())

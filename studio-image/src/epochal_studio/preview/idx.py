@@ -1,7 +1,7 @@
-"""The idx format of the MNIST files: one array, plain or compressed by gzip.
+"""Reads the idx format of the MNIST files: one array, plain or compressed by gzip.
 
-Two zero bytes, a byte for the type and one for the number of axes; the sizes of the axes and the values follow, all
-big-endian. See http://yann.lecun.com/exdb/mnist/.
+An idx file begins with two zero bytes, a byte for the type and a byte for the number of axes. The sizes of the axes and
+the values follow, all big-endian. See http://yann.lecun.com/exdb/mnist/.
 """
 
 import struct
@@ -20,7 +20,7 @@ HEAD = 4
 
 
 def is_idx(head: bytes) -> bool:
-    """Return whether a file with this beginning may be idx."""
+    """Return whether the first bytes of a file are a valid start of the idx format."""
     return len(head) >= HEAD and head[:2] == b"\0\0" and head[2] in TYPES and 1 <= head[3] <= MAX_AXES
 
 
@@ -28,8 +28,11 @@ def read_array(open_: Callable[[], AbstractContextManager[Stream]], size: int | 
     """Return the array of an idx file.
 
     Args:
-        open_: Opens its content.
-        size: Bytes of its content; None if they are unknown, because gzip has compressed it.
+        open_: Opens the uncompressed content of the file.
+        size: Bytes of the uncompressed content; None if they are unknown, because the file is compressed.
+
+    Returns:
+        The array. It has a `problem` if the size of the file does not match the header.
 
     Raises:
         Unreadable: If the file ends within its header.
@@ -38,12 +41,12 @@ def read_array(open_: Callable[[], AbstractContextManager[Stream]], size: int | 
         head = read_exactly(stream, HEAD)
         axes = read_exactly(stream, 4 * head[3])
     if len(axes) < 4 * head[3]:
-        raise Unreadable("it is cut off: its header has no end. Upload it again.")
+        raise Unreadable("the file is cut off: it ends within its header. Upload it again.")
     shape = struct.unpack(f">{head[3]}I", axes)
     kind = element_type(TYPES[head[2]])
     array = StoredArray("", shape, kind.name, open_, HEAD + len(axes), kind.elements)
     needed = array.count * (kind.elements.size if kind.elements else 0)
     if size is not None and needed != size - array.offset:
-        found = f"its header has {needed:,} bytes of values, but it has {size - array.offset:,} bytes"
+        found = f"its header declares {needed:,} bytes of values, but the file has {size - array.offset:,} bytes"
         return replace(array, problem=f"The file is damaged: {found}. Upload it again.")
     return array

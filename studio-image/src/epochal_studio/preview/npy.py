@@ -1,4 +1,6 @@
-"""The header of numpy's npy format. It is never evaluated: regular expressions read its three fields.
+"""Reads the header of numpy's npy format, a Python literal.
+
+Regular expressions parse its three fields, so that no text of a hostile file is evaluated as Python.
 
 The format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 """
@@ -17,13 +19,13 @@ from epochal_studio.preview.streams import read_exactly
 
 MAGIC = b"\x93NUMPY"
 MAX_HEADER = 16 * 1024
-"""Maximum bytes of a header, as for a training. numpy itself refuses more than 10,000."""
+"""Maximum bytes of a header, the same as in the trainer. numpy itself refuses more than 10,000."""
 MAX_AXES = 64
 _LENGTH_BYTES = {1: 2, 2: 4, 3: 4}
-"""Bytes of the header's length, by the version of the format."""
+"""Number of bytes of the field that stores the header's length, by the version of the format."""
 _UTF8_VERSION = 3
 _SPACE = r"[ \t\n\r]*+"
-"""Any spaces. It gives none back (`*+`): two of them side by side would need the square of their number of steps."""
+"""Any white space. It is possessive (`*+`): otherwise two such expressions in sequence would need quadratic time."""
 _BEGIN = re.compile(rf"[ \t]*\{{{_SPACE}")
 _NAME = re.compile(rf"(['\"])(descr|fortran_order|shape)\1{_SPACE}:{_SPACE}")
 _TEXT = re.compile(r"(['\"])([^'\"\\\n]{1,64})\1")
@@ -37,11 +39,11 @@ _RECORDS = "records"
 
 
 class _Header(NamedTuple):
-    """The header of a file.
+    """The header of an npy file.
 
     Args:
-        text: Its fields.
-        size: Bytes before the values.
+        text: The text with the fields descr, fortran_order and shape.
+        size: Bytes of the file before the values.
     """
 
     text: str
@@ -49,15 +51,18 @@ class _Header(NamedTuple):
 
 
 def read_array(name: str, size: int | None, open_: Callable[[], AbstractContextManager[Stream]]) -> StoredArray:
-    """Return the array of an npy file. Of a damaged header, the array has the problem.
+    """Return the array of an npy file.
 
     Args:
         name: Name of the array.
-        size: Bytes of the file; None if they are unknown, because gzip has compressed it.
-        open_: Opens the file.
+        size: Bytes of the uncompressed file; None if they are unknown, because the file is compressed.
+        open_: Opens the uncompressed file.
+
+    Returns:
+        The array. It has a `problem` if its header is invalid, its type is not supported, or the size is wrong.
 
     Raises:
-        Unreadable: If the file cannot be read.
+        Unreadable: If the bytes of the file cannot be read.
     """
     header = _header(open_)
     fields = _fields(header.text) if header else None
@@ -71,13 +76,13 @@ def read_array(name: str, size: int | None, open_: Callable[[], AbstractContextM
         return replace(array, problem=must_hold(name, kind.words))
     needed = array.count * kind.elements.size
     if size is not None and needed != size - offset:
-        found_bytes = f"its header has {needed:,} bytes of values, but it has {max(0, size - offset):,} bytes"
+        found_bytes = f"its header declares {needed:,} bytes of values, but it has {max(0, size - offset):,} bytes"
         return replace(array, problem=f"{name or 'The array'} is damaged: {found_bytes}. Upload it again.")
     return array
 
 
 def _header(open_: Callable[[], AbstractContextManager[Stream]]) -> _Header | None:
-    """Return the header of a file; None if it is no npy file, or its header is too large."""
+    """Return the header of an npy file; None for other files, unsupported versions and headers above MAX_HEADER."""
     with open_() as stream:
         begin = read_exactly(stream, len(MAGIC) + 2)
         if not begin.startswith(MAGIC) or len(begin) < len(MAGIC) + 2:
@@ -93,7 +98,7 @@ def _header(open_: Callable[[], AbstractContextManager[Stream]]) -> _Header | No
 
 
 def _fields(header: str) -> tuple[str, bool, tuple[int, ...]] | None:
-    """Return type, order and shape in a header; None if it is not of the form that numpy writes."""
+    """Return the type (descr), whether the order is Fortran's, and the shape; None for a header that is invalid."""
     values: dict[str, str] = {}
     position = match.end() if (match := _BEGIN.match(header)) else len(header)
     while name := _NAME.match(header, position):
@@ -113,7 +118,7 @@ def _fields(header: str) -> tuple[str, bool, tuple[int, ...]] | None:
 
 
 def _value_end(header: str, position: int, name: str) -> int:
-    """Return the position after the value of a field; 0 if it has another form."""
+    """Return the position in the header after the value of the field `name`; 0 if the value is invalid."""
     if name == "descr" and header.startswith(("[", "("), position):
         return _record_end(header, position)
     match = _VALUES[name].match(header, position)
@@ -121,7 +126,10 @@ def _value_end(header: str, position: int, name: str) -> int:
 
 
 def _record_end(header: str, position: int) -> int:
-    """Return the position after the types of a record, which are nested lists and tuples; 0 if they have no end."""
+    """Return the position after the last closing bracket of a record type; 0 if the bracket is missing.
+
+    A record type has nested lists and tuples.
+    """
     depth, quote = 0, ""
     for index in range(position, len(header)):
         character = header[index]

@@ -1,4 +1,4 @@
-"""numpy's npz format: a zip archive of arrays, read by the module zipfile through requests for parts of the object."""
+"""Reads numpy's npz format: a zip archive of arrays. zipfile reads it through S3 requests for parts of the object."""
 
 import struct
 import zipfile
@@ -15,11 +15,12 @@ from epochal_studio.preview.source import SeekableFile, StoredFile, Stream, Unre
 MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
 MAX_ARRAYS = 50
 _TAIL = 2**16
-"""Bytes at the end of the file that are read at once: the directory, unless it has thousands of entries."""
+"""Bytes at the end of the file that are read first. They contain the zip directory if it has at most some thousand
+entries."""
 _SUFFIX = ".npy"
 _ENCRYPTED = 0x1
 _DEFLATE_RATIO = 1032
-"""Maximum number of bytes that a byte of a deflate stream expands to: https://zlib.net/zlib_tech.html"""
+"""Maximum uncompressed bytes for each byte of a deflate stream: https://zlib.net/zlib_tech.html"""
 _ERRORS = (
     zipfile.BadZipFile,
     zlib.error,
@@ -37,13 +38,13 @@ _ERRORS = (
 
 
 def read_arrays(file: StoredFile) -> tuple[list[StoredArray], int]:
-    """Return the first arrays of an archive, and the number of its arrays.
+    """Return the first MAX_ARRAYS arrays of an archive, and the number of all its arrays.
 
     Args:
         file: The archive.
 
     Raises:
-        Unreadable: If it is no complete archive, or its directory is too large.
+        Unreadable: If the archive is damaged or incomplete, or its directory is too large.
     """
     file.read_at(max(0, file.size - _TAIL), _TAIL)
     with _errors("it"):
@@ -64,17 +65,23 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo, size: int) -> Stor
 
 
 def _problem(member: zipfile.ZipInfo, name: str, size: int) -> str | None:
-    """Return why a member of an archive of `size` bytes cannot be read; None if it may be an array."""
+    """Return why the zip entry of an array cannot be read, from its directory entry; None if no problem is found.
+
+    Args:
+        member: Directory entry of the array.
+        name: Name of the array, for messages.
+        size: Bytes of the archive.
+    """
     if member.flag_bits & _ENCRYPTED:
         return f"{name} is encrypted: numpy and trainings read no encrypted archive."
     if member.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
         return f"{name} has a compression that numpy does not use. Save it with numpy.savez_compressed."
     if member.header_offset + member.compress_size > size:
-        return f"{name} is cut off: it ends after the end of the file. Upload it again."
+        return f"{name} is cut off: the file ends before the end of the array. Upload the file again."
     ratio = _DEFLATE_RATIO if member.compress_type == zipfile.ZIP_DEFLATED else 1
     if member.file_size > member.compress_size * ratio:
         declared = f"{name} declares {member.file_size:,} bytes"
-        return f"{declared}, more than its part of the file can hold. Upload it again."
+        return f"{declared}, more than its compressed bytes can contain. Upload the file again."
     return None
 
 

@@ -1,4 +1,4 @@
-"""The first samples of an array as pictures."""
+"""Converts the first samples of an array to pictures with 8-bit pixels."""
 
 import base64
 import math
@@ -18,7 +18,7 @@ _WHITE = 255
 
 
 class Form(NamedTuple):
-    """The form of a picture."""
+    """Height and width of a picture in pixels, and its number of channels."""
 
     height: int
     width: int
@@ -26,12 +26,15 @@ class Form(NamedTuple):
 
     @property
     def size(self) -> int:
-        """Number of values."""
+        """Number of values of a picture: height × width × channels."""
         return self.height * self.width * self.channels
 
 
 def picture_form(array: StoredArray) -> Form | None:
-    """Return the form of samples that look like pictures; None for others."""
+    """Return the size of a sample if the samples of an array look like pictures, else None.
+
+    Pictures have a shape such as N×28×28, N×28×28×1 or N×32×32×3, sides of at least 8 pixels, and numbers as elements.
+    """
     if array.elements is None or not array.elements.is_number or not array.shape or not array.shape[0]:
         return None
     sides, rest = array.shape[1:3], array.shape[3:]
@@ -46,11 +49,11 @@ def read_pictures(array: StoredArray, form: Form, labels: Sequence[str]) -> list
 
     Args:
         array: The array.
-        form: Its form, from `picture_form`.
-        labels: The labels of the first samples, or none.
+        form: Size of a sample, from `picture_form`.
+        labels: The labels of the first samples as texts, or none.
 
     Raises:
-        Unreadable: If the pictures are too large, or the array cannot be read.
+        Unreadable: If a picture is higher or wider than 256 pixels, or the array cannot be read.
     """
     if max(form.height, form.width) > MAX_SIDE:
         found = f"{form.height}×{form.width}"
@@ -73,7 +76,7 @@ def read_pictures(array: StoredArray, form: Form, labels: Sequence[str]) -> list
 
 
 def _scaled(samples: Sequence[bytes], elements: Elements) -> Iterable[bytes]:
-    """Yield the pixels of samples: the smallest value of all samples is black, the greatest value is white."""
+    """Yield the 8-bit pixels of each sample. The smallest value of all samples becomes 0, the greatest value 255."""
     if elements.kind == "b":
         samples = [bytes(byte != 0 for byte in sample) for sample in samples]
     if elements.kind == "b" or (elements.kind, elements.size) == ("u", 1):
@@ -89,7 +92,7 @@ def _scaled(samples: Sequence[bytes], elements: Elements) -> Iterable[bytes]:
 
 
 def _range(sample: bytes, elements: Elements) -> tuple[float, float] | None:
-    """Return the smallest and the greatest finite value of a sample."""
+    """Return the smallest and the greatest finite value of a sample; None if no value is finite."""
     finite = [value for value in _numbers(sample, elements) if math.isfinite(value)]
     return (min(finite), max(finite)) if finite else None
 

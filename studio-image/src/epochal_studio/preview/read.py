@@ -1,4 +1,4 @@
-"""Finds the format of a data file, and makes its preview."""
+"""Detects the format of a data file by its first bytes, and builds its preview."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -18,7 +18,7 @@ from epochal_studio.wire import Preview, Problem
 
 HEAD = 4096
 _TABLES = "docs/tables.md shows how to convert a table to npz."
-_ZIP_IN_GZIP = "Studio reads an npz file in part, which gzip around it prevents. A training reads it."
+_ZIP_IN_GZIP = "Studio cannot preview an npz file that is compressed by gzip. A training can read it."
 _UNKNOWN = {
     b"\x80": "a pickle, which Studio never opens, because it may run code. A training reads a pickle of arrays.",
     b"\x89HDF": "HDF5, which no training reads. Save its arrays with numpy.savez.",
@@ -27,18 +27,18 @@ _UNKNOWN = {
     b"\xfd7zXZ": "compressed by xz, which no training reads. Unpack it first.",
     b"\x28\xb5\x2f\xfd": "compressed by Zstandard, which no training reads. Unpack it first.",
 }
-"""First bytes of files that Studio does not preview, and the description of such a file for users."""
+"""First bytes of formats that Studio does not preview, and a description of the format for users."""
 
 Format = Literal["npz", "npy", "idx", "csv", "unknown"]
 
 
 class _Content(NamedTuple):
-    """The content of a file, which gzip may have compressed.
+    """The uncompressed content of a file.
 
     Args:
-        head: The first bytes.
-        open: Opens it.
-        size: Its bytes; None if they are unknown.
+        head: The first bytes of the content.
+        open: Opens the content as a stream.
+        size: Bytes of the content; None if they are unknown, because the file is compressed by gzip.
     """
 
     head: bytes
@@ -47,14 +47,14 @@ class _Content(NamedTuple):
 
 
 def read_preview(bucket: Bucket, key: str) -> Preview:
-    """Return the preview of a data file, from a few requests for parts of the file.
+    """Return the preview of a data file. An unreadable file has a preview with the problem.
 
     Args:
         bucket: The bucket.
         key: Key of the object.
 
     Raises:
-        EpochalError: If there is no such object, or the storage refuses a request.
+        EpochalError: If the object does not exist, or the S3 service refuses a request.
     """
     file = StoredFile(bucket, key)
     try:
@@ -108,7 +108,7 @@ def _npz(file: StoredFile, content: _Content) -> Preview:
 def _npy(file: StoredFile, content: _Content) -> Preview:
     array = npy.read_array("", content.size, content.open)
     advice = "Save features and labels together: numpy.savez(FILE, x=…, y=…)."
-    single = _problem("UnknownFormat", "A training reads no single npy array.", advice)
+    single = _problem("UnknownFormat", "A training cannot read a single npy array.", advice)
     preview = _arrays(file, "npy", describe([array]))
     return preview if preview.problem else preview.model_copy(update={"problem": single})
 
@@ -124,17 +124,19 @@ def _unknown(file: StoredFile, head: bytes) -> Preview:
         if head.startswith(magic):
             return _empty(file, "unknown", _problem("UnknownFormat", f"The file looks like {words}"))
     begin = printable(repr(head[:8]))
-    found = f"The file begins with {begin}, which Studio does not know."
-    return _empty(file, "unknown", _problem("UnknownFormat", found, "A training reads npz, idx and pickles of arrays."))
+    found = f"The file begins with {begin}, which is no format that Studio reads."
+    return _empty(
+        file, "unknown", _problem("UnknownFormat", found, "A training can read npz, idx and pickles of arrays.")
+    )
 
 
 def _table(file: StoredFile, content: _Content) -> Preview:
     with content.open() as stream:
         head = read_exactly(stream, MAX_HEAD)
     table = read_table(head, is_whole=len(head) < MAX_HEAD)
-    problem = _problem("UnknownFormat", "A training reads no table of text.", _TABLES)
+    problem = _problem("UnknownFormat", "A training cannot read a table of text.", _TABLES)
     if table.omitted:
-        message = f"The table has {table.omitted:,} more columns. {problem.message}"
+        message = f"The table has {table.omitted:,} more columns than Studio shows. {problem.message}"
         problem = _problem(problem.reason, message, problem.remedy)
     return _empty(file, "csv", problem).model_copy(update={"columns": table.columns, "rows": table.rows})
 

@@ -1,4 +1,4 @@
-"""Sentences about arrays that no training can read, as the trainer writes them into the status of a job."""
+"""Messages about arrays that a training cannot read. The trainer uses the same sentences in the status of a job."""
 
 from epochal_api.text import printable
 
@@ -13,21 +13,21 @@ _MAX_NAME = 200
 
 
 def must_hold(name: str, words: str) -> str:
-    """Return why a training cannot read an array.
+    """Return the message for an array with elements that a training cannot read, and how to convert the array.
 
     Args:
         name: Name of the array.
-        words: Its elements, such as `Python objects`.
+        words: Name of the array's elements, such as `Python objects`.
     """
     advice = f". {_FEATURES}. {_LABELS}" if words == _OBJECTS else ""
     return f"{shown_name(name)} holds {words}: {_MUST}{advice}"
 
 
 def no_header(name: str) -> str:
-    """Return the problem of a file that is no array."""
+    """Return the message for a file, or an entry of an npz file, without the header of an npy array."""
     return f"{shown_name(name)} does not begin with the header of an array"
 
 
 def shown_name(name: str) -> str:
-    """Return the name of an array as text of one line."""
+    """Return the name of an array without control characters; "The file" for an empty name."""
     return printable(name[:_MAX_NAME], instead=" ") or "The file"

@@ -1,4 +1,4 @@
-"""A stored object that is read in small parts, within bounds on bytes, requests and time."""
+"""Reads small parts of an S3 object, with limits on bytes, requests and time."""
 
 import io
 import time
@@ -10,33 +10,33 @@ from epochal.client.buckets import Bucket
 from epochal_studio.results.pieces import read_piece
 
 MAX_BYTES = 12 * 2**20
-"""Maximum bytes of an object that are read."""
+"""Maximum bytes that a preview reads from an object."""
 MAX_REQUESTS = 120
-"""Maximum requests: each of at most 50 arrays needs one or two."""
+"""Maximum requests of a preview. Each of at most 50 arrays needs one or two."""
 SECONDS = 25.0
-"""Maximum seconds, below the deadline of a call in threads.py."""
+"""Maximum seconds of a preview, less than DEADLINE_SECONDS in threads.py."""
 MAX_READ = 2**20
-"""Maximum bytes of one read. A directory of an archive is the only part that could need more."""
+"""Maximum bytes of one `read_at`. Only the directory of a zip archive could need more."""
 MIN_FETCH, MAX_FETCH = 2**15, 2**20
-"""Bytes of one request: it doubles while an array is read from start to end."""
+"""Minimum and maximum bytes of one request. The size doubles with each request that continues the one before."""
 KEPT = 4
-"""Fetched parts that stay in memory."""
+"""Number of fetched parts that are cached."""
 
 
 class Unreadable(Exception):
-    """Why a file or an array cannot be shown: a sentence for users."""
+    """A file or an array cannot be read. The message gives the cause to the user."""
 
 
 class Stream(Protocol):
-    """Bytes that are read once, from start to end."""
+    """An interface to read bytes in sequence."""
 
     def read(self, size: int, /) -> bytes:
-        """Return at most `size` bytes; none at the end."""
+        """Return the next bytes, at most `size`; empty at the end."""
         ...
 
 
 class StoredFile:
-    """An object of a bucket, of one version.
+    """An object of a bucket, read in parts. All parts have the same ETag, so a replaced object is an error.
 
     Args:
         bucket: The bucket.
@@ -57,14 +57,14 @@ class StoredFile:
         self._end = time.monotonic() + SECONDS
 
     def read_at(self, offset: int, length: int) -> bytes:
-        """Return the bytes at an offset, fewer at the end of the object.
+        """Return `length` bytes from an offset, fewer at the end of the object.
 
         Raises:
-            Unreadable: If a bound is reached.
-            EpochalError: If the storage refuses the request, or the object has changed.
+            Unreadable: If a limit on bytes, requests or time is exceeded.
+            EpochalError: If the S3 service refuses the request, or the object has been replaced.
         """
         if length > MAX_READ:
-            raise Unreadable(f"a part of it has {length:,} bytes, but Studio reads at most {MAX_READ:,} at once")
+            raise Unreadable(f"a part of the file has {length:,} bytes, but Studio reads at most {MAX_READ:,} at once")
         found = bytearray()
         length = min(length, max(0, self.size - offset))
         while len(found) < length:
@@ -74,7 +74,7 @@ class StoredFile:
         return bytes(found)
 
     def _part(self, position: int, length: int) -> tuple[int, bytes]:
-        """Return a fetched part that contains a position."""
+        """Return the offset and the bytes of a part that contains a position, from the cache or by a request."""
         for start, part in self._parts:
             if start <= position < start + len(part):
                 return start, part
@@ -83,7 +83,7 @@ class StoredFile:
         if size > self._bytes_left or not self._requests_left:
             raise Unreadable(f"Studio reads at most {MAX_BYTES // 2**20} MiB of a file")
         if time.monotonic() > self._end:
-            raise Unreadable(f"the storage has not sent it within {SECONDS:g} s")
+            raise Unreadable(f"the storage has not sent the data within {SECONDS:g} s")
         self._bytes_left -= size
         self._requests_left -= 1
         part = read_piece(self._bucket, self.key, position, size, self._etag)
@@ -93,10 +93,10 @@ class StoredFile:
 
 
 class SeekableFile:
-    """A stored object as `zipfile` reads it.
+    """A file object for `zipfile` that reads a StoredFile.
 
     Args:
-        file: The object.
+        file: The S3 object.
     """
 
     def __init__(self, file: StoredFile) -> None:
@@ -104,17 +104,17 @@ class SeekableFile:
         self._position = 0
 
     def read(self, size: int = -1, /) -> bytes:
-        """Return the next bytes."""
+        """Return the next `size` bytes, fewer at the end of the file; all remaining bytes for a negative size."""
         left = max(0, self._file.size - self._position)
         content = self._file.read_at(self._position, left if size < 0 else min(size, left))
         self._position += len(content)
         return content
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        """Go to a position.
+        """Change the position, and return it.
 
         Raises:
-            OSError: If it is before the start, as a file does.
+            OSError: If the new position is negative.
         """
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._file.size}[whence]
         if base + offset < 0:
@@ -123,9 +123,9 @@ class SeekableFile:
         return self._position
 
     def tell(self) -> int:
-        """Return the position."""
+        """Return the current position in bytes."""
         return self._position
 
     def seekable(self) -> bool:
-        """Return true."""
+        """Return True: zipfile needs a file that supports `seek`."""
         return True

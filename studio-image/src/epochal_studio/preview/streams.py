@@ -1,4 +1,4 @@
-"""Streams of a stored object: its bytes from an offset, and the content of gzip."""
+"""Streams of an S3 object: its bytes, or its content decompressed by gzip."""
 
 import zlib
 
@@ -11,11 +11,11 @@ _GZIP = 31
 
 
 class PlainStream:
-    """The bytes of an object.
+    """The bytes of an S3 object, from an offset to its end.
 
     Args:
-        file: The object.
-        offset: The first byte.
+        file: The S3 object.
+        offset: Position of the first byte.
     """
 
     def __init__(self, file: StoredFile, offset: int = 0) -> None:
@@ -23,17 +23,17 @@ class PlainStream:
         self._position = offset
 
     def read(self, size: int, /) -> bytes:
-        """Return at most `size` bytes; none at the end."""
+        """Return the next bytes, at most `size`; empty at the end."""
         content = self._file.read_at(self._position, min(size, CHUNK))
         self._position += len(content)
         return content
 
 
 class GzipStream:
-    """The content of an object that gzip has compressed. It unpacks no more than a read asks for.
+    """The decompressed content of a gzip file. A read decompresses at most the requested bytes.
 
     Args:
-        file: The object.
+        file: The S3 object.
     """
 
     def __init__(self, file: StoredFile) -> None:
@@ -42,10 +42,10 @@ class GzipStream:
         self._input = b""
 
     def read(self, size: int, /) -> bytes:
-        """Return at most `size` bytes; none at the end.
+        """Return the next decompressed bytes, at most `size`; empty at the end.
 
         Raises:
-            Unreadable: If it is damaged or cut off.
+            Unreadable: If the gzip data is damaged or ends too early.
         """
         while True:
             if self._decompressor.eof:  # a file may have several parts
@@ -55,18 +55,18 @@ class GzipStream:
                 self._decompressor = zlib.decompressobj(_GZIP)
             packed = self._input or self._packed.read(CHUNK)
             if not packed:
-                raise Unreadable("it is cut off: its gzip stream has no end. Upload it again.")
+                raise Unreadable("the file is cut off: its gzip data is incomplete. Upload it again.")
             try:
                 content = self._decompressor.decompress(packed, min(size, CHUNK))
             except zlib.error as error:
-                raise Unreadable(f"it is damaged: gzip: {error}. Upload it again.") from None
+                raise Unreadable(f"the file is damaged: gzip: {error}. Upload it again.") from None
             self._input = self._decompressor.unconsumed_tail
             if content:
                 return content
 
 
 def read_exactly(stream: Stream, size: int) -> bytes:
-    """Return the next bytes of a stream, fewer at its end."""
+    """Return the next `size` bytes of a stream, fewer at its end."""
     parts: list[bytes] = []
     while size > 0 and (part := stream.read(min(size, CHUNK))):
         parts.append(part)
@@ -75,6 +75,6 @@ def read_exactly(stream: Stream, size: int) -> bytes:
 
 
 def skip(stream: Stream, size: int) -> None:
-    """Read bytes that are not needed."""
+    """Read and discard the next `size` bytes of a stream."""
     while size > 0 and (part := stream.read(min(size, CHUNK))):
         size -= len(part)

@@ -1,4 +1,4 @@
-"""The first rows of a CSV file. csv.Sniffer is not used: its expressions need quadratic time."""
+"""Reads the first rows of a CSV file. csv.Sniffer is not used, because its regular expressions need quadratic time."""
 
 import csv
 import io
@@ -10,15 +10,15 @@ from typing import NamedTuple
 from epochal_api.text import printable
 
 MAX_HEAD = 256 * 1024
-"""Bytes that are read of a table."""
+"""Maximum bytes that are read from the start of a table."""
 MAX_COLUMNS, MAX_ROWS = 200, 10
 SUFFIXES = (".csv", ".tsv", ".txt")
 _DELIMITERS = "\t;,|"
 _MAX_CELL = 200
 _LINES = 5
 _NUMBER = re.compile(r"[-+]?([0-9]++[.,]?[0-9]*+|[.,][0-9]++)(e[-+]?[0-9]++)?|nan|-?inf", re.IGNORECASE)
-"""A number. It gives no digit back (`++`): a cell of 100,000 digits and a letter would need hours, without a turn for
-other threads."""
+"""A number. The expression is possessive (`++`): otherwise a cell of 100,000 digits and a letter would block all
+threads for hours."""
 
 
 class Table(NamedTuple):
@@ -27,7 +27,7 @@ class Table(NamedTuple):
     Args:
         columns: Names of the first columns.
         rows: The first rows.
-        omitted: Number of the columns above the maximum.
+        omitted: Number of the columns above MAX_COLUMNS, which are left out.
     """
 
     columns: list[str]
@@ -36,11 +36,11 @@ class Table(NamedTuple):
 
 
 def is_table(key: str, head: bytes) -> bool:
-    """Return whether a file may be a table of text.
+    """Return whether a file may be a table of text, such as CSV, by its suffix or its first line.
 
     Args:
         key: Key of the object.
-        head: The first bytes of its content.
+        head: The first bytes of the object's content.
     """
     is_text = bool(head) and all(byte >= ord(" ") or byte in b"\t\r\n" for byte in head[:512])
     name = key.lower().removesuffix(".gz")
@@ -49,11 +49,13 @@ def is_table(key: str, head: bytes) -> bool:
 
 
 def read_table(head: bytes, *, is_whole: bool) -> Table:
-    """Return the first rows of a table.
+    """Return the first rows and columns of a table.
+
+    The first row has the names of the columns if no cell in it is a number.
 
     Args:
-        head: The first bytes of its content.
-        is_whole: Whether these are all. The last line is left out otherwise: it may be cut.
+        head: The first bytes of the table.
+        is_whole: Whether `head` is the whole table. If not, its last line is left out, because it may be incomplete.
     """
     lines = list(io.StringIO(head.decode("utf-8-sig", errors="replace"), newline=""))
     if not is_whole and len(lines) > 1:
@@ -83,7 +85,7 @@ def _rows(lines: Sequence[str], delimiter: str) -> list[list[str]]:
 
 
 def _delimiter(lines: Sequence[str]) -> str:
-    """Return the most frequent delimiter of the first lines. Text in quotes does not count."""
+    """Return the most frequent delimiter in the first lines, ignoring text in quotes; a tab before others if equal."""
     text = re.sub(r'"[^"]*"', "", "\n".join(lines[:_LINES]))
     counts = Counter(character for character in text if character in _DELIMITERS)
     # A tab is seldom part of a number or a word; a comma may be a decimal point.

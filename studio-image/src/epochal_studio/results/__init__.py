@@ -1,1 +1,1 @@
-"""The results of runs in their buckets, with the keys that the user may read."""
+"""Reads the results of runs from their buckets. Requests to S3 use keys from the user's Secrets."""

@@ -1,4 +1,4 @@
-"""The files of a results folder: their list, their content, and the names of downloads."""
+"""Lists the files of a results folder, checks their paths, and names downloads."""
 
 import re
 from itertools import islice
@@ -15,7 +15,7 @@ from epochal_studio.wire import Files, StoredFile
 
 MAX_FILES = 1000
 MAX_SCANNED = 5000
-"""Keys that are read, so that the files beside many checkpoints are among the first 1,000."""
+"""Maximum keys that are listed before sorting, so that files after many checkpoints are in the answer of MAX_FILES."""
 MAX_KEY = 1024
 _DESCRIPTIONS = {
     "best.keras": "model of the best epoch",
@@ -51,7 +51,7 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 def list_files(folder: Folder) -> Files:
-    """Return the files of a folder: those at the top first, then those of its folders."""
+    """Return at most MAX_FILES files of a results folder: files at the top level first, then files in its folders."""
     with bucket_errors():
         scanned = list(islice(folder.files(), MAX_SCANNED + 1))
     ordered = sorted(scanned[:MAX_SCANNED], key=lambda file: ("/" in file.key, file.key))
@@ -63,10 +63,10 @@ def list_files(folder: Folder) -> Files:
 
 
 def stat_file(folder: Folder, path: str) -> tuple[str, StoredVersion]:
-    """Return the key of a file, and its size and ETag.
+    """Return the S3 key of a file in a results folder, and its size and ETag.
 
     Raises:
-        Refusal: If the path leads out of the folder, or there is no such file.
+        Refusal: 400, if the path leads out of the folder; 404, if the file does not exist.
     """
     key = f"{folder.path}/{checked_path(path)}"
     with bucket_errors():
@@ -74,10 +74,11 @@ def stat_file(folder: Folder, path: str) -> tuple[str, StoredVersion]:
 
 
 def checked_path(path: str) -> str:
-    """Return a path below the results folder.
+    """Return a path unchanged if it stays below the results folder.
 
     Raises:
-        Refusal: If it leads out of the folder. A service that stores keys as files might follow it.
+        Refusal: 400, if the path has a part such as `..`, control characters, or too many bytes. An S3 service that
+            stores objects as files could read a file outside of the folder.
     """
     parts = path.split("/")
     is_below = all(part not in {"", ".", ".."} for part in parts)
@@ -87,7 +88,7 @@ def checked_path(path: str) -> str:
 
 
 def content_disposition(path: str) -> str:
-    """Return the header that makes a browser store a file under its name (RFC 6266), and never show it."""
+    """Return the value of the header Content-Disposition (RFC 6266): a browser downloads the file under its name."""
     name = PurePosixPath(path).name
     plain = _UNSAFE.sub("_", name).lstrip(".")[:200] or "file"
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name[:200], safe='')}"

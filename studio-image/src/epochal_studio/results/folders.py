@@ -1,4 +1,4 @@
-"""Opens the results folder of a run, with the keys that the user may read."""
+"""Opens the results folder of a run in its bucket, with the keys in the Secret that the user's token can read."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -21,27 +21,29 @@ from epochal_studio.problems import Refusal, refuse
 from epochal_studio.storage.endpoints import Endpoints, allowed_endpoint
 
 LIMITS = AnswerLimits(size=4 * 2**20, seconds=30)
-"""Limits of an answer that is parsed, such as a list of 1,000 keys."""
+"""Limits of an answer of S3 that is parsed, such as a list of 1,000 keys."""
 NO_VARIABLES = Environment(variables={})
-"""The keys and addresses of Studio's own environment (AWS_…, EPOCHAL_STORAGE_ENDPOINT) are never used for users."""
+"""An empty environment, so that requests for users never use keys and addresses from Studio's environment variables
+(AWS_…, EPOCHAL_STORAGE_ENDPOINT)."""
 _FIELDS = frozenset({"endpoint", "region", "secretRef", "caConfigMapRef"})
 _CURVES = (
-    "so Studio shows the status alone. The curves of all epochs, the stored log and the files are in a bucket, whose "
-    "keys are in this Secret."
+    "so Studio shows only the status. The curves of all epochs, the stored log and the files are in a bucket, whose "
+    "S3 keys are in this Secret."
 )
-_NO_RESULTS = "A training stores its results when it ends an epoch."
+_NO_RESULTS = "A training stores its results at the end of each epoch."
 
 
 def open_folder(cluster: Cluster, found: Found, endpoints: Endpoints) -> Folder:
-    """Return the results folder of a TrainingJob or Experiment. No request to the bucket is sent yet.
+    """Return the results folder of a TrainingJob or Experiment. It reads the Secret, but sends no request to S3 yet.
 
     Args:
-        cluster: The cluster, with the rights of the user.
-        found: The run.
-        endpoints: The S3 services of the configuration.
+        cluster: The client of the cluster with the user's token.
+        found: The TrainingJob or Experiment.
+        endpoints: The S3 services that Studio may connect to.
 
     Raises:
-        Refusal: If its service is not allowed, or the user may not read its Secret.
+        Refusal: If Studio may not connect to the S3 service, the user may not read the Secret, or the object has no
+            valid address of results.
     """
     try:
         place = results_place(found)
@@ -65,19 +67,19 @@ def open_storage(
     limits: AnswerLimits = LIMITS,
     missing: str = _CURVES,
 ) -> Bucket:
-    """Return a bucket of the service of a spec. No request to the bucket is sent yet.
+    """Return a bucket of an S3 service. It reads the Secret, but sends no request to S3 yet.
 
     Args:
-        cluster: The cluster, with the rights of the user.
-        storage: The fields of `spec.storage`.
+        cluster: The client of the cluster with the user's token.
+        storage: The service and its Secret, as the fields of `spec.storage`.
         bucket: Name of the bucket; "" to list the buckets.
         namespace: Namespace of the Secret.
-        endpoints: The S3 services of the configuration.
+        endpoints: The S3 services that Studio may connect to.
         limits: Limits of the service's answers.
-        missing: Says what Studio cannot show to a user who may not read the Secret.
+        missing: End of the message if the user may not read the Secret: the features that do not work without it.
 
     Raises:
-        Refusal: If the service is not allowed, or the user may not read its Secret.
+        Refusal: If Studio may not connect to the service, or the Secret is unreadable, missing or invalid.
     """
     service = service_of(storage, endpoints)
     try:
@@ -92,22 +94,25 @@ def open_storage(
         raise refuse(
             422,
             "InvalidStorage",
-            f"The credentials in the Secret {service.secret_ref.name} have characters that no request to S3 can have.",
+            f"The keys in the Secret {service.secret_ref.name} have characters that are invalid in requests to S3.",
         ) from None
 
 
 def service_of(storage: Mapping[str, Any] | None, endpoints: Endpoints) -> StorageService:
-    """Return the service of a spec, with the address to connect to.
+    """Return the S3 service in the fields of `spec.storage`, with its address or the default address.
 
     Raises:
-        Refusal: If the spec is unreadable, or Studio does not connect to its address.
+        Refusal: If the fields are invalid, or Studio may not connect to the address.
     """
     try:
         fields = {name: value for name, value in dict(storage or {}).items() if name in _FIELDS}
         service = StorageService.model_validate(fields)
     except (ValidationError, TypeError, ValueError):
         raise refuse(
-            422, "InvalidStorage", "spec.storage is not readable.", "It needs secretRef.name, and may have endpoint."
+            422,
+            "InvalidStorage",
+            "spec.storage is invalid.",
+            "Set spec.storage.secretRef.name, and endpoint if there is no default.",
         ) from None
     endpoint = allowed_endpoint(service.endpoint or "", endpoints.allowed, endpoints.default)
     return service.model_copy(update={"endpoint": endpoint})
@@ -115,10 +120,10 @@ def service_of(storage: Mapping[str, Any] | None, endpoints: Endpoints) -> Stora
 
 @contextmanager
 def bucket_errors(not_found: str = _NO_RESULTS) -> Iterator[None]:
-    """Raise the errors of a bucket as answers. Their texts have no keys, see `epochal.client.buckets`.
+    """Convert errors of a bucket in the `with` block to Refusals for the user. No message contains S3 keys.
 
     Args:
-        not_found: Remedy for a missing object.
+        not_found: Remedy of the Refusal for a missing object.
     """
     try:
         yield
@@ -129,23 +134,33 @@ def bucket_errors(not_found: str = _NO_RESULTS) -> Iterator[None]:
     except ValueError:
         # Of the client, for a key or header that no request can have. Its text may contain a key of the Secret.
         raise refuse(
-            422, "InvalidStorage", "The storage or its Secret has a value that no request to S3 can have."
+            422, "InvalidStorage", "The storage or its Secret has a value that is invalid in requests to S3."
         ) from None
 
 
 def refuse_bucket(error: EpochalError, not_found: str = _NO_RESULTS) -> Refusal:
-    """Return an error of a bucket as an answer. The remedies of the library are for the command."""
+    """Return the Refusal for an error of a bucket: 404, 502 or 403.
+
+    Its remedy is for Studio's users, since those of the package `epochal` are for the command.
+
+    Args:
+        error: The error of the package `epochal`.
+        not_found: Remedy for a missing object.
+    """
     match error.exit_code:
         case ExitCode.NOT_FOUND:
             return refuse(404, "NotFound", error.message, not_found)
         case ExitCode.NO_CONNECTION:
-            remedy = "Check that the storage runs, and that the NetworkPolicy of Studio lets it connect there."
+            remedy = "Check that the storage runs, and that Studio's NetworkPolicy allows connections to it."
             return refuse(502, "Unreachable", error.message, remedy)
     return refuse(403, "StorageRefused", error.message)
 
 
 def _unreadable(error: ApiError, service: StorageService, missing: str) -> Refusal | ApiError:
-    """Return why the Secret or the ConfigMap of a storage cannot be read."""
+    """Return the Refusal if the user may not read the Secret of a storage, or the Secret or ConfigMap is missing.
+
+    All other errors are returned unchanged.
+    """
     name = service.secret_ref.name
     if error.status == FORBIDDEN:
         return refuse(
@@ -155,5 +170,5 @@ def _unreadable(error: ApiError, service: StorageService, missing: str) -> Refus
             f"Ask an administrator for the right to get the Secret {name}, such as by the role edit.",
         )
     if error.status == NOT_FOUND:
-        return refuse(404, "StorageNotFound", error.message, "Create it: spec.storage names it.")
+        return refuse(404, "StorageNotFound", error.message, "Create the missing object, which spec.storage names.")
     return error

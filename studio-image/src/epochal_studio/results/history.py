@@ -1,4 +1,4 @@
-"""The curves of a training, from its history.csv, or the last epoch in its status."""
+"""The metric curves of a TrainingJob: all epochs from history.csv in its bucket, or only the last from its status."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -18,19 +18,19 @@ from epochal_studio.runs.values import count, mapping, number, readable, text
 from epochal_studio.wire import MAX_METRICS, Curve, History, Problem
 
 MAX_BYTES = 16 * 2**20
-"""Maximum bytes that are read: 160,000 epochs with ten metrics, which take two seconds. Hostile lines take six."""
+"""Maximum bytes that are read: 160,000 epochs with ten metrics, which need two seconds. Hostile lines need six."""
 SECONDS = 25.0
-"""Maximum seconds of reading from a slow storage, below the deadline of a call."""
+"""Maximum seconds to read from a slow storage, less than DEADLINE_SECONDS of a call."""
 _NOT_FOUND = 404
 
 
 def history(found: Mapping[str, Any], folder: Folder, points: int) -> History:
-    """Return the curves of a training, from its bucket if that can be read.
+    """Return the metric curves of a TrainingJob from its bucket; if the bucket fails, the last epoch in the status.
 
     Args:
         found: The TrainingJob.
-        folder: Its results.
-        points: Maximum points of a curve.
+        folder: Its results folder.
+        points: Maximum points of each curve.
     """
     try:
         with bucket_errors():
@@ -41,7 +41,7 @@ def history(found: Mapping[str, Any], folder: Folder, points: int) -> History:
 
 
 def read_history(folder: Folder, points: int) -> History:
-    """Return the curves in the bucket, with at most `points` points each."""
+    """Return the curves from history.csv in a results folder, each reduced to at most `points` points."""
     # Without its ETag: a running training replaces the file by a longer one with the same rows.
     key = f"{folder.path}/{HISTORY}"
     size = folder.bucket.stat(key).size
@@ -57,7 +57,12 @@ def read_history(folder: Folder, points: int) -> History:
 
 
 def status_history(found: Mapping[str, Any], problem: Problem | None) -> History:
-    """Return the last epoch of a training with any content, and why the bucket was not read."""
+    """Return curves with a single point: the metrics of the last epoch, from the status.
+
+    Args:
+        found: The TrainingJob, with any content.
+        problem: Why the bucket was not read; None if it has no history.csv yet.
+    """
     status = readable(found).status
     epoch = count(mapping(status.get("progress")).get("epoch")) or 0
     metrics = {text(name): number(value) for name, value in mapping(status.get("metrics")).items()}
@@ -73,7 +78,7 @@ def status_history(found: Mapping[str, Any], problem: Problem | None) -> History
 
 
 def _lines(bucket: Bucket, key: str, size: int) -> Iterator[str]:
-    """Yield the lines of history.csv, and raise Stop beyond the limits."""
+    """Yield the lines of history.csv. Raise Stop after MAX_BYTES or SECONDS."""
     end = time.monotonic() + SECONDS
     most = min(size, MAX_BYTES)
 
@@ -103,6 +108,6 @@ def _incomplete(found: ThinnedHistory, size: int) -> Problem:
         cause = f"has {size / 2**20:,.1f} MiB, but Studio reads at most {MAX_BYTES // 2**20} MiB"
     return Problem(
         reason="TooLarge",
-        message=f"{HISTORY} {cause}: the curves have its first {found.epochs:,} epochs.",
+        message=f"{HISTORY} {cause}: the curves show only its first {found.epochs:,} epochs.",
         remedy="Download the file for all epochs.",
     )

@@ -1,4 +1,7 @@
-"""The log of a TrainingJob in steps: no thread waits for the next line, so none stays when the browser leaves."""
+"""Reads the log of a TrainingJob by polling.
+
+Each call returns at once with the new lines, so no thread waits for a line, or stays after the browser disconnects.
+"""
 
 import re
 from collections import deque
@@ -19,28 +22,28 @@ from epochal_studio.results.folders import bucket_errors
 from epochal_studio.results.pieces import PIECE, read_piece
 
 MAX_LINES = 10_000
-"""Maximum lines of a log in one answer, without those that follow."""
+"""Maximum lines of the existing log that an answer begins with. New lines of a followed log come in addition."""
 MAX_BYTES = PIECE
-"""Maximum bytes of these lines, and of the lines of one step."""
+"""Maximum bytes of the existing log's lines, and of the new lines that one step reads."""
 _MEMORY = 12
-"""Bytes of memory for a byte of a log, while its lines are read. Control characters need most."""
+"""Bytes of memory that each byte of a log needs while it is read. Control characters need the most."""
 MAX_PODS = 20
 _FIRST_BYTES = 16 * MAX_BYTES
-"""Maximum bytes that the kubelet sends for the first lines."""
+"""Maximum bytes of a pod's log that the first step requests from the kubelet."""
 _NOT_STARTED = 400
 _OMITTED = "… lines are missing here: the log grows faster than Studio reads it."
 
 
 class LogReader:
-    """The lines of a TrainingJob's log, from its pods while they exist, else from its bucket.
+    """Reads the log of a TrainingJob in steps, from its pods while they exist, else from its bucket.
 
     Args:
-        cluster: The cluster, with the rights of the user.
+        cluster: The client of the cluster with the user's token.
         namespace: Namespace of the TrainingJob.
-        name: Its name.
-        open_folder: Opens its results folder. The pods need none.
-        tail: Number of lines before those that follow.
-        reserve: Counts the memory, and raises an error if it does not fit.
+        name: Name of the TrainingJob.
+        open_folder: Opens the results folder of a TrainingJob. It is not called while pods have the log.
+        tail: Maximum lines of the existing log that the first step returns.
+        reserve: Reserves bytes of memory for this call, and raises a Refusal above the limit.
     """
 
     def __init__(
@@ -63,13 +66,17 @@ class LogReader:
         self._logs: dict[str, Resumable] = {}
         self._done: set[str] = set()
         self.is_over = False
-        """Whether no more lines follow."""
+        """Whether the log is complete: later steps would return no lines."""
 
     def step(self, *, follow: bool) -> list[str]:
-        """Return the lines that are new since the last step. A step that fails takes none: the next one has its lines.
+        """Return the lines since the last successful step; the first step returns the last `tail` lines.
 
         Args:
-            follow: Whether later steps follow. Else a log that does not exist yet is an error.
+            follow: Whether the caller will call `step` again. If not, a log that does not exist yet is an error.
+
+        Raises:
+            Refusal: 404, if neither a pod nor the bucket has a log, and `follow` is False or the TrainingJob has ended.
+            ApiError: If the API server refuses a request.
         """
         logs, done = {uid: copy(log) for uid, log in self._logs.items()}, set(self._done)
         try:
@@ -107,7 +114,10 @@ class LogReader:
         return sorted(pods, key=lambda pod: (pod["metadata"].get("creationTimestamp") or "", pod["metadata"]["name"]))
 
     def _first(self, pods: Objects) -> list[str]:
-        """Return the last lines of all pods, the newest pod first, until there are enough lines or bytes."""
+        """Return the last lines of the pods' logs, oldest first.
+
+        Newer pods are read first, until `tail` lines or MAX_BYTES bytes are read. Older pods are never read later.
+        """
         lines: list[str] = []
         for pod in reversed(pods):
             if len(lines) < self._tail and self._received < MAX_BYTES:
@@ -133,7 +143,7 @@ class LogReader:
         return [_OMITTED, *self._read(pod, Resumable(), limits)]
 
     def _read(self, pod: dict[str, Any], log: Resumable, limits: dict[str, int]) -> list[str]:
-        """Return the new lines of a pod, and note whether its container had ended before."""
+        """Return the new lines of a pod's log. Mark the pod as done if its container has ended and no lines remain."""
         uid, has_ended = pod["metadata"]["uid"], "terminated" in container_states(pod)
         self._size = 0
         try:
@@ -180,13 +190,19 @@ class LogReader:
             raise refuse(
                 404,
                 "NoLog",
-                f"There is no log: no pod of the TrainingJob runs, and its bucket has no {LOG}. {reason}",
-                "The log begins with the first pod. The reason of a wait is in its state.",
+                f"There is no log: the TrainingJob has no pod with a log, and its bucket has no {LOG}. {reason}",
+                "The log begins when the first pod starts. The state of a waiting TrainingJob has the reason.",
             ) from None
 
 
 def stored_lines(folder: Folder, tail: int, reserve: Callable[[int], None]) -> list[str]:
-    """Return the last lines of the log in the bucket. Only the end of a long log is read."""
+    """Return at most `tail` last lines of training.log in a results folder, from at most its last MAX_BYTES bytes.
+
+    Args:
+        folder: The results folder.
+        tail: Maximum lines.
+        reserve: Reserves bytes of memory for this call, and raises a Refusal above the limit.
+    """
     key = f"{folder.path}/{LOG}"
     stored = folder.bucket.stat(key)
     length = min(stored.size, MAX_BYTES)
@@ -199,7 +215,7 @@ def stored_lines(folder: Folder, tail: int, reserve: Callable[[int], None]) -> l
 
 
 def last_lines(lines: Iterable[str], most: int) -> list[str]:
-    """Return the last lines without control characters: at most `most`, and at most MAX_BYTES characters."""
+    """Return the last lines without control characters: at most `most` lines, and about MAX_BYTES characters."""
     kept: deque[str] = deque()
     size = 0
     for line in lines:

@@ -1,4 +1,4 @@
-"""Objects of a bucket in pieces of bounded size and time, from a service that may be hostile."""
+"""Reads S3 objects in pieces with limits on size and time, because the S3 service may be slow or hostile."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -9,24 +9,25 @@ from epochal.client.buckets import Bucket
 from epochal_studio.problems import refuse
 
 PIECE = 4 * 2**20
-"""Bytes of one request. A service closes a connection whose reader waits, so no request is as long as a download."""
+"""Maximum bytes of one request. A download needs several requests, because S3 services close connections whose client
+reads too slowly."""
 SECONDS = 30.0
-"""Maximum seconds of a piece."""
+"""Maximum seconds of one `read_piece`, and of one `read_whole`."""
 _PART = 2**16
 
 
 def read_piece(bucket: Bucket, key: str, offset: int, length: int, etag: str = "") -> bytes:
-    """Return a part of an object.
+    """Return `length` bytes of an object from an offset.
 
     Args:
         bucket: The bucket.
         key: Key of the object.
-        offset: First byte.
+        offset: Position of the first byte.
         length: Number of bytes.
-        etag: The ETag that the object must have.
+        etag: ETag that the object must still have; "" for any.
 
     Raises:
-        Refusal: If the service sends fewer bytes, or takes too long.
+        Refusal: 502, if the service sends fewer bytes; 504, if it needs more than SECONDS.
     """
     end = time.monotonic() + SECONDS
     parts: list[bytes] = []
@@ -38,22 +39,22 @@ def read_piece(bucket: Bucket, key: str, offset: int, length: int, etag: str = "
             if time.monotonic() > end:
                 raise refuse(504, "Unreachable", f"The storage has not sent {length} bytes within {SECONDS:g} s.")
     if left > 0:
-        raise refuse(502, "Unreachable", "The storage has ended its answer too early.", "Try again.")
+        raise refuse(502, "Unreachable", "The storage has closed its answer before its end.", "Try again.")
     return b"".join(parts)
 
 
 def pieces(bucket: Bucket, key: str, size: int, etag: str = "", *, seconds: float) -> Iterator[bytes]:
-    """Yield the content of an object.
+    """Yield the first `size` bytes of an object in pieces of at most PIECE bytes, each from a separate request.
 
     Args:
         bucket: The bucket.
         key: Key of the object.
-        size: Bytes to read.
-        etag: The ETag that the object must have.
-        seconds: Maximum seconds in all.
+        size: Number of bytes.
+        etag: ETag that the object must still have; "" for any.
+        seconds: Maximum seconds for all pieces together.
 
     Raises:
-        Refusal: If it takes longer.
+        Refusal: 504, if `seconds` are over before the last piece is requested, or a piece fails.
     """
     end = time.monotonic() + seconds
     for offset in range(0, size, PIECE):
@@ -63,17 +64,17 @@ def pieces(bucket: Bucket, key: str, size: int, etag: str = "", *, seconds: floa
 
 
 def read_whole(bucket: Bucket, key: str, limit: int, reserve: Callable[[int], None], times: int = 2) -> bytes:
-    """Return the content of an object.
+    """Return the whole content of an object.
 
     Args:
         bucket: The bucket.
         key: Key of the object.
-        limit: Maximum bytes.
-        reserve: Counts the memory of the caller, and raises an error if it does not fit.
-        times: Bytes of memory that the caller needs for a byte of the object, with the two of this function.
+        limit: Maximum bytes of the object.
+        reserve: Reserves bytes of memory for this call, and raises a Refusal above the limit.
+        times: Bytes of memory to reserve for each byte of the object: two for this function, and more for the caller.
 
     Raises:
-        Refusal: If it has more bytes than the limit.
+        Refusal: 422, if the object has more than `limit` bytes.
     """
     found = bucket.stat(key)
     if found.size > limit:
@@ -86,6 +87,6 @@ def read_whole(bucket: Bucket, key: str, limit: int, reserve: Callable[[int], No
 
 
 def _next_part(response: Any, size: int) -> bytes:
-    """Return the bytes of a response that have arrived, without a wait for more."""
+    """Return at most `size` bytes of a response, without waiting for more bytes after the first have arrived."""
     part: bytes = response.read1(size, decode_content=False)
     return part

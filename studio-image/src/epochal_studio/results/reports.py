@@ -1,4 +1,7 @@
-"""The reports of a training in its bucket: data.json, evaluation.json and pictures, which anybody may have written."""
+"""Reads reports of a training from its bucket: data.json, evaluation.json and PNG pictures.
+
+Each user with keys of the bucket may have written these files, so they are validated.
+"""
 
 import threading
 from collections.abc import Callable
@@ -16,16 +19,16 @@ from epochal_studio.results.pieces import read_whole
 
 MAX_REPORT = 4 * 2**20
 MAX_VALUES = 64_000
-"""Maximum values of a report. Each may take a kilobyte as objects, and several as the errors of a damaged report. The
-largest single output has about 20,000."""
+"""Maximum values of a report. Each may need a kilobyte of memory when parsed, and several in the errors of a damaged
+report. The report of the largest model output has about 20,000 values."""
 _MEMORY = 5
-"""Bytes of memory for a byte of a report, beside the objects of the one that is parsed."""
+"""Bytes of memory that each byte of a report needs, without the Python objects of the report that is being parsed."""
 MAX_PICTURE = 8 * 2**20
 MAX_SIDE = 8192
-"""Maximum pixels of a side of a picture: a browser unpacks all of them."""
+"""Maximum width and height of a picture in pixels: a browser decompresses all pixels."""
 MAX_PIXELS = 32_000_000
 _PARSING = threading.Lock()
-"""Held while a report is parsed, so that the objects of only one are in memory."""
+"""Locked while a report is parsed, so that only one parsed report is in memory."""
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _HEADER = 13
 _REPORTS: dict[str, tuple[str, type[TolerantModel]]] = {
@@ -35,15 +38,15 @@ _REPORTS: dict[str, tuple[str, type[TolerantModel]]] = {
 
 
 def read_report(folder: Folder, name: str, reserve: Callable[[int], None]) -> bytes:
-    """Return a report as JSON, without fields that are unknown to its model.
+    """Return a report from a results folder as JSON, without fields that this version does not define.
 
     Args:
         folder: The results folder.
-        name: data or evaluation.
-        reserve: Counts the memory, and raises an error if it does not fit.
+        name: `data` for data.json, `evaluation` for evaluation.json.
+        reserve: Reserves bytes of memory for this call, and raises a Refusal above the limit.
 
     Raises:
-        Refusal: If there is no such report, or it is damaged.
+        Refusal: 404, if the report does not exist; 422, if it is invalid or too large.
     """
     if name not in _REPORTS:
         raise refuse(404, "NotFound", f"there is no such report: expected {' or '.join(_REPORTS)}")
@@ -67,25 +70,28 @@ def _parsed(file: str, model: type[TolerantModel], content: bytes) -> bytes:
     except ValidationError as error:
         problems = "; ".join(field_errors(error)[:5])[:1000]
         raise refuse(
-            422, "Damaged", f"{file} in the bucket is no report of this version: {problems}", "Download the file."
+            422,
+            "Damaged",
+            f"{file} in the bucket is invalid in this version of Epochal: {problems}",
+            "Download the file.",
         ) from None
     return report.model_dump_json(exclude_none=True).encode()
 
 
 def read_picture(folder: Folder, path: str, reserve: Callable[[int], None]) -> bytes:
-    """Return a picture of the results.
+    """Return the content of a PNG file in a results folder.
 
     Args:
         folder: The results folder.
-        path: Its path there.
-        reserve: Counts the memory, and raises an error if it does not fit.
+        path: Path of the file in the folder.
+        reserve: Reserves bytes of memory for this call, and raises a Refusal above the limit.
 
     Raises:
-        Refusal: If there is no such picture, or the file is no PNG of a bounded size.
+        Refusal: 404, if the file is missing, or its name does not end with .png; 422, if it is too large or no PNG.
     """
     key = f"{folder.path}/{checked_path(path)}"
     if not path.endswith(".png"):
-        raise refuse(404, "NotFound", "there is no such picture: expected a file .png")
+        raise refuse(404, "NotFound", "there is no such picture: expected a file name that ends with .png")
     with bucket_errors():
         content = read_whole(folder.bucket, key, MAX_PICTURE, reserve)
     if not is_picture(content):
@@ -99,7 +105,7 @@ def read_picture(folder: Folder, path: str, reserve: Callable[[int], None]) -> b
 
 
 def is_picture(content: bytes) -> bool:
-    """Return whether a file begins as a PNG of a bounded width and height."""
+    """Return whether content begins with the header of a PNG whose width, height and pixels are within the limits."""
     start = len(_SIGNATURE)
     length, kind = content[start : start + 4], content[start + 4 : start + 8]
     if not content.startswith(_SIGNATURE) or kind != b"IHDR" or int.from_bytes(length) != _HEADER:

@@ -29,9 +29,9 @@ from epochal_studio.state import STATE, endpoints_of
 from epochal_studio.wire import MAX_POINTS, History, RunKey, Trials
 
 POLL_SECONDS = 2.0
-"""Time between two steps of a log that is followed."""
+"""Seconds between two reads of a log with `follow=1`."""
 MAX_FAILURES = 15
-"""Steps of a followed log that fail one after another before it ends."""
+"""Consecutive failed reads of a log with `follow=1` after which the answer is aborted."""
 _DEFAULT_LINES = 1000
 _DEFAULT_POINTS = 500
 _MIN_POINTS = 3
@@ -54,7 +54,7 @@ def routes() -> list[web.RouteDef]:
 
 
 async def history(request: web.Request) -> web.Response:
-    """Return the curves of a training."""
+    """Return the metric curves of a TrainingJob. Other kinds have no curves."""
     access, key = access_of(request), run_key(request)
     points = _number(request, "points", _DEFAULT_POINTS, _MIN_POINTS, MAX_POINTS)
     endpoints = endpoints_of(request)
@@ -73,7 +73,10 @@ async def history(request: web.Request) -> web.Response:
 
 
 async def log(request: web.Request) -> web.StreamResponse:
-    """Return the last lines of a log, and those that follow until the browser leaves."""
+    """Return the last lines of a TrainingJob's log.
+
+    With `follow=1`, also send new lines until the log is complete, the session ends or the browser disconnects.
+    """
     access, key = access_of(request), run_key(request)
     _require(key, TRAINING_JOBS)
     tail = _number(request, "tail", _DEFAULT_LINES, 1, MAX_LINES)
@@ -115,12 +118,12 @@ async def log(request: web.Request) -> web.StreamResponse:
 
 
 async def files(request: web.Request) -> web.Response:
-    """Return the list of the files of a run."""
+    """Return the list of the files in the results folder of a run."""
     return answer(await _with_folder(request, list_files))
 
 
 async def download(request: web.Request) -> web.StreamResponse:
-    """Return a file of a run as an attachment, piece by piece."""
+    """Send a file in the results folder of a run as an attachment, piece by piece."""
     access, path = access_of(request), request.match_info["path"]
     with request.app[STATE].long_answers.hold(access.owner):
         folder, (key, stored) = await _with_folder(request, lambda folder: (folder, stat_file(folder, path)))
@@ -147,21 +150,24 @@ async def download(request: web.Request) -> web.StreamResponse:
 
 
 async def report(request: web.Request) -> web.Response:
-    """Return data.json or evaluation.json of a run."""
+    """Return data.json or evaluation.json from the results folder of a run."""
     name, reserve = request.match_info["report"], access_of(request).threads.memory.reserve
     content = await _with_folder(request, lambda folder: read_report(folder, name, reserve))
     return web.Response(body=content, content_type="application/json")
 
 
 async def picture(request: web.Request) -> web.Response:
-    """Return a stored PNG file of the results of a run, such as importance.png."""
+    """Return a PNG file from the results folder of a run, such as importance.png."""
     path, reserve = request.match_info["path"], access_of(request).threads.memory.reserve
     content = await _with_folder(request, lambda folder: read_picture(folder, path, reserve))
     return web.Response(body=content, content_type="image/png", headers={"X-Content-Type-Options": "nosniff"})
 
 
 async def trials(request: web.Request) -> web.Response:
-    """Return the trials of an Experiment: the best ones, and all trials after its end."""
+    """Return the trials of an Experiment: all trials of trials.csv if it has ended, else the best trials in its status.
+
+    The best trials are also the answer if trials.csv cannot be read.
+    """
     access, key = access_of(request), run_key(request)
     endpoints = endpoints_of(request)
 
@@ -182,10 +188,14 @@ async def trials(request: web.Request) -> web.Response:
 
 
 async def _with_folder(request: web.Request, function: Callable[[Folder], T]) -> T:
-    """Open the results folder of a run, call a function with the folder, and return its result, all in a thread."""
+    """Open the results folder of the run in the path, call a function with it in a thread, and return the result.
+
+    Raises:
+        Refusal: 404, for a ModelServer, which has no results.
+    """
     access, key = access_of(request), run_key(request)
     if kind_of(key) == MODEL_SERVERS:
-        raise refuse(404, "NotFound", "a ModelServer has no results of its own: its training has them")
+        raise refuse(404, "NotFound", "a ModelServer has no results: its TrainingJob or Experiment has them")
     endpoints = endpoints_of(request)
 
     def call() -> T:
@@ -201,7 +211,7 @@ def _found(access: Access, key: RunKey) -> Found:
 
 def _require(key: RunKey, kind: Kind) -> None:
     if kind_of(key) != kind:
-        raise refuse(404, "NotFound", f"a {key.kind} has no such part: expected a {kind.name}")
+        raise refuse(404, "NotFound", f"this address is for a {kind.name}, found a {key.kind}")
 
 
 def _number(request: web.Request, name: str, default: int, least: int, most: int) -> int:
@@ -214,7 +224,7 @@ def _number(request: web.Request, name: str, default: int, least: int, most: int
 
 
 def _is_temporary(error: Exception) -> bool:
-    """Return whether the next step may succeed: a lost connection, or too many calls of the user."""
+    """Return whether a failed read of the log is worth a retry: its status is above 499, as for a lost connection."""
     refusal = refusal_of(error)
     return refusal is not None and refusal.status >= _SERVER_ERROR
 

@@ -13,15 +13,18 @@ from epochal_studio.wire import Trials
 
 MAX_TABLE = 8 * 2**20
 _MEMORY = 14
-"""Bytes of memory for a byte of a table: its cells as texts need most."""
+"""Bytes of memory that each byte of trials.csv needs, mostly for its cells as texts."""
 
 
 def read(folder: Folder, reserve: Callable[[int], None]) -> Trials:
-    """Return the trials in the bucket.
+    """Return the trials in trials.csv of an Experiment.
 
     Args:
-        folder: The results folder.
-        reserve: Counts the memory, and raises an error if it does not fit.
+        folder: The results folder of the Experiment.
+        reserve: Reserves bytes of memory for this call, and raises a Refusal above the limit.
+
+    Raises:
+        Refusal: If trials.csv is missing, too large or cannot be read.
     """
     with bucket_errors():
         content = read_whole(folder.bucket, f"{folder.path}/{TRIALS}", MAX_TABLE, reserve, _MEMORY)

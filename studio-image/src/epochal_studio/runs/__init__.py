@@ -1,1 +1,1 @@
-"""Decisions about runs: pure functions from objects of the API server to the JSON of the pages."""
+"""Shows, changes and compares runs (TrainingJobs, Experiments and ModelServers) through the API server."""

@@ -1,4 +1,4 @@
-"""Changes of runs: suspend, resume, finish, delete, clone, deploy. None is forced over the change of another user."""
+"""Changes of runs: suspend, resume, finish, delete, clone, deploy. None overwrites the change of another user."""
 
 from typing import Any
 
@@ -22,19 +22,24 @@ _FIELDS: dict[Action, tuple[str, bool]] = {
     "finish": ("finish", True),
 }
 _MNIST = (28, 28, 1)
-"""Input of the networks for which photographs of digits are converted. Smaller digits are cropped in another way."""
+"""Input shape of MNIST's networks. Only for this shape, a ModelServer converts photographs of digits (`Digit`), because
+data sets with smaller digits crop them in another way."""
 _TRIES = 4
-"""Tries of a change while the operator writes the status of the same object."""
+"""Maximum attempts of a change. The operator may write the status of the same object at the same time."""
 
 
 def steer(cluster: Cluster, kind: Kind, key: RunKey, request: ActionRequest) -> dict[str, Any]:
-    """Set spec.suspend or spec.finish of a run, and return the run as stored.
+    """Suspend, resume or finish a TrainingJob or Experiment, and return the stored object.
+
+    It sets spec.suspend or spec.finish.
 
     Raises:
-        Refusal: Conflict with the stored object, if somebody else has changed the spec that the user sees.
+        Refusal: 409 Conflict, with the stored object, if another user has changed the spec since the page read it; 409
+            Ended, if the run has ended; 422, for a ModelServer.
     """
     if kind not in {TRAINING_JOBS, EXPERIMENTS}:
-        raise refuse(422, "Invalid", f"a {key.kind} has no {request.action}: expected a TrainingJob or an Experiment")
+        message = f"a {key.kind} does not support {request.action}: expected a TrainingJob or an Experiment"
+        raise refuse(422, "Invalid", message)
     field, value = _FIELDS[request.action]
     for _ in range(_TRIES):
         found = cluster.get(kind, key.name, key.namespace)
@@ -44,7 +49,7 @@ def steer(cluster: Cluster, kind: Kind, key: RunKey, request: ActionRequest) -> 
         now = state(readable(found).document())
         if now in FINISHED:
             raise refuse(
-                409, "Ended", f"{key.kind} {key.name} has ended: it is {now}.", "Clone it, to train another one."
+                409, "Ended", f"{key.kind} {key.name} has ended: its state is {now}.", "Clone it to train again."
             )
         try:
             return cluster.patch(
@@ -61,10 +66,10 @@ def steer(cluster: Cluster, kind: Kind, key: RunKey, request: ActionRequest) -> 
 
 
 def delete(cluster: Cluster, kind: Kind, key: RunKey, uid: str) -> None:
-    """Delete a run, but no other object of its name.
+    """Delete a run with the given UID. A newer object with the same name is not deleted.
 
     Raises:
-        Refusal: Conflict with the stored object, if it is another one.
+        Refusal: 409 Conflict, with the stored object, if the object of this name has another UID.
     """
     try:
         cluster.delete(kind, key.name, namespace=key.namespace, uid=uid)
@@ -75,31 +80,42 @@ def delete(cluster: Cluster, kind: Kind, key: RunKey, uid: str) -> None:
 
 
 def create_clone(cluster: Cluster, kind: Kind, key: RunKey, name: str, *, suspend: bool) -> RunKey:
-    """Create an object with the spec of a run, and return its identity."""
+    """Create an object of the same kind with the spec of a run, and return the new object's key.
+
+    Args:
+        cluster: The client of the cluster with the user's token.
+        kind: Kind of the run.
+        key: Key of the run to copy.
+        name: Name of the new object.
+        suspend: Whether the new object starts suspended. A ModelServer ignores it.
+
+    Raises:
+        Refusal: 409, if an object with the new name exists.
+    """
     found = cluster.get(kind, key.name, key.namespace)
     document = clone(found, name, suspend=suspend)
     return _create(cluster, kind, key.kind, document, key.namespace)
 
 
 def deploy(cluster: Cluster, kind: Kind, key: RunKey, request: DeployRequest) -> RunKey:
-    """Create a ModelServer for the model of a run, and return its identity.
+    """Create a ModelServer for the model of a TrainingJob or Experiment, and return the ModelServer's key.
 
     Raises:
-        Refusal: If an object of this name exists, or the run has no model to serve.
+        Refusal: 409, if a ModelServer with this name exists; 422, if the run has no model to serve.
     """
     if kind not in {TRAINING_JOBS, EXPERIMENTS}:
         raise refuse(422, "Invalid", f"a {key.kind} has no model of its own: expected a TrainingJob or an Experiment")
     found = cluster.get(kind, key.name, key.namespace)
     try:
-        images = request.images or _images(kind, found)
+        images = request.images or _image_mode(kind, found)
         served = model_server(Found(kind, key.name, found), request.name, images=images, replicas=None)
     except EpochalError as error:
         raise refuse(422, "Invalid", error.message, "Choose another name.") from None
     return _create(cluster, MODEL_SERVERS, "ModelServer", served.document, key.namespace)
 
 
-def _images(kind: Kind, found: dict[str, Any]) -> ImageMode | None:
-    """Return Digit for a run whose network takes images as those of MNIST; None lets `epochal serve` choose."""
+def _image_mode(kind: Kind, found: dict[str, Any]) -> ImageMode | None:
+    """Return Digit if the network's input has the shape of MNIST's images; else None, so `model_server` chooses."""
     spec = mapping(found.get("spec"))
     job = mapping(mapping(spec.get("template")).get("spec")) if kind == EXPERIMENTS else spec
     return "Digit" if image_shape(job) == _MNIST else None
@@ -117,7 +133,7 @@ def _create(cluster: Cluster, kind: Kind, kind_name: RunKind, document: dict[str
 
 
 def name_conflict(key: RunKey) -> Refusal:
-    """Return the error of a new object whose name another one has."""
+    """Return the error 409 NameConflict: the object cannot be created, because its name is in use."""
     return refuse(
         409,
         "NameConflict",
@@ -127,9 +143,10 @@ def name_conflict(key: RunKey) -> Refusal:
 
 
 def _require_seen(found: dict[str, Any], request: ActionRequest) -> None:
-    """Raise Refusal if the user does not see the spec that is stored.
+    """Raise the Refusal Conflict if the spec has changed since the user's page read the object.
 
-    The status of a running training changes every few seconds, and with it the resourceVersion, but not the generation.
+    An equal resourceVersion or generation means that the spec is the same. The status of a running training changes
+    every few seconds, and with it the resourceVersion, but not the generation.
     """
     metadata = mapping(found.get("metadata"))
     is_seen = metadata.get("resourceVersion") == request.resource_version
@@ -138,11 +155,11 @@ def _require_seen(found: dict[str, Any], request: ActionRequest) -> None:
 
 
 def conflict(current: dict[str, Any]) -> Refusal:
-    """Return the error Conflict with the object as it is stored: the page shows another version."""
+    """Return the error 409 Conflict with the stored object, which differs from the version that the page shows."""
     problem = Problem(
         reason="Conflict",
-        message="Somebody else has changed this object since your page has read it. Your change was not made.",
-        remedy="Compare both versions, and repeat your change.",
+        message="Another user has changed this object since your page read it. Your change was not made.",
+        remedy="Compare both versions, then repeat your change.",
         current=plain(current),
     )
     return Refusal(CONFLICT, problem)

@@ -1,4 +1,4 @@
-"""The comparison of runs: differing fields of their specs, and the figures of their results."""
+"""Compares runs: the fields of their specs that differ, and the figures (metrics) of their results."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -16,20 +16,21 @@ from epochal_studio.runs.values import mapping, readable, text
 from epochal_studio.wire import MAX_FIELDS, ComparedRun, Comparison, RunKey
 
 CONNECTIONS = 4
-"""Runs that are read side by side: fewer than the calls of a user, so that his other pages go on."""
+"""Runs that are read at the same time: fewer than MAX_USER_CALLS, so that the user's other requests do not wait."""
 MAX_PATHS = 5000
 """Maximum fields of one spec that are compared."""
 MAX_ALL_PATHS = 100_000
 """Maximum fields of all specs of a comparison."""
 MAX_CHARACTERS = 4 * 2**20
-"""Maximum characters of the paths and values of all specs, and of the paths in the answer, which has them per run."""
+"""Maximum characters of the paths and values of all specs. Also the maximum of the paths in the answer, which repeats
+them for each run."""
 _MAX_FIGURES = 100
 _MAX_PATH = 200
 _MAX_VALUE = 500
 
 
 async def read_comparison(access: Access, keys: Sequence[RunKey]) -> Comparison:
-    """Return the comparison of runs, read with the rights of the user."""
+    """Read runs with the user's token, and return their comparison."""
     slots = asyncio.Semaphore(CONNECTIONS)
 
     async def read(key: RunKey) -> Run:
@@ -46,7 +47,12 @@ async def read_comparison(access: Access, keys: Sequence[RunKey]) -> Comparison:
 
 
 def comparison(keys: Sequence[RunKey], runs: Sequence[Run]) -> Comparison:
-    """Return the comparison of runs in the form of the page."""
+    """Return the comparison of runs that were read, for the page.
+
+    Args:
+        keys: The key of each run.
+        runs: The fields and figures of each run, in the same order.
+    """
     found = compare(runs)
     fields, figures = _fitting(found.fields, len(runs)), _fitting(found.figures, len(runs))
     return Comparison(
@@ -68,11 +74,11 @@ def comparison(keys: Sequence[RunKey], runs: Sequence[Run]) -> Comparison:
 
 
 def compared(found: Mapping[str, Any], runs: int = 1) -> Run:
-    """Return an object with any content as a run that is compared. Its spec is that of its template, if it has one.
+    """Return the fields and figures of an object for a comparison. For an Experiment, the spec is its template's spec.
 
     Args:
-        found: The object.
-        runs: Number of runs in the comparison, which share the memory.
+        found: The object, with any content.
+        runs: Number of runs in the comparison. Each has an equal part of the limits.
     """
     run = readable(found)
     document = run.document()
@@ -100,7 +106,7 @@ def _read(access: Access, key: RunKey, runs: int) -> Run:
 
 
 def _fitting(names: Sequence[str], runs: int) -> list[str]:
-    """Return the first names that fit into an answer, which repeats them for each run."""
+    """Return the first names: at most MAX_FIELDS, and at most MAX_CHARACTERS if repeated for each run."""
     left = MAX_CHARACTERS // runs
     fitting: list[str] = []
     for name in names[:MAX_FIELDS]:

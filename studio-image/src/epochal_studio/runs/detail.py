@@ -1,4 +1,4 @@
-"""Everything that the API server has about a run."""
+"""Builds the detail page of a run from its object, its Events and its pods in the API server."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -20,25 +20,25 @@ from epochal_studio.wire import Entry, Problem, RunDetail
 
 MAX_ENTRIES = 200
 MAX_EVENTS = 500
-"""Events that are read. The cluster keeps those of an hour."""
+"""Maximum Events that are read. The cluster keeps Events for an hour."""
 MAX_PODS = 50
 _MAX_MESSAGE = 4000
 
 
 def read_detail(cluster: Cluster, kind: Kind, namespace: str, name: str) -> RunDetail:
-    """Return a run with its history, and the permissions of the user.
+    """Read a run, and return its summary, YAML, history, timeline, layers, and the permissions of the user.
 
     Args:
-        cluster: The cluster, with the rights of the user.
+        cluster: The client of the cluster with the user's token.
         kind: Kind of the run.
-        namespace: Its namespace.
-        name: Its name.
+        namespace: Namespace of the run.
+        name: Name of the run.
     """
     return detail(cluster, kind, cluster.get(kind, name, namespace), namespace)
 
 
 def detail(cluster: Cluster, kind: Kind, found: dict[str, Any], namespace: str) -> RunDetail:
-    """Return a run that was read, with its history and the permissions of the user."""
+    """Return the summary, YAML, history, timeline, layers and permissions of a run from its object."""
     now = datetime.now(UTC)
     events, problem = _events(cluster, kind, found, namespace)
     run = readable(found)
@@ -65,10 +65,10 @@ def detail(cluster: Cluster, kind: Kind, found: dict[str, Any], namespace: str) 
 
 
 def changed_detail(found: dict[str, Any], problem: Problem) -> RunDetail:
-    """Return a run that was changed, if the rest of its detail cannot be read.
+    """Return the detail of a run after a change, without Events, pods and YAML, because these cannot be read.
 
     Args:
-        found: The run, as the API server has answered the change.
+        found: The run, from the API server's answer to the change.
         problem: Why the rest cannot be read.
     """
     now = datetime.now(UTC)
@@ -87,19 +87,19 @@ def changed_detail(found: dict[str, Any], problem: Problem) -> RunDetail:
 def _events(
     cluster: Cluster, kind: Kind, found: dict[str, Any], namespace: str
 ) -> tuple[list[dict[str, Any]], Problem | None]:
-    """Return the Events of a run, or why they are missing: the conditions are part of its history without them."""
+    """Return the Events of a run, and None; or no Events, and a Problem if the user may not list Events."""
     try:
         return cluster.events(kind.name, found["metadata"]["name"], namespace, most=MAX_EVENTS), None
     except ApiError as error:
         if error.status != FORBIDDEN:
             raise
-        message = "You may not list Events in this namespace, so the history has the conditions alone."
+        message = "You may not list Events in this namespace, so the history shows only conditions."
         remedy = "Ask an administrator for the right to list events.events.k8s.io."
         return [], Problem(reason="Forbidden", message=message, remedy=remedy)
 
 
 def _pods(cluster: Cluster, kind: Kind, found: dict[str, Any], namespace: str) -> Objects:
-    """Return the pods of a TrainingJob, for the times of their starts; none if the user may not list them."""
+    """Return the pods of a TrainingJob, for the timeline; none for other kinds, or if the pods cannot be listed."""
     metadata = mapping(found.get("metadata"))
     if kind != TRAINING_JOBS:
         return []

@@ -1,4 +1,4 @@
-"""An object as the page shows it: plain JSON, YAML to apply again, and a copy with another name."""
+"""Converts an object for the page: to JSON, to YAML that can be applied, and to a copy with another name."""
 
 import json
 from collections.abc import Mapping
@@ -13,9 +13,9 @@ from epochal_api.text import printable
 from epochal_studio.runs.values import mapping
 
 MAX_DEPTH = 64
-"""Maximum depth of a document. The serializer refuses 255 levels, and no page can show as many."""
+"""Maximum levels of mappings and lists in an object. The JSON serializer fails at 255 levels."""
 MAX_YAML = 256 * 1024
-"""Maximum bytes of a spec, as JSON, that is written as YAML: twice those of the largest valid one."""
+"""Maximum bytes of an object as JSON for which YAML is written: twice the size of the largest valid object."""
 SERVER_FIELDS = frozenset(
     {
         "creationTimestamp",
@@ -31,21 +31,24 @@ SERVER_FIELDS = frozenset(
         "uid",
     }
 )
-"""Fields of the metadata that the API server or a controller sets."""
+"""Fields of metadata that the API server or controllers set."""
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-"""Annotation of `kubectl apply`: the last document that it has applied."""
+"""The annotation in which `kubectl apply` stores the last applied document."""
 _STEERING = ("suspend", "finish")
 
 
 def plain(found: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an object without managedFields, and without values below MAX_DEPTH levels."""
+    """Return an object without managedFields. Values below MAX_DEPTH levels are replaced by `…`."""
     metadata = {name: value for name, value in mapping(found.get("metadata")).items() if name != "managedFields"}
     shown: dict[str, Any] = _cut({**found, "metadata": metadata}, MAX_DEPTH)
     return shown
 
 
 def as_yaml(found: Mapping[str, Any]) -> str:
-    """Return an object as YAML to apply again: without status and without fields that the API server sets."""
+    """Return an object as YAML for `kubectl apply`: without status and without fields that the API server sets.
+
+    For an object that is too large or too deep, return a comment with the reason.
+    """
     metadata = {
         name: value for name, value in mapping(found.get("metadata")).items() if name not in SERVER_FIELDS and value
     }
@@ -65,12 +68,14 @@ def as_yaml(found: Mapping[str, Any]) -> str:
 
 
 def clone(found: Mapping[str, Any], name: str, *, suspend: bool) -> dict[str, Any]:
-    """Return an object with the spec of another one.
+    """Return a new object with the kind, namespace, spec and labels of another object.
+
+    spec.suspend, spec.finish, and labels with a prefix, except Kueue's queue, are not copied.
 
     Args:
-        found: The other object, as the API server has it.
+        found: The object to copy.
         name: Name of the new object.
-        suspend: Whether it starts suspended. A ModelServer has no such field.
+        suspend: Whether the new object starts suspended. It has no effect for a ModelServer.
     """
     spec = {field: deepcopy(value) for field, value in mapping(found.get("spec")).items() if field not in _STEERING}
     if suspend and found.get("kind") != "ModelServer":
@@ -85,7 +90,7 @@ def clone(found: Mapping[str, Any], name: str, *, suspend: bool) -> dict[str, An
 
 
 def _is_deep(value: Any, levels: int) -> bool:
-    """Return whether a value has more than a number of levels of mappings and lists."""
+    """Return whether a value has more than `levels` nested levels of mappings and lists."""
     if not isinstance(value, Mapping | list):
         return False
     inner = value.values() if isinstance(value, Mapping) else value
@@ -93,7 +98,7 @@ def _is_deep(value: Any, levels: int) -> bool:
 
 
 def _cut(value: Any, levels: int) -> Any:
-    """Return a value with a note in place of deeper levels."""
+    """Return a copy of a value where mappings and lists below `levels` levels are replaced by `…`."""
     if isinstance(value, Mapping):
         if not levels:
             return "…"

@@ -1,4 +1,4 @@
-"""The network of a run as rows: name, class and arguments of each layer."""
+"""Lists the layers of a run's network as rows of texts: name, class and arguments."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,12 +16,12 @@ _MAX_ARGUMENT = 200
 
 
 def layers(spec: Mapping[str, Any]) -> list[list[str]]:
-    """Return the rows of the network of a spec with any content, inputs first.
+    """Return name, class and arguments of each layer in a spec's network, inputs first.
 
-    A spec with `model` or `code` in place of a network has one row, with the address of the file.
+    A spec with `model` or `code` instead of a network has one row with the fields of `model` or `code`.
 
     Args:
-        spec: Spec of a TrainingJob, or of the template of an Experiment.
+        spec: Spec of a TrainingJob, or of the template of an Experiment, with any content.
     """
     if model := mapping(spec.get("model")):
         return [["model", "Saved model", _arguments(model)]]
@@ -34,7 +34,7 @@ def layers(spec: Mapping[str, Any]) -> list[list[str]]:
 
 
 def spec_of(kind: str, spec: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the spec with the network: that of the template for an Experiment."""
+    """Return the spec that has the network: spec.template.spec for an Experiment, else the spec itself."""
     return mapping(mapping(spec.get("template")).get("spec")) if kind == "Experiment" else spec
 
 
@@ -47,7 +47,7 @@ def _inputs(network: Mapping[str, Any]) -> Iterator[list[str]]:
 
 
 def _names(network: Mapping[str, Any], found: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return the names of the layers, those that Keras gives them too if the network is valid."""
+    """Return the name of each layer. In a valid network, layers without a name have the name that Keras would set."""
     try:
         return Network.model_validate(network).layer_names
     except (ValidationError, RecursionError):  # an Experiment may have values that are no valid layer

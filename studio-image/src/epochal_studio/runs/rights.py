@@ -1,4 +1,4 @@
-"""The rights of a user for a run, by the reviews of the API server."""
+"""Finds the actions that a user may perform on a run, by SelfSubjectAccessReviews of the API server."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -13,7 +13,7 @@ from epochal_studio.wire import Permission
 
 
 class _Right(NamedTuple):
-    """A right, and the permissions that it gives."""
+    """A verb on a kind in Kubernetes RBAC, and the actions of Studio that need this right."""
 
     permissions: tuple[Permission, ...]
     verb: str
@@ -23,13 +23,13 @@ class _Right(NamedTuple):
 
 
 def permissions(cluster: Cluster, kind: Kind, found: dict[str, Any], namespace: str) -> list[Permission]:
-    """Return the permissions of a user for a run: at most six reviews, one after another.
+    """Return the actions that a user may perform on a run. It sends at most six reviews, one after another.
 
     Args:
-        cluster: The cluster, with the rights of the user.
+        cluster: The client of the cluster with the user's token.
         kind: Kind of the run.
-        found: The run.
-        namespace: Its namespace.
+        found: The object of the run.
+        namespace: Namespace of the run.
     """
 
     def is_allowed(right: _Right) -> bool:

@@ -1,4 +1,4 @@
-"""The routes of runs that need the API server alone."""
+"""The routes that show, change and compare runs with the API server, without requests to S3."""
 
 from aiohttp import web
 
@@ -34,14 +34,14 @@ def routes() -> list[web.RouteDef]:
 
 
 async def show(request: web.Request) -> web.Response:
-    """Return a run with its history and the permissions of the user."""
+    """Return the run in the path with its history and the permissions of the user."""
     access, key = access_of(request), run_key(request)
     cluster = access.cluster(key.namespace)
     return answer(await access.in_thread(read_detail, cluster, kind_of(key), key.namespace, key.name))
 
 
 async def steer(request: web.Request) -> web.Response:
-    """Suspend, resume or finish a run, and return it."""
+    """Suspend, resume or finish the run in the path, and return its detail after the change."""
     access, key = access_of(request), run_key(request)
     body = await read_body(request, ActionRequest)
     cluster, kind = access.cluster(key.namespace), kind_of(key)
@@ -57,17 +57,17 @@ async def steer(request: web.Request) -> web.Response:
 
 
 async def delete(request: web.Request) -> web.Response:
-    """Delete a run by its name and UID."""
+    """Delete the run in the path if it has the UID in the query."""
     access, key = access_of(request), run_key(request)
     uid = request.query.get("uid", "")
     if not uid or len(uid) > _MAX_UID:
-        raise refuse(400, "Invalid", "uid: must be the UID of the run that your page shows, as a parameter of the URL")
+        raise refuse(400, "Invalid", "uid: the query must have the UID of the run that your page shows")
     await access.in_thread(changes.delete, access.cluster(key.namespace), kind_of(key), key, uid)
     return web.Response(status=204)
 
 
 async def clone(request: web.Request) -> web.Response:
-    """Create a run with the spec of another one, and return its identity."""
+    """Create a copy of the run in the path with another name, and return the key of the copy."""
     access, key = access_of(request), run_key(request)
     body = await read_body(request, CloneRequest)
     cluster = access.cluster(key.namespace)
@@ -76,7 +76,7 @@ async def clone(request: web.Request) -> web.Response:
 
 
 async def deploy(request: web.Request) -> web.Response:
-    """Create a ModelServer for the model of a run, and return its identity."""
+    """Create a ModelServer for the model of the run in the path, and return the key of the ModelServer."""
     access, key = access_of(request), run_key(request)
     body = await read_body(request, DeployRequest)
     created = await access.in_thread(changes.deploy, access.cluster(key.namespace), kind_of(key), key, body)
@@ -84,7 +84,7 @@ async def deploy(request: web.Request) -> web.Response:
 
 
 async def compare(request: web.Request) -> web.Response:
-    """Return the comparison of the runs in the query."""
+    """Return the comparison of the runs that the query names."""
     access = access_of(request)
     texts = list(dict.fromkeys(request.query.getall("run", [])))
     if not 1 <= len(texts) <= MAX_RUNS_COMPARED:

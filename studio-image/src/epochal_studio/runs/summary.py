@@ -1,4 +1,4 @@
-"""The row of a run in the list of runs."""
+"""Builds the row of a run in the list of runs (RunSummary)."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -14,17 +14,17 @@ MAX_METRIC_NAME = 128
 MAX_URI = 2048
 EXPERIMENT_LABEL = "epochal.dev/experiment"
 _NO_NAME = "?"
-"""Name of an object without one. The API server has no such object."""
+"""Name that is shown for an object without a name, which the API server never sends."""
 _COUNTS = ("created", "running", "complete", "failed")
-"""Numbers of trials that are listed if they are 0, too."""
+"""States whose numbers of trials are shown even if they are 0."""
 
 
 def summary(found: Mapping[str, Any], now: datetime, sparkline: Sequence[float] = ()) -> RunSummary:
-    """Return the row of an object with any content.
+    """Return the row of a TrainingJob, Experiment or ModelServer in the list of runs.
 
     Args:
-        found: The object, as users and any version of Epochal wrote it.
-        now: The time, in place of a missing time of its creation.
+        found: The object, with any content.
+        now: The current time, which replaces a missing creation time.
         sparkline: Values of the monitored metric, oldest first.
     """
     run = readable(found)
@@ -64,9 +64,10 @@ def key(found: Mapping[str, Any]) -> RunKey:
 
 
 def monitored(row: RunSummary) -> MetricValue | None:
-    """Return the metric that a sparkline shows, with its last value, or None before the first one.
+    """Return the metric for a run's sparkline, with its last value; None before the status has a best epoch or trial.
 
-    It is the metric that decides the best epoch, or the best value of an Experiment.
+    For a TrainingJob, it is the metric that decides which epoch is the best. For an Experiment, it is the objective,
+    with the value of the best trial.
     """
     best = row.best
     if best is None or row.kind == "Experiment":
@@ -121,7 +122,10 @@ def _server(run: Readable) -> ServerSummary | None:
 
 
 def _source(run: Readable, model: Mapping[str, Any]) -> RunKey | None:
-    """Return the Experiment or TrainingJob of a server's model. The Experiment, which users name, comes first."""
+    """Return the key of the run that produced a ModelServer's model, or None.
+
+    For a model of a trial, it is the Experiment and not the trial's TrainingJob, because users name the Experiment.
+    """
     namespace = text(run.metadata.get("namespace"), MAX_NAME) or _NO_NAME
     if name := text(model.get("experimentName"), MAX_NAME):
         return RunKey(kind="Experiment", namespace=namespace, name=name)
@@ -131,7 +135,10 @@ def _source(run: Readable, model: Mapping[str, Any]) -> RunKey | None:
 
 
 def _has_model(run: Readable) -> bool:
-    """Return whether a ModelServer finds a model, as the operator decides it."""
+    """Return whether a ModelServer can serve a model of this run: the run is Complete, and its status lists a model.
+
+    An Experiment must have the TrainingJob of its best trial. The operator uses the same rule.
+    """
     if run.status.get("state") != "Complete":
         return False
     if run.kind == "Experiment":

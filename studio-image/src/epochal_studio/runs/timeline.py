@@ -1,4 +1,4 @@
-"""The parts of a run in time: queue, start, data, training, storing, suspended."""
+"""Computes the timeline of a run: the phases Queue, Start, Data, Training, Storing and Suspended."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -15,11 +15,11 @@ CONTAINER = "trainer"
 _Name = Literal["Queue", "Start", "Data", "Training", "Storing", "Suspended"]
 _MAX_SECONDS = 10 * 366 * 86400
 _TRAINED = frozenset({"Training", "Storing", "Done"})
-"""Stages of a trainer that has finished the first step."""
+"""Values of status.progress.stage after the trainer has finished its first training step."""
 
 
 class _Change(NamedTuple):
-    """The start of a phase."""
+    """The start of a phase in the timeline."""
 
     time: datetime
     name: _Name
@@ -27,8 +27,8 @@ class _Change(NamedTuple):
     ends_suspension: bool = False
 
 
-class _Run(NamedTuple):
-    """The times of a pod: its scheduling, and the start and end of the trainer's container."""
+class _PodTimes(NamedTuple):
+    """Times of a pod: when it was scheduled, and when the container `trainer` started and ended."""
 
     scheduled: datetime | None
     began: datetime | None
@@ -40,20 +40,21 @@ def timeline(
 ) -> list[Phase]:
     """Return the phases of a run, oldest first.
 
-    The cluster keeps Events for an hour, and pods until their Job is deleted. A phase without a known start is a part
-    of the phase before it. Only the start of the training is estimated, from the duration of an epoch.
+    The times come from the run's status, its Events (the cluster keeps them for an hour) and its pods (until their Job
+    is deleted). A phase without a known start is merged into the phase before it. The starts of Training and Storing
+    are estimated from the progress in the status.
 
     Args:
         found: The run, with any content.
-        entries: Its Events.
-        pods: Its pods; none if the user may not list them.
-        now: The time, in place of a missing time of its creation.
+        entries: The history of the run: its Events and conditions.
+        pods: The pods of the run; none if the user may not list them.
+        now: The current time, which replaces a missing creation time.
     """
     run = readable(found)
     created = time(run.metadata.get("creationTimestamp")) or now
     started, ended = time(run.status.get("startTime")), time(run.status.get("completionTime"))
-    runs = sorted(map(_run_of, pods), key=lambda each: each.began or now)
-    changes = [_Change(created, "Queue" if any(each.scheduled for each in runs) else _first(run, started))]
+    runs = sorted(map(_times_of, pods), key=lambda each: each.began or now)
+    changes = [_Change(created, "Queue" if any(each.scheduled for each in runs) else _first_phase(run, started))]
     if run.kind == "TrainingJob":
         changes += _of_pods(runs)
         if started is not None and not any(each.began for each in runs):
@@ -66,8 +67,13 @@ def timeline(
     return _phases([*changes, *_suspensions(run, entries, created)], ended)[:MAX_PHASES]
 
 
-def _first(run: Readable, started: datetime | None) -> _Name:
-    """Return the phase after the creation of a run without known pods."""
+def _first_phase(run: Readable, started: datetime | None) -> _Name:
+    """Return the first phase of a run if no pod of the run is known: Start or Queue.
+
+    Args:
+        run: The run.
+        started: status.startTime of the run.
+    """
     if run.kind == "ModelServer" or (started is None and run.status.get("state") == "Starting"):
         return "Start"
     has_queue = bool(mapping(run.spec.get("scheduling")).get("queueName"))
@@ -95,20 +101,20 @@ def _suspensions(run: Readable, entries: Iterable[Entry], created: datetime) -> 
         yield _Change(since, "Queue", ends_suspension=True)
 
 
-def _run_of(pod: Mapping[str, Any]) -> _Run:
+def _times_of(pod: Mapping[str, Any]) -> _PodTimes:
     status = mapping(pod.get("status"))
     scheduled = next((each for each in items(status.get("conditions")) if each.get("type") == "PodScheduled"), {})
     containers = items(status.get("containerStatuses"))
     state = mapping(next((each for each in containers if each.get("name") == CONTAINER), {}).get("state"))
     running, over = mapping(state.get("running")), mapping(state.get("terminated"))
-    return _Run(
+    return _PodTimes(
         time(scheduled.get("lastTransitionTime")) if scheduled.get("status") == "True" else None,
         time(running.get("startedAt")) or time(over.get("startedAt")),
         time(over.get("finishedAt")),
     )
 
 
-def _of_pods(runs: Sequence[_Run]) -> Iterator[_Change]:
+def _of_pods(runs: Sequence[_PodTimes]) -> Iterator[_Change]:
     for each in runs:
         if each.scheduled is not None:
             yield _Change(each.scheduled, "Start")
@@ -121,7 +127,13 @@ def _of_pods(runs: Sequence[_Run]) -> Iterator[_Change]:
 
 
 def _of_progress(run: Readable, changes: Sequence[_Change], ended: datetime | None) -> Iterator[_Change]:
-    """Yield the starts of the phases Training and Storing, after the last start of a trainer."""
+    """Yield the estimated starts of the phases Training and Storing in the last pod, from the progress in the status.
+
+    Args:
+        run: The run.
+        changes: The starts of phases that are known already.
+        ended: status.completionTime of the run.
+    """
     progress = mapping(run.status.get("progress"))
     data = max((each.time for each in changes if each.name == "Data"), default=None)
     if data is None or progress.get("stage") not in _TRAINED:
@@ -148,7 +160,12 @@ def _trained_seconds(run: Readable, progress: Mapping[str, Any]) -> float:
 
 
 def _phases(changes: Iterable[_Change], ended: datetime | None) -> list[Phase]:
-    """Return the phases between changes. A later change of the same time replaces an earlier one."""
+    """Return the phases from their starts. If two have the same time, the later item of `changes` is used.
+
+    Args:
+        changes: The starts of phases in any order.
+        ended: End of the last phase; None if it has not ended. Later starts are left out.
+    """
     ordered: dict[datetime, _Change] = {}
     for change in changes:
         ordered[change.time] = change

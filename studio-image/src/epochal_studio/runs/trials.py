@@ -1,4 +1,4 @@
-"""The trials of an Experiment as a table: from its trials.csv, or the best ones from its status."""
+"""The trials of an Experiment as a table: all trials from trials.csv, or the best trials from the status."""
 
 import csv
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,11 +12,11 @@ MAX_TRIALS = 10_000
 MAX_COLUMNS = 64
 _MAX_CELL = 300
 _MAX_ROW = 256 * 1024
-"""Maximum characters of a row. A row of 8 MiB may have millions of cells, before the first ones are taken."""
+"""Maximum characters of a row. The csv module would parse millions of cells of a longer row before any is left out."""
 
 
 def from_table(lines: Iterable[str]) -> Trials:
-    """Return the trials in the lines of a trials.csv, which anybody with the keys of the bucket may have written."""
+    """Return the trials in the lines of a trials.csv, which may have any content. An invalid table has no trials."""
     rows = _rows(lines)
     try:
         columns = _cells(next(rows, []))
@@ -29,7 +29,7 @@ def from_table(lines: Iterable[str]) -> Trials:
 
 
 def from_status(found: Mapping[str, Any]) -> Trials:
-    """Return the best trials in the status of an Experiment with any content, best first."""
+    """Return the best trials in an Experiment's status, best first. The object may have any content."""
     run = readable(found)
     ranked = items(run.status.get("top")) or [best for best in [mapping(run.status.get("best"))] if best]
     names = list(dict.fromkeys(str(name) for trial in ranked for name in mapping(trial.get("parameters"))))
@@ -51,10 +51,10 @@ def from_status(found: Mapping[str, Any]) -> Trials:
 
 
 def _rows(lines: Iterable[str]) -> Iterator[list[str]]:
-    """Yield the rows of a table.
+    """Yield the rows of a CSV table.
 
     Raises:
-        csv.Error: If one of them is too long, perhaps over several lines.
+        csv.Error: If a row has more than _MAX_ROW characters. A row may have several lines.
     """
     size = 0
 

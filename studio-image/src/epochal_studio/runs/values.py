@@ -1,4 +1,4 @@
-"""Values of objects that users and other versions of Epochal wrote. Each function accepts any JSON value."""
+"""Reads values in objects that users or other versions of Epochal wrote. Each function accepts any JSON value."""
 
 import math
 from collections.abc import Mapping
@@ -17,22 +17,22 @@ from epochal_api.trainingjob.status import Status
 from epochal_studio.wire import RUN_KINDS, RunKind
 
 MAX_TEXT = 1000
-"""Maximum characters of a text that has no limit of its own."""
+"""Default maximum of characters in `text`."""
 _EXACT = 2**53
-"""Integers above are no exact numbers in JavaScript."""
+"""Largest integer that JavaScript represents exactly."""
 _MAX_DIGITS = 64
 _STATUSES: Mapping[str, type[StatusModel]] = {"Experiment": ExperimentStatus, "ModelServer": ModelServerStatus}
 _EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 
 class Readable(NamedTuple):
-    """An object with a status that has the fields and types of this version.
+    """An object whose status has only fields and types of this version of Epochal.
 
     Args:
-        kind: Its kind; TrainingJob if it has no known one.
-        metadata: Its metadata.
-        spec: Its spec, as the user wrote it.
-        status: Its status without unreadable fields.
+        kind: Kind of the object; TrainingJob if the kind is unknown.
+        metadata: Metadata of the object; empty if it is no mapping.
+        spec: Spec of the object with any content; empty if it is no mapping.
+        status: Status of the object without invalid fields.
     """
 
     kind: RunKind
@@ -41,12 +41,12 @@ class Readable(NamedTuple):
     status: Mapping[str, Any]
 
     def document(self) -> dict[str, Any]:
-        """Return the object for the functions of `epochal.views`."""
+        """Return the object as a dictionary, for the functions of `epochal.views`."""
         return {"kind": self.kind, "metadata": self.metadata, "spec": self.spec, "status": self.status}
 
 
 def readable(found: Mapping[str, Any]) -> Readable:
-    """Return an object of any content as kind, metadata, spec and readable status."""
+    """Return kind, metadata and spec of an object with any content, and its status without invalid fields."""
     kind = run_kind(found.get("kind")) or "TrainingJob"
     raw = mapping(found.get("status"))
     model = _STATUSES.get(kind, Status)
@@ -61,22 +61,22 @@ def readable(found: Mapping[str, Any]) -> Readable:
 
 
 def run_kind(value: object) -> RunKind | None:
-    """Return the kind of a run or server; None for any other value."""
+    """Return the value if it is TrainingJob, Experiment or ModelServer, else None."""
     return next((kind for kind in RUN_KINDS if kind == value), None)
 
 
 def mapping(value: object) -> Mapping[str, Any]:
-    """Return a mapping, or an empty one in place of any other value."""
+    """Return the value if it is a mapping, else an empty mapping."""
     return value if isinstance(value, Mapping) else _EMPTY
 
 
 def items(value: object) -> list[Mapping[str, Any]]:
-    """Return the mappings in a list; none for any other value."""
+    """Return the items of a list that are mappings; an empty list for any other value."""
     return [each for each in value if isinstance(each, Mapping)] if isinstance(value, list) else []
 
 
 def text(value: object, limit: int = MAX_TEXT) -> str:
-    """Return a text of one line, without control characters; "" for any other value."""
+    """Return a text as one line without control characters, cut at `limit` characters; "" for any other value."""
     if not isinstance(value, str):
         return ""
     line = " ".join(printable(value[: limit + 1], instead=" ").split())
@@ -84,13 +84,13 @@ def text(value: object, limit: int = MAX_TEXT) -> str:
 
 
 def count(value: object) -> int | None:
-    """Return an integer from 0 that JavaScript can represent; None for any other value."""
+    """Return the value if it is an integer from 0 to 2^53, the largest exact integer in JavaScript; else None."""
     is_count = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _EXACT
     return value if is_count and isinstance(value, int) else None
 
 
 def number(value: object) -> float | None:
-    """Return a finite number, also from a text as in a status; None for any other value."""
+    """Return a finite number, or the number in a text (a status has metrics as texts); None for any other value."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     if isinstance(value, str) and len(value) > _MAX_DIGITS:
@@ -103,7 +103,7 @@ def number(value: object) -> float | None:
 
 
 def time(value: object) -> datetime | None:
-    """Return a time of an object (RFC 3339) in UTC; None for any other value."""
+    """Return the time in a text of RFC 3339, in UTC; None for any other value."""
     found = parse_time(value) if isinstance(value, str) else None
     try:
         return None if found is None else found.astimezone(UTC)

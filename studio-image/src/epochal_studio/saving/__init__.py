@@ -1,1 +1,1 @@
-"""The documents of users become objects of the cluster."""
+"""Saves YAML documents of users as TrainingJobs and Experiments in the cluster."""

@@ -1,4 +1,4 @@
-"""The fields of a spec that the cluster has added to the document of a save, as a mutating webhook does."""
+"""Finds the fields that the cluster, such as a mutating webhook, has added to the spec of a saved document."""
 
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -15,14 +15,14 @@ Path = tuple[str | int, ...]
 
 
 def added_fields(kind: str, sent: Mapping[str, Any], stored: Mapping[str, Any]) -> list[AddedField]:
-    """Return the fields of the stored spec that the document does not have, except for defaults of the API.
+    """Return the fields of the stored spec that the saved document does not have, except defaults of the CRD schema.
 
-    The user has not seen them, so the next save of the document would remove them.
+    The user's document lacks these fields, so the next save would remove them from the object.
 
     Args:
         kind: Kind of the object.
-        sent: The document.
-        stored: The object as stored.
+        sent: The saved document.
+        stored: The stored object, from the API server's answer.
     """
     return list(_added(_schema(kind), sent.get(_SPEC), stored.get(_SPEC), (_SPEC,)))
 
@@ -46,13 +46,13 @@ def _added(part: Mapping[str, Any], sent: Any, stored: Any, path: Path) -> Itera
 
 
 def _part(part: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """Return the schema of a field; an empty one if the API does not know the field."""
+    """Return the JSON schema of a field in the schema of its object; an empty schema for an unknown field."""
     found: dict[str, Any] = part.get("properties", {}).get(name) or part.get("additionalProperties") or {}
     return found
 
 
 def _is_default(part: Mapping[str, Any], value: Any) -> bool:
-    """Return whether the API server gives a field this value by itself. The fields of a default have defaults, too."""
+    """Return whether a value is the default in the JSON schema of its field, including defaults of nested fields."""
     if "default" not in part:
         return False
     default = part["default"]

@@ -1,4 +1,4 @@
-"""The object that a document becomes: a new one, or a change of the stored one."""
+"""Converts a YAML document to the object to save: a new object, or a changed version of the stored object."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,15 +17,16 @@ Object = dict[str, Any]
 
 
 def read_document(text: str, namespace: str) -> tuple[RunKey, Object]:
-    """Return the identity and the object of a text, without the fields that the API server and controllers set.
+    """Return the key and the object in a YAML text, without the fields that the API server and controllers set.
 
     Args:
-        text: The text.
-        namespace: The namespace of the request.
+        text: The YAML text.
+        namespace: The namespace to save in.
 
     Raises:
-        Refusal: If the text is no TrainingJob and no Experiment, or names another namespace.
-        EpochalError: If no object can have its name.
+        Refusal: 422, if the text is neither a TrainingJob nor an Experiment, has invalid metadata, or another
+            namespace; 400, if `namespace` is invalid.
+        EpochalError: If the name of the object is invalid.
     """
     namespace_of(namespace)
     try:
@@ -34,16 +35,18 @@ def read_document(text: str, namespace: str) -> tuple[RunKey, Object]:
         place = f"line {error.problem.line}" if error.problem.line else "the line"
         raise refuse(422, "Invalid", error.problem.message, f"Correct {place} of the text.") from None
     if (wrong := wrong_kind(found)) is not None:
-        raise refuse(422, "Invalid", f"{wrong.path}: {wrong.message}", "Save another kind with kubectl.")
+        raise refuse(
+            422, "Invalid", f"{wrong.path}: {wrong.message}", "Studio saves only these kinds: use kubectl for others."
+        )
     metadata, kind = found.get("metadata"), run_kind(found["kind"])
     if not isinstance(metadata, dict) or kind is None:
-        raise refuse(422, "Invalid", "metadata: must have the name of the object", "Add metadata.name.")
+        raise refuse(422, "Invalid", "metadata: must be a mapping with the name of the object", "Add metadata.name.")
     for field in ("labels", "annotations"):
         if not isinstance(metadata.get(field) or {}, dict):
-            raise refuse(422, "Invalid", f"metadata.{field}: must be texts by their names", "Correct this field.")
+            raise refuse(422, "Invalid", f"metadata.{field}: must be a mapping of texts", "Correct this field.")
     name, written = metadata.get("name"), metadata.get("namespace") or namespace
     if not isinstance(name, str) or not name:
-        raise refuse(422, "Invalid", "metadata.name: must be a text, and is missing", "Add metadata.name.")
+        raise refuse(422, "Invalid", "metadata.name: is missing, or is not a text", "Add metadata.name.")
     if written != namespace:
         raise refuse(
             422,
@@ -57,24 +60,24 @@ def read_document(text: str, namespace: str) -> tuple[RunKey, Object]:
     return RunKey(kind=kind, namespace=namespace, name=checked_name(kind, name)), document
 
 
-def changed(stored: Mapping[str, Any], document: Mapping[str, Any], *, keeps_names: bool) -> Object:
-    """Return the stored object with the spec, the labels and the annotations of a document.
+def changed(stored: Mapping[str, Any], document: Mapping[str, Any], *, keeps_labels: bool) -> Object:
+    """Return a copy of the stored object with the spec, the labels and the annotations of a document.
 
-    Status, finalizers, owners and all other fields stay as they are stored, and so does the annotation of
-    `kubectl apply`, which the pages do not show. The API server knows from the difference which fields Studio has
-    changed, so that the fields of other managers stay theirs.
+    The status, finalizers, owner references and all other fields keep their stored values, and so does the annotation
+    of `kubectl apply`, which the pages do not show. The API server compares both objects, so fields with the same value
+    keep their field managers.
 
     Args:
         stored: The object as the API server has it.
-        document: The document.
-        keeps_names: Whether labels and annotations stay that the document does not have, because the user may not have
-            seen them.
+        document: The document to save.
+        keeps_labels: Whether to keep stored labels and annotations that the document lacks, because they may be newer
+            than the version that the user has edited.
     """
     metadata = {**mapping(stored.get("metadata"))}
     given = mapping(document.get("metadata"))
     for field in ("labels", "annotations"):
         before, after = mapping(metadata.get(field)), mapping(given.get(field))
-        kept = {name: value for name, value in before.items() if keeps_names or name == LAST_APPLIED}
+        kept = {name: value for name, value in before.items() if keeps_labels or name == LAST_APPLIED}
         metadata[field] = {**kept, **after}
         if not metadata[field]:
             del metadata[field]
@@ -84,11 +87,11 @@ def changed(stored: Mapping[str, Any], document: Mapping[str, Any], *, keeps_nam
     return {**stored, **rest, "spec": document.get("spec"), "metadata": {**metadata, **unknown}}
 
 
-def has_other_names(stored: Mapping[str, Any], document: Mapping[str, Any]) -> bool:
-    """Return whether a label or an annotation has another value in the document than in the stored object.
+def has_other_labels(stored: Mapping[str, Any], document: Mapping[str, Any]) -> bool:
+    """Return whether a label or an annotation of both the document and the stored object has different values.
 
-    Labels and annotations have no generation. So in a newer version than the one that the user has read, nobody knows
-    whether the user or somebody else has changed the value.
+    A change of labels or annotations does not change the generation. If the stored object is newer than the version
+    that the user has edited, either the user or another user may have changed such a value.
     """
     metadata, given = mapping(stored.get("metadata")), mapping(document.get("metadata"))
     return any(

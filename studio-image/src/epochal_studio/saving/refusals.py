@@ -1,4 +1,4 @@
-"""The refusals of the API server to save an object, with the fields, the values found and the remedy."""
+"""Converts errors of the API server when an object is saved to messages with the fields, their values and a remedy."""
 
 import re
 
@@ -16,12 +16,19 @@ _VALUE = re.compile(
 _IN_BODY = re.compile(r"^\S+ in body ")
 _FOUND = re.compile(r'^("(?:[^"\\]|\\.){0,200}"|[-+.\w]{1,40}): (.+)$', re.DOTALL)
 _IMMUTABLE = " cannot change once "
-"""Part of the messages of the API for fields that are immutable after the start, see `epochal_api…spec.immutable`."""
+"""Part of each message for a field that is immutable after the start, see `immutable` in epochal_api."""
 _MAX_LINES = 16
 
 
 def refusal_to_save(error: ApiError, kind: Kind) -> Refusal | None:
-    """Return the refusal of the API server in the words of Studio; None for an error that any request may have."""
+    """Return a Refusal for an error that is specific to a save; None for all other errors of the API server.
+
+    Specific errors are unknown, invalid or immutable fields, and objects that a policy of the cluster refuses.
+
+    Args:
+        error: The error of the API server.
+        kind: Kind of the object to save.
+    """
     if error.status == _BAD_REQUEST and _STRICT in error.message:
         return _unknown_fields(error)
     if _IMMUTABLE in error.message:
@@ -29,14 +36,14 @@ def refusal_to_save(error: ApiError, kind: Kind) -> Refusal | None:
             422,
             "Immutable",
             "\n".join(_lines(error, kind, is_immutable=True)) or error.message,
-            f"Save it under another name: the stored {kind.name} has run, and a new one can have this spec.",
+            f"Save it under another name: the stored {kind.name} has started, but a new object can have this spec.",
         )
     if error.is_rule and error.status in {_FORBIDDEN, _INVALID}:
         return refuse(
             error.status,
             "RefusedByPolicy",
             error.message,
-            "This is a rule of the cluster: change the field that it names, or ask an administrator.",
+            "This is a rule of the cluster: change the field that the message names, or ask an administrator.",
         )
     if error.status == _INVALID:
         lines = "\n".join(_lines(error, kind))
@@ -51,7 +58,13 @@ def _unknown_fields(error: ApiError) -> Refusal:
 
 
 def _lines(error: ApiError, kind: Kind, *, is_immutable: bool = False) -> list[str]:
-    """Return a line for each refused field: its path, the value found, and the value expected."""
+    """Return a line for each refused field, at most _MAX_LINES: its path, the value found, and the value expected.
+
+    Args:
+        error: The error of the API server.
+        kind: Kind of the object to save.
+        is_immutable: Whether to return only fields that are immutable after the start.
+    """
     causes = [cause for cause in error.causes if cause.message]
     if is_immutable:
         # Of the message, the remedy is that of kubectl.

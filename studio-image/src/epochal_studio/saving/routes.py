@@ -1,4 +1,4 @@
-"""The route that saves a document."""
+"""The route that saves a YAML document: POST /api/jobs."""
 
 from aiohttp import web
 
@@ -12,12 +12,12 @@ from epochal_studio.wire import SaveRequest
 
 
 def routes() -> list[web.RouteDef]:
-    """Return the route."""
+    """Return the route POST /api/jobs."""
     return [web.post("/api/jobs", save_job)]
 
 
 async def save_job(request: web.Request) -> web.Response:
-    """Create or change a TrainingJob or an Experiment, or let the API server check it."""
+    """Create or change the TrainingJob or Experiment in the body. A dry run only lets the API server validate it."""
     access = access_of(request)
     body = await read_body(request, SaveRequest)
     namespace = namespace_of(body.namespace)

@@ -1,4 +1,4 @@
-"""Creates and changes TrainingJobs and Experiments. No change is forced over that of another user."""
+"""Creates and changes TrainingJobs and Experiments. A save never overwrites the change of another user."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,28 +13,29 @@ from epochal_studio.runs.changes import conflict, name_conflict
 from epochal_studio.runs.document import as_yaml
 from epochal_studio.runs.values import mapping
 from epochal_studio.saving.added import added_fields
-from epochal_studio.saving.document import changed, has_other_names
+from epochal_studio.saving.document import changed, has_other_labels
 from epochal_studio.saving.refusals import refusal_to_save
 from epochal_studio.wire import RunKey, Saved, SaveRequest
 
 Object = dict[str, Any]
 _TRIES = 4
-"""Tries of a change while the operator writes the status of the same object."""
+"""Maximum attempts of a change. The operator may write the status of the same object at the same time."""
 _EXISTS = "AlreadyExists"
 
 
 def save(cluster: Cluster, key: RunKey, document: Object, request: SaveRequest, warnings: list[str]) -> Saved:
-    """Create or change an object, and return it as stored.
+    """Create or change an object, and return the stored object; for a dry run, the object that would be stored.
 
     Args:
-        cluster: The cluster with the rights of the user. It adds the warnings of the API server to `warnings`.
-        key: The identity of the object.
+        cluster: The client of the cluster with the user's token. It adds warnings of the API server to `warnings`.
+        key: Kind, namespace and name of the object.
         document: The object to save.
-        request: The version that the user has changed, and whether this is a dry run.
-        warnings: Warnings of the API server.
+        request: Has the version that the user has edited (None creates an object), and whether this is a dry run.
+        warnings: List that receives the warnings of the API server.
 
     Raises:
-        Refusal: If an object of this name exists, if somebody else has changed it, or if the API server refuses it.
+        Refusal: If the object to create exists, the object to change is missing or another user has changed it, or the
+            API server refuses it.
     """
     kind = kind_of(key)
     try:
@@ -74,11 +75,11 @@ def _change(cluster: Cluster, key: RunKey, document: Object, request: SaveReques
         stored = _stored(cluster, kind, key)
         metadata = mapping(stored.get("metadata"))
         is_same = metadata.get("resourceVersion") == request.resource_version
-        if not is_same and (not _has_seen_spec(metadata, request) or has_other_names(stored, document)):
+        if not is_same and (not _has_seen_spec(metadata, request) or has_other_labels(stored, document)):
             raise conflict(stored)
         warnings.clear()
         try:
-            return cluster.replace(kind, changed(stored, document, keeps_names=not is_same), dry_run=request.dry_run)
+            return cluster.replace(kind, changed(stored, document, keeps_labels=not is_same), dry_run=request.dry_run)
         except ApiError as error:
             if error.status != CONFLICT:
                 raise
@@ -86,7 +87,10 @@ def _change(cluster: Cluster, key: RunKey, document: Object, request: SaveReques
 
 
 def _has_seen_spec(metadata: Mapping[str, Any], request: SaveRequest) -> bool:
-    """Return whether a newer version of the object has the spec that the user has changed."""
+    """Return whether the stored object, although newer, still has the UID and the spec that the user has edited.
+
+    The spec is the same if the generation is the same.
+    """
     found = (metadata.get("uid"), metadata.get("generation"))
     return None not in found and found == (request.uid, request.generation)
 
@@ -100,7 +104,7 @@ def _stored(cluster: Cluster, kind: Kind, key: RunKey) -> Object:
         raise refuse(
             404,
             "NotFound",
-            f"There is no {key.kind} {key.name} in the namespace {key.namespace}: somebody has deleted it, or you have "
-            "changed its name.",
-            "Save it as a new one.",
+            f"There is no {key.kind} {key.name} in the namespace {key.namespace}: another user has deleted it, or you "
+            "have changed its name.",
+            "Save it as a new object.",
         ) from None

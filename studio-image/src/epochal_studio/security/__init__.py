@@ -1,1 +1,1 @@
-"""The rules for each request: host, origin, size, session and headers."""
+"""Checks each request (host, origin, size, session), and adds security headers to each answer."""

@@ -1,4 +1,4 @@
-"""The checks of a request before anything reads its body: pure decisions over its line and headers."""
+"""Checks the request line and the headers of a request before its body is read. The functions are pure."""
 
 import re
 from collections.abc import Collection, Sequence
@@ -11,33 +11,35 @@ from epochal_studio.security.hosts import is_allowed, is_own_origin
 from epochal_studio.security.raw_bodies import MARK, MARK_VALUE, RawBody, raw_body
 
 PROBES = frozenset({"/healthz", "/readyz"})
-"""Paths of probes. They name the address of the pod as host, so any host may ask. The answer is `ok` for anyone."""
+"""Paths of the kubelet's probes. Any value of the header Host is allowed, because the kubelet sends the pod's address.
+The answer is `ok` without a sign-in."""
 STREAM = "/api/stream"
 MAX_PATH = 2048
 MAX_QUERY = 32 * 1024
-"""Maximum bytes of a query: that of a comparison names 200 runs."""
+"""Maximum bytes of a query. The query of a comparison may name 200 runs."""
 READS = frozenset({"GET", "HEAD"})
 CHANGES = frozenset({"POST", "DELETE"})
 _TRICKS = re.compile(r"%(2f|5c|0[0-9a-f]|1[0-9a-f]|7f)|\\|//|[\x00-\x20\x7f]|(^|/)(\.|%2e){1,2}(/|$)", re.IGNORECASE)
-"""Parts of paths that servers and proxies read differently: encoded slashes, control characters and dot segments."""
+"""Parts of paths that servers and proxies interpret in different ways: encoded slashes, control characters, and the
+segments `.` and `..`."""
 
 
 @dataclass(frozen=True)
 class Head:
-    """The line and the headers of a request, as far as checks need them.
+    """The request line and the headers of a request that the checks need.
 
     Args:
         method: The HTTP method.
-        path: The decoded path, by which the router finds the handler.
+        path: The decoded path, which the router uses.
         raw_path: The path as sent, without the query.
         query_length: Bytes of the query.
-        hosts: Values of the header Host.
-        origins: Values of the header Origin.
+        hosts: All values of the header Host.
+        origins: All values of the header Origin.
         fetch_site: The header Sec-Fetch-Site, which a browser sets; "" if it is missing.
-        content_type: The media type, without parameters.
-        content_encoding: The header Content-Encoding.
-        content_length: Bytes of the body; None if the request does not say.
-        is_chunked: Whether the body has a Transfer-Encoding.
+        content_type: The media type of the body, without parameters.
+        content_encoding: The header Content-Encoding in lower case; "" if it is missing.
+        content_length: The header Content-Length; None if it is missing.
+        is_chunked: Whether the request has the header Transfer-Encoding.
         mark: The header Epochal-Studio; "" if it is missing.
     """
 
@@ -56,16 +58,16 @@ class Head:
 
     @property
     def is_read(self) -> bool:
-        """Whether the request changes nothing."""
+        """Whether the method is GET or HEAD, which never change an object."""
         return self.method in READS
 
 
 def check(head: Head, hosts: Collection[str]) -> Refusal | None:
-    """Return why a request is refused; None if it may go on.
+    """Return the Refusal of the first check that a request fails; None if it passes all checks.
 
     Args:
-        head: The request.
-        hosts: The allow-list of hosts, in lower case: HOST for any port, or HOST:PORT.
+        head: The request line and the headers.
+        hosts: The allowed values of the header Host, in lower case: HOST for any port, or HOST:PORT.
     """
     if head.path in PROBES:
         return None if head.method in READS else _method(head)
@@ -81,7 +83,10 @@ def _line(head: Head) -> Refusal | None:
 
 
 def _host(head: Head, hosts: Collection[str]) -> Refusal | None:
-    """Return the refusal of a host that is not of the allow-list: another page's name for this address (rebinding)."""
+    """Return a Refusal if the header Host is not on the allow-list, or None.
+
+    This protects against DNS rebinding: the page of another host name that resolves to Studio's address.
+    """
     if len(head.hosts) == 1 and is_allowed(head.hosts[0], hosts):
         return None
     return refuse(
@@ -93,14 +98,14 @@ def _host(head: Head, hosts: Collection[str]) -> Refusal | None:
 
 
 def _origin(head: Head) -> Refusal | None:
-    """Return the refusal of a request that a page of another origin sends."""
+    """Return a Refusal if a page of another origin sends a request below /api/, or None."""
     if not head.path.startswith(API):
         return None
     refused = refuse(
         403,
         "ForeignOrigin",
-        "The request comes from a page of another address.",
-        "Open Studio at its own address. A script sends the header Origin with the address of Studio.",
+        "The request comes from a page of another origin.",
+        "Open Studio at its own address. A script must send the header Origin with the address of Studio.",
     )
     if head.origins and (len(head.origins) > 1 or not is_own_origin(head.origins[0], head.hosts[0])):
         return refused
@@ -117,16 +122,16 @@ def _origin(head: Head) -> Refusal | None:
 def _body(head: Head) -> Refusal | None:
     if head.is_read:
         if head.is_chunked or head.content_length:
-            return refuse(400, "Invalid", f"a {head.method} has no body")
+            return refuse(400, "Invalid", f"a {head.method} request must have no body")
         return None
     raw = raw_body(head.method, head.path)
     return _json(head) if raw is None else _raw(head, raw)
 
 
 def _json(head: Head) -> Refusal | None:
-    """Return why a body that must be JSON is refused, or None."""
+    """Return a Refusal for the headers of a body that must be JSON (type, encoding, length), or None."""
     if head.content_type != "application/json" or head.content_encoding not in {"", "identity"}:
-        return refuse(415, "NotJSON", "the body must have the content type application/json, and no encoding")
+        return refuse(415, "NotJSON", "the body must have the content type application/json, and no Content-Encoding")
     if head.is_chunked or (head.content_length is None and head.method == "POST"):
         return refuse(411, "LengthRequired", "the request must have the header Content-Length")
     if (head.content_length or 0) > MAX_BODY:
@@ -135,12 +140,12 @@ def _json(head: Head) -> Refusal | None:
 
 
 def _raw(head: Head, body: RawBody) -> Refusal | None:
-    """Return why a body of another type than JSON is refused, or None."""
+    """Return a Refusal for the headers of an upload, import or prediction, whose body need not be JSON, or None."""
     if head.mark != MARK_VALUE:
         return refuse(403, "ForeignOrigin", f"the request must have the header {MARK}: {MARK_VALUE}")
     if head.content_type not in body.types or head.content_encoding not in {"", "identity"}:
         types = " or ".join(sorted(body.types))
-        return refuse(415, "WrongType", f"the body must have the content type {types}, and no encoding")
+        return refuse(415, "WrongType", f"the body must have the content type {types}, and no Content-Encoding")
     if head.is_chunked or head.content_length is None:
         return refuse(411, "LengthRequired", "the request must have the header Content-Length")
     if head.content_length > body.most:
@@ -150,7 +155,7 @@ def _raw(head: Head, body: RawBody) -> Refusal | None:
 
 
 def _is_plain_read(head: Head) -> bool:
-    """Return whether a request is one that a user can type into the address bar."""
+    """Return whether a user may open this address directly: GET or HEAD, but not the stream of changes."""
     return head.is_read and head.path != STREAM
 
 

@@ -1,4 +1,4 @@
-"""The headers of each answer."""
+"""The security and caching headers of each answer."""
 
 from collections.abc import Mapping, MutableMapping
 
@@ -6,8 +6,8 @@ from epochal_lib.page_headers import ISOLATION, policy_with_worker
 
 API = "/api/"
 PAGE_POLICY = policy_with_worker("studio-worker")
-"""The policy of the pages. They start a worker for layouts, in studio/src/modeler/layout/startWorker.ts: its policy of
-Trusted Types accepts the address of this worker alone."""
+"""The Content-Security-Policy of the pages. They start a web worker in studio/src/modeler/layout/startWorker.ts, whose
+policy of Trusted Types `studio-worker` accepts only the address of this worker."""
 _PAGE_HEADERS = {"Content-Security-Policy": PAGE_POLICY, **ISOLATION}
 _API_HEADERS = {
     **ISOLATION,
@@ -20,12 +20,15 @@ _API_HEADERS = {
 
 
 def headers_for(path: str) -> Mapping[str, str]:
-    """Return the headers of the answer to a request for a path."""
+    """Return the security headers for an answer: those of the API for a path below /api/, else those of the pages."""
     return _API_HEADERS if path.startswith(API) else _PAGE_HEADERS
 
 
 def add_headers(headers: MutableMapping[str, str], path: str) -> None:
-    """Add the headers to those of an answer. They replace headers of the same name, except the caching of a file."""
+    """Add the security headers to the headers of an answer.
+
+    They replace headers of the same name. Cache-Control of a page's file is kept.
+    """
     for name, value in headers_for(path).items():
         headers[name] = value
     headers.setdefault("Cache-Control", "no-cache")

@@ -1,4 +1,4 @@
-"""Host names: the allow-list, and those of the browser's own machine."""
+"""Checks host names and origins: on the allow-list, local, or Studio's own."""
 
 import re
 from collections.abc import Collection
@@ -8,7 +8,7 @@ _PORT = re.compile(r":[0-9]{1,5}$")
 
 
 def is_local(host: str) -> bool:
-    """Return whether a host, with or without a port, is the machine of the browser: no network is on the way."""
+    """Return whether a host, with or without a port, is localhost, 127.0.0.1 or [::1]: the machine of the browser."""
     return _LOCAL.fullmatch(host.lower()) is not None
 
 
@@ -16,7 +16,7 @@ def is_allowed(host: str, hosts: Collection[str]) -> bool:
     """Return whether a host is on the allow-list.
 
     Args:
-        host: HOST or HOST:PORT, as the header Host has it.
+        host: Value of the header Host: HOST or HOST:PORT.
         hosts: The allow-list, in lower case: HOST for any port, or HOST:PORT.
     """
     found = host.lower()
@@ -24,11 +24,11 @@ def is_allowed(host: str, hosts: Collection[str]) -> bool:
 
 
 def is_own_origin(origin: str, host: str) -> bool:
-    """Return whether an origin is that of Studio's own pages.
+    """Return whether the origin of a request is that of Studio's pages: the same host, with https unless it is local.
 
     Args:
-        origin: The header Origin, such as https://studio.example.com.
-        host: The header Host, which the allow-list has.
+        origin: Value of the header Origin, such as https://studio.example.com.
+        host: Value of the header Host, which is on the allow-list.
     """
     scheme, separator, place = origin.lower().partition("://")
     # With http, an attacker on the network could be the page of the same name.

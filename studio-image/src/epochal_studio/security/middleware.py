@@ -1,4 +1,4 @@
-"""The middleware of all routes: checks, session, errors and access log."""
+"""The middleware of all routes: checks requests, finds the signed-in user, converts errors, and logs each request."""
 
 import logging
 import traceback
@@ -24,11 +24,12 @@ from epochal_studio.session import cookies
 from epochal_studio.state import STATE
 
 SESSION = "/api/session"
-"""The path where a user signs in and out. Signing out works without a valid session."""
+"""The path to sign in and out. Both work without a valid session."""
 STARTED = web.RequestKey("started", web.StreamResponse)
-"""A request's key for its answer, set once the headers of the answer are sent."""
+"""The key under which a request stores its response when the response's headers are about to be sent."""
 CHANGE_ANSWER = 2 * 2**20
-"""Bytes of memory for the answer to a change: the largest object as JSON and as YAML, and its history."""
+"""Bytes of memory that are reserved for the answer to a change: the largest object as JSON and as YAML, and its
+history."""
 _MAX_LOGGED = 512
 _CLIENT_CLOSED = 499
 _CLIENT_ERROR = 400
@@ -39,7 +40,10 @@ log = logging.getLogger(__name__)
 
 @web.middleware
 async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Return the answer of a request's handler, or the refusal of the first rule that refuses the request."""
+    """Return the response of a request's handler, or an error response. Write a line of the access log.
+
+    The request is checked, and its user is found, before the handler runs.
+    """
     began, status = perf_counter(), _CLIENT_CLOSED
     try:
         response = await _respond(request, handler)
@@ -51,7 +55,7 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 
 async def on_prepare(request: web.Request, response: web.StreamResponse) -> None:
-    """Add the headers of each answer, also of streams."""
+    """Add the security headers to a response, also to a stream. aiohttp calls it before it sends the headers."""
     request[STARTED] = response
     add_headers(response.headers, request.path)
 
@@ -87,12 +91,12 @@ async def _respond(request: web.Request, handler: Handler) -> web.StreamResponse
 
 @contextmanager
 def _held(request: web.Request, access: Access) -> Iterator[int]:
-    """Hold the shares of a request while its handler runs, and return the bytes of memory for its answer.
+    """Count a request and reserve memory for its answer until the end of the `with` block. Yield the reserved bytes.
 
-    A change has them before it is made: a refusal after the change would make the user repeat it.
+    Only requests that change an object reserve memory here. A refusal after the change would make the user repeat it.
 
     Raises:
-        Refusal: If too little is left.
+        Refusal: 503, if the user, or all users together, have too many requests or too much memory.
     """
     reserved = 0 if request.method in READS else CHANGE_ANSWER
     with request.app[STATE].requests.hold(access.owner), access.threads.memory.hold(access.owner, reserved):
@@ -100,7 +104,10 @@ def _held(request: web.Request, access: Access) -> Iterator[int]:
 
 
 async def _handled(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Return the response of a handler, or its refusal with an object, which may be as long as a response."""
+    """Return the response of a handler. A Refusal with an object (Conflict) becomes its response, too.
+
+    Such a response may be large, so it is sent with the same limits of memory and time as other responses.
+    """
     try:
         return await handler(request)
     except Refusal as refusal:
@@ -110,7 +117,10 @@ async def _handled(request: web.Request, handler: Handler) -> web.StreamResponse
 
 
 async def _sent(request: web.Request, response: web.StreamResponse, reserved: int) -> web.StreamResponse:
-    """Return the response of a handler. A long response is sent first, and then returned."""
+    """Send a long response with limits of memory and time, and return it. Return other responses for aiohttp to send.
+
+    A successful response also shows that the API server accepts the token, except for a stream.
+    """
     if not isinstance(response, web.Response):  # the status of a stream is sent before the API server has answered
         return response
     access: Access | None = request.get(ACCESS)
@@ -120,10 +130,10 @@ async def _sent(request: web.Request, response: web.StreamResponse, reserved: in
 
 
 async def _sign_in(request: web.Request) -> None:
-    """Store the user of a request for its handler.
+    """Store the signed-in user of a request under the key ACCESS for its handler.
 
     Raises:
-        Refusal: If nobody is signed in, unless the request signs in or out.
+        Refusal: 401, if the request has no valid session or token. Requests to sign in or out need none.
     """
     access = await _access(request)
     if access is not None:
@@ -165,7 +175,7 @@ def _head(request: web.Request) -> Head:
 
 
 def _refusal(request: web.Request, error: Exception) -> tuple[Refusal, bool]:
-    """Return the answer to an error, and whether the session has ended."""
+    """Return the Refusal for an exception of a handler, and whether it ends the session, so its cookies are deleted."""
     refused = _answer(request, error)
     if refused.status != UNAUTHORIZED:
         return refused, False
@@ -188,12 +198,14 @@ def _answer(request: web.Request, error: Exception) -> Refusal:
 
 
 def _of_fault(request: web.Request, error: Exception) -> Refusal:
-    """Log a fault of Studio, without the user's token and key of a server, and return its answer."""
+    """Log an unexpected exception, without the user's token and API key, and return the error 500."""
     access = request.get(ACCESS)
     redact = Redactor([*([access.token] if access else []), *request.headers.getall(API_KEY, [])])
     text = "".join(traceback.format_exception(error))
     log.error("error in the handler of %s %s: %s", request.method, _path(request), redact(text))
-    return refuse(500, "InternalError", "Studio has failed at this request.", "See the log of Studio's pod.")
+    return refuse(
+        500, "InternalError", "Studio failed to handle this request because of a bug.", "See the log of Studio's pod."
+    )
 
 
 def _log(request: web.Request, status: int, seconds: float) -> None:

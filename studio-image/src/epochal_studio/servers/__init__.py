@@ -1,1 +1,1 @@
-"""The models that ModelServers serve: their description, their predictions and their requests so far."""
+"""The models that ModelServers serve: their descriptions, predictions, and numbers of requests."""

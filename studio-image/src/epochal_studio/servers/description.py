@@ -1,4 +1,4 @@
-"""The description of a model that a server sends to its own page."""
+"""Reads the description of a model (/page/model.json), which a model server also sends to its own web page."""
 
 import json
 from typing import Annotated, Any
@@ -18,13 +18,13 @@ from epochal_studio.wire import ServedModel
 
 PATH = "/page/model.json"
 MAX_PAGE = 2**20
-"""Maximum bytes of a description. That of a model with 1,000 named classes has 150 KiB."""
+"""Maximum bytes of a description. The description of a model with 1,000 named classes has 150 KiB."""
 SECONDS = 10.0
 _MAX_TENSORS = 256
 
 
 class _Part(BaseModel):
-    """A part of a description. Its names are those of the server, in snake case, so it is no model of epochal_api."""
+    """Base of the parts of a description. Their fields have snake-case names, so they are no models of epochal_api."""
 
     model_config = ConfigDict(hide_input_in_errors=True)
 
@@ -42,7 +42,7 @@ class _Limits(_Part):
 
 
 class _Description(_Part):
-    """The fields that pages read. A server may be of another version, or of another author."""
+    """The fields of a description that Studio's pages need. The model server may have any version, or be hostile."""
 
     name: str
     version: str
@@ -55,13 +55,13 @@ class _Description(_Part):
 
 
 async def read_model(api: ApiServer, access: Access, server: Server, key: dict[str, str]) -> ServedModel:
-    """Return a served model. For a server that does not answer, it has the state and the problem.
+    """Return the description of a served model; if the model server does not answer, only its state and the problem.
 
     Args:
-        api: The API server.
-        access: The user.
-        server: The server.
-        key: The header with the user's key.
+        api: The client of the API server.
+        access: The signed-in user.
+        server: The ModelServer.
+        key: The header X-API-Key with the user's key; empty without a key.
     """
     try:
         page = await _page(api, access, server, key)
@@ -90,7 +90,7 @@ async def _page(api: ApiServer, access: Access, server: Server, key: dict[str, s
 
 
 def parsed(content: bytes) -> dict[str, Any] | None:
-    """Return a description; None for content without the fields that pages read."""
+    """Return a description from JSON; None if the JSON is invalid, or lacks fields that Studio's pages need."""
     try:
         page: dict[str, Any] = json.loads(content, parse_constant=_refuse_constant)
         _Description.model_validate(page)
@@ -117,8 +117,8 @@ def _other_form(server: Server) -> Refusal:
     return refuse(
         502,
         "ServerFailed",
-        f"ModelServer {server.name} describes its model in another form.",
-        "Its pods may be of another version of Epochal: `kubectl rollout restart` starts newer ones.",
+        f"ModelServer {server.name} describes its model in another form than Studio expects.",
+        "Its pods may have another version of Epochal: `kubectl rollout restart` starts pods of the new version.",
     )
 
 

@@ -1,4 +1,4 @@
-"""The figures in the metrics of a model server's pod, in the text format of Prometheus."""
+"""Parses the numbers of requests and predictions in a model server's metrics, in the text format of Prometheus."""
 
 import re
 from collections import Counter
@@ -8,18 +8,19 @@ from epochal_studio.runs.values import text as one_line
 
 REQUESTS, PREDICTIONS = "epochal_server_requests_total", "epochal_server_predictions_total"
 MAX_LINES = 2000
-"""Maximum lines of these series: a class each for 1,000 classes, and a line for each protocol and status."""
+"""Maximum lines of both metrics: a line for each of 1,000 classes, and a line for each protocol and status."""
 MAX_LINE = 1024
-"""Maximum bytes of a line. A class has a name of 128 characters."""
+"""Maximum bytes of a line. The name of a class may have 128 characters."""
 _LABEL = re.compile(r'\s*+([a-zA-Z_]\w*+)\s*+=\s*+"((?:[^"\\]|\\.)*+)"\s*+(,|(?=\}))', re.ASCII)
-"""A label. It gives nothing back (`*+`), so that a line takes time by its length: the parser of prometheus-client takes
-seconds for a thousand hostile lines."""
+"""A label. The expression is possessive (`*+`), so that a line needs linear time. The parser of prometheus-client
+needs seconds for a thousand hostile lines."""
 _VALUE = re.compile(r"\}\s++([-+.\w]{1,40}+)(\s++-?\d{1,20}+)?\s*+", re.ASCII)
-"""The end of a line: its value, and the time of the value."""
+"""The end of a line: its value, and an optional timestamp."""
 _ESCAPED = re.compile(r"\\(.)")
 _ESCAPES = {"n": "\n", "\\": "\\", '"': '"'}
 _OWN_PAGE = "page"
-"""Protocol of the requests for pages and descriptions, of Studio too. They are no use of the model."""
+"""Value of the label `protocol` for requests of pages and descriptions, including Studio's. They do not use the model,
+so they are not counted."""
 _ERRORS = "45"
 _MAX_NAME = 256
 _EXACT = 2**53
@@ -27,12 +28,12 @@ _EXACT = 2**53
 
 @dataclass
 class Figures:
-    """The figures of one or several pods.
+    """The numbers of requests to one or several pods since their start.
 
     Args:
-        requests: Requests.
-        refused: Requests with an error as their answer.
-        classes: Answers by class.
+        requests: Requests, except those for pages and descriptions.
+        refused: Requests with a status of 400 to 599.
+        classes: Number of predictions of each class.
     """
 
     requests: int = 0
@@ -40,14 +41,14 @@ class Figures:
     classes: Counter[str] = field(default_factory=Counter)
 
     def add(self, other: "Figures") -> None:
-        """Add the figures of another pod."""
+        """Add the numbers of another pod to this object."""
         self.requests += other.requests
         self.refused += other.refused
         self.classes.update(other.classes)
 
 
 def figures(content: bytes) -> Figures | None:
-    """Return the figures in the metrics of a pod; None for another form or too many lines."""
+    """Return the numbers in the metrics of a pod; None if a line is invalid or too long, or there are too many."""
     prefixes = tuple(f"{name}{{".encode() for name in (REQUESTS, PREDICTIONS))
     lines = [line for line in content.split(b"\n") if line.startswith(prefixes)]
     if len(lines) > MAX_LINES or any(len(line) > MAX_LINE for line in lines):
@@ -64,10 +65,10 @@ def figures(content: bytes) -> Figures | None:
 
 
 def _parsed(rest: str) -> tuple[dict[str, str], int]:
-    """Return the labels and the value of a line, from the text after its first brace.
+    """Return the labels and the value of a line, from the text after its opening brace.
 
     Raises:
-        ValueError: If it has another form.
+        ValueError: If the text is invalid.
         OverflowError: If the value is infinite.
     """
     labels: dict[str, str] = {}

@@ -1,6 +1,6 @@
-"""Refusals of model servers, and of the API server on the way to them, as errors for users.
+"""Converts error responses of model servers, and of the API server that proxies the requests, to errors for users.
 
-No refusal becomes the status 401: a page would ask for another token of Kubernetes, and the session could end.
+No error has the status 401, because the page would then ask for another token of Kubernetes.
 """
 
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ from epochal_studio.servers.server import Server
 
 KEY_REQUIRED = "KeyRequired"
 MAX_ERROR = 64 * 1024
-"""Maximum bytes of a refusal that are parsed, in the event loop: a pod may send as many as a prediction may have."""
+"""Maximum bytes of an error response that are parsed in the event loop. The response may be larger."""
 _MAX_SECONDS = 3600
 _BAD_GATEWAY = 502
 _REMEDIES = {
@@ -32,7 +32,7 @@ _REMEDIES = {
     HTTPStatus.NOT_FOUND: (
         404,
         "NotFound",
-        "Set spec.images of the ModelServer if its model takes photographs.",
+        "If the model is for photographs, set spec.images of the ModelServer.",
     ),
     HTTPStatus.REQUEST_TIMEOUT: (408, "Timeout", "Try again, or send a smaller body."),
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: (
@@ -47,11 +47,11 @@ _REMEDIES = {
 
 
 class Right(NamedTuple):
-    """A right that a request through the API server's proxy needs.
+    """A right in Kubernetes RBAC that a request through the API server's proxy needs.
 
     Args:
-        verb: Such as create.
-        resource: Such as services/proxy.
+        verb: The verb, such as create.
+        resource: The resource, such as services/proxy.
     """
 
     verb: str
@@ -63,13 +63,13 @@ MEASURE = Right("get", "pods/proxy")
 
 
 def refusal(server: Server, right: Right, answered: Answered, *, has_key: bool = False) -> Refusal:
-    """Return the error of an answer that is no success.
+    """Return the error for the user from a response with an error status, of the model server or the API server.
 
     Args:
-        server: The server.
+        server: The ModelServer.
         right: The right that the request needs.
-        answered: The answer.
-        has_key: Whether the request had a key of the server.
+        answered: The response.
+        has_key: Whether the request had an API key of the model server.
     """
     body = answered.body[:MAX_ERROR]
     found = status_of_kubernetes(body)
@@ -81,24 +81,24 @@ def refusal(server: Server, right: Right, answered: Answered, *, has_key: bool =
 
 
 def not_ready(server: Server, message: str = "") -> Refusal:
-    """Return the error of a server without a pod that answers.
+    """Return the error 503 for a ModelServer without a ready pod.
 
     Args:
-        server: The server.
-        message: Why it does not answer. Default: the reason of the operator.
+        server: The ModelServer.
+        message: Why no pod answers. Default: the message of the condition Ready.
     """
     reason = message or server.message
     return refuse(
         503,
         "NotReady",
         f"ModelServer {server.name} does not answer, its state is {server.state}{f': {reason}' if reason else '.'}",
-        "The page of the ModelServer has its Events. It shows the model as soon as a pod answers.",
+        "See the Events on the page of the ModelServer. The page shows the model as soon as a pod answers.",
         {"Retry-After": "5"},
     )
 
 
 def forbidden(server: Server, right: Right) -> Refusal:
-    """Return the error of a user without a right."""
+    """Return the error 403 for a user whose token lacks a right to send requests to a ModelServer's pods."""
     return refuse(
         FORBIDDEN,
         "Forbidden",
@@ -135,7 +135,7 @@ def _of_api_server(server: Server, right: Right, status: int, message: str) -> R
     if status == FORBIDDEN:
         return forbidden(server, right)
     if status == TOO_MANY_REQUESTS:
-        return too_busy(f"The API server delays this request: {message}")
+        return too_busy(f"The API server has too many requests, and refuses this request for now: {message}")
     if server.is_ready and NOT_REACHED in message:
         return refuse(
             _BAD_GATEWAY,
@@ -149,5 +149,5 @@ def _of_api_server(server: Server, right: Right, status: int, message: str) -> R
         _BAD_GATEWAY,
         "Unreachable",
         f"The API server did not pass on the request to ModelServer {server.name}: {message or f'HTTP {status}'}",
-        "Try again in a minute. If this stays, ask an administrator of the cluster.",
+        "Try again in a minute. If it fails again, ask an administrator of the cluster.",
     )

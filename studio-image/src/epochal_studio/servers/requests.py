@@ -1,4 +1,4 @@
-"""Requests to pods through the API server's proxy, with bounded answers and a deadline. A pod may be hostile."""
+"""Sends requests to pods through the API server's proxy, with a deadline and a maximum size of the answer."""
 
 import asyncio
 from collections.abc import AsyncIterable, Callable, Mapping
@@ -10,13 +10,13 @@ from epochal_studio.stream.api_server import ApiServer
 
 
 class Answered(NamedTuple):
-    """An answer, of a pod or of the API server.
+    """The response of a pod, or of the API server if it did not pass on the request.
 
     Args:
         status: The HTTP status.
         headers: The headers.
-        content_type: The media type, without parameters; "" for content that is compressed.
-        body: The content. If it is longer than the limit of the request, only its first part, which exceeds the limit.
+        content_type: The media type, without parameters; "" for compressed content.
+        body: The content. A content above the limit of the request is incomplete, but still longer than the limit.
     """
 
     status: int
@@ -36,20 +36,20 @@ async def ask(
     body: AsyncIterable[bytes] | None = None,
     is_sent: Callable[[], bool] = lambda: True,
 ) -> Answered:
-    """Return the answer to a GET, or to a POST with a body.
+    """Send a GET, or a POST if there is a body, to a pod through the API server's proxy, and return the response.
 
     Args:
-        api: The API server.
-        access: The user, whose token the request carries to the API server.
+        api: The client of the API server.
+        access: The user, whose token the API server receives.
         path: Path and query at the API server.
-        headers: Headers for the pod. There are no others of the user's request, such as Origin and cookies.
-        limit: Maximum bytes of the answer.
-        seconds: Deadline of the request and the answer.
-        body: The parts of the body.
+        headers: Headers for the pod. No other headers of the user's request, such as cookies, are passed on.
+        limit: Maximum bytes of the response. See Answered.body for longer responses.
+        seconds: Maximum seconds for the request and the response.
+        body: The chunks of the request's body.
         is_sent: Returns whether the browser has sent the whole body.
 
     Raises:
-        Refusal: 408, if the browser has not sent the body in time; 504, if the answer is not complete in time.
+        Refusal: 408, if the browser has not sent the body in time; 504, if the response is not complete in time.
         EpochalError: If the API server does not answer.
     """
     method = "GET" if body is None else "POST"
@@ -62,12 +62,12 @@ async def ask(
             raise refuse(
                 408,
                 "Timeout",
-                f"The body has not arrived within {seconds:g} s.",
+                f"The body of the request has not arrived within {seconds:g} s.",
                 "Check the network, or send a smaller body.",
             ) from None
         raise refuse(
             504,
             "Unreachable",
             f"The model server has not answered within {seconds:g} s.",
-            "Try again. If this stays, look at the Events and the log of the ModelServer.",
+            "Try again. If it fails again, see the Events and the log of the ModelServer.",
         ) from None

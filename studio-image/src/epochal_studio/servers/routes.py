@@ -1,4 +1,4 @@
-"""The routes of served models."""
+"""The routes of served models: description, usage and predictions of a ModelServer."""
 
 from collections.abc import AsyncIterator
 
@@ -19,14 +19,14 @@ from epochal_studio.wire import RunKey
 
 SERVER_PATH = "/api/servers/{namespace}/{name}"
 MAX_ANSWER = 4 * 2**20
-"""Maximum bytes of an answer to a prediction."""
+"""Maximum bytes of a model server's answer to a prediction."""
 PREDICT_SECONDS = 50.0
-"""Deadline of a prediction, with its body. A server refuses requests that would wait longer than 20 s, and a page waits
-for 60 s."""
+"""Maximum seconds of a prediction, including the upload of its body. A model server refuses requests that would wait
+for more than 20 s. The page waits for 60 s."""
 
 
 def routes() -> list[web.RouteDef]:
-    """Return the routes of served models."""
+    """Return the routes below SERVER_PATH."""
     return [
         web.get(SERVER_PATH, show),
         web.get(f"{SERVER_PATH}/usage", usage),
@@ -35,7 +35,7 @@ def routes() -> list[web.RouteDef]:
 
 
 async def show(request: web.Request) -> web.Response:
-    """Return a served model, as its server describes it."""
+    """Return the description of the model that the ModelServer in the path serves."""
     access, state, key = access_of(request), request.app[STATE], _key(request)
     named = _named(request)
     with state.model_reads.hold(access.owner):
@@ -43,14 +43,14 @@ async def show(request: web.Request) -> web.Response:
 
 
 async def usage(request: web.Request) -> web.Response:
-    """Return the requests of a server so far."""
+    """Return the numbers of requests to the ModelServer in the path since its pods started."""
     access, state, named = access_of(request), request.app[STATE], _named(request)
     with state.model_reads.hold(access.owner):
         return answer(await read_usage(state.hub.api, access, await _server(access, named)))
 
 
 async def predict(request: web.Request) -> web.Response:
-    """Return the answer of a server to a picture, or to a request of Open Inference."""
+    """Send the body, a picture or an Open Inference request, to the ModelServer in the path, and return its answer."""
     access, state, key = access_of(request), request.app[STATE], _key(request)
     named = _named(request)
     path = predict_path(named.name, request.content_type, request.query.items())
@@ -75,18 +75,18 @@ async def predict(request: web.Request) -> web.Response:
             raise refuse(
                 422,
                 "TooLarge",
-                f"The answer has more than {MAX_ANSWER // 2**20} MiB, the most that Studio shows.",
+                f"The model's answer has more than {MAX_ANSWER // 2**20} MiB, the maximum that Studio shows.",
                 "Send fewer samples at a time.",
             )
         return web.Response(body=answered.body, content_type=JSON)
 
 
 def _named(request: web.Request) -> RunKey:
-    """Return the server in the path.
+    """Return the key of the ModelServer in the path.
 
     Raises:
-        Refusal: If no namespace can have this name.
-        EpochalError: If no server can have this name.
+        Refusal: 400, if the name of the namespace is invalid.
+        EpochalError: If the name of the ModelServer is invalid.
     """
     values = request.match_info
     namespace = namespace_of(values["namespace"])
@@ -102,10 +102,10 @@ async def _server(access: Access, named: RunKey) -> Server:
 
 
 def _size(request: web.Request, server: Server) -> int:
-    """Return the bytes of the body, which the middleware requires in the head.
+    """Return the Content-Length of a prediction request. The middleware refuses requests without this header.
 
     Raises:
-        Refusal: 413, if the server accepts fewer bytes; 503, if no pod answers.
+        Refusal: 413, if the body exceeds the limit of the ModelServer; 503, if the ModelServer is not ready.
     """
     if not server.is_ready:
         raise not_ready(server)
@@ -114,7 +114,7 @@ def _size(request: web.Request, server: Server) -> int:
         raise refuse(
             413,
             "TooLarge",
-            f"The body has {size:,} bytes, and ModelServer {server.name} accepts {server.max_bytes:,}.",
+            f"The body has {size:,} bytes, but ModelServer {server.name} accepts at most {server.max_bytes:,}.",
             "Send less at a time, or raise spec.limits.requestBytes of the ModelServer.",
         )
     return size

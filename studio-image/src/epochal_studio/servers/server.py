@@ -1,4 +1,4 @@
-"""A ModelServer as its object describes it, and the paths of its Service and pods at the API server's proxy."""
+"""Reads the fields of a ModelServer, and builds the paths to its Service and pods through the API server's proxy."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -20,17 +20,17 @@ _MAX_NAME = 256
 
 
 class Server(NamedTuple):
-    """The fields of a ModelServer that requests to its pods need.
+    """The fields of a ModelServer that are needed for requests to its pods.
 
     Args:
-        key: Its identity.
-        uid: Its UID.
+        key: Key of the ModelServer.
+        uid: UID of the ModelServer.
         is_tls: Whether its pods serve HTTPS.
         state: Its state, such as Ready.
-        is_ready: Whether any pod answers.
-        message: Why none answers; "" if the operator has written no reason.
+        is_ready: Whether the condition Ready is True: at least one pod answers.
+        message: Message of the condition Ready; "" without it.
         output: Name of the model's first output; "" if it is unknown.
-        max_bytes: Maximum bytes of a request's body.
+        max_bytes: Maximum bytes of the body of a request.
     """
 
     key: RunKey
@@ -44,39 +44,39 @@ class Server(NamedTuple):
 
     @property
     def namespace(self) -> str:
-        """Namespace of the ModelServer and its pods."""
+        """Namespace of the ModelServer, its Service and its pods."""
         return self.key.namespace
 
     @property
     def name(self) -> str:
-        """Its name, which is that of its Service and of its model."""
+        """Name of the ModelServer, of its Service and of its model."""
         return self.key.name
 
     @property
     def selector(self) -> str:
-        """Label selector of its pods."""
+        """Label selector of the ModelServer's pods."""
         return f"{SERVER_LABEL}={self.name},{UID_LABEL}={self.uid}"
 
     def service_path(self, path: str) -> str:
-        """Return the path at the API server that leads to a path of the server.
+        """Return the path at the API server that proxies to `path` at the ModelServer's Service.
 
-        The API server speaks plain HTTP to a Service unless its name begins with `https:`.
+        The API server uses HTTPS only for a Service name with the prefix `https:`.
         """
         target = f"https:{self.name}:https" if self.is_tls else f"{self.name}:http"
         return f"{SERVICES.path(self.namespace)}/{target}/proxy{path}"
 
     def metrics_path(self, pod: str) -> str:
-        """Return the path at the API server that leads to the metrics of a pod, which are plain HTTP."""
+        """Return the path at the API server that proxies to the metrics of a pod, which are served by plain HTTP."""
         return f"{PODS.path(self.namespace)}/{checked_name('pod', pod)}:{METRICS_PORT}/proxy/metrics"
 
 
 def read_server(cluster: Cluster, key: RunKey) -> Server:
-    """Return a ModelServer, as the API server has it."""
+    """Read a ModelServer from the API server, and return its fields."""
     return server_of(key, cluster.get(MODEL_SERVERS, key.name, key.namespace))
 
 
 def server_of(key: RunKey, found: Mapping[str, Any]) -> Server:
-    """Return the ModelServer of an object with any content."""
+    """Return the fields of a ModelServer from its object, which may have any content."""
     server = readable(found)
     ready: Mapping[str, Any] = next(
         (each for each in items(server.status.get("conditions")) if each.get("type") == "Ready"), {}

@@ -1,4 +1,4 @@
-"""The requests of a model server so far, from the metrics of its pods."""
+"""Sums the numbers of requests to a ModelServer from the metrics of its running pods."""
 
 import asyncio
 from typing import Any
@@ -19,23 +19,25 @@ from epochal_studio.stream.api_server import ApiServer
 from epochal_studio.wire import ClassCount, Problem, Usage
 
 MAX_PODS = 16
-"""Maximum pods that are read."""
+"""Maximum pods whose metrics are read."""
 MAX_METRICS = 2**20
-"""Maximum bytes of a pod's metrics. Those of a model with 1,000 classes have 200 KiB."""
+"""Maximum bytes of a pod's metrics. The metrics of a model with 1,000 classes have 200 KiB."""
 MAX_CLASSES = 1000
 POD_SECONDS, SECONDS = 8.0, 20.0
-"""Deadline of a pod, and of all pods. A pod makes a metric page that is asked for too often wait."""
+"""Maximum seconds for the metrics of one pod, and of all pods. A pod delays too frequent requests for its metrics."""
 _AT_ONCE = 4
 """Pods that are read at the same time."""
 
 
 async def read_usage(api: ApiServer, access: Access, server: Server) -> Usage:
-    """Return the requests of a server, from the pods that answer.
+    """Return the numbers of requests to a ModelServer, summed over the pods that answer.
+
+    The answer has the first problem, such as a missing right or a pod that does not answer.
 
     Args:
-        api: The API server.
-        access: The user.
-        server: The server.
+        api: The client of the API server.
+        access: The signed-in user.
+        server: The ModelServer.
     """
     try:
         names = await access.in_thread(_running_pods, access.cluster(server.namespace), server)
@@ -65,12 +67,17 @@ async def read_usage(api: ApiServer, access: Access, server: Server) -> Usage:
         problems.append(_slow(server).problem)
     if len(names) > MAX_PODS:
         message = f"ModelServer {server.name} has more than {MAX_PODS} pods: Studio reads the metrics of {MAX_PODS}."
-        problems.append(Problem(reason="TooMany", message=message, remedy="Prometheus can read all of them."))
+        problems.append(Problem(reason="TooMany", message=message, remedy="Use Prometheus for all pods."))
     return _usage(server, total, read, problems[0] if problems else None)
 
 
 async def _figures(api: ApiServer, access: Access, server: Server, pod: str) -> Figures:
-    """Return the figures of a pod."""
+    """Return the numbers of requests in the metrics of a pod.
+
+    Raises:
+        Refusal: If the pod does not answer with valid metrics.
+        EpochalError: If the API server does not answer.
+    """
     answered = await ask(
         api, access, server.metrics_path(pod), {"Accept": "text/plain"}, limit=MAX_METRICS, seconds=POD_SECONDS
     )
@@ -83,12 +90,12 @@ async def _figures(api: ApiServer, access: Access, server: Server, pod: str) -> 
 
     found = None if len(answered.body) > MAX_METRICS else await access.in_thread(parse)
     if found is None:
-        raise refuse(502, "ServerFailed", f"The metrics of the pod {pod} have another form.")
+        raise refuse(502, "ServerFailed", f"The metrics of the pod {pod} are not in the expected format.")
     return found
 
 
 def _running_pods(cluster: Cluster, server: Server) -> list[str]:
-    """Return the names of the running pods: at most MAX_PODS, and one more if there are more."""
+    """Return the names of the running pods among the first 2 * MAX_PODS pods of a ModelServer."""
     pods = cluster.list(PODS, namespace=server.namespace, selector=server.selector, most=2 * MAX_PODS)
     return [name for pod in pods if _is_running(pod) and (name := text(mapping(pod.get("metadata")).get("name")))]
 

@@ -1,7 +1,7 @@
-"""The cookies of a session: as many as its length needs.
+"""Stores an encrypted session in one or several cookies, as its length requires.
 
-A browser keeps at most 4,096 bytes of a cookie, and a token may be longer. The first cookie has the number of cookies
-in front, so that one left over from an earlier session does no harm.
+A browser keeps at most 4,096 bytes in a cookie, and a token may be longer. The value of the first cookie begins with
+the number of cookies, so that cookies of an earlier, longer session are ignored.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,15 +13,15 @@ NAME = "__Host-epochal"
 Chromium 156 and Firefox accept it from http://localhost too, for a port-forward."""
 MAX_COOKIES = 8
 PART = 3800
-"""Bytes of a cookie's value. The rest of the 4,096 bytes is for its name and attributes."""
+"""Maximum bytes of the session in each cookie. The rest of the 4,096 bytes is for the cookie's name and attributes."""
 _COUNTS = frozenset(str(number) for number in range(1, MAX_COOKIES + 1))
 
 
 def split(text: str) -> list[str]:
-    """Return the values of the cookies for a text.
+    """Split the text of an encrypted session, and return the value of each cookie.
 
     Raises:
-        ValueError: If the text needs more than MAX_COOKIES.
+        ValueError: If the text needs more than MAX_COOKIES cookies.
     """
     parts = [text[start : start + PART] for start in range(0, len(text), PART)] or [""]
     if len(parts) > MAX_COOKIES:
@@ -30,12 +30,12 @@ def split(text: str) -> list[str]:
 
 
 def read(request: web.BaseRequest) -> str | None:
-    """Return the text in the cookies of a request; None if a cookie is missing."""
+    """Return the text of the encrypted session from the cookies of a request; None if a cookie is missing."""
     return joined(request.cookies)
 
 
 def joined(cookies: Mapping[str, str]) -> str | None:
-    """Return the text in cookies; None if one of them is missing."""
+    """Return the text of the encrypted session from cookies by their names; None if a cookie is missing."""
     count, dot, first = cookies.get(f"{NAME}-0", "").partition(".")
     if not dot or count not in _COUNTS:
         return None
@@ -44,13 +44,13 @@ def joined(cookies: Mapping[str, str]) -> str | None:
 
 
 def store(response: web.StreamResponse, request: web.BaseRequest, text: str, seconds: int) -> None:
-    """Set the cookies of a session, and delete those of an earlier, longer session.
+    """Set the cookies of a session in a response, and delete further cookies of an earlier, longer session.
 
     Args:
-        response: The answer.
-        request: The request, with the cookies until now.
+        response: The response.
+        request: The request, with the browser's current cookies.
         text: The encrypted session.
-        seconds: Seconds until the browser deletes the cookies.
+        seconds: Seconds after which the browser deletes the cookies.
     """
     values = split(text)
     for number, value in enumerate(values):
@@ -60,7 +60,7 @@ def store(response: web.StreamResponse, request: web.BaseRequest, text: str, sec
 
 
 def delete(response: web.StreamResponse, request: web.BaseRequest) -> None:
-    """Delete the cookies of a session."""
+    """Delete the session cookies of a request by headers of its response."""
     _delete(response, request, range(MAX_COOKIES))
 
 

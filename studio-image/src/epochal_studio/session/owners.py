@@ -1,4 +1,4 @@
-"""The owner of a token: the user whose requests are bounded together, however many tokens he has."""
+"""Finds the owner of a token: the user name that limits for each user apply to, for any number of tokens."""
 
 import asyncio
 import time
@@ -16,31 +16,33 @@ from epochal_studio.problems import Refusal, expired, refusal_of
 from epochal_studio.threads import DEADLINE_SECONDS, SIGN_IN, Threads
 
 MAX_KNOWN = 2000
-"""Maximum tokens whose owners stay in memory."""
+"""Maximum tokens whose owners are cached."""
 MAX_AGE_SECONDS = 60.0
-"""Time for which a review confirms a token."""
+"""Seconds for which a token counts as valid after a review by the API server."""
 CONFIRM_SECONDS = 5.0
-"""Time limit for the review of a token that was valid before. A page of the modeler waits for it."""
+"""Maximum seconds to review a token that was valid before. A request of the modeler waits for this review."""
 MAX_OWNER = 256
 _ANONYMOUS = "system:anonymous"
 _SERVICE_ACCOUNT = "system:serviceaccount:"
 
 
 class _Known(NamedTuple):
-    """The owner of a token, and the time of its last review."""
+    """The owner of a token, and the time in seconds of the token's last review."""
 
     owner: str
     reviewed: float
 
 
 class Owners:
-    """The owners of tokens. The user of a token never changes, so a second review only confirms the token.
+    """A cache of the owners of tokens, from reviews by the API server (SelfSubjectReview).
+
+    The user of a token never changes, so a second review only confirms that the token is still valid.
 
     Args:
         connections: Connections to the API server.
-        threads: Threads for calls that block.
-        most: Maximum owners in memory.
-        clock: Returns the time in seconds.
+        threads: Threads for blocking calls.
+        most: Maximum tokens in the cache.
+        clock: Returns a monotonic time in seconds.
     """
 
     def __init__(
@@ -58,10 +60,10 @@ class Owners:
         self._reviews: dict[str, asyncio.Task[str]] = {}
 
     async def of(self, token: str) -> str:
-        """Return the owner of a token.
+        """Return the owner of a token from the cache, or by a review of the API server.
 
         Raises:
-            Refusal: If too many reviews wait.
+            Refusal: 503, if too many reviews run; 504, if the review needs too long; 401, for an anonymous token.
             EpochalError: If the API server refuses the token, or does not answer.
         """
         key = user_key(token)
@@ -71,18 +73,20 @@ class Owners:
         return await self._review(key, token, SIGN_IN, DEADLINE_SECONDS)
 
     async def confirm(self, access: Access, *, at_once: bool) -> None:
-        """Review a token whose last review is more than a minute old.
+        """Let the API server review a token, unless its last review is less than a minute old.
 
-        Only a refusal counts, so that a page goes on while the API server does not answer.
+        Without `at_once`, the token also counts as valid if the API server does not answer, so that pages still work.
 
         Args:
             access: The user of the token.
-            at_once: Whether the API server has refused the token. Then only a new review confirms it.
+            at_once: Whether the API server has refused the token before. Then the token is always reviewed, and it is
+                valid only if the review succeeds.
 
         Raises:
             ApiError: If the API server refuses the token.
-            EpochalError: If the API server does not answer about a token that it has refused.
-            Refusal: If too many reviews of such a token wait.
+            EpochalError: If the API server does not answer, and `at_once` is True.
+            Refusal: 401, if the API server treats the token as anonymous; 503 or 504, if the review exceeds a limit,
+                and `at_once` is True.
         """
         key = access.user_key
         known = self._known.get(key)
@@ -96,13 +100,13 @@ class Owners:
             self._remember(key, access.owner)
 
     async def _review(self, key: str, token: str, user: str, seconds: float) -> str:
-        """Return the owner of a token by a review.
+        """Return the owner of a token by a review of the API server. Concurrent calls for a token share one review.
 
         Args:
-            key: Key of the token.
+            key: Key of the token in the cache.
             token: The token.
-            user: Key that bounds the calls that run at the same time.
-            seconds: Deadline.
+            user: Key of the limit for the number of calls in threads.
+            seconds: Maximum seconds of the review.
         """
 
         async def review() -> str:
@@ -128,10 +132,11 @@ class Owners:
 
 
 def user_name(cluster: Cluster) -> str:
-    """Return the name of the user of a cluster, by the API server's review.
+    """Return the user name for the token of a cluster client, by a SelfSubjectReview of the API server.
 
     Raises:
-        Refusal: 401, if the API server knows no user of this token.
+        Refusal: 401, if the API server treats the token as anonymous.
+        ApiError: If the API server refuses the token.
     """
     review: dict[str, Any] = {"apiVersion": SELF_REVIEWS.api_version, "kind": SELF_REVIEWS.name}
     found = cluster.create(SELF_REVIEWS, review)
@@ -142,9 +147,10 @@ def user_name(cluster: Cluster) -> str:
 
 
 def owner_of(user: str) -> str:
-    """Return the owner for the name of a user: all ServiceAccounts of a namespace have one.
+    """Return the owner for a user name: the name itself, or `system:serviceaccount:NAMESPACE` for a ServiceAccount.
 
-    Whoever may create a token there may create ServiceAccounts and tokens in any number.
+    All ServiceAccounts of a namespace share an owner, because a user who can create a token there can often create
+    any number of ServiceAccounts.
     """
     if user.startswith(_SERVICE_ACCOUNT):
         return user.rpartition(":")[0][:MAX_OWNER]

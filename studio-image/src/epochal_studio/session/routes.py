@@ -1,4 +1,4 @@
-"""Sign-in, the signed-in user, and sign-out."""
+"""The routes of /api/session: sign in, show the signed-in user, sign out."""
 
 import base64
 import binascii
@@ -21,12 +21,12 @@ from epochal_studio.threads import DEADLINE_SECONDS, SIGN_IN
 from epochal_studio.wire import Session, SignIn
 
 MAX_SESSION = timedelta(hours=12)
-"""Time after which a user signs in again, also with a token that does not expire."""
+"""Maximum duration of a session. Then the user must sign in again, even if the token is still valid."""
 MAX_NAMESPACES = 2000
 
 
 def routes() -> list[web.RouteDef]:
-    """Return the routes of the session."""
+    """Return the routes of /api/session."""
     return [
         web.post("/api/session", sign_in),
         web.get("/api/session", show),
@@ -35,14 +35,14 @@ def routes() -> list[web.RouteDef]:
 
 
 async def sign_in(request: web.Request) -> web.Response:
-    """Return the user of a token, and store the token in the cookies."""
+    """Check the token in the body with the API server, store it encrypted in cookies, and return its user."""
     state = request.app[STATE]
     token = (await read_body(request, SignIn)).token.strip()
     if not is_token(token):
         raise refuse(
             422,
             "Invalid",
-            "token: must be a token of letters, digits and - . _ ~ + / = alone",
+            "token: must have only letters, digits and the characters - . _ ~ + / =",
             "Paste the output of `kubectl create token NAME`.",
         )
     now = datetime.now(UTC)
@@ -58,7 +58,7 @@ async def sign_in(request: web.Request) -> web.Response:
             401,
             "InvalidToken",
             "The API server does not accept this token: it is wrong or has expired.",
-            "Create a new one, such as by `kubectl create token NAME`.",
+            "Create a new token, such as by `kubectl create token NAME`.",
         ) from None
     response = answer(session.model_copy(update={"expires": end}))
     text = state.sealer.seal(Sealed(token, end, owner_of(session.user)))
@@ -67,7 +67,7 @@ async def sign_in(request: web.Request) -> web.Response:
 
 
 async def show(request: web.Request) -> web.Response:
-    """Return the signed-in user."""
+    """Return the signed-in user, with the namespaces and the end of the session."""
     access = access_of(request)
     session = await _session(request, access.token, access.owner)
     expires = expiry(access.token) if access.is_proxied else access.expires
@@ -75,19 +75,19 @@ async def show(request: web.Request) -> web.Response:
 
 
 async def sign_out(request: web.Request) -> web.Response:
-    """Delete the cookies."""
+    """Delete the session cookies."""
     response = web.Response(status=204)
     cookies.delete(response, request)
     return response
 
 
 async def _session(request: web.Request, token: str, key: str) -> Session:
-    """Return the user of a token, without the end of the session.
+    """Return the user of a token with the namespaces that the user can list. The end of the session is None.
 
     Args:
         request: The request.
         token: The token.
-        key: Key that bounds the calls that run at the same time.
+        key: Key of the limit for the number of calls in threads.
     """
     state = request.app[STATE]
     cluster = state.connections.cluster(token, "default")
@@ -102,7 +102,7 @@ async def _session(request: web.Request, token: str, key: str) -> Session:
 
 
 def _user_and_namespaces(cluster: Cluster) -> tuple[str, list[str] | None]:
-    """Return the user's name and the names of the namespaces, which are None if the user may not list namespaces."""
+    """Return the user name, and the names of all namespaces; None as the names if the user may not list namespaces."""
     user = user_name(cluster)
     try:
         return user, sorted(cluster.names(NAMESPACES, limit=MAX_NAMESPACES))
@@ -113,9 +113,9 @@ def _user_and_namespaces(cluster: Cluster) -> tuple[str, list[str] | None]:
 
 
 def expiry(token: str) -> datetime | None:
-    """Return the end of a token that says it (JWT); None for any other token.
+    """Return the expiry time in a JSON Web Token (claim `exp`); None for any other token.
 
-    Only the API server checks tokens. This end is for the page and the cookies.
+    The signature is not checked. The time is only used for the page and the cookies: the API server validates tokens.
     """
     parts = token.split(".")
     if len(parts) != 3:  # noqa: PLR2004 - RFC 7519

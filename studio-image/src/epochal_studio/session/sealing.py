@@ -1,7 +1,7 @@
-"""Encryption of a session for its cookies, with a key that only this process has.
+"""Encrypts sessions for cookies, with a key that exists only in this process.
 
-The key ends with the process: after a restart of Studio, users sign in again. No other replica could read the cookies,
-so Studio has one replica.
+After a restart of Studio, users must sign in again. Another replica could not decrypt the cookies, so Studio has one
+replica.
 """
 
 import base64
@@ -16,17 +16,18 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 _NONCE = 12
 _PURPOSE = b"epochal-studio session 1"
-"""Authenticated with each session, so that no other text under the same key passes for a session."""
+"""Additional authenticated data of AES-GCM, so that other data encrypted with the same key is not accepted as a
+session."""
 
 
 @dataclass(frozen=True)
 class Sealed:
-    """The content of the cookies.
+    """The content of an encrypted session.
 
     Args:
         token: The user's token.
-        expires: End of the session, and of the token if that is known.
-        owner: Whose requests are bounded together, see owners.py.
+        expires: End of the session: expiry of the token if it is known, but at most 12 hours after the sign-in.
+        owner: Key of the limits for each user, see owners.py.
     """
 
     token: str = field(repr=False)
@@ -35,24 +36,24 @@ class Sealed:
 
 
 class Sealer:
-    """Encrypts and decrypts sessions.
+    """Encrypts and decrypts sessions with AES-GCM.
 
     Args:
-        key: 32 random bytes. Default: new ones.
+        key: Key of 32 bytes. Default: new random bytes.
     """
 
     def __init__(self, key: bytes | None = None) -> None:
         self._cipher = AESGCM(key or os.urandom(32))
 
     def seal(self, session: Sealed) -> str:
-        """Return a session as text for cookies."""
+        """Return an encrypted session as text for cookies."""
         content = json.dumps([session.token, session.expires.timestamp(), session.owner]).encode()
         # A random nonce of 96 bits is safe for 2^32 sessions of one key.
         nonce = os.urandom(_NONCE)
         return base64.urlsafe_b64encode(nonce + self._cipher.encrypt(nonce, content, _PURPOSE)).decode().rstrip("=")
 
     def open(self, text: str, now: datetime) -> Sealed | None:
-        """Return a session; None if this process did not seal it, or it has ended."""
+        """Decrypt a text of `seal`, and return the session; None if the key is another, or the session has ended."""
         try:
             content = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
             token, end, owner = json.loads(self._cipher.decrypt(content[:_NONCE], content[_NONCE:], _PURPOSE))

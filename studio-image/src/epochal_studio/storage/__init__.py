@@ -1,1 +1,1 @@
-"""The storages that Studio connects to, and their keys."""
+"""The S3 services that Studio may connect to, and the Secrets with their keys."""

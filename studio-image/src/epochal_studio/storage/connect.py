@@ -1,4 +1,4 @@
-"""Connects a storage: tests its keys, creates missing buckets, and stores the keys in a Secret of the user."""
+"""Connects an S3 service: tests its keys, creates missing buckets, and stores the keys in a Secret of the user."""
 
 import base64
 import re
@@ -24,9 +24,10 @@ from epochal_studio.storage.endpoints import Endpoints, allowed_endpoint
 from epochal_studio.wire import ConnectStorage, Storage
 
 MAX_SECRETS = 500
-"""Secrets that are read, about."""
+"""Number of Secrets after which no further page of Secrets is read."""
 MAX_SECRET_CHARACTERS = 4 * 2**20
-"""Characters of their values, about. Each Secret may have 1 MiB, and the names of its keys need its content."""
+"""Characters of the Secrets' values after which no further page is read. A list of Secrets always has their values, of
+up to 1 MiB for each Secret, although only the names of their keys are needed."""
 MAX_BUCKETS = 1000
 KEYS = ("accessKey", "secretKey")
 _OPTIONAL_KEY = "sessionToken"
@@ -35,7 +36,7 @@ _OWNED = "BucketAlreadyOwnedByYou"
 
 
 def list_storages(cluster: Cluster, namespace: str, endpoints: Endpoints) -> Storage:
-    """Return the names of the Secrets with the keys of a storage. Their values stay here."""
+    """Return the names of the Secrets with S3 keys in a namespace, and the allowed endpoints, without the keys."""
     names: list[str] | None = []
     is_cut = False
     try:
@@ -48,7 +49,7 @@ def list_storages(cluster: Cluster, namespace: str, endpoints: Endpoints) -> Sto
 
 
 def _storage_secrets(cluster: Cluster, namespace: str) -> tuple[list[str], bool]:
-    """Return the names of the Secrets with the keys of a storage, and whether there may be more."""
+    """Return the names of the Secrets with accessKey and secretKey, and whether the limits have omitted Secrets."""
     names: list[str] = []
     read = characters = 0
     # Other types, such as those of Helm's releases, are large and have no such keys.
@@ -65,11 +66,13 @@ def _storage_secrets(cluster: Cluster, namespace: str) -> tuple[list[str], bool]
 
 
 def connect_storage(cluster: Cluster, body: ConnectStorage, endpoints: Endpoints) -> Storage:
-    """Test the keys of a storage, create the buckets, and store the keys in a new Secret, the only one in the answer.
+    """Test the keys of an S3 service, create missing buckets, and store the keys in a new Secret.
+
+    The answer has the name of this Secret only.
 
     Raises:
-        Refusal: If the address is not allowed, the service refuses the keys, or the Secret exists with other
-            keys. No text has a key.
+        Refusal: If the address is not allowed, the service refuses the keys, or the Secret exists with other keys. No
+            message contains a key.
     """
     endpoint = allowed_endpoint(body.endpoint.strip(), endpoints.allowed, endpoints.default)
     service = _service(body, endpoint)
@@ -107,7 +110,7 @@ def _service(body: ConnectStorage, endpoint: str) -> StorageService:
         return StorageService.model_validate(document)
     except ValidationError:
         raise refuse(
-            422, "Invalid", "region and caConfigMap: expected a region such as us-east-1, and a name"
+            422, "Invalid", "region, caConfigMap: expected a region such as us-east-1, and the name of a ConfigMap"
         ) from None
 
 
@@ -120,7 +123,7 @@ def _secret(body: ConnectStorage, credentials: Credentials) -> dict[str, Any]:
     if broken := [
         name for name, value in values.items() if not value or not value.isascii() or not value.isprintable()
     ]:
-        raise refuse(422, "Invalid", f"{', '.join(broken)}: must be printable ASCII characters, without line feeds")
+        raise refuse(422, "Invalid", f"{', '.join(broken)}: must have only printable ASCII characters, no line feeds")
     metadata = {"name": body.secret, "namespace": body.namespace}
     return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "Opaque", "stringData": values}
 
@@ -145,7 +148,7 @@ def _create(cluster: Cluster, secret: dict[str, Any], credentials: Credentials, 
 
 
 def _has_keys(cluster: Cluster, secret: dict[str, Any]) -> bool:
-    """Return whether a Secret exists with the same keys."""
+    """Return whether the stored Secret of this name has the same S3 keys. False if it cannot be read."""
     metadata = secret["metadata"]
     try:
         data = mapping(cluster.get(SECRETS, metadata["name"], metadata["namespace"]).get("data"))
@@ -173,11 +176,11 @@ def _client(
             limits=LIMITS,
         )
     except (OSError, ValueError):
-        raise refuse(422, "Invalid", f"caConfigMap: its key {_AUTHORITY} has no certificate in the form PEM") from None
+        raise refuse(422, "Invalid", f"caConfigMap: its key {_AUTHORITY} has no certificate in PEM format") from None
 
 
 def _buckets(client: Minio, endpoint: str, credentials: Credentials) -> list[str] | None:
-    """Return the names of the buckets; None if the keys may not list them.
+    """Return the names of the buckets of an S3 service; None if the keys may not list buckets.
 
     Raises:
         Refusal: If the service refuses the keys, or does not answer.
@@ -192,7 +195,11 @@ def _buckets(client: Minio, endpoint: str, credentials: Credentials) -> list[str
 
 
 def _make_bucket(client: Minio, endpoint: str, credentials: Credentials, name: str) -> bool:
-    """Create a bucket, and return whether it is new."""
+    """Create a bucket. Return False if the bucket exists already and belongs to the same owner.
+
+    Raises:
+        Refusal: If the service refuses to create the bucket, or does not answer.
+    """
     try:
         client.make_bucket(name)
     except Exception as error:  # noqa: BLE001 - the service may answer anything
@@ -203,12 +210,12 @@ def _make_bucket(client: Minio, endpoint: str, credentials: Credentials, name: s
 
 
 def _refusal(error: Exception, request: Request, credentials: Credentials) -> Exception:
-    """Return an error of the service as an answer without keys."""
+    """Return the Refusal for an error of the S3 service. No message has a key. Unexpected errors are unchanged."""
     found = explain(error, request, credentials.redact)
     if found is None:
         # The text of the error may have a key, such as that of an invalid header.
         if isinstance(error, ValueError):
-            return refuse(422, "InvalidStorage", "The storage has answered with a value that no S3 service has.")
+            return refuse(422, "InvalidStorage", "The storage has sent an answer that is invalid for S3.")
         return error
     status = 502 if found.reason == "EndpointUnreachable" else 403
     return refuse(status, found.reason, credentials.redact(found.message))

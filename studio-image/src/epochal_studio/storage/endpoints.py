@@ -1,4 +1,4 @@
-"""The S3 services that Studio connects to: those of its configuration alone."""
+"""The S3 services that Studio may connect to: only those in its configuration."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ _PORTS = {"http": 80, "https": 443}
 
 @dataclass(frozen=True)
 class Endpoints:
-    """The S3 services of the configuration.
+    """The addresses of S3 services in the configuration.
 
     Args:
-        allowed: Those that Studio connects to.
-        default: That of objects that name none; "" if there is none.
+        allowed: Addresses that Studio may connect to.
+        default: Address for objects without `spec.storage.endpoint`; "" if the installation has none.
     """
 
     allowed: tuple[str, ...]
@@ -25,22 +25,23 @@ class Endpoints:
 
 
 def allowed_endpoint(endpoint: str, endpoints: Collection[str], default: str = "") -> str:
-    """Return the address of an S3 service in its normal form, which is the one to connect to.
+    """Return the address of an S3 service as SCHEME://HOST:PORT, if Studio may connect to it.
 
     Args:
-        endpoint: The address, as a user wrote it; "" for the default.
-        endpoints: Addresses of the configuration.
-        default: Address of objects that name none; "" if the installation has none.
+        endpoint: The address, as a user wrote it; "" for the default address.
+        endpoints: The allowed addresses.
+        default: The default address, which is allowed, too; "" if the installation has none.
 
     Raises:
-        Refusal: EndpointNotAllowed, if scheme, host and port are not those of the configuration.
+        Refusal: EndpointNotAllowed, if scheme, host and port match no allowed address; NoStorageEndpoint, if both
+            `endpoint` and `default` are empty.
     """
     if not endpoint and not default:
         raise refuse(
             422,
             "NoStorageEndpoint",
-            "The spec names no storage.endpoint, and Studio knows no default one.",
-            "Set storage.endpoint of the chart.",
+            "The spec has no storage.endpoint, and Studio has no default endpoint.",
+            "Set spec.storage.endpoint, or ask an administrator to set storage.endpoint of the chart.",
         )
     found = normalized(endpoint or default)
     if found is None or found not in {normalized(each) for each in (*endpoints, *([default] if default else []))}:
@@ -56,7 +57,7 @@ def allowed_endpoint(endpoint: str, endpoints: Collection[str], default: str = "
 
 
 def normalized(endpoint: str) -> str | None:
-    """Return scheme, host and port of an address in their normal form; None if it has more parts or is unreadable."""
+    """Return an address as SCHEME://HOST:PORT; None if it is invalid, or has other parts, such as a path or a user."""
     try:
         parts = urlsplit(endpoint.strip())
         host, port = parts.hostname, parts.port

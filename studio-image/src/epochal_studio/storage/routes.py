@@ -1,4 +1,4 @@
-"""The routes of storages."""
+"""The routes of /api/storage: list the Secrets with S3 keys, and connect an S3 service."""
 
 from aiohttp import web
 
@@ -11,19 +11,19 @@ from epochal_studio.wire import ConnectStorage
 
 
 def routes() -> list[web.RouteDef]:
-    """Return the routes of storages."""
+    """Return the routes of /api/storage."""
     return [web.get("/api/storage", show), web.post("/api/storage", connect)]
 
 
 async def show(request: web.Request) -> web.Response:
-    """Return the Secrets of a namespace with the keys of a storage, by their names."""
+    """Return the names of the Secrets with S3 keys in the namespace of the query, and the allowed endpoints."""
     access = access_of(request)
     namespace = namespace_of(request.query.get("namespace", ""))
     return answer(await access.in_thread(list_storages, access.cluster(namespace), namespace, endpoints_of(request)))
 
 
 async def connect(request: web.Request) -> web.Response:
-    """Test and store the keys of a storage."""
+    """Test the S3 keys in the body, store them in a new Secret, and return the names of all Secrets with S3 keys."""
     access = access_of(request)
     body = await read_body(request, ConnectStorage)
     cluster = access.cluster(namespace_of(body.namespace))

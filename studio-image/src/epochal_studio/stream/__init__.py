@@ -1,1 +1,1 @@
-"""The stream of changes to browsers, from watches that the browsers of a token share."""
+"""Streams changes of runs to browsers. Browsers with the same token share watches."""

@@ -1,8 +1,7 @@
-"""Requests to the API server that do not block a thread, each with the token of its user.
+"""The asynchronous client of the API server for lists, watches, and requests to pods through its proxy.
 
-They are lists, watches, and requests to pods through its proxy.
-
-The synchronous library needs a thread for each watch. Fifty users with three kinds would need 150 threads.
+Each request has the token of its user. The synchronous client would need a thread for each watch: 150 threads for 50
+users with three kinds.
 """
 
 import socket
@@ -28,23 +27,24 @@ from epochal_studio.config import Config
 
 CONNECT_SECONDS, READ_SECONDS = 10.0, 30.0
 READ_BYTES = 32 * 1024
-"""Bytes that wait for a watch, so that hundreds of them fit into the memory."""
+"""Maximum buffered bytes of each response, so that hundreds of watches fit into the memory."""
 MAX_ERROR = 64 * 1024
-"""Maximum bytes of a refusal that are read."""
+"""Maximum bytes of an error response that are read."""
 _ERRORS = range(300, 600)
 _KEEP_ALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}
-"""A peer that is gone without a word is noticed after 25 s, on systems with these options."""
+"""Options of TCP keepalive: a peer that disappears without closing the connection is detected after 25 s. Systems
+without these options use their defaults."""
 
 
 class TooLarge(EpochalError):
-    """An answer that is too large."""
+    """An answer of the API server exceeds a limit of Studio."""
 
 
 class Exchange:
-    """The answer to a request through the API server's proxy.
+    """The response to a request through the API server's proxy: of the pod, or an error of the API server.
 
     Args:
-        response: The answer of aiohttp.
+        response: The response of aiohttp.
         address: Address of the API server, for messages.
     """
 
@@ -56,11 +56,13 @@ class Exchange:
 
     @property
     def content_type(self) -> str:
-        """The media type of the content, without parameters; "" for content that is compressed."""
+        """The media type of the content, without parameters; "" for compressed content."""
         return "" if self.headers.get("Content-Encoding") else self._response.content_type
 
     async def read(self, limit: int) -> bytes:
-        """Return the first bytes of the content, at most the limit and the rest of a chunk.
+        """Read the content until its end or until `limit` bytes are read, and return the bytes.
+
+        The last chunk is complete, so the result may be longer than the limit.
 
         Raises:
             EpochalError: If the connection breaks.
@@ -72,10 +74,10 @@ class Exchange:
 
 
 class ApiServer:
-    """The API server. Call `start` in a running event loop first.
+    """An asynchronous client of the API server. Call `start` in a running event loop before other methods.
 
     Args:
-        config: Address and authority of the API server.
+        config: Address and certificate authority of the API server.
     """
 
     def __init__(self, config: Config) -> None:
@@ -84,7 +86,7 @@ class ApiServer:
         self._session: ClientSession | None = None
 
     def start(self) -> None:
-        """Prepare the connections. It sends no request."""
+        """Create the HTTP session. No request is sent yet."""
         context: ssl.SSLContext | bool = True
         if self.address.startswith("https:"):
             context = ssl.create_default_context(cafile=str(self._ca) if self._ca else None)
@@ -109,17 +111,17 @@ class ApiServer:
     async def open(
         self, token: str, path: str, query: Mapping[str, str | int], action: str, *, read_seconds: float = READ_SECONDS
     ) -> AsyncIterator[ClientResponse]:
-        """Open the answer to a GET.
+        """Send a GET, and yield the response, whose content is not read yet.
 
         Args:
             token: The user's token.
-            path: The path of the object.
-            query: Parameters of the request.
-            action: The request for users, such as `watch trainingjobs`.
-            read_seconds: Seconds without a byte after which the connection counts as lost.
+            path: The path at the API server.
+            query: Parameters of the query.
+            action: Description of the request for messages, such as `watch trainingjobs`.
+            read_seconds: Maximum seconds between two bytes, after which the connection counts as lost.
 
         Raises:
-            ApiError: If the API server refuses the request.
+            ApiError: If the status is not a success.
             EpochalError: If the API server does not answer, or the connection breaks.
         """
         assert self._session is not None  # noqa: S101 - `start` comes first
@@ -146,16 +148,16 @@ class ApiServer:
         headers: Mapping[str, str],
         body: AsyncIterable[bytes] | None = None,
     ) -> AsyncIterator[Exchange]:
-        """Yield the answer to a request through the API server's proxy, whatever its status. It follows no redirect.
+        """Send a request to a pod through the API server's proxy, and yield the response with any status.
 
-        A pod may send its answer as slowly as it likes, so the caller bounds the time.
+        Redirects are not followed. The caller must limit the time, because a pod may answer slowly.
 
         Args:
-            token: The user's token. The API server removes it from the request.
+            token: The user's token. The API server does not pass it on to the pod.
             method: The HTTP method.
-            path: Path and query, encoded.
+            path: Path and query at the API server, encoded.
             headers: Headers for the pod, with Content-Length if there is a body.
-            body: The parts of the body.
+            body: The chunks of the body.
 
         Raises:
             EpochalError: If the API server does not answer.
@@ -175,19 +177,19 @@ class ApiServer:
             yield Exchange(response, self.address)
 
     async def content(self, token: str, path: str, query: Mapping[str, str | int], action: str, *, limit: int) -> bytes:
-        """Return the answer to a GET.
+        """Send a GET, and return the content of the response.
 
         Args:
             token: The user's token.
-            path: The path of the object.
-            query: Parameters of the request.
-            action: The request for users.
-            limit: Maximum bytes of the answer.
+            path: The path at the API server.
+            query: Parameters of the query.
+            action: Description of the request for messages, such as `list trainingjobs`.
+            limit: Maximum bytes of the content.
 
         Raises:
-            ApiError: If the API server refuses the request.
-            TooLarge: If the answer is too large.
-            EpochalError: If the API server does not answer.
+            ApiError: If the status is not a success.
+            TooLarge: If the content has more than `limit` bytes.
+            EpochalError: If the API server does not answer, or the connection breaks.
         """
         async with self.open(token, path, query, action) as response:
             content = await _read(response, limit + 1)
@@ -200,7 +202,10 @@ class ApiServer:
 
 
 async def _read(response: ClientResponse, limit: int) -> bytes:
-    """Return the first bytes of an answer, at most the limit and the rest of a chunk."""
+    """Read a response until its end or until `limit` bytes are read, and return the bytes.
+
+    The last chunk is complete, so the result may be longer than the limit.
+    """
     chunks: list[bytes] = []
     size = 0
     async for chunk in response.content.iter_any():
@@ -212,7 +217,7 @@ async def _read(response: ClientResponse, limit: int) -> bytes:
 
 
 def _socket(address: AddrInfoType) -> socket.socket:
-    """Return a socket that notices a peer that is gone without a word, such as after a loss of power."""
+    """Return a socket with TCP keepalive, which detects a peer that disappears without closing the connection."""
     family, type_, protocol, *_ = address
     found = socket.socket(family, type_, protocol)
     found.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)

@@ -1,4 +1,4 @@
-"""The state of a browser's connection to the API server, from the states of its watches."""
+"""Computes the connection state that a browser shows from the states of its watches."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,13 +8,13 @@ from epochal_studio.wire import ConnectionState, Problem, RunKind
 
 
 class Phase(Enum):
-    """The phase of a watch."""
+    """The phase of a watch at the API server."""
 
     LISTING = "listing"
-    """No list has arrived yet."""
+    """The first list has not been read yet."""
     LIVE = "live"
     LOST = "lost"
-    """The API server does not answer, and Studio tries again."""
+    """The API server does not answer or the read failed. Studio tries again."""
     DENIED = "denied"
     """The user may not watch this kind, or the cluster does not have it."""
     EXPIRED = "expired"
@@ -26,10 +26,10 @@ class WatchStatus:
     """The status of a watch.
 
     Args:
-        kind: The kind of its objects.
-        phase: Its phase.
-        is_listed: Whether its rows are complete, or there is no right to them.
-        problem: Why it is not live, or shows too few rows.
+        kind: Kind of the watched objects.
+        phase: Phase of the watch.
+        is_listed: Whether the first list has been read, or the user may not read this kind.
+        problem: Why the watch is not live, or does not show all objects; None without a problem.
     """
 
     kind: RunKind
@@ -39,7 +39,10 @@ class WatchStatus:
 
 
 def connection_state(watches: Sequence[WatchStatus]) -> ConnectionState:
-    """Return the state that a page shows."""
+    """Return the connection state for a browser from the status of its watches.
+
+    It is not connected if any watch is LOST or EXPIRED. Its kinds are those that are not DENIED or EXPIRED.
+    """
     lost = [watch for watch in watches if watch.phase in {Phase.LOST, Phase.EXPIRED}]
     problems = [watch.problem for watch in (*lost, *watches) if watch.problem is not None]
     return ConnectionState(

@@ -1,6 +1,7 @@
-"""Server-sent events: https://html.spec.whatwg.org/multipage/server-sent-events.html.
+"""Encodes server-sent events: https://html.spec.whatwg.org/multipage/server-sent-events.html.
 
-The rows of runs are encoded once, for all browsers of a token. JSON has no line feed, so an event is one line of data.
+Each row of a run is encoded once for all browsers with the same token. The JSON has no line feed, so each event has one
+`data` line.
 """
 
 import json
@@ -10,13 +11,13 @@ from typing import NamedTuple
 from epochal_studio.wire import ConnectionState, RunKey
 
 PIECE = 64 * 1024
-"""Bytes that are written at once, so that a slow browser makes Studio keep no more than that of a long frame."""
+"""Minimum bytes of each piece of a long event. For a slow browser, Studio keeps only one piece in memory."""
 RETRY = b"retry: 2000\n\n"
-"""Milliseconds after which a browser connects again."""
+"""Event that sets the browser's delay before it connects again to 2,000 ms."""
 
 
 class RowKey(NamedTuple):
-    """The identity of a row, as RunKey, but cheap to compare."""
+    """Kind, namespace and name of a row's object, like RunKey, but faster to hash and compare."""
 
     kind: str
     namespace: str
@@ -26,20 +27,20 @@ class RowKey(NamedTuple):
 def runs_frame(
     changed: Iterable[bytes], removed: Iterable[RowKey] = (), *, is_first: bool = False, is_complete: bool = False
 ) -> Iterator[bytes]:
-    """Yield the pieces of the event `runs` with a RunsUpdate.
+    """Yield the bytes of an event `runs` with a RunsUpdate, in pieces.
 
     Args:
-        changed: The rows, each the JSON of a RunSummary.
-        removed: The runs that are gone.
-        is_first: Whether a complete list begins.
-        is_complete: Whether it ends.
+        changed: New and changed rows, each the JSON of a RunSummary.
+        removed: Keys of the deleted runs.
+        is_first: Whether this event is the first part of a complete list.
+        is_complete: Whether this event is the last part of a complete list.
     """
     head = {"isFirst": is_first, "isComplete": is_complete}
     yield from _pieces(_runs_event(changed, removed, json.dumps(head).encode()[1:-1]))
 
 
 def connection_frame(state: ConnectionState) -> bytes:
-    """Return the event `connection`."""
+    """Return the bytes of an event `connection` with a ConnectionState."""
     return b"event: connection\ndata: " + state.model_dump_json().encode() + b"\n\n"
 
 

@@ -1,4 +1,4 @@
-"""All watches and the browsers that listen to them: at most one watch for each kind, namespace and token."""
+"""Manages all watches, and the browsers that subscribe to them: one watch for each kind, namespace and token."""
 
 import asyncio
 from collections import Counter
@@ -20,18 +20,18 @@ from epochal_studio.stream.watcher import Watcher
 from epochal_studio.wire import RUN_KINDS, RunKind, RunSummary
 
 MAX_STREAMS, MAX_USER_STREAMS = 300, 20
-"""Maximum streams of all users, and of an owner, with any number of tokens."""
+"""Maximum streams of all users, and of one owner with any number of tokens."""
 MAX_ROWS, MAX_USER_ROWS = 100_000, 25_000
-"""Maximum rows of all watches, about 1 KiB each, and of those of an owner."""
+"""Maximum rows of all watches together, and of the watches of one owner. A row has about 1 KiB."""
 _LISTS = len(RUN_KINDS)
-"""Lists that are read at the same time, since a page of whole objects is large: those of a browser. The first page of
-each may take the API server 0.1 s, in which it waits for its own cache."""
+"""Maximum list requests at the same time, because a page of objects is large: one for each kind of a browser. The API
+server may need 0.1 s for a first page, while it waits for its own cache."""
 _LARGE_LINES = 16
-"""Large changes that are read at the same time, since each watch of an object gets its own copy."""
+"""Maximum large watch events that are read at the same time, because each watch receives its own copy of an object."""
 
 
 class WatchKey(NamedTuple):
-    """The key of a watch. With the token in it, no user sees an object by the rights of another."""
+    """The key of a watch. `user` is the hash of the token, so users never share a watch with other rights."""
 
     user: str
     kind: RunKind
@@ -39,18 +39,18 @@ class WatchKey(NamedTuple):
 
 
 class Hub:
-    """The watches of all browsers.
+    """Manages the watches of all browsers.
 
     Args:
         config: Address of the API server.
 
     Attributes:
-        api: The API server.
-        lists: Bounds the lists that are read at the same time.
-        large_objects: Bounds the pages with one large object.
-        large_lines: Bounds the large changes that are read at the same time.
-        turns: Parses large objects.
-        subscriptions: The browsers.
+        api: The asynchronous client of the API server.
+        lists: Limits the list requests at the same time.
+        large_objects: Limits list requests for a single large object to one at the same time.
+        large_lines: Limits the large watch events that are read at the same time.
+        turns: Parses large objects in one thread.
+        subscriptions: The connected browsers.
     """
 
     def __init__(self, config: Config) -> None:
@@ -67,25 +67,25 @@ class Hub:
 
     @property
     def watches(self) -> int:
-        """Number of watches."""
+        """Number of running watches."""
         return len(self._watchers)
 
     @property
     def rows(self) -> int:
-        """Number of rows in memory."""
+        """Number of rows of all watches in memory."""
         return self._rows.total()
 
     def start(self) -> None:
-        """Prepare the connections to the API server."""
+        """Start the client of the API server."""
         self.api.start()
 
     def end_streams(self) -> None:
-        """End all streams, before the server waits for its requests to end."""
+        """End the streams of all browsers, before the server waits until its requests have ended."""
         for subscription in self.subscriptions:
             subscription.close()
 
     async def close(self) -> None:
-        """End all watches, and close their connections."""
+        """Stop all watches, and close the connections to the API server."""
         for watcher in self._watchers.values():
             watcher.stop()
         self._watchers = {}
@@ -94,10 +94,16 @@ class Hub:
 
     @contextmanager
     def subscribe(self, access: Access, namespace: str) -> Iterator[Subscription]:
-        """Listen to the runs of a namespace; "" for all. The last browser that leaves ends the watches.
+        """Subscribe a browser to the watches of a namespace until the end of the `with` block.
+
+        Missing watches are started. The last browser that unsubscribes stops them.
+
+        Args:
+            access: The signed-in user.
+            namespace: The namespace; "" for all namespaces.
 
         Raises:
-            Refusal: If there are too many streams.
+            Refusal: 503, if the user, or all users together, have too many streams.
         """
         owner = access.owner
         if self._streams.total() >= MAX_STREAMS:
@@ -125,23 +131,23 @@ class Hub:
                     watcher.stop()
 
     def summarize(self, found: dict[str, Any], now: datetime) -> RunSummary:
-        """Return the row of an object, with the values that Studio has seen."""
+        """Return the row of an object, with a sparkline of the metric values that Studio has seen so far."""
         row = summary(found, now)
         values = self._sparklines.remember(row.uid, row.epoch, monitored(row))
         update: dict[str, Any] = {"sparkline": values}
         if isinstance(size := found.get(OMITTED), int):
-            update["reason"] = f"TooLarge: {size / 2**20:.1f} MiB are too large to show"
+            update["reason"] = f"TooLarge: the object has {size / 2**20:.1f} MiB, too much to show"
         return row.model_copy(update=update)
 
     def reserve_row(self, owner: str) -> bool:
-        """Return whether one more row fits into the memory and the share of its owner, and count it."""
+        """Count one more row of an owner, and return True. Return False if a maximum number of rows is reached."""
         if self.rows >= MAX_ROWS or self._rows[owner] >= MAX_USER_ROWS:
             return False
         self._rows[owner] += 1
         return True
 
     def free_rows(self, owner: str, number: int) -> None:
-        """Count fewer rows of an owner."""
+        """Reduce the number of rows of an owner."""
         self._rows[owner] -= number
         if not self._rows[owner]:
             del self._rows[owner]

@@ -1,7 +1,7 @@
-"""Reads lists and events of the API server within bounds: a large object is never parsed whole.
+"""Parses lists and watch events of the API server with limits: of a large object, only small fields are parsed.
 
-A user who writes an object chooses its content. A mebibyte of `[],[],` in the arguments of a layer becomes 28 MiB of
-objects of Python, in a tenth of a second.
+Users choose the content of objects. A mebibyte of `[],[],` in the arguments of a layer would become 28 MiB of Python
+objects in a tenth of a second.
 """
 
 import json
@@ -13,22 +13,23 @@ from epochal_lib.json_spans import JsonText
 from pydantic_core import from_json
 
 MAX_OBJECT = 256 * 1024
-"""Maximum bytes of an object that is parsed whole."""
+"""Maximum bytes of an object that is parsed as a whole."""
 OMITTED = "omitted"
-"""Field that marks a larger object, whose large fields are left out: its size in bytes. No API has this field."""
+"""Field that is added to an object above MAX_OBJECT, whose large fields are left out. Its value is the size in bytes.
+No API of Kubernetes has this field."""
 _MAX_LEVELS = 100
 _MAX_STATUS = 64 * 1024
 _MAX_FIELD = 4 * 1024
-"""Maximum bytes of a field that is kept in the metadata and in the spec of a larger object."""
+"""Maximum bytes of each field in metadata and spec that is kept of an object above MAX_OBJECT."""
 
 Object = dict[str, Any]
 
 
 def read_event(line: bytes) -> Any:
-    """Return the event in a line of a watch. A large object has only its small fields, and OMITTED.
+    """Parse a line of a watch, and return the watch event. A large object has only its small fields, and OMITTED.
 
     Raises:
-        ValueError: If the line is no JSON.
+        ValueError: If the line is no valid JSON.
     """
     if len(line) <= MAX_OBJECT:
         with suppress(RecursionError):
@@ -38,13 +39,13 @@ def read_event(line: bytes) -> Any:
 
 
 class Page:
-    """A page of a list. The objects of a large page are parsed in batches, a small page as a whole.
+    """A page of a list. The objects of a large page are parsed in batches, and a small page as a whole.
 
     Args:
         content: The JSON of the page.
 
     Attributes:
-        metadata: Metadata of the list, after the last batch.
+        metadata: Metadata of the list. It is complete after the last batch.
     """
 
     def __init__(self, content: bytes) -> None:
@@ -54,7 +55,7 @@ class Page:
         self.metadata: Object = {}
 
     def batch(self) -> list[Object]:
-        """Return the next objects, at most twice MAX_OBJECT bytes of JSON; none at the end.
+        """Return the next objects, at most about twice MAX_OBJECT bytes of JSON; an empty list at the end.
 
         Raises:
             ValueError: If the page is no JSON object.
@@ -76,7 +77,7 @@ class Page:
             yield from map(dict, items)
 
     def _parse_small(self) -> Object | None:
-        """Return the JSON object of a small page; None for a large page or other text."""
+        """Parse a small page as a whole; None for a large page, or if it is no JSON object."""
         if len(self._text.data) <= MAX_OBJECT:
             with suppress(ValueError):
                 found = from_json(self._text.data)

@@ -1,4 +1,4 @@
-"""GET /api/stream: the runs of a namespace and their changes, as server-sent events."""
+"""The route GET /api/stream: sends the runs of a namespace and their changes as server-sent events."""
 
 from aiohttp import web
 
@@ -12,12 +12,12 @@ _ALL = "*"
 
 
 def routes() -> list[web.RouteDef]:
-    """Return the route of the stream."""
+    """Return the route GET /api/stream."""
     return [web.get(STREAM, stream, allow_head=False)]
 
 
 async def stream(request: web.Request) -> web.StreamResponse:
-    """Send the runs of a namespace, and then their changes, until the session ends or the browser leaves."""
+    """Send the runs of a namespace, and then their changes, until the session ends or the browser disconnects."""
     access = access_of(request)
     namespace = request.query.get("namespace", "")
     place = "" if namespace == _ALL else namespace_of(namespace)

@@ -1,4 +1,4 @@
-"""The interfaces of a watch to its browsers, and to the parts that all watches share."""
+"""The interfaces through which a watch uses its browsers (Listener), and the objects of all watches (Shared)."""
 
 import asyncio
 from datetime import datetime
@@ -11,17 +11,22 @@ from epochal_studio.wire import RunSummary
 
 
 class Listener(Protocol):
-    """A browser that listens to a watch."""
+    """A browser that is subscribed to a watch."""
 
     def changed(self, key: RowKey, row: bytes | None) -> None:
-        """Queue a new row for the browser; None removes the row of a deleted run."""
+        """Queue a changed row for the browser.
+
+        Args:
+            key: Key of the row.
+            row: The JSON of its RunSummary; None if the run was deleted.
+        """
 
     def status_changed(self) -> None:
-        """Wake the stream, which then sends the new status of a watch."""
+        """Wake the browser's stream, because the status of a watch has changed."""
 
 
 class Shared(Protocol):
-    """The parts that all watches share."""
+    """The objects and limits that all watches share. Hub implements this interface."""
 
     api: ApiServer
     lists: asyncio.Semaphore
@@ -30,10 +35,10 @@ class Shared(Protocol):
     turns: Turns
 
     def summarize(self, found: dict[str, Any], now: datetime) -> RunSummary:
-        """Return the row of an object."""
+        """Return the row of an object in the list of runs."""
 
     def reserve_row(self, owner: str) -> bool:
-        """Return whether one more row fits into the memory and the share of its owner, and count it."""
+        """Count one more row of an owner, and return True. Return False if a maximum number of rows is reached."""
 
     def free_rows(self, owner: str, number: int) -> None:
-        """Count fewer rows of an owner."""
+        """Reduce the number of rows of an owner."""

@@ -1,4 +1,4 @@
-"""The last values of the monitored metric of each run, as long as Studio has seen them."""
+"""Remembers the last values of each run's monitored metric that Studio has seen since its start."""
 
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
@@ -16,12 +16,13 @@ class _Values:
 
 
 class Sparklines:
-    """The last values of runs, by their UID. The run seen longest ago is forgotten first.
+    """The last values of the monitored metric for each run, by UID. The least recently updated run is removed first.
 
-    The UID comes from an object that the user may read, and these values were in the status of that same object.
+    All users share these values. A user can only request a UID from an object that the user may read, and the values
+    are from the status of the same object.
 
     Args:
-        max_runs: Number of runs that are remembered.
+        max_runs: Maximum number of runs in memory.
     """
 
     def __init__(self, max_runs: int = MAX_RUNS) -> None:
@@ -32,12 +33,14 @@ class Sparklines:
         return len(self._runs)
 
     def remember(self, uid: str, epoch: int | None, metric: MetricValue | None) -> list[float]:
-        """Remember the value of a run after an epoch, and return its values, oldest first.
+        """Store the current value of a run's metric, and return all its values, oldest first.
+
+        A value of the same epoch replaces the last value. A lower epoch or another metric clears the earlier values.
 
         Args:
             uid: UID of the run.
-            epoch: Number of finished epochs; None for an Experiment, which has none.
-            metric: The metric that is monitored; None before its first value.
+            epoch: Number of finished epochs; None for an Experiment.
+            metric: The monitored metric; None before its first value.
         """
         if not uid or metric is None or metric.value is None:
             return list(self._runs[uid].values) if uid in self._runs else []
@@ -56,5 +59,5 @@ class Sparklines:
 
 
 def _is_earlier(epoch: int | None, last: int | None) -> bool:
-    """Return whether a run has started again from an earlier epoch."""
+    """Return whether the epoch is lower than the last epoch, because the run has started again."""
     return epoch is not None and last is not None and epoch < last

@@ -1,4 +1,4 @@
-"""The stream of one browser: frames from the rows and changes of its watches."""
+"""The stream of one browser: encodes the rows and changes of its watches as frames (server-sent events)."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -12,24 +12,24 @@ from epochal_studio.stream.watcher import Watcher
 from epochal_studio.wire import ConnectionState
 
 FRAME_SECONDS = 0.1
-"""Minimum time between two frames: all changes in between come in one frame."""
+"""Minimum seconds between two frames. All changes in between are sent in one frame."""
 HEARTBEAT_SECONDS = 15.0
-"""Interval in which the state of the connection is repeated without a change. A page cannot see comments."""
+"""Seconds without a change after which the connection state is sent again. A comment would be invisible to the page."""
 FRAME_ROWS = 200
 """Maximum rows of a frame: about 200 KiB."""
 FIRST_SECONDS = 10.0
-"""Time after which the rows of the kinds that are listed come without those that are not."""
+"""Seconds after which the rows of the listed kinds are sent, even if another kind is not listed yet."""
 
 
 class Subscription:
-    """A browser that listens to watches.
+    """The subscription of one browser to watches.
 
-    The memory of a slow browser is bounded: a row waits once for it, however often it changes.
+    Only the newest version of each changed row waits for the browser, so a slow browser needs limited memory.
 
     Args:
-        watchers: The watches.
+        watchers: The watches, one for each kind.
         expires: End of the session; None for no end.
-        now: Returns the time.
+        now: Returns the current time.
     """
 
     def __init__(
@@ -49,26 +49,31 @@ class Subscription:
 
     @property
     def waiting(self) -> int:
-        """Number of rows that wait for the browser."""
+        """Number of changed rows that are not sent to the browser yet."""
         return len(self._pending)
 
     def changed(self, key: RowKey, row: bytes | None) -> None:
-        """Queue a new row for the browser; None removes the row of a deleted run."""
+        """Queue a changed row for the browser. Before the first list is sent, changes are ignored.
+
+        Args:
+            key: Key of the row.
+            row: The JSON of its RunSummary; None if the run was deleted.
+        """
         if self._has_begun:
             self._pending[key] = row
             self._woken.set()
 
     def status_changed(self) -> None:
-        """Wake the stream, which then sends the new status of a watch."""
+        """Wake the stream, because the status of a watch has changed."""
         self._woken.set()
 
     def close(self) -> None:
-        """End the stream."""
+        """End the stream of this browser."""
         self._is_closed = True
         self._woken.set()
 
     async def frames(self) -> AsyncIterator[Iterator[bytes]]:
-        """Yield the pieces of each frame, until the session or Studio ends."""
+        """Yield an iterator of pieces for each frame, until the session ends or `close` is called."""
         loop = asyncio.get_running_loop()
         began = loop.time()
         sent: ConnectionState | None = None
@@ -92,7 +97,11 @@ class Subscription:
                 sent = None
 
     def _frames(self, *, is_late: bool) -> Iterator[Iterator[bytes]]:
-        """Yield the next frames with runs: none if there is nothing to send, several for a list of all runs."""
+        """Yield the next frames with runs: no frame without changes, one with changes, several for the complete list.
+
+        Args:
+            is_late: Whether to send an incomplete list, because a kind is not listed after FIRST_SECONDS.
+        """
         is_listed = all(watcher.status.is_listed for watcher in self._watchers)
         if is_listed and not self._is_complete:
             self._is_complete = self._has_begun = True
@@ -111,9 +120,12 @@ class Subscription:
             )
 
     def _all(self, *, is_complete: bool) -> Iterator[Iterator[bytes]]:
-        """Yield all rows in frames that also a slow browser reads before it takes the connection for lost.
+        """Yield all rows in frames of FRAME_ROWS rows, so that even a slow browser receives a frame before its timeout.
 
-        A row that changes meanwhile comes again, and one that goes is named as removed, since both wait until the end.
+        Changes and deletions of rows during this time are queued, and sent after the last of these frames.
+
+        Args:
+            is_complete: Whether all kinds are listed, so that the page may remove all other rows.
         """
         self._pending = {}
         keys = [(watcher, key) for watcher in self._watchers for key in watcher.rows]
@@ -131,7 +143,11 @@ class Subscription:
         return is_over or any(watcher.status.phase == Phase.EXPIRED for watcher in self._watchers)
 
     def _seconds(self, elapsed: float) -> float:
-        """Return the seconds until the next heartbeat, or until the first frame or the end of the session if sooner."""
+        """Return the seconds to wait: until the next heartbeat, the end of the session, or FIRST_SECONDS if earlier.
+
+        Args:
+            elapsed: Seconds since the start of the stream.
+        """
         due = [HEARTBEAT_SECONDS]
         if self._expires is not None:
             due.append((self._expires - self._now()).total_seconds())
@@ -140,7 +156,7 @@ class Subscription:
         return max(0.0, min(due))
 
     async def _wait(self, seconds: float) -> bool:
-        """Wait at most `seconds`, and return whether a change came in this time."""
+        """Wait for a change for at most `seconds`. Return False if there was no change."""
         try:
             async with asyncio.timeout(seconds):
                 await self._woken.wait()

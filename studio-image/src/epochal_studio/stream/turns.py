@@ -1,4 +1,4 @@
-"""One thread that parses for all watches, so that no large object blocks the event loop."""
+"""Limits the time that watches use: parses large objects in one thread, and makes watches pause in the event loop."""
 
 import asyncio
 import threading
@@ -8,21 +8,21 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 BUSY_SECONDS = 0.02
-"""Work of a watch in the event loop after which it pauses."""
+"""Seconds of work in the event loop after which a watch pauses."""
 
 CREDIT_SECONDS = 0.25
-"""Work of all watches without a pause, after a rest: that for about a thousand runs."""
+"""Maximum credit: seconds of work of all watches without a pause. They suffice for about a thousand runs."""
 _CREDIT_GAIN = 0.05
-"""Credit that each second adds."""
+"""Seconds of credit that are added in each second."""
 
 Result = TypeVar("Result")
 
 
 class Credit:
-    """Seconds of work that need no pause, so that the first list after a rest arrives soon. All watches share them.
+    """A token bucket of seconds that all watches may work without a pause, so that a first list arrives quickly.
 
     Args:
-        most: Seconds of work after a long rest.
+        most: Maximum credit in seconds, which is also the initial credit.
         clock: Returns a monotonic time in seconds.
     """
 
@@ -33,7 +33,7 @@ class Credit:
         self._lock = threading.Lock()
 
     def pay(self, spent: float) -> float:
-        """Pay for `spent` seconds of work, and return the seconds beyond the credit, which need a pause."""
+        """Reduce the credit by `spent` seconds of work. Return the seconds above the credit, which need a pause."""
         with self._lock:
             now = self._clock()
             self._left = min(self._most, self._left + _CREDIT_GAIN * (now - self._paid))
@@ -46,11 +46,11 @@ class Credit:
 class Turns:
     """Runs functions of all watches in one thread, one after another.
 
-    Without credit, the thread rests as long as it has worked: Python runs one thread at a time, so the event loop gets
-    the other half.
+    Without credit, the thread sleeps after each function as long as the function has run. Python runs one thread at a
+    time, so the event loop can use at least half of the time.
 
     Args:
-        credit: The seconds of work that need no rest.
+        credit: The seconds of work without a pause.
     """
 
     def __init__(self, credit: Credit) -> None:
@@ -58,11 +58,11 @@ class Turns:
         self._threads = ThreadPoolExecutor(1, "parse")
 
     async def run(self, work: Callable[[], Result]) -> Result:
-        """Return the result of a function, which runs after the functions that were passed before."""
+        """Call a function in the thread after all earlier functions have ended, and return its result."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._half, work)
 
     def close(self) -> None:
-        """Cancel the functions that have not begun."""
+        """Stop the thread after its current function. Functions that wait are cancelled."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _half(self, work: Callable[[], Result]) -> Result:
@@ -74,11 +74,11 @@ class Turns:
 
 
 class Pace:
-    """Makes a watch pause, so that it uses only a part of the event loop.
+    """Measures the work of a watch in the event loop, and makes it pause in proportion to its work.
 
     Args:
-        pause: Seconds of pause for a second of work.
-        credit: The seconds of work that need no pause; None if all work needs pauses.
+        pause: Seconds of pause for each second of work.
+        credit: The seconds of work without a pause; None for no credit.
     """
 
     def __init__(self, pause: float, credit: Credit | None = None) -> None:
@@ -87,11 +87,11 @@ class Pace:
         self._spent = self._began = 0.0
 
     def begin(self) -> None:
-        """Note the start of work in the event loop."""
+        """Start to measure a piece of work."""
         self._began = time.perf_counter()
 
     async def end(self) -> None:
-        """Note the end of work, and pause if the work since the last pause has taken BUSY_SECONDS."""
+        """End the measurement. Pause if the work since the last pause exceeds BUSY_SECONDS."""
         self._spent += time.perf_counter() - self._began
         if self._spent > BUSY_SECONDS:
             spent, self._spent = self._spent, 0.0

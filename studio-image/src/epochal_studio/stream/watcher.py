@@ -1,4 +1,4 @@
-"""A watch of a kind with a user's token, whose rows all browsers of this token share."""
+"""A watch of one kind with a user's token. Its rows are shared by all browsers with this token."""
 
 import asyncio
 import logging
@@ -27,26 +27,29 @@ from epochal_studio.stream.turns import Pace
 from epochal_studio.wire import Problem, RunKind
 
 WATCH_SECONDS = 120.0
-"""Seconds after which the API server ends a watch, and checks the token and the rights again for the next one."""
+"""Seconds after which the API server ends a watch. It checks the token and the rights again for the next watch."""
 MAX_OBJECTS = 10_000
 MAX_LINE = 4 * 2**20
-"""Maximum bytes of a change: an object has at most 1.5 MiB in etcd, and its JSON is longer. A longer one is listed."""
+"""Maximum bytes of a watch event: an object has at most 1.5 MiB in etcd, and its JSON is longer. After a longer event,
+the objects are listed again."""
 LARGE_LINE = 32 * 1024
-"""Bytes of a change from which on it is read and parsed in turn with those of other watches."""
+"""Bytes above which a watch event is large: the number of large events at a time is limited, and the thread of Turns
+parses them."""
 FIRST_PAGE, PAGE, MAX_PAGE = 10, 100, 2 * 2**20
-"""Objects of the first page of a list and of any page, and maximum bytes of a page."""
+"""Objects in the first page of a list, maximum objects in later pages, and maximum bytes of a page."""
 PAGE_BYTES = MAX_OBJECT * 3 // 4
-"""Bytes that a page is to have: as many as are parsed at once, with some room for larger objects than those before."""
+"""Bytes that each page should have: three quarters of the size that is parsed as a whole, since the next objects may be
+larger."""
 MAX_ALONE = 20 * 2**20
-"""Maximum bytes of a page with one object: the 3 MiB that Kubernetes accepts, each byte escaped as in `\\u003c`."""
+"""Maximum bytes of a page with one object: Kubernetes accepts 3 MiB, and each byte may be escaped, as in `\\u003c`."""
 MAX_ROW = 16 * 1024
-"""Maximum bytes of a row."""
+"""Maximum bytes of a row. The row of a larger object has only its name and the reason TooLarge."""
 PAUSE = 4
-"""Pause in relation to the work: a watch uses a fifth of the event loop."""
+"""Seconds of pause for each second of work: a watch uses at most a fifth of the event loop."""
 FIRST_DELAY, MAX_DELAY = 1.0, 15.0
-"""Seconds until the next try after a failure: doubled each time."""
+"""First and maximum seconds until the next try after a failure. They are doubled after each failure."""
 DENIED_SECONDS = 60.0
-"""Seconds until a kind is tried again that the user may not watch."""
+"""Seconds until the next try for a kind that the user may not watch."""
 
 log = logging.getLogger(__name__)
 
@@ -55,8 +58,8 @@ class Row(NamedTuple):
     """A row of the list of runs.
 
     Args:
-        uid: UID of the object, since another one may have taken its name.
-        encoded: The JSON of its RunSummary.
+        uid: UID of the object. A new object may have the same name as a deleted object.
+        encoded: The JSON of the row's RunSummary.
     """
 
     uid: str
@@ -64,14 +67,14 @@ class Row(NamedTuple):
 
 
 class Watcher:
-    """A watch. It runs from `start` until `stop`.
+    """Lists and watches the objects of one kind from `start` until `stop`, and keeps a row for each object.
 
     Args:
-        shared: The parts that all watches share.
+        shared: The objects and limits that all watches share.
         kind: Kind of the objects.
-        namespace: Their namespace; "" for all.
+        namespace: Namespace of the objects; "" for all namespaces.
         token: The user's token.
-        owner: Whose rows are bounded together.
+        owner: Key of the user's limit for the number of rows.
     """
 
     def __init__(self, shared: Shared, kind: RunKind, namespace: str, token: str, owner: str) -> None:
@@ -91,11 +94,11 @@ class Watcher:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin to watch."""
+        """Start the task that lists and watches the objects."""
         self._task = asyncio.create_task(self._run())
 
     def stop(self) -> None:
-        """End the watch, and free its rows."""
+        """Stop the watch, and remove its rows from memory."""
         if self._task is not None:
             self._task.cancel()
         self._shared.free_rows(self._owner, len(self.rows))
@@ -128,7 +131,7 @@ class Watcher:
                 await asyncio.sleep(wait * random.uniform(0.75, 1))  # noqa: S311 - no secret
 
     def _after(self, error: EpochalError) -> float:
-        """Update the phase after an error, and return the seconds until the next try; 0 for the growing delay."""
+        """Set the phase for an error, and return the seconds until the next try; 0 if the doubled delay applies."""
         if isinstance(error, ApiError) and error.status == UNAUTHORIZED:
             self._set(Phase.EXPIRED, EXPIRED)
             return 0.0
@@ -154,7 +157,7 @@ class Watcher:
         return WatchState(self._shared.api.address, self._watch_action, MAX_OBJECTS)
 
     async def _list(self) -> None:
-        """Read all objects in pages that begin small. A page that is too large is read again with fewer objects."""
+        """List all objects in pages, at first in a small page. Read a page above MAX_PAGE again with fewer objects."""
         self._is_full = False
         listing, more, size, growth = self._state.begin(), "", FIRST_PAGE, PAGE
         while True:
@@ -179,7 +182,7 @@ class Watcher:
         self._live()
 
     async def _take_page(self, content: bytes, listing: Listing) -> dict[str, Any]:
-        """Take the objects of a page, and return its metadata."""
+        """Parse a page of a list, update the rows of its objects, and return the metadata of the list."""
         page, pace = Page(content), Pace(1, self._shared.turns.credit)
         try:
             while batch := await self._shared.turns.run(page.batch):
@@ -189,7 +192,7 @@ class Watcher:
                     self._take(change)
                     await pace.end()
         except ValueError:
-            cause = "the answer is no JSON object, so the address is not that of Kubernetes"
+            cause = "the answer is no JSON object, so this is not the address of an API server"
             raise no_connection(self._shared.api.address, cause) from None
         return page.metadata
 

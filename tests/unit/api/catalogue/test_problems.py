@@ -166,7 +166,7 @@ def test_graph_with_several_inputs_and_outputs() -> None:
     del network["input"]
     network["outputs"] = ["one", "dense_2"]
     assert str(problems(document)[0]) == (
-        "spec.network.outputs[1]: no layer above has the name dense_2; set name of the layer that gives this input"
+        "spec.network.outputs[1]: no layer above has the name dense_2; add this name to the layer whose output is meant"
     )
     network["outputs"] = ["one", "three"]
     network["layers"][2]["name"] = "three"
@@ -174,7 +174,7 @@ def test_graph_with_several_inputs_and_outputs() -> None:
     assert [problem.path for problem in problems(document)] == ["spec.training.outputs[1].loss"]
     del network["layers"][0]["inputs"]
     assert problems(document)[0] == Problem(
-        f"{LAYERS}[0]", "it needs inputs, because the network has several", "add inputs: [NAME]"
+        f"{LAYERS}[0]", "the first layer needs inputs, since the network has several", "add inputs: [NAME]"
     )
 
 

@@ -243,7 +243,7 @@ def test_memory_unit_hint_only_below_1_mib() -> None:
 
 def test_layer_names_must_be_unique() -> None:
     layers = [{"layer": "Dense", "units": 1, "name": "a"}, {"layer": "Dense", "units": 1, "name": "a"}]
-    with pytest.raises(InvalidTrainingJob, match=r"layers\[1\] \(Dense\): another layer has the name 'a'"):
+    with pytest.raises(InvalidTrainingJob, match=r"layers\[1\] \(Dense\): another layer or input has the name 'a'"):
         parse(changed("network.layers", layers))
 
 

@@ -55,7 +55,7 @@ def s3(code: str, status: int, message: str = "the server's own words", **header
         (s3("AuthorizationHeaderMalformed", 400), "find", "WrongRegion", "spec.storage.region"),
         (s3("SlowDown", 503), "read", "EndpointUnreachable", "healthy"),
         (s3("RequestTimeout", 400), "write", "EndpointUnreachable", "healthy"),
-        (s3("EntityTooLarge", 400), "write", "StorageError", "look the code up"),
+        (s3("EntityTooLarge", 400), "write", "StorageError", "look up this error code"),
         (ServerError("", 502), "read", "EndpointUnreachable", "HTTP 502"),
         (InvalidResponseError(404, "text/html", "<html>"), "find", "EndpointUnreachable", "a web console"),
         (InvalidResponseError(503, "text/html", "<html>"), "find", "EndpointUnreachable", "HTTP 503"),

@@ -222,7 +222,7 @@ async def test_a_long_head_is_refused_in_any_parts(pieces: list[bytes], before: 
             assert await client.answered()
         response = await asyncio.wait_for(client.reader.read(), 5)
         assert response.startswith(b"HTTP/1.1 431 ")
-        assert b"expected at most 32,768 bytes of line and headers" in response
+        assert b"expected at most 32,768 bytes of request line and headers" in response
 
 
 async def test_accepts_a_head_of_the_maximum_size() -> None:

@@ -233,7 +233,7 @@ async def test_a_model_must_answer_each_sample() -> None:
     answers = await asyncio.gather(batcher.answer(samples(1)), batcher.answer(samples(2, 3)), return_exceptions=True)
     assert list(answers[0]["y"]) == [1]  # type: ignore[index]
     assert isinstance(answers[1], Failed)
-    assert "an answer to each of 2 samples" in answers[1].message
+    assert "expected 2 samples along the first axis" in answers[1].message
 
 
 async def test_refuses_invalid_samples_before_the_call() -> None:
@@ -486,7 +486,7 @@ async def test_reports_a_slow_call() -> None:
     assert (batcher.slow_call_message(10, 0), batcher.slow_call_message(0, 1000)) == (None, None)
     late = batcher.slow_call_message(0.01, 1)
     assert late is not None
-    assert "2 samples for 0 s, expected 0.02 s" in late
+    assert "2 samples for 0 s so far, expected 0.02 s" in late
     assert 0.04 < admission.estimate() < 5  # as long as it has taken
     proceed.set()
     await answering

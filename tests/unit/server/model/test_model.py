@@ -55,7 +55,7 @@ def test_message_has_the_expected_and_the_found_array(inputs: dict[str, np.ndarr
         ({"a": np.array([1, 2]), "b": text("x")}, 'found 2 in "a", 1 in "b"'),
         ({"a": np.array([1]), "b": text(1)}, "expected strings, found other values"),
         ({"a": np.array([1]), "b": np.array(["x"])}, "expected str of shape (n, any), found str"),
-        ({"a": np.array([1, 2]), "b": np.empty((2, 0), object)}, "send a value along each axis"),
+        ({"a": np.array([1, 2]), "b": np.empty((2, 0), object)}, "send no axis of length 0"),
         ({"a": np.array(1), "b": text("x")}, "expected int64 of shape (n,), found int64 of shape ()"),
     ],
 )

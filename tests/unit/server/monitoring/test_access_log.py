@@ -58,7 +58,7 @@ def test_the_lines_in_memory_are_bounded() -> None:
         log.add(ENTRY)
     log.flush()
     *_, last = written[0].splitlines()
-    assert json.loads(last)["message"] == "dropped the lines of 5 requests, because standard output is too slow"
+    assert json.loads(last)["message"] == "dropped the log lines of 5 requests, because standard output is too slow"
 
 
 async def test_continues_after_a_failed_write(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,7 +39,7 @@ def test_parses_options(query: dict[str, str], served: Model, options: Options) 
 @pytest.mark.parametrize(
     ("query", "served", "message"),
     [
-        ({"shows": "true"}, digits(), "parameters: expected show, several or fit, found 'shows'"),
+        ({"shows": "true"}, digits(), "query parameters: expected show, several or fit, found 'shows'"),
         ({"show": "yes"}, digits(), "show: expected true or false, found 'yes'"),
         ({"several": "true"}, digits(images="Resize"), "several: expected a model of digits"),
         ({"fit": "crop"}, digits(), "fit: expected a model of pictures"),

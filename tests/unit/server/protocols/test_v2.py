@@ -183,7 +183,7 @@ def test_decodes_requests_of_tritons_client(data: st.DataObject) -> None:
         (changed(parameters={"shared_memory_region": "a"}), "shared_memory_region, which is not supported"),
         (infer_request(id=3), "id: expected a string, found a number"),
         (infer_request(parameters=3), "parameters: expected an object, found a number"),
-        (infer_request(parameters={"a": []}), 'expected strings, numbers or booleans, found a list as "a": remove it'),
+        (infer_request(parameters={"a": []}), 'expected strings, numbers or booleans, found a list: remove "a"'),
         (infer_request(outputs=["y"]), 'outputs: expected names out of "y", found an entry without a name'),
         (infer_request(outputs=[{"name": "z"}]), 'outputs: expected names out of "y", found "z"'),
         (infer_request(outputs=[{"name": "y"}, {"name": "y"}]), "outputs: expected at most 1 outputs, found 2"),
@@ -239,7 +239,7 @@ def test_refuses_a_wrong_header_length(header: str | None, rest: bytes, message:
 
 
 def test_survives_deep_parameters() -> None:
-    with pytest.raises(Invalid, match='found an object as "a"'):
+    with pytest.raises(Invalid, match='found an object: remove "a"'):
         decode(infer_request()[:-1] + b',"parameters":' + b'{"a":' * 900 + b"1" + b"}" * 901, None, small())
 
 

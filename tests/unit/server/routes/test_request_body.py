@@ -66,11 +66,11 @@ async def test_reads_a_body_in_any_parts(pieces: tuple[bytes, ...]) -> None:
         (b"Content-Length: 1001\r\n\r\n", b"413", b"at most 1,000 bytes, found 1,001"),
         (b"Transfer-Encoding: chunked\r\n\r\n3e9\r\n" + b"x" * 1001 + b"\r\n", b"413", b"found more"),
         (b"Transfer-Encoding: chunked\r\n\r\n3e9\r\n" + b"x" * 1001 + b"\r\n0\r\n\r\n", b"413", b"found more"),
-        (b"Content-Length: 600\r\n\r\n" + b"x" * 600, b"429", b"and this one needs 600 more"),
+        (b"Content-Length: 600\r\n\r\n" + b"x" * 600, b"429", b"and this request needs 600 more"),
         (
             b"Transfer-Encoding: chunked\r\n\r\n258\r\n" + b"x" * 600 + b"\r\n",
             b"429",
-            b"and this one needs 600 more",
+            b"and this request needs 600 more",
         ),
     ],
 )

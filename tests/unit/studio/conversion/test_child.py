@@ -77,8 +77,8 @@ def test_a_manifest_of_epochal_stays_as_it_is(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "cause", "remedy"),
     [
-        ("train.py", "model = 1", "Studio runs none", "epochal import train.py --run model"),
-        ("train.ipynb", "{}", "Studio runs none", "epochal import train.ipynb --run model"),
+        ("train.py", "model = 1", "Studio runs no programs", "epochal import train.py --run model"),
+        ("train.ipynb", "{}", "Studio runs no programs", "epochal import train.ipynb --run model"),
         ("old.h5", b"\x89HDF\r\n\x1a\n", "HDF5", "save the model as a .keras file"),
         ("cut.keras", b"PK\x03\x04cut", "cut.keras", ""),
         ("unknown.json", "{}", "its format is unknown", "Studio imports flows"),
@@ -91,7 +91,7 @@ def test_a_manifest_of_epochal_stays_as_it_is(name: str) -> None:
         ("broken.yaml", "a: [", "broken.yaml", "Studio imports"),
         ("empty.yaml", "", "empty", "Studio imports"),
         ("wide.json", model(900), f"more than {MAX_YAML:,} characters", "epochal import"),
-        ("TRAIN.PY", "model = 1", "Studio runs none", "epochal import TRAIN.PY --run model"),
+        ("TRAIN.PY", "model = 1", "Studio runs no programs", "epochal import TRAIN.PY --run model"),
         ("long.yaml", f"{OWN}# {'x' * MAX_YAML}", f"more than {MAX_YAML:,} characters", "epochal import"),
         ("two.yaml", f"{OWN}---\napiVersion: v1\nkind: Secret\n", "begins another object", "a file of its own"),
         ("tag.yaml", f"{OWN}metadata: {{name: 2026-01-01}}\n", "metadata.name", "a file of its own"),
@@ -145,12 +145,12 @@ def test_a_network_without_code(content: str, target: str, cause: str) -> None:
 @pytest.mark.parametrize(
     ("layer", "training", "target", "remedy"),
     [
-        ({"layer": "LSTM", "units": 3}, {}, "caffe", "The targets keras, notebook, torch have it."),
+        ({"layer": "LSTM", "units": 3}, {}, "caffe", "The targets keras, notebook, torch have a counterpart."),
         (
             {"layer": "Dense", "units": 3},
             {"stepsPerEpoch": 9},
             "keras",
-            "Export it without the choice that Keras shuffles the samples.",
+            "Export it without the option that Keras shuffles the samples.",
         ),
     ],
 )

@@ -101,7 +101,7 @@ async def test_a_preview_ends_in_time(studio: StudioInMemory, monkeypatch: pytes
     monkeypatch.setattr(source, "SECONDS", -1)
     found = (await studio.get(PREVIEW + "x.npz")).json()
     assert (found["format"], found["arrays"]) == ("unknown", [])
-    assert "the storage has not sent it" in found["problem"]["message"]
+    assert "the storage has not sent the data" in found["problem"]["message"]
 
 
 async def test_a_missing_object_and_bucket(studio: StudioInMemory) -> None:

@@ -55,7 +55,7 @@ async def test_all_users_together_are_bounded(monkeypatch: pytest.MonkeyPatch) -
     latest = Latest()
     await latest.begin("ada")
     first = await waiting(latest, "ada")
-    with pytest.raises(Refusal, match="many users"):
+    with pytest.raises(Refusal, match="busy with checks"):
         await latest.begin("bob")
     second = await waiting(latest, "ada")  # in place of the first one
     with pytest.raises(Refusal):

@@ -133,8 +133,8 @@ def test_a_large_shape_is_compared_with_the_file() -> None:
     found = preview(raw(HEADER.replace("(2, 3)", "(1000000000000, 1000)"), b"\0" * 24)).arrays[0]
     assert found.shape == [10**12, 1000]
     assert found.problem == (
-        "The array is damaged: its header has 4,000,000,000,000,000 bytes of values, but it has 24 bytes. Upload it "
-        "again."
+        "The array is damaged: its header declares 4,000,000,000,000,000 bytes of values, but it has 24 bytes. "
+        "Upload it again."
     )
 
 

@@ -89,7 +89,7 @@ def test_control_characters_are_not_shown() -> None:
         (b"\x80\x04\x95", "pickle"),
         (b"\x89HDF\r\n", "HDF5"),
         (b"PAR1", "Parquet"),
-        (b"\xff\xfe\0", "does not know"),
+        (b"\xff\xfe\0", "no format that Studio reads"),
         (gzip.compress(npz(x=[1])), "gzip"),
         (b"PK\x03\x04 and no more", "damaged"),
         (zipped({}, zipfile.ZIP_STORED), ""),

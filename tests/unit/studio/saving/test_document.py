@@ -36,8 +36,8 @@ def test_a_document_without_the_fields_of_the_server() -> None:
 def test_a_misspelled_field_stays_for_the_api_server_to_refuse() -> None:
     _, found = read_document(text({**document(), "spce": {}}), "vision")
     assert "spce" in found
-    assert changed({"metadata": {}, "spec": {}}, found, keeps_names=False)["spce"] == {}
-    assert changed({"metadata": {}}, read(labls={"a": "b"}), keeps_names=False)["metadata"]["labls"] == {"a": "b"}
+    assert changed({"metadata": {}, "spec": {}}, found, keeps_labels=False)["spce"] == {}
+    assert changed({"metadata": {}}, read(labls={"a": "b"}), keeps_labels=False)["metadata"]["labls"] == {"a": "b"}
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ STORED = {
 
 def test_a_change_replaces_spec_labels_and_annotations_alone() -> None:
     wanted = read(labels={"team": "speech"}, annotations={"note": "new"})
-    found = changed(STORED, wanted, keeps_names=False)
+    found = changed(STORED, wanted, keeps_labels=False)
     same = {name: value for name, value in STORED["metadata"].items() if name not in {"labels", "annotations"}}  # type: ignore[attr-defined]
     assert found["metadata"] == {
         **same,
@@ -101,17 +101,17 @@ def test_a_change_replaces_spec_labels_and_annotations_alone() -> None:
 
 
 def test_labels_that_the_user_may_not_have_seen_stay() -> None:
-    found = changed(STORED, read(labels={"team": "speech"}), keeps_names=True)
+    found = changed(STORED, read(labels={"team": "speech"}), keeps_labels=True)
     assert found["metadata"]["labels"] == {"team": "speech", "kept": "no"}
     assert found["metadata"]["annotations"] == {LAST_APPLIED: "{}", "note": "old"}
 
 
 def test_a_document_without_labels_removes_them() -> None:
-    found = changed(STORED, read(), keeps_names=False)
+    found = changed(STORED, read(), keeps_labels=False)
     assert "labels" not in found["metadata"]
     assert found["metadata"]["annotations"] == {LAST_APPLIED: "{}"}
 
 
 def test_a_document_without_a_spec_does_not_keep_the_stored_one() -> None:
     without = {name: value for name, value in read().items() if name != "spec"}
-    assert changed(STORED, without, keeps_names=False)["spec"] is None
+    assert changed(STORED, without, keeps_labels=False)["spec"] is None

@@ -157,7 +157,7 @@ async def test_a_change_that_meets_a_conflict_each_time(studio: StudioInMemory) 
 
 async def test_an_object_that_is_gone(studio: StudioInMemory) -> None:
     found = problem(await save(studio, document(), resourceVersion="5"), 404, "NotFound")
-    assert "as a new one" in found["remedy"]
+    assert "as a new object" in found["remedy"]
 
 
 async def test_the_fields_of_others_stay(studio: StudioInMemory) -> None:

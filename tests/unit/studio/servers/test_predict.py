@@ -104,7 +104,7 @@ async def test_a_body_above_the_limit_of_the_server_or_of_studio_is_not_read(mod
 
     patch = {"spec": {"limits": {"requestBytes": 1000}}}
     models.studio.server.objects.patch("modelservers", "vision", "digits", patch)
-    for size, limit in ((1001, "accepts 1,000"), (MAX_BYTES + 1, "32 MiB")):
+    for size, limit in ((1001, "accepts at most 1,000"), (MAX_BYTES + 1, "32 MiB")):
         headers = {"Content-Type": "image/png", "Content-Length": str(size)}
         found = await models.ask("POST", "/predict", endless(), headers=headers)
         assert (found.status, found.json()["reason"], limit in found.json()["message"]) == (413, "TooLarge", True)

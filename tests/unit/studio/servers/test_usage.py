@@ -107,7 +107,7 @@ async def test_metrics_that_studio_cannot_read(models: Models, body: bytes) -> N
     models.put_pod("digits-0")
     models.pod.answer = answer
     found = await read(models)
-    assert (found["pods"], "another form" in str(found["problem"])) == (0, True)
+    assert (found["pods"], "not in the expected format" in str(found["problem"])) == (0, True)
 
 
 def encoded(metrics: Metrics) -> bytes:

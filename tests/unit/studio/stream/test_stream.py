@@ -366,7 +366,7 @@ async def test_a_large_object_has_a_row_with_its_identity(studio: Studio) -> Non
         put_large(studio, "watched")
         await page.until(lambda page: {"listed", "watched"} <= set(page.runs))
         for name in ("listed", "watched"):
-            assert page.runs[name]["reason"] == "TooLarge: 0.3 MiB are too large to show"
+            assert page.runs[name]["reason"] == "TooLarge: the object has 0.3 MiB, too much to show"
             assert page.runs[name]["uid"]
 
 

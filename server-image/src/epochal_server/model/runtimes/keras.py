@@ -54,7 +54,7 @@ class Keras:
         self._dtypes = [np.dtype(object if spec.dtype == TEXT else spec.dtype) for spec in self._output_specs]
 
     def run(self, inputs: Arrays) -> Arrays:
-        """Return the outputs. See Runtime."""
+        """Return the model's outputs for the inputs. See Runtime."""
         # TensorFlow cannot convert NumPy arrays of objects.
         arrays = (inputs[spec.name] for spec in self._input_specs)
         values = (array.tolist() if array.dtype == object else array for array in arrays)
@@ -75,14 +75,14 @@ def load(path: Path, signature: Signature | None, threads: int, *, has_check: bo
     except ServeError:
         raise
     except Exception as error:
-        cause = own_code(path) or f"{error}: use the image of its trainer, and no layers with own code"
+        cause = own_code(path) or f"{error}: use the trainer image that exported the model, and only layers of Keras"
         raise ServeError("ModelRefused", f"Keras {keras.__version__} cannot load the model: {cause}") from error
 
 
 def _reordered(
     signature: Sequence[TensorSpec], own: Sequence[TensorSpec], kind: str, *, has_check: bool
 ) -> list[TensorSpec]:
-    """Return the tensors of a signature in the order of the model."""
+    """Return the tensors of a signature in the order in which the model itself lists them."""
     by_own_name = dict(zip(match_tensors(signature, own, kind, has_check=has_check), signature, strict=True))
     return [by_own_name[spec.name] for spec in own]
 

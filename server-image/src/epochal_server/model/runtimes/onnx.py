@@ -18,9 +18,9 @@ DTYPES = {
     **{f"tensor({name})": name for name in ("bool", "float16", "int8", "int16", "int32", "int64")},
     **{f"tensor({name})": name for name in ("uint8", "uint16", "uint32", "uint64")},
 }
-"""The tensor types of ONNX that NumPy supports."""
+"""The dtype in a signature for each supported tensor type of ONNX."""
 ERRORS = 3
-"""Log level of ONNX Runtime: errors, without its warnings about details of each model."""
+"""Log level of ONNX Runtime: only errors, because it logs warnings about details of each model."""
 
 
 class Onnx:
@@ -51,7 +51,7 @@ class Onnx:
         self._renamed_inputs = pairs if any(name != own for name, own in pairs) else []
 
     def run(self, inputs: Arrays) -> Arrays:
-        """Return the outputs. See Runtime."""
+        """Return the model's outputs for the inputs. See Runtime."""
         if self._renamed_inputs:
             inputs = {own: inputs[name] for name, own in self._renamed_inputs}
         if self.max_batch_size is not None:
@@ -59,7 +59,10 @@ class Onnx:
         return dict(zip(self._names, self._session.run(self._output_names, inputs), strict=True))
 
     def _padded(self, inputs: Arrays, size: int) -> Arrays:
-        """Return the outputs of a model with a fixed batch size. The last sample is repeated to fill the batch."""
+        """Return the outputs of a model with a fixed batch size. The last sample is repeated to fill the batch.
+
+        The outputs for the repeated samples are removed.
+        """
         count = len(next(iter(inputs.values())))
         full = {
             name: np.concatenate([array, np.repeat(array[-1:], size - count, axis=0)]) for name, array in inputs.items()

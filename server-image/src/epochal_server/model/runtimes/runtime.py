@@ -1,4 +1,4 @@
-"""The interface of a runtime, and the order of its inputs and outputs."""
+"""The interface of a runtime, and the matching of a model's inputs and outputs with its signature."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,17 +16,17 @@ class Runtime(Protocol):
     platform: Platform
     """The platform's name in Open Inference."""
     inputs: list[TensorSpec]
-    """The inputs, as listed in the model itself."""
+    """The inputs of the signature if the model has one, else those in the model file."""
     outputs: list[TensorSpec]
-    """The outputs, as listed in the model itself."""
+    """The outputs of the signature if the model has one, else those in the model file."""
     max_batch_size: int | None
     """Maximum number of samples in one call; None for any number."""
 
     def run(self, inputs: Arrays) -> Arrays:
-        """Return the outputs. Any thread may call this method, but only one at a time.
+        """Return the model's outputs for the inputs. Any thread may call this method, but only one at a time.
 
         Raises:
-            Exception: The library's exception if it cannot compute the inputs.
+            Exception: The library's exception if it cannot compute the outputs.
         """
 
 
@@ -44,19 +44,19 @@ class Load(Protocol):
 def match_tensors(
     signature: Sequence[TensorSpec], own: Sequence[TensorSpec], kind: str, *, has_check: bool
 ) -> list[str]:
-    """Return the model's own name for each tensor of its signature, in the signature's order.
+    """Return the name in the model file for each input or output in the signature, in the signature's order.
 
-    Tensors with the same names are paired by name. Otherwise several tensors are paired by position only if a check
-    follows. Without a check, a wrong order would give wrong answers unnoticed.
+    If model and signature have the same names, tensors are paired by name. Otherwise they are paired by position.
+    Several tensors are paired by position only if a check follows, since a wrong order would give wrong answers.
 
     Args:
         signature: The tensors of the signature.
-        own: The tensors of the model itself.
+        own: The tensors in the model file.
         kind: "inputs" or "outputs", for messages.
         has_check: Whether the answers are compared with stored answers afterwards.
 
     Raises:
-        ServeError: ModelRefused, if the signature or its names do not match the model.
+        ServeError: ModelRefused, if number, types or shapes differ, or names differ and the order cannot be checked.
     """
     by_name = {spec.name: spec for spec in own}
     same_names = len(by_name) == len(own) and all(spec.name in by_name for spec in signature)

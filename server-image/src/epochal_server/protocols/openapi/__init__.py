@@ -17,9 +17,9 @@ from epochal_server.protocols.preprocess import MAX_TOGETHER
 from epochal_server.protocols.protocol import SERVER
 
 ANY_LENGTH = 4
-"""Length of an axis of any length in an example."""
+"""Length of a dynamic axis in an example."""
 MAX_VALUES = 1024
-"""Maximum number of values in an example. Larger inputs have no example."""
+"""Maximum number of values of one sample in all inputs. A model with larger samples has no examples."""
 TEXT = {"type": "string"}
 
 
@@ -66,7 +66,10 @@ def _json(schema: Any) -> dict[str, Any]:
 
 
 def _operation(operation: dict[str, Any], template: dict[str, Any], common: dict[str, Any]) -> dict[str, Any]:
-    """Return an operation with its tag and all its responses. `answer` in a template is the schema of a JSON answer."""
+    """Return an operation of a template, completed with its tag and its responses.
+
+    `answer` in a template is the schema of a JSON answer.
+    """
     operation = {"tags": [template["tag"]["name"]], **operation}
     if "answer" in operation:
         content = _json(operation.pop("answer"))
@@ -77,7 +80,10 @@ def _operation(operation: dict[str, Any], template: dict[str, Any], common: dict
 
 
 def _fill_in(part: Any, values: dict[str, Any], model: Model) -> Any:
-    """Return a part of a template with the model's name, version and values. Values that are None are removed."""
+    """Replace the placeholders in a part of a template by the model's name, version and values.
+
+    Fields and items of which the value is None are removed.
+    """
     if isinstance(part, dict):
         fields = {name: _fill_in(value, values, model) for name, value in part.items()}
         return {name: value for name, value in fields.items() if value is not None}
@@ -103,7 +109,7 @@ def _description(model: Model) -> str:
 
 
 def _values(model: Model) -> dict[str, Any]:
-    """Return the values for `$NAME` in the templates, except that of photographs.
+    """Return the values for the placeholders `$NAME` in the templates, except in the template of photographs.
 
     All protocols use the same values, because the protocols share shapes and examples.
     """
@@ -139,9 +145,9 @@ def _values(model: Model) -> dict[str, Any]:
         "v2_outputs": _v2_tensors(outputs),
         "v2_metadata": _list(_object({"name": TEXT, "datatype": TEXT, "shape": _list({"type": "integer"})})),
         "v2_example": {"inputs": [_v2_example(tensor) for tensor in inputs]} if small else None,
-        "watson_fields_text": "`fields` is ignored, because the model has a single input. A sample may be flat."
+        "watson_fields_text": "`fields` is ignored, because the model has a single input. A sample may be a flat list."
         if single
-        else "`fields` names the inputs. Or each input has an entry, with its name as `id`.",
+        else "`fields` names the inputs. Alternatively, each input has its own entry, with its name as `id`.",
         "watson_values": _samples(inputs[0]) if single else _list(_list({})),
         "watson_table": _object(
             {"fields": {"enum": _watson_fields(model)}, "values": _list(_list({}))}, "fields", "values"
@@ -152,12 +158,12 @@ def _values(model: Model) -> dict[str, Any]:
 
 
 def _watson_fields(model: Model) -> list[list[str]]:
-    """Return the fields of an answer, without and with the names of the classes."""
+    """Return the possible lists of `fields` in a Watson answer: without class names, and with them if there are any."""
     return [watson.fields(model, named=named) for named in (False, True) if has_names(model) or not named]
 
 
 def _photograph_values(model: Model) -> dict[str, Any]:
-    """Return the values of the template of photographs."""
+    """Return the values for the placeholders in the template of photographs."""
     max_pixels, digits = model.limits.image_pixels, model.images == "Digit"
     option = {
         "name": "several" if digits else "fit",
@@ -165,13 +171,13 @@ def _photograph_values(model: Model) -> dict[str, Any]:
         "schema": {"type": "boolean", "default": False}
         if digits
         else {**TEXT, "enum": ["crop", "pad"], "default": "crop"},
-        "description": "Find several digits, from left to right."
+        "description": "Find several digits, line by line and from left to right."
         if digits
         else "Crop or pad a photograph of other proportions.",
     }
     return {
-        "photograph_limits": f"A photograph has at most {max_pixels:,} pixels. A form of photographs has at most "
-        f"{MAX_TOGETHER * max_pixels:,} pixels.",
+        "photograph_limits": f"A photograph has at most {max_pixels:,} pixels. All photographs in a form have at most "
+        f"{MAX_TOGETHER * max_pixels:,} pixels in total.",
         "photograph_option": option,
         "photograph_prediction": _prediction(model),
     }
@@ -263,7 +269,7 @@ def _example_value(tensor: Tensor) -> Any:
 
 
 def _example(tensor: Tensor) -> Any:
-    """Return a sample in examples, as nested lists."""
+    """Return an example of a tensor's sample, as nested lists with the same value everywhere."""
     example = _example_value(tensor)
     for axis in reversed(_shape(tensor)):
         example = [example] * axis
