@@ -233,7 +233,7 @@ def test_a_network_without_onnx_is_reported_with_the_layer(
 @pytest.mark.parametrize(
     ("how", "message"),
     [
-        ({"program": ("-c", "import os; os.kill(os.getpid(), 11)")}, "its process was killed by signal 11"),
+        ({"program": ("-c", "import os; os.kill(os.getpid(), 11)")}, "the export process was killed by signal 11"),
         ({"free_memory": lambda: 2**20}, "1.0 MB are free"),
     ],
 )

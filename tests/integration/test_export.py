@@ -423,7 +423,7 @@ def test_a_killed_export_process_fails_the_export_only(folder: Path, monkeypatch
     assert "epochal_trainer.export" not in command_line, "it imports TensorFlow again"
     export_summary = summary(results)["export"]
     assert export_summary["reason"] == "ExportFailed"
-    assert "its process was killed by signal 9" in export_summary["message"]
+    assert "the export process was killed by signal 9" in export_summary["message"]
     assert (results / "model.keras").exists()
     assert Signature.model_validate_json((results / SIGNATURE).read_bytes()).models[0].onnx is None
     assert not (results / "attempts/exporting").exists()

@@ -378,7 +378,7 @@ def test_a_better_epoch_of_the_training_before_is_named(folder: Path, monkeypatc
     assert train_job(folder, "2", epochs=5, monitor=WORST, callbacks=[NEVER_BETTER], continueFrom=again) == 0
     log = (results(folder, "2") / "training.log").read_text().splitlines()
     assert "; best.keras holds epoch 3, the best of epochs 3-5 (loss " in log[-1]
-    assert re.search(r"; epoch 1 of the training before \(loss [0-9.]+\) was better: .*/lab/tiny/1/?$", log[-1])
+    assert re.search(r"; epoch 1 of the earlier training \(loss [0-9.]+\) was better: .*/lab/tiny/1/?$", log[-1])
     (line,) = (line for line in log if "Epoch 3/5" in line)
     assert "best since epoch 3" in line
 

@@ -387,11 +387,11 @@ def test_a_damaged_upload_is_repeated(bucket: S3Bucket, service: Service, large:
 
 def test_a_service_that_damages_every_upload_fails(bucket: S3Bucket, service: Service) -> None:
     service.etag, service.damage = lambda _: "0" * 32, lambda content: content[:-1] + b"x"
-    with pytest.raises(Failure, match=r"does not have the 7 bytes of 3 writes") as caught:
+    with pytest.raises(Failure, match=r"differs from the 7 bytes that were uploaded \(3 writes\)") as caught:
         bucket.put("a", b"content")
     assert caught.value.reason == "ResultsNotWritable"
     service.damage = lambda content: content[:-1]
-    with pytest.raises(Failure, match=r"does not have the 7 bytes"):
+    with pytest.raises(Failure, match=r"differs from the 7 bytes"):
         bucket.put("a", b"content")
 
 

@@ -1,4 +1,4 @@
-"""The start of the trainer's process."""
+"""The entry point of the trainer's process."""
 
 import os
 import signal
@@ -8,7 +8,7 @@ from epochal_trainer.lib import keys
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command of `sys.argv`; for `run`, first move storage keys from the environment to memory."""
     # Until the run sets its own handler. The first process of a container has no default action for SIGTERM, and would
     # not end. SystemExit would not end it either: imports run Python in callbacks of weak references, where exceptions
     # are ignored.

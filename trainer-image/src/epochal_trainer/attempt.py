@@ -1,4 +1,4 @@
-"""An attempt to train a TrainingJob: its stages, in the order that finds mistakes soonest."""
+"""An attempt (one pod) to train a TrainingJob: its stages, in the order that finds mistakes soonest."""
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
@@ -42,7 +42,8 @@ class Attempt:
 
     Args:
         context: The TrainingJob, and the objects of its run.
-        exporter: The process that was forked for the export; None to start a new process.
+        exporter: The process that was forked before the training, to export the models; None to start a process when
+            the export begins.
     """
 
     def __init__(self, context: Context, exporter: PreforkedExporter | None = None) -> None:
@@ -51,14 +52,14 @@ class Attempt:
         self._checks = WarningChecks(context.job.spec, lambda found: context.reporter.set_fields(warnings=found))
         self._started = datetime.now(UTC)
         self.results: Results | None = None
-        """The results in the bucket, once the attempt has opened it."""
+        """The results folder in the bucket; None until `train` has opened the buckets."""
 
     def train(self, buckets: Callable[[], Buckets]) -> tuple[str, str]:
-        """Train the network, store the results, and return the reason of the condition Complete with a sentence.
+        """Train the network and store the results. Return the reason and message of the condition Complete.
 
         Args:
             buckets: Opens the buckets. It is called after the network is built, so that errors in the network appear
-                first; but before, if the network is in a file.
+                first. If the network is read from a file in a bucket, it is called before.
 
         Raises:
             Failure: If the training cannot continue. The message has the cause and the remedy.
@@ -148,7 +149,10 @@ class Attempt:
         return outcome
 
     def _choose_monitor(self, model: keras.Model, data: TrainingData) -> Monitor:
-        """Return the monitored metric, after checks of loss, metrics and callbacks against the data."""
+        """Check metrics, callbacks and data, and return the metric that selects the best epoch.
+
+        The checks compute loss and metrics for a few training labels.
+        """
         training = self._context.job.spec.training
         metrics = compile.dry_run_metrics(model, training, data.train.output_arrays)
 
@@ -163,7 +167,10 @@ class Attempt:
         return choose_monitor(training, model, validated(history.metric_values(metrics)))
 
     def _test(self, model: keras.Model, data: TrainingData, name: str, *, epoch: int) -> dict[str, float] | None:
-        """Return the metric values of a model on the test set, or None without a test set."""
+        """Log and return the metric values of a model on the test set, or return None without a test set.
+
+        `name` is the name of the model's file, for the log.
+        """
         if data.test is None:
             return None
         training, watchdog = self._context.job.spec.training, self._context.watchdog
@@ -187,7 +194,10 @@ class Attempt:
         data: TrainingData,
         attempt: int,
     ) -> None:
-        """Store the models, their exports, and the files about the training; the summary is the last file."""
+        """Store the models, the evaluation, the exports, the log, and as the last file summary.json.
+
+        The evaluation and the exports are left out if spec.training.stopAfterEpoch ended the training.
+        """
         context, scratch, timings, model = self._context, self._context.scratch, self._context.timings, network.model
         spec, metadata = context.job.spec, context.job.metadata
         test, names = evaluated[0].test, [each.name for each in evaluated]

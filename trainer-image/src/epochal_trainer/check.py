@@ -13,12 +13,12 @@ from epochal_trainer import backend
 
 
 def run(files: Sequence[Path], output: TextIO | None = None, *, shapes: bool = False) -> int:
-    """Print the problems of files, a line for each, and return the exit code of the command.
+    """Print the problems of files, a line for each. Return ExitCode.BAD_SPEC if a problem is an error, else DONE.
 
     Args:
-        files: The files.
+        files: Files with TrainingJobs and Experiments, YAML or JSON.
         output: Where to print; None for standard output.
-        shapes: Whether to build the networks with Keras, which finds wrong shapes.
+        shapes: Whether to also build the networks with Keras, which finds layers with incompatible shapes.
     """
     lines, has_errors = check_files(files, find_shape_problems if shapes else None)
     print("\n".join(lines), file=output or sys.stdout)
@@ -26,9 +26,10 @@ def run(files: Sequence[Path], output: TextIO | None = None, *, shapes: bool = F
 
 
 def find_shape_problems(document: Any, found: Sequence[Problem]) -> Sequence[Problem]:
-    """Return the wrong shapes that Keras finds in the network of a document.
+    """Return the errors, such as incompatible shapes, that Keras finds when it builds the network of a document.
 
-    The first call imports Keras.
+    The first call imports Keras. `found` are the problems that are already known: layers with such a problem are left
+    out.
     """
     if not isinstance(document, Mapping):
         return []

@@ -1,4 +1,4 @@
-"""The commands of the image: `epochal-trainer run JOB.yaml`, and the others."""
+"""The command line of the trainer's image: `epochal-trainer run JOB.yaml`, and its other commands."""
 
 import os
 import shutil
@@ -23,13 +23,13 @@ app = typer.Typer(
 )
 
 FONTS = Path(sys.prefix) / "share" / "matplotlib"
-"""Folder in the image with the prebuilt font list of matplotlib's cache. It exists in the image only."""
+"""Folder with matplotlib's prebuilt font list. It exists only in the trainer's image."""
 
 
 def copy_font_cache(environ: Mapping[str, str] = os.environ, fonts: Path = FONTS) -> None:
-    """Copy the image's font list to matplotlib's cache folder.
+    """Copy the image's font list to matplotlib's cache folder (MPLCONFIGDIR), so that matplotlib need not build it.
 
-    Matplotlib ignores a list in a folder without write access, so it cannot read the image's list itself.
+    Matplotlib cannot use the list in the image directly: it ignores a cache folder without write access.
     """
     folder = environ.get("MPLCONFIGDIR")
     if folder and fonts.is_dir():
@@ -73,7 +73,7 @@ def report(
     ),
     results: Annotated[Path | None, typer.Option(help="Folder in place of the results bucket.")] = None,
 ) -> None:
-    """Write an Experiment's report, from bucket to bucket."""
+    """Write an Experiment's report (table, best trial, figures) into the results bucket or a folder."""
     copy_font_cache()
     from epochal_trainer.experiment.run import run  # noqa: PLC0415 - it imports matplotlib, which reads the fonts
 
@@ -85,7 +85,7 @@ def convert(
     config: Annotated[Path, typer.Option(help="The server's configuration, JSON.")] = Path(SERVER_FILE),
     folder: Annotated[Path, typer.Option(help="Folder for the converted model.")] = Path(MODEL_FOLDER),
 ) -> None:
-    """Convert the model of a ModelServer to ONNX, before it is served."""
+    """Convert the .keras model of a ModelServer to ONNX, before the server starts."""
     from epochal_trainer.convert import run  # noqa: PLC0415 - imported late, so that `version` is fast
 
     sys.exit(run(config, folder))
@@ -93,7 +93,7 @@ def convert(
 
 @app.command()
 def checker(port: Annotated[int, typer.Option(help="Port of the HTTP server.")] = PORT) -> None:
-    """Serve the shapes and errors of networks, before a pod trains them."""
+    """Run the HTTP server that answers with the shapes and errors of networks before a pod trains them."""
     from epochal_trainer.checker.server import run  # noqa: PLC0415 - imported late, so that `version` is fast
 
     sys.exit(run(port))

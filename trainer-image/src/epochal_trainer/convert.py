@@ -1,4 +1,4 @@
-"""Converts the model of a ModelServer to ONNX before it is served, if its bucket has only a .keras file."""
+"""Converts the model of a ModelServer to ONNX in an init container, if its bucket has only a .keras file."""
 
 import logging
 import shutil
@@ -36,7 +36,10 @@ def run(
     *,
     seconds: float = STORAGE_WAIT_SECONDS,
 ) -> int:
-    """Return the exit code of the conversion of a model; after a failure, write a termination message."""
+    """Convert the model of a ModelServer, and return the exit code; after a failure, also write a termination message.
+
+    `seconds` is the maximum time to wait for the storage.
+    """
     redact = Redactor.of_environment()
     configure(JsonFormatter(redact))
 
@@ -51,13 +54,14 @@ def run(
 
 
 def convert(config: ServerConfig, folder: Path, seconds: float) -> None:
-    """Download a model, and write it as ONNX, with its signature and its check.
+    """Download a model, and write it as ONNX into `folder`, with its signature and the samples to check it.
 
-    A separate process converts the model, as in the export of a training. If that process dies, Keras may serve the
-    model.
+    A separate process converts the model, as in the export of a training.
 
     Raises:
-        ServeError: If the model cannot be downloaded, is another one, cannot be loaded by Keras, or has no ONNX.
+        ServeError: ModelRefused, if Keras cannot load the model. NotConvertible, if it cannot be converted or the
+            process dies: the server may then use Keras. Or if the model cannot be downloaded, is not the expected
+            model, or computes other outputs than its training stored.
     """
     with tempfile.TemporaryDirectory(dir=folder) as name:
         scratch = Path(name)
@@ -80,7 +84,7 @@ def convert(config: ServerConfig, folder: Path, seconds: float) -> None:
         )
         outcome = process.run(request, TerminationRequest())
         if outcome.reason == NOT_LOADED:
-            cause = own_code(path) or f"{outcome.message}: use the image of the trainer that stored it"
+            cause = own_code(path) or f"{outcome.message}: use the image of the trainer that stored the model"
             raise ServeError("ModelRefused", f"{config.source.uri}: {cause}")
         if outcome.reason != EXPORTED:  # Keras may serve the model even so, also if the process died
             raise ServeError("NotConvertible", f"{config.source.uri}: {outcome.message}")
@@ -95,7 +99,9 @@ def convert(config: ServerConfig, folder: Path, seconds: float) -> None:
 
 
 def _compare(source: files.Files, folder: Path) -> None:
-    """Check that Keras' outputs are those stored by the training, and keep the training's check.
+    """Check that the model's outputs in Keras equal the outputs that the training stored for its check samples.
+
+    Then replace the check samples of the conversion by those of the training. Without stored samples, do nothing.
 
     Raises:
         ServeError: CheckDiffers, or ModelDamaged if the check cannot be read.

@@ -21,10 +21,11 @@ def read(path: Path, results: Path | None = None) -> TrainingJob:
 
     Args:
         path: A file, JSON or YAML.
-        results: Folder in place of the results bucket, if there is one.
+        results: Local folder that replaces the results bucket; None for a bucket.
 
     Returns:
-        The TrainingJob. Without a uid, it gets the uid of its last run, if that run can be resumed, or else the time.
+        The TrainingJob. If the file has no uid, the TrainingJob gets the uid of its last run in `results` if that run
+        can be resumed, or else the current time as uid.
 
     Raises:
         Failure: InvalidSpec, with each wrong field, the value found and the requirement.
@@ -47,14 +48,17 @@ def read(path: Path, results: Path | None = None) -> TrainingJob:
 
 
 def spec_digest(job: TrainingJob) -> str:
-    """Return the SHA-256 in hex of the trained parts of the spec: its network, data and training."""
+    """Return the SHA-256 in hex of spec.network, spec.model, spec.code, spec.data and spec.training."""
     return _digest(job, {})
 
 
 def training_digest(job: TrainingJob, network_files: Mapping[str, str] = MappingProxyType({})) -> str:
-    """Return the SHA-256 in hex of all that determines the epochs, whether trained at once or in parts.
+    """Return the SHA-256 in hex of the fields and files that determine the results of the epochs.
 
-    `network_files` are the digests of the files that the network comes from.
+    Unlike `spec_digest`, it ignores continueFrom, stopAfterEpoch and checkpoint in spec.training. So it is the same for
+    a training in one TrainingJob and for the same training in several TrainingJobs.
+
+    `network_files` are the digests, by URI, of the files that the network or its initial weights come from.
     """
     files = json.dumps(dict(network_files), sort_keys=True) if network_files else ""
     return _digest(job, {"training": {"continue_from", "stop_after_epoch", "checkpoint"}}, files)
@@ -69,7 +73,10 @@ def _digest(job: TrainingJob, exclude: dict[str, set[str]], files: str = "") -> 
 
 
 def _normalize_outputs(training: Training) -> Training:
-    """Return a training with its outputs sorted by name, and each weight in one notation, or None for a weight of 1."""
+    """Return spec.training with its outputs sorted by name, and equal loss weights in the same notation.
+
+    A loss weight of 1, the default, becomes None.
+    """
     if training.outputs is None:
         return training
     outputs = [
@@ -80,7 +87,10 @@ def _normalize_outputs(training: Training) -> Training:
 
 
 def unfinished(job: TrainingJob, results: Path) -> str | None:
-    """Return the uid of a TrainingJob's last run, if it has a checkpoint, has no summary, and trained the same spec."""
+    """Return the uid of a TrainingJob's last run if it can be resumed, else None.
+
+    A run can be resumed if it trained the same spec, and has a checkpoint but no summary.json.
+    """
     metadata, spec = job.metadata, job.spec
     runs = results / spec.results.folder(namespace=metadata.namespace, name=metadata.name, uid="")
     last = max(runs.glob(f"*/{ATTEMPTS}/1-*"), key=lambda path: path.stat().st_mtime, default=None)

@@ -1,4 +1,4 @@
-"""A run of the trainer: it reads the TrainingJob, trains it, and writes the termination message."""
+"""Runs the trainer: reads the TrainingJob, trains it, and writes the termination message."""
 
 import logging
 import os
@@ -51,7 +51,7 @@ _TERMINATED = "Terminated", "SIGTERM or Ctrl-C stopped the trainer"
 
 @dataclass(frozen=True)
 class Folders:
-    """Folders in place of buckets, to train without a cluster."""
+    """Local folders in place of the data bucket and the results bucket, to train without a cluster."""
 
     data: Path
     results: Path
@@ -61,8 +61,8 @@ def run(path: Path, folders: Folders | None) -> int:
     """Train a TrainingJob, and return the exit code (epochal_api.pod.ExitCode).
 
     Args:
-        path: The TrainingJob, JSON or YAML.
-        folders: Folders in place of the buckets; None to use the buckets and to report to the operator.
+        path: File with the TrainingJob, JSON or YAML.
+        folders: Local folders in place of the buckets; None to use the buckets and to report to the operator.
     """
     termination_request = TerminationRequest()
     termination_request.listen()
@@ -88,7 +88,7 @@ def run(path: Path, folders: Folders | None) -> int:
 
 @dataclass
 class _Run:
-    """A run, from the TrainingJob's file to the termination message."""
+    """A run of the trainer, from reading the TrainingJob to the termination message."""
 
     path: Path
     folders: Folders | None
@@ -103,11 +103,11 @@ class _Run:
     exporter: PreforkedExporter | None = None
 
     def without_secrets(self, text: str) -> str:
-        """Return a text without secrets, also those that the process gets later."""
+        """Return a text without the secrets that the process has at the time of the call, not only at the start."""
         return self.redact(text)
 
     def run(self) -> int:
-        """Train, write the termination message, and return the exit code."""
+        """Train, store the log after a failure, write the termination message, and return the exit code."""
         code: int = ExitCode.DONE
         try:
             reason, message = self._train_job()
@@ -138,7 +138,7 @@ class _Run:
         return code
 
     def _train_job(self) -> tuple[str, str]:
-        """Train the TrainingJob, and return the reason and the message of its end."""
+        """Train the TrainingJob, and return the reason and message for the termination message of a success."""
         timings = Timings()
         log.info("Epochal trainer %s", version("epochal-trainer"))
         try:
@@ -178,7 +178,7 @@ class _Run:
         return self.attempt.train(lambda: _buckets(job, self.folders, retry))
 
     def _import_keras(self, spec: TrainingJobSpec, timings: Timings) -> None:
-        """Import Keras, and fork the export process, which uses the same import."""
+        """Import Keras. Then fork the export process, which inherits the import, if the training exports models."""
         backend.check_memory(spec.framework, cgroups.limit())
         backend.select_framework(spec.framework)
         is_first = "keras" not in sys.modules  # in the process of a test, TensorFlow has threads, which a fork lacks
@@ -193,17 +193,17 @@ class _Run:
                 self.exporter = prefork.fork()
 
     def _check(self) -> None:
-        """End the wait for a storage if the run is ending or a stop was requested."""
+        """End a wait for a storage: raise WaitAborted if the run is ending, Terminated after SIGTERM or Ctrl-C."""
         if self.is_ending:
             raise WaitAborted
         self.termination_request.check()
 
     def _store_log(self, *, opens: bool) -> None:
-        """Store the log of a run that has failed, or log why not. A storage error never hides the cause of the failure.
+        """Store the log of a run that failed or was stopped. An error of the storage is only logged.
 
         Args:
-            opens: Whether to open the results bucket if the run failed before it did. A run that was stopped has no
-                time for this.
+            opens: Whether to open the results bucket now if the run ended before it opened the bucket. A run that was
+                stopped by a signal has no time to do so.
         """
         results = self.attempt.results if self.attempt is not None else None
         try:
@@ -217,19 +217,19 @@ class _Run:
             cause = "the results belong to an attempt of another pod" if is_superseded else failure.message
             log.warning("The log is not stored: %s", cause)
         except Terminated:
-            log.warning("The log is not stored: the storage does not answer, and a trainer that ends does not wait")
+            log.warning("The log is not stored: the storage does not answer, and the trainer is ending")
         except Exception:
             log.exception("Cannot store the log")
 
 
 def _exports(spec: TrainingJobSpec) -> bool:
-    """Return whether a training will probably export its models."""
+    """Return whether a training should export its models: spec.results.exports is set, and all epochs are planned."""
     stop = spec.training.stop_after_epoch
     return bool(spec.results.exports) and (stop is None or stop >= spec.training.epochs)
 
 
 def _crash(error: Exception, scratch: Path) -> tuple[int, str, str]:
-    """Return the exit code, reason and message of an unexpected error."""
+    """Return the exit code, reason and message of the termination message for an unexpected error."""
     found = f"{type(error).__name__}: {error}"
     if is_disk_full(error):
         full = scratch_full(f"the disk of {scratch.parent} is full ({found})")
@@ -249,7 +249,7 @@ def _crash(error: Exception, scratch: Path) -> tuple[int, str, str]:
 
 
 def _pod() -> str:
-    """Return the uid of this pod, or a random uid outside of a cluster or with an earlier operator."""
+    """Return the uid of this pod, or a random uid if there is no file with the uid, as outside of a cluster."""
     try:
         return Path(POD_UID_FILE).read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -257,13 +257,13 @@ def _pod() -> str:
 
 
 def _endpoint() -> Endpoint | None:
-    """Return the operator's endpoint for reports, or None if the environment has none."""
+    """Return the operator's endpoint for reports, or None if no environment variable has its URL."""
     url = os.environ.get(PROGRESS_URL_ENV)
     return Endpoint(url, ca_file=Path(PROGRESS_CA_FILE), token_file=Path(TOKEN_FILE)) if url else None
 
 
 def _buckets(job: TrainingJob, folders: Folders | None, retry: RetryPolicy) -> Buckets:
-    """Return the buckets, or the folders in place of buckets."""
+    """Return the buckets of the TrainingJob, or the local folders in place of them."""
     if folders is not None:
         folders.results.mkdir(parents=True, exist_ok=True)
         results = FolderBucket(folders.results)

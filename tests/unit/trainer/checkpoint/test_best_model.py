@@ -74,7 +74,7 @@ def test_the_best_model_is_found(
             {"models": [LAST], "best": {"epoch": 9}},
             ["model.keras"],
             "InvalidTraining",
-            r"best epoch 9 were not kept \(its spec.results.best\). Write from: Last",
+            r"best epoch 9 were not kept \(spec.results.best of that training\). Write from: Last",
         ),
         ({"models": [LAST, BEST]}, [], "InvalidTraining", "best.keras does not exist. Write from: Last"),
         ({"models": [model("best.keras", 9, "0" * 64)]}, ["best.keras"], "DamagedData", f"has the SHA-256 {DIGEST}"),

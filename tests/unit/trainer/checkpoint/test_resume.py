@@ -90,7 +90,7 @@ SHAPES = r"the checkpoint has .*hidden/kernel of shape \(3, 2\) and type float32
 
 
 def test_another_network_cannot_be_continued() -> None:
-    with pytest.raises(Failure, match=f"continueFrom: the network must be the one of s3://.*: {SHAPES}") as caught:
+    with pytest.raises(Failure, match=f"continueFrom: the network must be the same as in s3://.*: {SHAPES}") as caught:
         match_to_model(taken(model()), model(units=4), FACTS, VERSIONS)
     assert (caught.value.reason, caught.value.exit_code) == ("InvalidTraining", 64)
 
@@ -153,7 +153,9 @@ def test_the_uri_in_the_message_can_be_continued_from(tmp_path: Path, harm: str)
 
 def test_a_mismatch_lists_changed_versions() -> None:
     now = {**VERSIONS, "keras": "3.16.0", "epochal": "0.2.0"}
-    changed = "Other versions wrote it: epochal was 0.1.0 and is 0.2.0, keras was 3.15.0 and is 3.16.0."
+    changed = (
+        "Other software versions wrote the checkpoint: epochal was 0.1.0 and is 0.2.0, keras was 3.15.0 and is 3.16.0."
+    )
     for is_own in (True, False):
         with pytest.raises(Failure, match=changed):
             match_to_model(taken(model(), is_own=is_own), model(units=4), FACTS, now)

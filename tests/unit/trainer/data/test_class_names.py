@@ -3,7 +3,7 @@ from typing import Any
 import numpy as np
 import pytest
 from epochal_api.signature import MAX_CLASSES
-from epochal_trainer.data.class_names import check_class_names, class_names, matching_class_names
+from epochal_trainer.data.class_names import check_class_names, matching_class_names, parse_names
 from epochal_trainer.data.samples import NamesArray, Samples
 from epochal_trainer.data.training_data import TrainingData
 
@@ -19,7 +19,7 @@ from epochal_trainer.data.training_data import TrainingData
     ],
 )
 def test_valid_class_names(values: Any, names: tuple[str, ...]) -> None:
-    found = class_names(values, "a.npz[class_names]")
+    found = parse_names(values, "a.npz[class_names]")
     assert found == ("a.npz[class_names]", names, "")
     assert all(type(name) is str for name in found.names)
 
@@ -40,7 +40,7 @@ def test_valid_class_names(values: Any, names: tuple[str, ...]) -> None:
     ],
 )
 def test_invalid_class_names(values: Any, error: str) -> None:
-    found = class_names(values, "x")
+    found = parse_names(values, "x")
     assert found.names == ()
     assert found.error.startswith(error)
 
@@ -76,13 +76,13 @@ def test_class_names_that_match_the_network(names: tuple[str, ...], shape: tuple
 @pytest.mark.parametrize(
     ("names", "shape", "loss", "message"),
     [
-        (THREE, (10,), SPARSE, "3 names, but the network's output has 10 units, for 10 classes."),
-        (THREE, (1,), "bce", "3 names, but the network's output has 1 unit, for 2 classes."),
-        (("cat",), (1,), "bce", "1 name, but the network's output has 1 unit, for 2 classes."),
-        ((), (3,), SPARSE, "0 names, but the network"),
-        (("price",), (1,), "MeanSquaredError", "1 name, but MeanSquaredError compares numbers"),
-        (THREE, (None,), SPARSE, "3 names, but the network's output has no fixed number"),
-        (THREE, (), SPARSE, "3 names, but the network's output has no fixed number"),
+        (THREE, (10,), SPARSE, "3 class names, but the network's output has 10 units, for 10 classes."),
+        (THREE, (1,), "bce", "3 class names, but the network's output has 1 unit, for 2 classes."),
+        (("cat",), (1,), "bce", "1 class name, but the network's output has 1 unit, for 2 classes."),
+        ((), (3,), SPARSE, "0 class names, but the network"),
+        (("price",), (1,), "MeanSquaredError", "1 class name, but MeanSquaredError compares numbers"),
+        (THREE, (None,), SPARSE, "3 class names, but the network's output has no fixed number"),
+        (THREE, (), SPARSE, "3 class names, but the network's output has no fixed number"),
         (NamesArray("train.npz[class_names]", error="Python objects: no"), (3,), SPARSE, "Python objects: no."),
     ],
 )
@@ -106,7 +106,7 @@ def test_no_class_names_no_warning() -> None:
     ("names", "message"),
     [
         (("cat", "cow", "dog"), "test.npz[class_names] holds 'cow' at [1], but train.npz[class_names] 'dog'"),
-        (THREE[:2], "test.npz[class_names] holds 2 names, but train.npz[class_names] 3"),
+        (THREE[:2], "test.npz[class_names] holds 2 class names, but train.npz[class_names] 3"),
     ],
 )
 def test_different_class_names_of_the_test_set(names: tuple[str, ...], message: str) -> None:

@@ -47,7 +47,7 @@ def test_only_a_trailing_axis_of_1_is_added(shape: tuple[int, ...], expected: li
             "is 27×28, .* so write spec.network.input.shape: [27, 28, 1]: an axis of 1 is added",
         ),
         ((5, 27, 28), [28, 28], "must be the same (a trailing axis of 1 is added automatically), so write .* [27, 28]"),
-        ((5,), [4], "is a single value, but .* is 4: both must be the same$"),
+        ((5,), [4], "is a single value, but .* is 4: both shapes must be the same$"),
     ],
 )
 def test_shape_mismatch(shape: tuple[int, ...], expected: list[int], message: str) -> None:
@@ -75,8 +75,8 @@ def test_axes_of_any_length_and_single_values(
     ("shape", "expected", "message"),
     [
         ((5, 3), [], r"is 3, but spec.network.inputs\[1\].shape is \[\]: both must be .*, so write spec.*shape: \[3\]"),
-        ((5, 3), [None, 4], r"is 3, but spec.network.inputs\[1\].shape is \?×4: both must be the same"),
-        ((5, 9, 3), [None, 4], r"is 9×3, but .* is \?×4: both must be the same"),
+        ((5, 3), [None, 4], r"is 3, but spec.network.inputs\[1\].shape is \?×4: both shapes must be the same"),
+        ((5, 9, 3), [None, 4], r"is 9×3, but .* is \?×4: both shapes must be the same"),
     ],
 )
 def test_the_message_names_the_input(shape: tuple[int, ...], expected: list[int | None], message: str) -> None:
@@ -85,6 +85,6 @@ def test_the_message_names_the_input(shape: tuple[int, ...], expected: list[int 
 
 
 def test_a_model_without_a_description() -> None:
-    must = "the data must have this shape .a trailing axis of 1 is added automatically.$"
+    must = "the data must have the shape of the input .a trailing axis of 1 is added automatically.$"
     with expect_failure("ShapeMismatch", f"is 3, but the input 'x' of the model takes 4: {must}"):
         match_features(samples(5, 3), [4], "the input 'x' of the model", is_described=False)

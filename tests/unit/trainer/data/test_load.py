@@ -132,7 +132,7 @@ def test_first_non_finite_value_of_a_large_array(bucket: FolderBucket, read: Loa
 
 def test_idx_needs_two_objects(bucket: FolderBucket, read: Load) -> None:
     bucket.put("images", idx(X))
-    with expect_failure("MissingArrays", r"set two objects in spec.data.train, features and labels"):
+    with expect_failure("MissingArrays", r"set two objects in spec.data.train: features and labels"):
         read(train={"object": "images"})
 
 

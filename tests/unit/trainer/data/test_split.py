@@ -108,9 +108,9 @@ def test_stratify_with_any_form_of_class_labels(labels: Array, loss: str) -> Non
 @pytest.mark.parametrize(
     ("labels", "loss", "found"),
     [
-        (np.linspace(0, 1, 100), "mse", "y holds other values than 0 and 1, which mse takes for numbers"),
+        (np.linspace(0, 1, 100), "mse", "y holds values other than 0 and 1, which mse compares as numbers"),
         (SORTED, "mae", "y holds other values than 0 and 1"),
-        (np.ones((100, 3)), "BinaryCrossentropy", "y holds rows of 3 that are not one-hot"),
+        (np.ones((100, 3)), "BinaryCrossentropy", "y holds rows of 3 values that are not one-hot"),
         (np.zeros((100, 4, 4), "u1"), "SparseCategoricalCrossentropy", "y holds 4×4 labels for each sample"),
     ],
 )

@@ -50,7 +50,7 @@ def test_no_weights() -> None:
         (np.ones((6, 2)), [8, 10], "ShapeMismatch", "2 weights for each sample: there must be one, or 8$"),
         ([1, 1, -0.5, 1, 1, 1], [10], "InvalidData", r"-0.5 at \[2\], but a weight must be from 0 to 1,000,000,000"),
         (np.full((6, 1), 1e10), [10], "InvalidData", r"10000000000.0 at \[0\]"),
-        (np.zeros(6), [10], "InvalidData", "only zeros: no sample would count"),
+        (np.zeros(6), [10], "InvalidData", "only zeros: all samples would have the weight 0"),
     ],
 )
 def test_invalid_weights(weights: Any, output: list[int | None], reason: str, message: str) -> None:
@@ -107,8 +107,18 @@ def test_balanced_class_weights_skip_the_ignored_class() -> None:
     [
         (LABELS, SPARSE.name, {"0": "1", "3": "5"}, "has a weight for class 3, but the classes .* in y, are 0, 1, 4"),
         (LABELS, SPARSE.name, {"0": "0", "1": "0", "4": "0"}, "spec.training.classWeight is 0 for all samples of y"),
-        (LABELS / 2, "mse", {"0": "2"}, "y holds other values .* mse takes for numbers: it needs labels that name a c"),
-        (np.ones((6, 3)), "BinaryCrossentropy", "Balanced", "y holds rows of 3 that are not one-hot.*sample_weight"),
+        (
+            LABELS / 2,
+            "mse",
+            {"0": "2"},
+            "y holds values other .* mse compares as numbers: class weights need labels that name a c",
+        ),
+        (
+            np.ones((6, 3)),
+            "BinaryCrossentropy",
+            "Balanced",
+            "y holds rows of 3 values that are not one-hot.*sample_weight",
+        ),
         (np.zeros((6, 4, 4), "u1"), SPARSE.name, "Balanced", "y holds 4×4 labels for each sample"),
     ],
 )

@@ -19,7 +19,7 @@ from tests.unit.trainer.evaluation.evaluations import of_classes, of_numbers
             of_classes(2, 20, perfect=True).model_copy(
                 update={"samples": 5000, "skipped": 4970, "unlabeled": 7, "not_finite": 3}
             ),
-            "best.keras on 20 of 5,000 samples of the test set; 0 misread; 7 without a label that counts; "  # noqa: ISC004
+            "best.keras on 20 of 5,000 samples of the test set; 0 misread; 7 without a usable label; "  # noqa: ISC004
             "3 with an output that is NaN or infinite",
         ),
         (of_numbers(), "best.keras on 50 samples of the validation set; mean absolute error 0.07408"),

@@ -289,3 +289,4 @@ def test_each_output_is_evaluated(
 
 def test_files_of_outputs_have_unique_names_of_safe_characters() -> None:
     assert file_suffixes(["digit", "a/b", "a>b", "A b", "ok_1.2"]) == ["", "-a-b", "-a-b-2", "-A-b-3", "-ok_1.2"]
+    assert file_suffixes(["x", "a--3", "a>", "a?"]) == ["", "-a--3", "-a-", "-a--4"]

@@ -50,9 +50,9 @@ def test_the_process_is_not_started_without_free_memory(request_for: Request) ->
             "import sys; print('no', flush=True); sys.exit('ImportError: no tf2onnx')",
             "exit code 1: ImportError: no tf2onnx",
         ),
-        ("pass", "its process ended with exit code 0"),
-        ("import os; os.kill(os.getpid(), 9)", "its process was killed by signal 9; if memory was short"),
-        ("open('outcome.json', 'w').write('{')", "its process ended with exit code 0"),
+        ("pass", "the export process ended with exit code 0"),
+        ("import os; os.kill(os.getpid(), 9)", "the export process was killed by signal 9; if memory was short"),
+        ("open('outcome.json', 'w').write('{')", "the export process ended with exit code 0"),
     ],
 )
 def test_an_end_without_outcome_is_reported(request_for: Request, program: str, message: str) -> None:
@@ -117,7 +117,7 @@ NEW = """open('outcome.json', 'w').write('{"reason": "Exported", "message": "by 
         (Forked(takes_order=False), 2**40, "by a new process"),
         (Forked(killed=True, begins=False), 2**40, "by a new process"),
         (Forked(killed=True, begins=False), 200 * 2**20, "not enough memory"),
-        (Forked(killed=True), 2**40, "its process was killed by signal 9"),
+        (Forked(killed=True), 2**40, "the export process was killed by signal 9"),
     ],
 )
 def test_the_forked_process_exports_while_it_lives(request_for: Request, forked: Any, free: int, message: str) -> None:
@@ -136,7 +136,7 @@ def test_the_process_is_killed_before_memory_is_exhausted(request_for: Request) 
 
 def test_the_process_is_killed_at_the_timeout(request_for: Request, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "TIMEOUT_SECONDS", 0.1)
-    assert "it took longer than 0.1s" in run(request_for, SLEEP).message
+    assert "the export took longer than 0.1s" in run(request_for, SLEEP).message
 
 
 def test_the_timeout_is_shorter_after_sigterm(request_for: Request, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -128,12 +128,12 @@ def test_learned_words_are_loaded(tmp_path: Path) -> None:
         (
             {"units": 6},
             None,
-            "its layer 'dense_a' has weights of the shapes (2, 5), (5,), but that of the network (2, 6), (6,): change",
+            "its layer 'dense_a' has weights of the shapes (2, 5), (5,), but the layer of the network has (2, 6), (6,)",
         ),
         (
             {"use_bias": False},
             ["dense*"],
-            "has weights of the shapes (2, 5), (5,), but that of the network (2, 5): change",
+            "has weights of the shapes (2, 5), (5,), but the layer of the network has (2, 5): change",
         ),
         (
             {"name": "dense_b"},
@@ -155,7 +155,7 @@ def test_learned_words_are_loaded(tmp_path: Path) -> None:
         (
             {"layer": "EinsumDense", "equation": "abc,cd->abd", "output_shape": [None, 5]},
             ["dense_a"],
-            "its layer 'dense_a' is a Dense, but that of the network is a EinsumDense: rename",
+            "its layer 'dense_a' is a Dense, but the layer of the network is a EinsumDense: rename",
         ),
     ],
 )
@@ -175,11 +175,11 @@ def test_a_keras_file_that_does_not_fit(
     [
         (
             [LAYERS[0], {**LAYERS[1], "units": 6}],
-            "for the layer 'dense_a' have the shape (2, 5) (kernel), but those of the network (2, 6): change the layer",
+            "for the layer 'dense_a' have the shape (2, 5) (kernel), but the network has (2, 6): change the layer",
         ),
         (
             [*LAYERS[:2], {**LAYERS[2], "wrapped": {"layer": "LSTM", "units": 3}}],
-            "the layer 'both' have the shape (5, 8) (backward_lstm/lstm_cell/kernel), but those of the network (5, ",
+            "the layer 'both' have the shape (5, 8) (backward_lstm/lstm_cell/kernel), but the network has (5, ",
         ),
         (
             [*LAYERS, {"layer": "Dense", "units": 2, "name": "more"}],

@@ -17,11 +17,11 @@ from epochal_trainer.model.metrics import (
 
 from tests.unit.trainer.model.networks import build_network, network_spec
 
-INDICES = "it takes a value for each output, but the labels are class indices: use "
-ROWS = "it takes class indices, but the labels are one-hot rows: use "
-SEVERAL = "it takes several outputs, but the network has one: use "
-ROWS_ALONE = "it takes one-hot rows, but the labels are class indices: save y as "
-NUMBERS = "it compares classes, but the labels hold other numbers than 0 and 1: use a metric such as mae or mse"
+INDICES = "it expects labels with a value for each output, but they are class indices: use "
+ROWS = "it expects class indices, but the labels are one-hot rows: use "
+SEVERAL = "it expects several outputs, but the network has one: use "
+ROWS_ALONE = "it expects one-hot rows, but the labels are class indices: save y as "
+NUMBERS = "it compares classes, but the labels have numbers other than 0 and 1: use a metric such as mae or mse"
 
 
 def metric(name: str, **arguments: Any) -> Named:
@@ -56,7 +56,7 @@ def metric(name: str, **arguments: Any) -> Named:
         ("Recall", (), (1,), None),
         ("F1Score", (1,), (1,), "add threshold: 0.5"),
         ("BinaryCrossentropy", (1,), (1,), None),
-        ("MeanIoU", (8, 8), (8, 8, 3), "it takes a class index as output, .*: add sparse_y_pred: false"),
+        ("MeanIoU", (8, 8), (8, 8, 3), "it expects a class index as output, .*: add sparse_y_pred: false"),
         ("IoU", (3,), (3,), ROWS + "OneHotIoU"),
         ("Accuracy", (), (4,), "it counts outputs that are equal to their label, .*: use accuracy"),
         ("TopKCategoricalAccuracy", (10,), (10,), None),

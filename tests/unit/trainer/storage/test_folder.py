@@ -1,3 +1,4 @@
+import errno
 import os
 from hashlib import sha256
 from pathlib import Path
@@ -121,7 +122,7 @@ def test_a_download_needs_free_disk_space(
 ) -> None:
     bucket.put("a", b"12345")
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=4))
-    with pytest.raises(Failure, match=r"has 5 bytes, and only 4 are free") as caught:
+    with pytest.raises(Failure, match=r"has 5 bytes, and only 4 bytes are free") as caught:
         bucket.download("a", tmp_path / "down")
     assert caught.value.reason == "ScratchFull"
     assert not (tmp_path / "down").exists()
@@ -136,3 +137,18 @@ def test_large_objects_are_not_read_into_memory(bucket: FolderBucket, monkeypatc
     with pytest.raises(Failure, match="b is too large: it has more than 4 bytes") as caught:
         bucket.get("b")
     assert caught.value.reason == "DamagedData"
+
+
+def test_a_download_to_a_full_disk_leaves_no_file(
+    bucket: FolderBucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fill_disk(_source: Path, target: Path) -> None:
+        target.write_bytes(b"1")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    bucket.put("a", b"12")
+    (tmp_path / "scratch").mkdir()
+    monkeypatch.setattr("shutil.copyfile", fill_disk)
+    with pytest.raises(Failure, match="the disk is full"):
+        bucket.download("a", tmp_path / "scratch/down")
+    assert list((tmp_path / "scratch").iterdir()) == []

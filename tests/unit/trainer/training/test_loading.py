@@ -67,9 +67,9 @@ def test_class_names(tmp_path: Path, caplog: pytest.LogCaptureFixture, names: li
     ("columns", "shape", "error"),
     [
         ([*"abcd"], (4,), ""),
-        ([*"abc"], (4,), "holds 3 names, but a.npz[x] has 4 columns"),
+        ([*"abc"], (4,), "holds 3 feature names, but a.npz[x] has 4 columns"),
         (["a", "b", "c", ""], (4,), "holds '' at [3]: a name must be 1 to 128 characters of one line"),
-        ([*"abcd"], (4, 1), "holds 4 names, but a sample is not a row of a table"),
+        ([*"abcd"], (4, 1), "holds 4 feature names, but a sample is not a row of a table"),
     ],
 )
 def test_names_of_columns(
@@ -124,7 +124,11 @@ def test_wrong_label_is_reported_by_its_index_in_the_object(tmp_path: Path, data
 @pytest.mark.parametrize(
     ("labels", "loss", "message"),
     [
-        (np.eye(3)[LABELS], "SparseCategoricalCrossentropy", r"holds rows of 3, .*: use CategoricalCrossentropy$"),
+        (
+            np.eye(3)[LABELS],
+            "SparseCategoricalCrossentropy",
+            r"holds rows of 3 values, .*: use CategoricalCrossentropy$",
+        ),
         (LABELS, "BinaryCrossentropy", "holds one label .* output of 3; use SparseCategoricalCrossentropy"),
         (LABELS, "mse", "holds one label .* output of 3; use SparseCategoricalCrossentropy"),
     ],

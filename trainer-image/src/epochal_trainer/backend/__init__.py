@@ -1,8 +1,8 @@
-"""The functions of the framework below Keras that Keras does not offer: one interface, and a module for each framework.
+"""Functions that need the framework below Keras, such as TensorFlow: one interface, and a module for each framework.
 
-Each framework has its own type of batch pipeline. Each also has its own errors that neither spec nor data cause, and
-any call of Keras can raise them. So this package is below `data` and `model`. Keras itself reads and assigns variables
-in any framework, by `keras.ops.convert_to_numpy` and `assign`.
+Each framework has its own type of batch pipeline. Each also has its own errors of the machine, which any call of Keras
+can raise. The packages `data` and `model` import this package. To read and assign variables, they use Keras, which can
+do both in any framework (`keras.ops.convert_to_numpy`, `assign`).
 
 Frameworks take seconds to import, so a framework is imported only when it is needed.
 """
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     import keras
 
 OUT_OF_MEMORY = frozenset({"ResourceExhaustedError"})
-"""Class names of the frameworks' errors for exhausted memory: names, because the framework may not be imported."""
+"""Class names of the frameworks' errors for exhausted memory. The classes may not be imported yet, so compare names."""
 
 _ENVIRONMENT: Mapping[str, Mapping[str, str]] = {
     # TensorFlow logs many lines on import. Errors are still raised as exceptions.
     "tensorflow": {"TF_CPP_MIN_LOG_LEVEL": "3"},
 }
-"""Environment variables that a framework reads on import."""
+"""Environment variables to set before the import of a framework, by the name of the framework."""
 
 
 Arrays: TypeAlias = NDArray[Any] | tuple[NDArray[Any], ...]
@@ -37,13 +37,13 @@ Arrays: TypeAlias = NDArray[Any] | tuple[NDArray[Any], ...]
 class Batches(Protocol):
     """The batches of consecutive passes through the data, prefetched across epochs so that no epoch waits at its start.
 
-    A pass is an epoch, unless spec.training.stepsPerEpoch sets another length.
+    A pass contains each sample once. An epoch is a pass, unless spec.training.stepsPerEpoch sets its number of steps.
     """
 
     def from_step(self, pass_index: int, step: int, *, until_pass: int) -> Any:
-        """Return all batches from a step of a pass on: slices of the arrays, in a form that Keras' fit accepts.
+        """Return the batches from step `step` of pass `pass_index` to the end of pass `until_pass - 1`, for Keras' fit.
 
-        Passes and steps are counted from 0. The pass `until_pass` is not included. Skipped steps are not computed.
+        Passes and steps are counted from 0. The batches before `step` are not computed.
         """
 
 
@@ -51,33 +51,36 @@ class Backend(Protocol):
     """The functions of a framework. A module of this package implements them."""
 
     MACHINE_ERRORS: tuple[type[Exception], ...]
-    """Errors of the machine or its device, which spec and data do not cause: a retry on another node may succeed."""
+    """Error classes of the framework for faults of the machine or its GPU: a retry on another node may succeed."""
     INPUT_ERRORS: tuple[type[Exception], ...]
-    """Error classes that a framework raises if it cannot compute a step from the inputs."""
+    """Error classes of the framework for inputs, such as values or shapes, from which it cannot compute a step."""
 
     def shuffled_batches(self, *arrays: Arrays, batch_size: int, seed: int) -> Batches:
-        """Return arrays in shuffled batches for training. The order depends on seed and epoch only.
+        """Return arrays in shuffled batches for training. The order depends only on the seed and the index of the pass.
 
         Args:
             arrays: Inputs, expected outputs and optional weights, each array of shape (samples, ...).
-            batch_size: Samples per batch; the last batch of an epoch holds the rest.
-            seed: Seed of the order.
+            batch_size: Samples per batch; the last batch of a pass may have fewer.
+            seed: Seed of the shuffled order.
         """
 
     def ordered_batches(self, *arrays: Arrays, batch_size: int) -> Any:
-        """Return arrays in batches for evaluation, in their order, in a form that Keras' evaluate accepts."""
+        """Return arrays in batches without shuffling, each sample once, in a form that Keras' evaluate accepts."""
 
     def train_step(self, model: "keras.Model", batches: Any) -> Callable[[], Any]:
         """Return a function that trains a model on the next batch, as Keras' fit does, and returns the metrics.
 
-        The function does not wait for the metrics. It adds no frame to a traceback, so errors appear to come from
-        Keras. `batches` is the result of `Batches.from_step`.
+        The function does not wait until the metrics are computed. It adds no frame to the traceback of an error, so
+        that the error appears to come from Keras. `batches` is the result of `Batches.from_step`.
         """
 
     def adapt(self, layer: "keras.layers.Layer", before: "keras.Model", features: Arrays) -> None:
-        """Adapt a layer (`layer.adapt`) to the outputs of `before`, the network up to the layer, for the features.
+        """Call `adapt` of a layer, such as Normalization, with the values that enter the layer for all samples.
 
-        `features` are the inputs of `before`, in its order.
+        Args:
+            layer: The layer.
+            before: The part of the network before the layer.
+            features: The samples: the inputs of `before`, in its order.
         """
 
     def variable_value(self, variable: Any) -> NDArray[Any]:
@@ -85,10 +88,12 @@ class Backend(Protocol):
 
 
 def check_memory(framework: str, limit: int | None) -> None:
-    """Check that the memory limit suffices to import a framework; else the kernel kills each attempt without a message.
+    """Check that the container's memory limit is enough to import a framework. None is no limit.
+
+    Without this check, the kernel would kill each attempt without a message.
 
     Raises:
-        Failure: OutOfMemory.
+        Failure: OutOfMemory, if the limit is below MIN_MEMORY_BYTES.
     """
     if limit is not None and limit < MIN_MEMORY_BYTES:
         raise bad_spec(
@@ -100,7 +105,7 @@ def check_memory(framework: str, limit: int | None) -> None:
 
 
 def select_framework(framework: str) -> None:
-    """Select the framework of Keras, as in spec.framework. Call this function before Keras is imported."""
+    """Set the environment variables that make Keras use a framework (spec.framework), before Keras is imported."""
     os.environ["KERAS_BACKEND"] = framework
     for name, value in _ENVIRONMENT[framework].items():
         os.environ.setdefault(name, value)
@@ -108,7 +113,7 @@ def select_framework(framework: str) -> None:
 
 @cache
 def current() -> Backend:
-    """Return the backend of the framework that Keras uses."""
+    """Return the module with the functions for the framework that Keras uses. The first call imports Keras."""
     import keras  # noqa: PLC0415 - a process that only reads data needs less memory without Keras
 
     match keras.config.backend():

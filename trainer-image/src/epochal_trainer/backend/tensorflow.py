@@ -1,4 +1,4 @@
-"""The TensorFlow backend: batches are tf.data pipelines, which collect rows in their own threads."""
+"""The TensorFlow backend: batches are tf.data pipelines, which copy rows into batches in their own threads."""
 
 from collections.abc import Callable
 from functools import partial
@@ -23,7 +23,7 @@ MACHINE_ERRORS: tuple[type[Exception], ...] = (
 INPUT_ERRORS: tuple[type[Exception], ...] = (tf.errors.InvalidArgumentError,)
 
 _MAP_THREADS = 2
-"""Number of threads that collect batches: copying rows is little work compared with a step."""
+"""Number of threads that copy rows into batches: two are enough, since a training step takes much longer."""
 _PREFETCHED_BATCHES = 2
 _ADAPT_BATCH_SIZE = 1024
 
@@ -89,7 +89,7 @@ def adapt(layer: keras.layers.Layer, before: keras.Model, features: Arrays) -> N
 
 
 def sample_order(samples: int, *, seed: int, pass_index: tf.Tensor) -> tf.Tensor:
-    """Return the order of samples in a pass, which depends on seed and pass only.
+    """Return the shuffled order of the samples in a pass, which depends only on the seed and the index of the pass.
 
     Returns:
         A permutation of the indices 0 to samples - 1, of shape (samples,) and type int64.
@@ -112,7 +112,7 @@ def _in_host_memory(array: Array) -> tf.Tensor:
 def _pipeline(
     tensors: Any, positions: tf.data.Dataset, take: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 ) -> tf.data.Dataset:
-    """Return a pipeline of the batches that `take` extracts from the tensors at each of the positions.
+    """Return a pipeline with a batch for each element of `positions`: `take(tensor, position)` of each tensor.
 
     A batch has the structure of the tensors: a tuple of tensors, or of tuples of tensors.
     """

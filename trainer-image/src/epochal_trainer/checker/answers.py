@@ -1,4 +1,4 @@
-"""The answer of the checker, from the sketch of a network."""
+"""The answer of the checker, from the sketch of a network: layers with symbolic tensors and no values."""
 
 from collections.abc import Iterable
 
@@ -8,7 +8,7 @@ from epochal_trainer.model.sketch import LayerReport, Shape, Sketch
 
 
 def answer_of(sketch: Sketch, image: str = "") -> Answer:
-    """Return the answer with the layers and errors of a sketch. `image` is the image of this process."""
+    """Return the answer with the layers and errors of a sketch. `image` is the container image of the checker."""
     return Answer(
         image=image,
         layers=[_checked(layer) for layer in sketch.layers],

@@ -1,4 +1,4 @@
-"""The processes that build networks, as the server sees them: one for each question."""
+"""The server's side of the processes that build networks, one process for each question."""
 
 import asyncio
 import logging
@@ -17,26 +17,27 @@ from epochal_trainer.checker.environment import zygote_environment
 from epochal_trainer.checker.frames import exchange, receive, send_fork
 
 START_SECONDS = 120.0
-"""Seconds for the import of Keras, on a busy node."""
+"""Maximum seconds until the zygote has imported Keras. Then it is restarted. A busy node needs many seconds."""
 RESTART_SECONDS = 1.0
 MAX_RESTART_SECONDS = 60.0
-"""Maximum seconds between the end of the zygote and its next start: the pause doubles with each failure in a row."""
+"""Maximum seconds between the end of the zygote and its restart. The pause doubles after each end until the zygote is
+ready again."""
 CONCURRENCY = 2
-"""Number of networks that are built at the same time: each may take `forks.LIMIT_BYTES`."""
+"""Maximum number of networks that are built at the same time: each may use `forks.LIMIT_BYTES` of memory."""
 MAX_WAITING = 16
-"""Number of questions that wait for a process. Further questions are refused."""
+"""Maximum number of questions that wait for a process. Further questions are refused as Busy."""
 MAX_KEPT = 4
-"""Number of processes that are kept after their answer, each with a network."""
+"""Maximum number of processes that are kept after their answer, each with the layers that it built."""
 _GRACE_SECONDS = 1.0
-"""Seconds for the kernel to kill a process after its limit."""
+"""Seconds that the server waits beyond `forks.LIMIT_SECONDS`, in which the kernel kills the process."""
 MAX_GREETING_BYTES = 16 * 2**20
-"""Maximum bytes that the zygote sends when it is ready."""
+"""Maximum bytes of the zygote's first message, the compressed catalogue."""
 
 _log = logging.getLogger(__name__)
 
 
 class NoAnswer(Exception):
-    """The error for a question that the checker could not answer: a message, and the cause in one word (`reason`)."""
+    """The error for a question that the checker could not answer. `reason` is the cause in one word, such as Busy."""
 
     def __init__(self, reason: str, message: str) -> None:
         self.reason = reason
@@ -49,14 +50,14 @@ class _Process:
 
     Args:
         connection: The non-blocking socket.
-        chain: The digests of the network that it has built, one for each layer with all layers before it.
+        chain: Digests of the network that the process has built: for each layer, a digest of it and all layers before.
     """
 
     connection: socket.socket
     chain: Sequence[bytes] = ()
 
     def fork(self) -> "_Process":
-        """Order the process to fork itself, and return the new process.
+        """Send the process the order to fork itself, and return the new process, which waits for its question.
 
         Raises:
             OSError: If the process has ended.
@@ -78,7 +79,7 @@ class _Process:
 
 
 class Builders:
-    """Answers questions about networks. Each question has its own forked process, at most CONCURRENCY at a time."""
+    """Has each question answered by a forked process of its own, at most CONCURRENCY at a time."""
 
     def __init__(self, command: Sequence[str] = (sys.executable, "-m", "epochal_trainer.checker.zygote")) -> None:
         self._command = command
@@ -88,15 +89,15 @@ class Builders:
         self._waiting = 0
         self._running: set[asyncio.Task[bytes]] = set()
         self.greeting = b""
-        """The first message of the zygote: the catalogue as compressed JSON; empty until the zygote was ready."""
+        """The last zygote's first message: the catalogue as compressed JSON; empty until a zygote was ready."""
 
     @property
     def ready(self) -> bool:
-        """Whether the zygote is ready, so that questions can be answered."""
+        """Whether the zygote has imported Keras, so that questions can be answered."""
         return self._zygote is not None
 
     async def run(self) -> None:
-        """Keep the zygote running until cancelled."""
+        """Start the zygote, and restart it whenever it ends, until this coroutine is cancelled."""
         delay = RESTART_SECONDS
         while True:
             ours, theirs = socket.socketpair()
@@ -107,7 +108,7 @@ class Builders:
                 if await self._greet(ours):
                     self._zygote, delay = _Process(ours), RESTART_SECONDS
                     await asyncio.get_running_loop().sock_recv(ours, 1)
-                _log.error("the process with Keras has ended, and is started again")
+                _log.error("the zygote, the process with Keras, has ended: restarting it")
             finally:
                 self._zygote = None
                 ours.close()
@@ -128,7 +129,7 @@ class Builders:
         )
 
     async def _greet(self, connection: socket.socket) -> bool:
-        """Wait until the zygote is ready, and return whether it is."""
+        """Wait for the zygote's first message, and store it. Return False after START_SECONDS or an error."""
         try:
             async with asyncio.timeout(START_SECONDS):
                 greeting = await receive(connection, MAX_GREETING_BYTES)
@@ -139,11 +140,11 @@ class Builders:
         return greeting is not None
 
     async def answer(self, question: bytes, chain: Sequence[bytes]) -> bytes:
-        """Return the answer to a question.
+        """Return the answer to a question as JSON, from a forked process that builds the network.
 
         Args:
             question: The question, JSON.
-            chain: A digest for each layer and all before it. Equal digests mean equal layers.
+            chain: For each layer, a digest of it and all layers before, from `layer_digests`.
 
         Raises:
             NoAnswer: With the reason Invalid, Busy, Starting, TimeLimit, MemoryLimit or Failed.
@@ -191,7 +192,10 @@ class Builders:
         raise _no_answer(kind, content, time.monotonic() - begin)
 
     def _fork(self, chain: Sequence[bytes]) -> tuple[_Process, _Process]:
-        """Fork the process with the most common first layers, or the zygote. Return the new process and its parent."""
+        """Fork the kept process that shares the most first layers with `chain`, or else the zygote.
+
+        Return the new process and its parent. Kept processes that have ended are dropped.
+        """
         candidates = sorted(self._kept, key=lambda kept: _common(kept.chain, chain), reverse=True)
         for base in [kept for kept in candidates if _common(kept.chain, chain)]:
             try:
@@ -212,7 +216,7 @@ class Builders:
     def _retain(self, process: _Process) -> None:
         """Keep a process after its answer, for later forks.
 
-        It replaces a process of the same network, or the least recently used one above MAX_KEPT.
+        End a kept process with the same network, and above MAX_KEPT processes the least recently used process.
         """
         same = next((kept for kept in self._kept if list(kept.chain) == list(process.chain)), None)
         if same is not None:
@@ -227,7 +231,7 @@ class Builders:
 
 
 def _common(one: Sequence[bytes], other: Sequence[bytes]) -> int:
-    """Return the number of first layers that two networks have in common."""
+    """Return the number of first layers that two networks share, from their digests."""
     return sum(digest == other_digest for digest, other_digest in zip(one, other, strict=False))
 
 
@@ -237,11 +241,14 @@ def _no_answer(kind: bytes, content: bytes, seconds: float) -> NoAnswer:
             return NoAnswer("Invalid", content.decode())
         case forks.FAILED:
             _log.error("cannot check a network: %s", content.decode())
-            return NoAnswer("Failed", "an unexpected error; see the log of the checker")
+            return NoAnswer("Failed", "an unexpected error of the checker: see its log")
         case forks.OUT_OF_MEMORY:
             return NoAnswer("MemoryLimit", f"building the network takes more than {forks.LIMIT_BYTES >> 20} MiB")
         case _ if seconds >= forks.LIMIT_SECONDS:
             return NoAnswer("TimeLimit", f"building the network takes more than {forks.LIMIT_SECONDS:.0f} s")
         case _:
-            _log.error("a process that built a network has ended after %.1f s, without an answer", seconds)
+            _log.error(
+                "a process that built a network has ended after %.1f s without an answer, probably out of memory",
+                seconds,
+            )
             return NoAnswer("MemoryLimit", "building the network takes too much memory")

@@ -1,4 +1,4 @@
-"""The catalogue of Keras' classes with Keras' docstrings, which an editor of networks shows."""
+"""The catalogue of Keras' classes and functions with Keras' docstrings, which Studio's editor of networks shows."""
 
 import gzip
 import inspect
@@ -10,9 +10,9 @@ from epochal_api.catalogue.classes import document
 
 
 def documented_catalogue() -> bytes:
-    """Return the catalogue with the docstrings of all classes and functions, compressed JSON.
+    """Return the catalogue as gzip-compressed JSON, with the docstrings of all classes and functions.
 
-    Each module has a further field `docs`: the docstrings by the names in `classes` and `names`.
+    Each module of the catalogue gets the field `docs`: docstrings by the names in its fields `classes` and `names`.
     """
     modules = {}
     for path, module in document()["modules"].items():

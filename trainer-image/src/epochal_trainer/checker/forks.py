@@ -1,4 +1,4 @@
-"""A process that forks itself on order, and the question that a forked process answers within bounds.
+"""A process that forks itself when the server orders it, and a fork's answer to one question, within limits.
 
 A forked process has neither the threads of its parent nor the locks that they hold. So only a process with one thread
 is forked, and TensorFlow computes in the calling thread (see `zygote`).
@@ -19,26 +19,33 @@ from typing import NoReturn
 from epochal_trainer.checker.frames import receive_fork, receive_frame, send_frame
 
 LIMIT_SECONDS = 5.0
-"""Seconds after which the kernel kills a process that has not answered."""
+"""Seconds after which SIGALRM kills a process that has not answered its question."""
 LIMIT_BYTES = 256 * 2**20
-"""Maximum bytes of memory that a process may map in addition to the memory of the zygote."""
+"""Maximum bytes of address space of a process, in addition to that of the zygote."""
 KEPT_BYTES = 48 * 2**20
-"""Maximum bytes of data that a process may have in addition to the zygote's, to be kept after its answer."""
+"""Maximum bytes by which the data segment of a process may exceed the zygote's if it is kept after its answer."""
 KEPT, LAST, INVALID, OUT_OF_MEMORY, FAILED = b"K", b"L", b"I", b"M", b"F"
-"""First byte of an answer: with KEPT, the process may be forked again. INVALID and FAILED come with a text."""
+"""First byte of a process's message to the server.
+
+KEPT and LAST precede an answer: after KEPT, the process stays and may be forked; after LAST, it is ended. The other
+bytes mean an error; INVALID and FAILED precede its text.
+"""
 _FIRST_TO_GO = "1000"
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 Answer = Callable[[bytes], bytes]
-"""Answers a question, or raises InvalidQuestion. It may remember its work, for the next question to a fork."""
+"""Returns the answer to a question, or raises InvalidQuestion. It may keep built layers, which forks then reuse."""
 
 
 class InvalidQuestion(ValueError):
-    """A question without an answer: the message has a line for each invalid field."""
+    """The error for a question with invalid fields. The message has a line for each."""
 
 
 def limit_memory() -> int:
-    """Limit the memory of this process and its forks to LIMIT_BYTES more than now; return the bytes of its data now."""
+    """Limit the address space of this process and its forks to LIMIT_BYTES more than now.
+
+    Return the present size of this process's data segment in bytes.
+    """
     size, data = _sizes()
     resource.setrlimit(resource.RLIMIT_AS, (size + LIMIT_BYTES, size + LIMIT_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -46,12 +53,14 @@ def limit_memory() -> int:
 
 
 def serve(connection: socket.socket, answer: Answer, data: int) -> NoReturn:
-    """Fork this process on each order, and end it when the connection is closed. In a fork, answer a question first.
+    """Fork this process on each order from the server, and end it when the server closes the connection.
+
+    Each fork answers one question on its own connection, and then waits for orders to fork in the same way.
 
     Args:
-        connection: The blocking socket with the orders.
-        answer: Answers a question.
-        data: Size of the zygote's data in bytes, from `limit_memory`.
+        connection: The blocking socket on which the server sends the orders.
+        answer: Returns the answer to a question.
+        data: Size of the zygote's data segment in bytes, from `limit_memory`.
     """
     code = 1
     try:
@@ -78,7 +87,7 @@ def _fork() -> int:
 
 
 def _answer(connection: socket.socket, answer: Answer, data: int) -> None:
-    """Read a question, and send its answer or its error. The kernel kills this process after LIMIT_SECONDS."""
+    """Read a question, and send the answer or an error. SIGALRM kills this process if that takes LIMIT_SECONDS."""
     with suppress(OSError):  # if memory is short, the kernel should kill this process first
         Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_GO, encoding="ascii")
     # The default action of the signal kills the process, also within C code.
@@ -102,11 +111,14 @@ def _answer(connection: socket.socket, answer: Answer, data: int) -> None:
 
 
 def _is_forkable(data: int) -> bool:
-    """Return whether this process has one thread, and at most KEPT_BYTES more data than `data`, the zygote's size."""
+    """Return whether this process may be kept: it has one thread, and its data segment is not too large.
+
+    The maximum is `data`, the size of the zygote's data segment in bytes, plus KEPT_BYTES.
+    """
     return len(list(Path("/proc/self/task").iterdir())) == 1 and _sizes()[1] <= data + KEPT_BYTES
 
 
 def _sizes() -> tuple[int, int]:
-    """Return the bytes that this process has mapped, and those of its data."""
+    """Return the sizes in bytes of the address space and of the data segment of this process."""
     fields = Path("/proc/self/statm").read_text(encoding="ascii").split()
     return int(fields[0]) * _PAGE, int(fields[5]) * _PAGE

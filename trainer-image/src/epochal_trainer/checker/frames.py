@@ -1,11 +1,14 @@
-"""The messages between the server and its processes: an order to fork, and frames with a length."""
+"""The messages between the server and the processes that it forks: an order to fork, and frames.
+
+A frame is content after its length, a big-endian 32-bit integer.
+"""
 
 import asyncio
 import socket
 import struct
 
 FORK = b"F"
-"""Order to fork. It comes with an open socket, which the new process serves."""
+"""The order to fork: one byte, sent with an open socket on which the new process receives its question."""
 _HEAD = struct.Struct(">I")
 
 
@@ -15,7 +18,7 @@ def send_frame(connection: socket.socket, content: bytes) -> None:
 
 
 def receive_frame(connection: socket.socket) -> bytes | None:
-    """Return the next frame of a blocking socket, or None if the other end has closed it."""
+    """Return the content of the next frame of a blocking socket, or None if the other end has closed it."""
     head = _receive(connection, _HEAD.size)
     return None if head is None else _receive(connection, _HEAD.unpack(head)[0])
 
@@ -31,7 +34,7 @@ def _receive(connection: socket.socket, size: int) -> bytes | None:
 
 
 def send_fork(connection: socket.socket, served: socket.socket) -> None:
-    """Order the process at the other end to fork.
+    """Send the process at the other end the order to fork, with the socket `served` for the new process.
 
     Raises:
         OSError: If the process has ended.
@@ -40,17 +43,19 @@ def send_fork(connection: socket.socket, served: socket.socket) -> None:
 
 
 def receive_fork(connection: socket.socket) -> socket.socket | None:
-    """Return the socket for the process to fork, or None if the other end has closed the connection."""
+    """Wait for an order to fork, and return the socket for the new process; None if the other end has closed."""
     order, files, _, _ = socket.recv_fds(connection, len(FORK), 1)
     return socket.socket(fileno=files[0]) if order and files else None
 
 
 async def exchange(connection: socket.socket, content: bytes, limit: int) -> bytes | None:
-    """Send a frame on a non-blocking socket, and return the frame of the answer; None if the other end closes it.
+    """Send a frame on a non-blocking socket, and return the content of the frame that the other end sends back.
+
+    Return None if the other end closes the socket.
 
     Args:
         connection: The socket.
-        content: The frame.
+        content: Content of the frame to send.
         limit: Maximum bytes of the answer.
 
     Raises:
@@ -65,7 +70,7 @@ async def exchange(connection: socket.socket, content: bytes, limit: int) -> byt
 
 
 async def receive(connection: socket.socket, limit: int) -> bytes | None:
-    """Return the next frame of a non-blocking socket, or None if the other end closes it.
+    """Return the content of the next frame of a non-blocking socket, or None if the other end closes it.
 
     Raises:
         ValueError: If the frame is larger than `limit` bytes.
@@ -75,7 +80,7 @@ async def receive(connection: socket.socket, limit: int) -> bytes | None:
         return None
     size = _HEAD.unpack(head)[0]
     if size > limit:
-        raise ValueError(f"must be a frame of at most {limit:,} bytes, found {size:,}")
+        raise ValueError(f"a frame must have at most {limit:,} bytes, found {size:,}")
     return await _read(connection, size)
 
 

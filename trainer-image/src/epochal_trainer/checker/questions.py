@@ -1,4 +1,4 @@
-"""The bounds of a question, and the digests by which the layers of an earlier question are found again."""
+"""Limits of the size and depth of a question, and digests that show which layers an earlier question had, too."""
 
 import hashlib
 import json
@@ -12,23 +12,25 @@ _MAX_DEPTH = MAX_SPEC_DEPTH + 1  # the question around spec.network
 
 
 class BadQuestion(ValueError):
-    """A question that is no JSON object within the bounds."""
+    """The error for a question that is no JSON object with a network, too large, or nested too deep."""
 
 
 def layer_digests(question: bytes) -> list[bytes]:
-    """Return a digest for each layer of a question, of the layer and all before it, with inputs and precision.
+    """Return for each layer of a question a digest of the layer, all layers before, the inputs and the precision.
+
+    If two questions have equal digests for a layer, they have the same layers up to this layer.
 
     Raises:
         BadQuestion: If the question is no JSON object, too large, or nested too deep.
     """
     if len(question) > MAX_QUESTION_BYTES:
-        raise BadQuestion(f"must have at most {MAX_QUESTION_BYTES:,} bytes, found {len(question):,}")
+        raise BadQuestion(f"the question must have at most {MAX_QUESTION_BYTES:,} bytes, found {len(question):,}")
     try:
         document = json.loads(question)
     except (ValueError, RecursionError) as error:
-        raise BadQuestion(f"must be JSON, found {str(error) or 'an error'}") from None
+        raise BadQuestion(f"the question must be JSON, found {str(error) or 'an error'}") from None
     if not isinstance(document, dict) or not isinstance(network := document.get("network"), dict):
-        raise BadQuestion("must be an object with the field network, which is an object as spec.network")
+        raise BadQuestion("the question must be an object with the field network, an object like spec.network")
     _check_depth(document)
     layers = network.get("layers")
     rest = {name: value for name, value in network.items() if name not in {"layers", "outputs"}}
@@ -47,7 +49,7 @@ def _check_depth(document: Any) -> None:
         level = [child for nodes in containers for child in nodes if isinstance(child, Mapping | list)]
         if not level:
             return
-    raise BadQuestion(f"must have at most {MAX_SPEC_DEPTH} levels of lists and objects: use fewer levels")
+    raise BadQuestion(f"the network must have at most {MAX_SPEC_DEPTH} levels of lists and objects: use fewer levels")
 
 
 def _canonical(value: Any) -> bytes:

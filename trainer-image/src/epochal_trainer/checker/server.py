@@ -1,4 +1,4 @@
-"""The HTTP server of the checker. It has no Keras: other processes build the networks."""
+"""The HTTP server of the checker. Its process does not import Keras: forked processes build the networks."""
 
 import asyncio
 import gzip
@@ -15,13 +15,13 @@ from epochal_trainer.checker.builders import Builders, NoAnswer
 from epochal_trainer.checker.questions import BadQuestion, layer_digests
 
 READ_SECONDS = 5.0
-"""Seconds for the body of a request."""
+"""Maximum seconds until the body of a request is received."""
 _STATUSES = {"Invalid": 422, "Busy": 503, "Starting": 503, "TimeLimit": 504, "MemoryLimit": 507, "Failed": 500}
 _RETRY_SECONDS = "5"
 
 
 def application(builders: Builders) -> web.Application:
-    """Return the routes: the check of a network, the catalogue, and the health of this process."""
+    """Return the application with its routes: the check of a network, the catalogue, /healthz and /readyz."""
 
     async def check(request: web.Request) -> web.Response:
         async with asyncio.timeout(READ_SECONDS):
@@ -61,7 +61,7 @@ def application(builders: Builders) -> web.Application:
 async def _problems(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """Return errors as JSON."""
+    """Turn exceptions of a handler into responses with a status and the message as JSON (Problem)."""
     try:
         return await handler(request)
     except BadQuestion as error:
@@ -81,7 +81,7 @@ def _problem(status: int, message: str) -> web.Response:
 
 
 def run(port: int) -> int:
-    """Serve until SIGTERM or SIGINT, and return the exit code."""
+    """Serve HTTP on a port until SIGTERM or SIGINT, and return the exit code 0."""
     configure(JsonFormatter(printable))
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps orphaned processes
     asyncio.run(_run(port))

@@ -1,4 +1,4 @@
-"""The problems of a document that need the shapes of its layers, for a command that checks files."""
+"""Problems of a document that appear only if Keras builds the network, such as wrong shapes; for `check --shapes`."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,11 +17,13 @@ from epochal_trainer.model.sketch import sketch
 def shape_problems(document: Mapping[str, Any], known: Sequence[Problem] = ()) -> list[Problem]:
     """Return the problems that Keras finds in the network of a TrainingJob or of an Experiment's template.
 
-    Of a template, these are the problems of all trials: of the layers before the first that a parameter changes.
+    In a template, only the layers before the first layer that a parameter changes are checked, since all trials share
+    them.
 
     Args:
-        document: The document as plain JSON or YAML values. Without a valid network, it has no problems here.
-        known: Other problems of the document. Their layers are left out.
+        document: The document as plain JSON or YAML values. The result is empty without a valid spec.network, and with
+            spec.image or spec.code, which may have classes that this image lacks.
+        known: Problems of the document from other checks. Layers with such a problem are left out.
     """
     spec = training_spec(document)
     if spec is None or has_other_classes(spec):

@@ -1,6 +1,6 @@
-"""The process that imports Keras once, and is forked for each question.
+"""The zygote: the process that imports Keras once, and is forked for each question.
 
-`python -m epochal_trainer.checker.zygote FD`, with the open file of its connection to the server.
+`python -m epochal_trainer.checker.zygote FD`: FD is the file descriptor of its open socket to the server.
 """
 
 import gc
@@ -29,11 +29,11 @@ _EXAMPLE = {
         {"layer": "Dense", "units": 2, "activation": "softmax"},
     ],
 }
-"""A network that loads the code of most layers, so that a question need not load it."""
+"""A network that is built once before the forks, so that Python and TensorFlow have loaded the code of most layers."""
 
 
 def main() -> None:
-    """Import Keras, send the catalogue to the parent, and fork on its orders until it closes the connection."""
+    """Import Keras, send the catalogue to the server, and fork on its orders until it closes the connection."""
     connection = socket.socket(fileno=int(sys.argv[1]))
     connection.setblocking(True)  # noqa: FBT003 - the name of the argument is `flag`
     from epochal_trainer.backend import select_framework  # noqa: PLC0415 - before Keras

@@ -1,4 +1,4 @@
-"""A checkpoint as one file: an uncompressed zip of `state.json` and arrays. The reader trusts nothing in the file."""
+"""A checkpoint as one file: an uncompressed zip of `state.json` and arrays. All content is validated on reading."""
 
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,11 +20,11 @@ _STATE = "state.json"
 _ARRAY = ".npy"
 
 _NUMBERS = "biufc"
-"""Kinds of NumPy types that an array may have, booleans included. A text could be mistaken for a path."""
+"""Kinds (`dtype.kind`) of the arrays in a checkpoint: booleans and numbers. Text is refused."""
 
 
 class UnreadableCheckpoint(Exception):
-    """The error for a checkpoint that is missing or damaged. The message names the cause."""
+    """The error for a checkpoint file that is missing, damaged or incomplete. The message is the cause."""
 
 
 class _FormatHeader(Model):
@@ -34,17 +34,18 @@ class _FormatHeader(Model):
 
 
 def size(arrays: Mapping[str, Array]) -> int:
-    """Return the approximate size in bytes of a file that holds these arrays."""
+    """Return an upper estimate of the bytes of a checkpoint file with these arrays."""
     return sum(array.nbytes + 512 for array in arrays.values()) + 1024**2
 
 
 def write(path: Path, arrays: Mapping[str, Array], state: State | None = None) -> None:
-    """Write a checkpoint file. Equal arrays give equal bytes.
+    """Write a checkpoint file. Without a state, files with equal arrays have equal bytes.
 
     Args:
         path: The file.
         arrays: The arrays by name.
-        state: The state of the training, without the arrays; None if another file describes the arrays.
+        state: The content of `state.json`, which describes the arrays. None for a file without `state.json`, such as
+            best.zip, whose arrays the checkpoint describes.
     """
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         if state is not None:
@@ -57,7 +58,7 @@ def write(path: Path, arrays: Mapping[str, Array], state: State | None = None) -
 
 
 def read(path: Path) -> tuple[State, dict[str, Array]]:
-    """Return the state of the training and the arrays by name, with at most as much memory as the file has bytes.
+    """Return the state of the training and the arrays by name. They need at most as much memory as the file has bytes.
 
     Raises:
         UnreadableCheckpoint: If the file is no checkpoint, or is damaged.
@@ -71,10 +72,10 @@ def read(path: Path) -> tuple[State, dict[str, Array]]:
 
 
 def read_arrays(path: Path, described: Mapping[str, VariableState]) -> dict[str, Array]:
-    """Read a file that `write` wrote without a state, within the same limits as `read`.
+    """Return the arrays of a file that `write` wrote without a state, as `described` lists them by name.
 
     Raises:
-        UnreadableCheckpoint: If the file does not hold the expected arrays, or is damaged.
+        UnreadableCheckpoint: If an array is missing or has another shape or type, or the file is damaged.
     """
     with _open(path) as archive:
         arrays = _read_arrays(archive)
@@ -113,11 +114,12 @@ def parse(text: bytes) -> State:
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])
-        raise UnreadableCheckpoint(f"its {_STATE} is damaged: {field or 'it'}: {first['msg']}") from error
+        cause = f"{field}: {first['msg']}" if field else first["msg"]
+        raise UnreadableCheckpoint(f"the checkpoint's {_STATE} is damaged: {cause}") from error
 
 
 def too_new(found: int) -> Failure:
-    """Return the failure for a checkpoint that a later version wrote."""
+    """Return the failure CheckpointTooNew for a checkpoint of format `found` from a later version of Epochal."""
     return bad_spec(
         "CheckpointTooNew",
         f"the checkpoints have format {found}, and this trainer reads format {FORMAT}: use the image of the later "
@@ -129,7 +131,7 @@ def too_new(found: int) -> Failure:
 def _open(path: Path) -> Iterator[zipfile.ZipFile]:
     """Open an archive whose content takes no more memory than the file has bytes.
 
-    Errors caused by damage become `UnreadableCheckpoint`. Errors of memory and disk pass.
+    Errors inside the context become `UnreadableCheckpoint`, except errors of the machine, such as a full disk.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -140,16 +142,16 @@ def _open(path: Path) -> Iterator[zipfile.ZipFile]:
     except Exception as error:  # zipfile and NumPy raise many kinds of errors for damage
         if is_machine_error(error):
             raise
-        raise UnreadableCheckpoint(f"it is damaged: {error or type(error).__name__}") from error
+        raise UnreadableCheckpoint(f"the checkpoint file is damaged: {error or type(error).__name__}") from error
 
 
 def _check_entries(entries: Sequence[zipfile.ZipInfo], size: int) -> None:
     if any(entry.compress_type != zipfile.ZIP_STORED or entry.compress_size != entry.file_size for entry in entries):
-        raise UnreadableCheckpoint("it is compressed, but checkpoints are uncompressed")
+        raise UnreadableCheckpoint("the checkpoint file is compressed, but must be uncompressed")
     if sum(entry.file_size for entry in entries) > size:
-        raise UnreadableCheckpoint("its entries have more bytes than the file")
+        raise UnreadableCheckpoint("the entries of the checkpoint file declare more bytes than the file has")
     if len({entry.filename for entry in entries}) < len(entries):
-        raise UnreadableCheckpoint("it has duplicate entries")
+        raise UnreadableCheckpoint("the checkpoint file has duplicate entries")
 
 
 def _read_arrays(archive: zipfile.ZipFile) -> dict[str, Array]:
@@ -161,25 +163,25 @@ def _read_array(archive: zipfile.ZipFile, name: str) -> Array:
     def check_dtype(dtype: np.dtype[Any], size: int) -> None:
         del size
         if dtype.kind not in _NUMBERS:
-            raise UnreadableCheckpoint(f"its array {name} has type {dtype}, expected numbers")
+            raise UnreadableCheckpoint(f"the checkpoint file's array {name} has type {dtype}, expected numbers")
 
     with archive.open(name) as file:
         return npy.read(file, archive.getinfo(name).file_size, check_dtype)
 
 
 def _set_types(arrays: dict[str, Array], bits: Mapping[str, str]) -> None:
-    """Restore the types of arrays that are stored as unsigned integers, by array name."""
+    """Restore the types of arrays that were stored as unsigned integers. `bits` has the types by array name."""
     for name, kind in bits.items():
         if name not in arrays:
-            raise UnreadableCheckpoint(f"it lacks the array {name}")
+            raise UnreadableCheckpoint(f"the checkpoint file lacks the array {name}")
         found = _ml_dtype(kind)
         if found is None or _storage_dtype(found) != arrays[name].dtype:
-            raise UnreadableCheckpoint(f"its array {name} has the unknown type {kind}")
+            raise UnreadableCheckpoint(f"the checkpoint file's array {name} has the unknown type {kind}")
         arrays[name] = arrays[name].view(found)
 
 
 def _ml_dtype(name: str) -> np.dtype[Any] | None:
-    """Return the type of ml_dtypes with a name. NumPy's file format lacks these types, such as bfloat16."""
+    """Return the type of the package ml_dtypes with a name, such as bfloat16, or None if it has no such type."""
     found = getattr(ml_dtypes, name, None)
     return np.dtype(found) if isinstance(found, type) and issubclass(found, np.generic) else None
 

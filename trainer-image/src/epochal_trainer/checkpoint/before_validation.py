@@ -1,4 +1,4 @@
-"""A copy of the state that validation changes, to resume from if the training must stop during validation."""
+"""A copy of the state that validation changes, to resume from after the training was stopped during validation."""
 
 from collections.abc import Sequence
 from itertools import chain
@@ -16,8 +16,8 @@ _STEPS = ("on_test_begin", "on_test_batch_begin", "on_test_batch_end", "on_test_
 class ValidationBackup:
     """The state before validation: sums of metrics, random generators, and the counters of callbacks.
 
-    Weights and optimizer are large and do not change, so they are not copied. SwapEMAWeights is an exception: it swaps
-    averaged weights in, and swaps them out again by adding and subtracting, which rounds.
+    Weights and optimizer are not copied: they are large, and validation does not change them. With the callback
+    SwapEMAWeights they are copied: it replaces the weights by averages and back with rounding errors.
     """
 
     def __init__(self, model: keras.Model, callbacks: Sequence[Any]) -> None:
@@ -43,7 +43,7 @@ class ValidationBackup:
         return sum(array.nbytes for array in (*(value for _, value in self._values), *self._arrays.values()))
 
     def restore(self) -> None:
-        """Restore the state. The running validation becomes invalid, so the training must end afterwards."""
+        """Restore the state from before validation. The running validation becomes invalid: the training must end."""
         for variable, value in self._values:
             variable.assign(value)
         random_state.restore(self._random, self._arrays)

@@ -1,4 +1,4 @@
-"""The best weights of another training: a model in its results, if its last epoch is not its best one."""
+"""The best weights of another training (continueFrom.from: Best), read from a model file in its results."""
 
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -16,7 +16,7 @@ FIELD = "spec.training.continueFrom.from"
 
 
 class BestModel(NamedTuple):
-    """A model file with the best weights of a training."""
+    """A local copy of the model file with the best weights of a training, with the epoch and URI of the file."""
 
     epoch: int
     uri: str
@@ -36,7 +36,7 @@ class _BestEpoch(Part):
     value: Any = None
 
     def is_reached_by(self, model: _Model) -> bool:
-        """Return whether a model holds this epoch or an equally good one."""
+        """Return whether a model has the weights of this epoch, or of an epoch with an equal value of the metric."""
         return model.epoch == self.epoch or (self.metric in model.metrics and model.metrics[self.metric] == self.value)
 
 
@@ -46,17 +46,19 @@ class _Summary(Part):
 
 
 def best_model(bucket: Bucket, folder: str, scratch: Path, last: int) -> BestModel | None:
-    """Return the model with the best weights of a training, or None if its last epoch is the best or equally good.
+    """Download the model with the best weights of another training.
+
+    Return None if the other training has no best epoch, or if its last epoch is the best or equally good.
 
     Args:
-        bucket: The bucket of its results.
-        folder: The folder of its results, without a slash at its end.
+        bucket: The bucket of the other training's results.
+        folder: The folder of these results, without a slash at its end.
         scratch: Folder for the local copy.
-        last: Its last epoch, according to its checkpoint.
+        last: The other training's last epoch, according to its checkpoint.
 
     Raises:
-        Failure: InvalidTraining, if the best weights were not kept. DamagedData, if the model's digest is not the
-            stored one. Or a failure of the bucket.
+        Failure: InvalidTraining, if the best weights were not kept, or summary.json is missing. DamagedData, if the
+            model's SHA-256 differs from summary.json. Or a failure of the bucket.
     """
     model = _best_of(_summary(bucket, folder), bucket.uri(f"{folder}/"), last)
     if model is None or model.epoch >= last:
@@ -95,7 +97,9 @@ def _best_of(summary: _Summary, uri: str, last: int) -> _Model | None:
     for model in by_name.values():
         if summary.best.is_reached_by(model):
             return model
-    raise _missing(uri, f"the weights of the best epoch {summary.best.epoch} were not kept (its spec.results.best)")
+    raise _missing(
+        uri, f"the weights of the best epoch {summary.best.epoch} were not kept (spec.results.best of that training)"
+    )
 
 
 def _missing(uri: str, cause: str) -> Failure:

@@ -1,6 +1,6 @@
-"""The weights of the best epoch so far, kept in host memory and with checkpoints so that they survive a kill.
+"""The weights of the best epoch so far: kept in host memory, and stored with checkpoints, so that they survive a kill.
 
-These are the weights that validation used, so the metrics of the epoch belong to them.
+These are the weights that the validation of the epoch used, such as averages of weights with SwapEMAWeights.
 """
 
 import hashlib
@@ -27,15 +27,15 @@ _GROUP = "best"
 class EpochWeights:
     """The weights of an epoch.
 
-    The description never changes. After `reusable_arrays`, the weights of another epoch may overwrite the arrays.
+    After `reusable_arrays`, `arrays` may be overwritten with the weights of another epoch. `described` never changes.
 
     Args:
         epoch: The epoch, counted from 1.
         described: Descriptions of the weights, in the order of the model's weights.
         arrays: The values of the weights, by the names best/INDEX.
-        of_model: Whether the model itself held these weights at the end of the epoch. Then a checkpoint of that moment
-            holds them too.
-        copy: A file that holds the weights, or None.
+        of_model: Whether the model's own variables had these weights at the end of the epoch. Then a checkpoint of
+            that moment contains them. False for averages of weights.
+        copy: A file with the weights, or None if no file has been written.
     """
 
     epoch: int
@@ -47,10 +47,10 @@ class EpochWeights:
 
     @classmethod
     def read(cls, state: BestState, copy: FileCopy) -> "EpochWeights":
-        """Read the best weights that belong to a checkpoint.
+        """Read the best weights that a checkpoint describes from a copy of its file best.zip.
 
         Raises:
-            UnreadableCheckpoint: If the file does not hold these weights.
+            UnreadableCheckpoint: If the file does not have the described weights.
         """
         arrays = archive.read_arrays(copy.path, _array_descriptions(state.variables))
         return cls(state.epoch, state.variables, arrays, copy=copy)
@@ -61,16 +61,17 @@ class EpochWeights:
         return sum(array.nbytes for array in self.arrays.values())
 
     def state(self, position: Position) -> BestState:
-        """Return the description of these weights for a checkpoint taken at a position.
+        """Return the description of these weights for a checkpoint of the training at a position.
 
-        If that checkpoint does not hold the weights itself, the arrays are not released until `file` has written them.
+        Unless the checkpoint itself contains these weights, `reusable_arrays` returns no arrays until `file` has
+        written them.
         """
         in_checkpoint = self.of_model and position == Position(epoch=self.epoch)
         self._needs_file |= not in_checkpoint
         return BestState(epoch=self.epoch, in_checkpoint=in_checkpoint, variables=list(self.described))
 
     def file(self, folder: Path) -> FileCopy:
-        """Return a file that holds the weights, written at the first call.
+        """Return a file with the weights in a folder. Only the first call writes it.
 
         Only the thread that writes checkpoints may call this method.
 
@@ -85,11 +86,11 @@ class EpochWeights:
         return self.copy
 
     def reusable_arrays(self) -> dict[str, Array]:
-        """Return the arrays for reuse, or an empty dict if a checkpoint still needs them in a file."""
+        """Return the arrays to be overwritten; an empty dict if a checkpoint still needs them for its file."""
         return {} if self._needs_file and self.copy is None else self.arrays
 
     def match_to_model(self, model: keras.Model) -> "EpochWeights":
-        """Return the weights in the order of a model's weights.
+        """Return these weights in the order of a model's weights, matched by path, shape and type.
 
         Raises:
             VariablesDiffer: If the model has other weights.
@@ -99,16 +100,16 @@ class EpochWeights:
         return EpochWeights(self.epoch, described, arrays, copy=self.copy if described == self.described else None)
 
     def assign_to(self, model: keras.Model) -> None:
-        """Assign the weights to a model that they fit."""
+        """Set a model's weights to these weights, which must be in the order of the model."""
         variables.assign(model.weights, _GROUP, self.arrays)
 
     def digest(self) -> str:
-        """Return the same digest as `digest` of a model that has these weights."""
+        """Return the SHA-256 of these weights: the same as the function `digest` of a model with these weights."""
         return _digest(self.arrays[name] for name in _array_descriptions(self.described))
 
 
 class BestWeights:
-    """The weights of the best epoch so far, in memory that is reused."""
+    """Keeps the weights of the best epoch so far (`kept`). Their arrays are reused for the next best epoch."""
 
     def __init__(self, model: keras.Model, callbacks: Sequence[Any], costs: Costs) -> None:
         self.kept: EpochWeights | None = None
@@ -117,7 +118,7 @@ class BestWeights:
         self._costs = costs
 
     def take(self, epoch: int) -> None:
-        """Copy the weights of an epoch that has ended."""
+        """Copy the weights that validation used in an epoch that has just ended, and keep them as the best weights."""
         with self._costs.keeping_best():
             weights, found = self._model.weights, _validated_weights(self._model, self._callbacks)
             spare = self.kept.reusable_arrays() if self.kept is not None else {}
@@ -126,7 +127,10 @@ class BestWeights:
             self.kept = EpochWeights(epoch, variables.describe(weights), arrays, of_model=of_model)
 
     def resume(self, state: BestState | None, kept: EpochWeights | None) -> None:
-        """Restore the best weights after the state of a checkpoint was restored to the model."""
+        """Set the best weights from a checkpoint, after its state was restored to the model.
+
+        If the checkpoint itself contains the best weights (`state.in_checkpoint`), they are copied from the model.
+        """
         if state is not None and state.in_checkpoint:
             self.take(state.epoch)
         else:
@@ -139,9 +143,9 @@ def digest(model: keras.Model) -> str:
 
 
 def merged_lora_layers(model: keras.Model) -> str:
-    """Return the names of LoRA layers, for which Keras stores merged weights.
+    """Return the names of a model's layers with LoRA as text, separated by commas; "" if there are none.
 
-    The stored weights compute the same function, except for rounding.
+    Keras stores such a layer with its LoRA weights added to its kernel, so the stored weights differ from the model's.
     """
     layers = model._flatten_layers()  # noqa: SLF001 - also finds layers inside wrappers
     return ", ".join(layer.name for layer in layers if getattr(layer, "lora_enabled", False))
@@ -160,9 +164,10 @@ def _array_descriptions(described: Sequence[VariableState]) -> Mapping[str, Vari
 
 
 def _validated_weights(model: keras.Model, callbacks: Sequence[Any]) -> list[Any]:
-    """Return, for each weight of a model, the variable that validation used, once an epoch has ended.
+    """Return, for each weight of a model, the variable with the value that validation used in the epoch that has ended.
 
-    SwapEMAWeights replaces weights by averages for validation, and may have swapped them back already.
+    With SwapEMAWeights, this is the optimizer's average of the weight, unless the model's weights are still the
+    averages.
     """
     averages: dict[int, Any] = {}
     swaps = (callback for callback in callbacks if isinstance(callback, keras.callbacks.SwapEMAWeights))

@@ -1,4 +1,4 @@
-"""The state of the user's callbacks as JSON and arrays, which cannot contain code."""
+"""The state of the user's Keras callbacks in a checkpoint: JSON and arrays, which unlike a pickle contain no code."""
 
 import math
 from collections.abc import Mapping
@@ -23,16 +23,16 @@ STATE: Mapping[str, tuple[str, ...]] = {
         "_should_write_train_graph",
     ),
 }
-"""Attributes that training changes, by class of callback. All others follow from the TrainingJob."""
+"""Attributes of callbacks to store, by class: those that training changes. The others follow from the TrainingJob."""
 
 
 def state_of(callback: Any, prefix: str, arrays: dict[str, Array]) -> dict[str, Any]:
-    """Return the state of a callback, as JSON values by attribute.
+    """Return the state of a callback: JSON values by attribute. An array is replaced by its name in `arrays`.
 
     Args:
         callback: A keras.callbacks.Callback.
-        prefix: Prefix for the names of its arrays.
-        arrays: Receives copies of its arrays.
+        prefix: Prefix for the names of the callback's arrays.
+        arrays: Copies of the callback's arrays are added to it.
     """
     names = (name for name in STATE.get(type(callback).__name__, ()) if hasattr(callback, name))
     return {name: _encode(getattr(callback, name), f"{prefix}/{name}", arrays) for name in names}
@@ -53,7 +53,7 @@ def restore(callback: Any, state: Mapping[str, Any], arrays: Mapping[str, Array]
 
 
 def decode(value: Any, arrays: Mapping[str, Array]) -> Any:
-    """Return the value of a stored attribute.
+    """Return the value of an attribute from its stored form: the reverse of `_encode`.
 
     Raises:
         KeyError: If an array is missing.

@@ -1,4 +1,4 @@
-"""Takes checkpoints of a training at the times that their cost allows."""
+"""Decides when checkpoints of a training are due, from the spec and the time that they cost, and captures them."""
 
 import logging
 import math
@@ -24,26 +24,27 @@ from epochal_trainer.reporting.history import Epoch
 log = logging.getLogger(__name__)
 
 _MAX_SHARE = 0.03
-"""Share of a training's time for checkpoints, unless spec.training.checkpoint sets their times. The copies of the best
-weights that belong to checkpoints are included."""
+"""Maximum fraction of a training's time for checkpoints and copies of the best weights, unless
+spec.training.checkpoint sets when checkpoints are taken."""
 _MIN_SECONDS = 0.1
-"""Cost of a checkpoint in seconds below which a checkpoint follows every epoch."""
+"""If a checkpoint costs fewer seconds than this, a checkpoint is taken after every epoch."""
 _MAX_SECONDS = 600.0
-"""Longest time in seconds between two checkpoints that their cost may cause."""
+"""Maximum seconds between two checkpoints, however much they cost. A single longer epoch may exceed it."""
 _RECENT = 5
-"""Number of recent epochs for the median duration: the first epoch of an attempt takes longer."""
+"""Number of recent epochs whose median is the duration of an epoch: the first epoch of an attempt takes longer."""
 
 
 def epochs_between(cost: float, epoch_seconds: float, copying: float = 0.0) -> int:
-    """Return the number of epochs until the next checkpoint that keeps the cost within its share of the time.
+    """Return the number of epochs between checkpoints with which they use at most _MAX_SHARE of the time.
 
-    However expensive a checkpoint is, a kill loses no more than about ten minutes, or a single longer epoch.
+    The number is limited so that a kill loses about ten minutes at most, or one longer epoch. It is 1 if a checkpoint
+    costs less than _MIN_SECONDS.
 
     Args:
         cost: Seconds that a checkpoint adds to a training.
-        epoch_seconds: Seconds of an epoch without checkpoints.
-        copying: Seconds that copies of the best weights add to an epoch. They use the same share of the time, but at
-            least half of it stays for checkpoints. So the copies at most halve the number of checkpoints.
+        epoch_seconds: Seconds of an epoch without checkpoints; 0 if unknown.
+        copying: Seconds that copies of the best weights add to an epoch. They use up to half of the share of the time,
+            so they at most halve the number of checkpoints.
     """
     if cost < _MIN_SECONDS or epoch_seconds <= 0:
         return 1
@@ -53,13 +54,16 @@ def epochs_between(cost: float, epoch_seconds: float, copying: float = 0.0) -> i
 
 
 def copies_exceed(copying: float, epoch_seconds: float) -> bool:
-    """Return whether copies of the best weights alone exceed the share of time for checkpoints and copies."""
+    """Return whether copies of the best weights alone take more than _MAX_SHARE of the time of an epoch.
+
+    `copying` is their seconds per epoch. Below _MIN_SECONDS they never exceed it.
+    """
     return copying >= _MIN_SECONDS and 0 < _MAX_SHARE * epoch_seconds < copying
 
 
 @dataclass(eq=False)
 class Checkpointer:
-    """Captures checkpoints of a training: it copies the state in memory, and the writer stores the copy."""
+    """Decides when a checkpoint is due, and copies the state in memory. The writer stores the copy in a thread."""
 
     policy: Checkpoint
     _: KW_ONLY
@@ -74,7 +78,7 @@ class Checkpointer:
     best_weights: BestWeights | None = None
 
     def __post_init__(self) -> None:
-        """Start the clock of the checkpoints."""
+        """Start to measure the time since the last checkpoint, for everySeconds."""
         self._last = time.monotonic()
         self._last_epoch = 0
         self._epoch_seconds = 0.0
@@ -87,15 +91,16 @@ class Checkpointer:
         self.writer.check()
 
     def due_within(self) -> bool:
-        """Return whether a checkpoint is due within an epoch."""
+        """Return whether a checkpoint is due now, in the middle of an epoch: everySeconds is set and has passed."""
         every = self.policy.every_seconds
         return every is not None and time.monotonic() >= self._last + every
 
     def due_after(self, epoch: int) -> bool:
         """Return whether a checkpoint is due after this number of finished epochs.
 
-        With everyEpochs: 1, the default of the API server, checkpoints that exceed their share of the time are less
-        frequent.
+        With everyEpochs above 1, it is due after each multiple of everyEpochs. With everyEpochs: 1, the default,
+        expensive checkpoints are due less often than every epoch, so that they use at most _MAX_SHARE of the time. It
+        is then also due if everySeconds is set and has passed.
         """
         copying = self.costs.best_seconds / max(1, epoch - self._begins_after)
         if not self._logged_copies and copies_exceed(copying, self._epoch_seconds):
@@ -123,24 +128,25 @@ class Checkpointer:
         return epoch >= self._last_epoch + every or self.due_within()
 
     def before_validation(self) -> ValidationBackup:
-        """Return a copy of the state that the next validation changes."""
+        """Return a copy of the state that validation changes. Call it just before validation."""
         return ValidationBackup(self.model, self.callbacks)
 
     def resume(self, snapshot: Snapshot) -> None:
-        """Restore the best weights of a checkpoint, after its state was restored to the model."""
+        """Continue after a checkpoint whose state was restored to the model: also restore its best weights."""
         self._begins_after = snapshot.state.position.epoch
         if self.best_weights is not None:
             self.best_weights.resume(snapshot.state.best, snapshot.best_weights)
 
     def keep_best(self, epoch: int) -> None:
-        """Copy the weights of an epoch that has ended and is the best so far."""
+        """Copy the weights of an epoch that has ended and is the best so far, unless best weights are not kept."""
         if self.best_weights is not None:
             self.best_weights.take(epoch)
 
     def capture(self, position: Position, history: Sequence[Epoch], seconds: float) -> Snapshot:
-        """Return a copy of the training's present state.
+        """Return a copy of the training's present state in memory.
 
-        The caller must store the result, because a checkpoint that still waits for the writer is dropped.
+        The caller must pass the result to `store`, because an earlier checkpoint that still waits to be written is
+        dropped.
 
         Raises:
             Failure: ScratchFull.
@@ -169,6 +175,6 @@ class Checkpointer:
         return snapshot
 
     def store(self, snapshot: Snapshot) -> None:
-        """Pass a checkpoint to the writer."""
+        """Queue a checkpoint for the background writer, and restart the time for everySeconds."""
         self._last = time.monotonic()
         self.writer.put(snapshot)

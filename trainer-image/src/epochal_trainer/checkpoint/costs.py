@@ -13,26 +13,26 @@ _RECENT = 5
 
 @dataclass
 class Costs:
-    """The costs of the checkpoints of an attempt. Two threads update it, each its own fields."""
+    """Number, size and duration of an attempt's checkpoints. The training and the writer update different fields."""
 
     taken: int = 0
     """Number of checkpoints written."""
     bytes: int = 0
-    """Total size of the arrays in these checkpoints."""
+    """Total bytes of the arrays in the written checkpoints."""
     capture_seconds: float = 0.0
-    """Seconds for which the training paused to take checkpoints."""
+    """Total seconds for which the training paused to capture checkpoints."""
     write_seconds: float = 0.0
-    """Seconds of writing checkpoints, in parallel with the training."""
+    """Total seconds in which a background thread wrote checkpoints."""
     captures: deque[float] = field(default_factory=lambda: deque(maxlen=_RECENT))
-    """Seconds for which the training paused, for each of the latest checkpoints."""
+    """Seconds for which the training paused to capture a checkpoint, for each of the latest checkpoints."""
     best_seconds: float = 0.0
-    """Seconds for which the training paused to copy the weights of epochs that were the best so far."""
+    """Total seconds for which the training paused to copy the weights of epochs that were the best so far."""
     writes: deque[float] = field(default_factory=lambda: deque(maxlen=_RECENT))
-    """CPU seconds of writing, for each of the latest checkpoints."""
+    """CPU seconds of the background thread to write a checkpoint, for each of the latest checkpoints."""
 
     @contextmanager
     def capturing(self) -> Iterator[None]:
-        """Measure the time to capture a checkpoint."""
+        """Measure the time of the context, in which a checkpoint is captured."""
         began = time.monotonic()
         yield
         self.captures.append(time.monotonic() - began)
@@ -40,14 +40,14 @@ class Costs:
 
     @contextmanager
     def keeping_best(self) -> Iterator[None]:
-        """Measure the time to copy the weights of the best epoch, with or without a checkpoint."""
+        """Measure the time of the context, in which the weights of the best epoch are copied."""
         began = time.monotonic()
         yield
         self.best_seconds += time.monotonic() - began
 
     @contextmanager
     def writing(self, size: int) -> Iterator[None]:
-        """Measure the time to write a checkpoint."""
+        """Measure the time of the context, in which a checkpoint with arrays of `size` bytes is written."""
         began, cpu = time.monotonic(), time.thread_time()
         yield
         self.taken += 1
@@ -56,11 +56,14 @@ class Costs:
         self.writes.append(time.thread_time() - cpu)
 
     def seconds(self, cores: float) -> float:
-        """Return the seconds that a checkpoint adds to a training on this many cores: the median of the latest ones."""
+        """Return the seconds by which a checkpoint delays a training on a number of CPU cores.
+
+        This is the median pause plus the median CPU time of writing divided by the cores, of the latest checkpoints.
+        """
         return median(self.captures or [0.0]) + median(self.writes or [0.0]) / cores
 
     def dump(self) -> dict[str, float]:
-        """Return the costs in the form of summary.json."""
+        """Return the value of the field `checkpoints` of summary.json."""
         return {
             "taken": self.taken,
             "bytes": self.bytes,

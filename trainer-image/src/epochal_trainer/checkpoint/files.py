@@ -1,4 +1,4 @@
-"""Copies of the files that a training writes, with their content at the time of a checkpoint."""
+"""Copies of the files that a training writes, such as the log, with their content at the time of a checkpoint."""
 
 import errno
 import logging
@@ -25,7 +25,7 @@ systems tick more slowly than Python's."""
 
 
 class FileCopy:
-    """A copy of a file, deleted when no reference to this object is left."""
+    """A copy of a file. The file is deleted when this object is garbage-collected."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -33,14 +33,14 @@ class FileCopy:
 
     @classmethod
     def in_folder(cls, folder: Path, suffix: str = "") -> "FileCopy":
-        """Return a copy that is still empty, with a new name in a folder."""
+        """Create an empty file with a unique name in a folder, for the content of a copy."""
         handle, name = tempfile.mkstemp(suffix, dir=folder)
         os.close(handle)
         return cls(Path(name))
 
     @cached_property
     def sha256(self) -> str:
-        """The content's SHA-256 in hex."""
+        """SHA-256 of the content in hex, computed once."""
         return sha256(self.path)
 
     @cached_property
@@ -55,11 +55,11 @@ class _CopiedFile(NamedTuple):
 
 
 class Files:
-    """Copies of files, where a file is copied again only if it has changed.
+    """Copies files for checkpoints. A file is copied again only if it has changed since the last checkpoint.
 
     Args:
         base: Folder that the files' paths are relative to.
-        names: Files and folders in `base`.
+        names: The files and folders in `base` to copy.
         staging: Folder for the copies.
     """
 
@@ -70,7 +70,7 @@ class Files:
         self._copied: dict[str, _CopiedFile] = {}
 
     def take(self) -> dict[str, FileCopy]:
-        """Return a copy of each file in its present state, by path.
+        """Return a copy of each file with its present content, by its path relative to `base`.
 
         Raises:
             Failure: ScratchFull.
@@ -92,11 +92,11 @@ class Files:
         return {name: entry.copy for name, entry in copied.items()}
 
     def restore(self, copies: Mapping[str, FileCopy]) -> None:
-        """Restore files to their paths. Lines that the log holds already go after the restored lines.
+        """Restore files to their paths. If a file exists already, as the log does, its present content is appended.
 
         Args:
-            copies: Copies by path. A path outside the training's files is skipped, and so is a path where no file can
-                be created: a file of another training may be a folder in this one.
+            copies: Copies by path relative to `base`. A path that is not in `names` is skipped. A path where no file
+                can be created is skipped with a warning: in this training it may be a folder.
         """
         for name, copy in copies.items():
             if not is_inside(name, self._names):
@@ -134,6 +134,6 @@ class Files:
 
 
 def is_inside(name: str, names: Sequence[str]) -> bool:
-    """Return whether a relative path is in a list of files and folders, or inside a folder of the list."""
+    """Return whether a path is relative, without `..`, and equal to an entry of `names` or inside such a folder."""
     path = PurePosixPath(name)
     return not path.is_absolute() and ".." not in path.parts and any(path.is_relative_to(root) for root in names)

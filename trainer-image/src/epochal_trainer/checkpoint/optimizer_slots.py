@@ -1,7 +1,7 @@
-"""The optimizer's variables for each trained weight, such as moments, if other layers are trainable than before.
+"""Transfers an optimizer's variables, such as moments, from a checkpoint in which other layers were trainable.
 
-An optimizer variable contains the path of its weight in its name. So it is matched by its weight, whichever other
-layers are frozen. Matched by their own order, the variables would belong to the wrong layers.
+The name of an optimizer variable contains the path of its weight, so variables are matched by weight. Matched by their
+order, they would belong to the wrong layers, since a frozen layer has no variables in the optimizer.
 """
 
 from collections import Counter, defaultdict
@@ -16,11 +16,11 @@ from epochal_trainer.checkpoint.variables import MODEL, OPTIMIZER, VariablesDiff
 from epochal_trainer.data.arrays import Array
 
 _AVERAGE = "average"
-"""Purpose of the averaged weights of an optimizer: Keras sets them to the weight itself only in the very first step."""
+"""Purpose of an optimizer's averages of weights. Keras sets them to the weights in the optimizer's very first step."""
 
 
 class Slot(NamedTuple):
-    """The weight that an optimizer variable belongs to, and its purpose."""
+    """The index of the weight that an optimizer variable belongs to, and the variable's purpose, such as velocity."""
 
     weight: int
     purpose: str
@@ -30,9 +30,9 @@ class Transfer(NamedTuple):
     """The optimizer variables transferred from a checkpoint.
 
     Args:
-        described: All optimizer variables of this model. The arrays now hold their values.
-        unfrozen: Layers that are trainable now and were not before: for them the optimizer starts with initial values.
-        frozen: Layers that were trainable before and are not now: the optimizer's values for them are dropped.
+        described: Descriptions of all optimizer variables of this model. The checkpoint's arrays now have their values.
+        unfrozen: Layers that are trainable only in this model: their optimizer variables get initial values.
+        frozen: Layers that are trainable only in the checkpoint: their optimizer variables are dropped.
     """
 
     described: list[VariableState]
@@ -41,7 +41,7 @@ class Transfer(NamedTuple):
 
 
 def slots(optimizer: Sequence[VariableState], model: Sequence[VariableState]) -> list[Slot | None]:
-    """Return the slot of each optimizer variable; None if the variable has no weight, or its weight is ambiguous."""
+    """Return the slot of each optimizer variable; None if no weight, or no single weight, matches."""
     weights: dict[str, list[int]] = defaultdict(list)
     for index, weight in enumerate(model):
         weights[weight.path.replace("/", "_")].append(index)
@@ -59,7 +59,7 @@ def slots(optimizer: Sequence[VariableState], model: Sequence[VariableState]) ->
 
 
 def _split(name: str, weights: Mapping[str, Any]) -> tuple[str, str] | None:
-    """Return the weight whose path begins an optimizer variable's name, and the rest of the name, or None."""
+    """Split an optimizer variable's name into the path of its weight and the purpose; None if no weight matches."""
     weight = max((weight for weight in weights if name.startswith(f"{weight}_")), key=len, default=None)
     return None if weight is None else (weight, name[len(weight) + 1 :])
 
@@ -71,17 +71,18 @@ def reorder(
     *,
     keeps_rate: bool = False,
 ) -> Transfer:
-    """Order the optimizer arrays as in a model, whichever layers are trainable in the checkpoint and in the model.
+    """Put the optimizer's arrays of a checkpoint into the order of a model with other trainable layers.
 
     Args:
         stored: The checkpoint's variables by group.
         current: The built model's variables by group.
-        arrays: The checkpoint's arrays, which are changed. The arrays of the model group are already in the model's
-            order.
-        keeps_rate: Whether the optimizer keeps its present learning rate.
+        arrays: The checkpoint's arrays, changed in place. The arrays of the group `model` must already be in the order
+            of the model.
+        keeps_rate: Whether the model keeps its own learning rate, instead of the checkpoint's.
 
     Raises:
-        VariablesDiffer: If the variables do not match. The message names layers that are trainable on only one side.
+        VariablesDiffer: If the variables do not match. The message names the layers that are trainable
+            only in the model, or only in the checkpoint.
     """
     stored_model, stored_optimizer = stored.get(MODEL, []), stored.get(OPTIMIZER, [])
     model, current_optimizer = variables.describe(current[MODEL]), variables.describe(current[OPTIMIZER])
@@ -99,7 +100,7 @@ def reorder(
     )
 
     def transferable(side: Sequence[VariableState], slots_of_side: Sequence[Slot | None]) -> list[tuple[int, Hashable]]:
-        """Return the index and the key of each variable that is transferred."""
+        """Return index and key of each optimizer variable of a side, checkpoint or model, that is transferred."""
         shared = [index for index, slot in enumerate(slots_of_side) if slot is None]
         shared = [index for index in shared if not (keeps_rate and variables.is_learning_rate(side[index]))]
         both = current_trained & stored_trained
@@ -133,7 +134,7 @@ def reorder(
 def _is_initialized_with_weights(
     purpose: str, slots_of_side: Sequence[Slot | None], current: Mapping[str, Sequence[Any]]
 ) -> bool:
-    """Return whether the optimizer of a model initializes variables of a purpose with the weights themselves."""
+    """Return whether the optimizer initializes its variables of a purpose, such as averages, with the weights."""
     return purpose == _AVERAGE or all(
         np.array_equal(np.array(current[OPTIMIZER][index]), np.array(current[MODEL][slot.weight]))
         for index, slot in enumerate(slots_of_side)

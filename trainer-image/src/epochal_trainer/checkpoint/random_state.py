@@ -1,4 +1,4 @@
-"""The random generators of Python and NumPy, which layers, callbacks and Keras itself may use."""
+"""The state of the global random generators of Python and NumPy, which layers, callbacks and Keras may use."""
 
 import random
 from collections.abc import Iterator, Mapping
@@ -15,10 +15,10 @@ _WORDS = 624
 
 
 def state(arrays: dict[str, Array]) -> RandomState:
-    """Return the state of the generators.
+    """Return the state of the generators for a checkpoint.
 
     Args:
-        arrays: Receives a copy of the state array of NumPy's generator.
+        arrays: A copy of the array in the state of NumPy's generator is added to it.
     """
     kind, keys, *rest = np.random.get_state(legacy=True)  # noqa: NPY002 - Keras seeds this one
     arrays[_NUMPY] = np.array(keys)
@@ -30,20 +30,20 @@ def restore(found: RandomState, arrays: Mapping[str, Array]) -> None:
     """Set the generators to the state in a checkpoint.
 
     Raises:
-        ValueError: If the state is invalid. Or KeyError or TypeError.
+        ValueError, KeyError, TypeError: If the state is invalid.
     """
     version, numbers, gauss = found.python
     kind, position, has_gauss, cached = found.numpy
     keys = arrays[_NUMPY]
     if keys.shape != (_WORDS,) or not 0 <= position <= _WORDS:  # else NumPy reads out of bounds
-        raise ValueError(f"NumPy's generator has invalid keys of shape {keys.shape} or position {position!r:.100}")
+        raise ValueError(f"the generator of NumPy has invalid keys of shape {keys.shape} or position {position!r:.100}")
     random.setstate((version, tuple(numbers), gauss))
     np.random.set_state((kind, keys, position, has_gauss, cached))  # noqa: NPY002
 
 
 @contextmanager
 def preserved() -> Iterator[None]:
-    """Restore the generators at the end of the context."""
+    """At the end of the context, reset the generators to their state at its beginning."""
     python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
     try:
         yield

@@ -1,4 +1,4 @@
-"""Fit the checkpoint that a training starts from to the model and data that it has now."""
+"""Match the checkpoint that a training starts from to its present model, data and callbacks."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 def check_matches_model(
     resume_point: ResumePoint, model: keras.Model, optimizer: Mapping[str, Any], versions: Mapping[str, str]
 ) -> None:
-    """Check that a resume point matches the network and optimizer of a training; no data are needed.
+    """Check that a checkpoint's variables match the network and optimizer of a training, before data are loaded.
 
     Raises:
         Failure: As in `match_to_model`.
@@ -34,25 +34,27 @@ def check_matches_model(
 def match_to_model(
     resume_point: ResumePoint, model: keras.Model, facts: ResumeFacts, versions: Mapping[str, str]
 ) -> ResumePoint:
-    """Match a resume point to the model and data of a training, and restore the learned state of layers.
+    """Put a checkpoint's state into the order of the model and callbacks of a training.
+
+    It also restores the learned state of the model's layers, and logs each part of the state that is reset.
 
     Args:
-        resume_point: The resume point that was found. It is unusable afterwards: its arrays belong to the returned one.
+        resume_point: The resume point from `find`. Do not use it afterwards: the result takes over its arrays.
         model: The compiled model, adapted to its data, with its metrics built.
-        facts: The facts that determine a position in an epoch, and others to compare.
-        versions: Versions of the software that can change the result.
+        facts: The facts of this training, to compare with the checkpoint's.
+        versions: Present versions of the software, to compare with the checkpoint's.
 
     Returns:
-        A resume point with variables in the order of the model's, and callbacks in the order of this training's.
+        A resume point with the variables in the order of the model, and the callbacks in the order of this training.
 
     Raises:
-        Failure: CheckpointMismatch, if the training's own checkpoint does not fit. InvalidTraining, if the network is
-            not the one of the training to continue. Both name the variable and both shapes.
+        Failure: If a variable does not match: CheckpointMismatch for the training's own checkpoint, InvalidTraining for
+            that of another training. The message has the variable with both shapes.
     """
     state, arrays = resume_point.snapshot.state, resume_point.snapshot.arrays
     version_changes = _version_changes(state.versions, versions)
     if version_changes:
-        log.warning("Other versions wrote the checkpoint, so the result may differ: %s.", version_changes)
+        log.warning("Other software versions wrote the checkpoint, so the result may differ: %s.", version_changes)
     if state.facts.data != facts.data:
         differing = sorted({key for key, _ in state.facts.data.items() ^ facts.data.items()})
         log.warning(
@@ -101,9 +103,10 @@ def _match_variables(
     versions: Mapping[str, str],
     arrays: dict[str, Array],
 ) -> tuple[dict[str, list[VariableState]], optimizer_slots.Transfer | None]:
-    """Order weights, and variables of an unchanged optimizer, as in a model; see `match_to_model`.
+    """Put a checkpoint's arrays of weights and optimizer variables into the order of a model.
 
-    Return the variables by group, and the optimizer variables transferred from another training.
+    Return the descriptions of the variables by group: without the group `optimizer` if another optimizer is to start
+    without state. Also return the transfer of the optimizer's variables from another training, or None.
     """
     state = resume_point.snapshot.state
     same = resume_point.is_own or (resume_point.best_file is None and state.facts.optimizer == optimizer)
@@ -127,11 +130,11 @@ def _match_variables(
 
 
 def _log_optimizer(resume_point: ResumePoint, transfer: optimizer_slots.Transfer | None, *, is_reset: bool) -> None:
-    """Log which state of the optimizer is not transferred."""
+    """Log which variables of the optimizer are reset, or dropped from the checkpoint."""
     if resume_point.best_file is not None:
-        log.info("The best weights are loaded instead of the last ones: optimizer and callbacks are reset.")
+        log.info("The best weights of the other training are loaded, not its last: optimizer and callbacks are reset.")
     elif is_reset:
-        log.info("The optimizer differs from that of the checkpoint: it is reset.")
+        log.info("The spec has another optimizer than the checkpoint: the optimizer is reset.")
     if transfer is not None and transfer.unfrozen:
         log.info("Layers trainable only in this training: the optimizer is reset for %s.", ", ".join(transfer.unfrozen))
     if transfer is not None and transfer.frozen:
@@ -140,7 +143,10 @@ def _log_optimizer(resume_point: ResumePoint, transfer: optimizer_slots.Transfer
 
 
 def _best_weights(best_file: BestModel, model: keras.Model, arrays: dict[str, Array]) -> list[VariableState]:
-    """Replace the weights of a checkpoint by those of a stored model, in the order of a model's weights."""
+    """Load a stored model file into `model`, and replace the checkpoint's weights in `arrays` by its weights.
+
+    Return the descriptions of the model's variables.
+    """
     if layers := merged_lora_layers(model):
         raise bad_spec(
             "InvalidTraining",
@@ -164,7 +170,10 @@ def _best_weights(best_file: BestModel, model: keras.Model, arrays: dict[str, Ar
 def _epoch_metrics(
     state: State, facts: ResumeFacts, metrics: Sequence[Any], arrays: dict[str, Array]
 ) -> list[VariableState] | None:
-    """Return the metrics of the running epoch, or None if that epoch cannot be resumed."""
+    """Return the metric variables of a checkpoint from the middle of an epoch, in the order of the model.
+
+    Return None if the epoch must be repeated: the data, batch order, training part or metrics have changed.
+    """
     if state.facts.data != facts.data or state.facts.order != facts.order or state.facts.train_part != facts.train_part:
         return None
     try:
@@ -175,13 +184,13 @@ def _epoch_metrics(
 
 def _mismatch(resume_point: ResumePoint, found: str, version_changes: str, group: str = variables.MODEL) -> Failure:
     uri = resume_point.results_uri
-    versions = f" Other versions wrote it: {version_changes}." if version_changes else ""
+    versions = f" Other software versions wrote the checkpoint: {version_changes}." if version_changes else ""
     if not resume_point.is_own and group == variables.OPTIMIZER:
         message = f"{FIELD}: cannot transfer the optimizer's variables from {uri}: {found}."
         advice = "To reset the optimizer, change an argument other than learning_rate in spec.training.optimizer"
         return bad_spec("InvalidTraining", f"{message}{versions} {advice}")
     if not resume_point.is_own:
-        message = f"{FIELD}: the network must be the one of {uri}: {found}."
+        message = f"{FIELD}: the network must be the same as in {uri}: {found}."
         return bad_spec("InvalidTraining", f"{message}{versions}")
     cause = versions or " Check whether the image or the spec has changed."
     return bad_spec(
@@ -194,13 +203,13 @@ def _mismatch(resume_point: ResumePoint, found: str, version_changes: str, group
 
 
 def _version_changes(stored: Mapping[str, str], current: Mapping[str, str]) -> str:
-    """Return a text that lists the versions that differ, as far as both are recorded."""
+    """Return a text such as `keras was 3.15.0 and is 3.16.0`; names in one mapping only are left out."""
     differing = {name: stored[name] for name in current if stored.get(name, current[name]) != current[name]}
     return ", ".join(f"{name} was {version} and is {current[name]}" for name, version in differing.items())
 
 
 def _without_learning_rate(optimizer: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the description of an optimizer without its learning rate."""
+    """Return the description of an optimizer without its learning rate and that of its inner optimizer."""
     rest = {name: value for name, value in optimizer.items() if name != "learning_rate"}
     if isinstance(inner := rest.get("inner_optimizer"), Mapping):
         rest["inner_optimizer"] = _without_learning_rate(inner)
@@ -208,9 +217,10 @@ def _without_learning_rate(optimizer: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _match_callbacks(state: State, facts: ResumeFacts) -> list[CallbackState]:
-    """Return the state for each callback of this training, from another training's callback with the same arguments.
+    """Return the state for each callback of this training.
 
-    With another loss all callbacks start without state: a best value of another loss is not comparable.
+    It is that of another training's callback with equal class and arguments, or empty. With another loss, all states
+    are empty: the best values of callbacks would not be comparable.
     """
     comparable = state.facts.loss == facts.loss
     unused = list(zip(state.facts.callbacks, state.callbacks, strict=False)) if comparable else []
@@ -229,9 +239,9 @@ def _match_callbacks(state: State, facts: ResumeFacts) -> list[CallbackState]:
 
 
 def _order_of_weights(model: keras.Model, stored: Sequence[VariableState]) -> list[int]:
-    """Return, for each weight of a model, its index among the checkpoint's weights.
+    """Return, for each weight of a model, its index among the weights of the checkpoint's model.
 
-    The order among the weights is the order among all variables.
+    `stored` describes all its variables: the weights in their order, and others such as seed generators.
     """
     current = list(model.variables)
     indices = variables.stored_indices(stored, variables.describe(current))
@@ -242,7 +252,7 @@ def _order_of_weights(model: keras.Model, stored: Sequence[VariableState]) -> li
 
 
 def _reorder_best_weights(callback: CallbackState, order: Sequence[int]) -> CallbackState:
-    """Return a callback's state with its weights (EarlyStopping keeps some) in the order of this model."""
+    """Return a callback's state with the `best_weights` of EarlyStopping, if there are any, in this model's order."""
     best = callback.state.get("best_weights")
     if not isinstance(best, list) or len(best) != len(order):
         return callback
@@ -251,7 +261,10 @@ def _reorder_best_weights(callback: CallbackState, order: Sequence[int]) -> Call
 
 
 def _reset_patience(callback: CallbackState) -> CallbackState:
-    """Return a callback's state; if EarlyStopping had ended the training, with its patience reset to train further."""
+    """Return a callback's state. If it is an EarlyStopping that ended its training, its patience starts again.
+
+    Otherwise it would end this training at once.
+    """
     if callback.callback != "EarlyStopping" or not callback.state.get("stopped_epoch"):
         return callback
     return callback.model_copy(update={"state": {**callback.state, "wait": 0, "stopped_epoch": 0}})

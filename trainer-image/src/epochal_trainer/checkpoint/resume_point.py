@@ -21,13 +21,15 @@ class ResumePoint:
     """The state that a training starts from.
 
     Args:
-        snapshot: The state.
-        is_own: Whether the snapshot is a checkpoint of this training; else it belongs to another training.
-        results_uri: URI of the results that the snapshot belongs to.
-        best_file: The model whose weights this training takes, if not the weights of the snapshot.
-        is_same: Whether the other training is identical under another name: then its epochs count like this training's
-            own.
-        comparable_epochs: Epochs of the other training itself that are comparable: their loss is the loss in its facts.
+        snapshot: The state, read from a checkpoint.
+        is_own: Whether the checkpoint is from an earlier attempt of this training. Otherwise it is the checkpoint of
+            another training that this training continues (continueFrom).
+        results_uri: URI of the results folder with the checkpoint.
+        best_file: The model file with the best weights of the other training, which replace the snapshot's weights;
+            None to use the snapshot's weights.
+        is_same: Whether the other training has the same network, data and training settings (`training_digest`). Then
+            its epochs may be the best epoch of this training.
+        comparable_epochs: Numbers of the other training's epochs that were trained with the loss in its facts.
     """
 
     snapshot: Snapshot
@@ -56,22 +58,23 @@ def find(
     *,
     keeps_best: bool = True,
 ) -> ResumePoint | None:
-    """Return the checkpoint that a training starts from, or None if it starts from the beginning.
+    """Read the checkpoint that a training starts from. Return None if it starts from the beginning.
 
     Args:
         own_store: The training's own checkpoints.
         training: The spec of the training.
-        training_digest: Digest of everything that determines the epochs.
-        open_results: Returns the bucket and the folder of a training's results by their URI.
-        keeps_best: Whether this training keeps the weights of the best epoch.
+        training_digest: Digest of this training's spec, see job.training_digest.
+        open_results: Returns the bucket and the folder of a training's results from their URI.
+        keeps_best: Whether this training keeps the weights of its best epoch.
 
     Returns:
-        The newest of the training's own checkpoints. Without one, the newest checkpoint of the training to continue,
-        with its best weights if spec.training.continueFrom.from is Best.
+        The newest of the training's own checkpoints. If it has no checkpoints, the newest checkpoint of the training in
+        spec.training.continueFrom, with the best weights of that training if `from` is Best.
 
     Raises:
-        Failure: CheckpointMissing, if the other training has no checkpoint. InvalidTraining, if it cannot be continued.
-            CheckpointDamaged, CheckpointTooNew, or a failure of the bucket.
+        Failure: CheckpointMissing, if the other training has no checkpoint. InvalidTraining, if it cannot be
+            continued, such as if spec.training.epochs is too small. CheckpointDamaged, CheckpointTooNew, or a failure
+            of the bucket.
     """
     if (snapshot := own_store.newest()) is not None:
         return ResumePoint(snapshot, is_own=True, results_uri=own_store.uri)
@@ -108,8 +111,8 @@ def find(
         epochs, more = training.epochs, "epoch" if training.epochs == 1 else "epochs"
         raise bad_spec(
             "InvalidTraining",
-            f"spec.training.epochs: found {epochs}, but {trained} epochs were trained in {store.uri} already, and they "
-            f"count: write {trained + epochs} to train {epochs} {more} more",
+            f"spec.training.epochs: found {epochs}, but {trained} epochs were trained in {store.uri} already, and "
+            f"these epochs count: write {trained + epochs} to train {epochs} {more} more",
         )
     if training.stop_after_epoch is not None and training.stop_after_epoch <= trained:
         raise bad_spec(
@@ -134,13 +137,17 @@ def find(
 
 
 def check_network_files(resume_point: ResumePoint, files: Mapping[str, str]) -> None:
-    """Check that the network comes from the same file as that of the training's own checkpoint.
+    """Check that the files that the network is read from are unchanged since the training's own checkpoint.
 
-    Another file is another training, even if all variables fit. For another training that continues, the variables
-    decide.
+    A changed file makes another training, even if all variables match. The checkpoint of another training is not
+    checked here: only its variables must match.
+
+    Args:
+        resume_point: The checkpoint that the training starts from.
+        files: SHA-256 of each file that the network is read from.
 
     Raises:
-        Failure: CheckpointMismatch.
+        Failure: CheckpointMismatch, if a file has changed.
     """
     before = resume_point.snapshot.state.facts.network_files
     if not resume_point.is_own or before == files:
@@ -157,7 +164,7 @@ def check_network_files(resume_point: ResumePoint, files: Mapping[str, str]) -> 
 
 
 def continued_facts(resume_point: ResumePoint | None, facts: ResumeFacts, monitor: Monitor) -> ResumeFacts:
-    """Return the facts of a training, with the facts that follow from its start, such as `earlier_best`."""
+    """Return the facts of a training with those fields set that depend on its start, such as `earlier_best`."""
     if resume_point is None:
         return facts
     start_facts = resume_point.snapshot.state.facts
@@ -180,9 +187,9 @@ def continued_facts(resume_point: ResumePoint | None, facts: ResumeFacts, monito
 
 
 def _earlier_best(resume_point: ResumePoint, facts: ResumeFacts, monitor: Monitor) -> EarlierBest | None:
-    """Return the best epoch of other trainings that this training continues, if its value is comparable.
+    """Return the best epoch, by the monitored metric, of all earlier trainings that this training continues.
 
-    Values of different losses are not comparable.
+    Return None if no epoch has a comparable value. Values of a loss are comparable only with the same loss.
     """
     start_facts = resume_point.snapshot.state.facts
     earlier, epochs = start_facts.earlier_best, resume_point.snapshot.history
@@ -200,7 +207,7 @@ def _earlier_best(resume_point: ResumePoint, facts: ResumeFacts, monitor: Monito
 
 
 def _lost_best_epoch(snapshot: Snapshot, monitor: Monitor) -> int | None:
-    """Return the best epoch of a training if its weights are lost and no epoch with weights is better."""
+    """Return the number of the best epoch if its weights are lost; else, or if an eligible epoch is as good, None."""
     numbers = {snapshot.state.facts.lost_best_epoch, snapshot.newly_lost_best_epoch}
     lost = find_best_epoch(
         [epoch for epoch in snapshot.history if epoch.number in numbers], monitor, only_eligible=False

@@ -1,4 +1,4 @@
-"""A copy of a training's state in memory: captured from a training, and restored to a training."""
+"""A copy of a training's state in memory: captured for a checkpoint, or read from a checkpoint to be restored."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,14 +21,15 @@ _SEED_SHAPE = (2,)
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The whole state of a training at one moment. It shares no memory with the training.
+    """The whole state of a training at one moment, copied, so that the training can continue to change its own.
 
     Args:
-        state: The state without arrays and files.
-        arrays: The arrays by name.
+        state: The content of `state.json`.
+        arrays: The arrays of the checkpoint by name.
         files: Copies of the files that the training had written by then, by path.
-        best_weights: The weights of the best epoch, if they are not among the arrays according to `state.best`.
-        newly_lost_best_epoch: The number of the best epoch, if its weights were lost when this snapshot was read.
+        best_weights: The weights of the best epoch; None if there are none, or `arrays` has them (`in_checkpoint`).
+        newly_lost_best_epoch: The number of the best epoch, if its weights turned out to be damaged or missing when
+            this snapshot was read; else None.
     """
 
     state: State
@@ -53,7 +54,7 @@ class Snapshot:
         best_weights: EpochWeights | None = None,
         spare: Mapping[str, Array] = MappingProxyType({}),
     ) -> "Snapshot":
-        """Capture the state of a training, with copies in host memory."""
+        """Return a copy of a training's state in host memory. `spare` are unused arrays to copy into."""
         arrays: dict[str, Array] = {}
         groups = variables.groups(model)
         for group, members in groups.items():
@@ -85,12 +86,12 @@ class Snapshot:
 
     @property
     def size(self) -> int:
-        """Size of the arrays in bytes."""
+        """Size of `arrays` in bytes, without the best weights."""
         return sum(array.nbytes for array in self.arrays.values())
 
     @property
     def memory_bytes(self) -> int:
-        """Bytes of memory that the snapshot occupies, including the best weights."""
+        """Size of `arrays` and of the best weights in bytes."""
         return self.size + (self.best_weights.size if self.best_weights else 0)
 
     @property
@@ -99,20 +100,22 @@ class Snapshot:
         return self.state.history
 
     def changed(self, **fields: Any) -> "Snapshot":
-        """Return this snapshot with changed fields of its state."""
+        """Return a copy of this snapshot in which the given fields of `state` are replaced."""
         return replace(self, state=self.state.model_copy(update=fields))
 
     def without_eligible_epochs(self) -> "Snapshot":
-        """Return this snapshot with no epoch eligible as the best: another monitor or loss changes the values."""
+        """Return a copy of this snapshot without best weights, and with no epoch that may be the best (`eligible`).
+
+        It is for a training in which the values of these epochs may not be comparable.
+        """
         history = [replace(epoch, eligible=False) for epoch in self.history]
         return replace(self.changed(history=history, best=None), best_weights=None)
 
     def without_best_weights(self) -> "Snapshot":
-        """Return this snapshot without the weights of the best epoch so far, which are lost.
+        """Return a copy of this snapshot without the weights of the best epoch so far, which are lost.
 
-        Only an epoch with existing weights may be the best. That is the last epoch, if the snapshot holds its weights
-        because it was taken at the end of the epoch. All earlier epochs become ineligible, like epochs of another
-        training.
+        Only an epoch whose weights exist may then be the best: the last epoch, if the snapshot was taken at its end.
+        All other epochs become ineligible, like epochs of another training.
         """
         state = self.state
         assert state.best is not None  # noqa: S101 - the caller found best weights in it
@@ -124,7 +127,7 @@ class Snapshot:
         )
 
     def check(self) -> None:
-        """Check that the whole snapshot can be restored, as far as a check is possible without a model.
+        """Check, as far as possible without a model, that arrays, history, callbacks and generators can be restored.
 
         Raises:
             UnreadableCheckpoint: If it cannot be restored. The message names the reason.
@@ -135,10 +138,12 @@ class Snapshot:
             )
         generators = self.state.variables.get(variables.RANDOM, [])
         if [generator.shape for generator in generators] not in ([], [_SEED_SHAPE]):
-            raise UnreadableCheckpoint("the state of Keras' seed generator has an invalid shape")
+            raise UnreadableCheckpoint("the state of Keras' global seed generator has an invalid shape")
         numbers = [epoch.number for epoch in self.state.history]
         if len(numbers) != self.state.position.epoch or numbers != list(range(1, len(numbers) + 1)):
-            raise UnreadableCheckpoint(f"its history does not have the epochs 1 to {self.state.position.epoch}")
+            raise UnreadableCheckpoint(
+                f"the checkpoint's history does not have the epochs 1 to {self.state.position.epoch}"
+            )
         try:
             for value in (value for callback in self.state.callbacks for value in callback.state.values()):
                 callback_state.decode(value, self.arrays)
@@ -146,15 +151,17 @@ class Snapshot:
                 random_state.restore(self.state.random, self.arrays)
         except (KeyError, OverflowError, TypeError, ValueError) as error:
             raise UnreadableCheckpoint(
-                f"the state of a callback or of a random generator is damaged: {error}"
+                f"the checkpoint's state of a callback or of a random generator is damaged: {error}"
             ) from error
 
     def restore(self, model: keras.Model, callbacks: Sequence[Any]) -> None:
-        """Restore the state to a training that it fits, and release the arrays, since memory may be short afterwards.
+        """Set the variables of a model, the callbacks and the random generators to this snapshot. Release the arrays.
+
+        The snapshot cannot be restored a second time.
 
         Args:
-            model: The compiled model, with its metrics built.
-            callbacks: The user's callbacks, after the start of the training, in the order of the snapshot's callbacks.
+            model: The compiled model, with its metrics built, and variables in the order of the snapshot's.
+            callbacks: The user's callbacks after `on_train_begin`, in the order of the snapshot's callbacks.
         """
         variables.prepare_random(self.state.variables.get(variables.RANDOM, []))
         current = variables.groups(model)

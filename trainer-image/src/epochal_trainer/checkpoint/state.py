@@ -11,7 +11,7 @@ from epochal_trainer.reporting.history import Epoch
 
 FORMAT = 1
 BEST_FILE = "best.zip"
-"""The file of a checkpoint that holds the weights of the best epoch."""
+"""Name of the file that belongs to a checkpoint and contains the weights of the best epoch."""
 
 Count = Annotated[int, Field(ge=0, le=2**53)]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -20,13 +20,13 @@ Text = Annotated[str, StringConstraints(max_length=4096)]
 
 
 class Part(Model):
-    """A part of the format. Unknown fields from a later version are ignored."""
+    """Base class of the objects in `state.json`. Unknown fields from a later version are ignored."""
 
     model_config = ConfigDict(extra="ignore")
 
 
 class Position(Part):
-    """The position of a training."""
+    """The position of a training: finished epochs, and finished steps of the running epoch."""
 
     epoch: Count = 0
     """Number of finished epochs."""
@@ -38,24 +38,24 @@ class Position(Part):
 
 
 class EarlierBest(Part):
-    """The best epoch of the trainings that this training continues, to compare its own epochs with."""
+    """The best epoch of earlier trainings that this training continues, for comparison with this training's epochs."""
 
     epoch: Annotated[int, Field(ge=1, le=2**53)]
     """The epoch, counted from 1."""
     metric: Text
     """The metric that selected the epoch."""
     mode: Mode
-    """Whether the lowest or the highest value is the best."""
+    """Min if the lowest value of the metric is the best, Max if the highest."""
     value: Annotated[float, Field(allow_inf_nan=False)]
     """Value of the metric."""
     results_uri: Annotated[Text, Field(alias="where")]
-    """URI of the results of its training."""
+    """URI of the results of the training with this epoch."""
 
 
 class ResumeFacts(Part):
-    """The facts that determine a position within an epoch, and other facts to compare.
+    """The facts about a training that a resume compares, such as data, order of batches, loss and optimizer.
 
-    A field with an alias keeps the name that earlier versions stored.
+    The alias of a field is its name in `state.json`, from earlier versions.
     """
 
     samples: Count
@@ -69,57 +69,60 @@ class ResumeFacts(Part):
     optimizer: dict[str, Any]
     """The optimizer, as the TrainingJob describes it."""
     data: dict[Text, Sha256]
-    """SHA-256 of every object that was read, by key."""
+    """SHA-256 of every data object that the training read, by key."""
     loss: dict[str, Any]
-    """The loss, as the TrainingJob describes it, with class weights."""
+    """The loss and the class weights, as the TrainingJob describes them."""
     callbacks: list[dict[str, Any]]
     """The user's callbacks, as the TrainingJob describes them, in the order of State.callbacks."""
     network_files: dict[Text, Sha256] = {}
-    """SHA-256 of the file that the network comes from, by its URI or its key; empty for spec.network."""
+    """SHA-256 of each file that the network is read from, by its URI or key; empty if spec.network describes it."""
     split_parameters: Annotated[dict[str, Any] | None, Field(alias="division")] = None
-    """Parameters of the draw of validation samples from the training set; empty or None if they were not drawn."""
+    """Parameters of the random draw of validation samples from the training set, see data/split.py.
+
+    Empty if the validation samples are the end of the training set; None without spec.data.validation.split.
+    """
     training_digest: Annotated[Sha256, Field(alias="recipe")]
-    """Digest of everything that determines the epochs, see job.training_digest."""
+    """Digest of the fields of the spec that determine the epochs, see job.training_digest."""
     earlier_best: Annotated[EarlierBest | None, Field(alias="before")] = None
-    """The best epoch of the trainings that this one continued, if its metrics are comparable."""
+    """The best epoch of the earlier trainings that this training continued; None if no value is comparable."""
     lost_best_epoch: Annotated[Annotated[int, Field(ge=1, le=2**53)] | None, Field(alias="lost")] = None
-    """The best epoch, counted from 1, if its weights were lost and no later epoch was better."""
+    """Number of the best epoch, counted from 1, if its weights were lost; None if an epoch with weights is as good."""
     data_changed: Count | None = None
-    """Number of finished epochs when a change of the data objects was found; None without a change."""
+    """Number of finished epochs at the latest resume with changed data objects; None without such a resume."""
     validation_was_trained_on: Annotated[bool, Field(alias="seen")] = False
-    """Whether validation samples may include samples that were trained on before. Once true, it stays true."""
+    """Whether earlier epochs may have been trained on samples that are now validation samples."""
 
     @property
     def order(self) -> Order:
-        """The values that determine the batches of an epoch."""
+        """The values that, with the data, determine the batches of an epoch."""
         return Order(self.samples, self.batch_size, self.seed, self.steps)
 
     @property
     def train_part(self) -> tuple[int, dict[str, Any]]:
-        """The values that determine which samples of the same data are trained on."""
+        """The values that, with the data, determine which samples are in the training part and not in validation."""
         return self.samples, self.split_parameters or {}
 
 
 class VariableState(Part):
-    """A variable; its value is the array GROUP/INDEX."""
+    """Description of a variable. Its value is the array GROUP/INDEX of the checkpoint."""
 
     path: Text
-    """Its Keras path, such as dense_1/kernel. Only the order of numbers in it counts."""
+    """Keras path of the variable, such as dense_1/kernel. Numbers are compared only by their order."""
     shape: tuple[Count, ...]
     dtype: Text
 
 
 class CallbackState(Part):
-    """A callback of the user."""
+    """The state of a callback of the user."""
 
     callback: Text
-    """Name of its class."""
+    """Name of the callback's class."""
     state: dict[Text, Any]
-    """Its attributes by name, see callback_state.py."""
+    """Attributes of the callback by name, see callback_state.py."""
 
 
 class RandomState(Part):
-    """The states of the random generators outside the network."""
+    """The states of the global random generators of Python and NumPy."""
 
     python: list[Any]
     """The result of random.getstate()."""
@@ -128,28 +131,27 @@ class RandomState(Part):
 
 
 class FileState(Part):
-    """A file; its content is the object files/SHA256."""
+    """A file that belongs to a checkpoint. Its content is the object files/SHA256 in the folder of checkpoints."""
 
     sha256: Sha256
     size: Count
 
 
 class BestState(Part):
-    """The weights of the best epoch so far."""
+    """Description of the weights of the best epoch so far."""
 
     epoch: Annotated[int, Field(ge=1, le=2**53)]
     """The epoch, counted from 1."""
     in_checkpoint: Annotated[bool, Field(alias="own")]
-    """Whether these are the checkpoint's own weights; else the file BEST_FILE holds them as the arrays best/INDEX."""
+    """Whether the best weights are those of the checkpoint's model. Else BEST_FILE has them as arrays best/INDEX."""
     variables: Annotated[list[VariableState], FailFast()]
-    """Descriptions of the weights."""
+    """Descriptions of the weights, in the order of the model's weights."""
 
 
 class State(Part):
-    """The state of a training in a checkpoint, without its arrays and files.
+    """The content of `state.json`: the state of a training, without the values of arrays and the contents of files.
 
-    For each list, validation stops at the first error: an error takes a thousand times the memory of the text that
-    causes it.
+    Validation of a list stops at its first error, to limit the memory for errors in a damaged file.
     """
 
     format: int = FORMAT
@@ -162,16 +164,16 @@ class State(Part):
     seconds: Seconds
     """Seconds of the running epoch so far."""
     stop_training: bool
-    """Whether a callback ended the training, or a request to finish early did."""
+    """Whether a callback or a request to finish early has ended the training."""
     finished_early: bool = False
-    """Whether a request to finish early ended the training."""
+    """Whether a request to finish early has ended the training."""
     history: Annotated[list[Epoch], FailFast()]
     """The finished epochs."""
     facts: ResumeFacts
     variables: dict[Text, Annotated[list[VariableState], FailFast()]]
-    """The variables by group: model, optimizer, metrics, random; and the learned state as the group learned."""
+    """Descriptions of the variables by group: model, optimizer, metrics, random; and of learned state (learned)."""
     callbacks: Annotated[list[CallbackState], FailFast()]
-    """The user's callbacks, in their order."""
+    """States of the user's callbacks, in the order of the spec."""
     random: RandomState
     bits: dict[Text, Text] = {}
     """Types of the arrays that are stored as unsigned integers because NumPy's format lacks their types, such as
@@ -181,4 +183,4 @@ class State(Part):
     best: BestState | None = None
     """The weights of the best epoch so far, if there are any."""
     versions: dict[Text, Text] = {}
-    """Versions of the software that can change the result."""
+    """Versions of the software that wrote the checkpoint and can change the result, by name."""

@@ -33,14 +33,14 @@ _SUFFIX = ".zip"
 _KEY = r"^\d{6}-\d{7}-\d{12}-[0-9a-f]{16}\.zip$"
 _MAX_POINTER_BYTES = 1024**2
 _TRIES = 3
-"""Number of downloads of an object until its digest is right: not every storage provides an MD5 to check a transfer."""
+"""Maximum number of downloads of an object until its digest is right: a transfer may be damaged unnoticed."""
 
 
 class Entry(Part):
-    """A checkpoint in the list of the index file."""
+    """The entry of a checkpoint in the index file latest.json."""
 
     key: Annotated[str, StringConstraints(pattern=_KEY)]
-    """Key of its object, relative to the index: ATTEMPT-EPOCH-STEP-DIGEST.zip."""
+    """Name of the checkpoint's object in the folder of the index: ATTEMPT-EPOCH-STEP-DIGEST.zip."""
     sha256: Sha256
     size: Count
     epoch: Count
@@ -48,11 +48,11 @@ class Entry(Part):
     attempt: Count
     time: AwareDatetime
     files: list[Sha256]
-    """SHA-256 of the files that belong to the checkpoint."""
+    """SHA-256 of each file that belongs to the checkpoint, such as the log."""
 
     @classmethod
     def of(cls, path: Path, digest: str, state: State, key: str | None = None) -> "Entry":
-        """Return the entry of a checkpoint."""
+        """Return the entry of a checkpoint file with a SHA-256 (`digest`); `key` is None for a new checkpoint."""
         at = state.position
         return cls(
             key=key or f"{state.attempt:06}-{at.epoch:07}-{at.step:012}-{digest[:16]}{_SUFFIX}",
@@ -73,16 +73,16 @@ class _Index(Part):
 
 
 class Store:
-    """The checkpoints of a TrainingJob in a folder of its bucket.
+    """The checkpoints of a TrainingJob in the folder `checkpoints` of its results.
 
-    The index file is written last, so every checkpoint that it lists is complete.
+    The index file latest.json is written after a checkpoint, so every checkpoint that it lists is complete.
 
     Args:
         bucket: The bucket.
         folder: The folder of the job's results, without a slash at its end.
         scratch: Folder for temporary files.
-        keep: Number of checkpoints to keep.
-        attempts: The attempts of the job, of which only the last may write; None if there is only one attempt.
+        keep: Number of newest checkpoints to keep; older checkpoints are deleted.
+        attempts: The attempts of the job, of which only the latest may write; None to write without this check.
     """
 
     def __init__(
@@ -98,21 +98,22 @@ class Store:
 
     @property
     def uri(self) -> str:
-        """URI of the results that the checkpoints belong to, as in spec.training.continueFrom."""
+        """URI of the results folder that contains the checkpoints, as in spec.training.continueFrom.uri."""
         return self._bucket.uri(self._prefix.removesuffix(f"{CHECKPOINTS}/"))
 
     def newest(self, wants_best: Callable[[State], bool] = lambda _: True) -> Snapshot | None:
-        """Return the newest intact checkpoint, or None; log damaged ones and drop them from the index.
+        """Download and return the newest intact checkpoint; None if there are no checkpoints.
 
-        A checkpoint that the index does not list is used only if no listed one is intact. If only the file with the
-        best weights is damaged, the checkpoint is used without them: see Snapshot.without_best_weights.
+        Damaged checkpoints are logged, and the next `write` no longer lists them. A checkpoint that the index does not
+        list is used only if no listed checkpoint is intact. If only the file with the best weights is damaged, the
+        checkpoint is used without them: see Snapshot.without_best_weights.
 
         Args:
-            wants_best: Returns whether to download the best weights, whose file may be as large as the checkpoint.
+            wants_best: Returns whether to download the best weights too. Their file may be as large as the checkpoint.
 
         Raises:
-            Failure: CheckpointDamaged, if all checkpoints are damaged. CheckpointTooNew, if a later version wrote one.
-                ScratchFull, or a failure of the bucket.
+            Failure: CheckpointDamaged, if all checkpoints are damaged. CheckpointTooNew, if a later version of Epochal
+                wrote a checkpoint. ScratchFull, or a failure of the bucket.
         """
         listed = self._listed_entries()
         self.scratch.mkdir(parents=True, exist_ok=True)
@@ -140,7 +141,7 @@ class Store:
         )
 
     def write(self, snapshot: Snapshot) -> None:
-        """Write the files, then the checkpoint, then the index; then delete surplus checkpoints.
+        """Upload the files, then the checkpoint, then the index. Then delete all but the `keep` newest checkpoints.
 
         Raises:
             Failure: If the bucket cannot be written; ScratchFull; Superseded, if a later attempt has begun.
@@ -173,23 +174,25 @@ class Store:
         return None if self._attempts is None else self._attempts.superseded()
 
     def _listed_entries(self) -> list[Entry]:
-        """Return the checkpoints that the index lists, newest first; none if the index is missing or damaged."""
+        """Return the entries of the index file, newest first; an empty list if the index is missing or damaged."""
         key = self._prefix + _INDEX
         try:
             if (size := self._bucket.stat(key).size) <= _MAX_POINTER_BYTES:
                 return _parse_pointer(self._bucket.get(key))
-            log.warning("Ignored %s: it has %d bytes; the checkpoints are listed instead.", self._bucket.uri(key), size)
+            log.warning(
+                "Ignored the index %s: it has %d bytes. The bucket is listed instead.", self._bucket.uri(key), size
+            )
         except Failure as failure:
             if failure.reason not in OBJECT_REASONS:
                 raise
         except UnreadableCheckpoint as error:
-            log.warning("Ignored %s: %s; the checkpoints are listed instead.", self._bucket.uri(key), error)
+            log.warning("Ignored the index %s: %s. The bucket is listed instead.", self._bucket.uri(key), error)
         return []
 
     def _unlisted_keys(self, listed: Sequence[Entry]) -> Iterator[tuple[str, str]]:
-        """Yield key and digest of checkpoints that the index does not list, newest first.
+        """Yield key and start of the SHA-256 of the checkpoints that the index does not list, newest first.
 
-        A delayed attempt can leave such checkpoints. Their names have the first 16 digits of the digest.
+        They remain if an attempt ends before it writes the index. Their keys have the first 16 digits of the SHA-256.
         """
         known = {entry.key for entry in listed}
         for name in sorted(self._names(), reverse=True):
@@ -197,7 +200,7 @@ class Store:
                 yield name, name.removesuffix(_SUFFIX).rsplit("-", 1)[1]
 
     def _names(self) -> list[str]:
-        """Return the names of all objects in the folder, relative to the folder."""
+        """Return the keys of all objects in the folder of checkpoints, relative to the folder."""
         return [key.removeprefix(self._prefix) for key in self._bucket.keys(self._prefix)]
 
     def _read(self, key: str, digest: str, wants_best: Callable[[State], bool]) -> tuple[Entry, Snapshot]:
@@ -225,10 +228,10 @@ class Store:
             return entry, snapshot.without_best_weights()
 
     def _best(self, state: BestState, file: FileState | None) -> EpochWeights:
-        """Return the weights of the best epoch from the file that a checkpoint lists.
+        """Download and return the weights of the best epoch. `file` is the entry of best.zip in the checkpoint's state.
 
         Raises:
-            UnreadableCheckpoint: If the file or its weights are missing or damaged.
+            UnreadableCheckpoint: If the entry, the file or its weights are missing or damaged.
         """
         if file is None:
             raise UnreadableCheckpoint("the checkpoint lists no file with them")
@@ -240,7 +243,11 @@ class Store:
         return copy
 
     def _download(self, name: str, path: Path, digest: str) -> str:
-        """Download an object with a SHA-256 that begins with a digest, and return the complete SHA-256."""
+        """Download an object whose SHA-256 must begin with `digest`, and return the complete SHA-256.
+
+        Raises:
+            UnreadableCheckpoint: If the object is missing, or its SHA-256 is wrong in _TRIES downloads.
+        """
         for _ in range(_TRIES):
             try:
                 found = self._bucket.download(self._prefix + name, path)
@@ -253,7 +260,7 @@ class Store:
         raise UnreadableCheckpoint(f"{name} has the SHA-256 {found} instead of {digest} in {_TRIES} downloads")
 
     def _delete_unlisted(self) -> None:
-        """Delete checkpoints and files of this and earlier attempts that the index no longer lists."""
+        """Delete the checkpoints, and the files of checkpoints, that the index does not list, unless superseded."""
         entries = {entry.key for entry in self._entries}
         files = {digest for entry in self._entries for digest in entry.files}
         try:

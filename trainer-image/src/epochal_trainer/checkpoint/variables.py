@@ -20,24 +20,24 @@ OPTIMIZER = "optimizer"
 METRICS = "metrics"
 RANDOM = "random"
 LEARNED = "learned"
-"""The group of learned state, which holds no variables: see learned_state.py."""
+"""The group of learned state, whose arrays are no variables: see learned_state.py."""
 
 _NUMBER = re.compile(r"_\d+(?=[_/]|$)")
 
 
 class VariablesDiffer(Exception):
-    """The error for variables that differ from a checkpoint's. The message names the first difference on both sides.
+    """The error for a model whose variables differ from a checkpoint's.
 
-    It contains path, type and shape.
+    The message has path, shape and type of the first variable that differs, in the checkpoint and in the model.
     """
 
 
 def groups(model: keras.Model) -> dict[str, list[Any]]:
     """Return the variables of a compiled model by group, each in an order that follows from the model's description.
 
-    `model`: weights and the seed generators of random layers. `optimizer`: all its variables, also those that Keras
-    omits from `optimizer.variables`. `metrics`: sums of the running epoch. `random`: Keras' global seed generator, for
-    operations without a generator of their own.
+    `model`: weights and the seed generators of random layers. `optimizer`: all variables of the optimizer, also those
+    that Keras omits from `optimizer.variables`. `metrics`: the sums of the metrics in the running epoch. `random`: the
+    state of Keras' global seed generator; empty if it does not exist.
     """
     generator = get_global_attribute(GLOBAL_SEED_GENERATOR)
     return {
@@ -49,7 +49,7 @@ def groups(model: keras.Model) -> dict[str, list[Any]]:
 
 
 def describe(variables: Sequence[Any]) -> list[VariableState]:
-    """Return descriptions of variables."""
+    """Return path, shape and type of each Keras variable."""
     return [
         VariableState(path=variable.path, shape=tuple(variable.shape), dtype=str(variable.dtype))
         for variable in variables
@@ -57,10 +57,10 @@ def describe(variables: Sequence[Any]) -> list[VariableState]:
 
 
 def stored_indices(stored: Sequence[VariableState], current: Sequence[VariableState]) -> list[int]:
-    """Return the checkpoint index of each variable of a model, matched by path, shape and type.
+    """Return for each variable of a model the index of the checkpoint's variable with the same path, shape and type.
 
-    Only the order of numbers in names counts: Keras continues to count within a process, and unnamed layers are
-    numbered by their position.
+    Numbers in paths are compared only by their order: dense_3 and dense_4 match dense and dense_1, since Keras
+    continues its numbers within a process.
 
     Raises:
         VariablesDiffer: If the variables do not match one to one.
@@ -71,7 +71,7 @@ def stored_indices(stored: Sequence[VariableState], current: Sequence[VariableSt
 def match(
     stored: Iterable[tuple[Hashable, VariableState]], current: Iterable[tuple[Hashable, VariableState]]
 ) -> list[int]:
-    """Return indices like `stored_indices`, but match the variables by the given unique keys."""
+    """Return the same as `stored_indices`, but match variables by the given unique keys instead of their paths."""
     unmatched = {key: (index, variable) for index, (key, variable) in enumerate(stored)}
     order = []
     for key, variable in current:
@@ -85,9 +85,9 @@ def match(
 
 
 def keys(variables: Sequence[VariableState]) -> list[tuple[str, int]]:
-    """Return a unique key of each variable: its path without numbers, and its index among variables with that path.
+    """Return a unique key of each variable: its path without numbers, and its rank among variables with that path.
 
-    The index follows from the numbers, then from the order, since Keras gives some variables the same path.
+    The rank is the order of the numbers in the paths, then the order of the variables, since paths may be equal.
     """
     sharing: dict[str, list[int]] = defaultdict(list)
     for index, variable in enumerate(variables):
@@ -102,10 +102,10 @@ def keys(variables: Sequence[VariableState]) -> list[tuple[str, int]]:
 def reorder(
     stored: Sequence[VariableState], variables: Sequence[Any], group: str, arrays: dict[str, Array]
 ) -> list[VariableState]:
-    """Order the arrays of a group as in a model, and return descriptions of the model's variables.
+    """Put a checkpoint's arrays of a group into the order of a model, and return descriptions of the model's variables.
 
     Raises:
-        VariablesDiffer: If the checkpoint holds other variables.
+        VariablesDiffer: If the checkpoint has other variables than the model.
     """
     current = describe(variables)
     found = {
@@ -119,12 +119,12 @@ def reorder(
 def values(
     variables: Sequence[Any], group: str, spare: Mapping[str, Array] = MappingProxyType({})
 ) -> Iterator[tuple[str, Array]]:
-    """Yield copies of the variables' values, by their names in a checkpoint.
+    """Yield the name in a checkpoint and a copy of the value of each variable.
 
     Args:
         variables: The variables.
         group: Name of their group.
-        spare: Unused arrays by name, to copy into: allocating memory takes longer than the copy.
+        spare: Unused arrays by name that are overwritten, if they fit, since new memory is slower.
     """
     for index, variable in enumerate(variables):
         key, value = array_name(group, index), backend.current().variable_value(variable)
@@ -136,24 +136,27 @@ def values(
 
 
 def assign(variables: Sequence[Any], group: str, arrays: Mapping[str, Array]) -> None:
-    """Set variables to the values in a checkpoint."""
+    """Set a model's variables of a group to a checkpoint's arrays, which are in the same order."""
     for index, variable in enumerate(variables):
         variable.assign(arrays[array_name(group, index)])
 
 
 def prepare_random(stored: Sequence[VariableState]) -> None:
-    """Create Keras' global seed generator if a checkpoint holds its state."""
+    """Create Keras' global seed generator, unless `stored`, the checkpoint's group `random`, is empty."""
     if stored:
         global_seed_generator()
 
 
 def array_name(group: str, index: int) -> str:
-    """Return the name of a variable's array."""
+    """Return the name of a variable's array in a checkpoint: GROUP/INDEX."""
     return f"{group}/{index}"
 
 
 def _optimizer_variables(optimizer: Any) -> Iterator[Any]:
-    """Yield an optimizer's variables, also those outside its own list: Nadam, for example, omits one."""
+    """Yield the variables of an optimizer and its inner optimizers, also those missing in `optimizer.variables`.
+
+    Nadam, for example, has a variable that is not in this list.
+    """
     listed = list(optimizer.variables)
     yield from listed
     parts = [getattr(optimizer, "inner_optimizer", None), *getattr(optimizer, "optimizers", [])]
@@ -171,7 +174,7 @@ def is_learning_rate(variable: VariableState) -> bool:
 
 
 def _numbers(path: str) -> list[tuple[int, ...]]:
-    """Return the numbers after each word of a path."""
+    """Return for each word of a path a tuple of the numbers that follow it: `[(), (1,)]` for `a/b_1`."""
     found: list[tuple[int, ...]] = []
     for part in path.split("/"):
         for position, word in enumerate(part.split("_")):

@@ -11,14 +11,14 @@ from epochal_trainer.lib.failures import Failure
 from epochal_trainer.lib.signals import Terminated
 
 _RETRY_SECONDS = 1.0
-"""Seconds between tries after a request to stop."""
+"""Seconds between attempts to write the last checkpoint after a signal to stop."""
 
 
 class Writer:
-    """Writes the newest checkpoint in a background thread. A newer checkpoint replaces one that waits.
+    """Writes checkpoints in a background thread, one at a time. At most one waits: a newer checkpoint replaces it.
 
     Args:
-        write: Writes a checkpoint durably, and keeps no reference to its arrays, which are reused.
+        write: Writes a checkpoint to the bucket. It must keep no reference to the arrays, which are reused afterwards.
         costs: Records the cost of writing.
     """
 
@@ -35,15 +35,15 @@ class Writer:
         self._thread.start()
 
     def put(self, snapshot: Snapshot) -> None:
-        """Queue a checkpoint, to be written after the one in progress."""
+        """Queue a checkpoint, to be written after the present write. It replaces a checkpoint that still waits."""
         with self._changed:
             self._waiting = snapshot
             self._changed.notify_all()
 
     def reclaim_arrays(self) -> dict[str, Array]:
-        """Drop the checkpoint that waits, if any, and return unused arrays of an earlier checkpoint for reuse.
+        """Drop a waiting checkpoint and return its arrays, or else the arrays of a written checkpoint; may be empty.
 
-        So memory never holds three checkpoints.
+        The caller may overwrite the arrays. So there are never three checkpoints in memory.
         """
         with self._changed:
             spare = self._spare if self._waiting is None else self._waiting.arrays
@@ -52,11 +52,11 @@ class Writer:
         return spare
 
     def check(self) -> None:
-        """Raise the error that stopped the thread, if there is one.
+        """Raise the error that stopped the background thread, if an error has stopped it.
 
         Raises:
-            Failure: If a checkpoint could not be written. Or OSError or MemoryError.
-            RuntimeError: If a bug of the trainer is the cause.
+            Failure, OSError, MemoryError: If a checkpoint could not be written.
+            RuntimeError: For any other error, which is a bug of the trainer.
         """
         if self._error is None:
             return
@@ -65,12 +65,12 @@ class Writer:
         raise RuntimeError("cannot write a checkpoint") from self._error
 
     def flush(self, seconds: float) -> bool:
-        """Wait at most `seconds` until all checkpoints are written; return whether all are, without an error."""
+        """Wait until all queued checkpoints are written. Return False after `seconds`, or after an error of a write."""
         with self._changed:
             return self._changed.wait_for(self._idle, seconds) and self._error is None
 
     def close(self) -> None:
-        """End the thread after the write in progress. A checkpoint that waits is dropped."""
+        """End the background thread after its present write, without waiting for it. Drop a checkpoint that waits."""
         with self._changed:
             self._closed = True
             self._spare = {}

@@ -1,4 +1,4 @@
-"""Arrays of samples: reading them in blocks, and their shapes and types as text."""
+"""Helpers for arrays of samples: blocks of rows, and shapes and types as text."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
@@ -13,13 +13,13 @@ OutputShape: TypeAlias = Sequence[int | None]
 BLOCK_SIZE = 1024**2
 """Elements to process at a time."""
 MAX_CLASS_COUNT = 100_000
-"""Number of classes up to which integer labels are class indices. Greater labels are numbers."""
+"""Maximum number of classes. If integer labels exceed it, they are treated as numbers and not as class indices."""
 TEXT_KINDS = "SU"
-"""Kinds of arrays of text in NumPy: bytes in UTF-8, and characters."""
+"""NumPy's kinds (`dtype.kind`) of arrays of text: S for bytes in UTF-8, U for characters."""
 
 
 def row_blocks(array: Array) -> Iterator[slice]:
-    """Yield slices of the first axis, each of about BLOCK_SIZE elements, so that temporary arrays stay small."""
+    """Yield consecutive slices of the first axis with at most about BLOCK_SIZE elements, to limit temporary memory."""
     rows = max(1, BLOCK_SIZE * len(array) // array.size)
     return (slice(begin, begin + rows) for begin in range(0, len(array), rows))
 
@@ -30,7 +30,7 @@ def first_index(condition: Array) -> list[int]:
 
 
 def fits_shape(shape: Sequence[int], expected: OutputShape) -> bool:
-    """Return whether a shape is the expected one; None is an axis of any size."""
+    """Return whether a shape equals the expected shape, in which None is an axis of any size."""
     return len(shape) == len(expected) and all(must in (None, size) for size, must in zip(shape, expected, strict=True))
 
 
@@ -40,5 +40,5 @@ def format_shape(shape: Sequence[int | None]) -> str:
 
 
 def format_dtype(dtype: np.dtype[Any]) -> str:
-    """Return the type of an array's elements as text: `float32`, and `string` for text of any length."""
+    """Return a NumPy type as text: `float32`; `string` for any type of text."""
     return "string" if dtype.kind in TEXT_KINDS else str(dtype)

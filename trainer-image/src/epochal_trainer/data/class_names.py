@@ -1,4 +1,4 @@
-"""Class names beside the labels, which explain the class indices to users: read, and checked against the network."""
+"""Class names in the file of the labels: reads them, and checks that they match the network and the loss."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -23,17 +23,18 @@ _MAX_SHOWN = 40
 """Maximum number of characters of a name in a message."""
 
 
-class InvalidClassNames(Exception):
-    """The error for an array of class names that is not read. The message is the reason."""
+class InvalidNames(Exception):
+    """The error for an array of names that is too large or of an unsupported type. The message is the reason."""
 
 
-def class_names(values: Sequence[object] | NDArray[Any], source: str) -> NamesArray:
-    """Return class names or their error. Invalid names never end a training.
+def parse_names(values: Sequence[object] | NDArray[Any], source: str) -> NamesArray:
+    """Return the names of classes, or of a table's columns, from an array or list.
 
-    The values are texts, or integers to use as texts.
+    The values are texts, or integers, which are converted to text. For invalid names, `error` of the result has the
+    reason, and no exception is raised. `source` is the origin of the names for messages.
     """
     if isinstance(values, np.ndarray) and values.ndim != 1:
-        return NamesArray(source, error=f"an array of {values.ndim} axes: names must be a list, in one axis")
+        return NamesArray(source, error=f"an array of {values.ndim} axes: names must be an array of one axis")
     if len(values) > MAX_CLASSES:
         return NamesArray(source, error=f"{len(values):,} names, but {MAX_CLASSES:,} are the maximum")
     names = []
@@ -48,17 +49,17 @@ def class_names(values: Sequence[object] | NDArray[Any], source: str) -> NamesAr
 
 
 def check_names_array(dtype: np.dtype[Any], size: int) -> None:
-    """Check that an array of class names can be read.
+    """Check the type and the size in bytes of an array of names of classes or columns, before it is read.
 
     Raises:
-        InvalidClassNames: If the elements are no text or integers, or the array is too large.
+        InvalidNames: If the elements are neither text nor integers, or the array is too large.
     """
     if dtype.hasobject:
-        raise InvalidClassNames("Python objects, which are not read: save them as text, with .astype(str)")
+        raise InvalidNames("Python objects, which are not read: save the names as text, with .astype(str)")
     if dtype.kind not in "USiu":
-        raise InvalidClassNames(f"elements of type {dtype!s:.{_MAX_SHOWN}}: names must be text")
+        raise InvalidNames(f"elements of type {dtype!s:.{_MAX_SHOWN}}: names must be text")
     if size > MAX_BYTES:
-        raise InvalidClassNames(f"{size:,} bytes, but {MAX_BYTES:,} are the maximum")
+        raise InvalidNames(f"{size:,} bytes, but {MAX_BYTES:,} are the maximum")
 
 
 def _decode(value: object) -> str:
@@ -70,20 +71,23 @@ def _decode(value: object) -> str:
 
 
 def matching_class_names(data: TrainingData, output_shape: OutputShape, loss: str) -> tuple[str, ...]:
-    """Return the class names in the order of the output's last axis; empty if they do not fit network and loss."""
+    """Return the training set's class names by class index; empty if they are missing or do not fit network or loss."""
     declared = data.train.class_names
     return () if declared is None or _mismatch(declared, output_shape, loss) else declared.names
 
 
 def check_class_names(data: TrainingData, output_shape: OutputShape, loss: str) -> Iterator[TrainingWarning]:
-    """Yield warnings about class names that do not fit network and loss. The model is served without them."""
+    """Yield a warning if the training set's class names do not fit network and loss, or differ in another data set.
+
+    The model gets no class names that do not fit.
+    """
     declared = data.train.class_names
     if declared is None:
         return
     if mismatch := _mismatch(declared, output_shape, loss):
         yield training_warning(
             "ClassNamesUnused",
-            f"{declared.source} holds {mismatch}. The model has no class names: correct them, or set spec.classes of "
+            f"{declared.source} holds {mismatch}. The model gets no class names: correct them, or set spec.classes of "
             "the ModelServer",
         )
         return
@@ -105,7 +109,7 @@ def check_class_names(data: TrainingData, output_shape: OutputShape, loss: str) 
 
 
 def _mismatch(declared: NamesArray, output_shape: OutputShape, loss: str) -> str | None:
-    """Return a description of names that do not fit, and of the expected names; None if they fit."""
+    """Return why class names do not fit network and loss, or are invalid; None if they fit."""
     if declared.error:
         return declared.error
     found = _format_count(declared)
@@ -122,4 +126,4 @@ def _mismatch(declared: NamesArray, output_shape: OutputShape, loss: str) -> str
 
 
 def _format_count(declared: NamesArray) -> str:
-    return f"{len(declared.names):,} name{'s' if len(declared.names) != 1 else ''}"
+    return f"{len(declared.names):,} class name{'s' if len(declared.names) != 1 else ''}"

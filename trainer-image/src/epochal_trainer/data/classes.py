@@ -1,4 +1,4 @@
-"""The class of each sample, if the labels name classes, and the classes that a part of the data lacks."""
+"""The class of each sample, if its label names a class, and warnings about missing and unbalanced classes."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
@@ -15,9 +15,9 @@ from epochal_trainer.lib.failures import training_warning
 MAX_INDICES = 10
 """Maximum number of class indices in a message."""
 MAX_CLASS_SHARE = 0.95
-"""Fraction of the training samples in one class above which accuracy is mostly that of guessing this class."""
+"""Maximum fraction of the training samples in one class without the warning MostlyOneClass."""
 MAX_RANGES = 5
-"""Maximum number of classes, or of ranges of classes, in a message."""
+"""Maximum number of single classes and ranges of classes, such as `0 to 7`, in a message."""
 
 
 class NotClassLabels(ValueError):
@@ -27,10 +27,10 @@ class NotClassLabels(ValueError):
 def class_indices(samples: Samples, loss: str) -> Array:
     """Return the class of each sample, of shape (samples,) and type int64.
 
-    Labels that name classes are class indices, one-hot rows, or 0 and 1. If the loss compares labels with outputs as
-    numbers, single labels other than 0 and 1 are no classes, even if they are integers.
+    Labels that name classes are class indices, one-hot rows, or 0 and 1. With a binary loss, or a loss of numbers such
+    as MeanSquaredError, integers other than 0 and 1 are not class indices.
 
-    The loss is a name of a Keras class or function.
+    `loss` is the name of a Keras class or function.
 
     Raises:
         NotClassLabels: If the labels do not name classes.
@@ -41,25 +41,23 @@ def class_indices(samples: Samples, loss: str) -> Array:
         if len(shape) > 1 or name in SPARSE_LOSSES:
             raise NotClassLabels(f"{source} holds {format_shape(shape)} labels for each sample")
         if not (_all_zero_or_one(labels) and (np.count_nonzero(labels, axis=1) == 1).all()):
-            raise NotClassLabels(f"{source} holds rows of {shape[0]:,} that are not one-hot")
+            raise NotClassLabels(f"{source} holds rows of {shape[0]:,} values that are not one-hot")
         indices: Array = labels.argmax(axis=1)
         return indices
     labels = labels.reshape(-1)
     if not _all_zero_or_one(labels):
         if name in {*NUMERIC_LOSSES, *BINARY_LOSSES}:
-            raise NotClassLabels(f"{source} holds other values than 0 and 1, which {loss} takes for numbers")
+            raise NotClassLabels(f"{source} holds values other than 0 and 1, which {loss} compares as numbers")
         if labels.dtype.kind == "f" and not (name in SPARSE_LOSSES and (labels == np.floor(labels)).all()):
             raise NotClassLabels(f"{source} holds numbers of type {labels.dtype}, not class indices")
     return labels.astype(np.int64)
 
 
 def class_counts(samples: Samples, output_shape: OutputShape, loss: str, ignored: int | None = None) -> Array | None:
-    """Return the number of samples per class, or None if the network does not predict one of several classes.
+    """Return the number of samples per class, of shape (classes,).
 
-    A row that divides a sample among classes counts as these fractions.
-
-    Returns:
-        The counts, of shape (classes,). None also if the labels do not name classes.
+    Return None if the output does not predict one of several classes, or the labels do not name classes. A row of
+    fractions adds its fraction to each class. Labels equal to `ignored` are not counted.
     """
     name, labels = normalize_name(loss), samples.labels
     if len(output_shape) != 1 or (outputs := output_shape[0]) is None or outputs > MAX_CLASS_COUNT:
@@ -79,7 +77,7 @@ def class_counts(samples: Samples, output_shape: OutputShape, loss: str, ignored
 
 
 def format_indices(indices: Array) -> str:
-    """Return the first class indices as text, in order: `0, 1, 2 and 7 more`."""
+    """Return the first MAX_INDICES class indices as text, and the number of the others: `0, 1, 2 and 7 more`."""
     shown = ", ".join(str(index) for index in indices[:MAX_INDICES])
     more = len(indices) - MAX_INDICES
     return f"{shown} and {more:,} more" if more > 0 else shown
@@ -90,9 +88,10 @@ def _all_zero_or_one(labels: Array) -> bool:
 
 
 class PartCounts(NamedTuple):
-    """The number of samples per class in a part of the data.
+    """The number of samples per class in a part of the data (training, validation or test).
 
-    `counts` is None if some labels do not name one class. Name and source of the labels are for messages.
+    `counts` is None if they are unknown, see `class_counts`. `name` (of the part) and `source` (of its labels) are for
+    messages.
     """
 
     name: str
@@ -103,7 +102,7 @@ class PartCounts(NamedTuple):
 def count_parts(
     data: TrainingData, output_shape: OutputShape, loss: str, ignored: int | None = None
 ) -> list[PartCounts]:
-    """Return the class counts of each part of the data, the training part first; see `class_counts`."""
+    """Return the class counts of the training part and, if they exist, of the validation and the test part."""
     parts = {"training": data.train, "validation": data.validation, "test": data.test}
     return [
         PartCounts(name, samples.labels_source, class_counts(samples, output_shape, loss, ignored))
@@ -113,10 +112,12 @@ def count_parts(
 
 
 def check_classes(parts: Sequence[PartCounts], *, split: str | None, drawn: bool) -> Iterator[TrainingWarning]:
-    """Yield warnings about classes that are missing in parts of the data.
+    """Yield a warning if all training samples are of one class, or if a part lacks classes that another part has.
 
-    The training part is the first part. `split` is the fraction of the training set in the validation part, or None if
-    it is a separate data set. `drawn` is true if the validation part was drawn from the whole training set.
+    Args:
+        parts: The class counts, of the training part first.
+        split: spec.data.validation.split; None if the validation part is no part of the training set.
+        drawn: Whether the validation part was drawn at random, and is not the end of the training set.
     """
     present = [(part, part.counts > 0) for part in parts if part.counts is not None]
     if not present or present[0][0] is not parts[0]:
@@ -137,7 +138,7 @@ def check_classes(parts: Sequence[PartCounts], *, split: str | None, drawn: bool
     found = ", and ".join(f"the {part.name} part lacks {_format_classes(classes)}" for part, classes in missing)
     if split is not None and not drawn and {part.name for part, _ in missing} & {"training", "validation"}:
         advice = (
-            "The validation part is the last one of the training set: if the data are sorted by class, write "
+            "The validation part is the end of the training set: if the data are sorted by class, write "
             f'spec.data.validation: {{split: "{split}", stratify: true}}, or spec.data.shuffle: true'
         )
     else:
@@ -146,7 +147,7 @@ def check_classes(parts: Sequence[PartCounts], *, split: str | None, drawn: bool
 
 
 def check_balance(train: PartCounts, class_names: Sequence[str]) -> Iterator[TrainingWarning]:
-    """Yield a warning if most samples of the training part, but not all, are of one class."""
+    """Yield a warning if more than MAX_CLASS_SHARE of the training samples, but not all, are of one class."""
     if train.counts is None or not (share := train.counts.max() / max(train.counts.sum(), 1)) > MAX_CLASS_SHARE:
         return
     if share < 1:
@@ -155,13 +156,13 @@ def check_balance(train: PartCounts, class_names: Sequence[str]) -> Iterator[Tra
         yield training_warning(
             "MostlyOneClass",
             f"{share:.2%} of the training labels in {train.source} are of class {index}{name}: a network that always "
-            "answers this class has this accuracy. Set spec.training.classWeight: Balanced, add samples of the other "
+            "predicts this class has this accuracy. Set spec.training.classWeight: Balanced, add samples of the other "
             "classes, and judge by metrics such as AUC, Precision, Recall or F1Score",
         )
 
 
 def _format_classes(classes: Iterable[int]) -> str:
-    """Return classes as text, with ranges for consecutive ones: `classes 0 to 7 and 9`."""
+    """Return sorted classes as text, with ranges of consecutive classes: `classes 0 to 7 and 9`."""
     runs: list[list[int]] = []
     for number in map(int, classes):
         if runs and number == runs[-1][-1] + 1:

@@ -1,4 +1,4 @@
-"""The ranges of an array's columns, and warnings about columns that a network learns little from.
+"""Minimum, maximum and mean of an array's columns, and warnings about constant and unscaled columns.
 
 A column is an index of the last axis of a sample: a column of a table, or a channel of an image.
 """
@@ -14,33 +14,33 @@ from epochal_trainer.data.samples import Samples
 from epochal_trainer.lib.failures import training_warning
 
 MAX_COLUMNS = 65_536
-"""Maximum number of columns with figures of their own. The values of more columns count as a single column."""
+"""Maximum number of columns that are described one by one. An array with more columns is described as one column."""
 MAX_RANGE_RATIO = 1000
-"""Ratio of the ranges of two columns above which the network hardly sees the column with the small range."""
+"""Maximum ratio between the ranges of two columns without the warning UnscaledFeatures."""
 _BLOCK_VALUES = 2**17
 """Values to process at a time: they stay in the cache of a core."""
 _MIN_REDUCED_WIDTH, _MAX_REDUCED_WIDTH = 64, 2**14
-"""Range of the widths of arrays that numpy reduces fast row by row."""
+"""Minimum and maximum width of an array for which numpy computes minimum and sum over its rows fast."""
 _MAX_INT32_ROWS = 2**23
-"""Maximum number of bytes whose sum fits in 32 bits."""
+"""Maximum number of 8-bit integers whose sum always fits in 32 bits."""
 _MAX_SHOWN = 5
 """Maximum number of columns in a message."""
 _TABLE_AXES = (1, 2)
-"""Numbers of axes of a sample whose columns are quantities of their own: a table, or a series of rows."""
+"""Numbers of axes of a sample whose columns are separate quantities: 1 for a table, 2 for a series of table rows."""
 _MIN_BACKGROUND_COLUMNS = 8
 _MIN_BACKGROUND_VALUES = 64
-"""Minimum numbers of columns and of values of a sample that may be pixels, such as the 8 × 8 pixels of a digit."""
+"""A sample with at least these numbers of columns and of values may be an image, such as 8 × 8 pixels of a digit."""
 _BACKGROUND_SHARE = 0.9
-"""Fraction of the columns of such a sample that have the same minimum."""
+"""Minimum fraction of the columns of an image whose minimum is the value of the background."""
 
 
 class Columns(NamedTuple):
-    """The ranges of an array's columns, each field an array with a value for each column.
+    """Statistics of an array's columns. Each field is an array with a value for each column.
 
     Args:
         lows: Lowest values; NaN if all values of a column are missing.
         highs: Highest values.
-        means: Means; NaN or infinite if they have no finite value.
+        means: Means; NaN if all values of a column are missing, and infinite after an overflow.
         missing: Numbers of missing values (NaN).
     """
 
@@ -51,7 +51,7 @@ class Columns(NamedTuple):
 
     @property
     def constant(self) -> Array:
-        """Whether each column has the same value in all samples."""
+        """For each column, whether it has the same value in all samples. Missing values are ignored."""
         return np.asarray(self.lows == self.highs)
 
 
@@ -63,7 +63,7 @@ def count_columns(array: Array) -> int | None:
 
 @np.errstate(invalid="ignore", divide="ignore", over="ignore")
 def describe_columns(array: Array) -> Columns:
-    """Return the ranges of an array's columns; a single column for an array without `count_columns`.
+    """Return the statistics of an array's columns. If `count_columns` returns None, all values are one column.
 
     The array is read once, in blocks.
     """
@@ -93,9 +93,10 @@ def describe_columns(array: Array) -> Columns:
 
 
 def _reduced_width(shape: tuple[int, ...], columns: int) -> int:
-    """Return the number of values over which blocks are reduced, a multiple of `columns`.
+    """Return the width to which blocks are reshaped before minimum, maximum and sum are computed over their rows.
 
-    numpy reduces many rows of a few columns slowly, so the last axes of a sample are reduced together.
+    The width is a multiple of `columns`: numpy is slow with many rows of a few columns, so the last axes of a sample of
+    shape `shape` are joined.
     """
     width = columns
     if columns > 1:
@@ -107,22 +108,22 @@ def _reduced_width(shape: tuple[int, ...], columns: int) -> int:
 
 
 def _sum_type(values: Array) -> type[np.generic]:
-    """Return the type to sum a block in: integers are twice as fast for bytes, if the sum cannot overflow."""
+    """Return the type in which to sum a block: the faster int32 for 8-bit values, if it cannot overflow, or float64."""
     return np.int32 if values.itemsize == 1 and len(values) <= _MAX_INT32_ROWS else np.float64
 
 
 def check_columns(
     train: Samples, columns: Columns, *, is_scaled: bool, takes_indices: bool
 ) -> Iterator[TrainingWarning]:
-    """Yield warnings about constant columns, and about columns with very different ranges.
+    """Yield warnings about constant columns in tables, and about columns with very different ranges.
 
-    Images are not checked, nor bytes, which mostly are pixels.
+    Images, and features of type uint8, which are usually pixels, are not checked.
 
     Args:
         train: The training part.
-        columns: The ranges of its features.
-        is_scaled: Whether the network scales the features itself.
-        takes_indices: Whether the network takes the features for indices, whose range means nothing.
+        columns: The statistics of its features.
+        is_scaled: Whether the network scales the features, such as with a Normalization layer.
+        takes_indices: Whether the network uses the features as indices, such as in an Embedding layer.
     """
     features = train.features
     is_table = features.ndim - 1 in _TABLE_AXES and count_columns(features) is not None
@@ -166,10 +167,10 @@ def _check_scale(train: Samples, columns: Columns) -> Iterator[TrainingWarning]:
 
 
 def _background(features: Array, columns: Columns) -> float | None:
-    """Return the value of the background if the columns may be pixels, counts or one-hot columns; else None.
+    """Return the lowest value, as the background, if the columns may be pixels, counts or one-hot columns; else None.
 
-    Most of such columns have the same minimum. Some have no other value in the data, or only values near it, such as
-    the pixels in the corners of images. That is normal.
+    Most such columns have the same minimum. Constant columns with this value are normal, such as pixels in the corners
+    of images.
     """
     if columns.lows.size < _MIN_BACKGROUND_COLUMNS or features[0].size < _MIN_BACKGROUND_VALUES:
         return None

@@ -1,4 +1,4 @@
-"""The interface of a data set, for any kind of storage: batches from any step of a training on."""
+"""The interface of a data set, which can provide its batches from any step of a training, for any kind of storage."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -9,13 +9,13 @@ from epochal_trainer.backend import Batches
 
 @dataclass(frozen=True)
 class Order:
-    """The values that, with the data, determine the batches of each epoch. A training can resume if they are equal.
+    """The values that, with the data, determine the batches of each epoch. To resume an epoch, they must be equal.
 
     Args:
         samples: Number of samples.
-        batch_size: Samples per step; the last step of a pass through all samples takes the rest.
-        seed: Seed of the order.
-        steps: Steps of an epoch. Each epoch takes the batches after those of the epoch before.
+        batch_size: Samples per step; the last step of a pass through all samples may have fewer.
+        seed: Seed of the shuffled order.
+        steps: Steps per epoch. Each epoch continues with the batch after the last batch of the epoch before.
     """
 
     samples: int
@@ -32,8 +32,8 @@ class Order:
 class Dataset(ABC):
     """Samples for training or evaluation.
 
-    A data set provides the batches from any step of any epoch on. The batches depend on order and epoch only, not on
-    earlier reads. So a training needs only its position to resume.
+    The batches of an epoch depend only on `Order` and the number of the epoch, not on earlier reads. So a training can
+    start at any step, and a checkpoint needs only the position.
     """
 
     @abstractmethod
@@ -42,12 +42,12 @@ class Dataset(ABC):
 
     @abstractmethod
     def shuffled_batches(self, order: Order) -> Batches:
-        """Return the batches for training."""
+        """Return the batches for training, in shuffled order."""
 
     @abstractmethod
     def ordered_batches(self, batch_size: int) -> Any:
-        """Return the batches for evaluation in the form of Keras, each sample once and always in the same order."""
+        """Return the batches for Keras' `evaluate`, each sample once and always in the same order."""
 
     def order(self, *, batch_size: int, seed: int, steps: int | None = None) -> Order:
-        """Return the values that determine the batches of each epoch; by default, an epoch is a pass."""
+        """Return the values that determine the batches of each epoch. Without `steps`, an epoch is one pass."""
         return Order(len(self), batch_size, seed, steps or -(-len(self) // batch_size))

@@ -1,4 +1,4 @@
-"""A data set as a line of text, for the log."""
+"""Describes a data set in one line for the log."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from epochal_trainer.data.samples import Samples, SourceArray
 
 
 def describe(samples: Samples) -> str:
-    """Return a description in one line: `train-images-idx3-ubyte: 60,000 × 28×28 uint8, 10 classes`."""
+    """Return a data set's files, shapes and labels as text: `train-images: 60,000 × 28×28 uint8, 10 classes`."""
     inputs = ", ".join(_describe_input(array) for array in samples.inputs.values())
     labels = [_describe_labels(array.values) for array in samples.outputs.values()]
     if len(labels) > 1:

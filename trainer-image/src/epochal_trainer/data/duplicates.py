@@ -1,4 +1,4 @@
-"""Checks that the data sets of a job share no samples: metrics of samples used in training are too good."""
+"""Checks that no two data sets of a job (train, validation, test) are the same data."""
 
 from collections.abc import Mapping
 from itertools import combinations
@@ -14,10 +14,10 @@ from epochal_trainer.lib.failures import Failure, bad_data
 
 
 def check_distinct_sources(features: Mapping[Role, str], network: NetworkArrays) -> None:
-    """Check that no two data sets read the same features, before any data are read.
+    """Check that no two data sets read their features from the same array, before the array is read.
 
-    The features of a data set are an object's key, and the array's name if the object holds several. A network with
-    several inputs has the array of its first input here.
+    `features` has for each data set the key of the object with its features, and the array's name if the object has
+    several arrays. For a network with several inputs, it is the array of the first input.
 
     Raises:
         Failure: DuplicateData.
@@ -29,7 +29,7 @@ def check_distinct_sources(features: Mapping[Role, str], network: NetworkArrays)
 
 
 def check_distinct_samples(data_sets: Mapping[Role, Samples], network: NetworkArrays) -> None:
-    """Check that no two data sets hold the same samples, in all inputs and outputs, even in different objects.
+    """Check that no two data sets have equal arrays of all inputs and outputs, even in different objects.
 
     Raises:
         Failure: DuplicateData.
@@ -46,12 +46,12 @@ def check_distinct_samples(data_sets: Mapping[Role, Samples], network: NetworkAr
 
 
 def _groups(a: Samples, b: Samples) -> list[tuple[Mapping[str, SourceArray], Mapping[str, SourceArray]]]:
-    """Return the arrays to compare, those of the outputs first: they are smaller, and differ more often."""
+    """Return the pairs of outputs and of inputs to compare: outputs first, which are smaller and differ more often."""
     return [(a.outputs, b.outputs), (a.inputs, b.inputs)]
 
 
 def _equal_values(a: Array, b: Array) -> bool:
-    """Return whether two arrays hold the same values, with samples of any shape."""
+    """Return whether two arrays have the same values in the same order. The shapes of their samples may differ."""
     if len(a) != len(b) or a.size != b.size:
         return False
     is_mixed_text = a.dtype.kind in TEXT_KINDS and a.dtype.kind != b.dtype.kind

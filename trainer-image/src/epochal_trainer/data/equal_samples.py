@@ -1,8 +1,8 @@
-"""The samples that occur several times, in one data set or in several, and the warning about them.
+"""Counts equal samples within a data set and in two data sets, and warns about samples in two sets.
 
 Metrics of samples that the network was trained on are too good. Samples are compared by a digest of all inputs and
-outputs. Time is proportional to the size of the data. Memory is bounded, because of large sets only the samples with
-the smallest digests are compared: these are the same samples in each set.
+outputs. To limit the memory, only samples with a digest up to a limit are compared if a set is large. The limit is the
+same for all sets, so that equal samples are in the comparison of both sets.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,16 +18,16 @@ from epochal_trainer.data.texts import as_characters
 from epochal_trainer.lib.failures import training_warning
 
 MAX_DIGESTS = 2**17
-"""Maximum number of digests of a data set: 1 MiB."""
+"""Maximum number of digests of a data set that are compared. They take 1 MiB."""
 MIN_SHARED = 2
-"""Minimum number of shared samples for a warning: small tables often have a pair of equal samples."""
+"""Minimum number of samples in both sets for the warning Leakage: one equal pair is common in small tables."""
 MIN_SHARED_SHARE = 0.01
-"""Fraction of a data set that must be shared for a warning. A smaller fraction hardly changes its metrics."""
+"""Fraction of a data set above which shared samples cause the warning Leakage. Fewer hardly change its metrics."""
 _WORD = np.dtype(np.uint64)
 _BLOCK_WORDS = 2**16
 """Words to process at a time: they stay in the cache of a core."""
 _CHUNK_WORDS = 4096
-"""Words of a sample that are multiplied at a time, with one random factor each."""
+"""Maximum number of words of a sample with a random factor of their own in the hash."""
 _SPLIT_MIX = (30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB), (31, 1)
 """Shifts and factors of the hash SplitMix64."""
 _NAMES: Mapping[SetName, str] = {"train": "training", "validation": "validation", "test": "test"}
@@ -36,9 +36,10 @@ _NAMES: Mapping[SetName, str] = {"train": "training", "validation": "validation"
 def find_equal_samples(
     sets: Mapping[SetName, Samples],
 ) -> tuple[dict[SetName, FoundSamples], list[SharedSamples]]:
-    """Return the samples that are repeated within each data set, and those that each pair of data sets shares.
+    """Return the number of samples that occur several times in a data set, and the number that two sets share.
 
-    Of a pair, the later set is checked: the first set is the training set.
+    For a pair of sets, the result is the number of samples of the later set that are also in the earlier set. The first
+    set is the training set.
     """
     types = [_common_type(arrays) for arrays in zip(*map(_arrays, sets.values()), strict=True)]
     sampled = {name: _smallest_digests(samples, types) for name, samples in sets.items()}
@@ -58,13 +59,13 @@ def find_equal_samples(
 
 
 def _count_repeated(found: Array) -> int:
-    """Return the number of elements of a sorted array that occur several times."""
+    """Return the number of elements of a sorted array that have an equal element, each occurrence counted."""
     is_equal = found[1:] == found[:-1]
     return int(np.count_nonzero(np.append(is_equal, False) | np.append(False, is_equal)))
 
 
 def _count_shared(found: Array, other: Array) -> int:
-    """Return the number of elements of a sorted array that another sorted array has, too."""
+    """Return the number of elements of the array `found` that are also in `other`. Both are sorted."""
     if not other.size:
         return 0
     positions = np.searchsorted(other, found).clip(max=other.size - 1)
@@ -72,7 +73,7 @@ def _count_shared(found: Array, other: Array) -> int:
 
 
 def check_leakage(summary: DataSummary) -> Iterator[TrainingWarning]:
-    """Yield a warning if two data sets share samples."""
+    """Yield a warning if two data sets share more than MIN_SHARED_SHARE of the later set's samples."""
     found = [
         f"{each.found / each.checked:.1%} of the {_NAMES[each.set]} samples ({each.found:,} of {each.checked:,}"
         f"{'' if each.checked == getattr(summary, each.set).samples else ' that were checked'}) are also in the "
@@ -96,9 +97,9 @@ def _arrays(samples: Samples) -> list[Array]:
 
 
 def _common_type(arrays: Sequence[Array]) -> np.dtype[np.generic]:
-    """Return a type in which equal values of the arrays have equal bytes.
+    """Return the type to which the arrays are converted before their bytes are compared.
 
-    Floats of different sizes are rounded to float32, the type in which networks read them.
+    Floats of different sizes are rounded to float32, as for the network.
     """
     dtypes = {array.dtype for array in arrays}
     common = np.result_type(*dtypes)
@@ -106,7 +107,7 @@ def _common_type(arrays: Sequence[Array]) -> np.dtype[np.generic]:
 
 
 def _smallest_digests(samples: Samples, types: Sequence[np.dtype[np.generic]]) -> tuple[int, Array]:
-    """Return a limit, and all digests of the samples up to this limit, at most MAX_DIGESTS."""
+    """Return a limit, and all digests of samples up to it. The limit is so low that there are at most MAX_DIGESTS."""
     limit, kept, count = np.iinfo(_WORD).max, [np.empty(0, _WORD)], 0
     for digests in _digests(samples, types):
         kept.append(digests[digests <= limit])
@@ -120,9 +121,9 @@ def _smallest_digests(samples: Samples, types: Sequence[np.dtype[np.generic]]) -
 
 
 def _digests(samples: Samples, types: Sequence[np.dtype[np.generic]]) -> Iterator[Array]:
-    """Yield the digests of the samples, in blocks: 64-bit integers, evenly distributed.
+    """Yield a 64-bit hash of each sample, in blocks of samples.
 
-    `types` are the types of the arrays of inputs and outputs in which values are compared.
+    `types` are the types to which the arrays of inputs and outputs are converted first.
     """
     arrays = list(zip(_arrays(samples), types, strict=True))
     width = -(-sum(array[0].size * dtype.itemsize for array, dtype in arrays) // _WORD.itemsize)
@@ -145,14 +146,14 @@ def _digests(samples: Samples, types: Sequence[np.dtype[np.generic]]) -> Iterato
 
 
 def _convert(array: Array, dtype: np.dtype[np.generic]) -> Array:
-    """Return a contiguous array of a type. Text in UTF-8 becomes characters, if the other data sets have these."""
+    """Return a contiguous array of a type. Text in UTF-8 is decoded if `dtype` is a type of characters."""
     return np.ascontiguousarray(as_characters(array) if dtype.kind == "U" else array, dtype)
 
 
 def _multiply(words: Array, factors: Array) -> Array:
     """Return the hash of each row of words: a multilinear hash modulo 2^64, as in https://arxiv.org/abs/1202.4961.
 
-    The low bits of a product depend only on the low bits of a word, so mix the words first.
+    Call `_mix` on the words first, because the low bits of a product depend only on the low bits of a word.
     """
     digests = np.zeros(len(words), _WORD)
     for begin in range(0, words.shape[1], len(factors)):
@@ -162,11 +163,11 @@ def _multiply(words: Array, factors: Array) -> Array:
 
 
 def _mix(words: Array, buffer: Array) -> None:
-    """Replace each word by its SplitMix64 hash, a bijection in which each bit changes low and high bits.
+    """Replace each word in place by its SplitMix64 hash, in which each bit of the word changes low and high bits.
 
     Args:
         words: The words.
-        buffer: Memory for as many words.
+        buffer: Temporary array of the same shape.
     """
     for shift, factor in _SPLIT_MIX:
         np.right_shift(words, np.uint64(shift), out=buffer)

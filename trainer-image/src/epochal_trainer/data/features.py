@@ -1,4 +1,4 @@
-"""Fits features to the network's input."""
+"""Checks that the shape of features matches an input of the network, and adds a missing axis."""
 
 import math
 from collections.abc import Sequence
@@ -17,13 +17,16 @@ def match_features(
     *,
     is_described: bool = True,
 ) -> Samples:
-    """Return the samples, with features of shape (samples, *input_shape): a missing trailing axis of 1 is added.
+    """Return the samples with features of shape (samples, *input_shape). A missing trailing axis of 1 is added.
 
-    In `input_shape`, None is an axis of any length. `field` names the input in messages: a field of the spec if
-    `is_described`, else an input of a network that the spec does not describe.
+    Args:
+        samples: The data set, with a single input.
+        input_shape: Shape of the input for one sample; None is an axis of any length.
+        field: The input in messages: a field of the spec if `is_described`, else the name of the input.
+        is_described: Whether the spec has a field for the shape of the input.
 
     Raises:
-        Failure: ShapeMismatch.
+        Failure: ShapeMismatch, with advice on the shape or a layer to add.
     """
     shape, expected = samples.features.shape[1:], tuple(input_shape)
     if fits_shape(shape, expected):
@@ -33,7 +36,7 @@ def match_features(
     found = f"a sample in {samples.features_source} is {format_shape(shape) or 'a single value'}"
     wanted = format_shape(expected) or "[]"
     if not is_described:
-        must = "the data must have this shape (a trailing axis of 1 is added automatically)"
+        must = "the data must have the shape of the input (a trailing axis of 1 is added automatically)"
         raise bad_data("ShapeMismatch", f"{found}, but {field} takes {wanted}: {must}")
     advice = _shape_advice(shape, expected, field)
     raise bad_data("ShapeMismatch", f"{found}, but {field}.shape is {wanted}: {advice}")
@@ -52,5 +55,5 @@ def _shape_advice(shape: tuple[int, ...], expected: tuple[int | None, ...], fiel
     sizes = [size for size in expected if size is not None]
     if len(sizes) == len(expected) and math.prod(shape) == math.prod(sizes):
         return f"{write}, and {{layer: Reshape, target_shape: {sizes}}} as the first layer"
-    must = "both must be the same"
+    must = "both shapes must be the same"
     return f"{must} (a trailing axis of 1 is added automatically), so {write}" if shape else must

@@ -1,4 +1,4 @@
-"""The properties that make photographs similar to the images that a network was trained on."""
+"""Size, channels and value range of training images, to convert photographs to similar images before inference."""
 
 from collections.abc import Iterator
 from typing import Any, Literal
@@ -22,19 +22,18 @@ _CHANNEL_TOLERANCE = 0.01
 """Maximum difference between channels that share one range, as a fraction of the range: within [-1, 1], some channels
 may not reach both ends."""
 _OUTLIER_FRACTION = 0.001
-"""Fraction of the values that are outliers, at each end."""
+"""Fraction of the values at the lower and at the upper end that may be outliers."""
 _OUTLIER_FACTOR = 2.0
 """Minimum factor by which outliers extend the range for a warning: white is then at most middle gray in the training
 data."""
 _QUANTILE_SAMPLE_SIZE = 2**22
-"""Approximate number of values in the sample for the outliers, which takes 32 MiB for a moment."""
+"""Approximate number of values that are sampled to find outliers. They take 32 MiB."""
 
 
 def image_spec(features: NDArray[Any]) -> ImageSpec | None:
-    """Return the expected form of photographs if features are images: height, width, and one or three channels.
+    """Return the size, channels and value range that photographs must have for a network trained on these features.
 
-    Returns:
-        The form, or None if the features are no images.
+    Return None if the features are no images: a sample must have the shape height, width, and 1 or 3 channels.
     """
     if len(shape := features.shape[1:]) != 3 or shape[2] not in (_GRAY, _RGB):  # noqa: PLR2004
         return None
@@ -51,7 +50,7 @@ def image_spec(features: NDArray[Any]) -> ImageSpec | None:
 
 
 def check_images(features: NDArray[Any]) -> Iterator[TrainingWarning]:
-    """Yield a warning if outliers in the features of the training set shift black or white."""
+    """Yield a warning if a few outliers in training images more than double the range of values from black to white."""
     image = image_spec(features)
     if image is None or features.dtype == np.uint8 or (image.lowest, image.highest) == _UNIT_RANGE:
         return
@@ -65,18 +64,19 @@ def check_images(features: NDArray[Any]) -> Iterator[TrainingWarning]:
                 "OutliersInImages",
                 f"the features{of_channel} of the training set reach from {extremes.lowest:.4g} to "
                 f"{extremes.highest:.4g}, but all except {_OUTLIER_FRACTION:.1%} at each end lie between {low:.4g} and "
-                f"{high:.4g}. A ModelServer takes the extremes for black and white in photographs, so photographs look "
+                f"{high:.4g}. A ModelServer uses the extremes as black and white in photographs, so photographs look "
                 "unlike the training data. Clip the outliers and train again; requests with numbers are not affected",
             )
             return
 
 
 def _channel_ranges(features: NDArray[Any]) -> list[ChannelRange]:
-    """Return the values of black and white: one range for all channels, or one per channel if the channels differ.
+    """Return the values of black and white: one range for all channels, or a range for each channel.
 
-    The range is the usual range of the type, or else the extremes of the data. Only float channels may have different
-    ranges, since floats may be standardized by channel. Values from 0 on, and values that reach one end of [-1, 1],
-    have one scale in all channels, of which one may be dark.
+    The range is 0 to 255 for bytes (0 to the maximum, if it is at most _MAX_FOUR_BITS), 0 to 1 for floats in this
+    range, else the extremes of the data. Channels have their own ranges only if they are floats with different
+    extremes, as after standardization by channel. Floats without negative values, and floats in [-1, 1] that reach an
+    end, have one range.
     """
     blocks = [features[rows] for rows in row_blocks(features)]
     lows = np.min([block.min((0, 1, 2)) for block in blocks], 0).astype(np.float64)

@@ -1,4 +1,4 @@
-"""Fits labels to the network's last layer and its loss, and checks them.
+"""Checks that labels match the network's output and the loss, and adds or removes a last axis of 1.
 
 Arguments named `loss` are the name of a loss, as a Keras class or function.
 """
@@ -25,44 +25,43 @@ SPARSE_LOSSES = {
     **_SPARSE_CROSSENTROPY,
     "categoricalgeneralizedcrossentropy": "CategoricalGeneralizedCrossEntropy",
 }
-"""Losses of class indices, and their classes in keras.losses."""
+"""Losses whose labels are class indices: normalized name, and class in keras.losses."""
 _EXCLUSIVE_LOSSES = {
     "categoricalcrossentropy": "CategoricalCrossentropy",
     "categoricalfocalcrossentropy": "CategoricalFocalCrossentropy",
 }
 ONE_HOT_LOSSES = {**_EXCLUSIVE_LOSSES, "categoricalhinge": "CategoricalHinge"}
-"""Losses of one-hot rows."""
+"""Losses whose labels are one-hot rows: normalized name, and class in keras.losses."""
 CATEGORICAL_LOSSES = _SPARSE_CROSSENTROPY | _EXCLUSIVE_LOSSES
-"""Losses of the probabilities of mutually exclusive classes, which also take logits."""
+"""Losses for probabilities or logits of mutually exclusive classes: normalized name, and class in keras.losses."""
 BINARY_LOSSES = {
     "bce": "BinaryCrossentropy",
     "binarycrossentropy": "BinaryCrossentropy",
     "binaryfocalcrossentropy": "BinaryFocalCrossentropy",
 }
-"""Losses of probabilities that are each true or false."""
+"""Losses for outputs that are each the probability of true: normalized name, and class in keras.losses."""
 NUMERIC_LOSSES = frozenset(
     """
     cosinesimilarity hinge huber kld kldivergence logcosh mae mape meanabsoluteerror meanabsolutepercentageerror
     meansquarederror meansquaredlogarithmicerror mse msle poisson squaredhinge
     """.split()  # noqa: SIM905 - a line for each name would be twenty lines
 )
-"""Losses that compare labels and outputs element by element."""
+"""Normalized names of the losses that compare labels and outputs element by element, as numbers."""
 _TOLERANCE = 0.01
-"""Maximum distance from 1 of the sum of a row of fractions: float16 rounds each of them."""
+"""Maximum difference between 1 and the sum of a label row, because float16 rounds each fraction."""
 _POOLING_AXES = range(1, 4)
-"""Numbers of axes for which Keras has a GlobalAveragePooling layer."""
+"""Numbers of axes without channels for which Keras has a GlobalAveragePooling layer: 1D to 3D."""
 
 
 def match_labels(samples: Samples, output_shape: OutputShape, loss: str, ignored: int | None = None) -> Samples:
-    """Return the samples if the loss can compare their labels with the network's output.
+    """Check that the loss can compare the labels with the network's output, and return the samples.
 
-    If the shapes of labels and output differ only by a trailing axis of 1, the labels get the output's shape. For
-    losses that this module does not list, Keras checks the labels.
-
-    `ignored` is the label that the loss ignores (`ignore_class`), or None.
+    If the shapes of labels and output differ only by a trailing axis of 1, the returned labels have the output's shape.
+    Labels of losses that this module does not list are not checked here, but by Keras. `ignored` is the label that the
+    loss ignores (`ignore_class`), or None.
 
     Raises:
-        Failure: InvalidLabels.
+        Failure: InvalidLabels, if the shape or a value of the labels does not suit the loss.
     """
     name, output = normalize_name(loss), tuple(output_shape)
     if name in SPARSE_LOSSES:
@@ -77,7 +76,7 @@ def match_labels(samples: Samples, output_shape: OutputShape, loss: str, ignored
 
 
 def check_one_hot(samples: Samples, loss: str) -> Iterator[TrainingWarning]:
-    """Yield a warning if rows of labels do not sum to 1 with a loss for exclusive classes."""
+    """Yield a warning if the loss needs one-hot rows, but some rows of labels do not sum to 1."""
     if normalize_name(loss) not in ONE_HOT_LOSSES:
         return
     labels, count, first = samples.labels, 0, ""
@@ -99,15 +98,15 @@ def check_one_hot(samples: Samples, loss: str) -> Iterator[TrainingWarning]:
 
 
 def normalize_name(name: str) -> str:
-    """Return the name of a Keras class or function in the form of this module's sets."""
+    """Return the name of a Keras class or function in lower case without underscores, as in this module's sets."""
     return name.lower().replace("_", "")
 
 
 def _with_output_shape(samples: Samples, output: tuple[int | None, ...]) -> Samples:
-    """Return samples with labels in the shape of the output, if only a trailing axis of 1 differs.
+    """Add or remove a trailing axis of 1 of the labels, if they then have the shape of the output.
 
-    Metrics such as Hinge, KLDivergence and Poisson broadcast labels (n,) and outputs (n, 1) to (n, n), without an
-    error. Losses do not.
+    Otherwise metrics such as Hinge, KLDivergence and Poisson would silently broadcast labels of shape (n,) and outputs
+    of shape (n, 1) to (n, n).
     """
     labels, shape = samples.labels, samples.labels.shape[1:]
     if output[-1:] == (1,) and fits_shape((*shape, 1), output):
@@ -122,7 +121,7 @@ def _check_indices(samples: Samples, output: tuple[int | None, ...], loss: str, 
     shape = labels.shape[1:]
     if output and len(shape) == len(output) and shape[-1] != 1:
         advice = "use CategoricalCrossentropy"
-        raise _invalid_labels(samples, f"rows of {shape[-1]:,}, but {loss} takes class indices: {advice}")
+        raise _invalid_labels(samples, f"rows of {shape[-1]:,} values, but {loss} takes class indices: {advice}")
     if not _fits_without_classes(shape, output):
         takes = f"{format_shape(output[:-1])} class indices" if output[:-1] else "one class index"
         found = f"{_describe(shape)}, but {loss} takes {takes} with an output of {format_shape(output)}"
@@ -141,7 +140,7 @@ def _check_indices(samples: Samples, output: tuple[int | None, ...], loss: str, 
 
 
 def _indices_advice(lowest: int, highest: int, output: tuple[int | None, ...]) -> str:
-    """Return advice for class indices that the last layer has no output for, by the extreme labels."""
+    """Return advice for class indices that exceed the units of the last layer, from the lowest and highest label."""
     if len(output) != 1 or (outputs := output[0]) is None:
         return ""
     may_be_classes = lowest >= 0 and highest < MAX_CLASS_COUNT
@@ -158,7 +157,7 @@ def _indices_advice(lowest: int, highest: int, output: tuple[int | None, ...]) -
 
 
 def _classes_advice(labels: Array, output: tuple[int | None, ...]) -> str:
-    """Return advice for labels of a single output that may be the indices of more than two classes."""
+    """Return advice if the network has one output unit, but the labels seem to be indices of more than two classes."""
     highest = labels.max()
     if output != (1,) or labels.min() < 0 or highest >= MAX_CLASS_COUNT or (labels != np.floor(labels)).any():
         return ""
@@ -187,12 +186,12 @@ def _check_shape(samples: Samples, output: tuple[int | None, ...], loss: str, *,
     if samples.labels.dtype.kind in "iu" and _fits_without_classes(shape, output):
         advice = "; use SparseCategoricalCrossentropy for class indices"
     advice += _flatten_advice(shape, output)
-    found = f"{_describe(shape)}, but {loss} compares them with an output of {format_shape(output)}"
+    found = f"{_describe(shape)}, but {loss} compares labels with an output of {format_shape(output)}"
     raise _invalid_labels(samples, f"{found}{advice}")
 
 
 def _flatten_advice(shape: tuple[int, ...], output: tuple[int | None, ...]) -> str:
-    """Return advice about a missing Flatten or pooling layer, if only the output has positions and not the labels."""
+    """Return the advice to add a Flatten or pooling layer if the output, but not the labels, has axes of positions."""
     axes = len(output) - 1
     if axes not in _POOLING_AXES or len(shape) > 1:
         return ""

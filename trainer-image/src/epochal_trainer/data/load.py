@@ -1,4 +1,4 @@
-"""The download of a TrainingJob's data sets into memory, with advice for objects that do not exist."""
+"""Downloads the data sets of a TrainingJob into memory, with advice for objects that do not exist."""
 
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
@@ -21,9 +21,9 @@ from epochal_trainer.lib.failures import Failure, bad_data
 from epochal_trainer.storage import Bucket, suggestions
 
 _IMAGE_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
-"""Suffixes of images: folders of these are not read."""
+"""Suffixes of image files. A folder with such files gets special advice, since the trainer cannot read it."""
 _MAX_NAMES = 8
-"""Maximum number of names of arrays in advice."""
+"""Maximum number of array names in the advice how to save them."""
 
 
 def load(
@@ -36,17 +36,17 @@ def load(
     network: NetworkArrays = SINGLE,
     prepare: Callable[[Samples], Samples] = lambda samples: samples,
 ) -> TrainingData:
-    """Download, read and check the data sets, and split off the validation set if it is a part of the training set.
+    """Download, read and check the data sets. With spec.data.validation.split, split the training set in two parts.
 
     Args:
-        data: The objects and their format.
+        data: spec.data: the objects of the data sets and their format.
         bucket: The data bucket.
         folder: Folder for temporary copies, which are deleted before this function returns.
         memory: Memory budget of all arrays.
-        training: The training that reads the data; its seed determines all draws.
+        training: spec.training, whose seed determines the random draw of validation samples.
         network: The inputs and outputs of the network, each of which needs an array.
-        prepare: Checks that a data set, before a split, fits the network, and returns it in the form that the network
-            accepts.
+        prepare: Called with each data set before the split: checks that it fits the network, and returns it in the
+            form that the network accepts.
 
     Raises:
         Failure: A failure of the bucket or of `prepare`. DuplicateData, EmptyData, LengthMismatch, NonFiniteData or
@@ -96,13 +96,13 @@ def _read(
     *,
     network: NetworkArrays,
 ) -> dict[Role, Samples]:
-    """Read a data set, and the other data sets in the same object."""
+    """Read a data set, and all other data sets that spec.data reads from the same object."""
     spec = specs[role]
     if spec.object is not None:
         file = files[spec.object]
         name = detect_format(file, data.format)
         if (read := FORMATS[name].read_sets) is None:
-            advice = f"set two objects in spec.data.{role}, features and labels"
+            advice = f"set two objects in spec.data.{role}: features and labels"
             raise bad_data("MissingArrays", f"{file.name} is {name} and holds one array: {advice}")
         if not FORMATS[name].names_arrays and (needs := _needs_names(network)):
             raise bad_data("MissingArrays", f"{file.name} is {name}, whose arrays have no names, but {needs}")
@@ -116,13 +116,17 @@ def _read(
 
 
 def _check_objects(role: Role, spec: DataSet, network: NetworkArrays) -> None:
-    """Refuse two objects, one of features and one of labels, for a network that needs named arrays."""
+    """Refuse a data set in two objects, features and labels, if the network needs arrays with names (npz).
+
+    Raises:
+        Failure: MissingArrays.
+    """
     if spec.object is None and (needs := _needs_names(network)):
         raise bad_data("MissingArrays", f"spec.data.{role} has two objects, features and labels, but {needs}")
 
 
 def _needs_names(network: NetworkArrays) -> str:
-    """Return why a network needs arrays with names, and how to save them; "" if it does not need them."""
+    """Return why a network needs arrays with names (npz), and how to save them; "" if it needs no names."""
     if network.is_single:
         save = "x=TEXTS, y=LABELS" if network.texts else ""
         found = "the input has dtype: string, which only npz can hold"
@@ -169,7 +173,7 @@ def _check_arrays(samples: Samples) -> Samples:
             raise bad_data(
                 "LengthMismatch",
                 f"{weights.source} is {format_shape(weights.values.shape) or 'a single value'}, but "
-                f"{arrays[-1].source} holds {len(first.values):,} samples: there must be one weight for each",
+                f"{arrays[-1].source} holds {len(first.values):,} samples: there must be one weight for each sample",
             )
         _check_finite(weights)
     return samples
@@ -191,10 +195,10 @@ def _check_finite(array: SourceArray) -> None:
 
 
 def check_object(bucket: Bucket, data: Data, key: str) -> None:
-    """Check that an object of the data exists.
+    """Check that the object with a key of spec.data exists in the bucket, and is no folder.
 
     Raises:
-        Failure: ObjectNotFound, with similar keys and advice; or as in `Bucket.check`.
+        Failure: ObjectNotFound, with similar keys and advice; or another failure of the bucket.
     """
     full_key = data.prefix + key
     try:
@@ -209,7 +213,7 @@ def check_object(bucket: Bucket, data: Data, key: str) -> None:
 
 
 def _folder_advice(bucket: Bucket, data: Data, key: str) -> str | None:
-    """Return advice for a key that is a folder, or for a prefix without its final slash; None for other keys."""
+    """Return advice if a key is a folder, or spec.data.prefix is a folder without its final slash; else None."""
     try:
         if names := suggestions.entries_in(key, bucket.entries):
             if subfolder := next((name for name in names if name.endswith("/")), None):

@@ -1,4 +1,4 @@
-"""The memory budget for data, from the free memory of the container and not from the size in a file."""
+"""The memory budget for data, a fraction of the free memory of the container."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ class MemoryBudget:
 
     Args:
         limit: Total bytes. Default: SHARE of this process's free memory.
-        reclaimable: Bytes in use that are released before the training: they count as free.
+        reclaimable: Bytes that this process uses now and releases before the training. They are added to free memory.
     """
 
     def __init__(self, limit: int | None = None, *, reclaimable: int = 0) -> None:
@@ -29,15 +29,15 @@ class MemoryBudget:
 
     @property
     def max_remaining(self) -> int:
-        """Bytes that would remain in the budget if no other process ran on the machine."""
+        """Bytes that would remain in the budget if other processes of the machine used no memory."""
         return self.remaining + self._used_by_others
 
     def reserve(self, size: int, name: str) -> None:
-        """Subtract bytes from the budget, before an allocation.
+        """Subtract `size` bytes from the budget, before they are allocated. `name` is the data's name for messages.
 
         Raises:
-            Failure: DataTooLarge, if the budget is too small. OutOfMemory, if it is too small only because of other
-                processes.
+            Failure: DataTooLarge, if the budget is too small. OutOfMemory, if it is too small only because other
+                processes of the machine use memory: another node may have enough.
         """
         if size > self.remaining:
             found = f"{name} takes {size:,} bytes in memory, but only {self.remaining:,} are left for data"
@@ -53,7 +53,7 @@ container, and with it a training that is already stored."""
 
 
 def available_memory(proc: Path = cgroups.PROC, groups: Path = cgroups.CGROUPS) -> int:
-    """Return the free memory of this process in bytes: the minimum of its machine and its container."""
+    """Return the minimum of the machine's and the container's free memory in bytes."""
     return _min_memory("MemAvailable:", proc, groups)
 
 

@@ -1,4 +1,4 @@
-"""The inputs and outputs of a network. A data set has an array for each input and output."""
+"""The names of a network's inputs and outputs. A data set has an array for each."""
 
 from dataclasses import dataclass
 
@@ -24,23 +24,26 @@ class NetworkArrays:
 
     @property
     def is_single(self) -> bool:
-        """Whether the network has one input and one output, so that a file needs no names for its arrays."""
+        """Whether the network has one input and one output. Then the arrays have standard names such as x and y."""
         return len(self.inputs) == len(self.outputs) == 1
 
     @property
     def own_arrays(self) -> frozenset[str]:
-        """All names of arrays of the inputs and outputs; see epochal_api.array_names."""
+        """Names that arrays of the inputs and outputs may have, with any suffix such as _val; empty if `is_single`."""
         return own_arrays(self.inputs, self.outputs)
 
     def array_names(self, role: Role | None) -> list[ArrayNames]:
-        """Return the names that the arrays of a data set may have; see epochal_api.array_names."""
+        """Return the alternatives for the names of a data set's arrays, the preferred names first.
+
+        Without a role, these are the names without a suffix such as _train.
+        """
         return array_names(self.inputs, self.outputs, role)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of all inputs and outputs."""
+        """The names of all inputs, then of all outputs."""
         return (*self.inputs, *self.outputs)
 
 
 SINGLE = NetworkArrays((INPUT,), (OUTPUT,))
-"""A network with one input and one output."""
+"""A network with one input and one output, under their default names."""

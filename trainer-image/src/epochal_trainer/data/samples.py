@@ -14,16 +14,16 @@ from epochal_trainer.data.dataset import Dataset, Order
 T = TypeVar("T")
 
 OUTPUT = "output"
-"""Name of the output of a data set whose network is unknown."""
+"""Name of the output of a data set that is read without knowledge of the network."""
 
 
 class NamesArray(NamedTuple):
-    """Names of classes that were found beside the labels, or names of columns beside the features.
+    """The names of an output's classes, or of an input's columns, that the data file contains.
 
     Args:
-        source: Their source: an object's key, and the array's name if the object holds several.
+        source: Origin of the names for messages: an object's key, and the array's name if the object has several.
         names: The names in the order of the class indices, or of the columns; empty if they are invalid.
-        error: The error in the names and the expected form; "" if they are valid.
+        error: Why the names are invalid; "" if they are valid.
     """
 
     source: str
@@ -37,8 +37,8 @@ class SourceArray:
 
     Args:
         values: The values, shape (samples, …).
-        source: An object's key, and the array's name if the object holds several.
-        names: Names that were found beside it: of the columns of an input, or of the classes of an output.
+        source: Origin of the array for messages: an object's key, and the array's name if the object has several.
+        names: Names of the columns (for an input) or classes (for an output), if the data file contains them.
     """
 
     values: Array
@@ -50,15 +50,15 @@ class SourceArray:
 class Samples(Dataset):
     """A data set in memory.
 
-    Properties such as `features` and `labels` are for a network with one input, or one output. For others, `view`
-    returns the samples with a single input or output.
+    Properties such as `features` and `labels` raise ValueError unless there is a single input or output. `view` returns
+    the samples with a single input or output.
 
     Args:
         inputs: Inputs of the network by name, in the order of the network.
         outputs: Expected outputs by name, in the order of the network: class indices, one-hot rows or values.
         output_weights: Weight of each sample in the loss of an output, by the output's name; empty for equal weights.
-        source_rows: Index of each sample in its source, shape (samples,), for a validation part that was split off;
-            else None.
+        source_rows: For a validation part that was split from the training set, the index of each sample in the array
+            in the file, shape (samples,); else None.
     """
 
     inputs: Mapping[str, SourceArray]
@@ -79,7 +79,7 @@ class Samples(Dataset):
         class_names: NamesArray | None = None,
         feature_names: NamesArray | None = None,
     ) -> "Samples":
-        """Return a data set for a network with one input and one output."""
+        """Return a data set with one input and one output, under their default names."""
         return cls(
             {INPUT: SourceArray(features, features_source, feature_names)},
             {OUTPUT: SourceArray(labels, labels_source, class_names)},
@@ -91,12 +91,12 @@ class Samples(Dataset):
 
     @property
     def features(self) -> Array:
-        """The only input of the network, shape (samples, …)."""
+        """Values of the only input, shape (samples, …)."""
         return _only(self.inputs).values
 
     @property
     def labels(self) -> Array:
-        """The only expected output, shape (samples, …)."""
+        """Values of the only expected output, shape (samples, …)."""
         return _only(self.outputs).values
 
     @property
@@ -106,37 +106,37 @@ class Samples(Dataset):
 
     @property
     def features_source(self) -> str:
-        """Source of the features."""
+        """Origin of the features for messages: an object's key, and possibly an array's name."""
         return _only(self.inputs).source
 
     @property
     def labels_source(self) -> str:
-        """Source of the labels."""
+        """Origin of the labels for messages: an object's key, and possibly an array's name."""
         return _only(self.outputs).source
 
     @property
     def weights_source(self) -> str:
-        """Source of the weights; "" without weights."""
+        """Origin of the weights for messages; "" without weights."""
         return _only(self.output_weights).source if self.output_weights else ""
 
     @property
     def class_names(self) -> NamesArray | None:
-        """Class names from beside the labels, if there are any."""
+        """Names of the classes of the only output, from the data file; None if the file has no such names."""
         return _only(self.outputs).names
 
     @property
     def feature_names(self) -> NamesArray | None:
-        """Names of the columns from beside the features, if there are any."""
+        """Names of the columns of the only input, from the data file; None if the file has no such names."""
         return _only(self.inputs).names
 
     @property
     def input_arrays(self) -> Arrays:
-        """The inputs as Keras takes them: one array alone, else a tuple in the order of the network."""
+        """The inputs in the form for Keras: the array of a single input, else a tuple in the order of the network."""
         return _structure(self.inputs)
 
     @property
     def output_arrays(self) -> Arrays:
-        """The expected outputs as Keras takes them: one array alone, else a tuple in the order of the network."""
+        """The expected outputs in the form for Keras: a single array, else a tuple in the order of the network."""
         return _structure(self.outputs)
 
     @property
@@ -146,12 +146,12 @@ class Samples(Dataset):
 
     @property
     def _groups(self) -> tuple[Mapping[str, SourceArray], ...]:
-        """The arrays of a batch, in the order of Keras."""
+        """The inputs, the expected outputs and, if there are any, the weights, in the order of Keras."""
         groups = self.inputs, self.outputs, self.output_weights
         return groups if self.output_weights else groups[:2]
 
     def view(self, *, input_name: str | None = None, output_name: str | None = None) -> "Samples":
-        """Return the samples with a single input, or a single output, or both. The arrays are not copied."""
+        """Return the samples with only the input and the output of these names; None keeps all. No array is copied."""
         return replace(
             self,
             inputs=select(self.inputs, input_name),
@@ -160,13 +160,13 @@ class Samples(Dataset):
         )
 
     def update(self, view: "Samples") -> "Samples":
-        """Return the samples with the arrays of a view in place of their own."""
+        """Return the samples with the arrays of `view` in place of the arrays of the same inputs and outputs."""
         inputs, outputs = {**self.inputs, **view.inputs}, {**self.outputs, **view.outputs}
         weights = {**self.output_weights, **view.output_weights}
         return replace(self, inputs=inputs, outputs=outputs, output_weights=weights)
 
     def with_names(self, input_name: str, output_name: str) -> "Samples":
-        """Return the samples with other names for the only input and the only output."""
+        """Return the samples with the only input and the only output renamed to these names."""
         return Samples(
             {input_name: _only(self.inputs)},
             {output_name: _only(self.outputs)},
@@ -175,20 +175,20 @@ class Samples(Dataset):
         )
 
     def with_features(self, features: Array) -> "Samples":
-        """Return the samples with another array for the only input."""
+        """Return the samples with `features` as the values of the only input."""
         return replace(self, inputs=_replace_only(self.inputs, features))
 
     def with_labels(self, labels: Array) -> "Samples":
-        """Return the samples with another array for the only output."""
+        """Return the samples with `labels` as the values of the only output."""
         return replace(self, outputs=_replace_only(self.outputs, labels))
 
     def with_weights(self, weights: Array, source: str) -> "Samples":
-        """Return the samples with weights for the only output."""
+        """Return the samples with `weights` as the sample weights of the only output; `source` is their origin."""
         (output,) = self.outputs
         return replace(self, output_weights={output: SourceArray(weights, source)})
 
     def subset(self, rows: slice | Array) -> "Samples":
-        """Return the samples with these indices: views for a slice, else copies."""
+        """Return the samples with the indices `rows`: views of the arrays for a slice, else copies."""
         inputs, outputs, weights = (
             {name: replace(array, values=array.values[rows]) for name, array in group.items()}
             for group in (self.inputs, self.outputs, self.output_weights)
@@ -197,17 +197,17 @@ class Samples(Dataset):
         return replace(self, inputs=inputs, outputs=outputs, output_weights=weights, source_rows=source_rows)
 
     def source_row(self, index: int) -> int:
-        """Return the index in their source of the sample with an index in this data set."""
+        """Return the index in the data file of the sample with the index `index` in this data set."""
         return index if self.source_rows is None else int(self.source_rows[index])
 
     def shuffled_batches(self, order: Order) -> Batches:
-        """Return the batches for training."""
+        """Return the batches for training, in shuffled order."""
         return backend.current().shuffled_batches(
             *map(_structure, self._groups), batch_size=order.batch_size, seed=order.seed
         )
 
     def ordered_batches(self, batch_size: int) -> Any:
-        """Return the batches for evaluation."""
+        """Return the batches for Keras' `evaluate`, not shuffled."""
         return backend.current().ordered_batches(*map(_structure, self._groups), batch_size=batch_size)
 
 
@@ -217,7 +217,7 @@ def _structure(arrays: Mapping[str, SourceArray]) -> Arrays:
 
 
 def select(group: Mapping[str, T], name: str | None) -> Mapping[str, T]:
-    """Return the entry `name` of a group as a mapping, empty if it is missing; the whole group if `name` is None."""
+    """Return a mapping with only the entry `name`, empty if it is missing; the whole group if `name` is None."""
     return group if name is None else {key: value for key, value in group.items() if key == name}
 
 

@@ -1,4 +1,4 @@
-"""A local file with data, plain or gzipped, with limits on its size in memory."""
+"""A local copy of a data object, plain or gzipped, which is read within a memory budget."""
 
 import gzip
 import tempfile
@@ -20,15 +20,15 @@ MAX_DEFLATE_RATIO = 1032
 """Maximum number of bytes that a byte of a deflate stream expands to, see https://zlib.net/zlib_tech.html."""
 CHUNK_SIZE = 1024**2
 MAX_SHOWN = 300
-"""Maximum number of characters of foreign text in a message, since data can contain texts of any length."""
+"""Maximum number of characters from the data in a message."""
 
 
 @dataclass(frozen=True)
 class DataFile:
-    """A file with one or more data sets.
+    """A local copy of a data object with one or several data sets, or one array.
 
     Args:
-        name: Key of its object, for messages.
+        name: Key of the object, for messages.
         path: Path of the local copy.
     """
 
@@ -36,29 +36,29 @@ class DataFile:
     path: Path
 
     def truncated(self, found: str, expected: str) -> Failure:
-        """Return the failure for a file that ends too early."""
+        """Return the failure TruncatedData for a file that ends too early."""
         return bad_data("TruncatedData", f"{self.name} is cut off: {found}, but {expected}; upload it again")
 
     def damaged(self, found: str) -> Failure:
-        """Return the failure for a file with invalid content."""
+        """Return the failure DamagedData for a file with invalid content."""
         return bad_data("DamagedData", f"{self.name} is damaged: {found:.{MAX_SHOWN}}; upload it again")
 
     def is_gzipped(self) -> bool:
-        """Return whether the whole file is compressed by gzip."""
+        """Return whether the file is compressed with gzip, by its first bytes."""
         with self.path.open("rb") as file:
             return file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
 
     def max_size(self) -> int:
-        """Return the maximum size of the file's uncompressed content in bytes."""
+        """Return the maximum bytes of the uncompressed content: for gzip, MAX_DEFLATE_RATIO times the file's size."""
         size = self.path.stat().st_size
         return size * MAX_DEFLATE_RATIO if self.is_gzipped() else size
 
     @contextmanager
     def open(self) -> Iterator[BinaryIO]:
-        """Open the uncompressed content.
+        """Open the file for reading. A gzipped file is decompressed while it is read.
 
         Raises:
-            Failure: TruncatedData or DamagedData, if a read in the context finds invalid compression.
+            Failure: TruncatedData or DamagedData, if a read inside the context finds invalid gzip data.
         """
         if not self.is_gzipped():
             with self.path.open("rb") as file:
@@ -74,7 +74,7 @@ class DataFile:
 
     @contextmanager
     def open_seekable(self, memory: MemoryBudget) -> Iterator[BinaryIO]:
-        """Open the content for random access: a gzipped file is expanded on disk, up to the size of the memory budget.
+        """Open the file for random access. A gzipped file is first decompressed on disk, within the memory budget.
 
         Raises:
             Failure: DataTooLarge or ScratchFull; or as in `open`.
@@ -103,7 +103,7 @@ class DataFile:
         target.seek(0)
 
     def read_into(self, array: Array, stream: BinaryIO) -> None:
-        """Read the bytes of a contiguous array from a stream, in their order in memory.
+        """Fill a contiguous array with bytes from a stream, in the order of its elements in memory.
 
         Raises:
             Failure: TruncatedData, if the stream has too few bytes.
@@ -120,7 +120,7 @@ class DataFile:
 
 
 Content: TypeAlias = Literal["features", "labels", "weights", "unknown"]
-"""Content of an array, which determines the advice on how to convert text to numbers."""
+"""Purpose of an array, for the advice how to convert text in it to numbers."""
 _FEATURES_ADVICE = (
     'Convert a table with columns of text or of mixed types with x = pandas.get_dummies(table).to_numpy("f4"); for '
     "texts that the network reads itself, write dtype: string for the input, and save numpy.array(texts, dtype=str)"
@@ -135,9 +135,9 @@ _TEXT_ADVICE: Mapping[Content, str] = {
 
 
 def check_dtype(dtype: np.dtype[np.generic], name: str, content: Content) -> None:
-    """Check that a network can process the elements of an array.
+    """Check that the elements of an array have a numeric type that a network can process.
 
-    `name` is the source of the array for messages.
+    `name` is the origin of the array for messages.
 
     Raises:
         Failure: UnsupportedType, for all types except booleans, integers and floats of at most 64 bits.
@@ -148,7 +148,7 @@ def check_dtype(dtype: np.dtype[np.generic], name: str, content: Content) -> Non
 
 
 def unsupported_type(name: str, elements: str, content: Content = "unknown", *, may_be_text: bool) -> Failure:
-    """Return the failure for an array that does not hold numbers, with advice if its elements may be text."""
+    """Return the failure UnsupportedType for an array without numbers, with advice if its elements may be text."""
     must = "it must hold booleans, integers or floats of at most 64 bits"
     advice = _TEXT_ADVICE[content] if may_be_text else ""
     return bad_data("UnsupportedType", f"{name} holds {elements:.{MAX_SHOWN}}: {must}{advice}")

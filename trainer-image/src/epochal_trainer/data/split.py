@@ -1,4 +1,4 @@
-"""The division of the training set into samples for training and for validation."""
+"""Splits the training set into a training part and a validation part (spec.data.validation.split)."""
 
 from dataclasses import replace
 from math import floor
@@ -20,12 +20,16 @@ Rows: TypeAlias = slice | Array
 def split_samples(
     samples: Samples, fraction: float, *, training: Training, shuffle: bool = False, stratify: bool = False
 ) -> tuple[Samples, Samples]:
-    """Return the training part and the validation part of the training set.
+    """Split the training set into the training part and the validation part.
 
-    The parts are views if the validation part is the end of the data set, else copies.
+    Without `shuffle` and `stratify`, the validation part is the end of the set, and the parts are views, not copies.
 
-    Of `training`, the seed determines the draw, and the loss determines whether labels are classes. Of several outputs,
-    the first one determines the classes of a stratified draw.
+    Args:
+        samples: The training set.
+        fraction: Fraction of the samples for the validation part.
+        training: Its seed determines the random draw, and its loss whether labels are classes.
+        shuffle: Whether the validation samples are drawn from all samples, and both parts are in random order.
+        stratify: Whether the fraction is drawn from each class of the first output.
 
     Raises:
         Failure: EmptyData, if a part is empty. InvalidLabels, if `stratify` is set and the labels name no classes.
@@ -40,8 +44,8 @@ def split_samples(
             other = ", put an output with classes first in spec.network.outputs" if len(names) > 1 else ""
             raise bad_data(
                 "InvalidLabels",
-                f"spec.data.validation.stratify: {error}: it needs labels that name a class for each sample, as class "
-                f"indices, one-hot rows, or 0 and 1; remove it{other}, or use spec.data.shuffle",
+                f"spec.data.validation.stratify: {error}: stratify needs labels that name a class for each sample, as "
+                f"class indices, one-hot rows, or 0 and 1; remove stratify{other}, or use spec.data.shuffle",
             ) from error
     rows = split_indices(len(samples), fraction, shuffle=shuffle, classes=classes, seed=training.seed)
     train, validation = map(samples.subset, rows)
@@ -57,10 +61,10 @@ def split_samples(
 
 
 def split_parameters(data: Data, training: Training) -> dict[str, Any] | None:
-    """Return the parameters of the draw of validation samples, apart from data and fraction.
+    """Return the parameters of the random draw of validation samples: shuffle, stratify and seed.
 
-    Returns:
-        The parameters; empty if the validation part is the end of the training set; None without such a part.
+    Return an empty dict if the validation part is the end of the training set, and None without
+    spec.data.validation.split.
     """
     validation = data.validation
     if validation is None or validation.split is None:
@@ -72,11 +76,12 @@ def split_parameters(data: Data, training: Training) -> dict[str, Any] | None:
 def split_indices(
     count: int, fraction: float, *, shuffle: bool = False, classes: Array | None = None, seed: int = 0
 ) -> tuple[Rows, Rows]:
-    """Return the indices of the training part and of the validation part, in the order of the data unless shuffled.
+    """Return the indices of the training part and of the validation part.
 
-    The validation part is the last one, exactly as Keras' validation_split, or drawn, with the same result in any
-    version of NumPy. With `classes`, the class of each sample, the fraction is drawn from each class: a class of at
-    least two samples is in both parts, a class of one sample only in the first.
+    Without `shuffle` and `classes`, the validation part is the end of the data, as with Keras' validation_split. With
+    `shuffle`, it is drawn from all samples, and the indices are in random order. With `classes`, the class of each
+    sample, the fraction is drawn from each class: a class of at least two samples is in both parts, and a class of one
+    sample only in the training part. The same seed has the same result in any version of NumPy.
     """
     train_count = floor(count * (1.0 - fraction))
     if not shuffle and classes is None:

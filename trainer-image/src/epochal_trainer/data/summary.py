@@ -1,4 +1,4 @@
-"""The summary of the data sets of a training, for data.json."""
+"""The summary of the data sets of a training: the content of data.json in the results."""
 
 import math
 from collections.abc import Collection, Mapping, Sequence
@@ -29,13 +29,13 @@ from epochal_trainer.data.training_data import TrainingData
 def summarize(
     data: TrainingData, counts: Mapping[str, Sequence[PartCounts]], *, ignoring: Collection[str] = ()
 ) -> tuple[DataSummary, dict[str, Columns]]:
-    """Return the summary of the data sets, and the ranges of the columns of the training part's inputs, by name.
+    """Return the summary of the data sets, and the statistics of the columns of the training part by input.
 
     Args:
         data: The data sets, which fit network and losses.
-        counts: The number of samples per class in each part of the data, as from `count_parts`, by the output's name;
-            without outputs whose counts are unknown.
-        ignoring: The outputs whose loss ignores a class (`ignore_class`): its samples are not in the counts.
+        counts: The result of `count_parts` by output: the number of samples per class in each part of the data.
+            Outputs whose counts are unknown are missing.
+        ignoring: The outputs whose loss ignores a class (`ignore_class`). Samples of this class are not in `counts`.
     """
     parts: dict[SetName, Samples] = {"train": data.train}
     if data.validation is not None:
@@ -77,7 +77,7 @@ def summarize(
 
 
 def _summarize_array(described: SourceArray, columns: Columns | None = None, names: Sequence[str] = ()) -> ArraySummary:
-    """Return the summary of an array. `columns` are ranges that were computed before, `names` the column names."""
+    """Return the summary of an array. `columns` are its statistics (None: compute them), `names` the column names."""
     array = described.values
     source, shape, dtype = described.source, list(array.shape[1:]), format_dtype(array.dtype)
     if _is_text(array):

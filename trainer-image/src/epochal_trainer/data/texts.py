@@ -1,4 +1,4 @@
-"""Arrays of text, as samples of an input of `dtype: string`."""
+"""Checks arrays of text, which are the samples of an input with `dtype: string`."""
 
 from typing import Any
 
@@ -9,13 +9,13 @@ from epochal_trainer.data.source import MAX_SHOWN
 from epochal_trainer.lib.failures import Failure, bad_data
 
 TEXT_BYTES = 24
-"""Bytes that a framework takes for each text, in addition to its characters."""
+"""Bytes of memory that the framework needs for each text, in addition to its characters."""
 _SURROGATES = (0xD800, 0xDFFF)
 _MAX_CHARACTER = 0x10FFFF
 
 
 def check_text_dtype(dtype: np.dtype[Any], source: str) -> None:
-    """Check that the elements of an array are text that needs no pickle.
+    """Check that the elements of an array are NumPy text (S or U), and not Python objects.
 
     Raises:
         Failure: UnsupportedType.
@@ -46,12 +46,12 @@ def check_texts(texts: Array, source: str) -> None:
 
 
 def as_characters(texts: Array) -> Array:
-    """Return text as characters in place of bytes in UTF-8."""
+    """Return text with bytes in UTF-8 decoded to characters. Other text is returned unchanged."""
     return texts if texts.dtype.kind == "U" else np.char.decode(texts, "utf-8")
 
 
 def _find_invalid_characters(texts: Array) -> list[int] | None:
-    """Return the index of the first text with a number that is no character, or None."""
+    """Return the index of the first text with a code point that is no Unicode character; None if all are valid."""
     codes = np.ascontiguousarray(texts).view(np.uint32).reshape(*texts.shape, -1)
     low, high = _SURROGATES
     invalid = ((codes >= low) & (codes <= high)) | (codes > _MAX_CHARACTER)
@@ -59,7 +59,7 @@ def _find_invalid_characters(texts: Array) -> list[int] | None:
 
 
 def _find_invalid_utf8(texts: Array) -> list[int] | None:
-    """Return the index of the first text with bytes that are not UTF-8, or None."""
+    """Return the index of the first text with bytes that are not UTF-8; None if all are valid."""
     for position, text in enumerate(texts.reshape(-1).tolist()):
         try:
             text.decode("utf-8")
@@ -70,5 +70,5 @@ def _find_invalid_utf8(texts: Array) -> list[int] | None:
 
 def _invalid_text(source: str, index: list[int], dtype: np.dtype[Any]) -> Failure:
     kind = "characters that are no Unicode" if dtype.kind == "U" else "bytes that are not UTF-8"
-    advice = "decode them with the encoding of their source, and save them with numpy.array(texts, dtype=str)"
+    advice = "decode the texts with the encoding of their source, and save them with numpy.array(texts, dtype=str)"
     return bad_data("InvalidData", f"{source} holds {kind} at {index}: {advice}")

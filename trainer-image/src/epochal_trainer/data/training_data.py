@@ -1,4 +1,4 @@
-"""The data sets of a training: for training, for validation and for the test."""
+"""The data sets of a training: training part, validation set and test set."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -12,13 +12,15 @@ class TrainingData:
     """The data sets of a training.
 
     Args:
+        train: The samples to train on, without a validation part that was split off.
+        validation: The validation set or part; None without validation.
+        test: The test set; None without spec.data.test.
         digests: SHA-256 in hex of every object that was read, by key.
-        split_parameters: Parameters of the draw of the validation part, see data/split.py; None if it is not a part of
-            the training set.
-        class_weights: Weight of each class in the training loss; empty if the spec sets none.
-        output_classes: Names of the classes of an output, by the output's name; without outputs whose classes have no
-            names.
-        input_columns: Names of the columns of a table, by the input's name; without inputs whose columns have no names.
+        split_parameters: The result of `split.split_parameters`: how validation samples were drawn from the training
+            set; None if they were not split from it.
+        class_weights: Weight of each class in the training loss; empty without spec.training.classWeight.
+        output_classes: Class names by output. Outputs whose classes have no names are missing.
+        input_columns: Column names by input. Inputs whose columns have no names are missing.
     """
 
     train: Samples
@@ -32,16 +34,16 @@ class TrainingData:
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """Names of the classes of the only output; empty if unknown, and for a network with several outputs."""
+        """Class names of the only output; empty if it has none, and for a network with several outputs."""
         return next(iter(self.output_classes.values()), ()) if len(self.train.outputs) == 1 else ()
 
     @property
     def feature_names(self) -> tuple[str, ...]:
-        """Names of the columns of the only input; empty if unknown, and for a network with several inputs."""
+        """Column names of the only input; empty if it has none, and for a network with several inputs."""
         return next(iter(self.input_columns.values()), ()) if len(self.train.inputs) == 1 else ()
 
     def view(self, *, input_name: str | None = None, output_name: str | None = None) -> "TrainingData":
-        """Return the data sets with a single input, or a single output, or both; see `Samples.view`."""
+        """Return the data sets with only the input `input_name` and the output `output_name`; None keeps all."""
 
         def view(samples: Samples) -> Samples:
             return samples.view(input_name=input_name, output_name=output_name)
@@ -56,7 +58,7 @@ class TrainingData:
         )
 
     def dump(self) -> dict[str, Any]:
-        """Return the description of the data sets for summary.json, as JSON-ready values."""
+        """Return the field `data` of summary.json: numbers of samples, split, and weights."""
         sets = {"train": self.train, "validation": self.validation, "test": self.test}
         return {
             **{name: len(samples) if samples is not None else None for name, samples in sets.items()},

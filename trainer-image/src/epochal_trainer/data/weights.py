@@ -1,4 +1,4 @@
-"""The weight of each sample in the loss, from weights beside the data and from class weights."""
+"""The weight of each sample in the loss: from sample weights in the data file, and from spec.training.classWeight."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -13,18 +13,18 @@ from epochal_trainer.data.samples import Samples, SourceArray
 from epochal_trainer.lib.failures import Failure, bad_data, bad_spec
 
 WEIGHT_DTYPE = np.dtype(np.float32)
-"""Type of weights, whatever their stored type: Keras computes with it."""
+"""Type to which weights are converted: the type in which Keras computes with weights."""
 _FIELD = "spec.training.classWeight"
 
 
 def check_weights(samples: Samples, output_shapes: Sequence[OutputShape]) -> Samples:
-    """Return the samples, with weights of type WEIGHT_DTYPE that Keras can multiply with the losses.
+    """Check the sample weights, and return the samples with weights in the type and shape that Keras needs.
 
-    All outputs have the same weights. `output_shapes` are the shapes of the outputs in their order.
+    All outputs have the same weights. `output_shapes` are the shapes of the outputs for one sample, in their order.
 
     Raises:
-        Failure: ShapeMismatch, if there is not one weight for each sample, or for each position of the only output.
-            InvalidData, if a weight is below 0 or too large, or all are 0.
+        Failure: ShapeMismatch, unless there is one weight for each sample, or for each position, such as a pixel, of
+            the only output. InvalidData, if a weight is below 0 or above MAX_WEIGHT, or all weights are 0.
     """
     found = next(iter(samples.output_weights.values()), None)
     if found is None:
@@ -49,7 +49,7 @@ def check_weights(samples: Samples, output_shapes: Sequence[OutputShape]) -> Sam
             "InvalidData", f"{name} holds {weights[*index]} at {index[:1] if is_for_samples else index}, but {must}"
         )
     if not weights.any():
-        raise bad_data("InvalidData", f"{name} holds only zeros: no sample would count")
+        raise bad_data("InvalidData", f"{name} holds only zeros: all samples would have the weight 0")
     weights = weights.astype(WEIGHT_DTYPE, copy=False)
     by_output = {
         # Keras would broadcast weights of samples along the last axis of the losses.
@@ -60,16 +60,16 @@ def check_weights(samples: Samples, output_shapes: Sequence[OutputShape]) -> Sam
 
 
 def check_part_weights(samples: Samples | None, part: str) -> None:
-    """Check that a part of a data set has a weight above 0. The weights of the whole set are already checked.
+    """Check that a part of a data set has a weight above 0. `check_weights` has checked the whole set.
 
     Raises:
-        Failure: InvalidData.
+        Failure: InvalidData, if all weights of the part are 0.
     """
     weights = next(iter(samples.output_weights.values()), None) if samples is not None else None
     if weights is not None and not weights.values.any():
         raise bad_data(
             "InvalidData",
-            f"{weights.source} holds only zeros in the {part} part: no sample would count. Use stratify or "
+            f"{weights.source} holds only zeros in the {part} part, so its loss would always be 0. Use stratify or "
             "spec.data.shuffle, or another spec.data.validation.split",
         )
 
@@ -77,7 +77,10 @@ def check_part_weights(samples: Samples | None, part: str) -> None:
 def apply_class_weights(
     samples: Samples, class_weight: str | Mapping[str, str], loss: Named
 ) -> tuple[Samples, dict[int, float]]:
-    """Return the samples with weights multiplied by class weights, as Keras' class_weight, and the weight per class.
+    """Return the samples with weights multiplied by the weight of their class, and the weight of each class.
+
+    `class_weight` is spec.training.classWeight: a weight by class index, as Keras' class_weight (1 for other classes),
+    or Balanced for the same total weight of each class.
 
     Raises:
         Failure: InvalidTraining, if labels do not name classes, or `class_weight` contains a class that the data lack.
@@ -86,8 +89,8 @@ def apply_class_weights(
         indices = class_indices(samples, loss.name)
     except NotClassLabels as error:
         raise _invalid_training(
-            f"{error}: it needs labels that name a class for each sample, as class indices, one-hot rows, or 0 and 1; "
-            "an array sample_weight beside the data can weight any samples"
+            f"{error}: class weights need labels that name a class for each sample, as class indices, one-hot rows, or "
+            "0 and 1; an array sample_weight in the data file can weight samples with any labels"
         ) from error
     classes, positions, counts = np.unique(indices, return_inverse=True, return_counts=True)
     if isinstance(class_weight, str):
@@ -102,7 +105,7 @@ def apply_class_weights(
         weights = samples.weights * weights.reshape(-1, *(1 for _ in samples.weights.shape[1:]))
     sources = " × ".join(source for source in (samples.weights_source, _FIELD) if source)
     if not weights.any():
-        raise _invalid_training(f"{sources} is 0 for all samples of {samples.labels_source}: no sample would count")
+        raise _invalid_training(f"{sources} is 0 for all samples of {samples.labels_source}: the loss would be 0")
     by_class = {int(number): float(factor) for number, factor in zip(classes, factors, strict=True)}
     return samples.with_weights(weights, sources), by_class
 

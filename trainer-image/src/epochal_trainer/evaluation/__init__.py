@@ -1,5 +1,6 @@
-"""The evaluation of a trained model: its figures by class or by number, and the samples that it misreads.
+"""The evaluation of a trained model on a data set: statistics of its predictions, and the worst mistakes.
 
-`target` decides how labels and outputs are compared. `passes` predicts each sample once. `classes` and `numbers`
-collect the figures in bounded memory, with NumPy only. `figures` draws them, and `store` stores the files.
+An answer is a prediction of the model for a sample: a class, or numbers. `target` decides how labels and outputs are
+compared. `passes` predicts each sample once. `classes` and `numbers` compute the statistics in bounded memory.
+`figures` draws pictures, and `store` stores the files.
 """

@@ -1,4 +1,4 @@
-"""The figures of a model that answers one of several classes: confusion, precision, recall, calibration, mistakes."""
+"""Statistics of a model that predicts one of several classes: confusion, precision, recall, calibration, mistakes."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -26,11 +26,11 @@ from epochal_trainer.evaluation.worst import Worst
 Array = NDArray[Any]
 
 BINS = 10
-"""Number of ranges of probabilities in the calibration."""
+"""Number of equal ranges of the predicted probability in the calibration."""
 
 
 class ClassTally:
-    """Collects the answers of a model by class. Its memory depends on the number of classes, not of samples."""
+    """Counts predicted classes by class of the label. The memory depends on the number of classes, not of samples."""
 
     def __init__(self, count: int, scale: Scale) -> None:
         self._count = count
@@ -42,11 +42,11 @@ class ClassTally:
         self.worst = Worst(MAX_WORST)
 
     def add(self, rows: Array, labels: Array, outputs: Array) -> None:
-        """Count the answers for a batch of samples.
+        """Add the predictions for a batch of samples to the statistics.
 
         Args:
-            rows: Index of each sample, shape (samples,).
-            labels: Class of each sample, shape (samples,).
+            rows: Index of each sample in the data set, shape (samples,).
+            labels: Class of each sample by its label, shape (samples,).
             outputs: Finite outputs of the network, shape (samples, units).
         """
         values = class_values(outputs, self._scale)
@@ -68,11 +68,11 @@ class ClassTally:
         self.worst.add((highest - own)[wrong], rows[wrong], *(column[wrong] for column in columns))
 
     def evaluation(self, names: Sequence[str], place: Callable[[int], Place]) -> ClassEvaluation:
-        """Return the evaluation of all added samples.
+        """Return the statistics of all added samples.
 
         Args:
             names: Names of the classes; empty if they have none.
-            place: Returns the place of the sample with an index.
+            place: Returns the origin (array and row) of the sample with an index in the data set.
         """
         correct = int(self._correct.sum())
         return ClassEvaluation(
@@ -136,5 +136,5 @@ class ClassTally:
 
 
 def _fraction(part: float, total: float) -> float | None:
-    """Return a fraction, at most 1 also after rounding; None if the total is 0."""
+    """Return `part / total`, at most 1 in spite of rounding; None if the total is 0."""
     return min(part / total, 1.0) if total else None

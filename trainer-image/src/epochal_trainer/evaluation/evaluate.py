@@ -1,4 +1,4 @@
-"""Evaluates a Keras model on a data set."""
+"""Evaluates the outputs of a Keras model on the test or validation set."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -32,17 +32,19 @@ Array = NDArray[Any]
 
 
 class DataSet(NamedTuple):
-    """The data set of an evaluation, with its name in spec.data."""
+    """The samples on which a model is evaluated, and their name in spec.data."""
 
     name: Literal["test", "validation"]
     samples: Samples
 
 
 def find_data_set(data: TrainingData) -> DataSet:
-    """Return the test set, or the validation set if there is no test set: no epoch was chosen by the test set.
+    """Return the data set for the evaluation: the test set, or without a test set the validation set.
+
+    The test set is preferred because the best epoch was not selected with it.
 
     Raises:
-        NotEvaluated: If the training has neither.
+        NotEvaluated: If the training has neither a test set nor a validation set.
     """
     if data.test is not None:
         return DataSet("test", data.test)
@@ -54,10 +56,12 @@ def find_data_set(data: TrainingData) -> DataSet:
 def find_targets(
     model: keras.Model, samples: Samples, outputs: Sequence[OutputTraining]
 ) -> dict[str, Classes | Numbers]:
-    """Return how labels and outputs of a model are compared, for each output that can be evaluated, by its name.
+    """Return for each output of a model, by name, whether its predictions are compared as classes or as numbers.
+
+    Outputs that cannot be evaluated are missing.
 
     Raises:
-        NotEvaluated: If no output is one of several classes, or numbers.
+        NotEvaluated: If no output can be evaluated.
     """
     targets: dict[str, Classes | Numbers] = {}
     reasons = []
@@ -73,11 +77,11 @@ def find_targets(
 
 
 class Evaluated(NamedTuple):
-    """The evaluation of an output of a model.
+    """The evaluation of one output of a model.
 
     Args:
-        evaluation: Its figures.
-        worst: The indices in the data set of its worst samples, worst first.
+        evaluation: The statistics of the output.
+        worst: The indices in the data set of the samples with the worst mistakes, worst first.
     """
 
     evaluation: OutputEvaluation
@@ -94,20 +98,20 @@ def evaluate(
     seconds: float,
     stop: Callable[[], bool],
 ) -> dict[str, Evaluated]:
-    """Return the evaluation of the outputs of a model, by their names.
+    """Predict the samples with a model, and return the evaluation of each output in `targets`, by name.
 
     Args:
         model: The model.
         samples: The data set.
-        targets: How labels and outputs are compared, by the names of the evaluated outputs.
-        class_names: Names of the classes by output; without outputs whose classes have no names.
-        batch_size: Samples per batch of the training: a larger batch might need more memory, or longer than
-            `spec.training.stallSeconds`.
-        seconds: Time limit.
+        targets: Result of `find_targets`: the outputs to evaluate.
+        class_names: Class names by output. Outputs whose classes have no names are missing.
+        batch_size: Maximum samples per batch. It is that of the training: a larger batch might need more memory, or
+            more time than spec.training.stallSeconds.
+        seconds: Time limit. Samples that are not predicted by then are skipped.
         stop: Called before each batch; returns whether to stop.
 
     Raises:
-        NotEvaluated: If no sample was predicted, because `stop` returned true at once.
+        NotEvaluated: If `stop` returned true before the first batch, so that no sample was predicted.
     """
     specs = inputs_of(model)
     arrays = [array.values for array in samples.inputs.values()]
@@ -138,7 +142,7 @@ def evaluate(
         seconds=seconds,
     )
     if counts[0].skipped == len(samples):
-        raise NotEvaluated("there was no time or memory for a sample")
+        raise NotEvaluated("it was stopped before the first sample: the process must end, or memory is short")
     evaluated = {}
     for (name, tally), count in zip(tallies.items(), counts, strict=True):
         names = class_names.get(name, ())
@@ -160,5 +164,5 @@ def _labels_of(samples: Samples, target: Classes | Numbers) -> Callable[[Array],
 
 
 def _in_type(array: Array, dtype: str) -> Array:
-    """Return features in the type of an input of a network."""
+    """Convert features to the data type of an input of a network. Text is decoded to characters."""
     return as_characters(array) if dtype == TEXT else array.astype(dtype)

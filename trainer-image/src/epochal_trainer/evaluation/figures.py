@@ -18,23 +18,23 @@ from epochal_trainer.lib.text import escape
 _BLUE = "#1f6fb4"
 _DPI = 120
 _MAX_NUMBERED = 20
-"""Maximum number of classes whose matrix has a number in each cell."""
+"""Maximum number of classes for which the cells of the confusion matrix show the number of samples."""
 _MAX_NAMED = 40
-"""Maximum number of classes whose matrix has a label at each row."""
+"""Maximum number of classes for which each row of the confusion matrix has a label; beyond, each tenth row."""
 _MAX_BARS = 25
-"""Maximum number of confused pairs in the plot for a network with more classes than a matrix."""
+"""Maximum number of bars in the chart of confused pairs, which replaces the matrix if there are too many classes."""
 _NAME_LENGTH = 16
 _COLUMNS = 9
 _CELL = (SIZE + 36, SIZE + 24)
-"""Height and width of an image with its caption, in pixels."""
+"""Height and width in pixels of the cell for an image and its caption."""
 _TITLE = 40
-"""Height of the title above images, in pixels."""
+"""Height in pixels of the title above the images."""
 _DARK = 0.6
-"""Fraction of the color scale from which a cell is dark, and its number white."""
+"""Fraction of the color scale above which the number in a cell is white, because the cell is dark."""
 
 
 def draw_confusion(classes: ClassEvaluation, path: Path, title: str) -> None:
-    """Draw the confusion matrix, or the most confused pairs if there are too many classes for a matrix."""
+    """Draw the confusion matrix as PNG, or a bar chart of the most confused pairs if there are too many classes."""
     names = {each.index: each.name for each in classes.by_class if each.name is not None}
 
     def label(index: int) -> str:
@@ -47,7 +47,7 @@ def draw_confusion(classes: ClassEvaluation, path: Path, title: str) -> None:
 
 
 def draw_images(images: Sequence[NDArray[Any]], captions: Sequence[str], path: Path, title: str) -> None:
-    """Draw images in rows, each with a caption of at most two lines."""
+    """Draw images in a grid as PNG. Each image has a caption of at most two lines."""
     columns = min(_COLUMNS, len(images))
     rows = -(-len(images) // columns)
     height, width = _CELL
@@ -107,7 +107,7 @@ def _draw_pairs(classes: ClassEvaluation, label: Callable[[int], str], path: Pat
 def _canvas(
     path: Path, title: str, size: tuple[float, float], layout: Literal["constrained"] | None = "constrained"
 ) -> Iterator[Axes]:
-    """Provide axes to draw on, and write the figure at the end of the context."""
+    """Provide axes to draw on, and write the figure to `path` at the end of the context. `size` is in inches."""
     figure = Figure(figsize=size, layout=layout)
     FigureCanvasAgg(figure)
     figure.suptitle(title, fontsize=10)

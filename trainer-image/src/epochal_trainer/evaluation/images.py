@@ -1,4 +1,4 @@
-"""Samples as small images."""
+"""Converts samples that are images to small images, for the picture of the worst mistakes."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,24 +11,25 @@ from epochal_trainer.data.images import image_spec
 Array = NDArray[Any]
 
 SIZE = 96
-"""Width or height of an image in pixels, whichever is larger."""
+"""Length in pixels of the longer side of each small image."""
 _CHANNELS = (1, 3)
 _MIN_SIDE = 8
-"""Minimum height and width of an image without an axis of channels. Smaller ones are tables or sequences."""
+"""Minimum height and width of an image without an axis of channels. Smaller samples are tables or sequences."""
 _IMAGE_AXES = 3
 _MAX_RATIO = 8
-"""Maximum ratio of the sides of an image. Longer ones are sequences."""
+"""Maximum ratio of the longer to the shorter side of an image. Longer samples are sequences."""
 
 
 def small_images(features: Array, rows: Sequence[int]) -> list[Array]:
-    """Return samples as images of at most SIZE pixels; an empty list if the features are no images.
+    """Return samples as images whose longer side has SIZE pixels; an empty list if the features are no images.
 
-    Samples are images if their shape is height, width, channels, or channels, height, width, with 1 or 3 channels; or a
-    height and a width of bytes, or of a square.
+    Samples are images if their shape is (height, width, channels) or (channels, height, width) with 1 or 3 channels. A
+    shape (height, width) is an image if the values are bytes, or height and width are equal. Very long or small
+    samples are no images.
 
     Args:
         features: The features of a data set, shape (samples, …).
-        rows: Indices of the samples.
+        rows: Indices of the samples to return.
 
     Returns:
         Images of shape (height, width, 3) and type uint8.
@@ -50,7 +51,7 @@ def small_images(features: Array, rows: Sequence[int]) -> list[Array]:
 
 
 def _image_axes(features: Array) -> tuple[int, ...] | None:
-    """Return the axes of height, width and possibly channels in the shape of a sample, or None if it is no image."""
+    """Return the axes of a sample with height, width and, if it exists, channels; None if samples are no images."""
     shape = features.shape[1:]
     if len(shape) == _IMAGE_AXES and shape[2] in _CHANNELS:
         axes: tuple[int, ...] = (0, 1, 2)
@@ -66,13 +67,16 @@ def _image_axes(features: Array) -> tuple[int, ...] | None:
 
 
 def _positions(side: int, longer: int) -> Array:
-    """Return the indices of the shown pixels along a side of an image. The longer side gets SIZE pixels."""
+    """Return the indices of the pixels along a side of length `side` that the small image has.
+
+    `longer` is the length of the longer side, which gets SIZE pixels.
+    """
     count = max(1, round(SIZE * side / longer))
     return np.arange(count) * side // count
 
 
 def _pick(image: Array, axes: tuple[int, ...], ys: Array, xs: Array) -> Array:
-    """Return the pixels of an image in the rows `ys` and the columns `xs`, with the channels in the last axis."""
+    """Return the pixels of an image at the rows `ys` and the columns `xs`, in the shape height, width, channels."""
     moved = image[..., np.newaxis] if len(axes) < _IMAGE_AXES else np.moveaxis(image, axes, range(_IMAGE_AXES))
     picked: Array = moved[ys[:, np.newaxis], xs]
     return picked

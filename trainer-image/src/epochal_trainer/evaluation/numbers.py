@@ -1,4 +1,4 @@
-"""The figures of a model that answers numbers: quantiles of the residuals, mean errors, the worst samples."""
+"""Statistics of a model that predicts numbers: quantiles of the residuals, mean errors, worst samples."""
 
 import math
 from collections.abc import Callable
@@ -13,16 +13,16 @@ from epochal_trainer.evaluation.worst import Worst
 Array = NDArray[Any]
 
 FRACTIONS = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
-"""The quantiles of the residuals."""
+"""The fractions for which quantiles of the residuals (output minus label) are computed."""
 MAX_RESIDUALS = 2**16
-"""Number of residuals that are kept for the quantiles. With more, their rank is off by about 0.2 %."""
+"""Maximum number of residuals for the quantiles. Of more, a random sample is used, with an error in rank of 0.2 %."""
 BLOCK_SIZE = 2**20
-"""Values to process at a time: a batch of images may have many more, and is half as large in float32."""
+"""Values to process at a time: converted to float64, a whole batch of images may need too much memory."""
 _SEED = 21
 
 
 class NumberTally:
-    """Collects the residuals of a model, in memory that depends neither on samples nor on values of a sample."""
+    """Collects residuals (output minus label) of a model. The memory is limited for any number and size of samples."""
 
     def __init__(self, values: int) -> None:
         self._values = values
@@ -33,10 +33,10 @@ class NumberTally:
         self.worst = Worst(MAX_WORST)
 
     def add(self, rows: Array, labels: Array, outputs: Array) -> None:
-        """Collect the residuals of a batch of samples.
+        """Add the residuals of a batch of samples to the statistics.
 
         Args:
-            rows: Index of each sample, shape (samples,).
+            rows: Index of each sample in the data set, shape (samples,).
             labels: Finite labels, shape (samples, …).
             outputs: Finite outputs of the network, shape (samples, …), with as many values as the labels.
         """
@@ -65,7 +65,7 @@ class NumberTally:
         self.worst.add(errors, rows, labels[:, :MAX_VALUES], outputs[:, :MAX_VALUES])
 
     def evaluation(self, place: Callable[[int], Place]) -> NumberEvaluation:
-        """Return the evaluation of all added samples. `place` returns the place of the sample with an index."""
+        """Return the statistics of all added samples. `place` returns the origin of the sample with an index."""
         return NumberEvaluation(
             values=self._values,
             mean_residual=self._mean(self._sum),
@@ -93,7 +93,7 @@ class NumberTally:
 
 
 class _RandomSample:
-    """A random sample of all added values, each with the same probability. It holds all values up to its limit."""
+    """A random sample of at most `limit` of all added values, in which each value has the same probability."""
 
     def __init__(self, limit: int) -> None:
         self.values = np.zeros(0)
@@ -102,7 +102,7 @@ class _RandomSample:
         self._random = np.random.default_rng(_SEED)
 
     def add(self, values: Array) -> None:
-        """Add values. Above the limit, the sample keeps a random part of all added values."""
+        """Add values. If there are more than `limit` values in total, keep a random choice of them."""
         keys = self._random.random(len(values))
         if len(self._keys) == self._limit:  # only values that enter the sample
             entering = keys < self._keys.max()

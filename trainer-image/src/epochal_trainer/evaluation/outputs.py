@@ -1,4 +1,4 @@
-"""The outputs of a network as a value for each class."""
+"""Converts the outputs of a network to a probability or score for each class."""
 
 from typing import Any, Literal
 
@@ -7,12 +7,14 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 Scale = Literal["probabilities", "shares", "logits", "scores"]
-"""The kind of a network's outputs: probabilities; positive numbers that the loss divides by their sum; logits; or other
-scores, whose highest is the answer."""
+"""The kind of a network's outputs: probabilities; shares, positive numbers that the loss divides by their sum; logits;
+or other scores. The highest output is the predicted class."""
 
 
 def class_values(outputs: Array, scale: Scale) -> Array:
-    """Return a value for each class, probabilities except for scores. The highest is the answer.
+    """Return for each sample and class a probability, or the score for the scale `scores`.
+
+    The class with the highest value is the predicted class.
 
     Args:
         outputs: Outputs of the network, shape (samples, units). A single unit separates two classes.

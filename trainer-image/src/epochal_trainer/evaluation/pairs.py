@@ -1,4 +1,4 @@
-"""The most frequent of very many pairs of classes, counted in bounded memory."""
+"""Counts the most frequent confusions of two classes in bounded memory, even with very many classes."""
 
 from typing import Any
 
@@ -8,14 +8,14 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 
 LIMIT = 10_000
-"""Number of counted pairs: a hundred times as many as an evaluation lists. They take 160 kB."""
+"""Maximum number of pairs that are counted, a hundred times as many as an evaluation lists. They take 160 kB."""
 
 
 class PairCounts:
-    """Counts the most frequent pairs of a label and an answer (the mergeable summary of Misra and Gries).
+    """Counts the most frequent pairs of a label and a predicted class (mergeable summary of Misra and Gries).
 
-    With more than `limit` different pairs, the count of every pair is reduced by the count of the pair that does not
-    fit. `error` is the sum of these reductions.
+    If there are more than `limit` different pairs, the rarest pairs are dropped, and all counts are reduced by the
+    highest dropped count. `error` is the sum of these reductions: a count may be too low by it.
     """
 
     def __init__(self, classes: int, limit: int = LIMIT) -> None:
@@ -26,7 +26,7 @@ class PairCounts:
         self._counts = np.zeros(0, np.int64)
 
     def add(self, labels: Array, answers: Array) -> None:
-        """Count a pair for each sample."""
+        """Add the pair of label and predicted class (`answers`) of each sample to the counts."""
         keys = np.concatenate([self._keys, labels.astype(np.int64) * self._classes + answers])
         weights = np.concatenate([self._counts, np.ones(len(labels), np.int64)])
         self._keys, positions = np.unique(keys, return_inverse=True)
@@ -39,6 +39,6 @@ class PairCounts:
             self.error += reduction
 
     def most_common(self, count: int) -> list[tuple[int, int, int]]:
-        """Return label, answer and number of samples of the most frequent pairs, most frequent first."""
+        """Return label, predicted class and number of samples of the `count` most frequent pairs, descending."""
         order = np.lexsort((self._keys, -self._counts))[:count]
         return [(*divmod(int(self._keys[index]), self._classes), int(self._counts[index])) for index in order]

@@ -15,7 +15,14 @@ Array = NDArray[Any]
 
 @dataclass
 class Counts:
-    """The number of samples that a pass left out for an output, by reason, and of the samples that it evaluated."""
+    """The numbers of samples of a pass for one output: evaluated, and left out for a reason.
+
+    Args:
+        evaluated: Samples in the statistics.
+        skipped: Samples that were not predicted, because the pass stopped before.
+        unlabeled: Predicted samples without a label that counts, see `Labels.counted`.
+        not_finite: Predicted samples with NaN or an infinite value in the output.
+    """
 
     evaluated: int = 0
     skipped: int = 0
@@ -24,11 +31,11 @@ class Counts:
 
 
 class Tally(NamedTuple):
-    """Collects the answers of an output.
+    """The functions that provide the labels of one output of a network, and collect its predictions.
 
     Args:
         labels: Returns the labels of the samples at the given indices.
-        add: Takes indices, labels and outputs of samples that have a label and finite outputs.
+        add: Called with the indices, labels and outputs of the samples that have a label and finite outputs.
     """
 
     labels: Callable[[Array], Labels]
@@ -45,21 +52,21 @@ def run(
     seconds: float,
     clock: Callable[[], float] = time.monotonic,
 ) -> list[Counts]:
-    """Predict the samples in batches, and return how many were evaluated, for each output.
+    """Predict the samples in batches, pass the predictions to the tallies, and return the counts for each tally.
 
-    Each batch is spread evenly over the data set. So if the time is over, or `stop` returns true, the evaluated samples
-    are spread evenly, too, even if the data are sorted by class.
+    The samples of a batch are spread evenly over the data set. So if the pass stops early, because the time is over or
+    `stop` returns true, the evaluated samples are representative even if the data are sorted by class.
 
     Args:
         samples: Number of samples.
         batch: Maximum number of samples in a batch.
-        predict: Returns the outputs for the samples at the given indices, an array for each tally. It always gets the
-            same number of indices, because Keras traces the network again for another batch size. The last index may be
-            repeated.
-        tallies: Collect the answers of each output.
+        predict: Returns the outputs for the samples at the given indices, an array for each tally. Each call has the
+            same number of indices, because Keras traces the network again for another batch size. For a smaller last
+            batch, the last index is repeated.
+        tallies: One for each evaluated output.
         stop: Returns whether to stop before the next batch.
-        seconds: The time limit. The first batch, which traces the network, is predicted in any case.
-        clock: Returns the time in seconds.
+        seconds: The time limit. The first batch is predicted even if the time is over, unless `stop` returns true.
+        clock: Returns the present time in seconds.
     """
     counts, batches, now = [Counts() for _ in tallies], -(-samples // batch), clock()
     size, end, last = -(-samples // batches), now + seconds, 0.0

@@ -1,4 +1,4 @@
-"""An evaluation as text: the line of the log, and the captions of the worst samples."""
+"""An evaluation as text: a line for the log, and captions for the pictures of the worst samples."""
 
 from collections.abc import Mapping
 
@@ -7,11 +7,11 @@ from epochal_api.evaluation import Evaluation, Mistake, OutputEvaluation, WorstS
 from epochal_trainer.lib.text import escape, figure
 
 _NAME_LENGTH = 8
-"""Maximum number of characters of a class name in a caption: two of them fit below an image."""
+"""Maximum number of characters of a class name in a caption, so that two names fit below an image."""
 
 
 def summary(evaluation: Evaluation) -> str:
-    """Return the evaluation in one line, for the log."""
+    """Return one line for the log: model, data set, number of samples, and mistakes or mean absolute error."""
     count = f"{evaluation.evaluated:,}"
     if evaluation.skipped:
         count = f"{count} of {evaluation.samples:,}"
@@ -35,14 +35,14 @@ def _figures(evaluation: Evaluation | OutputEvaluation) -> list[str]:
     if (numbers := evaluation.numbers) is not None and numbers.mean_absolute_error is not None:
         parts.append(f"mean absolute error {figure(numbers.mean_absolute_error)}")
     if evaluation.unlabeled:
-        parts.append(f"{evaluation.unlabeled:,} without a label that counts")
+        parts.append(f"{evaluation.unlabeled:,} without a usable label")
     if evaluation.not_finite:
         parts.append(f"{evaluation.not_finite:,} with an output that is NaN or infinite")
     return parts
 
 
 def captions(evaluation: Evaluation | OutputEvaluation) -> list[str]:
-    """Return a caption of two lines for each of the worst samples, for a figure."""
+    """Return a caption of two lines for each of the worst samples: label → prediction, or the error, and the row."""
     names = _names(evaluation)
     if evaluation.classes is not None:
         return [_mistake_caption(mistake, names) for mistake in evaluation.classes.mistakes]

@@ -1,8 +1,9 @@
-"""Stores the evaluation of a trained model, and its pictures. An error does not fail the training."""
+"""Evaluates a trained model, and stores evaluation.json and pictures. An error does not fail the training."""
 
 import logging
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain, count
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -28,13 +29,13 @@ Array = NDArray[Any]
 log = logging.getLogger(__name__)
 
 MAX_SHARE = 0.05
-"""Maximum time of the evaluation, as a fraction of the time of the training."""
+"""Maximum time of the evaluation, as a fraction of the time of the training, but at least MIN_SECONDS."""
 MIN_SECONDS = 2.0
-"""Time that an evaluation may take after a short training."""
+"""Seconds that an evaluation may always take, even after a short training."""
 DRAWING_SECONDS = 1.0
-"""Part of the time that is kept for the pictures."""
+"""Seconds of the time limit that are reserved for the pictures."""
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]")
-"""Characters of the name of an output that the name of a file does not have."""
+"""Pattern of the characters in an output's name that are replaced by a hyphen in file names."""
 
 
 def store_evaluation(
@@ -46,15 +47,17 @@ def store_evaluation(
     results: Results,
     epochs: int,
 ) -> None:
-    """Evaluate a model on the test set, or on the validation set without one, and store the evaluation.
+    """Evaluate a model on the test set, or without a test set on the validation set. Store and log the evaluation.
+
+    If the model cannot be evaluated, the reason is logged.
 
     Args:
         context: The objects of the run.
         model: The model.
-        file: Its file, which is stored.
+        file: Name, epoch and digest of the model's file in the results.
         data: The data sets of the training.
-        results: Takes the files.
-        epochs: Finished epochs of the training, its position during the evaluation.
+        results: The results folder, where the files are stored.
+        epochs: Number of finished epochs, which the watchdog reports as the position during the evaluation.
 
     Raises:
         Failure: Superseded, if a newer attempt owns these results.
@@ -69,7 +72,11 @@ def store_evaluation(
 def _evaluate(
     context: Context, model: keras.Model, file: EvaluatedModel, data: TrainingData, *, results: Results, epochs: int
 ) -> Evaluation:
-    """Evaluate a model, store the files, and return the evaluation."""
+    """Evaluate a model, store evaluation.json and the pictures, and return the evaluation.
+
+    Raises:
+        NotEvaluated: If no output can be evaluated, or an earlier attempt ended during the evaluation.
+    """
     training = context.job.spec.training
     data_set = find_data_set(data)
     samples = data_set.samples
@@ -105,7 +112,10 @@ def _evaluate(
 
 
 def _join(file: EvaluatedModel, data_set: DataSet, outputs: Mapping[str, OutputEvaluation]) -> Evaluation:
-    """Return the evaluation of a model from those of its outputs. Its own figures are those of the first output."""
+    """Return the evaluation of a model from the evaluations of its outputs.
+
+    The top-level statistics are those of the first evaluated output.
+    """
     (name, first), has_several = next(iter(outputs.items())), len(data_set.samples.outputs) > 1
     return Evaluation(
         model=file,
@@ -123,16 +133,17 @@ def _join(file: EvaluatedModel, data_set: DataSet, outputs: Mapping[str, OutputE
 
 
 def time_limit(training_seconds: float) -> float:
-    """Return the maximum seconds of an evaluation after a training of `training_seconds`."""
+    """Return the time limit in seconds of the evaluation, with its pictures, after a training of `training_seconds`."""
     return max(MIN_SECONDS, MAX_SHARE * training_seconds)
 
 
 def _draw(
     evaluated: Mapping[str, Evaluated], samples: Samples, folder: Path, title: str
 ) -> tuple[dict[str, OutputEvaluation], list[Path]]:
-    """Draw the pictures of the outputs of a model, and return the evaluations with the pictures' names, and the files.
+    """Draw the pictures of each evaluated output into `folder`.
 
-    The pictures of the first output have the usual names.
+    Return the evaluations with the names of the pictures, and the paths of the pictures. The pictures of the first
+    output have the names CONFUSION and MISTAKES; the others have a suffix.
     """
     outputs, files = {}, []
     has_several = len(samples.outputs) > 1
@@ -153,11 +164,13 @@ def _draw(
 
 
 def file_suffixes(names: Iterable[str]) -> list[str]:
-    """Return a suffix for the files of each output, unique and of safe characters; none for the first output."""
+    """Return for each output the suffix of its file names, unique and of safe characters; "" for the first output."""
     suffixes: list[str] = []
     for number, name in enumerate(names):
         suffix = f"-{_UNSAFE.sub('-', name)}" if number else ""
-        suffixes.append(f"{suffix}-{number}" if suffix.lower() in map(str.lower, suffixes) else suffix)
+        numbered = (f"{suffix}-{index}" for index in count(number))
+        used = set(map(str.lower, suffixes))
+        suffixes.append(next(each for each in chain([suffix], numbered) if each.lower() not in used))
     return suffixes
 
 
@@ -167,6 +180,6 @@ def _with_suffix(name: str, suffix: str) -> str:
 
 
 def _images(samples: Samples, rows: Sequence[int]) -> list[Array]:
-    """Return the images of the samples at the indices `rows`, from the first input that has images."""
+    """Return the samples at the indices `rows` as images, from the first input with images; else an empty list."""
     numbers = (array.values for array in samples.inputs.values() if array.values.dtype.kind not in TEXT_KINDS)
     return next((images for values in numbers if (images := small_images(values, rows))), [])

@@ -1,4 +1,4 @@
-"""How the labels of a data set are compared with the outputs of a network: as classes or as numbers."""
+"""Decides how an output of a network is compared with its labels: as classes or as numbers."""
 
 import math
 from dataclasses import dataclass
@@ -32,23 +32,23 @@ from epochal_trainer.model.last_layer import (
 Array = NDArray[Any]
 
 _SIGN_LOSSES = frozenset({"hinge", "squaredhinge"})
-"""Losses of an output whose sign is the class. Labels are 0 and 1, or -1 and 1."""
+"""Losses for an output whose sign is the predicted class. Labels are 0 and 1, or -1 and 1."""
 _WITHOUT_SCALE = frozenset({"cosinesimilarity"})
-"""Losses that ignore the size of the output, so that a difference from the label has no meaning."""
+"""Losses that ignore the magnitude of the output, so that the difference of output and label has no meaning."""
 
 
 class NotEvaluated(Exception):
-    """The error for a training without an evaluation. The message has the reason."""
+    """The error for a model, or an output, that cannot be evaluated. The message is the reason."""
 
 
 @dataclass(frozen=True)
 class Classes:
-    """An output that is compared with its labels as one of several classes.
+    """How an output is compared with its labels: as one of several classes.
 
     Args:
         count: Number of classes.
-        scale: The kind of the outputs.
-        signed: Whether the label of the first class may also be -1.
+        scale: The kind of the output values, such as probabilities or logits.
+        signed: Whether the label of class 0 may also be -1.
         ignored: Label that the loss ignores (`ignore_class`), or None.
     """
 
@@ -60,7 +60,7 @@ class Classes:
 
 @dataclass(frozen=True)
 class Numbers:
-    """An output that is compared with its labels as numbers. `values` is the number of values of a label."""
+    """How an output is compared with its labels: as numbers. `values` is the number of values per sample."""
 
     values: int
 
@@ -71,7 +71,8 @@ class Labels:
 
     Args:
         values: Classes of shape (samples,), or numbers of shape (samples, …).
-        counted: Whether each sample has a label that counts, shape (samples,). Other values are undefined.
+        counted: For each sample, whether it has a label that counts, shape (samples,): it is not ignored, names one of
+            the classes, and has a weight above 0. Otherwise its entry in `values` has no meaning.
     """
 
     values: Array
@@ -79,16 +80,16 @@ class Labels:
 
 
 def target_of(samples: Samples, output_shape: OutputShape, loss: Named, last: LastLayer | None) -> Classes | Numbers:
-    """Return how labels and outputs are compared.
+    """Return how an output is compared with its labels: as classes or as numbers.
 
     Args:
-        samples: The data set. Its labels fit network and loss.
-        output_shape: Shape of the network's output for a sample.
-        loss: The loss of the training.
-        last: The last layer with a deciding activation, if it is known.
+        samples: The data set with only this output. Its labels match network and loss.
+        output_shape: Shape of the output for a sample.
+        loss: The loss of this output.
+        last: The last layer whose activation decides the kind of the output; None if unknown.
 
     Raises:
-        NotEvaluated: If the outputs are neither one of several classes nor numbers.
+        NotEvaluated: If the output can be compared neither as classes nor as numbers.
     """
     name, label_shape = normalize_name(loss.name), samples.labels.shape[1:]
     has_class_loss = name in {*SPARSE_LOSSES, *ONE_HOT_LOSSES, *BINARY_LOSSES, *_SIGN_LOSSES}
@@ -98,7 +99,7 @@ def target_of(samples: Samples, output_shape: OutputShape, loss: Named, last: La
         return Classes(count, scale, name in _SIGN_LOSSES, loss.arguments.get("ignore_class"))
     if name not in NUMERIC_LOSSES - _WITHOUT_SCALE:
         raise NotEvaluated(
-            f"an evaluation needs classes, or numbers that a loss compares one by one, found {loss.name}"
+            f"an evaluation needs an output of classes, or a loss that compares numbers one by one, found {loss.name}"
         )
     if math.prod(label_shape) != math.prod(size or 0 for size in output_shape):
         shapes = f"labels of shape {format_shape(label_shape)} and outputs of shape {format_shape(output_shape)}"
@@ -107,10 +108,10 @@ def target_of(samples: Samples, output_shape: OutputShape, loss: Named, last: La
 
 
 def class_labels(samples: Samples, rows: Array, target: Classes) -> Labels:
-    """Return the classes of the samples at the indices `rows`.
+    """Return the labels of the samples at the indices `rows`, as classes.
 
-    A row of fractions names the class with the largest fraction. A row with two largest fractions, or only with zeros,
-    names no class.
+    The class of a one-hot row, or of a row of fractions, is that of the largest value. A row with two equal largest
+    values, or only zeros, does not count. See `Labels` for other labels that do not count.
     """
     labels = samples.labels[rows]
     if labels.shape[1:] in ((), (1,)):
@@ -128,7 +129,7 @@ def class_labels(samples: Samples, rows: Array, target: Classes) -> Labels:
 
 
 def number_labels(samples: Samples, rows: Array) -> Labels:
-    """Return the labels of the samples at the indices `rows`, as numbers."""
+    """Return the labels of the samples at the indices `rows`, as numbers. A sample counts if its weight is above 0."""
     return Labels(samples.labels[rows], _has_weight(samples, rows))
 
 
@@ -140,14 +141,21 @@ def _class_count(samples: Samples, output_shape: OutputShape, loss: Named) -> in
         raise NotEvaluated(f"{expected} for a sample, found an output of shape {format_shape(output_shape)}")
     if name in _SIGN_LOSSES and units == 1:
         if not np.isin(samples.labels, (-1, 0, 1)).all():
-            raise NotEvaluated(f"an evaluation of classes needs labels -1 and 1, or 0 and 1: {source} has others")
+            raise NotEvaluated(f"an evaluation of classes needs labels -1 and 1, or 0 and 1: {source} has other labels")
     elif name not in {*SPARSE_LOSSES, *ONE_HOT_LOSSES} and not _are_class_labels(samples, loss):
-        raise NotEvaluated(f"an evaluation of classes needs labels that name one class for a sample: {source} does not")
+        raise NotEvaluated(f"an evaluation of classes needs labels that name one class for a sample: not {source}")
     return 2 if units == 1 else units
 
 
 def _scale(name: str, last: LastLayer | None, *, single: bool, logits: bool) -> Scale:
-    """Return the kind of the outputs of a network that answers classes, trained with the loss called `name`."""
+    """Return the kind of an output that predicts classes.
+
+    Args:
+        name: Normalized name of the loss.
+        last: The last layer whose activation decides the kind; None if unknown.
+        single: Whether the output is a single unit.
+        logits: Whether the loss expects logits.
+    """
     activation = last.activation if last is not None else None
     if activation in SOFTMAX_ACTIVATIONS:
         return "probabilities"

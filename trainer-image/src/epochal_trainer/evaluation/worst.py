@@ -1,4 +1,4 @@
-"""The samples with the highest scores, in bounded memory."""
+"""Keeps the samples with the highest scores (worst mistakes), in bounded memory."""
 
 from typing import Any
 
@@ -9,14 +9,14 @@ Array = NDArray[Any]
 
 
 class Worst:
-    """Keeps the samples with the highest scores. Of equal scores, the lower row counts as higher."""
+    """Keeps the `limit` samples with the highest scores. Of samples with equal scores, the lower row comes first."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._kept: tuple[Array, ...] | None = None
 
     def add(self, scores: Array, rows: Array, *columns: Array) -> None:
-        """Add samples, with further columns of the same length that `items` returns."""
+        """Add samples by score and row. `columns` are further values of each sample that `items` returns."""
         added: tuple[Array, ...] = (scores, rows, *columns)
         if self._kept is not None:
             added = tuple(np.concatenate(pair) for pair in zip(self._kept, added, strict=True))
@@ -24,7 +24,7 @@ class Worst:
         self._kept = tuple(column[order] for column in added)
 
     def items(self) -> list[tuple[Any, ...]]:
-        """Return score, row and further columns of each kept sample, highest score first."""
+        """Return the score, the row and the further values of each kept sample, highest score first."""
         return list(zip(*self._kept, strict=True)) if self._kept is not None else []
 
     def rows(self) -> list[int]:

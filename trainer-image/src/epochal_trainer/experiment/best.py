@@ -1,4 +1,4 @@
-"""The best trial of an Experiment as a TrainingJob, for kubectl apply."""
+"""Writes the best trial of an Experiment as a TrainingJob, to train it again with kubectl apply."""
 
 import re
 
@@ -7,7 +7,7 @@ from epochal_api.experiment.report import ExperimentReport
 
 BEST = "best.yaml"
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_./-]+")
-"""Texts that every YAML parser reads as a string, except YAML's own words such as `yes`, which PyYAML quotes itself."""
+"""Pattern of texts that need no quotes in YAML. Words such as `yes` match too, but PyYAML quotes them itself."""
 _WIDTH = 120
 
 
@@ -23,7 +23,10 @@ _Dumper.add_representer(str, _text)
 
 
 def best_job_yaml(report: ExperimentReport) -> str | None:
-    """Return the best trial as a YAML document, or None while no trial is the best."""
+    """Return the best trial as a TrainingJob in YAML.
+
+    Return None if no trial is the best yet, or if the report has no template because it is too large.
+    """
     trial = next((trial for trial in report.trials if trial.number == report.best), None)
     if report.job is None or trial is None:
         return None

@@ -1,4 +1,4 @@
-"""The histories of trials by epoch, read from the bucket."""
+"""Reads the objective's value by epoch of each trial from the history.csv files in the bucket."""
 
 import csv
 import io
@@ -16,25 +16,23 @@ from epochal_trainer.storage import Bucket
 from epochal_trainer.storage.failures import OBJECT_REASONS
 
 MAX_TRIALS = 300
-"""Maximum number of trials whose histories are read: more lines in a figure are indistinguishable."""
+"""Maximum number of trials whose histories are read: more curves in a plot are indistinguishable."""
 MAX_POINTS = 500
-"""Maximum number of points of each history.
-
-A figure has few more columns of pixels, and thousands of epochs would fill the memory."""
+"""Maximum number of points of each history: a plot has not many more pixels in a row."""
 CONNECTIONS = 8
 
 Points = tuple[tuple[int, float], ...]
-"""Pairs of epoch and value, for the epochs that have a value."""
+"""Pairs of epoch and value of the metric, without epochs that have no value."""
 
 
 @dataclass(frozen=True)
 class Histories:
-    """The histories of an Experiment's trials.
+    """The learning curves of an Experiment's trials.
 
     Args:
-        points: The points of each trial, by its number.
-        missing: Why other trials have no points, with a line for each.
-        omitted: Number of trials whose histories were not read because of the limit.
+        points: The points of each trial whose history was read, by trial number.
+        missing: A line for each trial whose history could not be read, with the cause.
+        omitted: Number of further trials whose histories were not read because of `max_trials`.
     """
 
     points: dict[int, Points]
@@ -43,22 +41,22 @@ class Histories:
 
 
 def read(report: ExperimentReport, bucket: Bucket, max_trials: int = MAX_TRIALS) -> Histories:
-    """Return the histories of the trials with the most epochs, and of these the best.
+    """Read the histories of at most `max_trials` trials: those with the most epochs, and of equal trials the best.
 
     Args:
         report: The Experiment.
-        bucket: Holds the results of its trials.
-        max_trials: Maximum number of histories.
+        bucket: The bucket with the results of the trials.
+        max_trials: Maximum number of trials.
 
     Raises:
-        Failure: If the bucket does not answer, or denies access.
+        Failure: If the storage does not respond, or denies access. A missing object is reported in `missing`.
     """
     trials = by_progress(report)
     chosen = sorted(trials[:max_trials], key=lambda trial: trial.number)
 
     def read_trial(trial: ReportedTrial) -> Points | str:
         if (finished := trial.finished) is None:
-            return "its TrainingJob was deleted before its results were recorded"
+            return "its TrainingJob was deleted before the operator recorded its results"
         key = f"{report.trial_folder(trial, finished)}/{HISTORY}"
         try:
             return parse(bucket.get(key), report.metric)
@@ -79,7 +77,7 @@ def read(report: ExperimentReport, bucket: Bucket, max_trials: int = MAX_TRIALS)
 
 
 def by_progress(report: ExperimentReport) -> list[ReportedTrial]:
-    """Return the trials that have finished a rung, with the most epochs first, and of equal ones the best first."""
+    """Return the trials that have finished a rung, most epochs first. Of equal numbers, the best trial is first."""
 
     def rank(trial: ReportedTrial) -> tuple[int, float, int]:
         value = number(trial.value)
@@ -90,7 +88,9 @@ def by_progress(report: ExperimentReport) -> list[ReportedTrial]:
 
 
 def parse(content: bytes, metric: str) -> Points:
-    """Return the values of a metric in a history, thinned evenly to at most MAX_POINTS, with the last epoch.
+    """Return epochs and values of a metric from the content of a history.csv.
+
+    Of more than MAX_POINTS values, only every second, third, … value is returned, always with the last value.
 
     Raises:
         ValueError: If the content is not a history, or lacks the metric.
@@ -100,7 +100,7 @@ def parse(content: bytes, metric: str) -> Points:
     column = next((index for index, name in enumerate(names) if metric in (name, reported_name(name))), None)
     if column is None or names[0] != "epoch":
         found = ", ".join(names)[:200] or "none"
-        raise ValueError(f"expected the columns epoch and {metric}, found {found}")
+        raise ValueError(f"expected the columns epoch and {metric}, found the columns {found}")
     values = ((int(row[0]), number(row[column])) for row in rows if len(row) > column)
     points = tuple((epoch, value) for epoch, value in values if value is not None)
     step = -(-len(points) // MAX_POINTS) or 1

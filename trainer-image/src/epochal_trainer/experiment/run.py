@@ -1,4 +1,4 @@
-"""A run that writes an Experiment's report: it reads the operator's file, and writes a termination message."""
+"""The command `report`: writes an Experiment's report from the operator's file, and then a termination message."""
 
 import logging
 import tempfile
@@ -27,7 +27,7 @@ def run(path: Path, folder: Path | None) -> int:
     """Write the report of an Experiment, and return the exit code (epochal_api.pod.ExitCode).
 
     Args:
-        path: The operator's file, see epochal_api.experiment.report.
+        path: The file with the Experiment and its trials that the operator wrote, see epochal_api.experiment.report.
         folder: Folder in place of the results bucket; None to use the bucket.
     """
     termination_request, redact = TerminationRequest(), Redactor.of_environment()

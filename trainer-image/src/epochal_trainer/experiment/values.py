@@ -1,19 +1,19 @@
-"""The values of trials, limited to a range that can be drawn."""
+"""Converts the values of trials to numbers, and limits the range of values that a figure shows."""
 
 import math
 from collections.abc import Sequence
 
 MOST = 1e30
-"""Largest absolute value that is drawn. A training with larger values has practically diverged."""
+"""Maximum absolute value of a number. Larger values, of trainings that have practically diverged, are reduced to it."""
 _TYPICAL = 0.75
-"""Fraction of the values that are always inside the drawn range."""
+"""Fraction of the values, from the best value on, that are always inside the drawn range."""
 _REACH = 2.5
-"""Multiple of the range of these values up to which other values are inside the drawn range."""
+"""Maximum length of the drawn range, as a multiple of the range of the best _TYPICAL values."""
 _MARGIN = 0.05
 
 
 def number(text: str | None) -> float | None:
-    """Return a text as a number, or None if it is not a finite number."""
+    """Return a text as a number between -MOST and MOST, or None if the text is not a finite number."""
     try:
         found = float(text or "")
     except ValueError:
@@ -22,7 +22,10 @@ def number(text: str | None) -> float | None:
 
 
 def visible_range(values: Sequence[float], *, maximize: bool) -> tuple[float, float]:
-    """Return the range to draw: from the best value to the worst, without a few values that are far worse."""
+    """Return lower and upper limit of the range to draw: from the best to the worst value, plus a margin.
+
+    Values that are far worse than most others are outside the range, see _REACH.
+    """
     ordered = sorted(values, reverse=maximize)
     best, worst = ordered[0], ordered[-1]
     reach = abs(ordered[int(_TYPICAL * (len(ordered) - 1))] - best)
@@ -34,5 +37,5 @@ def visible_range(values: Sequence[float], *, maximize: bool) -> tuple[float, fl
 
 
 def clip(value: float, limits: tuple[float, float]) -> float:
-    """Return a value, limited to a range."""
+    """Return a value, or the nearest limit if the value is outside the limits."""
     return min(max(value, limits[0]), limits[1])

@@ -1,4 +1,4 @@
-"""Writes an Experiment's report into its bucket: the table and the best trial, then deletions, then the figures."""
+"""Writes an Experiment's report into its bucket: table and best trial, then (after deletions) the figures."""
 
 import csv
 import io
@@ -23,7 +23,7 @@ TABLE = "trials.csv"
 _FIRST_COLUMNS = ("number", "state")
 _LAST_COLUMNS = ("rungs", "epochs", "seconds", "value", "uri")
 _MAX_LOGGED = 10
-"""Maximum number of missing histories with a log line each."""
+"""Maximum number of log lines for trials without a history. The number of the others is logged in one line."""
 _CONNECTIONS = 8
 
 Draw = Callable[[ExperimentReport, Path], None]
@@ -36,16 +36,16 @@ RUNGS = "rungs.png"
 
 
 def write(report: ExperimentReport, bucket: Bucket, scratch: Path, check: Callable[[], None]) -> str:
-    """Write an Experiment's report, delete the checkpoints that it lists as freed, and return a summary sentence.
+    """Write an Experiment's report, delete checkpoints that are no longer needed, and return a summary sentence.
 
     Args:
-        report: The Experiment.
-        bucket: Holds the results of its trials, and takes the report.
-        scratch: Folder for files before their upload.
-        check: Called before each write; raises if the run must end.
+        report: The Experiment and its trials.
+        bucket: The bucket with the results of the trials, into which the report is written.
+        scratch: Local folder for the files before their upload.
+        check: Called before each write. It raises an exception if the process must stop.
 
     Raises:
-        Failure: If the bucket does not answer, or denies a write.
+        Failure: If the storage does not respond, or denies access.
     """
     results = Results(bucket, report.folder, check)
 
@@ -69,13 +69,13 @@ def write(report: ExperimentReport, bucket: Bucket, scratch: Path, check: Callab
         log.warning("No learning curves of %d more trials", len(found.missing) - _MAX_LOGGED)
     _store_figure(results, scratch / RUNGS, partial(rungs.draw, report, found))
     if report.omitted:
-        log.warning("Omitted the worst %d trials: the report exceeds its size limit", report.omitted)
+        log.warning("The report omits the worst %d trials: all trials would exceed its size limit", report.omitted)
     summary = f"{len(report.trials)} trials reported to {results.uri()}"
     return f"{summary}; {deleted} objects of checkpoints deleted" if deleted else summary
 
 
 def _store_figure(results: Results, path: Path, draw: Callable[[Path], None]) -> None:
-    """Draw and store a figure. An error in drawing is logged, and the report continues."""
+    """Draw and store a figure. An error of `draw` is logged, and the figure is left out; a full disk is raised."""
     try:
         draw(path)
     except Exception as error:
@@ -89,7 +89,7 @@ def _store_figure(results: Results, path: Path, draw: Callable[[Path], None]) ->
 def table(report: ExperimentReport, uri: Callable[[ReportedTrial, TrialFolder], str]) -> str:
     """Return the trials as CSV, with a row for each trial and a column for each parameter.
 
-    A parameter with the name of another column gets the prefix `parameter_`.
+    The column of a parameter whose name is that of another column, such as `state`, gets the prefix `parameter_`.
     """
     names = [axis.name for axis in report.axes]
     reserved = {*_FIRST_COLUMNS, *_LAST_COLUMNS}
@@ -115,10 +115,10 @@ def table(report: ExperimentReport, uri: Callable[[ReportedTrial, TrialFolder], 
 
 
 def delete_checkpoints(report: ExperimentReport, bucket: Bucket) -> int:
-    """Delete the checkpoints that a report lists as freed, and return the number of deleted objects.
+    """Delete the checkpoints of the TrainingJobs in `ReportedTrial.freed`, which no trial needs any longer.
 
-    Earlier reports have deleted most of them already: with 1,000 trials, 1,000 folders are listed. Checkpoints that
-    cannot be deleted stay, with a warning. They only take space.
+    Return the number of deleted objects. Earlier reports have usually deleted most of them. A failure of the storage is
+    only logged as a warning: checkpoints that remain take space, but do no harm.
     """
     folders = [report.trial_folder(trial, folder) for trial in report.trials for folder in trial.freed]
     deleted = 0

@@ -1,5 +1,5 @@
-"""Exports of a training's models to formats that need no Keras, with a signature of their inputs and outputs.
+"""Exports the models of a training to ONNX and SavedModel, which need no Keras, with a signature of inputs and outputs.
 
-A separate process exports the models after they are stored. It was forked after the import of Keras, or it is new
-(`python -m epochal_trainer.export`). Whatever happens to that process, the training is complete.
+A separate process exports the models after they are stored, so a crash of the process does not fail the training. The
+process was forked after the import of Keras, or is started for the export (`python -m epochal_trainer.export`).
 """

@@ -1,4 +1,4 @@
-"""A new export process, for a trainer without one that was forked, and for the conversion of a model."""
+"""The entry point of an export process that is not forked: for a trainer without a forked one, and for `convert`."""
 
 import sys
 from pathlib import Path

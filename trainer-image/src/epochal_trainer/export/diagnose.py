@@ -1,4 +1,4 @@
-"""Finds the layer that cannot be exported, or the first layer with outputs that differ from Keras."""
+"""Finds the first layer that cannot be converted to ONNX, or whose ONNX outputs differ from its Keras outputs."""
 
 from bisect import bisect_left
 from pathlib import Path
@@ -14,7 +14,10 @@ from epochal_trainer.export.tracing import layer_name
 
 
 def first_failing_layer(model: keras.Model, path: Path) -> str | None:
-    """Return the first layer with which the model cannot be converted to ONNX, or None if it is not found."""
+    """Return the first layer that ONNX cannot express or ONNX Runtime cannot load, as text for messages.
+
+    Return None if each part of the model can be converted and loaded. `path` is a temporary file.
+    """
     tensors = _tensors(model)
 
     def fails(count: int) -> bool:
@@ -31,7 +34,11 @@ def first_failing_layer(model: keras.Model, path: Path) -> str | None:
 
 
 def first_differing_layer(model: keras.Model, inputs: Arrays, path: Path) -> str | None:
-    """Return the first layer with outputs that differ between ONNX and Keras, or None if it is not found."""
+    """Return the first layer whose ONNX outputs differ from its Keras outputs by more than TOLERANCE, as text.
+
+    Return None if no layer differs, or if the outputs of all layers together cannot be converted to ONNX. `path` is a
+    temporary file.
+    """
     tensors = _tensors(model)
     if not tensors:
         return None
@@ -51,7 +58,7 @@ def first_differing_layer(model: keras.Model, inputs: Arrays, path: Path) -> str
 
 
 def _tensors(model: keras.Model) -> list[Any]:
-    """Return the output tensors of a model's layers, in topological order."""
+    """Return the outputs of a model's layers in topological order, except inputs and tensors without a batch axis."""
     graph = getattr(model, "_functional", model)
     by_depth = getattr(graph, "_nodes_by_depth", {})
     nodes = [node for depth in sorted(by_depth, reverse=True) for node in by_depth[depth] if not node.is_input]

@@ -1,4 +1,7 @@
-"""Exports models: writes each format, and next to them the signature and the check."""
+"""Exports models: writes a file for each model and format, then check.npz and signature.json.
+
+check.npz has samples and Keras' outputs for them. signature.json describes the models' inputs and outputs.
+"""
 
 import tempfile
 from collections.abc import Sequence
@@ -23,15 +26,18 @@ from epochal_trainer.model import user_code
 from epochal_trainer.model.keras_objects import explain
 
 _BEFORE_INNER_ERROR = "Exception encountered: "
-"""Text before the inner error, if Keras reports an error of a nested object with the config of each outer object."""
+"""Text in Keras' messages directly before the error of a nested object.
+
+The text before it is the config of each outer object, which is too long for a message.
+"""
 
 
 class NotLoaded(Exception):
-    """The error for a model's file that Keras cannot load. The message is Keras' own."""
+    """Keras cannot load the file of a model. The message has the name of the file and Keras' innermost error."""
 
 
 class _ExportedModel(NamedTuple):
-    """The result of the export of a model: the files of its formats, and the errors of other formats, by file."""
+    """The export of a model: a file for each format that succeeded, and file name and error for each that failed."""
 
     source: Source
     outputs: Arrays
@@ -40,10 +46,12 @@ class _ExportedModel(NamedTuple):
 
 
 def export(request: Request) -> Export:
-    """Export the models of a request, and return the outcome with the files that were written.
+    """Export the models of a request to its folder, and return the outcome, which lists the files to store.
+
+    If inputs or outputs of a model are unsupported, the outcome is NotExportable and lists no files.
 
     Raises:
-        NotLoaded: If Keras cannot load a model.
+        NotLoaded: If Keras cannot load the file of a model.
     """
     exported_models: list[_ExportedModel] = []
     if request.code is not None:
@@ -84,7 +92,10 @@ def _load(path: Path, scratch: Path) -> Loaded:
 
 
 def _inputs(request: Request, model: keras.Model) -> dict[str, NDArray[Any]]:
-    """Return the samples of the request, or generated samples that the model accepts."""
+    """Return the samples of the request; if it has none, generate samples that Keras can compute outputs for.
+
+    An axis of any length gets the first of samples.LENGTHS that works.
+    """
     specs = inputs_of(model)
     if request.samples is not None:
         return samples.read(request.samples, specs)
@@ -118,7 +129,7 @@ def _export_model(request: Request, source: Source, loaded: Loaded, inputs: Arra
 
 
 def _keras_outputs(loaded: Loaded, inputs: Arrays) -> Arrays:
-    """Return Keras' outputs of the model as it was trained, or in float32 if a CPU cannot compute that."""
+    """Return the outputs of the model in its trained precision, or in float32 if Keras cannot compute that on a CPU."""
     for model in (loaded.trained, loaded.served):
         try:
             return predict(model, inputs)
@@ -138,7 +149,10 @@ def _model_files(exported: _ExportedModel) -> ModelFiles:
 
 
 def _write_check(path: Path, inputs: Arrays, exported_models: Sequence[_ExportedModel]) -> ExportedFile | None:
-    """Write samples and each model's outputs; return None if not even a single sample fits into the limit."""
+    """Write samples and each model's outputs for them as .npz, as many as fit into MAX_CHECK_BYTES.
+
+    Return the file, or None if a single sample exceeds the limit.
+    """
     arrays = {f"input:{name}": array for name, array in inputs.items()}
     for exported in exported_models:
         arrays |= {f"{exported.source.which.lower()}:{name}": array for name, array in exported.outputs.items()}

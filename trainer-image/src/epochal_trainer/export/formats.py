@@ -17,7 +17,11 @@ from epochal_trainer.model.keras_objects import explain
 
 
 class ExportError(Exception):
-    """A model cannot be exported in a format."""
+    """The export of a model in one format failed.
+
+    `reason` is NOT_EXPORTABLE if the model cannot be converted, loaded or computed, or DIFFERS if its outputs differ
+    from Keras'.
+    """
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
@@ -31,10 +35,10 @@ def export_as(
 
     Args:
         export_format: The format.
-        loaded: The model.
-        path: The file. After an error it does not exist.
-        inputs: Samples.
-        outputs: Keras' outputs for the samples, of the model as it was trained.
+        loaded: The model in float32, which is exported, and in its trained precision.
+        path: The file to write. After an error it does not exist.
+        inputs: Samples, by input.
+        outputs: Keras' outputs for the samples in the model's trained precision, by output.
         scratch: Folder for temporary files.
 
     Raises:
@@ -52,7 +56,11 @@ def export_as(
 
 
 def _onnx(loaded: Loaded, path: Path, inputs: Arrays, scratch: Path) -> Arrays:
-    """Write a model as ONNX, and return the outputs of ONNX Runtime for the samples."""
+    """Write the float32 model as ONNX, and return the outputs that ONNX Runtime computes for the samples.
+
+    Raises:
+        ExportError: Also if these outputs differ from those of the float32 model in Keras.
+    """
     model, trial = loaded.served, scratch / "trial.onnx"
     try:
         to_onnx(model, path)
@@ -79,7 +87,11 @@ def _onnx(loaded: Loaded, path: Path, inputs: Arrays, scratch: Path) -> Arrays:
 
 
 def _saved_model(loaded: Loaded, path: Path, inputs: Arrays, scratch: Path) -> Arrays:
-    """Write a model as a SavedModel, and return its outputs for the samples."""
+    """Write the float32 model as a SavedModel, and return the outputs that the SavedModel computes for the samples.
+
+    Raises:
+        ExportError: Also if these outputs differ from those of the float32 model in Keras.
+    """
     try:
         to_saved_model(loaded.served, path, scratch)
         found = saved_model_outputs(path, loaded.served, inputs, scratch)
@@ -101,5 +113,5 @@ _EXPORTERS: Mapping[ExportFormat, Callable[[Loaded, Path, Arrays, Path], Arrays]
 
 
 def _first(arrays: Arrays) -> Arrays:
-    """Return the first sample, or the outputs for it, by name."""
+    """Return the first entry of each array, by name: the first sample, or its outputs."""
     return {name: array[:1] for name, array in arrays.items()}

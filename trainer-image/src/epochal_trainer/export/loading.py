@@ -1,7 +1,7 @@
-"""Loads a model for serving: it computes in float32, for any precision of the training.
+"""Loads a .keras file twice for the export: with the precision of its training, and in float32.
 
-Few programs compute in float16 or bfloat16 on a CPU, and a served model does not need these types: the weights of a
-network trained in mixed precision are float32 already.
+The float32 model is exported. Few programs compute in float16 or bfloat16 on a CPU, and a served model does not need
+these types: the weights of a network trained in mixed precision are float32 already.
 """
 
 import json
@@ -13,21 +13,21 @@ import keras
 
 _CONFIG = "config.json"
 _REPLACED_TYPES = frozenset({"float16", "bfloat16", "float64", "mixed_float16", "mixed_bfloat16"})
-"""Types, and policies of types, that are replaced with float32 in a served model."""
+"""Names of the Keras dtypes and dtype policies that the exported model replaces with float32."""
 _FLOAT32 = "float32"
 TOLERANCE = 1e-4
-"""Maximum difference of outputs, relative to Keras' greatest absolute value, or to 1 if 1 is greater."""
+"""Maximum difference of an output, as a share of the greatest absolute value of Keras' output, or of 1 if greater."""
 _TOLERANCES = {"float16": 1e-2, "bfloat16": 5e-2}
-"""The tolerance for networks that were trained in this type, by its name, and are served in float32."""
+"""Tolerances in place of TOLERANCE for networks trained in float16 or bfloat16, which are exported in float32."""
 
 
 class Loaded(NamedTuple):
-    """A model loaded in float32, and as it was trained.
+    """A model in float32, and the same model in its trained precision.
 
     Args:
-        served: The model, computing in float32.
-        trained: The same model as it was trained.
-        precision: The precision of the training: float32, or the coarsest other type.
+        served: The model that computes in float32.
+        trained: The model that computes in its trained precision.
+        precision: The coarsest dtype in the file: bfloat16, float16 or float64; float32 if it has none of these.
     """
 
     served: keras.Model
@@ -36,12 +36,14 @@ class Loaded(NamedTuple):
 
     @property
     def tolerance(self) -> float:
-        """Maximum difference between outputs in float32 and those of the trained model, relative as TOLERANCE."""
+        """Maximum relative difference between outputs in float32 and in the trained precision; see TOLERANCE."""
         return _TOLERANCES.get(self.precision, TOLERANCE)
 
 
 def load(path: Path, scratch: Path) -> Loaded:
-    """Load a model in float32, and as it was trained.
+    """Load a .keras file in its trained precision, and a second time with float32 in place of other precisions.
+
+    A file that has only float32 is loaded once.
 
     Raises:
         Exception: Any exception of Keras for a file that it cannot load.
@@ -64,7 +66,7 @@ def load(path: Path, scratch: Path) -> Loaded:
 
 
 def _to_float32(config: Any, found: set[str]) -> Any:
-    """Return a configuration with float32 in place of other floating-point types, and add these types to `found`."""
+    """Return a Keras config with float32 in place of each type in _REPLACED_TYPES, and add these types to `found`."""
     if isinstance(config, list):
         return [_to_float32(item, found) for item in config]
     if not isinstance(config, dict):
@@ -79,7 +81,7 @@ def _to_float32(config: Any, found: set[str]) -> Any:
 
 
 def _coarsest(found: set[str]) -> str:
-    """Return the coarsest of the types, which determines the tolerance."""
+    """Return the coarsest of the types, which determines the tolerance: bfloat16 before float16 before float64."""
     for name in ("bfloat16", "float16"):
         if found & {name, f"mixed_{name}"}:
             return name

@@ -1,4 +1,4 @@
-"""Conversions of TensorFlow operations that tf2onnx lacks, or for which ONNX Runtime has no kernel."""
+"""Conversions to ONNX of TensorFlow operations that tf2onnx cannot convert, or converts to unsupported operations."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,11 +14,11 @@ from epochal_trainer.export.tracing import Tables
 
 Array = NDArray[Any]
 Handler = Callable[[Any, Any, str, list[Any]], None]
-"""Converts an operation in place. Arguments: the graph, the node, its name, and an empty list."""
+"""Replaces a TensorFlow node with ONNX nodes. Arguments: the graph, the node, its name, and an empty list."""
 
 
 def handlers(tables: Tables) -> dict[str, tuple[Handler, list[Any]]]:
-    """Return the handlers by operation, as tf2onnx takes them."""
+    """Return a conversion for each TensorFlow operation by name, as the `custom_op_handlers` of tf2onnx."""
     found: dict[str, Handler] = {
         "Bucketize": _bucketize,
         "Erfc": _erfc,
@@ -51,7 +51,7 @@ def _expm1(graph: Any, node: Any, name: str, _: list[Any]) -> None:
 
 
 def _bucketize(graph: Any, node: Any, name: str, _: list[Any]) -> None:
-    """Convert Bucketize to the number of boundaries that are not greater than the value, for Discretization."""
+    """Convert Bucketize, of the layer Discretization: the result is the number of boundaries <= the value."""
     (source,), boundaries = node.input, np.array(node.get_attr_value("boundaries"), np.float32)
     outputs, shape = _remove_node(graph, node)
     number = graph.make_node("Cast", [source], attr={"to": TensorProto.FLOAT}).output[0]
@@ -75,9 +75,9 @@ _ENCODED = {TensorProto.INT64: "int64s", TensorProto.STRING: "strings", TensorPr
 
 
 def _look_up(graph: Any, node: Any, name: str, tables: Tables) -> None:
-    """Convert LookupTableFindV2 to LabelEncoder, which maps each key of the table to its value.
+    """Convert LookupTableFindV2, of lookup layers, to LabelEncoder, which maps each key of the table to its value.
 
-    The keys are words or numbers and the values are their indices, or, in a lookup with `invert`, the other way round.
+    The keys are words or numbers, and the values are their indices. In a layer with `invert`, keys are the indices.
     """
     table, source, _ = node.input
     (keys, values), default = tables[table], node.inputs[2].get_tensor_value()
@@ -102,7 +102,7 @@ def _look_up(graph: Any, node: Any, name: str, tables: Tables) -> None:
 
 
 def _scale_and_translate(graph: Any, node: Any, name: str, _: list[Any]) -> None:
-    """Convert ScaleAndTranslate, which resizes with antialias, or by lanczos."""
+    """Convert ScaleAndTranslate, which resizes images with `antialias`, or with a Lanczos kernel."""
     kernel, antialias = node.get_attr_str("kernel_type"), bool(node.get_attr_int("antialias"))
 
     def resize(images: Any, size: Array) -> Any:
@@ -128,10 +128,10 @@ def _resize_bicubic(graph: Any, node: Any, name: str, _: list[Any]) -> None:
 
 
 def _resize(graph: Any, node: Any, name: str, resize: Callable[[Any, Array], Any]) -> None:
-    """Replace an operation that resizes images with two exact matrix products, one for each axis."""
+    """Replace an operation that resizes images with two matrix products, one for the height and one for the width."""
     _, height, width, _ = graph.get_shape(node.input[0])
     if min(height, width) < 1:
-        raise ValueError(f"{name} resizes images of any size, but only a fixed size is supported")
+        raise ValueError(f"{name} resizes images of any size, but ONNX needs images of a fixed height and width")
     new_height, new_width = node.inputs[1].get_tensor_value()
     # Resizing is linear, so its results for the unit vectors are the matrices.
     of_height, of_width = np.eye(height, dtype=np.float32), np.eye(width, dtype=np.float32)
@@ -151,7 +151,7 @@ def _resize(graph: Any, node: Any, name: str, resize: Callable[[Any, Array], Any
 
 
 def _remove_node(graph: Any, node: Any) -> tuple[list[str], Any]:
-    """Remove a node from the graph, and return the names of its outputs and the shape of the first output."""
+    """Remove a node from the graph, and return the names of its outputs and the shape of its first output."""
     outputs, shape = list(node.output), graph.get_shape(node.output[0])
     graph.remove_node(node.name)
     return outputs, shape

@@ -1,8 +1,8 @@
-"""An export process that is forked after the import of Keras, so that it does not import TensorFlow again.
+"""An export process that the trainer forks after the import of Keras, so that it does not import TensorFlow again.
 
-It waits for the end of the training, and shares most of its memory with the trainer meanwhile. Only a process without
-keys, and without a TensorFlow that has computed, may be forked: the fork has neither the threads of its parent nor the
-locks that they hold.
+The forked process waits until the training ends, and shares most of its memory with the trainer meanwhile. The trainer
+may fork only while it has no storage credentials in memory, and before TensorFlow has computed: the forked process
+lacks the threads of its parent, and a lock that such a thread holds would stay locked.
 """
 
 import faulthandler
@@ -26,22 +26,22 @@ from epochal_trainer.reporting import log as logs
 log = logging.getLogger(__name__)
 
 MIN_MEMORY = 144 * 2**20 + MIN_FREE_MEMORY
-"""Minimum bytes of free memory for the fork and for its export: its need beside the memory that it shares."""
+"""Minimum free bytes for the fork, and for the export in it, in addition to the memory shared with the trainer."""
 BEGUN = "begun"
-"""File in the folder of the request that the process creates when it begins to export."""
+"""Empty file in the folder of the request. The forked process creates it when it begins to export."""
 _CHECK_SECONDS = 1.0
-"""Seconds between two checks of the free memory while the process waits."""
+"""Seconds between two checks of the free memory while the forked process waits for its request."""
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _FIRST = 3
-"""Number of the first open file after standard error."""
+"""The first file descriptor after standard error."""
 
 
 class PreforkedExporter:
-    """A forked export process. Its methods `poll`, `kill` and `wait` are those of subprocess.Popen.
+    """A forked export process. Its methods `poll`, `kill` and `wait` work as in subprocess.Popen.
 
     Args:
-        pid: The id of the process.
-        request_pipe: The open file that takes the request; `close` closes it.
+        pid: The id of the forked process.
+        request_pipe: The file descriptor of the pipe to the process, which carries the path of the request.
     """
 
     def __init__(self, pid: int, request_pipe: int) -> None:
@@ -50,7 +50,7 @@ class PreforkedExporter:
         self._request_pipe = request_pipe
 
     def send_request(self, request: Path) -> bool:
-        """Send the request in a file to the process; return False if the process could not get it."""
+        """Send the path of the request's file to the process; return False if the process has ended."""
         try:
             os.write(self._request_pipe, os.fsencode(request))
         except BrokenPipeError:
@@ -73,7 +73,7 @@ class PreforkedExporter:
             os.kill(self.pid, signal.SIGKILL)
 
     def close(self) -> None:
-        """Kill the process, and close the file that takes its request."""
+        """Kill the process unless it has ended, wait for its end, and close the pipe to it."""
         self.kill()
         self.wait()
         if self._request_pipe >= 0:
@@ -93,20 +93,23 @@ def fork(
     free_memory: Callable[[], int] = available_memory,
     export: Callable[[Path], None] = export_request,
 ) -> PreforkedExporter | None:
-    """Fork the export process, and return it, or None if this process has keys or threads, or the fork fails.
+    """Fork the export process, and return it.
+
+    Return None if this process has storage credentials in memory or several threads, if less than MIN_MEMORY is free,
+    or if the fork fails.
 
     Call this function after the import of Keras, and before Keras computes.
 
     Args:
         free_memory: Returns the bytes of free memory.
-        export: Exports the request in a file.
+        export: Exports the request in a file. The forked process calls it.
     """
     if keys.has_keys() or threading.active_count() > 1 or free_memory() < MIN_MEMORY:
         return None
     try:
         return _fork(free_memory, export)
     except OSError as error:  # such as a limit of processes
-        log.info("Cannot fork the export process (%s): a new process will export", error)
+        log.info("Cannot fork the export process (%s): the export will start a new process", error)
         return None
 
 
@@ -134,7 +137,7 @@ def _fork(free_memory: Callable[[], int], export: Callable[[Path], None]) -> Pre
 
 
 def _run(request_pipe: int, parent: int, free_memory: Callable[[], int], export: Callable[[Path], None]) -> NoReturn:
-    """Wait for the request, export, and end this process, without the cleanup of its parent."""
+    """Run the forked process: wait for the request, export, and exit without running the cleanup of the parent."""
     code = 1
     try:
         _leave_parent(request_pipe)
@@ -152,7 +155,7 @@ def _run(request_pipe: int, parent: int, free_memory: Callable[[], int], export:
 
 
 def _leave_parent(request_pipe: int) -> None:
-    """Close or reset the files, signals, log and environment that this process has from its parent."""
+    """Detach the forked process from its parent: close inherited files, and reset signals, log and environment."""
     os.setsid()  # Ctrl-C is for the trainer, which ends this process
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_DFL)
@@ -169,7 +172,7 @@ def _leave_parent(request_pipe: int) -> None:
 
 
 def _write_to(path: Path) -> None:
-    """Write standard output and standard error to a file."""
+    """Append standard output and standard error of this process to a file, and let standard input be empty."""
     source, target = os.open(os.devnull, os.O_RDONLY), os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     for file, number in ((source, 0), (target, 1), (target, 2)):
         os.dup2(file, number)
@@ -179,7 +182,10 @@ def _write_to(path: Path) -> None:
 
 
 def _wait_for_request(request_pipe: int, free_memory: Callable[[], int]) -> Path | None:
-    """Return the file with the request, or None if the parent has ended or memory is short."""
+    """Wait for the path of the request's file, and return it.
+
+    Return None if the parent ends first, or if less than MIN_FREE_MEMORY is free.
+    """
     while not select.select([request_pipe], [], [], _CHECK_SECONDS)[0]:
         if free_memory() < MIN_FREE_MEMORY:
             return None

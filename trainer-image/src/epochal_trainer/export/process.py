@@ -1,7 +1,7 @@
 """Runs the export process, after a training or for a conversion, and returns its outcome.
 
-The process gets no credentials. If memory is short, the kernel kills it first: a kill of the whole container would end
-a training that is almost complete.
+The export process gets no credentials. If memory is short, the kernel kills it before the trainer, because the end of
+the container would end a training that is almost complete.
 """
 
 import logging
@@ -27,9 +27,9 @@ from epochal_trainer.lib.text import duration, readable
 log = logging.getLogger(__name__)
 
 TIMEOUT_SECONDS = 600.0
-"""Time limit of the export. ResNet50 took a twelfth of it on two cores shared with ten other processes."""
+"""Maximum seconds of an export. ResNet50 took a twelfth of it on two cores shared with ten other processes."""
 TERMINATION_SECONDS = 40.0
-"""Time that the export still gets after the trainer was asked to stop: a third of epochal_api.pod.GRACE_SECONDS."""
+"""Seconds that an export may continue after the trainer received SIGTERM: a third of epochal_api.pod.GRACE_SECONDS."""
 MIN_MEMORY = 320 * 2**20 + MIN_FREE_MEMORY
 """Minimum bytes of free memory at the start of a new process.
 
@@ -38,9 +38,9 @@ This is the need of TensorFlow 2.21, tf2onnx 1.17, ONNX Runtime 1.32, and a smal
 _TICK = 0.02
 _REQUEST = "request.json"
 _LINES = 20
-"""Lines of the process' log that are copied to the trainer's log if it ends without an outcome."""
+"""Maximum number of last lines of the export's log that the trainer logs if the process ends without an outcome."""
 _MAX_MESSAGE = 200
-"""Maximum characters of its last log line in the message."""
+"""Maximum characters of the export's last log line in the message of the outcome."""
 
 
 def run(
@@ -54,11 +54,12 @@ def run(
     """Export models in a separate process, and return the outcome.
 
     Args:
-        request: The models and formats. Its folder belongs to this process.
-        termination_request: Holds the request to stop the trainer.
-        exporter: The process that was forked for the export. Without one, or after its end, a new process starts.
+        request: The models and formats. Only this export uses its folder.
+        termination_request: Whether and when a signal asked the trainer to stop.
+        exporter: The forked export process. If it is None or has ended, a new process starts.
         free_memory: Returns the bytes of free memory.
-        program: Arguments of Python for a new process, followed by the request and this process' id.
+        program: Arguments for Python that start a new process. The path of the request and the id of the trainer's
+            process are appended.
     """
     if exporter is not None and (code := exporter.poll()) is not None:
         log.info("The forked export process has ended with exit code %d: a new process exports", code)
@@ -86,7 +87,7 @@ def run(
 
 
 def _start(request: Path, program: Sequence[str]) -> "subprocess.Popen[bytes]":
-    """Start a new process for the request in a file."""
+    """Start a new Python process that exports the request in a file."""
     with (request.parent / LOG).open("wb") as output:
         return subprocess.Popen(
             [sys.executable, *program, str(request), str(os.getpid())],
@@ -100,7 +101,7 @@ def _start(request: Path, program: Sequence[str]) -> "subprocess.Popen[bytes]":
 
 
 def failed(message: str) -> Export:
-    """Return the outcome of a failed export."""
+    """Return the outcome of an export that failed, with the reason FAILED and a message of limited length."""
     return Export(reason=FAILED, message=message[:MAX_EXPORT_MESSAGE])
 
 
@@ -109,15 +110,18 @@ def _wait(
     termination_request: TerminationRequest,
     free_memory: Callable[[], int],
 ) -> str:
-    """Wait until the process ends; return why it must be killed before that, or ""."""
+    """Wait until the export process ends, and return "".
+
+    If the caller must kill it before that, because of its time limit, SIGTERM or short memory, return this cause.
+    """
     end = time.monotonic() + TIMEOUT_SECONDS
     while process.poll() is None:
         if time.monotonic() > end:
-            return f"it took longer than {duration(TIMEOUT_SECONDS)}"
+            return f"the export took longer than {duration(TIMEOUT_SECONDS)}"
         if termination_request.seconds > TERMINATION_SECONDS:
-            return f"it took longer than {duration(TERMINATION_SECONDS)} after SIGTERM"
+            return f"the export took longer than {duration(TERMINATION_SECONDS)} after SIGTERM"
         if (free := free_memory()) < MIN_FREE_MEMORY:
-            return f"only {readable(free)} of memory were free: raise spec.resources.limits.memory"
+            return f"during the export only {readable(free)} of memory were free: raise spec.resources.limits.memory"
         time.sleep(_TICK)
     return ""
 
@@ -131,6 +135,6 @@ def _outcome(code: int, folder: Path) -> Export:
         log.info("  export: %s", line)
     if code < 0:
         cause = "if memory was short, raise spec.resources.limits.memory"
-        return failed(f"its process was killed by signal {-code}; {cause}")
+        return failed(f"the export process was killed by signal {-code}; {cause}")
     last_line = f": {lines[-1][:_MAX_MESSAGE]}" if lines else ""
-    return failed(f"its process ended with exit code {code}{last_line}")
+    return failed(f"the export process ended with exit code {code}{last_line}")

@@ -8,14 +8,14 @@ from epochal_api.storage import ExportFormat
 from pydantic import Field
 
 OUTCOME = "outcome.json"
-"""The outcome: an epochal_api.trainingjob.report.Export. It is written last."""
+"""File with the outcome, an epochal_api.trainingjob.report.Export as JSON. The export process writes it last."""
 EXPORTED = "Exported"
 NOT_EXPORTABLE = "NotExportable"
 DIFFERS = "ExportDiffers"
 FAILED = "ExportFailed"
-"""The four reasons (`Export.reason`) of the outcome of an export."""
+"""With EXPORTED, NOT_EXPORTABLE and DIFFERS, the four reasons that an export reports (`Export.reason`)."""
 NOT_LOADED = "NotLoaded"
-"""The reason of an outcome if Keras cannot load the file of a model."""
+"""Reason of the export process' outcome if Keras cannot load the file of a model. A training reports it as FAILED."""
 SUFFIXES: dict[ExportFormat, str] = {"onnx": ".onnx", "savedmodel": ".savedmodel.zip"}
 
 
@@ -25,7 +25,7 @@ class Source(Model):
     which: ModelChoice
     """The model's kind: Best or Last."""
     path: Path
-    """A copy of its file, under the same name as in the bucket."""
+    """A local copy of the model's file, with the same name as in the bucket."""
 
 
 class Request(Model):
@@ -36,14 +36,14 @@ class Request(Model):
     formats: list[ExportFormat]
     """The formats to export each model in."""
     samples: Path | None
-    """An .npz of samples from samples.write, to compare outputs; None to generate samples."""
+    """An .npz file of samples from samples.write, to compare Keras' outputs with exports; None to generate samples."""
     image: ImageSpec | None
-    """The required form of photographs, if the features are images."""
+    """Size, channels and range of the images that the models expect; None if their features are not images."""
     classes: dict[str, list[str]] = Field(default_factory=dict)
-    """Names of the classes by output, of each output whose classes have names."""
+    """Names of the classes, by the name of the output. An output whose classes have no names is missing."""
     features: list[str] | None = None
-    """Names of the features of the first input, if they are the columns of a table with names."""
+    """Names of the columns of the first input, if it is a table whose columns have names; else None."""
     code: Path | None = None
-    """A file of code that registers layers of the models."""
+    """The user's Python file (spec.code), which registers custom layers of the models; None without such a file."""
     folder: Path
     """Folder for the exported files, SIGNATURE, CHECK and OUTCOME."""

@@ -1,4 +1,7 @@
-"""Samples for the comparison of outputs, and for the stored check: real samples if they exist."""
+"""Samples of a model's inputs, to compare Keras' outputs with those of exported files, and for check.npz.
+
+They are samples of the training's data if it is available, or else random samples.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,29 +13,32 @@ from epochal_lib.model_server.answers import TEXT, Arrays
 from numpy.typing import NDArray
 
 MAX_SAMPLES = 16
-"""Maximum number of samples."""
+"""Maximum number of samples of an export."""
 LENGTHS = (32, 64, 128, 256)
-"""Lengths that are tried for an axis of any length: convolutions may require a minimum."""
+"""Lengths to try in turn for an axis that has no fixed length, because convolutions may require a minimum length."""
 _SEED = 13
 _INPUT = "input:"
-"""Prefix of the names of samples in a file, as in epochal_api.signature.CHECK."""
+"""Prefix of an input's name as the key of its samples in an .npz file, as in epochal_api.signature.CHECK."""
 
 
 def evenly_spaced(features: NDArray[Any], count: int = MAX_SAMPLES) -> NDArray[Any]:
-    """Return evenly spaced samples from the first to the last, because data may be sorted by class."""
+    """Return up to `count` evenly spaced samples, with the first and the last, because data may be sorted by class."""
     indices = np.linspace(0, len(features) - 1, min(count, len(features))).astype(int)
     chosen: NDArray[Any] = features[indices]
     return chosen
 
 
 def write(path: Path, inputs: Arrays) -> None:
-    """Write samples to a file that `read` reads."""
+    """Write the samples of each input to an .npz file for `read`."""
     arrays: dict[str, Any] = {f"{_INPUT}{name}": plain(array) for name, array in inputs.items()}
     np.savez(path, **arrays)
 
 
 def read(path: Path, specs: Sequence[TensorSpec]) -> dict[str, NDArray[Any]]:
-    """Return samples from a file, in the types of the network's inputs. An only input may have any name there."""
+    """Return the samples of each input from an .npz file, converted to the dtypes of the network's inputs.
+
+    If both the file and the network have a single input, the names may differ.
+    """
     with np.load(path) as stored:
         names = [name for name in stored if name.startswith(_INPUT)]
         if len(specs) != 1 or len(names) != 1:
@@ -41,7 +47,11 @@ def read(path: Path, specs: Sequence[TensorSpec]) -> dict[str, NDArray[Any]]:
 
 
 def generate(specs: Sequence[TensorSpec], image: ImageSpec | None, length: int = LENGTHS[0]) -> dict[str, NDArray[Any]]:
-    """Return generated samples: numbers in the range of the images, else from 0 to 1; words; and indices."""
+    """Return random samples for each input, with `length` as the length of each axis that has no fixed length.
+
+    Floats are in the value range of the images, or from 0 to 1 without images. Texts are words. Integers are pixels, or
+    the indices 0 and 1 without images.
+    """
     random = np.random.default_rng(_SEED)
     low, high = (image.lowest, image.highest) if image is not None else (0.0, 1.0)
     found: dict[str, NDArray[Any]] = {}
@@ -59,14 +69,17 @@ def generate(specs: Sequence[TensorSpec], image: ImageSpec | None, length: int =
 
 
 def plain(array: NDArray[Any]) -> NDArray[Any]:
-    """Return an array with text as NumPy's characters: Python objects in a file are pickled, and loading runs code."""
+    """Return text as an array of NumPy strings instead of Python objects, and other arrays unchanged.
+
+    NumPy pickles Python objects in files, and loading a pickle may run code.
+    """
     if array.dtype.kind == "S":
         return np.char.decode(array, "utf-8")
     return array.astype(str) if array.dtype.kind == "O" else array
 
 
 def max_count(arrays: Arrays, max_bytes: int) -> int:
-    """Return the maximum number of samples that fit into a size limit, with all their arrays."""
+    """Return how many samples fit into `max_bytes`, uncompressed. Each array has an entry for each sample."""
     count = len(next(iter(arrays.values())))
     bytes_per_sample = sum(array.nbytes for array in arrays.values()) / count
     return min(count, int(max_bytes / bytes_per_sample))

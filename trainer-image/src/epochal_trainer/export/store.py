@@ -1,4 +1,7 @@
-"""Exports the stored models of a training, and stores the exported files. An error does not fail the training."""
+"""Exports the stored models of a training, and stores the exported files in the results bucket.
+
+An error of the export does not fail the training.
+"""
 
 import logging
 from collections.abc import Sequence
@@ -29,7 +32,10 @@ _INTERRUPTED = (
     "so that it cannot fail the training; if memory was short, raise spec.resources.limits.memory"
 )
 _MAX_TRIES = 2
-"""Maximum number of attempts that begin an export. A node is rarely lost twice in a minute."""
+"""Number of attempts that may end during the export. Later attempts skip the export, which probably ended them.
+
+A node is rarely lost twice in a minute.
+"""
 
 
 def export_models(
@@ -47,16 +53,16 @@ def export_models(
     """Export models, store the exported files, the signature last, and return the outcome.
 
     Args:
-        names: Files of the models, which are stored.
+        names: File names of the models, which are already stored. `folder` has copies of them.
         formats: The formats to export each model in.
-        data: The data sets that they were trained on.
-        results: Takes the files.
-        folder: Holds the models and temporary files.
-        termination_request: Holds the request to stop the trainer.
-        has_retry: Whether another attempt would follow if the export killed this one. If not, the export is skipped
-            after an earlier attempt that ended during it.
-        exporter: The process that was forked for the export.
-        code: A file of code that registers layers of the models.
+        data: The data sets of the training, for samples and for the names of classes and columns.
+        results: Stores the exported files.
+        folder: Local folder of the models and of temporary files.
+        termination_request: Whether and when a signal asked the trainer to stop.
+        has_retry: Whether the Job starts another attempt if the export kills this attempt. If not, and an earlier
+            attempt ended during its export, the export is skipped.
+        exporter: The forked export process; None to start a new process.
+        code: The user's Python file (spec.code), which registers custom layers of the models.
 
     Raises:
         Failure: Superseded, if a newer attempt owns these results.
@@ -86,9 +92,10 @@ def export_models(
 def store_signature(
     model: keras.Model, names: Sequence[str], *, data: TrainingData, results: Results, folder: Path
 ) -> str | None:
-    """Store the signature of models that are not exported, and return its SHA-256, or None after an error.
+    """Store signature.json of models that are not exported, and return its SHA-256 in hex.
 
-    It has no check, which needs the outputs from an export.
+    Return None after an error, or if a signature cannot describe the model. The signature refers to no check.npz, which
+    only an export creates.
 
     Raises:
         Failure: Superseded, if a newer attempt owns these results.
@@ -120,7 +127,7 @@ def _request(
     *,
     code: Path | None,
 ) -> Request:
-    """Return the request for an export, with samples of the validation set, or of the training set without one."""
+    """Return the request for an export, with samples of the validation set, or of the training set if there is none."""
     samples = work / "samples.npz"
     inputs = (data.validation or data.train).inputs
     write(samples, {name: evenly_spaced(array.values) for name, array in inputs.items()})
@@ -137,17 +144,20 @@ def _request(
 
 
 def _image(data: TrainingData) -> ImageSpec | None:
-    """Return the required form of photographs, or None if the only input is no image, or there are several inputs."""
+    """Return size, channels and range of the images; None for features that are not images, or several inputs."""
     return image_spec(data.train.features) if len(data.train.inputs) == 1 else None
 
 
 def _columns(data: TrainingData) -> list[str] | None:
-    """Return the names of the columns of the first input, or None if they have no names."""
+    """Return the column names of the first input, or None if its columns have no names."""
     return list(data.input_columns.get(next(iter(data.train.inputs)), ())) or None
 
 
 def _store(outcome: Export, results: Results, work: Path) -> Export:
-    """Store the exported files, the signature last, and return the outcome."""
+    """Store the files of an export, the signature last, and return its outcome.
+
+    If Keras could not load a model, there are no files, and the returned outcome is FAILED.
+    """
     if outcome.reason == NOT_LOADED:
         return process.failed(outcome.message)
     for name in [*(file.name for file in outcome.exports), *([CHECK, SIGNATURE] if outcome.signature else [])]:
@@ -157,5 +167,5 @@ def _store(outcome: Export, results: Results, work: Path) -> Export:
 
 
 def _model_kind(name: str) -> ModelChoice:
-    """Return the kind of the model in a file: Best or Last."""
+    """Return Best for the file best.keras, else Last."""
     return "Best" if name == BEST_MODEL else "Last"

@@ -1,4 +1,4 @@
-"""The inputs and outputs of a model, as specs and as arrays."""
+"""Describes the inputs and outputs of a Keras model for its signature, and computes its outputs."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,14 +14,18 @@ from epochal_trainer.model.last_layer import find_last_layer, gives_probabilitie
 
 
 class UnsupportedModel(Exception):
-    """A model that a signature cannot describe. The message has the value found and the requirement."""
+    """A signature cannot describe the inputs or outputs of a model, or Keras cannot compute the outputs.
+
+    The message has the value found and the requirement.
+    """
 
 
 def inputs_of(model: keras.Model) -> list[TensorSpec]:
     """Return the specs of a model's inputs, named by their input layers.
 
     Raises:
-        UnsupportedModel: If the model is not a graph of layers with the batch as first axis.
+        UnsupportedModel: If the model is neither functional nor Sequential, or if the first axis of an input or output
+            has a fixed size, and so is not the batch.
     """
     return input_specs(_check_graph(model).inputs)
 
@@ -36,7 +40,7 @@ def outputs_of(model: keras.Model) -> list[TensorSpec]:
 
 
 def have_probabilities(model: keras.Model) -> list[bool]:
-    """Return whether each output has class probabilities: by softmax, or by sigmoid of a single unit."""
+    """Return for each output whether it has class probabilities, from a softmax, or from a sigmoid of a single unit."""
     return [gives_probabilities(find_last_layer(model, index)) for index in range(len(model.outputs))]
 
 
@@ -46,12 +50,12 @@ def network_of(
     image: ImageSpec | None,
     features: Sequence[str] | None = None,
 ) -> dict[str, Any]:
-    """Return the fields of a signature that describe the network of a model.
+    """Return the fields of signature.json that describe the inputs and outputs of a model.
 
     Args:
         model: The model.
-        classes: Names of the classes by output. The only output may have any name.
-        image: The format of images, if the only input is an image.
+        classes: Names of the classes, by the name of the output. If the model has a single output, the name may differ.
+        image: Size, channels and range of the images, if the only input is an image.
         features: Names of the columns of the first input.
 
     Raises:
@@ -76,7 +80,7 @@ def network_of(
 
 
 def predict(model: keras.Model, inputs: Arrays) -> dict[str, NDArray[Any]]:
-    """Return Keras' outputs for some inputs, with floating-point numbers in float32."""
+    """Return Keras' outputs for the inputs, by name. Floating-point outputs of any type are converted to float32."""
     flat = [_tensor(inputs[spec.name]) for spec in inputs_of(model)]
     model.jit_compile = False  # XLA takes long to compile, and rounds differently
     # predict_on_batch runs a graph, which frees each layer's output. A direct call would hold all outputs until its
@@ -87,7 +91,7 @@ def predict(model: keras.Model, inputs: Arrays) -> dict[str, NDArray[Any]]:
 
 
 def pack_inputs(model: keras.Model, flat: list[Any]) -> Any:
-    """Return tensors in the structure of a model's inputs."""
+    """Return a flat list of input tensors in the structure that the model expects: a tensor, a list or a dict."""
     structure = getattr(model, "_inputs_struct", None)  # None for a Sequential model, which takes a single tensor
     return flat[0] if structure is None else keras.tree.pack_sequence_as(structure, flat)
 

@@ -22,15 +22,19 @@ from epochal_trainer.model.keras_objects import explain
 
 OPSET = 15
 _MAX_BYTES = 2**31 - 2**24
-"""Maximum bytes of weights in a protobuf file, with room for the graph."""
+"""Maximum bytes of weights in an ONNX file: the 2 GiB of a protobuf file, less 16 MiB for the graph."""
 _WEIGHT_BYTES = 4
-"""Bytes of a weight."""
+"""Bytes of a weight in float32."""
 _WEIGHT_PREFIX = "weights|"
 """Prefix of the names of graph inputs that are weights."""
 
 
 class NotExportable(Exception):
-    """A model that cannot be converted to ONNX."""
+    """A model cannot be converted to ONNX.
+
+    `layer` is the layer that causes this, as text, or None if it is unknown. The message is the rest of a sentence that
+    begins with the layer.
+    """
 
     def __init__(self, message: str, layer: str | None = None) -> None:
         super().__init__(message)
@@ -38,10 +42,10 @@ class NotExportable(Exception):
 
 
 def to_onnx(model: keras.Model, path: Path) -> None:
-    """Write a model as ONNX, with the input and output names of its signature.
+    """Write a model as ONNX, with the same names of inputs and outputs as in signature.json.
 
     Raises:
-        NotExportable: If an operation has no counterpart, or the file would be too large.
+        NotExportable: If tf2onnx fails, if an operation has no ONNX counterpart, or if the weights exceed _MAX_BYTES.
     """
     if _WEIGHT_BYTES * model.count_params() > _MAX_BYTES:
         raise NotExportable(f"exceeds the limit of ONNX: {_MAX_BYTES:,} bytes of weights", "the network")
@@ -61,7 +65,7 @@ def to_onnx(model: keras.Model, path: Path) -> None:
 
 
 def _proto(model: keras.Model, trace: Trace) -> Any:
-    """Return a model as an ONNX proto that has the large weights as inputs."""
+    """Return a model as an ONNX proto, in which the large weights are not yet constants but inputs of the graph."""
     names = [
         *(spec.name for spec in inputs_of(model)),
         *(f"{_WEIGHT_PREFIX}{index}" for index in range(len(trace.weights))),
@@ -88,7 +92,7 @@ def _proto(model: keras.Model, trace: Trace) -> Any:
 
 
 def _add_weights(graph: Any, trace: Trace) -> None:
-    """Replace the graph inputs that are weights with constants."""
+    """Replace the inputs of an ONNX graph that stand for large weights with constants of the weights' values."""
     input_names = {graph_input.name for graph_input in graph.input}
     for index in reversed(range(len(graph.input))):
         if graph.input[index].name.startswith(_WEIGHT_PREFIX):
@@ -100,7 +104,7 @@ def _add_weights(graph: Any, trace: Trace) -> None:
 
 
 def load_onnx(path: Path) -> Callable[[Arrays], Arrays]:
-    """Return the function that computes the outputs of an ONNX model from its inputs, both by name.
+    """Load an ONNX file in ONNX Runtime, and return a function that computes outputs from inputs, both by name.
 
     Raises:
         Exception: Any exception of ONNX Runtime for a file that it cannot load.
@@ -119,7 +123,10 @@ def load_onnx(path: Path) -> Callable[[Arrays], Arrays]:
 
 @contextmanager
 def _unsupported_operations() -> Iterator[list[tuple[str, str]]]:
-    """Collect the names and types of operations that tf2onnx does not support, which it only logs."""
+    """Collect name and type of each TensorFlow operation that tf2onnx reports as unsupported within the context.
+
+    tf2onnx only logs such operations.
+    """
     found: list[tuple[str, str]] = []
 
     class Collector(logging.Handler):

@@ -1,7 +1,7 @@
 """Writes a model as a zip of a SavedModel, TensorFlow's own format.
 
-Its signature has the inputs and outputs of the model, by the same names. Keras' own export would not set
-training=False, so random layers could stay random in serving.
+The SavedModel has the endpoint `serve`, with the same names of inputs and outputs as the Keras model. Keras' own export
+would not set training=False, so random layers could stay random in serving.
 """
 
 import shutil
@@ -19,7 +19,7 @@ _SERVE = "serve"
 
 
 def to_saved_model(model: keras.Model, path: Path, scratch: Path) -> None:
-    """Write a model as a zip of a SavedModel."""
+    """Write a model as a zip of a SavedModel. `scratch` is a folder for temporary files."""
     names = [spec.name for spec in outputs_of(model)]
 
     def serve(*flat: Any) -> dict[str, Any]:
@@ -42,7 +42,10 @@ def to_saved_model(model: keras.Model, path: Path, scratch: Path) -> None:
 
 
 def saved_model_outputs(path: Path, model: keras.Model, inputs: Arrays, scratch: Path) -> Arrays:
-    """Return the outputs of a SavedModel for some inputs."""
+    """Return the outputs that a zipped SavedModel computes for the inputs, both by name.
+
+    `model` is the Keras model of the same network, for the order of the inputs.
+    """
     folder = scratch / "unpacked"
     try:
         shutil.unpack_archive(path, folder, "zip")

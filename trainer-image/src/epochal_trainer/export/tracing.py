@@ -1,7 +1,7 @@
-"""The TensorFlow graph of a model in inference.
+"""Traces a Keras model as a TensorFlow graph for inference.
 
-The model is traced with training=False, so random augmentation has no effect. Operations without consumers are removed
-later.
+The model is traced with training=False, so random augmentation has no effect. Later steps remove operations whose
+results are not used.
 """
 
 import re
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from epochal_trainer.export.tensors import inputs_of, pack_inputs
 
 Tables: TypeAlias = Mapping[str, tuple[NDArray[Any], NDArray[Any]]]
-"""Keys and values of lookup tables, by the names of their placeholders."""
+"""Keys and values of each lookup table, by the name of the graph's placeholder for the table."""
 
 LARGE_BYTES = 2**20
 """Minimum bytes of a weight that becomes an input of the graph instead of a constant.
@@ -27,7 +27,10 @@ LARGE_BYTES = 2**20
 TensorFlow and tf2onnx copy all constants dozens of times, and never free most copies.
 """
 _SCOPE = re.compile(r"layer\.(\d+)\.")
-"""Marks the layer in the names of its operations. Keras' own names are not enough, because duplicates are renamed."""
+"""Mark with the index of a layer, in the names of the layer's operations.
+
+Keras' own names are not enough, because TensorFlow renames duplicates.
+"""
 
 
 class Trace(NamedTuple):
@@ -36,8 +39,8 @@ class Trace(NamedTuple):
     Args:
         function: The function. Its arguments are the model's inputs and then the weights; it returns the model's
             outputs.
-        weights: The weights that are arguments.
-        tables: The lookup tables of the function.
+        weights: The large weights, which are arguments and not constants, in the order of the arguments.
+        tables: The lookup tables that the function uses.
     """
 
     function: Any
@@ -46,7 +49,7 @@ class Trace(NamedTuple):
 
 
 def trace_model(model: keras.Model) -> Trace:
-    """Return a model as a TensorFlow function."""
+    """Trace a model in inference, and return the TensorFlow function with its large weights and lookup tables."""
     layers, weights = _layers(model), _large_weights(model)
     specs = [
         tf.TensorSpec(tensor.shape, "string" if spec.dtype == TEXT else spec.dtype)
@@ -66,24 +69,24 @@ def trace_model(model: keras.Model) -> Trace:
 
 
 def failed_layer(text: str, model: keras.Model) -> str | None:
-    """Return the layer of the operation that a message names, or None."""
+    """Return the layer whose operation an error message names, as text for messages, or None if it names none."""
     name = next((word for word in text.split() if _SCOPE.search(word)), "")
     indices = _SCOPE.findall(name)
     return layer_name(_layers(model)[int(indices[-1])]) if indices else None
 
 
 def layer_name(layer: Any) -> str:
-    """Return the name and class of a layer, for messages."""
+    """Return text for messages with the name and class of a layer."""
     return f"the layer {layer.name!r} ({type(layer).__name__})"
 
 
 def _layers(model: keras.Model) -> list[keras.layers.Layer]:
-    """Return all layers of a model, with those within layers."""
+    """Return all layers of a model, also layers nested within other layers."""
     return list(model._flatten_layers(include_self=False))  # noqa: SLF001 - Keras offers no other way to them
 
 
 def _large_weights(model: keras.Model) -> list[keras.Variable]:
-    """Return the large weights, without those of recurrent layers, which ONNX requires as constants."""
+    """Return the weights of at least LARGE_BYTES. Recurrent layers are excluded: ONNX requires constants there."""
     repeating = [layer for layer in _layers(model) if isinstance(layer, keras.layers.RNN)]
     repeated = {id(weight) for layer in repeating for weight in layer.weights}
     return [
@@ -105,7 +108,7 @@ def _tables(function: Any, layers: Sequence[keras.layers.Layer]) -> Tables:
 
 @contextmanager
 def _layer_scopes(layers: Sequence[keras.layers.Layer]) -> Iterator[None]:
-    """Put each layer's mark into the names of its operations that are traced within the context."""
+    """Mark the name of each operation that is traced within the context with the index of its layer (see _SCOPE)."""
 
     def in_scope(index: int, call: Any) -> Any:
         @wraps(call)

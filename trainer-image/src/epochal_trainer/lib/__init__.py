@@ -1,1 +1,1 @@
-"""Modules that all other packages use: failures, signals, memory."""
+"""Modules that all other packages of the trainer use: failures, signals, credentials, files, and text."""

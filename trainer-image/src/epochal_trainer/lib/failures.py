@@ -1,4 +1,4 @@
-"""The failure that ends a training, with a reason, a message and an exit code, and the warning that does not end it."""
+"""Failures, which end a training with a reason, a message and an exit code, and warnings, which do not end it."""
 
 import errno
 import os
@@ -12,45 +12,49 @@ from epochal_lib.fatal_error import FatalError
 DISK_FULL = os.EX_IOERR
 NODE_FULL = os.EX_TEMPFAIL
 SUPERSEDED = "Superseded"
-"""Reason of the failure of an attempt that a later attempt replaces."""
+"""Reason of the failure of an attempt after a later attempt of the same TrainingJob has begun and replaced it."""
 _DISK_FULL_ERRNOS = (errno.ENOSPC, errno.EDQUOT)
 _BAD_OFFSET_ERRNOS = (errno.EINVAL, errno.EOVERFLOW)
 
 
 class Failure(FatalError):
-    """An error that ends the training at once. Most failures need a change by the user, so they are not retried.
+    """An error that ends the training at once.
 
-    The exit codes BAD_SPEC, BAD_DATA and REFUSED name the source of the error. Any other code is retried, and counts as
-    a crash.
+    Most failures need a change by the user. They have the exit code BAD_SPEC, BAD_DATA or REFUSED and are not retried.
+    A failure with another exit code is retried. It counts as a crash unless its exit code is TERMINATED.
     """
 
 
 def bad_spec(reason: str, message: str) -> Failure:
-    """Return the failure for a TrainingJob that cannot be trained because of its spec."""
+    """Return the failure for an error in the spec of a TrainingJob. It is not retried."""
     return Failure(reason, message, ExitCode.BAD_SPEC)
 
 
 def bad_data(reason: str, message: str) -> Failure:
-    """Return the failure for data that are missing, damaged or do not fit the network."""
+    """Return the failure for data that are missing, damaged or do not fit the network. It is not retried."""
     return Failure(reason, message, ExitCode.BAD_DATA)
 
 
 def refused_failure(reason: str, message: str) -> Failure:
-    """Return the failure for credentials that the storage rejects, or that lack permissions."""
+    """Return the failure for credentials that the storage rejects, or that lack permissions. It is not retried."""
     return Failure(reason, message, ExitCode.REFUSED)
 
 
 def superseded_failure(attempt: str, later: str) -> Failure:
-    """Return the failure of an attempt that a later attempt replaced, because its node was considered lost.
+    """Return the failure of an attempt that a later attempt has replaced, because the earlier node seemed to be lost.
 
-    It has the exit code of a termination, so that the Job does not count it as a crash.
+    Its exit code is TERMINATED, so that the Job does not count it as a crash.
+
+    Args:
+        attempt: The attempt that ends, as text.
+        later: The attempt that replaces it, as text.
     """
     message = f"{later} has begun since and replaces {attempt}, which ends"
     return Failure(SUPERSEDED, message, ExitCode.TERMINATED)
 
 
 def scratch_full(found: str) -> Failure:
-    """Return the failure for a full local disk.
+    """Return the failure for a full local disk of the pod.
 
     The attempt is retried: the next pod starts with an empty volume, perhaps on a node with a larger disk, and resumes
     from the last checkpoint. Each retry counts as a crash, and spec.backoffLimit limits the crashes.
@@ -59,7 +63,7 @@ def scratch_full(found: str) -> Failure:
 
 
 def node_full(found: str) -> Failure:
-    """Return the failure for a node without free memory, because other processes occupy it at the moment.
+    """Return the failure for a node whose free memory is too small only because other processes use memory now.
 
     The attempt is retried: the other processes may have ended by then, or the next pod runs on a node with more memory.
     """
@@ -68,11 +72,11 @@ def node_full(found: str) -> Failure:
 
 
 def is_machine_error(error: BaseException) -> bool:
-    """Return whether memory or disk caused an error of reading a file, and not the file's content.
+    """Return whether the machine (memory, disk) caused an error in reading a file. If not, the file's content did.
 
     Args:
-        error: The error. If a file contains impossible offsets, the system refuses the seek: that is an error of the
-            content.
+        error: The error. A file with impossible offsets makes a seek fail, with EINVAL or EOVERFLOW: its content is the
+            cause.
     """
     if isinstance(error, OSError):
         return error.errno is not None and error.errno not in _BAD_OFFSET_ERRNOS
@@ -80,7 +84,7 @@ def is_machine_error(error: BaseException) -> bool:
 
 
 def is_disk_full(error: BaseException | None) -> bool:
-    """Return whether a full local disk caused an error, by the error number or text of the error or its causes."""
+    """Return whether the error or one of its causes has the error number or the text of a full disk or quota."""
     while error is not None:
         if isinstance(error, OSError) and error.errno in _DISK_FULL_ERRNOS:
             return True
@@ -91,7 +95,7 @@ def is_disk_full(error: BaseException | None) -> bool:
 
 
 def training_warning(reason: str, message: str) -> TrainingWarning:
-    """Return a warning, truncated to the length that a report allows.
+    """Return a warning for a report. Its message is truncated to MAX_WARNING_MESSAGE characters.
 
     Args:
         reason: The cause in one CamelCase word; the reason of an Event.

@@ -1,4 +1,4 @@
-"""The garbage collector of Python during imports."""
+"""Pauses Python's garbage collector during imports."""
 
 import gc
 from collections.abc import Iterator
@@ -7,10 +7,10 @@ from contextlib import contextmanager
 
 @contextmanager
 def paused() -> Iterator[None]:
-    """Import modules within the context without garbage collections, and exclude their objects from later ones.
+    """Pause the garbage collector within the context, for imports, and exclude all objects from later collections.
 
-    Modules stay until the process ends, so a collection frees almost nothing. It takes a tenth of the time to import
-    TensorFlow, and after a fork it copies all pages that the processes share.
+    Modules stay until the process ends, so collecting them frees almost nothing. Collections would take a tenth of the
+    time to import TensorFlow. After a fork, a collection would copy all memory that the processes share.
     """
     gc.disable()
     try:

@@ -1,7 +1,7 @@
-"""The keys of the storage, which wait outside of the process until it has forked its export process.
+"""Keeps the storage credentials ("keys") out of the trainer's memory until it has forked the export process.
 
-A forked process has the memory of its parent. An environment variable stays in that memory for the life of a program,
-even after its deletion: so the keys are in no environment until Keras is imported.
+A forked process has a copy of its parent's memory. A deleted environment variable stays in that memory until the
+program ends. So the trainer restarts without the keys in its environment, and restores them after the import of Keras.
 """
 
 import json
@@ -14,13 +14,13 @@ from epochal_api.pod import ACCESS_KEY_ENV, SECRET_KEY_ENV, SESSION_TOKEN_ENV
 
 KEYS = (ACCESS_KEY_ENV, SECRET_KEY_ENV, SESSION_TOKEN_ENV)
 FILE_ENV = "EPOCHAL_KEYS_FD"
-"""Environment variable with the number of the open file that has the keys."""
+"""Environment variable with the descriptor of the file in memory that has the keys."""
 
 
 def restart_without_keys() -> None:
-    """Start the program again, in the same process, with the keys in a file in memory instead of the environment.
+    """Restart this program in the same process, with the keys in a file in memory instead of the environment.
 
-    Without keys, or on a system without such files, the process continues as it is.
+    Return, and change nothing, if the environment has no keys, or the system has no files in memory.
     """
     found = {name: os.environ[name] for name in KEYS if name in os.environ}
     if not found or not hasattr(os, "memfd_create"):
@@ -35,12 +35,12 @@ def restart_without_keys() -> None:
 
 
 def restore_keys(environ: MutableMapping[str, str] = os.environ) -> None:
-    """Return the keys to the environment, if `restart_without_keys` has taken them."""
+    """Move the keys from the file in memory to the environment, if `restart_without_keys` has removed them from it."""
     if (number := environ.pop(FILE_ENV, None)) is not None:
         with os.fdopen(int(number), encoding="ascii") as file:
             environ.update(json.load(file))
 
 
 def has_keys() -> bool:
-    """Return whether this process may have keys in its memory."""
+    """Return whether the environment, and so the memory of this process, has storage credentials."""
     return any(name in os.environ for name in KEYS)

@@ -1,4 +1,4 @@
-"""Arrays in NumPy's npy format inside a zip archive. The header is checked before any memory is allocated."""
+"""Reads and writes npy files of NumPy in a zip archive. The header is checked before the array is allocated."""
 
 import io
 import warnings
@@ -11,12 +11,12 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 _MAX_HEADER_BYTES = 16 * 1024
-"""Maximum size of an array's header in bytes; NumPy itself rejects headers above 10,000."""
+"""Maximum bytes of an array's header that are read; NumPy itself rejects headers above 10,000 bytes."""
 _CHUNK_BYTES = 1024**2
 
 
 def write(file: IO[bytes], array: NDArray[Any]) -> None:
-    """Write an array as numpy.lib.format.write_array does, but without a second copy of each part in new memory."""
+    """Write an array as an npy file. Unlike numpy.lib.format.write_array, copy no part of it to additional memory."""
     array = np.asarray(array, order="C")
     npy.write_array_header_1_0(file, npy.header_data_from_array_1_0(array))
     content = array.reshape(-1).view(np.uint8).data
@@ -25,15 +25,15 @@ def write(file: IO[bytes], array: NDArray[Any]) -> None:
 
 
 def read(file: IO[bytes], file_size: int, check_dtype: Callable[[np.dtype[Any], int], None]) -> NDArray[Any]:
-    """Read an array to the end of its file, at which the zip archive verifies the checksum.
+    """Read an npy file in a zip archive to its end, where the archive verifies the checksum, and return the array.
 
     Args:
         file: The file, positioned at the header of the array.
         file_size: Size of the file in bytes.
-        check_dtype: Receives the type and the size in bytes from the header; raises an error to reject them.
+        check_dtype: Called with the array's dtype and size in bytes, from the header; raises an error to reject them.
 
     Raises:
-        ValueError: If the array does not match its header.
+        ValueError: If the header is invalid, or its size differs from the size of the content.
     """
     header = io.BytesIO(file.read(_MAX_HEADER_BYTES))
     file.seek(0)
@@ -48,8 +48,7 @@ def read(file: IO[bytes], file_size: int, check_dtype: Callable[[np.dtype[Any], 
         size, content_size = prod(shape) * dtype.itemsize, file_size - header.tell()
         check_dtype(dtype, size)
         if size != content_size:
-            raise ValueError(
-                f"its header has shape {shape} and type {dtype}, {size:,} bytes, but it has {content_size:,} bytes"
-            )
+            found = f"its header has shape {shape} and type {dtype}, {size:,} bytes"
+            raise ValueError(f"{found}, but {content_size:,} bytes follow the header")
         array: NDArray[Any] = npy.read_array(file, allow_pickle=False)
     return array

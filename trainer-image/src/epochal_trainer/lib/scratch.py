@@ -1,4 +1,4 @@
-"""The folder for temporary files of the pod."""
+"""The folder for temporary files in the trainer's pod."""
 
 import os
 
@@ -6,5 +6,5 @@ from epochal_api.pod import SCRATCH
 
 
 def scratch_folder() -> str | None:
-    """Return the writable folder of the pod, or None outside a pod."""
+    """Return the pod's folder for temporary files, or None outside of a pod, where it is not writable."""
     return SCRATCH if os.access(SCRATCH, os.W_OK) else None

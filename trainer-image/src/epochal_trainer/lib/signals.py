@@ -8,15 +8,19 @@ from types import FrameType
 
 
 class Terminated(BaseException):
-    """A signal requested the termination. It is not an Exception, so no handler mistakes it for an error."""
+    """Raised after SIGTERM or Ctrl-C to end the training. No `except Exception` catches this BaseException."""
 
 
 class WaitAborted(Terminated):
-    """Ends a wait for the storage because the run ends: its result is no longer needed. No signal requested it."""
+    """Raised in a wait for the storage when the run ends without a signal, because the result is no longer needed."""
 
 
 class TerminationRequest:
-    """Turns SIGTERM and Ctrl-C into Terminated, at once or at a point where the training can stop cleanly."""
+    """Raises Terminated in the main thread after SIGTERM or Ctrl-C.
+
+    It does so at once or, if deferred, at the next `check`, where the training can stop cleanly. A second Ctrl-C raises
+    KeyboardInterrupt at once.
+    """
 
     def __init__(self) -> None:
         self._since: float | None = None
@@ -24,12 +28,12 @@ class TerminationRequest:
 
     @property
     def requested(self) -> bool:
-        """Whether a signal has requested the termination."""
+        """Whether SIGTERM or Ctrl-C has requested the termination."""
         return self._since is not None
 
     @property
     def seconds(self) -> float:
-        """Seconds since the request; 0 without a request."""
+        """Seconds since the first SIGTERM or Ctrl-C; 0 before it."""
         return 0.0 if self._since is None else time.monotonic() - self._since
 
     def listen(self) -> None:
@@ -38,12 +42,12 @@ class TerminationRequest:
         signal.signal(signal.SIGINT, self._on_signal)
 
     def defer(self) -> None:
-        """Defer Terminated from now on until the code calls `check`."""
+        """Raise Terminated from now on only in `check`, not at once when a signal arrives."""
         self._deferred = True
 
     @contextmanager
     def deferred(self) -> Iterator[None]:
-        """Defer Terminated within the context until the code calls `check`."""
+        """Raise Terminated within the context only in `check`, not at once when a signal arrives."""
         self.defer()
         try:
             yield
@@ -51,7 +55,7 @@ class TerminationRequest:
             self._deferred = False
 
     def check(self) -> None:
-        """Raise Terminated if a termination was requested."""
+        """Raise Terminated if SIGTERM or Ctrl-C has requested the termination."""
         if self.requested:
             raise Terminated
 

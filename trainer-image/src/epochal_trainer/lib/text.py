@@ -1,7 +1,7 @@
-"""Durations, numbers and sizes as text for users, and texts for figures."""
+"""Formats durations, numbers and sizes as text for users, and escapes texts for plots of matplotlib."""
 
 _LONGEST = 28
-"""Default maximum number of characters of a text in a figure."""
+"""Default maximum number of characters of a text in a plot."""
 
 
 def duration(seconds: float) -> str:
@@ -34,7 +34,10 @@ def readable(count: int) -> str:
 
 
 def escape(text: str, longest: int = _LONGEST) -> str:
-    """Return a text that matplotlib draws literally, with escaped dollar signs, and shortened in its middle."""
+    """Escape dollar signs so that matplotlib draws them literally, and return the text.
+
+    A text of more than `longest` characters is shortened in its middle, with an ellipsis.
+    """
     if len(text) > longest:
         text = f"{text[: longest // 2]}…{text[len(text) - (longest - longest // 2 - 1) :]}"
     return text.replace("$", r"\$")

@@ -1,4 +1,4 @@
-"""Adapts preprocessing layers to the training data before training starts, as `adapt` does in a script."""
+"""Adapts preprocessing layers to the training data before training starts, with Keras' method `adapt`."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -13,9 +13,10 @@ from epochal_trainer.model.graph import Node, input_tensors
 
 
 def adapt(model: keras.Model, nodes: Sequence[Node], train: Samples, *, loaded: Sequence[str] = ()) -> list[str]:
-    """Adapt the layers for which the spec does not set the learned argument, and return their names.
+    """Adapt each preprocessing layer to the training data, and return the names of the adapted layers.
 
-    `loaded` are the names of layers that have their state from a file.
+    A layer is not adapted if the spec sets the argument that it would learn, such as `vocabulary`. `loaded` are the
+    names of further layers that are not adapted, because their state comes from a file.
 
     Raises:
         Failure: InvalidData, if a layer cannot learn from these features.

@@ -1,4 +1,4 @@
-"""Adds remedies to Keras' errors in the call of a layer: Keras itself only compares shapes."""
+"""Adds advice to Keras' errors in the call of a layer, because Keras' own messages only compare shapes."""
 
 import re
 from collections.abc import Mapping
@@ -17,11 +17,11 @@ _REMEDIES: Mapping[str, str] = {
     "expected axis": "its weights have the size of its first input: give it inputs of equal size, or use another layer "
     "with weights of its own",
 }
-"""Remedies by a part of Keras' message."""
+"""Advice by a text that Keras' message contains."""
 
 
 def add_remedy(message: str) -> str:
-    """Return a message of Keras with its remedy, or the message alone if it needs none."""
+    """Return a message of Keras with advice at its end, or the unchanged message if there is no advice for it."""
     if axes := _AXES.search(message):
         expected, found = map(int, axes.groups())
         remedy = "remove a layer such as Flatten before it" if found < expected else "put {layer: Flatten} before it"

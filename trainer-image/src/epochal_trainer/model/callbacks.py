@@ -25,7 +25,7 @@ _FORMATTED_CALLBACK = "ModelCheckpoint"
 _METRIC_FORMAT = re.compile(r"0?[0-9]{0,2}(\.[0-9]{1,2})?[deEfFgG%]?")
 """Allowed format of a metric value in a path. The width is limited, because a huge width would fill the memory."""
 _MAX_NAME_BYTES = 150
-"""Maximum bytes of a file's name before it is filled with values, which make it longer: file systems allow 255."""
+"""Maximum bytes of a file's name before Keras fills in values, which lengthen it: file systems allow 255 bytes."""
 _MAX_SHOWN = 100
 """Maximum characters of an argument in a message."""
 _REPLACED = frozenset({"History", "ProgbarLogger"})
@@ -33,7 +33,7 @@ _REPLACED = frozenset({"History", "ProgbarLogger"})
 
 
 def build(specs: Sequence[Callback], *, folder: Path) -> list[Any]:
-    """Return the Keras callbacks of a TrainingJob, then a KeepAverages for each SwapEMAWeights, for an early end.
+    """Return the Keras callbacks of a TrainingJob in order, and after them a KeepAverages for each SwapEMAWeights.
 
     Raises:
         Failure: InvalidTraining, with the field, the value found and the requirement.
@@ -53,11 +53,12 @@ def build(specs: Sequence[Callback], *, folder: Path) -> list[Any]:
 
 
 class KeepAverages(keras.callbacks.Callback):  # type: ignore[misc]
-    """Leaves the averaged weights in the model when the training is stopped early, as after its last epoch.
+    """Keeps the averaged weights in the model if the training stops before its last planned epoch.
 
-    The optimizer assigns its averages to the model when training ends. After a swap, the model holds the averages, and
-    the optimizer holds the plain weights in their place. SwapEMAWeights restores the optimizer's averages after the
-    last planned epoch only.
+    The optimizer assigns its averages to the model when training ends. SwapEMAWeights swaps weights for the validation:
+    the model then has the averages, and the optimizer has the plain weights in their place. It copies the averages back
+    to the optimizer after the last planned epoch only. Without this callback, a model that stops early would end with
+    the plain weights.
     """
 
     def __init__(self, swap: keras.callbacks.SwapEMAWeights) -> None:
@@ -65,14 +66,17 @@ class KeepAverages(keras.callbacks.Callback):  # type: ignore[misc]
         self._swap = swap
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Copy the averages from the model to the optimizer if the training stops after this epoch."""
+        """Copy the averages from the model back to the optimizer if the training stops after this epoch."""
         del epoch, logs
         if self.model.stop_training and self._swap._ema_weights_in_model:  # noqa: SLF001
             self._swap._finalize_ema_values()  # noqa: SLF001
 
 
 def restored_epoch(callbacks: Sequence[Any]) -> int | None:
-    """Return the epoch, counted from 1, that the last EarlyStopping has restored at the end of a training, or None."""
+    """Return the epoch, counted from 1, whose weights EarlyStopping has restored at the end of a training.
+
+    If several EarlyStopping callbacks restore weights, the last of them counts. Return None if no callback does.
+    """
     epochs = [
         callback.best_epoch + 1
         for callback in callbacks
@@ -83,7 +87,10 @@ def restored_epoch(callbacks: Sequence[Any]) -> int | None:
 
 
 def ends_with_averages(optimizer: Any, callbacks: Sequence[Any]) -> bool:
-    """Return whether a training ends with averaged weights that no epoch was validated with."""
+    """Return whether the model ends with averaged weights that no validation has used.
+
+    This is true if the optimizer averages weights (use_ema) and there is no SwapEMAWeights.
+    """
     use_ema = bool(getattr(optimizer, "inner_optimizer", optimizer).use_ema)
     return use_ema and not any(isinstance(callback, keras.callbacks.SwapEMAWeights) for callback in callbacks)
 
@@ -98,18 +105,20 @@ def check_optimizer(specs: Sequence[Callback], optimizer: Any) -> None:
     is_scheduled = constant_learning_rate(optimizer) is None
     for index, spec in enumerate(specs):
         if spec.callback == "ReduceLROnPlateau" and is_scheduled:
-            raise _failure(index, spec, "cannot reduce a learning rate that follows a schedule: remove one of them")
+            found = "cannot reduce a learning rate that follows a schedule"
+            raise _failure(index, spec, f"{found}: remove the callback or the schedule")
         if spec.callback == "SwapEMAWeights" and not inner.use_ema:
-            raise _failure(index, spec, "needs an optimizer that averages weights: write use_ema: true for it")
+            advice = "set use_ema: true in spec.training.optimizer"
+            raise _failure(index, spec, f"needs an optimizer that averages weights: {advice}")
 
 
 def callback_specs(specs: Sequence[Callback]) -> list[dict[str, Any]]:
-    """Return the specs of the callbacks that `build` makes, as dicts in the same order."""
+    """Return the specs of the callbacks that `build` creates from the TrainingJob, as dicts in the same order."""
     return [spec.dump() for spec in specs if spec.callback not in _REPLACED]
 
 
 def check_metric_names(specs: Sequence[Callback], metrics: Sequence[str], *, validation_every: int = 1) -> None:
-    """Check that callbacks use metrics that an epoch has. Keras itself would only warn, or fail after an epoch.
+    """Check that the metrics which callbacks use exist in an epoch. Keras would only warn, or fail after an epoch.
 
     Args:
         specs: The callbacks.
@@ -128,7 +137,7 @@ def check_metric_names(specs: Sequence[Callback], metrics: Sequence[str], *, val
         saves_best = spec.callback == "ModelCheckpoint" and selects_by_metric(spec)
         if saves_best and validation_every > 1 and str(monitor).startswith("val_"):
             found = f"monitors {monitor!r:.{_MAX_SHOWN}}, but spec.training.validationEveryEpochs is {validation_every}"
-            why = "Keras saves the model in each epoch without this metric, and replaces the best one"
+            why = "in each epoch without this metric, Keras saves the model and overwrites the best model"
             raise _failure(index, spec, f"{found}: {why}. Remove the callback, and use best.keras of the results")
         if selects_by_metric(spec) and monitor not in metrics:
             found = f"monitors {monitor!r:.{_MAX_SHOWN}}, but the metrics are {', '.join(metrics)}"
@@ -136,7 +145,7 @@ def check_metric_names(specs: Sequence[Callback], metrics: Sequence[str], *, val
 
 
 def _check_file_name(index: int, spec: Callback, metrics: Sequence[str]) -> None:
-    """Check that the file name of a ModelCheckpoint can be filled with metric values, as Keras does it."""
+    """Check that the `filepath` of a ModelCheckpoint can be formatted with the values that Keras passes to it."""
     if isinstance(spec.arguments.get("save_freq", "epoch"), int):
         metrics = ["batch", *(name for name in metrics if not name.startswith("val_") and name != "learning_rate")]
     # The batch is an integer, as the epoch is. All other values are floats.
@@ -149,7 +158,11 @@ def _check_file_name(index: int, spec: Callback, metrics: Sequence[str]) -> None
 
 
 def _confine_path(spec: Callback, folder: Path) -> dict[str, Any]:
-    """Return the arguments of a callback with its path below `folder`."""
+    """Return the arguments of a callback, with its path argument changed to a path below `folder`.
+
+    Raises:
+        InvalidObject: If the path is missing, absolute, contains '..', or has too long names or invalid placeholders.
+    """
     argument = CALLBACK_PATHS.get(spec.callback)
     if argument is None:
         return spec.arguments
@@ -172,7 +185,7 @@ def _confine_path(spec: Callback, folder: Path) -> dict[str, Any]:
 
 
 def _check_placeholders(argument: str, path: str) -> None:
-    """Check that the fields of a path are plain metric names: an attribute in a field could read other objects."""
+    """Check that the placeholders of a path are metric names: with attributes, they could read other objects."""
     try:
         fields = [(name, layout or "", kind) for _, name, layout, kind in Formatter().parse(path) if name is not None]
     except ValueError as error:

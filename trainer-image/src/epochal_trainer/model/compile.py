@@ -61,13 +61,15 @@ def compile_model(model: keras.Model, training: Training) -> None:
 
 
 def output_names(model: keras.Model) -> list[str]:
-    """Return the names of a model's outputs, which are in the names of metrics if there are several."""
+    """Return the names of a model's outputs. If there are several outputs, metric names begin with these names."""
     names = getattr(model, "output_names", None)  # a Sequential model has one output, but not this attribute
     return [model.layers[-1].name] if names is None else list(names)
 
 
 def _check_outputs(model: keras.Model, training: Training) -> list[str]:
-    """Return the names of the model's outputs, which a spec with a model or code does not have.
+    """Check that spec.training names the outputs of the model, and return the names of the outputs.
+
+    A spec with a saved model or code does not list the outputs, so only the model has their names.
 
     Raises:
         Failure: InvalidTraining, if spec.training does not name the same outputs.
@@ -81,16 +83,15 @@ def _check_outputs(model: keras.Model, training: Training) -> list[str]:
 
 
 def optimizer_spec(training: Training) -> dict[str, Any]:
-    """Return the optimizer of a spec, wrapped in a LossScaleOptimizer if the precision requires a scaled loss."""
+    """Return spec.training.optimizer as a dict, within a LossScaleOptimizer if the precision requires loss scaling."""
     spec = training.optimizer.dump()
     return {"name": _LOSS_SCALE_OPTIMIZER, "inner_optimizer": spec} if _needs_loss_scaling(training) else spec
 
 
 def loss_spec(training: Training) -> dict[str, Any]:
-    """Return the loss of a spec with its class weights, which are a part of the loss.
+    """Return the loss and class weights of a spec as a dict. Loss values of equal dicts are comparable.
 
-    For several outputs, the result has their losses and weights. Two trainings have comparable losses if their results
-    are equal.
+    For several outputs, the dict has the name, loss and loss weight of each output.
     """
     if training.loss is None:
         outputs = sorted(training.outputs or [], key=lambda output: output.name)
@@ -100,7 +101,7 @@ def loss_spec(training: Training) -> dict[str, Any]:
 
 
 def optimizer_slots(training: Training) -> int:
-    """Return the number of variables that the optimizer keeps for each weight, such as the two moments of Adam.
+    """Return the number of variables that the optimizer has for each trainable weight, such as 2 moments for Adam.
 
     Raises:
         Failure: InvalidTraining, with the field, the value found and the requirement.
@@ -110,22 +111,25 @@ def optimizer_slots(training: Training) -> int:
 
 
 def constant_learning_rate(optimizer: keras.optimizers.Optimizer) -> float | None:
-    """Return the learning rate of an optimizer, or None if it follows a schedule."""
+    """Return the learning rate of an optimizer, or None if the learning rate follows a schedule."""
     inner = getattr(optimizer, "inner_optimizer", optimizer)
     is_scheduled = isinstance(inner._learning_rate, keras.optimizers.schedules.LearningRateSchedule)  # noqa: SLF001
     return None if is_scheduled else float(inner.learning_rate)
 
 
 def dry_run_metrics(model: keras.Model, training: Training, labels: Arrays) -> dict[str, Any]:
-    """Return metric values such as an epoch will have, by Keras' names, if losses and metrics accept labels and output.
+    """Compute losses and metrics for a few labels and for outputs of zeros, before any training.
+
+    Return the values by the metric names of an epoch. Only the names and shapes of the values are meaningful.
 
     Args:
         model: The compiled model.
-        training: Its losses and metrics.
-        labels: The labels of its output; of several outputs, a tuple in their order.
+        training: Losses and metrics of the TrainingJob.
+        labels: The labels of the model's output; for several outputs, a tuple of labels in the order of the outputs.
 
     Raises:
-        Failure: InvalidTraining, with the field and both shapes.
+        Failure: InvalidTraining, if a loss or metric does not accept labels and output. The message has the field and
+            both shapes.
     """
     arrays = labels if isinstance(labels, tuple) else (labels,)
     sizes = {size or 1 for tensor in model.outputs for size in tensor.shape[1:]}
@@ -154,13 +158,13 @@ def dry_run_metrics(model: keras.Model, training: Training, labels: Arrays) -> d
 
 
 class _DryRun(NamedTuple):
-    """A few labels and outputs that check the loss and the metrics of an output before the training.
+    """A few labels and predictions of zeros for one output, to try its loss and metrics before the training.
 
     Args:
-        output: The output.
-        shape: Its shape in the network.
-        labels: Some labels.
-        predicted: As many outputs.
+        output: The loss and metrics of the output in the spec.
+        shape: The output's shape in the network.
+        labels: Labels of a few samples.
+        predicted: The output for each of these samples: zeros.
     """
 
     output: OutputTraining
@@ -173,7 +177,11 @@ class _DryRun(NamedTuple):
         return f"{found}, and a network with the output shape {tuple(self.shape)}"
 
     def check(self) -> None:
-        """Check that the loss and each metric accept labels and outputs."""
+        """Check that the loss and each metric of the output accept labels and predictions of these shapes.
+
+        Raises:
+            Failure: InvalidTraining, with the field of the loss or metric, and both shapes.
+        """
         field, label_shape = self.output.field, self.labels.shape[1:]
         self._check_call(f"{field}.loss", self.output.loss, _build_loss(self.output))
         for index, (spec, metric) in enumerate(zip(self.output.metrics, _build_metrics(self.output), strict=True)):
@@ -187,7 +195,7 @@ class _DryRun(NamedTuple):
 
 
 def _build_optimizer(training: Training, weights: Sequence[Any]) -> keras.optimizers.Optimizer:
-    """Return the optimizer, built for the given weights."""
+    """Return the optimizer of the spec, with its variables for the given weights."""
     spec = training.optimizer
     with invalid_objects_as(partial(_failure, "spec.training.optimizer", spec)):
         optimizer = keras_objects.build_named(keras.optimizers, spec)
@@ -201,7 +209,7 @@ def _build_optimizer(training: Training, weights: Sequence[Any]) -> keras.optimi
 
 
 def _needs_loss_scaling(training: Training) -> bool:
-    """Return whether the precision requires a scaled loss and the optimizer does not scale the loss itself."""
+    """Return whether the precision is mixed_float16 and the optimizer of the spec does not scale the loss itself."""
     spec = training.optimizer
     is_scaling = spec.name.lower() == _LOSS_SCALE_OPTIMIZER.lower()
     has_factor = spec.arguments.get("loss_scale_factor") is not None
@@ -209,7 +217,7 @@ def _needs_loss_scaling(training: Training) -> bool:
 
 
 def _check_jit(model: keras.Model) -> None:
-    """Refuse XLA for layers that do not support it. Keras itself would only warn, and train without XLA."""
+    """Raise a Failure if a layer does not support XLA. Keras itself would only warn, and train without XLA."""
     layers = model._flatten_layers(include_self=False)  # noqa: SLF001 - also the layers within layers
     if unsupported := [layer.name for layer in layers if not layer.supports_jit]:
         more = f" and {len(unsupported) - _MAX_LAYERS} more" if len(unsupported) > _MAX_LAYERS else ""
@@ -221,7 +229,7 @@ def _check_jit(model: keras.Model) -> None:
 
 
 def _check_scaling(model: keras.Model, training: Training, optimizer: keras.optimizers.Optimizer) -> None:
-    """Refuse float16 layers if the loss is not scaled, because their small gradients become zero."""
+    """Raise a Failure for a float16 layer if the loss is not scaled, because small gradients would become zero."""
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer) or optimizer.loss_scale_factor is not None:
         return
     for layer in model._flatten_layers(include_self=False):  # noqa: SLF001 - also the layers within layers
@@ -243,19 +251,22 @@ def _build_loss(output: OutputTraining) -> Callable[..., Any]:
 
 @contextmanager
 def _comparison_errors_as(failure: Callable[[str], Exception]) -> Iterator[None]:
-    """Raise errors as failures. The message of a device error is replaced, because it names operations within Keras."""
+    """Convert errors of a loss or metric within the context to `failure(message)`.
+
+    The message of a device error is replaced, because it names operations within Keras.
+    """
     with errors_as(failure):
         try:
             yield
         except backend.current().INPUT_ERRORS as error:
-            raise keras_objects.InvalidObject("it cannot compare them") from error
+            raise keras_objects.InvalidObject("it cannot compare labels and output") from error
 
 
 def _build_metrics(output: OutputTraining) -> list[Any]:
     """Return the metrics of an output with unique names, because values are reported by name.
 
-    A metric given by a short name, such as mae, gets that name, as in Keras. A metric given by its class gets the name
-    of the class.
+    A metric that the spec gives by a short name, such as mae, gets the short name, as in Keras. A metric that the spec
+    gives by its class gets Keras' name for the class. A number is added to a name that is already used.
     """
     metrics: list[Any] = []
     names: set[str] = set()

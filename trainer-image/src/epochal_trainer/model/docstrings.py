@@ -1,4 +1,4 @@
-"""Reads what the docstrings of Keras say about the arguments of a class."""
+"""Reads the descriptions of a class's arguments from Keras' docstrings."""
 
 import inspect
 import re
@@ -7,13 +7,16 @@ _ENTRY = re.compile(r" *(?P<name>[a-z]\w*): ?(?P<text>.*)")
 
 
 def constructors(kind: type) -> list[tuple[type, inspect.Signature]]:
-    """Return the class and those of its bases that have a constructor, each with the signature of its constructor."""
+    """Return each class that defines `__init__`, of the class and its bases, with the signature of `__init__`."""
     bases = [base for base in kind.__mro__[:-1] if "__init__" in vars(base)]
     return [(base, inspect.signature(vars(base)["__init__"])) for base in bases]
 
 
 def argument_texts(kind: type) -> dict[str, str]:
-    """Return the sentences about each argument in the docstrings of a class and its bases."""
+    """Return the description of each argument in the docstrings of a class and its bases.
+
+    If several docstrings describe an argument, the docstring of the most derived class counts.
+    """
     found: dict[str, str] = {}
     for base in kind.__mro__[:-1]:
         found = _entries(vars(base).get("__doc__") or "") | found
@@ -21,7 +24,7 @@ def argument_texts(kind: type) -> dict[str, str]:
 
 
 def _entries(docstring: str) -> dict[str, str]:
-    """Return the text of each argument: a line `name: text`, and the lines below with deeper indentation."""
+    """Return the text of each argument in a docstring: a line `name: text`, and the lines below with deeper indent."""
     found: dict[str, str] = {}
     name, depth = "", 0
     for line in inspect.cleandoc(docstring).splitlines():

@@ -1,4 +1,4 @@
-"""The minimum memory of a training without its data, computed before anything is allocated."""
+"""The minimum memory that a training needs besides its data, computed before any memory is allocated."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -12,7 +12,7 @@ from epochal_api.trainingjob.training import Training
 from epochal_trainer.lib.failures import bad_spec, node_full
 
 _MAX_GPU_MEMORY = 1 << 40
-"""More bytes than any GPU has: the limit for a network on a GPU, because the host's memory is no limit for it."""
+"""Bytes that no GPU exceeds. A training that needs more per GPU is refused; the size of real GPUs is unknown."""
 _WEIGHTS = "weights"
 _BEST_WEIGHTS = "the best weights, kept for best.keras"
 
@@ -32,10 +32,15 @@ class Footprint(NamedTuple):
     def estimate(
         cls, model: keras.Model, training: Training | None, *, slots: int = 0, keeps_best: bool = False
     ) -> "Footprint":
-        """Return the memory that a training needs.
+        """Return the memory that a training of a model needs.
 
-        The variables of the model need no values. Without `training`, only weights and gradients count. `slots` is the
-        number of variables that the optimizer keeps for each weight.
+        The variables of the model may lack values, as in a keras.StatelessScope.
+
+        Args:
+            model: The model.
+            training: The optimizer and callbacks; None to count only weights and gradients.
+            slots: Number of variables that the optimizer has for each trainable weight.
+            keeps_best: Whether the weights of the best epoch are kept in memory for best.keras.
         """
         trained = count_bytes(model.trainable_variables)
         weights = trained + count_bytes(model.non_trainable_variables)
@@ -59,14 +64,14 @@ class Footprint(NamedTuple):
 
     @classmethod
     def of_variables(cls, variables: Iterable[Any]) -> "Footprint":
-        """Return the memory of variables that are not trained yet."""
+        """Return the memory of variables alone, without gradients, optimizer and copies."""
         return cls({_WEIGHTS: count_bytes(variables)}, {})
 
     def fits(self, memory: int, gpus: int, *, without_best: bool = False) -> bool:
         """Return whether the training may fit into the host's memory (in bytes) and the GPUs, if there are any.
 
-        The size of GPU memory is unknown, so only a training that no GPU can hold is refused. With `without_best`, the
-        weights that are kept for best.keras do not count.
+        The size of GPU memory is unknown, so the result is False only for a training that no GPU can hold. With
+        `without_best`, the copy of the best weights for best.keras is not counted.
         """
         training = sum(self.training.values())
         copies = sum(size for use, size in self.copies.items() if use != _BEST_WEIGHTS or not without_best)
@@ -98,16 +103,17 @@ class FreeMemory(NamedTuple):
         detail: str = "",
         temporary: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
-        """Check that the memory suffices for a training.
+        """Check that the free memory suffices for a training.
 
         Args:
-            footprint: Its need.
+            footprint: The memory that the training needs.
             found: The network and its size, for the message.
             detail: A further sentence for the message.
-            temporary: Bytes of the host's memory that are needed before the training, beside weights, by their use.
+            temporary: Bytes of the host's memory, by their use, that are needed besides the weights while they load.
 
         Raises:
-            Failure: InvalidNetwork; or OutOfMemory, if memory is short only because of other processes.
+            Failure: InvalidNetwork, if the training needs more memory than the machine has. OutOfMemory, if it would
+                fit without the memory of other processes.
         """
         loading = sum(temporary.values()) + (0 if self.gpus else footprint.training[_WEIGHTS])
         is_short = loading > self.host
@@ -129,7 +135,7 @@ def _format(uses: Mapping[str, int]) -> str:
 
 
 def count_bytes(variables: Iterable[Any]) -> int:
-    """Return the size of variables in bytes."""
+    """Return the size of all variables together in bytes."""
     return sum(
         math.prod(int(size) for size in variable.shape) * np.dtype(variable.dtype).itemsize for variable in variables
     )

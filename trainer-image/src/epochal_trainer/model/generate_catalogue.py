@@ -42,7 +42,7 @@ _NAMES: Mapping[ModuleType, Mapping[str, Any]] = {
     keras.optimizers: optimizers.ALL_OBJECTS_DICT,
     keras.regularizers: regularizers.ALL_OBJECTS_DICT,
 }
-"""Names that the `get` of a module accepts. No public function of Keras lists them."""
+"""Names that the function `get` of each module accepts. No public function of Keras lists these names."""
 
 _CODE = "it runs code, but a TrainingJob cannot contain code"
 _OWN_LAYER = f"{_CODE}; write a layer of your own in spec.code"
@@ -88,10 +88,10 @@ _REFUSED: Mapping[ModuleType, Mapping[str, str]] = {
         "CallbackList": "spec.training.callbacks is the list",
     },
 }
-"""Classes that a TrainingJob cannot use, and the reason."""
+"""Classes that a TrainingJob cannot use, by module, with the reason for the error message."""
 
 _UNDOCUMENTED_FLOATS: Mapping[str, str] = {"FBetaScore": "threshold", "PiecewiseConstantDecay": "values"}
-"""Arguments that take floats, although neither default nor docstring contains the word."""
+"""Arguments, by class, that take floats, although neither their default nor their docstring shows it."""
 _NO_FLOATS = frozenset(
     {
         ("Bidirectional", "weights"),
@@ -101,7 +101,7 @@ _NO_FLOATS = frozenset(
         ("RandomPosterization", "factor"),
     }
 )
-"""Arguments that take no floats, although the argument of this name takes floats in other classes."""
+"""Class and argument for arguments that take no floats, although arguments of this name do in other classes."""
 
 _LOOSE_NAMES = frozenset(
     """
@@ -128,10 +128,10 @@ _LOOSE = frozenset(
         ("MelSpectrogram", "top_db"),
     }
 )
-"""Arguments that Keras uses in some cases only, so that it may accept a value of another type."""
+"""Arguments whose type is not enforced: Keras uses them in some cases only, and may accept a value of another type."""
 
 _OBJECTS = ("activation", "constraint", "dtype", "initializer", "regularizer")
-"""Types of arguments that take a Keras object by its name, and the ends of the names of such arguments."""
+"""Types of arguments that take a Keras object by name. The argument's name ends with the type."""
 _TYPES: Mapping[str, str] = {
     **dict.fromkeys(("backward_layer", "cell", "cells", "layers", WRAPPED), "layer"),
     "inner_optimizer": "optimizer",
@@ -145,7 +145,7 @@ _ADAPTED: Mapping[str, str] = {
     "StringLookup": "vocabulary",
     "TextVectorization": "vocabulary",
 }
-"""Layers that learn from data before training, and the argument that replaces the learning."""
+"""Layers that learn from data by `adapt` before training, with the argument that makes `adapt` unnecessary."""
 _WORDS: Mapping[str, re.Pattern[str]] = {
     "boolean": re.compile(r"\b(bool(ean)?s?|whether|if `?true`?)\b"),
     "integer": re.compile(r"\bint(eger)?s?\b|\b(number|size) of\b"),
@@ -154,7 +154,7 @@ _WORDS: Mapping[str, re.Pattern[str]] = {
     "quote": re.compile(r"[\"']"),
     "list": re.compile(r"\b(list|tuple|sequence|array|matrix|tensor|iterable)s?\b"),
 }
-"""Patterns for the docstring of an argument, by the JSON type that the argument takes if the pattern matches."""
+"""Patterns for the docstring of an argument, by the type of value that a match indicates."""
 
 
 def generate() -> dict[str, Any]:
@@ -187,13 +187,13 @@ def _names(module: ModuleType, kinds: Mapping[str, type]) -> dict[str, str | Non
 
 
 def _group(kind: type) -> str:
-    """Return the part of Keras that a class belongs to, such as convolutional."""
+    """Return the name of the subpackage or module of Keras that defines a class, such as convolutional."""
     parts = kind.__module__.split(".")  # keras.src.layers.convolutional.conv2d
     return parts[3] if len(parts) > 4 else parts[2]  # noqa: PLR2004
 
 
 def parameters(kind: type) -> dict[str, inspect.Parameter]:
-    """Return the parameters of a class, and those of its bases to which it passes keyword arguments."""
+    """Return the parameters of a class's constructor, with those of base constructors that get its **kwargs."""
     found: dict[str, inspect.Parameter] = {}
     for number, (_, signature) in enumerate(constructors(kind)):
         own = list(signature.parameters.values())[1:]
@@ -231,9 +231,10 @@ def _arguments(module: ModuleType, kind: type) -> dict[str, dict[str, Any]]:
 
 @cache
 def _float_names() -> frozenset[str]:
-    """Return the names of arguments that take floats in some class, by its default or its docstring.
+    """Return the names of arguments that take floats in at least one class, according to default or docstring.
 
-    The API server writes 0.0 as 0, and Keras then computes with integers or fails. So integers become floats.
+    The API server writes 0.0 as 0, and Keras then computes with integers or fails. So the trainer converts integers to
+    floats for these arguments.
     """
     return frozenset(
         name
@@ -254,7 +255,7 @@ def _documented_floats(kind: type) -> Iterator[str]:
 
 
 def _type_of(name: str, parameter: inspect.Parameter, text: str, *, takes_floats: bool) -> str | None:
-    """Return the type of an argument if its name, default and docstring agree, or None."""
+    """Return the type of an argument from its name, default and docstring, or None if they do not agree on a type."""
     if found := _TYPES.get(name) or next((end for end in _OBJECTS if f"_{name}".endswith(f"_{end}")), None):
         return found
     default = None if parameter.default is parameter.empty else parameter.default
@@ -278,7 +279,7 @@ def _type_of(name: str, parameter: inspect.Parameter, text: str, *, takes_floats
 
 
 def _has(kind: type, default: Any) -> bool:
-    """Return whether a default is of a type, or a list with a value of it."""
+    """Return whether a default is of type `kind`, or is a list or tuple that contains a value of this type."""
     return isinstance(default, kind) or (
         isinstance(default, tuple | list) and any(_has(kind, item) for item in default)
     )

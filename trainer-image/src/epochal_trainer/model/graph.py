@@ -1,4 +1,4 @@
-"""The layers of a network as a graph: from the spec, and as a table for the log."""
+"""The layers of a network as a graph, read from the spec, and as a table for the log."""
 
 import math
 from collections import Counter
@@ -19,7 +19,7 @@ from epochal_trainer.model.plain_model import layers_of
 MAX_WIDTH = 100
 """Maximum number of characters of a line in the table."""
 _MAX_ROWS = 1000
-"""Maximum number of rows of the table, as many as spec.network.layers may have."""
+"""Maximum number of layers in the table: the maximum length of spec.network.layers."""
 _MAX_DEPTH = 900
 """Maximum number of layers in a row.
 
@@ -31,12 +31,12 @@ class Node:
     """A call of a layer in the graph of the network.
 
     Args:
-        index: Its index in spec.network.layers.
-        layer: The spec of the layer. For a `use`, the spec of the layer that it calls again.
-        name: Its name, unique in the network.
-        inputs: The tensors that it takes.
-        used: For a `use`, the node with the first call of the layer.
-        call: Number of calls of the layer before this one.
+        index: Index of the entry in spec.network.layers.
+        layer: The spec of the layer. For an entry `use: NAME`, the spec of the layer NAME, which it calls again.
+        name: Name of the node, unique in the network.
+        inputs: The tensors that are the inputs of the call.
+        used: For an entry `use: NAME`, the node with the first call of the layer NAME; else None.
+        call: Number of earlier calls of the same layer.
     """
 
     index: int
@@ -52,25 +52,25 @@ class Node:
 
     @property
     def kind(self) -> str:
-        """The class of the layer in keras.layers."""
+        """Name of the layer's class in keras.layers."""
         return self.layer.layer or ""
 
     @property
     def keras_name(self) -> str:
-        """The name of the layer in the Keras model, which is the same for all calls of a layer."""
+        """Name of the layer in the Keras model. It is the same for all calls of a layer, unlike `name`."""
         return self.name if self.used is None else self.used.name
 
     @property
     def sources(self) -> list[int]:
-        """Indices of the nodes that give its inputs. An input of the network has a negative index."""
+        """The source of each input: the index of a node, or a negative index of an input of the network."""
         return [edge.source for edge in self.inputs]
 
 
 def build_nodes(network: Network) -> list[Node]:
-    """Return the layers with names and edges, in the order of the list, after a check of the graph.
+    """Return a node for each entry of spec.network.layers, in the same order, after a check of the graph.
 
     Raises:
-        Failure: InvalidNetwork, as `graph_errors`.
+        Failure: InvalidNetwork, with the first error of `graph_errors`.
     """
     nodes = read_nodes(network)
     for error in graph_errors(network, nodes):
@@ -79,7 +79,7 @@ def build_nodes(network: Network) -> list[Node]:
 
 
 def read_nodes(network: Network) -> list[Node]:
-    """Return the layers with names and edges, in the order of the list."""
+    """Return a node for each entry of spec.network.layers, in the same order, without a check of the graph."""
     nodes: list[Node] = []
     by_name: dict[str | None, Node] = {}
     calls: Counter[str] = Counter()
@@ -100,8 +100,8 @@ class GraphError(NamedTuple):
     """An error of the graph that is independent of the layers' classes.
 
     Args:
-        node: The node that has it; None for an input of the network.
-        message: The error, with the field and the remedy.
+        node: The node with the error; None if an input of the network has the error.
+        message: The error, with the field and advice.
     """
 
     node: Node | None
@@ -109,7 +109,7 @@ class GraphError(NamedTuple):
 
 
 def graph_errors(network: Network, nodes: Sequence[Node]) -> Iterator[GraphError]:
-    """Yield an error for each layer and input that leads to no output, and for too many layers in a row."""
+    """Yield an error for each unused layer or input of the network, and for more than _MAX_DEPTH layers in a row."""
     taken = {source for node in nodes for source in node.sources} | {edge.source for edge in network.output_edges}
     count = len(network.input_list)
     for unused in unused_sources(taken, layers=len(nodes), inputs=count, has_outputs=network.outputs is not None):
@@ -128,12 +128,12 @@ def graph_errors(network: Network, nodes: Sequence[Node]) -> Iterator[GraphError
 
 
 def input_field(network: Network, index: int) -> str:
-    """Return the field of the spec with an input of the network, by its index in `input_list`."""
+    """Return the field of an input of the network by the input's index, such as spec.network.inputs[0]."""
     return "spec.network.input" if network.inputs is None else f"spec.network.inputs[{index}]"
 
 
 def _keras_rows(model: keras.Model) -> Iterator[tuple[str, str, str, str, str]]:
-    """Yield the rows of the layers of a model that the spec does not describe."""
+    """Yield a table row for each layer of a model from a file or code. Beyond _MAX_ROWS, one row has their number."""
     layers = layers_of(model)
     for layer in layers[:_MAX_ROWS]:
         tensors = layer._inbound_nodes[0].output_tensors  # noqa: SLF001 - a layer may be called several times
@@ -144,12 +144,12 @@ def _keras_rows(model: keras.Model) -> Iterator[tuple[str, str, str, str, str]]:
 
 
 def input_tensors(model: keras.Model, node: Node) -> list[Any]:
-    """Return the symbolic inputs of a node: a layer that is called several times has those of each call."""
+    """Return the symbolic input tensors of a node, which is one of several calls of a layer."""
     return list(_keras_node(model, node).input_tensors)
 
 
 def output_tensors(model: keras.Model, node: Node) -> list[Any]:
-    """Return the symbolic outputs of a node: a layer that is called several times has those of each call."""
+    """Return the symbolic output tensors of a node, which is one of several calls of a layer."""
     return list(_keras_node(model, node).output_tensors)
 
 
@@ -159,16 +159,16 @@ def _keras_node(model: keras.Model, node: Node) -> Any:
 
 
 def format_edge(edge: Edge, nodes: Sequence[Node], inputs: Sequence[str]) -> str:
-    """Return a tensor in the notation of the spec: NAME, or NAME:N for output N of a layer."""
+    """Return the source of an edge in the notation of the spec: NAME, or NAME:N for output N of a layer."""
     name = nodes[edge.source].name if edge.source >= 0 else inputs[edge.source]
     return name if edge.output is None else f"{name}:{edge.output}"
 
 
 def layer_table(model: keras.Model, nodes: Sequence[Node]) -> str:
-    """Return a table of the network's layers with name, class, output shape, parameters, and inputs if they branch.
+    """Return a text table of the layers: name, class, output shape, number of parameters, and inputs.
 
-    Without nodes, it has the first layers of the model, without their inputs. The lines have at most MAX_WIDTH
-    characters.
+    The inputs of a layer are shown only if they are not just the output of the layer before it. Without `nodes`, for a
+    model from a file or code, no inputs are shown. Lines have at most MAX_WIDTH characters. The last line has the sums.
     """
     rows = [("layer", "class", "output", "parameters", "inputs")]
     names = [tensor.name for tensor in model.inputs]

@@ -1,6 +1,6 @@
-"""Layers that look up indices, and the check that features are valid indices for them.
+"""Checks that features are valid indices for layers that look them up, such as Embedding.
 
-Keras leaves this to the device: TensorFlow fails on a CPU, and on a GPU returns zeros for a missing index.
+Keras does not check indices: for an invalid index, TensorFlow fails on a CPU, and returns zeros on a GPU.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,12 +18,12 @@ _NEGATIVE_INDEX_LAYERS = frozenset({"Embedding", "ReversibleEmbedding"})
 
 
 def check_indices(samples: Samples, nodes: Sequence[Node], source: int = -1) -> None:
-    """Check that features are within the index range of the layers that look them up unchanged.
+    """Check that features are within the index range of the layers that look up the unchanged features.
 
     Args:
         samples: Data with the features of one input.
-        nodes: The network.
-        source: The input, as in `Node.sources`: its index among the inputs, counted from the end.
+        nodes: The layers of the network.
+        source: The input of the network as a negative index, as in `Node.sources`: -1 is the last input.
 
     Raises:
         Failure: InvalidData, with the layer, its argument, the value found and the requirement.
@@ -46,7 +46,7 @@ def check_indices(samples: Samples, nodes: Sequence[Node], source: int = -1) -> 
 
 
 def _lookups(nodes: Sequence[Node], source: int) -> Iterator[tuple[Node, str, str, int]]:
-    """Yield the nodes that look up an unchanged input of the network: layer class, argument and number of indices."""
+    """Yield each lookup in an unchanged input: node, layer class, and name and value of the argument with the size."""
     for node, layer, arguments in operations_on_input(nodes, source):
         if argument := LOOKUP_LAYERS.get(layer):
             yield node, layer, argument, int(arguments[argument])
@@ -55,7 +55,8 @@ def _lookups(nodes: Sequence[Node], source: int) -> Iterator[tuple[Node, str, st
 def operations_on_input(nodes: Sequence[Node], source: int = -1) -> Iterator[tuple[Node, str, Mapping[str, Any]]]:
     """Yield each operation on an unchanged input of the network: its node, layer class and arguments.
 
-    A node that takes several inputs counts if all of them are unchanged. `source` is the input, as in `Node.sources`.
+    An input is unchanged as long as layers only move or reshape its values. A node with several inputs is included if
+    all of them are unchanged inputs of the network. `source` is the negative index of the input, as in `Node.sources`.
     """
     # For each node that only moves values: the inputs of the network that the values come from.
     unchanged: dict[int, frozenset[int]] = {}

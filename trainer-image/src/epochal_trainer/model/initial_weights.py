@@ -22,27 +22,28 @@ FIELD = "spec.network.weights"
 _CODE_REMEDY = "save the weights of its other layers as .weights.h5"
 _ADVICE = f"change the layer, or leave it out of {FIELD}.layers"
 _MAX_SHAPES = 8
-"""Maximum number of shapes of a layer in a message."""
+"""Maximum number of a layer's weight shapes that a message lists."""
 _WRONG_SHAPE = re.compile(
     r"variable\.shape=(\(.*?\)), Received: value\.shape=(\(.*?\))\. Target variable: <Variable path=(.*?), shape"
 )
 _WRONG_COUNT = re.compile(r"(Layer '.*' expected \d+ variables, but received \d+) variables during loading")
-"""Keras' messages about an array of another shape, and about missing arrays."""
+"""Keras' messages, after _WRONG_SHAPE about a weight of another shape, here about another number of weights."""
 
 
 def load(model: keras.Model, weights: InitialWeights, path: Path, *, memory: FreeMemory, seed: int) -> list[str]:
-    """Load the weights in a file into a network, and return the names of the layers that need no `adapt` any more.
+    """Load initial weights from a file into a network, and return the names of the loaded layers that need no `adapt`.
 
     Args:
         model: The network.
-        weights: The file in the spec, and patterns of the names of layers.
-        path: A copy of the file, with its suffix.
+        weights: spec.network.weights: the URI of the file, and patterns for the names of the layers to load.
+        path: A local copy of the file, with the same suffix.
         memory: The free memory before the network was built.
         seed: Seed of all later random numbers.
 
     Raises:
-        Failure: InvalidNetwork, if a pattern matches no layer, Keras cannot load the file, a layer has other shapes in
-            it, or it needs too much memory. OutOfMemory, if memory is short only because of other processes.
+        Failure: InvalidNetwork, if a pattern matches no layer of the network, if Keras cannot load the file, if a layer
+            has other shapes in the file, or if the file needs too much memory. OutOfMemory, if memory is short only
+            because of other processes.
     """
 
     def invalid(message: str) -> Failure:
@@ -63,9 +64,9 @@ def load(model: keras.Model, weights: InitialWeights, path: Path, *, memory: Fre
 
 
 def _choose(model: keras.Model, patterns: Sequence[str] | None, *, learns: bool) -> list[keras.layers.Layer]:
-    """Return the layers of a network whose names match a pattern; without patterns, all its layers.
+    """Return the layers with weights whose names match a pattern; without patterns, all layers with weights.
 
-    Layers without weights are left out, but with `learns` not those that learn, such as a vocabulary.
+    With `learns`, also layers without weights that learn from data by `adapt`, such as a vocabulary.
     """
     layers = {
         layer.name: layer
@@ -82,7 +83,7 @@ def _choose(model: keras.Model, patterns: Sequence[str] | None, *, learns: bool)
 def _load_keras(
     model: keras.Model, layers: Sequence[keras.layers.Layer], path: Path, memory: FreeMemory, invalid: Invalid
 ) -> list[str]:
-    """Load the layers from the layers of the same names in a .keras file."""
+    """Copy each layer from the layer of the same name in a .keras file; return the names that need no `adapt`."""
     file = KerasFile(path, invalid, remedy=_CODE_REMEDY)
     sketch, size = file.sketch()
     if not isinstance(sketch, keras.Model):
@@ -100,9 +101,10 @@ def _load_keras(
 
 
 def _sources(model: keras.Model) -> dict[str, list[keras.layers.Layer]]:
-    """Return the layers of the model in a file by name. A layer of the model itself hides layers within other layers.
+    """Return the layers of the model in a file by name.
 
-    Other names may have several layers.
+    A name has the model's own layer of this name, if there is one. Else it has all layers of this name that are nested
+    in other layers.
     """
     return named_layers(model) | {layer.name: [layer] for layer in layers_of(model)}
 
@@ -110,7 +112,7 @@ def _sources(model: keras.Model) -> dict[str, list[keras.layers.Layer]]:
 def _check_layers(
     layers: Sequence[keras.layers.Layer], sources: Mapping[str, Sequence[keras.layers.Layer]], invalid: Invalid
 ) -> None:
-    """Check that a file has each layer once, with the same class and the same shapes."""
+    """Raise a Failure unless the file has each layer of the network once, with the same class and weight shapes."""
     for layer in layers:
         if (found_layers := sources.get(layer.name)) is None:
             found = f"it has no layer {layer.name!r}, only {list_names(list(sources))}"
@@ -122,12 +124,12 @@ def _check_layers(
             raise invalid(f"{found}: save the model with different names, or leave the layer out of {FIELD}.layers")
         (source,) = found_layers
         if type(source) is not type(layer):
-            found = f"its layer {layer.name!r} is a {type(source).__name__}, but that of the network is a"
+            found = f"its layer {layer.name!r} is a {type(source).__name__}, but the layer of the network is a"
             raise invalid(f"{found} {type(layer).__name__}: rename the layer, or leave it out of {FIELD}.layers")
         has, needs = ([tuple(weight.shape) for weight in each.weights] for each in (source, layer))
         if has != needs:
             found = f"its layer {layer.name!r} has weights of the shapes {_list_shapes(has)}"
-            raise invalid(f"{found}, but that of the network {_list_shapes(needs)}: {_ADVICE}")
+            raise invalid(f"{found}, but the layer of the network has {_list_shapes(needs)}: {_ADVICE}")
 
 
 def _does_not_fit(invalid: Invalid, name: str, message: str) -> Failure:
@@ -142,7 +144,7 @@ def _list_shapes(shapes: Sequence[tuple[int, ...]]) -> str:
 def _load_h5(
     model: keras.Model, layers: Sequence[keras.layers.Layer], path: Path, memory: FreeMemory, invalid: Invalid
 ) -> list[str]:
-    """Load the layers from a .weights.h5 file, in which Keras finds them by their class and order."""
+    """Load the layers from a .weights.h5 file, where Keras finds a layer by class and order; return their names."""
     with damage_as(lambda found: invalid(f"it is no .weights.h5 file ({found})")):
         size = arrays_size(path)
     _require_memory(memory, model.variables, size, invalid)
@@ -159,18 +161,18 @@ def _load_h5(
 
 
 def _explain_h5(message: str) -> str:
-    """Return Keras' message with the layer and the shapes, without the values of its weights."""
+    """Return a short message with the layer and the shapes, for Keras' message, which includes values of weights."""
     if shapes := _WRONG_SHAPE.search(message):
         name, _, variable = shapes[3].partition("/")
         found = f"its weights for the layer {name!r} have the shape {shapes[2]} ({variable})"
-        return f"{found}, but those of the network {shapes[1]}: {_ADVICE}"
+        return f"{found}, but the network has {shapes[1]}: {_ADVICE}"
     if count := _WRONG_COUNT.search(message):
         return f"{count[1]}: the file must come from a network with the same layers in the same order. Or {_ADVICE}"
     return message
 
 
 def _require_memory(memory: FreeMemory, variables: Sequence[Any], size: int, invalid: Invalid) -> None:
-    """Refuse a file if it does not fit into the memory, beside the variables of all models."""
+    """Raise a Failure unless the file's content (`size` bytes) and the `variables` fit into the memory together."""
     try:
         memory.require(Footprint.of_variables(variables), "it is too large", temporary={"the file": size})
     except Failure as failure:

@@ -1,6 +1,7 @@
 """Loads Keras models from .keras files in safe mode.
 
-A file may come from anyone: Keras' safe mode refuses code, and its size is known before anything is allocated.
+A file may come from anyone. Keras' safe mode refuses code in it, and the trainer determines the size of its content
+before Keras allocates memory.
 """
 
 import json
@@ -21,11 +22,11 @@ from epochal_trainer.model.plain_model import Invalid
 SUFFIX = ".keras"
 _WEIGHTS = "model.weights.h5"
 _WITH_CODE = frozenset({"FlaxLayer", "JaxLayer", "Lambda", "TFSMLayer", "TorchModuleWrapper", "__lambda__"})
-"""Classes that run code from the file, or a program beside it."""
+"""Classes that run code from the .keras file, or load a program from another file."""
 _FILE_ARGUMENT = "vocabulary"
-"""Argument whose text Keras reads as the path of a file of the pod. A file from Keras itself holds the terms."""
+"""Layer argument that is a list, or a text that Keras takes as the path of a file in the pod. Keras saves a list."""
 _DAMAGE = (KeyError, NotImplementedError, OSError, RecursionError, RuntimeError, ValueError, zipfile.BadZipFile)
-"""Errors of reading a file that is damaged, or of another format. h5py has an OSError without a number for it."""
+"""Errors of reading a damaged file, or another format. For these, h5py raises an OSError without an error number."""
 
 
 class KerasFile:
@@ -33,8 +34,8 @@ class KerasFile:
 
     Args:
         path: The file, whose name ends with .keras.
-        invalid: Returns the failure for a message about it.
-        remedy: The remedy for a file with code.
+        invalid: Returns the failure for a message about the file.
+        remedy: Advice to the user for a file with code.
     """
 
     def __init__(self, path: Path, invalid: Invalid, *, remedy: str) -> None:
@@ -43,7 +44,7 @@ class KerasFile:
         self._remedy = remedy
 
     def sketch(self) -> tuple[Any, int]:
-        """Return the model without values in its variables, and the size of the file's whole content in memory.
+        """Return the model with variables that have shapes but no values, and the file's uncompressed bytes.
 
         Raises:
             Failure: The result of `invalid`, if Keras cannot load the file, or it contains code.
@@ -56,7 +57,7 @@ class KerasFile:
             return keras.saving.deserialize_keras_object(config, safe_mode=True), size
 
     def load(self) -> Any:
-        """Return the model, not compiled. Call `sketch` before, which checks the file.
+        """Return the model with its weights, not compiled. Call `sketch` first, because it checks the file.
 
         Raises:
             Failure: The result of `invalid`, if Keras cannot load the file.
@@ -72,7 +73,7 @@ class KerasFile:
         return self._invalid(f"Keras cannot load it: {message}{advice}")
 
     def _read_config(self) -> tuple[dict[str, Any], int]:
-        """Return the description of the model in a file, and the size of the whole content in memory."""
+        """Return the Keras config of the model, and the file's uncompressed bytes."""
         with damage_as(self._not_saved_by_keras), zipfile.ZipFile(self._path) as archive:
             size = sum(member.file_size for member in archive.infolist())
             if archive.getinfo(CONFIG).file_size > MAX_CONFIG_BYTES:
@@ -89,7 +90,7 @@ class KerasFile:
         return config, size
 
     def _check_config(self, config: Mapping[str, Any]) -> None:
-        """Refuse a model that runs code, or that reads files of the pod."""
+        """Raise the failure of `invalid` if a layer runs code, or reads a file of the pod."""
         for item in mappings(config):
             if (name := item.get("class_name")) in _WITH_CODE:
                 raise self._invalid(f"the layer{layer_label(item)} is a {name}, which runs code: {self._remedy}")
@@ -101,7 +102,10 @@ class KerasFile:
 
 @contextmanager
 def damage_as(failure: Callable[[str], Failure]) -> Iterator[None]:
-    """Raise errors of reading a damaged file as `failure` of their message. Errors of the machine pass, for a retry."""
+    """Convert errors of reading a damaged file within the context to `failure(message)`.
+
+    Errors of memory or disk pass unchanged, so that the attempt is retried.
+    """
     try:
         yield
     except _DAMAGE as error:
@@ -111,7 +115,7 @@ def damage_as(failure: Callable[[str], Failure]) -> Iterator[None]:
 
 
 def arrays_size(file: Path | IO[bytes]) -> int:
-    """Return the size in memory of the arrays in an HDF5 file, which may be compressed."""
+    """Return the uncompressed bytes of all arrays in an HDF5 file."""
     sizes: list[int] = []
 
     def add(_: str, item: Any) -> None:

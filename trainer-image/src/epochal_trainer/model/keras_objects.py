@@ -39,31 +39,34 @@ _ARGUMENT_MODULES: Mapping[str, ModuleType] = {
 
 
 MACHINE_ERRORS: tuple[type[Exception], ...] = (MemoryError, OSError, *backend.current().MACHINE_ERRORS)
-"""Errors of the machine or its device, independent of spec and data: a retry on another node may succeed."""
+"""Errors of the node or its GPU, independent of spec and data: a retry on another node may succeed."""
 _IDENTIFIER_MODULES: Mapping[str, ModuleType] = {
     "activation": keras.activations,
     "initializer": keras.initializers,
     "regularizer": keras.regularizers,
     "constraint": keras.constraints,
 }
-"""Modules by the kind in Keras' message, such as "Could not interpret activation function identifier: sofmax"."""
+"""Modules by the word in Keras' message, as in "Could not interpret activation function identifier: sofmax"."""
 _UNKNOWN_IDENTIFIER = re.compile(
     rf"Could not interpret ({'|'.join(_IDENTIFIER_MODULES)})(?: function)? identifier: ([\w.]{{1,100}})"
 )
 _MAX_SHOWN = 100
-"""Maximum characters of an argument or of its name in a message."""
+"""Maximum characters of an argument's value or name in a message."""
 _ANSI_COLOR = re.compile("\x1b\\[[0-9;]*m")
 _FUNCTION_NODE = re.compile(r"\{\{function_node [^}]*\}\} ?")
-"""The place of an error in a TensorFlow function."""
+"""Text in TensorFlow's messages that names a node of its graph. Messages for users omit this text."""
 
 
 class InvalidObject(ValueError):
-    """A Keras object that cannot be built as written. The message has the value found and the requirement."""
+    """A TrainingJob describes a Keras object that cannot be built. The message has the value and the requirement."""
 
 
 @contextmanager
 def errors_as(failure: Callable[[str], Exception]) -> Iterator[None]:
-    """Raise errors of Keras as `failure` of their messages without dumps. Errors of the machine pass, for a retry."""
+    """Convert any error within the context to `failure(message)`, with the short message of `explain`.
+
+    Errors of the machine pass unchanged, so that the attempt is retried.
+    """
     try:
         yield
     except MACHINE_ERRORS:
@@ -74,7 +77,7 @@ def errors_as(failure: Callable[[str], Exception]) -> Iterator[None]:
 
 @contextmanager
 def invalid_objects_as(failure: Callable[[str], Exception]) -> Iterator[None]:
-    """Raise InvalidObject as `failure` of its message. Other errors are bugs of the trainer and pass through."""
+    """Convert InvalidObject within the context to `failure(message)`. Other errors are bugs of the trainer and pass."""
     try:
         yield
     except InvalidObject as error:
@@ -82,13 +85,17 @@ def invalid_objects_as(failure: Callable[[str], Exception]) -> Iterator[None]:
 
 
 def build_named(module: ModuleType, spec: Named) -> Any:
-    """Build an optimizer, a loss or a metric; for a short name of a loss or a metric, return Keras' function.
+    """Build the optimizer, loss or metric that a spec describes by class name or by short name (`adam`, `mse`).
 
-    The module is keras.optimizers, keras.losses or keras.metrics. Short names are those of Keras (`adam`, `mse`). An
-    object that spec.code has registered replaces that of Keras with the same name, as in Keras.
+    For the short name of a loss or metric without arguments, return what Keras' `get` returns, often a function. An
+    object that spec.code has registered replaces Keras' object of the same name, as in Keras.
+
+    Args:
+        module: keras.optimizers, keras.losses or keras.metrics.
+        spec: The name and the constructor arguments.
 
     Raises:
-        InvalidObject: If the class does not exist, or an argument is wrong.
+        InvalidObject: If the name does not exist, or an argument is wrong.
     """
     if (registered := registered_object(module, spec.name)) is not None:
         if inspect.isclass(registered):
@@ -118,7 +125,7 @@ def build(module: ModuleType, name: str, arguments: Mapping[str, Any]) -> Any:
     """Build an object of a class in a module of Keras, with constructor arguments as JSON values.
 
     Raises:
-        InvalidObject: If the class does not exist, or an argument is wrong.
+        InvalidObject: If the class does not exist, if a TrainingJob cannot use the class, or if an argument is wrong.
     """
     if (described := _described(module, name)) and described.refused:
         raise InvalidObject(f"{name} cannot be used here: {described.refused}")
@@ -132,19 +139,19 @@ def build(module: ModuleType, name: str, arguments: Mapping[str, Any]) -> Any:
 
 
 def adapted_argument(layer: str) -> str | None:
-    """Return the argument without which a layer learns from data before training, or None for other layers."""
+    """Return the argument that replaces `adapt` of a class of layers, such as `vocabulary`; None without `adapt`."""
     described = _described(keras.layers, layer)
     return described.adapted if described else None
 
 
 def _described(module: ModuleType, name: str) -> KerasClass | None:
-    """Return the catalogue's entry of a class by its name, or None for a class of another Keras."""
+    """Return the catalogue's entry for a class name, or None for a class that only another version of Keras has."""
     content = catalogue().modules.get(module.__name__)
     return content.find(name) if content else None
 
 
 def _described_class(module: ModuleType, kind: type) -> KerasClass | None:
-    """Return the catalogue's entry of a class, or None for a class of spec.code or of another Keras."""
+    """Return the catalogue's entry for a class, or None if spec.code or only another version of Keras has the class."""
     return _described(module, kind.__name__) if kind in classes(module).values() else None
 
 
@@ -176,9 +183,9 @@ def _construct(module: ModuleType, kind: type, arguments: Mapping[str, Any]) -> 
 
 
 def takes_floats(module: ModuleType, kind: type, argument: str) -> bool:
-    """Return whether an argument of a class in a module of Keras takes floats, or lists of floats.
+    """Return whether an argument of a class takes floats or lists of floats, so that integers must be converted.
 
-    For a class that is not in the catalogue, the argument's name decides.
+    For a class that is not in the catalogue, only the argument's name decides.
     """
     described = _described_class(module, kind)
     if described is None:
@@ -187,7 +194,7 @@ def takes_floats(module: ModuleType, kind: type, argument: str) -> bool:
 
 
 def explain(error: Exception) -> str:
-    """Return the message of a Keras or TensorFlow exception, without its dumps of arguments and nodes."""
+    """Return the message of a Keras or TensorFlow exception as one line, without dumps of arguments and graph nodes."""
     text = _FUNCTION_NODE.sub("", _ANSI_COLOR.sub("", str(error))).split("Arguments received by")[0].split(" [Op:")[0]
     lines = [line.strip() for line in text.replace(" defined at (most recent call last):", ":").splitlines()]
     noise = ('File "', "Graph execution error", "[[{{")
@@ -195,7 +202,7 @@ def explain(error: Exception) -> str:
 
 
 def _check_argument_names(module: ModuleType, kind: type, arguments: Mapping[str, Any]) -> None:
-    """Refuse arguments that neither the class nor its bases have: Keras' own message lacks the valid arguments."""
+    """Raise InvalidObject for an argument that neither the class nor its bases have, and suggest valid names."""
     known = _argument_names(kind)
     for key in arguments:
         if key not in known:
@@ -218,7 +225,7 @@ def _argument_names(kind: type) -> list[str]:
 
 
 def _refuse_files(described: KerasClass | None, arguments: Mapping[str, Any]) -> None:
-    """Refuse a text in place of a list: Keras reads it as the path of a file."""
+    """Raise InvalidObject for a text where the catalogue requires a list: Keras would take it as the path of a file."""
     for key, value in arguments.items():
         is_list = described and key in described.arguments and described.arguments[key].type == "list"
         if is_list and isinstance(value, str):
@@ -253,7 +260,7 @@ def _build_argument(key: str, value: dict[str, Any]) -> Any:
 
 
 def classes(module: ModuleType) -> dict[str, type]:
-    """Return the classes of a module of Keras by name. Other names may be short names of Keras."""
+    """Return the classes of a module of Keras by their names in the module, without short names such as `mse`."""
     return {name: kind for name, kind in vars(module).items() if inspect.isclass(kind) and name[0].isupper()}
 
 
@@ -269,6 +276,6 @@ def _suggestions(name: str, known: Sequence[str]) -> str:
 
 
 def did_you_mean(name: str, known: Sequence[str]) -> str:
-    """Return a suggestion of similar names, as the end of a sentence, or "" if no name is similar."""
+    """Return the text "; did you mean A or B?" with the names of `known` that are similar to `name`, or "" for none."""
     matches = close_matches(name, known)
     return f"; did you mean {' or '.join(matches)}?" if matches else ""

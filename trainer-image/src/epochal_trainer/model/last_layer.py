@@ -1,4 +1,6 @@
-"""Checks that the network's output suits the loss, probabilities or logits: Keras computes a loss in either case.
+"""Checks that an output has probabilities if its loss expects probabilities, and logits if it expects logits.
+
+Keras itself computes a loss in either case, without an error.
 
 The check reads the Keras model, not its spec, so it works for a model from any source, if Keras records its layers.
 """
@@ -18,10 +20,10 @@ from epochal_trainer.model.graph import Node
 SOFTMAX_ACTIVATIONS = frozenset({"softmax", "sparsemax"})
 SIGMOID_ACTIVATIONS = frozenset({"sigmoid", "hard_sigmoid", "sparse_sigmoid"})
 POSITIVE_ACTIVATIONS = frozenset({"exponential", "softplus", "squareplus", "sparse_plus"})
-"""Activations with positive outputs. Losses over classes divide these by their sum, which makes probabilities."""
+"""Activations with positive outputs. Categorical losses divide the outputs by their sum, which gives probabilities."""
 _REGULARIZING_LAYERS = {"ActivityRegularization", "Dropout", "GaussianDropout", "GaussianNoise", "SpatialDropout1D"}
 _PASS_THROUGH_LAYERS = RESHAPING_LAYERS | _REGULARIZING_LAYERS
-"""Layers that do not change whether their values are probabilities."""
+"""Layers whose outputs are probabilities if, and only if, their inputs are probabilities."""
 _ACTIVATION_LAYERS = {
     "ELU": "elu",
     "LeakyReLU": "leaky_relu",
@@ -33,18 +35,18 @@ _ACTIVATION_LAYERS = {
 }
 """Activations by the name of a layer class, or of an operation of keras.ops."""
 _EQUAL_LOSSES = 2
-"""Number of outputs of a softmax for which a binary and a categorical loss of one-hot labels are equal."""
+"""Number of softmax outputs for which binary and categorical losses of one-hot labels have the same value."""
 _MAX_LAYERS = 100
 """Maximum number of layers that are searched for the deciding activation."""
 
 
 class LastLayer(NamedTuple):
-    """The last layer of a network with an activation that decides the kind of its output.
+    """The layer whose activation decides whether an output of a network has probabilities or logits.
 
     Args:
-        layer: Its name.
-        activation: The name of its activation in keras.activations.
-        outputs: Number of values in the last axis; None if it is unknown.
+        layer: Name of the layer.
+        activation: Name of the layer's activation in keras.activations.
+        outputs: Size of the output's last axis; None if it is unknown.
     """
 
     layer: str
@@ -59,10 +61,10 @@ def check_last_layer(
 
     Args:
         model: The network.
-        nodes: Its layers in the TrainingJob, if they are described there.
-        loss: The loss.
+        nodes: The layers in spec.network.layers; empty for a model from a file or code.
+        loss: The loss of the output.
         index: Index of the output in the model.
-        field: The part of the spec that has the loss.
+        field: The part of the spec that has the loss, for the message.
     """
     last = find_last_layer(model, index)
     if last is None or (found := mismatch(last, loss, field)) is None:
@@ -72,9 +74,9 @@ def check_last_layer(
 
 
 def find_last_layer(model: keras.Model, index: int = 0) -> LastLayer | None:
-    """Return the last layer with a deciding activation, or None if Keras does not record it.
+    """Return the last layer with an activation before the output with this index in the model.
 
-    `index` is the output of the model, in its order.
+    Return None if Keras does not record the layer, or if another layer after it changes the kind of its values.
     """
     outputs = getattr(model, "outputs", None) or []
     if index >= len(outputs):
@@ -107,17 +109,16 @@ def gives_probabilities(last: LastLayer | None) -> bool:
 
 
 def takes_logits(loss: Named) -> bool:
-    """Return whether a loss takes logits. Keras accepts any true value of `from_logits`."""
+    """Return whether a loss over classes expects logits. Keras accepts any truthy value of `from_logits`."""
     name = normalize_name(loss.name)
     return (name in CATEGORICAL_LOSSES or name in BINARY_LOSSES) and bool(loss.arguments.get("from_logits"))
 
 
 def mismatch(last: LastLayer, loss: Named, field: str = "spec.training") -> str | None:
-    """Return the mismatch between a last layer and a loss, with advice, or None if they suit each other.
+    """Return how a last layer does not suit a loss, with advice, or None if they suit each other.
 
-    `field` is the part of the spec that has the loss.
-
-    A loss without a rule in this module has no mismatch but that of a softmax of a single output.
+    The result is the rest of a sentence that begins with the layer. `field` is the part of the spec that has the loss.
+    For a loss that is neither binary nor categorical, the only mismatch is a softmax of a single output.
     """
     if found := _softmax_mismatch(last, loss):
         return found
@@ -132,20 +133,20 @@ def mismatch(last: LastLayer, loss: Named, field: str = "spec.training") -> str 
     if from_logits:
         return (
             f"gives probabilities, with its activation {activation}, but {kind} with from_logits: true expects logits: "
-            "remove either of the two"
+            "remove the activation or from_logits"
         )
     suits = "softmax" if name in CATEGORICAL_LOSSES else "sigmoid"
     if activation == "linear":
         logits = f"{field}.loss: {{name: {kind}, from_logits: true}}"
         return (
-            f"has no activation, but {kind} takes probabilities: use activation: {suits}, or write {logits}, and give "
-            "metrics of probabilities their argument for logits (threshold: 0, thresholds: 0 or from_logits: true)"
+            f"has no activation, but {kind} expects probabilities: use activation: {suits}, or write {logits}, and "
+            "give metrics of probabilities their argument for logits (threshold: 0, thresholds: 0 or from_logits: true)"
         )
-    return f"has the activation {activation}, but {kind} takes probabilities: use activation: {suits}"
+    return f"has the activation {activation}, but {kind} expects probabilities: use activation: {suits}"
 
 
 def _softmax_mismatch(last: LastLayer, loss: Named) -> str | None:
-    """Return the mismatch of a softmax with the number of its outputs, or None."""
+    """Return why a softmax does not suit the number of outputs and the loss, with advice, or None if it does."""
     name, outputs = normalize_name(loss.name), last.outputs or 0
     if last.activation not in SOFTMAX_ACTIVATIONS:
         return None
@@ -165,7 +166,7 @@ def _softmax_mismatch(last: LastLayer, loss: Named) -> str | None:
 
 
 def _activation(operation: Any) -> str | None:
-    """Return the deciding activation of a layer or operation, or None. A linear Activation layer decides nothing."""
+    """Return the activation of a layer or operation by name, or None if it has none or is Activation("linear")."""
     kind = type(operation).__name__
     if kind in _ACTIVATION_LAYERS:
         return _ACTIVATION_LAYERS[kind]

@@ -1,6 +1,7 @@
 """Calls the layers of a network on symbolic tensors, one after another.
 
-Every error is found before data is read. Its message has the layer's index in the list, its class and its name.
+So an error in a layer is found before data is read. The message has the layer's index in spec.network.layers, its class
+and its name.
 """
 
 import inspect
@@ -25,12 +26,12 @@ HALF_PRECISION = frozenset({"bfloat16", "float16"})
 
 
 class LayerCalls:
-    """The symbolic tensors of a network, as far as its layers have been called.
+    """Calls the layers of a network on symbolic tensors, and holds the layers and their outputs.
 
     Args:
         network: The spec of the network.
-        nodes: Its layers.
-        precision: The dtype policy of its layers, such as mixed_bfloat16.
+        nodes: The layers of the network.
+        precision: The dtype policy of the layers, such as mixed_bfloat16.
 
     Raises:
         Failure: InvalidNetwork, if Keras refuses an input.
@@ -47,14 +48,14 @@ class LayerCalls:
         self._ends = {node.used.index if node.used else node.index for node in ends}
         self.inputs = [_input(network, index, item) for index, item in enumerate(network.input_list)]
         self.layers: dict[int, keras.layers.Layer] = {}
-        """The layers that were built, by the index of their node."""
+        """The Keras layers that were built, by the index of their node."""
         self.tensors: dict[int, list[Any]] = {}
-        """The outputs of the nodes that were called, by their index."""
+        """The symbolic outputs of the nodes that were called, by the index of the node."""
 
     def call(self, node: Node) -> list[Any]:
-        """Build the layer of a node if it is its first call, and return the outputs of the call.
+        """Call the layer of a node, which is built for its first call, and return the symbolic outputs.
 
-        The nodes whose outputs it takes were called before.
+        The nodes whose outputs this node takes must be called first.
 
         Raises:
             Failure: InvalidNetwork, with the layer, its input shapes and the requirement.
@@ -69,27 +70,28 @@ class LayerCalls:
         return self.tensors[node.index]
 
     def is_output(self, node: Node) -> bool:
-        """Return whether a node builds a layer that gives an output of the network."""
+        """Return whether a node builds a layer which, in this call or a later call, gives an output of the network."""
         return node.index in self._ends
 
     def can_call(self, node: Node) -> bool:
-        """Return whether the layers that a node takes, and the layer that it uses, were called without an error."""
+        """Return whether the nodes that a node depends on, by inputs or `use`, were called without an error."""
         needed = {source for source in node.sources if source >= 0} | ({node.used.index} if node.used else set())
         return needed <= self.tensors.keys()
 
     def reuse(self, other: "LayerCalls", count: int) -> None:
-        """Copy the layers and tensors of the first `count` nodes from another network with the same first nodes."""
+        """Copy the inputs, and layers and tensors of the first `count` nodes, from a network where these are equal."""
         self.inputs = other.inputs
         self.layers = {index: layer for index, layer in other.layers.items() if index < count}
         self.tensors = {index: tensors for index, tensors in other.tensors.items() if index < count}
 
     def output(self, edge: Edge, name: str) -> Any:
-        """Return an output of the network, from a layer with the name of the output. All nodes were called.
+        """Return the symbolic tensor of a network's output. All nodes must be called first.
 
-        Keras names an output by its layer, so an output of a second call, or one of several, gets a layer of its own.
+        Keras names an output by its layer. So if the layer has another name than the output, as for a second call of a
+        layer, an Identity layer with the name of the output follows it.
 
         Raises:
-            Failure: InvalidNetwork, if its layer has several outputs and the spec selects none of them.
+            Failure: InvalidNetwork, if the layer has several outputs and the spec selects none of them.
         """
         tensor = self._tensor(edge, None)
         if tensor._keras_history.operation.name == name:  # noqa: SLF001 - Keras offers no other way to it
@@ -98,7 +100,11 @@ class LayerCalls:
             return keras.layers.Identity(name=name)(tensor)
 
     def _tensor(self, edge: Edge, node: Node | None) -> Any:
-        """Return the tensor of an edge; raise Failure if the edge selects no output of several, or a missing output."""
+        """Return the tensor of an edge. `node` takes the tensor; None for an output of the network.
+
+        Raises:
+            Failure: If the edge selects none of several outputs of a layer, or an output that does not exist.
+        """
         if edge.source < 0:
             return self.inputs[edge.source]
         tensors, source = self.tensors[edge.source], self._nodes[edge.source]
@@ -145,7 +151,7 @@ class LayerCalls:
         return outputs
 
     def _missing_axis_advice(self, layer: keras.layers.Layer, node: Node, inputs: Sequence[Any]) -> str | None:
-        """Return advice for an input that lacks one axis, such as images without channels; None if it is complete.
+        """Return advice for a layer whose only input lacks one axis, such as images without channels, else None.
 
         Keras' own message only compares the number of axes.
         """
@@ -171,7 +177,7 @@ class LayerCalls:
         return f"{missing}: {reshape}, or add the axis to {input_field(self._network, 0)}.shape"
 
     def _unknown_size_advice(self, node: Node, inputs: Sequence[Any], message: str) -> str | None:
-        """Return advice for a layer with weights whose input has an axis of any length, or None.
+        """Return advice if a layer's weights depend on an axis of the input that has no fixed size, else None.
 
         Keras' own message only names the weights.
         """
@@ -188,9 +194,9 @@ class LayerCalls:
         )
 
     def _learned_lookup_above(self, node: Node) -> Node | None:
-        """Return the nearest lookup before a node if its output size is that of a learned vocabulary, else None.
+        """Return the nearest lookup layer before a node if its output size depends on a vocabulary that it learns.
 
-        Only nodes with a single input are followed.
+        Return None otherwise. The search goes back through nodes with a single input only.
         """
         while len(node.inputs) == 1 and (source := node.inputs[0].source) >= 0:
             node = self._nodes[source]
@@ -224,7 +230,11 @@ def _build_layer(node: Node) -> keras.layers.Layer:
 
 
 def _call(layer: keras.layers.Layer, inputs: Sequence[Any]) -> Any:
-    """Call a layer with its inputs: positional for several required arguments, as a list for a single argument."""
+    """Call a layer with its inputs, and return its output.
+
+    The inputs are separate arguments if the layer requires several, else a list. Further inputs of a layer with the
+    argument `initial_state`, such as LSTM, are its initial state.
+    """
     parameters = inspect.signature(layer.call).parameters.values()
     required = [
         parameter.name

@@ -1,4 +1,4 @@
-"""Layers of a model by name: chosen by patterns of the spec, and listed in messages."""
+"""Chooses layers of a model by name patterns of the spec, and lists the names of layers in messages."""
 
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
@@ -9,13 +9,13 @@ from epochal_trainer.lib.failures import bad_spec
 from epochal_trainer.model.keras_objects import did_you_mean
 
 _MAX_SHOWN = 20
-"""Maximum number of layers in a message."""
+"""Maximum number of layer names in a message."""
 
 
 def named_layers(model: keras.Model) -> dict[str, list[keras.layers.Layer]]:
-    """Return the layers of a model by name, also those within other layers, without its InputLayers.
+    """Return the layers of a model by name, also layers nested in other layers, but no InputLayers.
 
-    A name has several layers if they are within different layers, such as two branches of the same form.
+    A name has several layers if layers of the same name are nested in different layers.
     """
     layers: dict[str, list[keras.layers.Layer]] = {}
     # By id, because a layer may be within several layers. Keras has no public way to the inner layers.
@@ -29,12 +29,12 @@ def named_layers(model: keras.Model) -> dict[str, list[keras.layers.Layer]]:
 def match_names(
     patterns: Sequence[str], names: Sequence[str], *, field: str, owner: str, kind: str = "layer"
 ) -> list[str]:
-    """Return the names that match at least one pattern, in their order.
+    """Return the names that match at least one pattern, in the order of `names`.
 
     Args:
-        patterns: Names in which * is any text.
+        patterns: Patterns for names, as in fnmatch: * stands for any text.
         names: Names of layers.
-        field: The field of the spec with the patterns.
+        field: The field of the spec with the patterns, for the message.
         owner: The owner of the layers, for the message, such as "the model".
         kind: The kind of the layers, for the message.
 
@@ -52,6 +52,6 @@ def match_names(
 
 
 def list_names(names: Sequence[str]) -> str:
-    """Return names of layers as text for a message, at most 20 names."""
+    """Return names of layers as text for a message: at most 20 names, and the number of further names."""
     more = f" and {len(names) - _MAX_SHOWN} more" if len(names) > _MAX_SHOWN else ""
     return f"{', '.join(names[:_MAX_SHOWN])}{more}" or "none"

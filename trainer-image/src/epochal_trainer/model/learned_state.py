@@ -1,4 +1,4 @@
-"""State that a layer learns from data by `adapt` but keeps in no variable: vocabularies and bin boundaries."""
+"""Reads and sets state that a layer learns by `adapt` but has in no variable: vocabularies and bin boundaries."""
 
 import json
 from collections.abc import Mapping
@@ -12,16 +12,16 @@ _BOUNDARIES = "bin_boundaries"
 _VOCABULARY = "vocabulary"
 _WEIGHTS = "idf_weights"
 NAMES = (_BOUNDARIES, _VOCABULARY, _WEIGHTS)
-"""The names that a part of the state may have."""
+"""All names of parts of the learned state of a layer."""
 
 
 def read(layer: keras.layers.Layer) -> dict[str, Array]:
-    """Return the learned state of a layer by name. Values from the layer's arguments are not included."""
+    """Return each part of the state that a layer learns, by name. Parts that its arguments set are not included."""
     return _read(layer, learned_names(layer))
 
 
 def assign(layer: keras.layers.Layer, state: Mapping[str, Array]) -> None:
-    """Set the learned state of a layer, as far as `state` has it."""
+    """Set the parts of a layer's learned state that `state` contains."""
     if (boundaries := state.get(_BOUNDARIES)) is not None:
         layer.bin_boundaries = boundaries.tolist()
     if (vocabulary := state.get(_VOCABULARY)) is not None:
@@ -31,9 +31,10 @@ def assign(layer: keras.layers.Layer, state: Mapping[str, Array]) -> None:
 
 
 def copy(source: keras.layers.Layer, target: keras.layers.Layer) -> bool:
-    """Copy the state that a layer learns, or has from its arguments, to a layer of the same class.
+    """Copy the state that `target` would learn by `adapt` from a layer of the same class.
 
-    Return whether the target needs no `adapt`: it learns nothing, or the source has all that it learns.
+    The source may have learned the state, or have it from its arguments. Return False, and copy nothing, if the source
+    lacks a part, so that `target` still needs `adapt`. Return True if `target` learns nothing.
     """
     if not _has(source, names := learned_names(target)):
         return False
@@ -42,7 +43,7 @@ def copy(source: keras.layers.Layer, target: keras.layers.Layer) -> bool:
 
 
 def learned_names(layer: keras.layers.Layer) -> set[str]:
-    """Return the names of the parts of a layer's state that it learns from data."""
+    """Return the names of the parts of a layer's state that `adapt` sets, because no argument does."""
     if isinstance(layer, keras.layers.Discretization) and layer.num_bins is not None:
         return {_BOUNDARIES}
     lookup = _lookup_of(layer)

@@ -1,7 +1,7 @@
 """Checks that metrics suit the labels and the loss. Otherwise Keras fails or computes meaningless values.
 
-A table lists the metrics of Keras that compare classes, or that read outputs as probabilities. Other metrics are not
-affected: those that measure a distance, such as mae, compare numbers.
+A table lists the metrics of Keras that compare classes, or that read outputs as probabilities. Other metrics compare
+numbers, such as mae, and need no check.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ from epochal_trainer.model.last_layer import SIGMOID_ACTIVATIONS, SOFTMAX_ACTIVA
 
 _NO_COUNTERPART = "-"
 _THRESHOLD: Mapping[str, Any] = {"threshold": 0}
-"""Argument for a metric of logits: a logit of 0 is a probability of 0.5."""
+"""Argument with which a metric of probabilities can read logits: a logit of 0 is a probability of 0.5."""
 _THRESHOLDS: Mapping[str, Any] = {"thresholds": 0}
 _FROM_LOGITS: Mapping[str, Any] = {"from_logits": True}
 _NO_ARGUMENT: Mapping[str, Any] = {}
@@ -27,16 +27,19 @@ _NO_ARGUMENT: Mapping[str, Any] = {}
 
 @dataclass(frozen=True)
 class _Metric:
-    """The labels and outputs that a metric of Keras does not take, and the metrics to use instead.
+    """The labels and outputs that a metric of Keras does not support, and the metrics to use instead.
 
     Args:
-        name: Its class.
-        indices: The metric for labels that are class indices; _NO_COUNTERPART if there is none.
-        rows: The metric for labels that are one-hot rows.
-        single_output: The metric for a network with a single output: `name` uses the greatest of several outputs.
-        logits: The argument with which it reads outputs as logits; empty if it takes probabilities only, None if it
-            reads logits and probabilities alike.
-        is_exclusive: Whether it takes the outputs of mutually exclusive classes for logits, else each for itself.
+        name: Class of the metric.
+        indices: The metric to use instead if labels are class indices; "" if the metric supports these, _NO_COUNTERPART
+            if no metric does.
+        rows: The metric to use instead if labels are one-hot rows; "" if the metric supports these.
+        single_output: The metric to use instead if the network has a single output, because this metric uses the
+            greatest of several outputs; "" if the metric supports a single output.
+        logits: The argument with which the metric reads outputs as logits; empty if it can read only probabilities,
+            None if its value is correct for both.
+        is_exclusive: Whether the metric, when it reads logits, applies a softmax (the classes exclude each other), and
+            not a sigmoid to each output.
     """
 
     name: str
@@ -96,14 +99,14 @@ _METRICS = {
     },
 }
 _ACCURACY_NAMES = frozenset({"acc", "accuracy"})
-"""Short names for which Keras chooses the class. With a single output, that is BinaryAccuracy."""
+"""Short names for which Keras chooses the class of the metric. With a single output, it is BinaryAccuracy."""
 _CLASS_METRICS = _ACCURACY_NAMES | {
     name for name, metric in _METRICS.items() if metric.indices or metric.rows or metric.single_output
 }
 _ARGMAX_METRICS = frozenset({"f1score", "fbetascore"})
-"""Metrics that use the greatest output as the class, unless they have a threshold."""
+"""Metrics that use the greatest output as the predicted class, unless they have the argument `threshold`."""
 _SPARSE_METRICS = frozenset({"iou", "meaniou"})
-"""Metrics of classes both in labels and in outputs, unless arguments say otherwise."""
+"""Metrics that expect class indices both as labels and as outputs, unless sparse_y_true or sparse_y_pred is set."""
 _TOP_K_METRICS = frozenset({"precision", "recall"})
 """Metrics that use the greatest outputs if they have the argument top_k and no thresholds."""
 
@@ -111,10 +114,10 @@ _TOP_K_METRICS = frozenset({"precision", "recall"})
 def check_metrics(
     metrics: Sequence[Named], labels: Array, output: OutputShape, field: str = "spec.training"
 ) -> Iterator[TrainingWarning]:
-    """Yield a warning with the metrics that compute meaningless values for these labels.
+    """Yield one warning that lists the metrics whose values are meaningless for these labels, if there are any.
 
-    `compile.dry_run_metrics` has refused metrics that fail for such labels. `field` is the part of the spec that has
-    the metrics.
+    `compile.dry_run_metrics` has already refused metrics that fail for these labels. `field` is the part of the spec
+    that has the metrics.
     """
     if not metrics:
         return
@@ -125,10 +128,10 @@ def check_metrics(
 
 
 def are_numeric_labels(labels: Array, output: OutputShape) -> bool:
-    """Return whether labels, which the loss compares with the output, are numbers that are not classes.
+    """Return whether labels are numbers and not classes.
 
-    Beside one output, these are labels other than 0 and 1. Beside several outputs, these are rows with values outside
-    of 0 to 1.
+    For a single output, these are labels other than 0 and 1. For several outputs, these are rows as long as the output
+    with values below 0 or above 1.
     """
     shape = labels.shape[1:]
     if output and output[-1] == 1:
@@ -141,13 +144,13 @@ def are_numeric_labels(labels: Array, output: OutputShape) -> bool:
 def metric_advice(
     metric: Named, label_shape: Sequence[int], output: OutputShape, *, numeric: bool = False
 ) -> str | None:
-    """Return why a metric does not suit these labels, and which metric does; None if it may suit.
+    """Return why a metric does not suit these labels or this output, with advice, or None if it may suit.
 
     Args:
         metric: The metric.
         label_shape: Shape of the labels of one sample.
-        output: Shape of the network's output.
-        numeric: Whether labels are numbers that are not classes, see `are_numeric_labels`.
+        output: Shape of the network's output for one sample.
+        numeric: Whether the labels are numbers and not classes, see `are_numeric_labels`.
     """
     if not output:
         return None
@@ -155,42 +158,44 @@ def metric_advice(
     known = _METRICS.get(name, _Metric(metric.name))
     advice = None
     if numeric and name in _CLASS_METRICS:
-        advice = "it compares classes, but the labels hold other numbers than 0 and 1: use a metric such as mae or mse"
+        advice = "it compares classes, but the labels have numbers other than 0 and 1: use a metric such as mae or mse"
     elif metric.name == "Accuracy":
         advice = "it counts outputs that are equal to their label, but outputs are probabilities: use accuracy"
     elif output[-1] == 1:
         if known.single_output:
-            advice = f"it takes several outputs, but the network has one: use {known.single_output}"
+            advice = f"it expects several outputs, but the network has one: use {known.single_output}"
         elif name in _ARGMAX_METRICS and metric.arguments.get("threshold") is None:
             advice = "add threshold: 0.5, since a single output is always the greatest"
     elif axes == 1 or (axes == 0 and label_shape[-1] == 1):
         advice = _advice_for_indices(known, metric, label_shape, output)
     elif axes == 0 and known.rows and not (name in _SPARSE_METRICS and "sparse_y_true" in metric.arguments):
-        advice = f"it takes class indices, but the labels are one-hot rows: use {known.rows}"
+        advice = f"it expects class indices, but the labels are one-hot rows: use {known.rows}"
     return advice
 
 
 def _advice_for_indices(known: _Metric, metric: Named, label_shape: Sequence[int], output: OutputShape) -> str | None:
-    """Return advice for a metric of class indices beside several outputs, or None if it may suit."""
+    """Return advice for a metric if labels are class indices and there are several outputs, or None if it may suit."""
     if normalize_name(metric.name) in _SPARSE_METRICS and metric.arguments.get("sparse_y_pred") is not False:
-        return "it takes a class index as output, but the network gives a value per class: add sparse_y_pred: false"
+        return "it expects a class index as output, but the network has a value per class: add sparse_y_pred: false"
     if known.indices != _NO_COUNTERPART:
-        expected = "it takes a value for each output, but the labels are class indices"
+        expected = "it expects labels with a value for each output, but they are class indices"
         return (known.indices and f"{expected}: use {known.indices}") or None
     y = "y[..., 0]" if len(label_shape) == len(output) else "y"
     return (
-        f"it takes one-hot rows, but the labels are class indices: save y as numpy.eye({output[-1] or 'CLASSES'})[{y}] "
-        "and use the loss CategoricalCrossentropy, or use the metric SparseCategoricalAccuracy (accuracy) instead"
+        "it expects one-hot rows, but the labels are class indices: save y as "
+        f"numpy.eye({output[-1] or 'CLASSES'})[{y}] and use the loss CategoricalCrossentropy, or use the metric "
+        "SparseCategoricalAccuracy (accuracy) instead"
     )
 
 
 class LogitsMetric(NamedTuple):
-    """The class of a metric that reads logits as logits.
+    """Advice to replace a metric that reads logits as if they were probabilities.
 
     Args:
-        name: The class.
-        arguments: Its arguments for logits; empty if it has none.
-        activation: The activation of the last layer that makes probabilities of logits.
+        name: The class of the metric to use.
+        arguments: Arguments with which this class reads outputs as logits; empty if it cannot read logits.
+        activation: The activation that converts logits to probabilities, to use in the last layer if `arguments` is
+            empty.
     """
 
     name: str
@@ -208,7 +213,7 @@ class LogitsMetric(NamedTuple):
 def check_logits_metrics(
     model: keras.Model, loss: Named, metrics: Sequence[Named], *, index: int = 0, field: str = "spec.training"
 ) -> Iterator[TrainingWarning]:
-    """Yield a warning with the metrics that read the logits of an output as probabilities.
+    """Yield one warning that lists the metrics that read the logits of an output as if they were probabilities.
 
     Args:
         model: The network.
@@ -228,15 +233,18 @@ def check_logits_metrics(
     ):
         yield training_warning(
             "MetricOnLogits",
-            f"{field}.loss has from_logits: true, so the network gives logits, but these metrics take probabilities: "
+            f"{field}.loss has from_logits: true, so the outputs are logits, but these metrics expect probabilities: "
             f"{found}",
         )
 
 
 def logits_metric(metric: Named, loss: str, *, outputs: int | None) -> LogitsMetric | None:
-    """Return the class and arguments of a metric that read logits as logits; None if the metric does so already.
+    """Return advice for a metric that reads logits as if they were probabilities, or None if its value is correct.
 
-    `loss` is the name of a loss that takes logits. The number of outputs in the last axis may be unknown (None).
+    Args:
+        metric: The metric.
+        loss: Name of a loss that expects logits.
+        outputs: Size of the output's last axis; None if it is unknown.
     """
     name, loss_name, arguments = normalize_name(metric.name), normalize_name(loss), metric.arguments
     if metric.name in _ACCURACY_NAMES and outputs == 1 and not arguments:
@@ -258,12 +266,12 @@ def logits_metric(metric: Named, loss: str, *, outputs: int | None) -> LogitsMet
 
 
 def _equals(argument: Any, expected: Any) -> bool:
-    """Return whether an argument, or each value of a list of thresholds, is the expected value."""
+    """Return whether an argument, or each value of an argument that is a list, equals the expected value."""
     values = argument if isinstance(argument, Sequence) and not isinstance(argument, str) else [argument]
     return bool(values) and all(value is not None and value == expected for value in values)
 
 
 def _format_advice(field: str, metrics: Sequence[Named], advice: Sequence[object]) -> str:
-    """Return the advice for each metric that has one, as text."""
+    """Return a text with the field and the advice for each metric. A metric without advice is left out."""
     pairs = enumerate(zip(metrics, advice, strict=True))
     return "; ".join(f"{field}.metrics[{index}] ({metric.name}): {text}" for index, (metric, text) in pairs if text)

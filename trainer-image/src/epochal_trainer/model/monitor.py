@@ -1,4 +1,4 @@
-"""The monitored metric: that of spec.training.monitor, or that of the callbacks."""
+"""Chooses the monitored metric, which ranks the epochs, from spec.training.monitor or the callbacks."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,20 +15,24 @@ from epochal_trainer.reporting.best import Monitor
 
 _FIELD = "spec.training.monitor"
 _MONITORING_CALLBACKS = ("EarlyStopping", "ReduceLROnPlateau", "ModelCheckpoint")
-"""Callbacks that monitor a metric. The first of them in this order determines the monitored metric."""
+"""Callbacks with the argument `monitor`. The callback that is first in this order determines the monitored metric."""
 _MODES_BY_CALLBACK: Mapping[str, Mode] = {"min": "Min", "max": "Max"}
 """Modes by their names in Keras' callbacks."""
 _CLASS_SUFFIX = re.compile(r"_\d+$")
-"""The end of the name of a metric's value for a single class."""
+"""End of the name of a value that belongs to a single class, as in f1_score_0."""
 _MODES_BY_DIRECTION: Mapping[str | None, Mode] = {"down": "Min", "up": "Max"}
 """Modes by their names in Keras' metrics."""
 
 
 def choose_monitor(training: Training, model: keras.Model, metrics: Sequence[str]) -> Monitor:
-    """Return the monitored metric, which ranks the epochs.
+    """Return the monitored metric, which ranks the epochs, and whether its lowest or highest value is the best.
 
-    The model is compiled, and its metrics are built. `metrics` are the names of an epoch's metrics that are numbers.
-    `callbacks.check_metric_names` has checked that the metrics of callbacks exist.
+    The metric is that of spec.training.monitor, or else of a callback, or else val_loss, or loss without validation.
+
+    Args:
+        training: The spec of the training. `callbacks.check_metric_names` has checked the metrics of its callbacks.
+        model: The compiled model, whose metrics are built.
+        metrics: Names of an epoch's metrics that have a single number as value.
 
     Raises:
         Failure: InvalidTraining, with the field, the value found and the requirement.
@@ -72,20 +76,20 @@ def check_monitor_mode(training: Training, model: keras.Model) -> Iterator[Train
 
 
 def suggest(metric: str, metrics: Sequence[str]) -> str:
-    """Return advice for the name of a missing metric, given those of an epoch, as the end of a sentence."""
+    """Return advice for a metric name that is not among an epoch's `metrics`, as the end of a sentence, or ""."""
     if metric.startswith("val_") and not any(name.startswith("val_") for name in metrics):
         return "; val_ metrics need spec.data.validation"
     return did_you_mean(metric, metrics)
 
 
 def selects_by_metric(callback: Callback) -> bool:
-    """Return whether a callback decides by the metric that it monitors."""
+    """Return whether a callback acts on its monitored metric: not a ModelCheckpoint that saves every epoch."""
     saves_all = callback.callback == "ModelCheckpoint" and not callback.arguments.get("save_best_only", False)
     return callback.callback in _MONITORING_CALLBACKS and not saves_all
 
 
 def _keras_mode(model: keras.Model, metric: str) -> Mode | None:
-    """Return which values of a metric are better, found as in Keras' own callbacks; None if it is unknown."""
+    """Return whether the lowest (Min) or highest (Max) value of a metric is the best in Keras, or None if undefined."""
     name = metric.removeprefix("val_")
     if name == "loss" or (len(model.outputs) > 1 and name in {f"{output}_loss" for output in model.output_names}):
         return "Min"
@@ -95,7 +99,7 @@ def _keras_mode(model: keras.Model, metric: str) -> Mode | None:
 
 
 def _compiled_metrics(model: keras.Model) -> Iterator[tuple[str, keras.metrics.Metric]]:
-    """Yield the name of each metric in the logs of an epoch, OUTPUT_METRIC for several outputs, and the metric."""
+    """Yield each compiled metric with its name in the logs of an epoch: OUTPUT_METRIC if there are several outputs."""
     for compiled in model.metrics:
         for group in getattr(compiled, "_flat_metrics", None) or []:
             for metric in group.metrics if group is not None else []:

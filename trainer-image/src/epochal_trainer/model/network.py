@@ -1,6 +1,7 @@
-"""Builds the network of a TrainingJob.
+"""Builds the Keras model of spec.network.
 
-Every error is found before data is read. Its message has the layer's index in the list, its class and its name.
+An error in a layer is found before data is read. The message has the layer's index in spec.network.layers, its class
+and its name.
 """
 
 import logging
@@ -31,14 +32,15 @@ def build(
     """Build the network of a TrainingJob as a Keras model, with its inputs and outputs in the order of the spec.
 
     Args:
-        network: Its spec.
-        seed: Seed of its weights, and of all later random numbers.
-        memory: Bytes of the host's memory available for its training. A network that needs more is refused before
-            anything is allocated.
+        network: spec.network.
+        seed: Seed of the weights, and of all later random numbers.
+        memory: Bytes of the host's memory available for the training. A network that needs more is refused before
+            memory is allocated for it.
         used_by_others: Additional bytes that would be available if nothing else ran on this machine.
-        gpus: Number of GPUs to train it on; 0 to train it on the host.
-        training: Its precision, and its further needs of memory. None for float32, and for weights and gradients only.
-        keeps_best: Whether the weights of the best epoch are kept in memory.
+        gpus: Number of GPUs to train on; 0 to train on the host.
+        training: spec.training, with the precision, and the optimizer and callbacks that need memory. None for float32,
+            and to count only weights and gradients.
+        keeps_best: Whether the weights of the best epoch are kept in memory for best.keras.
 
     Raises:
         Failure: InvalidNetwork, with the layer, its input shapes and the requirement; InvalidTraining, if the optimizer
@@ -75,7 +77,7 @@ def _connect_layers(network: Network, nodes: Sequence[Node], precision: str) -> 
 
 
 def _largest_layer(model: keras.Model, nodes: Sequence[Node]) -> str:
-    """Return the layer with most parameters as a sentence."""
+    """Return a sentence that names the layer with the most parameters, to append to a message."""
     node = max(nodes, key=lambda node: model.get_layer(node.keras_name).count_params())
     largest = model.get_layer(node.keras_name).count_params()
     return f". {node} has {largest:,} of the parameters"

@@ -1,4 +1,4 @@
-"""Checks a model that Epochal has not built, and gives it the form of a model that Epochal builds."""
+"""Converts a model from a file or from spec.code to the form of the models that Epochal builds."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,21 +9,22 @@ from epochal_lib.model_server.keras_specs import layer_of, unique_output_names
 from epochal_trainer.lib.failures import Failure
 
 Invalid = Callable[[str], Failure]
-"""Returns the failure for a message about a model."""
+"""A function that returns the failure for a message about an invalid model."""
 _REMEDY = "return keras.Model(inputs, outputs), in which own classes may be layers"
 
 
 def plain_model(model: Any, invalid: Invalid) -> keras.Model:
-    """Return a model of the same layers that takes and gives a single tensor or a list of tensors, with unique names.
+    """Return a model with the same layers, whose inputs and outputs are not nested and whose output names are unique.
 
-    Keras names an output by its layer. The second output of a layer gets an Identity layer with the name NAME_1.
+    Inputs are a single tensor, or a list of several tensors, and so are outputs. Keras names an output by its layer, so
+    an Identity layer with the name NAME_1 follows the second output of the layer NAME.
 
     Args:
         model: The value to check.
         invalid: Returns the failure for a message.
 
     Raises:
-        Failure: The result of `invalid`, if the value is no model, or Keras does not record its inputs and outputs.
+        Failure: The result of `invalid`, if the value is not a Keras model, or the model has no inputs or outputs.
     """
     if not isinstance(model, keras.Model):
         raise invalid(f"must be a keras.Model, found {type(model).__name__}: {_REMEDY}")
@@ -46,12 +47,12 @@ def plain_model(model: Any, invalid: Invalid) -> keras.Model:
 
 
 def layers_of(model: keras.Model) -> list[keras.layers.Layer]:
-    """Return the layers of a model in order, without its InputLayers."""
+    """Return the layers of a model in order, without InputLayers and without layers nested in other layers."""
     return [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
 
 
 def _is_plain(structure: Any) -> bool:
-    """Return whether inputs or outputs are a single tensor, or a list of several."""
+    """Return whether the structure of inputs or outputs is a single tensor, or a flat list of several tensors."""
     if not isinstance(structure, list | tuple | dict):
         return True
     return (

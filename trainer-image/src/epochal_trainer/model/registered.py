@@ -1,4 +1,4 @@
-"""Losses, metrics and optimizers that the code of spec.code has registered with Keras."""
+"""Finds losses, metrics and optimizers that the user's code (spec.code) has registered with Keras."""
 
 import inspect
 from collections.abc import Mapping
@@ -12,13 +12,13 @@ _BASES: Mapping[ModuleType, type] = {
     keras.metrics: keras.metrics.Metric,
     keras.optimizers: keras.optimizers.Optimizer,
 }
-"""The bases of the classes, by the module of Keras in which a name is looked up."""
+"""The base class of registered classes, by the module of Keras in whose place they are looked up."""
 
 
 def registered_object(module: ModuleType, name: str) -> Any | None:
-    """Return the class or function that is registered under a name, or None.
+    """Return the function, or the class of the module's kind, that is registered under a name, or None.
 
-    The name is without the package, which Keras puts before it: Custom>NAME.
+    Keras registers it as PACKAGE>NAME, such as Custom>my_loss. `name` is NAME.
     """
     for registered, value in keras.saving.get_custom_objects().items():
         is_suitable = issubclass(value, _BASES[module]) if inspect.isclass(value) else inspect.isfunction(value)

@@ -20,19 +20,20 @@ _CODE_REMEDY = "replace this layer by others, or build the network with spec.cod
 def load(
     source: SavedModel, path: Path, *, seed: int, memory: FreeMemory, training: Training, keeps_best: bool
 ) -> keras.Model:
-    """Return the model in a file, with frozen layers, and with lists of inputs and outputs.
+    """Return the model in a file in the form of `plain_model`, with the layers of spec.model.freeze frozen.
 
     Args:
-        source: Its description in the spec.
-        path: A copy of the file, whose name ends with .keras.
+        source: spec.model.
+        path: A local copy of the file, whose name ends with .keras.
         seed: Seed of all later random numbers.
-        memory: The free memory. A model whose training needs more is refused before anything is allocated.
-        training: The training's further needs of memory.
-        keeps_best: Whether the weights of the best epoch are kept in memory.
+        memory: The free memory. A model whose training needs more is refused before memory is allocated for it.
+        training: spec.training, with the optimizer and callbacks that need memory.
+        keeps_best: Whether the weights of the best epoch are kept in memory for best.keras.
 
     Raises:
-        Failure: InvalidNetwork, if Keras cannot load the file, or it contains code, or if its training needs too much
-            memory. OutOfMemory, if memory is short only because of other processes.
+        Failure: InvalidNetwork, if Keras cannot load the file, the file contains code, a pattern of spec.model.freeze
+            matches no layer, or the training needs too much memory. OutOfMemory, if memory is short only because of
+            other processes.
     """
 
     def invalid(message: str) -> Failure:
@@ -54,7 +55,7 @@ def load(
 
 
 def _freeze(model: keras.Model, patterns: Sequence[str]) -> None:
-    """Set trainable to False for all layers with a matching name, also for layers within other layers.
+    """Set `trainable` to False for all layers whose names match a pattern, also for layers nested in other layers.
 
     Raises:
         Failure: InvalidNetwork, if a pattern matches no layer.

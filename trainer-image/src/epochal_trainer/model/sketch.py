@@ -1,4 +1,4 @@
-"""Builds a network symbolically, layer by layer, and reports every layer, also after one that Keras refuses.
+"""Builds a network symbolically, layer by layer, and reports every layer, also after a layer with an error.
 
 Variables have shapes but no values, so that a layer of any size takes milliseconds and no memory.
 """
@@ -16,21 +16,24 @@ from epochal_trainer.model.layer_calls import FULL_PRECISION, LayerCalls
 Shape = tuple[int | None, ...]
 
 _MAX_REUSES = 50
-"""Number of edits after which all layers are built again: Keras' layers refer to all layers that ever took them."""
+"""Maximum number of successive sketches that reuse layers. Then all layers are built again, to free memory.
+
+A Keras layer refers to all layers that ever used its output.
+"""
 
 
 @dataclass(frozen=True)
 class LayerReport:
-    """The result of a call of a layer.
+    """The result of a symbolic call of a layer, for an entry of spec.network.layers.
 
     Args:
-        index: Its index in spec.network.layers.
-        name: Its name.
-        kind: Its class in keras.layers.
-        shapes: The shape of each of its outputs, with None for the batch axis and each axis of any length; None if it
-            could not be called, because it has an error or takes the output of such a layer.
-        parameters: Its number of parameters; 0 for a further call of a layer, None if it could not be called.
-        error: The error, with the layer, its input shapes and the requirement; None if it has none of its own.
+        index: Index of the entry in spec.network.layers.
+        name: Name of the entry.
+        kind: The layer's class in keras.layers.
+        shapes: The shape of each output, with None for the batch axis and for each axis of any length. None if the
+            layer could not be called, because of its own error or because a layer that it depends on was not called.
+        parameters: Number of parameters of the layer; 0 for a further call of a layer, None if it could not be called.
+        error: The layer's own error, with the layer, its input shapes and the requirement; None if it has none.
     """
 
     index: int
@@ -43,14 +46,14 @@ class LayerReport:
 
 @dataclass(frozen=True)
 class _Built:
-    """The parts of a network and its built layers, for the sketch of the network after an edit.
+    """The built layers of a sketch, which the sketch of an edited version of the network can reuse.
 
     Args:
-        inputs: The inputs and the precision.
-        nodes: The parts of each node that determine its report.
-        reports: The reports without the faults of the graph.
+        inputs: The precision and the inputs of the network, to compare them.
+        nodes: The parts of each node that determine its report, to compare them.
+        reports: The report of each layer, without errors of the graph.
         calls: The layers and their outputs.
-        reuses: Number of sketches before it that it took layers from.
+        reuses: Number of successive earlier sketches from which these layers were reused.
     """
 
     inputs: Hashable
@@ -62,13 +65,13 @@ class _Built:
 
 @dataclass(frozen=True)
 class Sketch:
-    """The reports of a network.
+    """The result of a symbolic build of a network: a report for each layer, and errors.
 
     Args:
         layers: A report for each layer, in the order of the spec.
-        errors: Errors that belong to no layer: of the inputs and the outputs of the network.
+        errors: Errors of the network's inputs and outputs, which belong to no layer.
         built: The built layers, for a later sketch; None if Keras refuses an input.
-        reused: Number of layers that were taken from the sketch of an earlier version.
+        reused: Number of layers that were reused from the previous sketch.
     """
 
     layers: Sequence[LayerReport]
@@ -78,7 +81,7 @@ class Sketch:
 
     @property
     def all_errors(self) -> list[str]:
-        """The errors of the network and of its layers."""
+        """The errors of the network's inputs and outputs, then the errors of its layers."""
         return [*self.errors, *(layer.error for layer in self.layers if layer.error)]
 
 
@@ -86,9 +89,9 @@ def sketch(network: Network, *, precision: str = FULL_PRECISION, previous: Sketc
     """Return the shapes, parameters and errors of all layers of a network.
 
     Args:
-        network: Its spec.
-        precision: The dtype policy of its layers, as spec.training.precision.
-        previous: The sketch of an earlier version of the network. Its layers before the first changed one are reused.
+        network: spec.network.
+        precision: The dtype policy of the layers, as spec.training.precision.
+        previous: The sketch of an earlier version of the network. Layers before the first changed layer are reused.
     """
     nodes = read_nodes(network)
     faults = list(graph_errors(network, nodes))
@@ -118,7 +121,7 @@ def sketch(network: Network, *, precision: str = FULL_PRECISION, previous: Sketc
 
 
 def _key(node: Node, calls: LayerCalls) -> Hashable:
-    """Return the parts of a node that determine its report, if the nodes before it have equal parts."""
+    """Return the parts of a node that determine its report. Reports are equal if the keys of all nodes up to it are."""
     used = node.used.index if node.used else None
     # As JSON, in which 1 differs from 1.0 and true.
     return node.layer.model_dump_json(), node.name, tuple(node.inputs), used, calls.is_output(node)
@@ -146,7 +149,7 @@ def _report(node: Node) -> LayerReport:
 
 
 def _output_errors(network: Network, calls: LayerCalls) -> Iterator[str]:
-    """Yield the errors of outputs whose layer has several outputs, if the spec selects none of them."""
+    """Yield an error for each output of the network whose layer has several outputs, unless the spec selects one."""
     for edge, name in zip(network.output_edges, network.output_names, strict=True):
         if edge.source in calls.tensors:
             try:

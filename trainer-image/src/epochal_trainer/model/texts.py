@@ -1,4 +1,4 @@
-"""Texts in a network: the tensors that hold texts, and the layers that take them.
+"""Finds out which tensors of a network hold texts, and which layers accept texts as input.
 
 Keras itself refuses texts in other layers only in the first step of a training, with a message about types.
 """
@@ -12,18 +12,18 @@ from epochal_trainer.model.graph import Node
 
 _TEXT = "string"
 _TEXT_LAYERS = frozenset({"HashedCrossing", "Hashing", "StringLookup", "TextVectorization"})
-"""Layers that make numbers of texts."""
+"""Layers that convert texts to numbers."""
 _MOVING_LAYERS = RESHAPING_LAYERS | {"Concatenate"}
 """Layers that move values of any type. Some of them declare texts as numbers in Keras."""
 
 
 def takes_texts(layer: Layer) -> bool:
-    """Return whether a layer may take texts."""
+    """Return whether a layer accepts texts: it converts them to numbers, or only moves them."""
     return moves_values_to(layer, _TEXT_LAYERS, _MOVING_LAYERS)
 
 
 def text_sources(inputs: Sequence[NetworkInput], nodes: Sequence[Node]) -> set[int]:
-    """Return the sources of texts, as in `Edge.source`: inputs of the network, and layers that give texts."""
+    """Return the inputs of the network and the layers whose values are texts, by their index as in `Edge.source`."""
     found = {index - len(inputs) for index, item in enumerate(inputs) if item.dtype == _TEXT}
     for node in nodes:
         if _gives_texts(node, takes_texts=not found.isdisjoint(node.sources)):

@@ -1,4 +1,4 @@
-"""Runs the Python file of a TrainingJob, which builds its network, and may register layers, losses and metrics."""
+"""Runs the user's Python file (spec.code), which builds the network, and may register layers, losses and metrics."""
 
 import linecache
 import logging
@@ -26,18 +26,18 @@ log = logging.getLogger(__name__)
 
 _FIELD = "spec.code.object"
 _MODULE = "epochal_user_code"
-"""Name of the file as a module, which classes of the file have in their `__module__`."""
+"""Name of the module that the user's file becomes. Classes of the file have this name in their `__module__`."""
 _MACHINE_ERRORS: tuple[type[Exception], ...] = (MemoryError, *backend.current().MACHINE_ERRORS)
-"""Errors that the code does not cause. An OSError may be its own, such as a missing file."""
+"""Errors of the machine, not of the user's code. An OSError is not among them: the code may cause it."""
 _MAX_TRACEBACK = 10_000
 """Maximum characters of a traceback in the log."""
 
 
 def check_size(size: int, name: str) -> None:
-    """Check the size of a file of code.
+    """Check that the user's Python file is not too large.
 
     Raises:
-        Failure: InvalidNetwork.
+        Failure: InvalidNetwork, if the file has more than MAX_CODE_BYTES.
     """
     if size > MAX_CODE_BYTES:
         raise bad_spec("InvalidNetwork", f"{_FIELD}: {name} must have at most 1 MiB, found {size:,} bytes")
@@ -53,16 +53,16 @@ def build(
     training: Training,
     keeps_best: bool,
 ) -> keras.Model:
-    """Return the model that a file of code builds, with lists of inputs and outputs.
+    """Run the user's Python file, and return the model that its function builds, in the form of `plain_model`.
 
     Args:
-        source: The file in the spec.
-        path: A copy of the file.
-        spec: The spec of the TrainingJob as plain values, for the function.
-        seed: Seed of its weights, and of all later random numbers.
+        source: spec.code, with the name of the function (entrypoint).
+        path: A local copy of the file.
+        spec: The spec of the TrainingJob as JSON values, the argument of the function.
+        seed: Seed of the weights, and of all later random numbers.
         memory: The free memory before the call. A model whose training needs more is refused.
-        training: Its precision, and its further needs of memory.
-        keeps_best: Whether the weights of the best epoch are kept in memory.
+        training: spec.training, with the precision, and the optimizer and callbacks that need memory.
+        keeps_best: Whether the weights of the best epoch are kept in memory for best.keras.
 
     Raises:
         Failure: InvalidNetwork, with the file and the line. OutOfMemory, if memory is short only because of other
@@ -90,11 +90,11 @@ def build(
 
 
 def execute(path: Path, name: str) -> ModuleType:
-    """Run a file of code, and return it as a module.
+    """Run the user's Python file as a module, and return the module.
 
     Args:
         path: The file.
-        name: Its name for messages and tracebacks.
+        name: Name of the file in messages and tracebacks.
 
     Raises:
         Failure: InvalidNetwork, with the line of the error.
@@ -117,7 +117,10 @@ def execute(path: Path, name: str) -> ModuleType:
 
 @contextmanager
 def _errors(name: str) -> Iterator[None]:
-    """Raise errors of a file of code as failures with its line. Errors of the machine pass, for a retry."""
+    """Convert errors of the user's code within the context to failures with the file's name and line.
+
+    Errors of the machine, such as a full disk, pass unchanged, so that the attempt is retried.
+    """
     try:
         yield
     except _MACHINE_ERRORS:

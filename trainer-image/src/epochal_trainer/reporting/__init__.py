@@ -1,1 +1,1 @@
-"""Reports to the operator, the termination message, the log, and the files in the results bucket."""
+"""Reports to the operator, the termination message, the log, and the training's files in the results bucket."""

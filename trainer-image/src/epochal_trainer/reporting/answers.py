@@ -1,4 +1,4 @@
-"""The operator's answers to reports, and the delays between reports."""
+"""Reads the operator's answers to the trainer's reports, and determines the delays between reports."""
 
 from http import HTTPStatus
 from typing import NamedTuple
@@ -9,9 +9,9 @@ from pydantic import ValidationError
 
 INTERVAL = INTERVAL_SECONDS
 LONGEST_INTERVAL = 900.0
-"""Seconds. Longest interval that an operator can request: without this limit, an answer could end all reports."""
+"""Maximum seconds between reports that the operator can request. Without a limit, an answer could end all reports."""
 LONGEST_DELAY = 15.0
-"""Longest delay in seconds between retries while the operator does not answer."""
+"""Maximum seconds between retries of a report while the operator does not answer."""
 _PERMANENT = (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY)
 
 
@@ -19,8 +19,8 @@ class Pause(NamedTuple):
     """Delays until the next report.
 
     Args:
-        step_delay: Seconds until a report in which only steps changed.
-        milestone_delay: Seconds until a report with other changes, such as the end of an epoch.
+        step_delay: Seconds until the next report if only the steps of the training have changed.
+        milestone_delay: Minimum seconds until the next report in any case, such as after the end of an epoch.
     """
 
     step_delay: float
@@ -28,7 +28,7 @@ class Pause(NamedTuple):
 
 
 def read_answer(text: str) -> ReportResponse | None:
-    """Return the operator's answer, or None if the text is not an answer, such as a proxy's response."""
+    """Return the operator's answer from a response body, or None if another program answered, such as a proxy."""
     try:
         return ReportResponse.model_validate_json(text)
     except ValidationError:
@@ -36,7 +36,7 @@ def read_answer(text: str) -> ReportResponse | None:
 
 
 def requested_pause(text: str) -> Pause | None:
-    """Return the delays that the operator requests; None if an operator without this field, or a proxy, answers."""
+    """Return the delays that the operator's answer requests, or None for a proxy's answer or one without delays."""
     answer = read_answer(text)
     if answer is None or answer.report_after_seconds is None:
         return None
@@ -45,12 +45,15 @@ def requested_pause(text: str) -> Pause | None:
 
 
 def back_off(delay: float) -> float:
-    """Return the delay in seconds after another failure in a row."""
+    """Return the seconds until the next retry after a further failure: twice `delay`, from 1 to LONGEST_DELAY."""
     return min(2 * delay or 1.0, LONGEST_DELAY)
 
 
 class ReportRejected(Exception):
-    """A report that the operator did not accept."""
+    """The operator, or a proxy, answered a report with an HTTP status other than 200.
+
+    `is_permanent` is true if a retry does not help. `pause` is set if the response requests a delay.
+    """
 
     def __init__(self, status: int, text: str, retry_after: str | None) -> None:
         super().__init__(printable(f"HTTP {status} {text[:1000]}".strip()))

@@ -1,4 +1,4 @@
-"""The attempts of one TrainingJob. Only the newest attempt continues."""
+"""Records the attempts of one TrainingJob in the results bucket. Only the newest attempt continues."""
 
 import re
 from datetime import UTC, datetime
@@ -14,11 +14,13 @@ _KEY = re.compile(r"/(\d+)-([^/]+)\.json$")
 
 
 class StartedAttempt(NamedTuple):
-    """An attempt that has begun. The highest attempt continues; any other may still run on an abandoned node.
+    """An attempt that has begun, ordered by number and then pod.
+
+    The highest attempt of a TrainingJob continues. Another attempt may still run on a node that seemed to be lost.
 
     Args:
-        number: 1 + the number of earlier attempts.
-        pod: The uid of its pod, which distinguishes attempts with the same number.
+        number: Number of the attempt, from 1.
+        pod: The uid of the attempt's pod, which distinguishes attempts with the same number.
     """
 
     number: int
@@ -37,14 +39,14 @@ class Attempts:
         self._own = StartedAttempt(0, pod)
 
     def begin(self, spec_digest: str) -> int:
-        """Record this attempt in the bucket, and return its unique number. This also shows that results can be written.
+        """Record this process' attempt in the bucket, and return its unique number. So the results bucket is writable.
 
         Not every storage supports a write that fails if the key exists, so two pods may take the same number. Each pod
         lists the attempts after its own write, so at least one pod sees the other. The higher attempt takes the next
         number, and the lower attempt ends.
 
         Raises:
-            Failure: If the bucket is missing or refuses access; Superseded.
+            Failure: Superseded, if a higher attempt exists; or that the bucket is missing or refuses access.
         """
         self._bucket.check()
         started = datetime.now(UTC).isoformat(timespec="seconds")
@@ -61,12 +63,12 @@ class Attempts:
                 return number
 
     def check(self) -> None:
-        """Raise the Superseded failure if a newer attempt exists."""
+        """Raise the failure Superseded if an attempt higher than the one of this process has begun."""
         if (failure := self.superseded()) is not None:
             raise failure
 
     def superseded(self) -> Failure | None:
-        """Return the Superseded failure if a newer attempt exists, else None."""
+        """Return the failure Superseded if an attempt higher than the one of this process has begun, else None."""
         last = max(self._started(), default=self._own)
         return superseded_failure(str(self._own), str(last)) if last > self._own else None
 
@@ -78,8 +80,8 @@ class Attempts:
 def open_results(bucket: Bucket, job: TrainingJob, pod: str) -> tuple[Attempts, Results]:
     """Return the attempts and the results of a TrainingJob in its results bucket.
 
-    The results accept a write only from the newest attempt. Before an attempt has begun, they accept it only if no
-    other attempt has.
+    The results accept a write only while the attempt of this process is the newest. Before this attempt has begun, they
+    accept a write only if no other attempt has begun.
     """
     metadata = job.metadata
     folder = job.spec.results.folder(namespace=metadata.namespace, name=metadata.name, uid=metadata.uid)

@@ -15,23 +15,23 @@ class Monitor:
     """The monitored metric, which ranks the epochs.
 
     Args:
-        metric: Its name among the metrics of an epoch.
-        mode: Whether the lowest value is the best (Min), or the highest (Max).
+        metric: Name of the metric in an epoch's metrics.
+        mode: Min if the lowest value is the best, Max if the highest value is the best.
     """
 
     metric: str
     mode: Mode = "Min"
 
     def is_better(self, value: float, other: float) -> bool:
-        """Return whether one value is better than another."""
+        """Return whether `value` is better than `other`."""
         return value < other if self.mode == "Min" else value > other
 
 
 def find_best_epoch(epochs: Sequence[Epoch], monitor: Monitor, *, only_eligible: bool = True) -> BestEpoch | None:
-    """Return the best epoch, or the first of several equally good epochs.
+    """Return the epoch with the best finite value of the monitored metric, or None if no epoch has a finite value.
 
-    Eligible epochs are those of this training, with the current loss, since the best weights were last lost. The other
-    epochs have no weights, or no comparable value.
+    Of several equally good epochs, return the first. By default, only eligible epochs are compared: see `Epoch`. Other
+    epochs have no stored weights, or a value that is not comparable.
     """
     sign = 1.0 if monitor.mode == "Min" else -1.0
     eligible = (epoch for epoch in epochs if epoch.eligible or not only_eligible)

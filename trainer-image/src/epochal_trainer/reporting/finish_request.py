@@ -11,14 +11,14 @@ class FinishRequest:
     """The current value of spec.finish. The reporter's thread sets it, and the training's thread reads it.
 
     Args:
-        requested: The value until an operator's answer contains one.
+        requested: The value of spec.finish until an answer of the operator contains a newer value.
     """
 
     def __init__(self, *, requested: bool = False) -> None:
         self._state = requested, 0
 
     def update(self, answer: ReportResponse) -> None:
-        """Update the request from an operator's answer. An earlier version's answer, without the field, is ignored."""
+        """Update spec.finish from the operator's answer to a report. An older operator's answer lacks the field."""
         if answer.finish is None:
             return
         (before, _), self._state = self._state, (answer.finish, answer.finish_after_epoch or 0)
@@ -28,11 +28,11 @@ class FinishRequest:
             log.info("spec.finish is false again: the training continues.")
 
     def last_epoch(self, epoch: int) -> int | None:
-        """Return the epoch to end after, or None to train all epochs.
+        """Return the epoch after which the training ends early, or None if spec.finish is not true.
 
         Args:
-            epoch: The first epoch that may be the last. The result is later if an earlier attempt had reached a later
-                epoch.
+            epoch: The first epoch that may be the last. The result is a later epoch if the operator's answer names a
+                later epoch, which an earlier attempt had reached.
         """
         requested, reached_epoch = self._state
         return max(epoch, reached_epoch) if requested else None

@@ -1,4 +1,4 @@
-"""Finished epochs, and their metric values, remaining time, log lines and CSV table."""
+"""Finished epochs with their metric values, and the log lines, CSV table and remaining time computed from them."""
 
 import csv
 import io
@@ -23,12 +23,12 @@ class Epoch:
     """A finished epoch with its metric values, also in the format of checkpoints.
 
     Args:
-        number: Counted from 1.
-        seconds: Its duration, including validation.
+        number: Number of the epoch, from 1.
+        seconds: Duration of the epoch, including validation.
         learning_rate: The optimizer's learning rate at the end of the epoch, if it has one.
-        metrics: Its metric values by name; names of validation metrics start with `val_`.
-        eligible: Whether it may be the best epoch. False for an epoch of another training or loss, or from before
-            the best weights were lost.
+        metrics: Metric values by name; names of validation metrics start with `val_`.
+        eligible: Whether the epoch may be selected as the best. False for an epoch of another training, with another
+            loss, or from before the weights of the best epoch were lost.
     """
 
     __pydantic_config__ = ConfigDict(
@@ -43,7 +43,7 @@ class Epoch:
 
 
 def metric_values(logs: Mapping[str, Any]) -> dict[str, float]:
-    """Return the metric values that Keras passes at the end of an epoch: losses first, validation metrics last.
+    """Return the metric values in Keras' logs of an epoch, training before validation, and the loss first in each.
 
     The values of an array are numbered: `f1_score_0`, `f1_score_1`, ... The learning rate, which some callbacks add, is
     left out.
@@ -61,11 +61,13 @@ def metric_values(logs: Mapping[str, Any]) -> dict[str, float]:
 
 
 def report_metrics(metrics: Mapping[str, float], first: str = "loss") -> dict[str, float]:
-    """Return the metric values for a report, at most MAX_METRICS: losses first, then validation, then training.
+    """Return at most MAX_METRICS metric values for a report, by `reported_name`, in the order of `metrics`.
+
+    If there are more, the losses and the monitored metric are included first, then validation metrics, then others.
 
     Args:
-        metrics: Values by name, see `reported_name`.
-        first: The monitored metric, which is always included.
+        metrics: Values by the metrics' names in Keras.
+        first: The monitored metric.
     """
     named = ((reported_name(name), value) for name, value in metrics.items())
     metrics = {name: value for name, value in named if name}
@@ -76,9 +78,10 @@ def report_metrics(metrics: Mapping[str, float], first: str = "loss") -> dict[st
 
 
 def reported_name(name: str) -> str:
-    """Return a metric's name in the form that the operator accepts (MetricName). A spec may contain any name.
+    """Convert a metric's name, which may be any text, to a name that the operator accepts in a report (MetricName).
 
-    A name that is too long ends with its digest: val_loss and val_accuracy of an output with a long name differ.
+    Spaces replace unprintable characters. A name that is too long is cut and ends with its digest, so that names which
+    begin alike stay different.
     """
     shown = " ".join(printable(name, instead=" ").split())
     if len(shown) <= MAX_NAME:
@@ -90,14 +93,14 @@ def reported_name(name: str) -> str:
 def seconds_left(
     *, epochs: int, finished: int, fraction: float, elapsed: float, last_epoch: float | None
 ) -> float | None:
-    """Return the remaining seconds of the training, or None while there is no measurement.
+    """Return an estimate of the remaining seconds of the training, or None before the end of its first step.
 
     Args:
-        epochs: Total number of epochs.
+        epochs: Number of the last epoch to train.
         finished: Number of finished epochs.
         fraction: Finished part of the running epoch, from 0 to 1.
         elapsed: Seconds since the running epoch began.
-        last_epoch: Seconds that the last finished epoch took.
+        last_epoch: Duration of the last finished epoch in seconds; None in the first epoch.
     """
     if last_epoch is not None:
         return max(0.0, last_epoch * (epochs - finished - fraction))
@@ -107,7 +110,7 @@ def seconds_left(
 
 
 def log_line(epoch: Epoch, *, epochs: int, left: float | None, best: str | None = None) -> str:
-    """Return the log line of an epoch."""
+    """Return the log line of a finished epoch: number, duration, metric values, `best` label, and `left` seconds."""
     count = f"{epoch.number:>{len(str(epochs))}}/{epochs}"
     parts = [f"Epoch {count}", f"{duration(epoch.seconds):>6}"]
     parts += [f"{name} {figure(value)}" for name, value in epoch.metrics.items()]

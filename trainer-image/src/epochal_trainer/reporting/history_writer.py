@@ -1,6 +1,6 @@
-"""Stores the history of a running training, as a table and as curves.
+"""Stores the history of a running training in the results bucket: history.csv and curves.png.
 
-A thread of its own does it, so that the training never waits for a storage.
+A separate thread stores it, so that the training never waits for the storage.
 """
 
 import logging
@@ -31,19 +31,19 @@ log = logging.getLogger(__name__)
 INTERVAL = 10.0
 """Minimum number of seconds between two uploads of the history."""
 FIRST_CURVES = 30.0
-"""Seconds until the curves are drawn for the first time. A shorter training gets its curves at the end only."""
+"""Seconds from the start until the curves are first drawn. A shorter training gets its curves only at its end."""
 MAX_DRAWING_SHARE = 0.01
-"""Maximum share of the training's time that drawing the curves may take."""
+"""Maximum share of the training's duration that the CPU time for drawing the curves may have."""
 MAX_PANELS = 12
 _TRAIN = "#1f6fb4"
 _VALIDATION = "#d9601a"
 
 
 class HistoryWriter:
-    """Stores the newest history as a table and as curves. The first error is logged; further errors are not.
+    """Stores the newest history as history.csv and curves.png. Only the first error is logged.
 
-    The history that is stored after the training counts. So the exit from the context waits for running uploads, which
-    would otherwise replace it.
+    `store_last` stores the final history after the training. So the exit from the context first waits for a running
+    upload, which could otherwise replace the final history with an older one.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class HistoryWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop the thread, and wait for a running upload unless there was an error. A waiting history is not stored."""
+        """Stop the thread, and wait for a running upload unless there was an error. Discard a history that waits."""
         with self._changed:
             self._closed = True
             self._changed.notify()
@@ -84,13 +84,13 @@ class HistoryWriter:
             self._thread.join()
 
     def put(self, epochs: Sequence[Epoch]) -> None:
-        """Replace the history that the thread stores after the interval."""
+        """Replace the history that the thread will store as soon as INTERVAL has passed since the last upload."""
         with self._changed:
             self._waiting = tuple(epochs)
             self._changed.notify()
 
     def store_last(self, epochs: Sequence[Epoch]) -> None:
-        """Store the final history of a finished training.
+        """Store the table and the curves of a finished training, in the calling thread.
 
         Raises:
             Failure: As Results.store.
@@ -111,7 +111,7 @@ class HistoryWriter:
                 self._warn_once(error)
 
     def _due(self) -> Sequence[Epoch]:
-        """Wait until a history is due, and return it; return an empty sequence after the context has ended."""
+        """Wait until INTERVAL has passed and a new history exists, and return it; return () when the context ends."""
         with self._changed:
             while not self._closed:
                 remaining = self._next - self._clock()
@@ -151,7 +151,7 @@ class HistoryWriter:
 
 
 def draw_curves(epochs: Sequence[Epoch], path: Path, *, title: str, monitor: Monitor) -> None:
-    """Draw a panel for each metric, with a line for training and a line for validation."""
+    """Draw a PNG with a panel for each metric, at most MAX_PANELS, each with lines for training and validation."""
     best_epoch = find_best_epoch(epochs, monitor)
     names = list(dict.fromkeys(name.removeprefix("val_") for epoch in epochs for name in epoch.metrics))[:MAX_PANELS]
     columns = min(len(names), 2 if len(names) <= 4 else 3)  # noqa: PLR2004

@@ -1,4 +1,4 @@
-"""The log of the trainer: on standard output, and in a file for the results."""
+"""Sets up the log of the trainer, on standard output and in a file that is stored with the results."""
 
 import faulthandler
 import logging
@@ -16,14 +16,14 @@ _LIB = "epochal_lib"
 _KERAS = "absl"
 """Logger of Keras' callbacks and of TensorFlow."""
 _NOISY = "urllib3"
-"""Logger that logs each retry. The storage module logs one line for the whole wait."""
+"""Logger of the HTTP client, which logs each retry. The storage package logs one line for a whole wait instead."""
 _FORMAT = "%(asctime)s  %(message)s"
 _SHOW_WARNING = warnings.showwarning
 _STARTUP_MESSAGES = ("I0000", "W0000", "WARNING: All log messages before absl")
 
 
 class _Printable(logging.Formatter):
-    """A formatter that removes terminal control characters and secrets from all records, also from tracebacks."""
+    """A formatter that removes control characters and secrets from each record, also from its traceback."""
 
     def __init__(self, redact: Callable[[str], str]) -> None:
         super().__init__(_FORMAT, datefmt="%H:%M:%S")
@@ -34,7 +34,7 @@ class _Printable(logging.Formatter):
 
 
 class _File(logging.FileHandler):
-    """A log file. The first write error, such as a full disk, is logged, and no write error ends the training."""
+    """A log file. A write error, such as a full disk, does not end the training. Only the first error is logged."""
 
     _has_warned = False
 
@@ -46,7 +46,7 @@ class _File(logging.FileHandler):
 
 
 def start(path: Path, redact: Callable[[str], str] = str) -> None:
-    """Start the log. Errors of the log do not end the training."""
+    """Write the log to standard output and to a file, without secrets. Errors of the log do not end the training."""
     logging.raiseExceptions = False
     logging.getLogger(_NOISY).setLevel(logging.ERROR)
     handlers = (logging.StreamHandler(sys.stdout), _File(path, encoding="utf-8"))
@@ -70,7 +70,7 @@ def start(path: Path, redact: Callable[[str], str] = str) -> None:
 
 
 def to_standard_error() -> None:
-    """Write warnings and errors to standard error only, as before `start`."""
+    """Undo `start`: write only warnings and errors, to standard error. The forked export process calls this."""
     for name in (PACKAGE, _LIB, _KERAS, None):
         logging.getLogger(name).handlers = []  # without a handler, logging writes to standard error
     warnings.showwarning = _SHOW_WARNING
@@ -78,10 +78,11 @@ def to_standard_error() -> None:
 
 @contextmanager
 def hide_startup_messages(path: Path) -> Iterator[None]:
-    """Hide startup messages that TensorFlow's libraries write directly to standard error.
+    """Hide the startup messages that TensorFlow's libraries write to standard error within the context.
 
     Args:
-        path: File that receives standard error meanwhile. All other lines in it are logged at the end.
+        path: File that receives standard error within the context. Lines that are no startup messages are logged at its
+            end.
     """
     original = os.dup(2)
     faulthandler.enable(original)  # so that a crash of a library still shows where it happened

@@ -1,4 +1,4 @@
-"""Reports to the operator from their own thread, so that the training never waits for the operator."""
+"""Sends progress reports to the operator from a separate thread, so that the training does not wait for them."""
 
 import http.client
 import logging
@@ -22,13 +22,13 @@ from epochal_trainer.reporting.finish_request import FinishRequest
 log = logging.getLogger(__name__)
 
 TIMEOUT = 3.0
-"""Timeout in seconds for the operator to accept a report."""
+"""Timeout in seconds for the connection to the operator and for its response."""
 REFUSED_DELAY = 60.0
-"""Seconds between retries while the operator refuses reports. An upgrade may replace it with one that accepts them."""
+"""Seconds between retries while the operator refuses reports. An upgraded operator may accept them."""
 RESEND_SECONDS = 60.0
-"""Seconds after which an unchanged state is sent again, because the answer may request an early finish."""
+"""Seconds after which an unchanged state is sent again, because the operator's answer may have a new spec.finish."""
 CLOSE_SECONDS = 10.0
-"""Seconds for the last report when the trainer ends."""
+"""Maximum seconds to send the last report, with retries, when the trainer ends."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,9 @@ class Endpoint:
     """The operator's HTTPS endpoint for reports.
 
     Args:
-        url: The address, https.
-        ca_file: CA certificates to verify the operator with, PEM.
-        token_file: The pod's token. The kubelet renews it, so it is read for each report.
+        url: The URL, with https.
+        ca_file: PEM file with the CA certificates that verify the operator.
+        token_file: File with the pod's token. It is read for each report, because the kubelet renews the token.
     """
 
     url: str
@@ -49,7 +49,7 @@ class Endpoint:
         """Send a report to the operator, and return the body of the response.
 
         Raises:
-            ReportRejected: If the operator did not accept the report.
+            ReportRejected: If the HTTP status is not 200.
             OSError: If the operator is unreachable.
         """
         address = urlsplit(self.url)
@@ -71,16 +71,17 @@ class Endpoint:
 
 
 class Reporter:
-    """Holds the latest state and sends it: at once after an update, and every few seconds after other changes.
+    """Holds the latest state of the training, and sends it to the operator as reports.
 
-    Until the attempt has a number, a state is sent only if it names the cause of a wait, or a part of the start.
+    It sends the state at once after `send`, and every few seconds if other fields have changed. Until the attempt has a
+    number, the state is sent only if it has the cause of a wait for the storage, or the stage of the start.
 
     Args:
         first: The initial state.
         endpoint: The operator's endpoint; None without an operator.
         on_report: Called with each state before it is sent, from the reporter's thread.
         memory: Returns the peak memory in bytes, or None if it is unknown. Called from the reporter's thread.
-        finish: Updated with the request to finish early in each answer.
+        finish: The value of spec.finish, which the reporter updates from each answer of the operator.
     """
 
     def __init__(
@@ -112,12 +113,12 @@ class Reporter:
         self._thread = threading.Thread(target=self._run, name="reporter", daemon=True)
 
     def start(self) -> None:
-        """Start the thread, if there is an endpoint."""
+        """Start the thread that sends reports, if there is an endpoint."""
         if self._endpoint is not None:
             self._thread.start()
 
     def send(self, **changes: Any) -> None:
-        """Update the state, and let the thread send it immediately."""
+        """Update fields of the state, and let the thread send the state at once."""
         with self._changed:
             self._state = self._state.model_copy(update=changes)
             self._updates += 1
@@ -125,25 +126,25 @@ class Reporter:
             self._changed.notify_all()
 
     def set_fields(self, **changes: Any) -> None:
-        """Update the state, to be sent with the next report: each report is a write of the status."""
+        """Update fields of the state without a report of their own, because each report is a write of the status."""
         with self._changed:
             self._state = self._state.model_copy(update=changes)
 
     def set_start_stage(self, stage: StartStage) -> None:
-        """Update the part of the start, to be sent with the next report: most parts end before it."""
+        """Update the stage of the start, without a report of its own: most stages end before the next report."""
         self.set_fields(start_stage=stage)
 
     def clear_step_fields(self) -> None:
-        """Report no more fields that change with each step."""
+        """Leave the fields that change with each step out of all later reports."""
         self.step_fields = dict
 
     def wait_for_answer(self, seconds: float) -> None:
-        """Wait until the operator has answered the current state, so that its request to finish early has arrived.
+        """Wait until the operator has answered a report of the current state, so that spec.finish is up to date.
 
-        There is no wait for an operator that refuses reports, because it requests nothing.
+        The wait ends at once if the operator refuses reports.
 
         Args:
-            seconds: Longest wait: a training must not wait for an operator that is unreachable.
+            seconds: Maximum duration of the wait, because the operator may be unreachable.
         """
         if not self._thread.is_alive():
             return
@@ -152,7 +153,7 @@ class Reporter:
             self._changed.wait_for(lambda: self._answered >= updates or self._is_refused, seconds)
 
     def close(self, seconds: float = CLOSE_SECONDS) -> Report:
-        """Send the last state, with retries for some seconds, and return it."""
+        """Send the last state, with retries for at most `seconds`, end the thread, and return the last state."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()
@@ -210,7 +211,7 @@ class Reporter:
         return bool(report.attempt) and not self._closing and time.monotonic() >= self._answered_at + RESEND_SECONDS
 
     def _process_answer(self, response: str, updates: int) -> None:
-        """Process the operator's answer to the state after the given number of updates."""
+        """Process the operator's answer to a report. The report includes the first `updates` calls of `send`."""
         if (answer := read_answer(response)) is not None:
             self._finish.update(answer)
         with self._changed:
@@ -218,7 +219,7 @@ class Reporter:
             self._changed.notify_all()
 
     def _wait(self, pause: Pause) -> None:
-        """Wait for `milestone_delay`, then until an update or until `step_delay`."""
+        """Wait for `milestone_delay`, and then until a call of `send`, but at most until `step_delay` in total."""
         with self._changed:
             if not self._changed.wait_for(lambda: self._closing, pause.milestone_delay):
                 self._changed.wait_for(
@@ -228,7 +229,7 @@ class Reporter:
     def _handle_rejection(
         self, report: Report, error: ReportRejected, delay: float, *, urgent: bool
     ) -> tuple[float, Pause]:
-        """Return the delays after a report that failed: for a retry of the last report, and for the next report."""
+        """Return the delays after a rejected report: until a retry while closing, and until the next report."""
         if error.is_permanent:
             # An older operator refuses reports without an attempt, and accepts all others.
             if report.attempt:

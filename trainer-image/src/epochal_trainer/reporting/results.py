@@ -1,4 +1,4 @@
-"""The files of a training in the results bucket."""
+"""The files of a training in the results bucket: their names, and how they are stored."""
 
 import json
 import logging
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 MODEL = "model.keras"
 BEST_MODEL = "best.keras"
-"""The model of the best epoch, if MODEL holds another epoch."""
+"""The model of the best epoch. It exists only if MODEL has the weights of another epoch."""
 HISTORY = "history.csv"
 CURVES = "curves.png"
 LOG = "training.log"
@@ -34,9 +34,9 @@ EXPORTING = f"{ATTEMPTS}/exporting"
 An attempt that finds the key knows that an earlier attempt ended during the export.
 """
 EVALUATING = f"{ATTEMPTS}/evaluating"
-"""Key that exists while a model is evaluated, so that an attempt knows that an earlier attempt ended in between."""
+"""Key that exists while a model is evaluated. An attempt that finds it knows that an earlier attempt ended then."""
 CALLBACKS = "callbacks"
-"""Folder for the files that the user's own callbacks write."""
+"""Folder for the files that Keras callbacks of the spec write."""
 
 
 @contextmanager
@@ -45,7 +45,7 @@ def optional_result(name: str, *, log_suffix: str = "the training is complete wi
 
     Args:
         name: File name of the result.
-        log_suffix: What becomes of the training without the result.
+        log_suffix: Text in the log line about the training without the result.
 
     Raises:
         Failure: Superseded, if a newer attempt owns these results.
@@ -66,7 +66,7 @@ class Results:
     Args:
         bucket: The bucket.
         folder: The folder, without a slash at its end.
-        check: Called before each try to write; raises if a newer attempt owns these results.
+        check: Called before each try to write; raises the failure Superseded if a newer attempt owns these results.
     """
 
     def __init__(self, bucket: Bucket, folder: str, check: Callable[[], None]) -> None:
@@ -75,7 +75,7 @@ class Results:
         self._check = check
 
     def uri(self, name: str = "") -> str:
-        """Return the URI of a result, or of the folder without a name."""
+        """Return the URI of a result by its name, or of the folder if the name is empty."""
         return self._bucket.uri(f"{self.folder}/{name}")
 
     def store(self, path: Path, name: str) -> None:
@@ -88,12 +88,12 @@ class Results:
         log.info("Wrote %s  %s", self.uri(name), readable(path.stat().st_size))
 
     def upload(self, path: Path, name: str, check: Callable[[], None] = lambda: None) -> None:
-        """Store a file without a log line; otherwise as `store`.
+        """Store a file as `store` does, but without a log line.
 
         Args:
-            path: The file.
-            name: Its name in the folder.
-            check: Also called before each try; raises if the upload is no longer needed.
+            path: The local file.
+            name: Name of the result in the folder.
+            check: Also called before each try; raises an error if the upload is no longer needed.
         """
 
         def before() -> None:
@@ -103,26 +103,29 @@ class Results:
         self._bucket.upload(path, f"{self.folder}/{name}", before=before)
 
     def put(self, name: str, data: bytes) -> None:
-        """Store a small file without a log line; otherwise as `store`."""
+        """Store bytes as a small file, without a log line."""
         self._check()
         self._bucket.put(f"{self.folder}/{name}", data)
 
     def exists(self, name: str) -> bool:
-        """Return whether a file exists."""
+        """Return whether the folder has a result with this name."""
         key = f"{self.folder}/{name}"
         return key in self._bucket.keys(key)
 
     def get(self, name: str) -> bytes:
-        """Return the content of a small file."""
+        """Return the content of a small result."""
         return self._bucket.get(f"{self.folder}/{name}")
 
     def delete(self, name: str) -> None:
-        """Delete a file. A missing file is not an error."""
+        """Delete a result. A missing result is not an error."""
         self._bucket.delete(f"{self.folder}/{name}")
 
     @contextmanager
     def marker(self, name: str, data: bytes = b"") -> Iterator[None]:
-        """Store a small file during the context, and delete it afterwards, unless the process ends within."""
+        """Store a small file at the start of the context, and delete it at the end.
+
+        The file remains if the process ends within the context, also by the exception Terminated.
+        """
         self.put(name, data)
         try:
             yield
@@ -132,10 +135,10 @@ class Results:
         self.delete(name)
 
     def read_back(self, name: str, path: Path) -> str:
-        """Return the SHA-256 in hex of a stored file, and replace the local file with the stored content.
+        """Download a result in place of the local file from which it was stored, and return the SHA-256 in hex.
 
         Raises:
-            Failure: StorageError, if the stored content differs from the file; as `check`, or as the bucket.
+            Failure: StorageError, if the stored content differs from the local file; as `check`, or as the bucket.
         """
         expected = sha256(path)
         path.unlink()  # so that the local disk does not hold two copies
@@ -156,7 +159,7 @@ class Results:
         raise Failure("StorageError", message, os.EX_TEMPFAIL)
 
     def store_folder(self, path: Path, name: str) -> None:
-        """Store all files of a folder, if it exists."""
+        """Store all files of a local folder below `name`. A missing folder is not an error."""
         for file in sorted(path.rglob("*")):
             if file.is_file():
                 self.store(file, f"{name}/{file.relative_to(path).as_posix()}")

@@ -9,7 +9,7 @@ from epochal_trainer.reporting.history import Epoch
 
 
 class Scalars:
-    """Writes a scalar per metric and epoch, in a run for training and a run for validation, under Keras' names."""
+    """Writes metric values as scalars, in the runs `train` and `validation`, with the names of Keras' TensorBoard."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

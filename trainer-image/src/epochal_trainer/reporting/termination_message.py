@@ -13,25 +13,25 @@ from epochal_api.trainingjob.report import UNFINISHED, Position, Report, Termina
 log = logging.getLogger(__name__)
 
 LOCK_SECONDS = 1.0
-"""Seconds that the final message waits for the lock, because another thread's write may hang."""
+"""Maximum seconds that the cause or the final message waits for the lock, because another write may hang."""
 _KILLED = "the trainer was killed before it could write the cause: see the pod's last state"
 _WIDEST = Position(epoch=10**10 - 1, step=10**13 - 1)
 _POSITION = b'"position":{"epoch":%10d,"step":%13d}'
-"""The position as JSON, always as wide as that of _WIDEST: JSON allows spaces before a number."""
+"""The position as JSON, always with as many bytes as for _WIDEST: JSON allows spaces before a number."""
 
 
 class TerminationMessage:
-    """The file that the kubelet reads after the trainer has ended, for any cause.
+    """Writes the file that the kubelet reads after the trainer has ended, for any cause.
 
-    A preliminary message covers the case that the trainer is killed. A final message with the actual reason replaces
-    it. A trainer that needs time between its failure and its final message writes the cause of the failure first.
-    Each write is one system call for less than a page, so the file is valid JSON after a kill at any moment.
-    Outside of a pod the file does not exist, and nothing is written.
+    A preliminary message is written in advance, for the case that the trainer is killed. A final message with the
+    actual reason replaces it. If time passes between a failure and the final message, the preliminary message gets the
+    cause of the failure first. Each write is one system call for less than a page, so the file is valid JSON after a
+    kill at any moment. Outside of a pod, the file does not exist, and nothing is written.
 
     All methods may be called from any thread.
 
     Args:
-        path: The file. The kubelet creates it, so the trainer never does.
+        path: The file. The kubelet creates it; the trainer never does.
     """
 
     def __init__(self, path: Path = Path(TERMINATION_FILE)) -> None:
@@ -49,18 +49,18 @@ class TerminationMessage:
 
     @property
     def position(self) -> Position | None:
-        """The position of the training; None before its first step."""
+        """The last recorded epoch and step of the training; None before its first step."""
         position = self._position
         return position and Position(epoch=position[0], step=position[1])
 
     def write_preliminary(self, report: Report | None = None) -> None:
-        """Write the preliminary message, with the cause of the failure, or the reason UNFINISHED before it."""
+        """Write the preliminary message with a report. Its reason is UNFINISHED, or that of `write_cause`."""
         with self._lock:
             self._report = report
             self._write_preliminary()
 
     def set_position(self, epoch: int, step: int) -> None:
-        """Update the position in the preliminary message. A call takes about a microsecond."""
+        """Update the epoch and step in the preliminary message. A call takes about a microsecond."""
         self._position = epoch, step
         if self._file is None:
             return
@@ -74,13 +74,13 @@ class TerminationMessage:
                     self._stop_writing(error)
 
     def write_cause(self, reason: str, message: str) -> None:
-        """Write the cause of a failure into the preliminary message. The final message must repeat it."""
+        """Write reason and message of a failure into the preliminary message. `write_final` needs them again."""
         self._cause = reason, message
         with self._lock_for_end():
             self._write_preliminary()
 
     def write_final(self, reason: str, message: str, report: Report | None = None) -> None:
-        """Write the final message, which no later call replaces."""
+        """Write the final message, with the given report or else the last one. No later call changes the file."""
         termination = Termination.model_construct(
             reason=reason, message=message, position=self.position, report=report or self._report
         )
@@ -123,7 +123,7 @@ class TerminationMessage:
             self._stop_writing(error)
 
     def _write(self, text: bytes) -> None:
-        """Write the whole file, padded with spaces to the length of the last message: JSON allows them at the end."""
+        """Write the whole file, padded with spaces to the length of the longest message so far, which JSON allows."""
         if self._file is not None:
             os.pwrite(self._file, text.ljust(self._length), 0)
             self._length = max(self._length, len(text))

@@ -1,4 +1,4 @@
-"""The time that each part of a run takes."""
+"""Measures the time that each part of a run takes, such as import and training."""
 
 import time
 from collections.abc import Iterator
@@ -8,15 +8,15 @@ from epochal_trainer.lib.text import duration
 
 
 class Timings:
-    """Measures the duration of each part of a run."""
+    """The seconds of each part of a run. As text, they are listed with units."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
-        """Seconds per part, in the order in which they began."""
+        """Seconds of each part, by name, in the order in which the parts ended first."""
 
     @contextmanager
     def measure(self, name: str) -> Iterator[None]:
-        """Add the duration of the context to a part."""
+        """Add the duration of the context to the part with this name."""
         began = time.monotonic()
         try:
             yield

@@ -1,4 +1,4 @@
-"""The warnings of an attempt: in the log, in all later reports, and in the summary."""
+"""Collects the warnings of an attempt for the log, all later reports, and summary.json."""
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
@@ -11,10 +11,10 @@ log = logging.getLogger(__name__)
 
 
 class Warnings:
-    """Collects warnings, one for each reason.
+    """Collects warnings, only the first for each reason.
 
     Args:
-        report: Called with the warnings so far, at most MAX_WARNINGS, whenever there is a new warning.
+        report: Called with all warnings so far, at most MAX_WARNINGS, whenever there is a new warning.
     """
 
     def __init__(self, report: Callable[[Sequence[TrainingWarning]], None]) -> None:
@@ -22,7 +22,7 @@ class Warnings:
         self._found: dict[str, TrainingWarning] = {}
 
     def run_check(self, check: Callable[[], Iterable[TrainingWarning]]) -> None:
-        """Run a check, and log and report its warnings. A reason that was reported before is skipped.
+        """Run a check, and log and report its warnings. A warning is skipped if its reason was already reported.
 
         Args:
             check: Returns the warnings. An exception in it is logged and does not end the training.
@@ -41,5 +41,5 @@ class Warnings:
             self._report(list(self._found.values())[:MAX_WARNINGS])
 
     def dump(self) -> list[dict[str, Any]]:
-        """Return the warnings as dicts for the summary."""
+        """Return all warnings as dicts for summary.json."""
         return [warning.dump() for warning in self._found.values()]

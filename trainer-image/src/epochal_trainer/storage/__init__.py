@@ -1,4 +1,4 @@
-"""Buckets: the source of the data and the target of the results."""
+"""Buckets, from which the trainer reads data, and in which it stores results."""
 
 from epochal_trainer.storage.bucket import Bucket, ObjectInfo
 from epochal_trainer.storage.credentials import Credentials

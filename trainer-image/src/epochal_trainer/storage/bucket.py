@@ -1,4 +1,4 @@
-"""The interface of a bucket."""
+"""The interface of a bucket, on an S3 service or in a local folder."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ class ObjectInfo:
     size: int
     """Size in bytes."""
     etag: str
-    """ETag, which changes with the object's content; empty if the server sends none."""
+    """The object's ETag, which changes with the content; empty if the server sends no ETag."""
     md5: str | None = None
-    """MD5 of the content in hex, if the bucket provides it."""
+    """MD5 of the content in hex, or None if the service does not provide it."""
 
 
 class Bucket(Protocol):
-    """A bucket of objects. A write stores the whole object or nothing; every error is a Failure with advice."""
+    """A bucket of objects. A write stores the whole object or nothing. Errors of the storage are raised as Failure."""
 
     name: str
     """Name of the bucket."""
@@ -42,12 +42,12 @@ class Bucket(Protocol):
         """
 
     def keys(self, prefix: str) -> list[str]:
-        """Return the keys that begin with a prefix, sorted."""
+        """Return all keys that begin with a prefix, sorted."""
 
     def entries(self, prefix: str) -> list[str]:
-        """Return up to suggestions.MAX_ENTRIES keys that begin with a prefix, sorted. A folder replaces its keys.
+        """Return up to suggestions.MAX_ENTRIES keys and folders that begin with a prefix, sorted.
 
-        A folder ends with a slash.
+        If keys have a slash after the prefix, the part up to this slash stands for all of them: a folder.
 
         Raises:
             Failure: As in `check`. CredentialsRefused also if the credentials may not list the bucket.
@@ -57,7 +57,7 @@ class Bucket(Protocol):
         """Return the content of a small object.
 
         Raises:
-            Failure: ObjectNotFound, DamagedData if the object is not small, or as in `check`.
+            Failure: ObjectNotFound, DamagedData if the object exceeds SMALL_BYTES, or as in `check`.
         """
 
     def download(self, key: str, path: Path) -> str:
@@ -65,7 +65,7 @@ class Bucket(Protocol):
 
         Args:
             key: The object.
-            path: The file; its folder must exist. It exists afterwards only if it holds the whole object.
+            path: The local file to write; its folder must exist. Afterwards, the file exists only if it is complete.
 
         Returns:
             The content's SHA-256 in hex.
@@ -86,13 +86,13 @@ class Bucket(Protocol):
         """Upload a file to an object and verify the stored content.
 
         Args:
-            path: The file.
+            path: The local file.
             key: The object.
-            before: Called before each try, which may be long after the first one. Its errors are passed on.
+            before: Called before each try, because a retry may be much later. Its errors are passed on.
 
         Raises:
             Failure: ResultsNotWritable, or as in `check`.
         """
 
     def delete(self, key: str) -> None:
-        """Delete an object; a missing object is no error."""
+        """Delete an object. A missing object is not an error."""

@@ -1,4 +1,4 @@
-"""The credentials that sign requests, and the removal of credentials from texts."""
+"""The credentials that sign requests to the storage, and their removal from texts."""
 
 import logging
 import re
@@ -15,13 +15,13 @@ from epochal_trainer.lib.failures import refused_failure
 log = logging.getLogger(__name__)
 
 KEYS: Mapping[str, str] = {"accessKey": ACCESS_KEY_ENV, "secretKey": SECRET_KEY_ENV, "sessionToken": SESSION_TOKEN_ENV}
-"""Environment variables that hold the keys of the Secret."""
+"""Environment variable by the key of the Secret whose value it has."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True)
 class Credentials:
-    """The credentials that sign requests."""
+    """The credentials that sign requests to an S3 service."""
 
     access_key: str = field(repr=False)
     secret_key: str = field(repr=False)
@@ -29,11 +29,11 @@ class Credentials:
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> "Credentials":
-        """Return the credentials that the operator puts into the environment.
+        """Return the credentials in the environment variables that the operator sets from the Secret.
 
         Raises:
-            Failure: CredentialsRefused, if there are no credentials, or if they contain characters that break a
-                request.
+            Failure: CredentialsRefused, if the access key or secret key is missing, or if the access key or session
+                token has control characters, which are invalid in HTTP headers.
         """
         access_key, secret_key = environment.get(ACCESS_KEY_ENV, ""), environment.get(SECRET_KEY_ENV, "")
         found = cls(access_key, secret_key, environment.get(SESSION_TOKEN_ENV) or None)
@@ -51,9 +51,9 @@ class Credentials:
 
     @property
     def advice(self) -> str | None:
-        """The possible cause if the storage rejects a signature: a line break or control character in the secret key.
+        """Advice for a rejected signature, if the secret key has a line break or another control character, else None.
 
-        The secret key is in no header, so a line break in it is valid if the server's copy has the same line break.
+        The character may be the cause. But the secret key is in no HTTP header, so the server's copy may have it too.
         """
         return _key_message("secretKey", self.secret_key) if _CONTROL.search(self.secret_key) else None
 
@@ -64,9 +64,9 @@ class Credentials:
 
 
 def _key_message(key: str, value: str) -> str:
-    """Return the message about a key that contains a line break or control character.
+    """Return the message about a key of the Secret whose value contains a line break or control character.
 
-    In a header of a request, such a character makes the S3 client fail with the whole request in its error.
+    With such a character in an HTTP header, the S3 client fails with an error that contains the whole request.
     """
     ends = not _CONTROL.search(value.rstrip("\r\n"))
     found = "ends with a line break, as from echo or a file" if ends else "contains a line break or control character"

@@ -1,4 +1,4 @@
-"""Failures that any bucket can have, and their messages."""
+"""Failures that S3 buckets and local folders have in common, and their messages."""
 
 import shutil
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from epochal_trainer.lib.failures import Failure, bad_data, is_disk_full, scratc
 SMALL_BYTES = 64 * 1024**2
 """Maximum size in bytes of an object that is read into memory as a whole."""
 OBJECT_REASONS = ("ObjectNotFound", "ObjectChanged", "DamagedData")
-"""Reasons of failures that concern a single object of a working bucket."""
+"""Reasons of failures that concern a single object, while the bucket itself works."""
 
 
 def not_found(uri: str, advice: str | None) -> Failure:
@@ -18,19 +18,19 @@ def not_found(uri: str, advice: str | None) -> Failure:
 
     Args:
         uri: URI of the missing object.
-        advice: Advice from similar keys; None if the credentials may not list the bucket.
+        advice: Advice, such as similar keys; None if the credentials may not list the bucket.
     """
     return bad_data("ObjectNotFound", f"{uri} does not exist" + (f"; {advice}" if advice else ""))
 
 
 def object_changed(uri: str) -> Failure:
-    """Return the failure for an object that was replaced during the read."""
+    """Return the failure for an object that changed during its download."""
     message = f"{uri} changed during the download: write data before the job starts, or to new keys"
     return bad_data("ObjectChanged", message)
 
 
 def check_size(data: bytes, uri: str) -> bytes:
-    """Return the content of a small object, after a check of its size.
+    """Return `data`, the content of an object, after a check of its size.
 
     Raises:
         Failure: DamagedData, if the content has more than SMALL_BYTES.
@@ -44,13 +44,14 @@ def check_size(data: bytes, uri: str) -> bytes:
 
 @contextmanager
 def check_disk_space(path: Path, size: int, uri: str) -> Iterator[None]:
-    """Check that a file fits on the local disk, before it is written and during the write.
+    """Check that a local file of `size` bytes fits on its disk, before and during the write within the context.
 
     Raises:
-        Failure: ScratchFull.
+        Failure: ScratchFull. The message names the object (`uri`) that is downloaded.
     """
     free = shutil.disk_usage(path.parent).free
-    full = scratch_full(f"the disk is full: {uri} has {size:,} bytes, and only {free:,} are free in {path.parent}")
+    found = f"{uri} has {size:,} bytes, and only {free:,} bytes are free in {path.parent}"
+    full = scratch_full(f"the disk is full: {found}")
     if size > free:
         raise full
     try:

@@ -16,7 +16,7 @@ from epochal_trainer.storage.bucket import ObjectInfo
 from epochal_trainer.storage.failures import SMALL_BYTES, check_disk_space, check_size, not_found, object_changed
 
 UNFINISHED = ".unfinished-"
-"""Prefix of the names of incomplete files."""
+"""Prefix of the names of files that are not yet completely written."""
 
 
 class FolderBucket:
@@ -54,7 +54,7 @@ class FolderBucket:
         return ObjectInfo(size=found.st_size, etag=f"{found.st_mtime_ns:x}-{found.st_size:x}")
 
     def keys(self, prefix: str) -> list[str]:
-        """Return the sorted paths that begin with a prefix; see `Bucket.keys`."""
+        """Return the sorted paths of files that begin with a prefix; see `Bucket.keys`."""
         self.check()
         found = (
             (Path(folder) / file).relative_to(self.root).as_posix()
@@ -65,7 +65,7 @@ class FolderBucket:
         return sorted(key for key in found if key.startswith(prefix))
 
     def entries(self, prefix: str) -> list[str]:
-        """Return the first files and folders that begin with a prefix; see `Bucket.entries`."""
+        """Return some files and folders that begin with a prefix; see `Bucket.entries`."""
         folder = prefix.rpartition("/")[0]
         folder_prefix = f"{folder}/" if folder else ""
         try:
@@ -90,14 +90,18 @@ class FolderBucket:
     def download(self, key: str, path: Path) -> str:
         """Copy a file out of the folder; see `Bucket.download`."""
         before = self.stat(key)
-        with check_disk_space(path, before.size, self.uri(key)):
-            try:
-                shutil.copyfile(self._path(key), path)
-            except PermissionError:
-                raise _not_readable(self._path(key)) from None
-        if self.stat(key) != before:
-            path.unlink()
-            raise object_changed(self.uri(key))
+        unfinished = path.with_name(f"{path.name}.unfinished")
+        try:
+            with check_disk_space(path, before.size, self.uri(key)):
+                try:
+                    shutil.copyfile(self._path(key), unfinished)
+                except PermissionError:
+                    raise _not_readable(self._path(key)) from None
+            if self.stat(key) != before:
+                raise object_changed(self.uri(key))
+            unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
         return sha256(path)
 
     def put(self, key: str, data: bytes) -> None:

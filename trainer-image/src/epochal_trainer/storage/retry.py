@@ -1,4 +1,4 @@
-"""The retries of calls to a storage that does not answer. Only this module decides their number and pauses."""
+"""Retries calls to a storage that does not answer. Only this module decides how long and with which pauses."""
 
 import logging
 import random
@@ -22,30 +22,32 @@ T = TypeVar("T")
 FIRST_DELAY = 0.5
 LONGEST_DELAY = 15.0
 JITTER = 0.3
-"""Maximum share by which a pause is shortened at random, so that many trainers do not retry at the same time."""
+"""Maximum share by which a pause is shortened at random, so that many trainers do not retry simultaneously."""
 FAILURE_REPORT_SECONDS = 1.0
-"""Seconds of failures before a wait is reported."""
+"""Seconds from the start of a call after which its failures are reported as a wait for the storage."""
 SILENT_SECONDS = 3.0
-"""Seconds of the first request before a wait is reported: a request to an unreachable server can take half a minute to
-fail."""
+"""Seconds after which a first request without an answer is reported as a wait for the storage: a request to an
+unreachable server can take half a minute to fail."""
 CHECK_SECONDS = 0.5
-"""Maximum seconds between two checks for a reason to stop waiting."""
+"""Maximum seconds between two calls of RetryPolicy.check during a pause."""
 LONGEST_MESSAGE = 4096
 
 
 class _WaitingCall(NamedTuple):
     began: float
-    """Seconds of the monotonic clock: the wall clock may jump during an outage."""
+    """Start of the wait in seconds of the monotonic clock, because the wall clock may jump during an outage."""
     failure: Failure
 
 
 class StorageWaits:
-    """The callers that wait for a storage. The start of the first wait and the end of the last are logged and reported.
+    """Records the calls that wait for a storage, and logs and reports when the first wait begins and the last ends.
 
-    All reports of an outage have the start of its first wait: the operator emits an Event for each other start.
+    All reports of an outage have the start time of its first wait, because the operator emits an Event for each new
+    start time.
 
     Args:
-        report: Receives the longest present wait, or None once the storage has answered. Any thread may call it.
+        report: Called with the wait that has lasted longest, or with None when the storage answers again. Any thread
+            may call it.
     """
 
     def __init__(self, report: Callable[[Waiting | None], None] = lambda _: None) -> None:
@@ -57,7 +59,7 @@ class StorageWaits:
         self._since = datetime.now(UTC)
 
     def begin(self, caller: object, failure: Failure, seconds: float) -> None:
-        """Record that a caller waits, or waits with another failure now."""
+        """Record that a caller has been waiting for `seconds`, or that a waiting caller now has another failure."""
         with self._changed:
             began = time.monotonic() - seconds
             if self._reported is None:
@@ -71,8 +73,8 @@ class StorageWaits:
         """Record that a caller no longer waits.
 
         Args:
-            caller: The caller.
-            is_answered: Whether the storage has answered. Then all other callers retry at once.
+            caller: The caller, as in `begin`.
+            is_answered: Whether the storage has answered the caller. If so, all other waiting callers retry at once.
         """
         with self._changed:
             if self._waiting.pop(caller, None) is not None and is_answered:
@@ -84,7 +86,7 @@ class StorageWaits:
             self._publish()
 
     def pause(self, seconds: float) -> bool:
-        """Wait for `seconds`, and return False; return True as soon as the storage answers another caller."""
+        """Wait until the storage answers another caller, and return True; return False after `seconds` without that."""
         with self._changed:
             return self._changed.wait(seconds)
 
@@ -105,11 +107,11 @@ def _jitter() -> float:
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """Retries a call with growing pauses for as long as its errors may be temporary.
+    """Retries a call with growing pauses as long as its errors may be temporary and the time limit is not reached.
 
     Args:
-        seconds: Time from the first error to the start of the last try.
-        check: Called repeatedly during a wait; raises an error to end the wait.
+        seconds: Maximum seconds from the first error to the start of the last try.
+        check: Called repeatedly during the pauses; raises an error to end the retries.
         waits: Records all waiting callers.
         clock: A monotonic clock in seconds.
         jitter: Returns a random factor for a pause.
@@ -127,16 +129,16 @@ class RetryPolicy:
         temporary_failure: Callable[[Exception], Failure | None],
         slow_failure: Failure | None = None,
     ) -> T:
-        """Return the result of a function, which is called until it succeeds.
+        """Call a function until it succeeds, and return its result.
 
         Args:
-            call: The function to call. A second call must be safe.
-            temporary_failure: Returns the failure for a temporary error, or None for a permanent one.
-            slow_failure: The failure to report if the first try takes long; None to report nothing.
+            call: The function to call. Several calls must be safe.
+            temporary_failure: Returns the failure for a temporary error, or None for a permanent error.
+            slow_failure: The failure to report if the first try takes more than SILENT_SECONDS; None to report nothing.
 
         Raises:
-            Failure: The failure of the last error, once the time is over.
-            Exception: The first permanent error of the call, or an error of `check`.
+            Failure: The failure of the last temporary error, when the time limit is reached.
+            Exception: The first permanent error of `call`, or an error of `check`.
         """
         began = self.clock()
         end = None
@@ -171,7 +173,7 @@ class RetryPolicy:
 
     @contextmanager
     def _report_slow(self, caller: object, slow_failure: Failure | None) -> Iterator[None]:
-        """Report a failure if the code in the context takes long."""
+        """Report `slow_failure` as a wait if the code within the context takes more than SILENT_SECONDS."""
         if slow_failure is None:
             yield
             return

@@ -44,10 +44,10 @@ REVOCABLE = frozenset(
 """Reasons of failures that may be temporary if the same request was allowed before: an administrator may be changing
 the storage or its permissions."""
 RETRIES = 2
-"""Immediate retries of a single request, so that a lost connection does not restart a large upload."""
+"""Maximum immediate retries of a single HTTP request, so that a lost connection does not restart a large upload."""
 CONNECT_RETRIES = 1
 TRIES = 3
-"""Number of tries to send or fetch content whose checksum differs."""
+"""Maximum number of uploads or downloads of an object while its content differs after the transfer."""
 PART_BYTES = 16 * 1024**2
 CHUNK_BYTES = 1024**2
 CONNECTIONS = 4
@@ -55,11 +55,11 @@ MD5_HEX = 32
 
 
 class DownloadCancelled(Exception):
-    """The error that ends the download of a part after another part failed."""
+    """Raised in the download of a part of an object after another part has failed."""
 
 
 class ContentDiffers(Failure):
-    """The service does not hold the content that was written to it."""
+    """The S3 service returns other content than the trainer wrote."""
 
 
 class S3Bucket:
@@ -71,12 +71,12 @@ class S3Bucket:
         credentials: The credentials that sign requests.
         region: Region in the signatures of requests.
         ca_file: PEM certificates to trust in addition to the system's.
-        retry: Limits the wait for a service that does not answer. A permission that the service granted before and
-            then revoked is waited for too, so that finished work is not lost.
+        retry: Retries requests if the service does not answer. Requests that the service refuses after it has accepted
+            them before are retried too, so that a temporary change of permissions does not lose finished work.
 
     Raises:
-        Failure: InvalidCertificateAuthority, if `ca_file` holds no certificates. EndpointUnreachable, if the endpoint
-            is no valid address.
+        Failure: InvalidCertificateAuthority, if `ca_file` has no certificates. EndpointUnreachable, if the endpoint
+            is not a valid address.
     """
 
     def __init__(
@@ -130,7 +130,7 @@ class S3Bucket:
     def check(self) -> None:
         """Check that the bucket exists and accepts the credentials; see `Bucket.check`.
 
-        Valid credentials without the permission to list pass the check: they may still read.
+        Credentials that may not list the bucket (AccessDenied) pass the check, because they may still read objects.
         """
         try:
             self._request("find", "", lambda: next(self._client.list_objects(self.name), None))
@@ -192,7 +192,7 @@ class S3Bucket:
     def download(self, key: str, path: Path) -> str:
         """Download an object to a file; see `Bucket.download`.
 
-        A large object is fetched in parts over several connections. Each part is conditional on the unchanged ETag.
+        A large object is downloaded in parts over several connections. Each request fails if the ETag has changed.
         """
         found = self.stat(key)
         unfinished = path.with_name(f"{path.name}.unfinished")
@@ -219,8 +219,8 @@ class S3Bucket:
     def upload(self, path: Path, key: str, *, before: Callable[[], None] = lambda: None) -> None:
         """Upload a file to an object; see `Bucket.upload`.
 
-        If the service's ETag is the MD5 of the content, it verifies the upload. Otherwise, as with some encryption, the
-        object is read back.
+        If the service's ETag is the expected one, computed from the MD5 of the content, the upload is verified.
+        Otherwise, as with some encryption, the object is downloaded to compare it.
         """
         self._store(key, path.stat().st_size, lambda: path.open("rb"), before)
 
@@ -275,10 +275,10 @@ class S3Bucket:
             self._request("write", key, send)
             writes += 1
             if not self._has_content(key, size, etag, opened):
-                times = "the write" if writes == 1 else f"{writes} writes"
+                times = "1 write" if writes == 1 else f"{writes} writes"
                 message = (
-                    f"{self.uri(key)} at {self.endpoint} does not have the {size:,} bytes of {times}: check "
-                    "that no other program writes there, and that the service is healthy"
+                    f"{self.uri(key)} at {self.endpoint} differs from the {size:,} bytes that were uploaded ({times}): "
+                    "check that no other program writes there, and that the service is healthy"
                 )
                 raise ContentDiffers("ResultsNotWritable", message, ExitCode.REFUSED)
 
@@ -353,7 +353,7 @@ class S3Bucket:
             return error if error.reason == "BucketNotFound" else not_found(location, None)
 
     def _with_bucket_names(self, found: Failure) -> Failure:
-        """Return the failure for a missing bucket, with the existing buckets if the credentials may list them."""
+        """Add the names of existing buckets to the failure for a missing bucket, if the credentials may list them."""
         try:
             names = [bucket.name for bucket in self._client.list_buckets()]
         except (MinioException, HTTPError, ParseError, ValueError):
@@ -373,7 +373,7 @@ def _md5(path: Path) -> str:
 
 
 def _etag(content: BinaryIO, size: int) -> str:
-    """Return the ETag of content that a service stores unencrypted, in a single part or in several."""
+    """Return the ETag that a service without encryption gives to content that is uploaded in parts of PART_BYTES."""
     parts = [hashlib.md5(part, usedforsecurity=False) for part in _parts(content, size)]
     if len(parts) == 1:
         return parts[0].hexdigest()
@@ -382,6 +382,6 @@ def _etag(content: BinaryIO, size: int) -> str:
 
 
 def _parts(content: BinaryIO, size: int) -> Iterator[bytes]:
-    """Yield the upload parts of content of a given size, without bytes that are appended in the meantime."""
+    """Yield the first `size` bytes of a file in upload parts, without bytes that are appended meanwhile."""
     for begin in range(0, max(1, size), PART_BYTES):
         yield content.read(min(PART_BYTES, size - begin))

@@ -1,4 +1,4 @@
-"""The S3 service in a spec, and its buckets."""
+"""Opens buckets of the S3 service in spec.storage."""
 
 import os
 from collections.abc import Callable
@@ -15,10 +15,12 @@ from epochal_trainer.storage.s3 import S3Bucket
 
 
 def buckets_of(storage: Storage, retry: RetryPolicy) -> Callable[[str], Bucket]:
-    """Return a function that opens a bucket of an S3 service by name, once the certificate authority is available.
+    """Return a function that opens a bucket of the S3 service by name.
+
+    Before, wait until the file with the service's certificate authority exists, if the spec refers to one.
 
     Raises:
-        Failure: If the spec has no endpoint, or the certificate authority does not appear.
+        Failure: If spec.storage has no endpoint, or the file does not appear within the limit of `retry`.
     """
     if storage.endpoint is None:
         raise bad_spec("InvalidSpec", "spec.storage.endpoint is missing: it is required outside of a cluster")
@@ -33,7 +35,7 @@ def buckets_of(storage: Storage, retry: RetryPolicy) -> Callable[[str], Bucket]:
 
 
 def _ca_file(reference: ConfigMapKeyRef, retry: RetryPolicy) -> Path:
-    """Return the file with the storage's certificate authority. Wait for it, since it may be created after its job."""
+    """Wait for the file with the certificate authority: its ConfigMap may be created after the job. Return its path."""
     path = Path(STORAGE_CA_FILE)
     missing = bad_spec(
         "InvalidCertificateAuthority",

@@ -1,24 +1,24 @@
-"""Suggestions of existing keys for a missing key, from a few short listings and never from a full one."""
+"""Suggests existing keys for a missing key, from a few limited listings, never from a listing of all keys."""
 
 from collections.abc import Callable, Sequence
 
 from epochal_api.suggestions import close_matches
 
 Entries = Callable[[str], Sequence[str]]
-"""Returns up to MAX_ENTRIES keys that begin with a prefix. A folder, with a slash at its end, replaces its keys."""
+"""A function that returns up to MAX_ENTRIES keys and folders that begin with a prefix, as Bucket.entries does."""
 
 MAX_ENTRIES = 200
 """Maximum number of entries in a listing."""
 MAX_LISTINGS = 12
-"""Maximum number of listings for a missing key."""
+"""Maximum number of listing requests to find suggestions for a missing key."""
 MAX_NAMES = 3
 """Maximum number of names in a message."""
 PREFIX_LENGTH = 2
-"""Number of first characters that are probably correct: among many names, only those with this prefix are searched."""
+"""Number of first characters of a missing key's part that are assumed correct, to limit a listing to this prefix."""
 
 
 def suggest_name(name: str, names: Sequence[str]) -> str:
-    """Return advice for a name that is not in a list of existing names."""
+    """Return advice for a missing name: similar names of `names`, or the first few of `names`."""
     if matches := close_matches(name, names):
         return f"did you mean {' or '.join(matches)}?"
     if not names:
@@ -27,7 +27,7 @@ def suggest_name(name: str, names: Sequence[str]) -> str:
 
 
 def format_names(names: Sequence[str]) -> str:
-    """Return the first few names as text, with the number of further names."""
+    """Return the first MAX_NAMES names as text, and the number of further names."""
     first = ", ".join(sorted(names)[:MAX_NAMES])
     if len(names) <= MAX_NAMES:
         return first
@@ -35,7 +35,7 @@ def format_names(names: Sequence[str]) -> str:
 
 
 def suggest_key(key: str, entries: Entries) -> str:
-    """Return advice for a missing key."""
+    """Return advice for a missing key: the content of a folder with its name, similar keys, or keys in its folder."""
     if inside := entries_in(key, entries):
         return f"it is a folder that contains {format_names(inside)}"
     if matches := similar_keys(key, entries):
@@ -49,13 +49,13 @@ def suggest_key(key: str, entries: Entries) -> str:
 
 
 def entries_in(key: str, entries: Entries) -> list[str]:
-    """Return the entries of a folder with the name of this key, relative to the folder."""
+    """Return the entries of the folder that has this key as its name, without the folder's name."""
     folder = f"{key.rstrip('/')}/"
     return [name for entry in entries(folder) if (name := entry.removeprefix(folder))]
 
 
 def similar_keys(key: str, entries: Entries) -> list[str]:
-    """Return existing keys similar to a missing key, found by the closest names for each part of its path."""
+    """Return at most MAX_NAMES existing keys similar to a missing key, with similar names in each part of the path."""
     listings_left = MAX_LISTINGS
 
     def list_similar(folder: str, name: str) -> list[str]:

@@ -1,6 +1,6 @@
-"""A list of Keras callbacks that does not wait for metric values that no callback reads.
+"""A list of Keras callbacks without waits for metric values that no callback reads.
 
-It is a module of its own, so that a traceback tells errors of the user's callbacks from errors of `fit`.
+It is a separate module, so that a traceback distinguishes errors of the user's callbacks from errors of `fit`.
 """
 
 from collections.abc import Sequence
@@ -11,10 +11,12 @@ from keras.src.utils.python_utils import is_default
 
 
 class CallbackList(keras.callbacks.CallbackList):  # type: ignore[misc]
-    """Callbacks of a training. `on_train_begin` runs once, even if the first epoch ends before Keras' fit is called.
+    """Keras' list of callbacks, which passes the metric values of steps only if a callback reads them.
 
     With TensorFlow, Keras converts the metric values of each step to Python numbers, even if no callback reads them.
-    Then the host waits for the device at every step, and the device waits for the host afterwards.
+    Then the host waits for the GPU at every step, and the GPU waits for the host afterwards.
+
+    `on_train_begin` runs only once, because it may be called before Keras' fit, which calls it too.
 
     Args:
         callbacks: The callbacks, in the order in which they are called.
@@ -45,7 +47,7 @@ class CallbackList(keras.callbacks.CallbackList):  # type: ignore[misc]
 
 
 def _uses_step_metrics(callback: Any, *methods: str) -> bool:
-    """Return whether a callback reads the metric values of single steps in one of the methods."""
+    """Return whether a callback overrides one of the methods, and so may read the metric values of single steps."""
     if "epoch" in {getattr(callback, "save_freq", None), getattr(callback, "update_freq", None)}:
         return False  # ModelCheckpoint, BackupAndRestore and TensorBoard override the method even so
     return not all(is_default(getattr(callback, method)) for method in methods)

@@ -1,4 +1,4 @@
-"""A check for a loss that stays at the level of random guessing in the first epochs."""
+"""Checks whether the loss stays at the level of random guessing in the first epochs."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -12,12 +12,12 @@ from epochal_trainer.lib.failures import training_warning
 from epochal_trainer.lib.text import figure
 from epochal_trainer.reporting.history import Epoch
 
-MAX_EPOCHS = 3
-"""Number of first epochs that are checked. A training with fewer epochs is checked over all of them."""
+FIRST_EPOCHS = 3
+"""Number of first epochs to check, or all of a shorter training; more if these have fewer than MIN_STEPS steps."""
 MIN_STEPS = 100
-"""Minimum number of steps in these epochs. With fewer steps, a network may have learned almost nothing."""
+"""Minimum number of steps in the checked epochs. With fewer steps, a network may have learned almost nothing."""
 COMPARED_EPOCHS = 2
-"""Number of these epochs, the last ones, that must have the loss of guessing. The first epoch may be far off."""
+"""Number of last checked epochs whose losses must equal the loss of guessing. The first epoch may be far off."""
 TOLERANCE = 0.01
 """Largest distance between the loss and the loss of guessing, as a fraction of the latter.
 
@@ -25,7 +25,7 @@ A network that learns leaves this range within a few dozen steps, because the ch
 noise of that mean, over 100 steps or more, is well below it.
 """
 LOSSES = frozenset(name for name in CATEGORICAL_LOSSES | BINARY_LOSSES if "focal" not in name)
-"""Losses with a known value for guessing: the logarithm of the number of classes, or the entropy of the classes."""
+"""Losses whose value for guessing is known: the logarithm of the number of classes, or the entropy of the classes."""
 
 
 def check_better_than_chance(
@@ -37,28 +37,32 @@ def check_better_than_chance(
     steps: int,
     metric: str = "loss",
 ) -> Iterator[TrainingWarning]:
-    """Yield a warning if the network had learned nothing at the end of the first epochs.
+    """Yield a warning if the network has learned nothing in the first epochs: its loss is that of guessing.
 
-    Later epochs do not change the result. There is no warning if the loss of guessing is unknown for this loss or these
-    labels.
+    Later epochs do not change the result. There is no warning if the value for guessing is unknown for this loss or
+    these labels.
 
-    `class_counts` are the training samples of each class; None if the labels are not classes. `history` begins with the
-    first epoch. The training has a number of epochs, and each epoch a number of steps. `metric` is this loss in an
-    epoch.
+    Args:
+        class_counts: Number of training samples of each class; None if the labels are not classes.
+        loss: Name of the loss.
+        history: All finished epochs, from the first.
+        epochs: Number of epochs of the training.
+        steps: Number of steps of an epoch.
+        metric: Name of the loss among an epoch's metrics.
     """
     if class_counts is None or class_counts.size < 2 or normalize_name(loss) not in LOSSES:  # noqa: PLR2004 - classes
         return
     # All classes get the same probability, or each class gets its share of the training samples as its probability.
     classes, shares = class_counts.size, class_counts[class_counts > 0] / class_counts.sum()
     uniform, by_share = math.log(classes), -float(shares @ np.log(shares))
-    checked = max(min(MAX_EPOCHS, epochs), -(-MIN_STEPS // steps))
+    checked = max(min(FIRST_EPOCHS, epochs), -(-MIN_STEPS // steps))
     losses = [epoch.metrics.get(metric, math.nan) for epoch in history[max(0, checked - COMPARED_EPOCHS) : checked]]
     if len(history) < checked or not all(_is_near(value, uniform) or _is_near(value, by_share) for value in losses):
         return
     if _is_near(losses[-1], uniform):
         guess = f"a random guess among {classes:,} classes (ln {classes:,} = {figure(uniform)})"
     else:
-        guess = f"the same output for every sample, by the frequency of the {classes:,} classes"
+        guess = f"the same output for every sample, equal to the frequencies of the {classes:,} classes"
     yield training_warning(
         "ChanceLevel",
         f"the {metric} is {figure(losses[-1])} after epoch {checked}, as for {guess}: the network has learned nothing "

@@ -1,4 +1,4 @@
-"""Checks that warn of mistakes that do not fail a training."""
+"""Runs checks that warn of probable mistakes, which do not fail a training."""
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -33,7 +33,7 @@ from epochal_trainer.training.chance import check_better_than_chance
 
 
 class WarningChecks:
-    """Runs the checks of each part of a training as soon as the part is available.
+    """Runs the checks of network, data, checkpoint and epochs, each as soon as its subject is available.
 
     Args:
         spec: The spec of the TrainingJob.
@@ -47,16 +47,16 @@ class WarningChecks:
         self._checks_of_epochs: list[Callable[[Sequence[Epoch]], Iterator[TrainingWarning]]] = []
 
     def check_network(self, model: keras.Model, nodes: Sequence[Node]) -> None:
-        """Check the last layer, the loss and the metrics of a built network."""
+        """Check that the last layer and the metrics of each output suit its loss. The network is built."""
         run, outputs = self._warnings.run_check, self._spec.training.output_list(output_names(model))
         for index, (_, field, loss, metrics, _) in enumerate(outputs):
             run(partial(check_last_layer, model, nodes, loss, index=index, field=field))
             run(partial(check_logits_metrics, model, loss, metrics, index=index, field=field))
 
     def check_data(self, data: TrainingData, output_shapes: Sequence[OutputShape]) -> None:
-        """Check the data sets, which fit network and losses, against the metrics, the losses and the network's outputs.
+        """Check labels against losses and metrics, and classes and images for probable mistakes.
 
-        `output_shapes` are in the order of the outputs.
+        The data sets fit the network and its losses. `output_shapes` are in the order of the network's outputs.
         """
         run, names = self._warnings.run_check, list(data.train.outputs)
         for output, shape in zip(self._spec.training.output_list(names), output_shapes, strict=True):
@@ -71,7 +71,7 @@ class WarningChecks:
                 run(partial(check_images, array.values))
 
     def summarize_data(self, data: TrainingData) -> DataSummary:
-        """Return the summary of the data sets, after checks that need it. `check_data` has checked the data before."""
+        """Summarize the data sets, run the checks that need the summary, and return it. Call `check_data` before."""
         outputs = self._spec.training.output_list(list(data.train.outputs))
         ignoring = {output.name for output in outputs if output.loss.arguments.get("ignore_class") is not None}
         summary, columns = summarize(data, self._counts, ignoring=ignoring)
@@ -89,30 +89,30 @@ class WarningChecks:
         return summary
 
     def check_monitor(self, model: keras.Model) -> None:
-        """Check the mode (Min or Max) of the monitored metric. The metrics of the model are built."""
+        """Check spec.training.monitor.mode against Keras' direction of the metric. The model's metrics are built."""
         self._warnings.run_check(lambda: check_monitor_mode(self._spec.training, model))
 
     def check_resume(self, facts: ResumeFacts) -> None:
-        """Check for validation samples that were trained on before, and for data that changed."""
+        """Check, for a resumed training, whether validation samples were trained on, and whether the data changed."""
         self._warnings.run_check(lambda: _check_resume(facts))
 
     def check_best_weights(self, lost_best_epoch: int | None) -> None:
-        """Warn if the weights of the best epoch, which has this number, are lost."""
+        """Warn if the weights of the best epoch so far are lost. Its number is given, or None if they are not lost."""
         self._warnings.run_check(lambda: _check_best_weights(lost_best_epoch))
 
     def check_epochs(self, epochs: Sequence[Epoch]) -> None:
-        """Check whether the training learns anything, from all epochs so far."""
+        """Check whether the network learns anything, from all finished epochs so far."""
         for check in self._checks_of_epochs:
             self._warnings.run_check(partial(check, epochs))
 
     def dump(self) -> list[dict[str, Any]]:
-        """Return all warnings as dicts for the summary."""
+        """Return all warnings as dicts for summary.json."""
         return self._warnings.dump()
 
     def _check_classes(
         self, data: TrainingData, output_shape: OutputShape, output: OutputTraining
     ) -> Iterator[TrainingWarning]:
-        """Yield warnings about the classes of an output. `data` is a view with this output alone."""
+        """Yield warnings about the classes of an output, and add its check of epochs. `data` has only this output."""
         spec, training, loss = self._spec.data, self._spec.training, output.loss
         parts = count_parts(data, output_shape, loss.name, loss.arguments.get("ignore_class"))
         self._counts[output.name] = parts

@@ -1,4 +1,4 @@
-"""The TrainingJob of an attempt, and the objects of its run that all stages share."""
+"""The objects of an attempt that all of its stages share, such as TrainingJob, buckets and reporter."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from epochal_trainer.training.watchdog import Watchdog
 
 @dataclass(frozen=True)
 class Buckets:
-    """The buckets of a training. `named` opens another bucket of the same storage."""
+    """The data bucket and results bucket of a training. `named` opens another bucket of the same storage by name."""
 
     data: Bucket
     results: Bucket
@@ -29,9 +29,12 @@ class Context:
 
     Args:
         job: The TrainingJob.
-        scratch: Folder for files of this attempt.
+        scratch: Local folder for files of this attempt.
+        termination_request: Whether and when a signal asked the trainer to stop.
         timings: Measures the duration of each stage.
-        reporter: Sends the state to the operator. The state gets the number of the attempt later, from the bucket.
+        reporter: Sends the state to the operator. The attempt's number is added when it is known from the bucket.
+        watchdog: Ends the process if the training hangs.
+        finish: The current value of spec.finish.
         pod: The uid of the pod.
     """
 
@@ -46,5 +49,5 @@ class Context:
 
     @property
     def keeps_best(self) -> bool:
-        """Whether the weights of the best epoch are kept, for best.keras."""
+        """Whether the best epoch's weights are kept for best.keras: spec.results.best, with more than one epoch."""
         return self.job.spec.results.best and self.job.spec.training.epochs > 1

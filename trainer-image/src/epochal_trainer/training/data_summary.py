@@ -1,4 +1,4 @@
-"""Stores data.json, the summary of the data sets. It never fails a training."""
+"""Stores data.json, the summary of the data sets. An error of this does not fail a training."""
 
 import logging
 
@@ -12,12 +12,12 @@ log = logging.getLogger(__name__)
 
 
 def store_data_summary(data: TrainingData, checks: WarningChecks, results: Results) -> None:
-    """Store the summary of the data sets, after its checks. It is stored before the training, which may fail.
+    """Summarize the data sets, run the checks that need the summary, and store it before the training, as data.json.
 
     Raises:
         Failure: Superseded, if a newer attempt owns these results.
     """
-    with optional_result(DATA, log_suffix="the training goes on without it"):
+    with optional_result(DATA, log_suffix="the training continues without it"):
         summary = checks.summarize_data(data)
         results.put(DATA, to_json(summary.dump()))
         log.info("Wrote %s", results.uri(DATA))

@@ -1,4 +1,4 @@
-"""Keras' fit and evaluate, with progress, readable errors, and a start from a checkpoint."""
+"""Runs Keras' fit and evaluate, with progress, readable errors, and optionally from a checkpoint."""
 
 import traceback
 import warnings
@@ -21,7 +21,7 @@ from epochal_trainer.training.callback_list import CallbackList
 from epochal_trainer.training.progress import Progress
 
 _KERAS_CALLERS = frozenset({__name__, f"{__package__}.callback_list"})
-"""Modules of this package that call Keras directly."""
+"""Modules of the trainer that call Keras' fit and callbacks directly."""
 
 
 def fit_or_resume(
@@ -36,13 +36,13 @@ def fit_or_resume(
 ) -> None:
     """Train a model with Keras' fit, from the first epoch or from a checkpoint.
 
-    The model is compiled. For a start from a checkpoint, which must fit the model, its metrics are built. The
-    callbacks of the user run after `progress`, which sees each epoch unchanged.
+    The model is compiled. With a checkpoint (`snapshot`), which fits the model, the model's metrics are built too. The
+    callbacks of the user run after `progress`, so that `progress` sees the epoch before they change it.
 
     Raises:
         Failure: NonFiniteLoss, if the loss is NaN or infinite; InvalidData, if the network cannot be computed for these
             data; InvalidTraining, if Keras refuses to train.
-        Terminated: If the process received a signal to stop.
+        Terminated: If a signal requested the termination.
     """
     order = train.order(batch_size=training.batch_size, seed=training.seed, steps=training.steps_per_epoch)
     batches = train.shuffled_batches(order)
@@ -95,7 +95,7 @@ def fit_or_resume(
 def _restore(
     model: keras.Model, snapshot: Snapshot, callbacks: Sequence[Any], callback_list: CallbackList, progress: Progress
 ) -> None:
-    """Call `on_train_begin`, and `on_epoch_begin` if the epoch had begun, then restore the checkpoint."""
+    """Restore a checkpoint, after `on_train_begin` and, for a checkpoint within an epoch, `on_epoch_begin`."""
     for callback in callbacks:
         if isinstance(callback, keras.callbacks.CSVLogger):
             callback.append = True  # to its file, which was restored from the checkpoint
@@ -111,7 +111,7 @@ def _restore(
 
 
 def evaluate(model: keras.Model, test: Dataset, *, batch_size: int, on_step: Callable[[], None]) -> dict[str, float]:
-    """Return the metric values of a trained model on a data set, by metric name. `on_step` is called at each step.
+    """Return the metric values of a model on the test set, by metric name. `on_step` is called at each step.
 
     Raises:
         Failure: InvalidData, if the network cannot be computed for these data.
@@ -128,19 +128,20 @@ def evaluate(model: keras.Model, test: Dataset, *, batch_size: int, on_step: Cal
 
 
 def batches_from(batches: Batches, order: Order, position: Position, *, until: int) -> Any:
-    """Return at least the batches from a position up to the epoch `until`, which is not included.
+    """Return the batches from a position until the end of epoch `until` - 1 (from 0), and perhaps further batches.
 
-    The batches are counted over all epochs, since a pass through the data may begin in one epoch and end in the next.
+    A pass through the data may begin in one epoch and end in the next. So the position is converted to a pass and a
+    step within the pass.
     """
     first_pass, step = divmod(position.epoch * order.steps + position.step, order.steps_per_pass)
     return batches.from_step(first_pass, step, until_pass=-(-until * order.steps // order.steps_per_pass))
 
 
 def _finish_without_epoch(callbacks: Sequence[Any], progress: Progress, epoch: int) -> None:
-    """Do the work of an early finish after an epoch that an earlier process has trained to its end.
+    """Finish the training early, right after a checkpoint at the end of an epoch, without a further epoch.
 
-    `spec.finish` became true after that checkpoint, so no epoch is trained. The averages must stay in the model, and a
-    checkpoint must store that the training finished early. Other callbacks have seen the epoch already.
+    `spec.finish` became true after that checkpoint. The averaged weights must stay in the model, and a new checkpoint
+    must store that the training finished early. Other callbacks were already called for the epoch.
     """
     for callback in callbacks:
         if isinstance(callback, KeepAverages):
@@ -157,7 +158,7 @@ def _finish_epoch(
     batches: Batches,
     validation: Any | None,
 ) -> None:
-    """Train the rest of an epoch from a step on, as Keras' fit would: fit itself can start only at a whole epoch."""
+    """Train and validate the rest of an epoch from a position within it, because Keras' fit starts only at an epoch."""
     train_step = backend.current().train_step(model, batches_from(batches, order, position, until=position.epoch + 1))
     for step in range(position.step, order.steps):
         callbacks.on_train_batch_begin(step)
@@ -173,7 +174,10 @@ def _finish_epoch(
 
 @contextmanager
 def _failures(position: Callable[[], str]) -> Iterator[None]:
-    """Raise errors in data or spec as a Failure without retry; errors of the trainer pass through, for a retry."""
+    """Convert errors that data or spec cause within the context to a Failure, which is not retried.
+
+    Errors of the trainer itself pass unchanged, so that the attempt is retried.
+    """
     try:
         yield
     except backend.current().INPUT_ERRORS as error:
@@ -189,10 +193,10 @@ def _failures(position: Callable[[], str]) -> Iterator[None]:
 
 
 def _is_trainer_error(error: Exception) -> bool:
-    """Return whether an error was raised in or below this package's code, rather than in Keras when called from here.
+    """Return whether the trainer's own code raised an error, directly or below, and not Keras when called from here.
 
-    Keras removes its own frames from tracebacks. It keeps frames of this package, also those of functions that Keras
-    calls back.
+    Keras removes its own frames from tracebacks, but keeps the frames of the trainer's modules, also of functions that
+    Keras calls.
     """
     modules = [str(frame.f_globals.get("__name__")) for frame, _ in traceback.walk_tb(error.__traceback__)]
     own_modules = [module for module in modules if module.startswith("epochal_trainer.")]
@@ -201,7 +205,7 @@ def _is_trainer_error(error: Exception) -> bool:
 
 @contextmanager
 def _precision_hint(precision: str) -> Iterator[None]:
-    """Add a hint about spec.training.precision to failures: Keras computes some operations in float32 only."""
+    """Add advice about a lower spec.training.precision to a Failure: Keras computes some operations only in float32."""
     try:
         yield
     except Failure as failure:

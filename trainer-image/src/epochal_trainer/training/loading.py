@@ -1,4 +1,4 @@
-"""Loading of a training's data sets, and the checks that they fit the network and the loss."""
+"""Loads the data sets of a training, and checks that they fit the network and the loss."""
 
 import logging
 import time
@@ -31,10 +31,11 @@ _MAX_SHOWN = 10
 def load_data(
     spec: TrainingJobSpec, bucket: Bucket, model: keras.Model, *, scratch: Path, memory: MemoryBudget
 ) -> TrainingData:
-    """Return the data sets of a training.
+    """Load the data sets of a training, apply class weights, log the sets, and return them.
 
     Raises:
-        Failure: If they cannot be read or do not fit. The message names the value found and the requirement.
+        Failure: If a data set cannot be read or does not fit the network. The message has the value found and the
+            requirement.
     """
     began = time.monotonic()
     training, matcher = spec.training, DataMatcher(spec, model)
@@ -63,7 +64,7 @@ def load_data(
 def _with_names(
     data: TrainingData, outputs: Mapping[str, OutputShape], losses: Sequence[OutputTraining]
 ) -> TrainingData:
-    """Return the data with the names of classes and of columns that fit network and losses, and log the names."""
+    """Add the names of classes and columns in the data that fit the network and the losses, and log these names."""
     classes, columns = {}, {}
     for output in losses:
         view = data.view(output_name=output.name)
@@ -76,7 +77,7 @@ def _with_names(
         if (declared := samples.feature_names) is None:
             continue
         if error := feature_names_error(samples):
-            log.warning("%s holds %s: the model has no names of columns.", declared.source, error)
+            log.warning("%s holds %s: the model will have no column names.", declared.source, error)
         else:
             columns[name] = declared.names
             log.info("Columns, from %s: %s", declared.source, _shorten(declared.names))

@@ -21,11 +21,11 @@ _TEXT = "string"
 
 
 class DataMatcher:
-    """Checks that data sets fit a network, and gives them the form that the network accepts.
+    """Checks that data sets fit a network, and converts them to the shapes and types that the network accepts.
 
     Args:
         spec: The spec of the TrainingJob.
-        model: Its network.
+        model: The network as a Keras model.
     """
 
     def __init__(self, spec: TrainingJobSpec, model: keras.Model) -> None:
@@ -34,12 +34,12 @@ class DataMatcher:
         self.output_shapes: dict[str, OutputShape] = {
             name: tensor.shape[1:] for name, tensor in zip(output_names(model), model.outputs, strict=True)
         }
-        """The shapes of the network's outputs, by their names."""
+        """The shape of each output of the network for one sample, by the name of the output."""
         texts = frozenset(tensor.name for tensor in model.inputs if tensor.dtype == _TEXT)
         self.arrays = NetworkArrays(tuple(self._shapes), tuple(self.output_shapes), texts)
-        """The arrays that the network needs."""
+        """The names of the arrays that a data set needs for the network's inputs and outputs."""
         self.outputs = spec.training.output_list(self.arrays.outputs)
-        """The outputs with their losses."""
+        """The outputs of the network with their losses and metrics."""
         self._is_described = network is not None
         self._nodes = build_nodes(network) if network is not None else []
         if network is None:
@@ -51,10 +51,10 @@ class DataMatcher:
         self._added_axes: dict[str, tuple[str, str]] = {}
 
     def match(self, samples: Samples) -> Samples:
-        """Return a data set in the form that the network accepts.
+        """Return a data set with the shapes and types that the network accepts.
 
         Raises:
-            Failure: If it does not fit. The message names the value found and the requirement.
+            Failure: If the data set does not fit. The message has the value found and the requirement.
         """
         for index, (field, (name, shape)) in enumerate(zip(self._fields, self._shapes.items(), strict=True)):
             matched = self._match_input(samples.view(input_name=name), shape, field)
@@ -75,6 +75,6 @@ class DataMatcher:
         return matched
 
     def log_added_axes(self) -> None:
-        """Log the arrays to which `fit` has added a trailing axis of 1."""
+        """Log each array of features to which `match` has added a last axis of size 1."""
         for name, (shape, expected) in self._added_axes.items():
             log.info("%s: a sample is %s, and the network takes %s: an axis of 1 is added", name, shape, expected)

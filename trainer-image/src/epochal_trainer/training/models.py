@@ -1,4 +1,4 @@
-"""The result of a training, and its models: evaluated, stored, and verified against their stored files."""
+"""Evaluates the models of a training, stores them, verifies the stored files, and describes the result."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -27,16 +27,16 @@ class TrainingResult:
     """The result of a training, apart from the model.
 
     Args:
-        epochs: All epochs, with those of earlier attempts.
-        finished_early: Whether the training finished early on request (spec.finish).
+        epochs: All finished epochs, also of earlier attempts and of trainings that this training continues.
+        finished_early: Whether the training finished early because of spec.finish.
         stopped: Whether the training stopped after spec.training.stopAfterEpoch, before its last epoch.
-        model_epoch: The epoch whose weights the model holds.
-        best_epoch: The best epoch.
-        best_weights: The weights of the best epoch, if they were kept.
+        model_epoch: Number of the epoch whose weights the model has after the training.
+        best_epoch: The best eligible epoch.
+        best_weights: The weights of the best epoch, if they were kept in memory; else None.
         is_tied: Whether `model_epoch` is not the best epoch, but has the same value of the monitored metric.
-        earlier_best: The best epoch of the trainings that this training continues, if that epoch was better.
-        better_lost_epoch: The better epoch whose weights were lost, if there is one.
-        checkpoints: Number, size and time of the checkpoints, for summary.json.
+        earlier_best: The best epoch of the trainings that this training continues, if it was better than `best_epoch`.
+        better_lost_epoch: Number of an epoch that was better than `best_epoch`, but whose weights were lost; else None.
+        checkpoints: Number, size and duration of the checkpoints, for summary.json.
     """
 
     epochs: Sequence[Epoch]
@@ -56,10 +56,11 @@ class ModelFile:
     """The file of a model that results from a training. summary.json has the same field names.
 
     Args:
-        name: The name of its file.
-        epoch: The epoch whose weights it holds, and whose metric values are `metrics`.
-        weights: The digest of these weights.
-        test: Its metric values on the test set, if there is one.
+        name: File name: model.keras or best.keras.
+        epoch: Number of the epoch whose weights the file has.
+        weights: SHA-256 of these weights.
+        metrics: Metric values of the epoch.
+        test: Metric values of the model on the test set; None without a test set.
     """
 
     name: str
@@ -77,13 +78,14 @@ def evaluate_and_save_models(
     timings: Timings,
     evaluate: Callable[[str], Mapping[str, float] | None],
 ) -> list[ModelFile]:
-    """Evaluate the models of a training, save each as a file, and return them.
+    """Evaluate the last and the best model of a training on the test set, and save each to a local file.
 
-    Afterwards `model` holds the weights of the last returned model. `evaluate` returns the metric values of the model
-    on the test set, if there is one; its argument is the file's name.
+    Afterwards, `model` has the weights of the last returned file. `evaluate` is called with the file's name, and
+    returns the metric values on the test set, or None without a test set.
 
     Returns:
-        model.keras, as Keras' fit has left it. Then best.keras, if the best epoch has other weights and was better.
+        model.keras, with the weights after Keras' fit. Then best.keras, if the best epoch was better and its weights
+        are kept and differ.
     """
 
     def save(name: str, epoch: int, weights: str) -> ModelFile:
@@ -104,9 +106,9 @@ def evaluate_and_save_models(
 
 
 def store_models(models: Sequence[ModelFile], model: keras.Model, results: Results, folder: Path) -> list[StoredModel]:
-    """Store models, verify that each stored file holds the evaluated weights, and return the stored models.
+    """Store models in the results bucket, and verify that each stored file has the evaluated weights.
 
-    The files of the models are in `folder`. They are read back into `model`, from which they were saved.
+    The files are in `folder`. Each is downloaded again, and loaded into `model`, from which it was saved.
 
     Raises:
         Failure: StorageError, if the storage returns other content, or another failure of the storage.
@@ -134,7 +136,7 @@ def store_models(models: Sequence[ModelFile], model: keras.Model, results: Resul
 def summary_sentence(
     models: Sequence[ModelFile], result: TrainingResult, monitor: Monitor, *, epochs: int, keeps_best: bool
 ) -> str:
-    """Return a sentence for users that describes the models of a training."""
+    """Return a text for users: epochs trained, what each model file contains, and better epochs that are not stored."""
     count, best = len(result.epochs), result.best_epoch
     label = _best_label(result)
     parts = [f"{count} epoch{'s' if count != 1 else ''} trained"]
@@ -162,13 +164,13 @@ def summary_sentence(
         value = figure(result.epochs[lost - 1].metrics[monitor.metric])
         parts.append(f"epoch {lost} was better ({monitor.metric} {value}), but its weights were lost")
     if (earlier := result.earlier_best) is not None:
-        found = f"epoch {earlier.epoch} of the training before ({earlier.metric} {figure(earlier.value)})"
+        found = f"epoch {earlier.epoch} of the earlier training ({earlier.metric} {figure(earlier.value)})"
         parts.append(f"{found} was better: {earlier.results_uri}")
     return "; ".join(parts)
 
 
 def _best_label(result: TrainingResult) -> str:
-    """Return the phrase that marks the best epoch, or "" for a training of a single epoch."""
+    """Return the phrase that marks the best epoch, such as ", the best", or "" if only one epoch is comparable."""
     if result.earlier_best is None and result.better_lost_epoch is None:
         return ", the best" if len(result.epochs) > 1 else ""
     comparable = [epoch.number for epoch in result.epochs if epoch.eligible]
@@ -176,7 +178,7 @@ def _best_label(result: TrainingResult) -> str:
 
 
 def digest_of(path: Path, model: keras.Model) -> str:
-    """Return the digest of the weights in a file, which the model then holds. The file was saved from the model."""
+    """Load the weights from a file that was saved from the same model, and return their SHA-256."""
     for weight in model.weights:
         weight.assign(keras.ops.zeros_like(weight))  # so that a weight missing from the file changes the digest
     model.load_weights(path)

@@ -1,4 +1,4 @@
-"""The network of a training, from any source: layers in the spec, a saved model, or a file of code."""
+"""Builds the network of a training from layers in the spec, a saved model, or the user's Python file."""
 
 import hashlib
 import logging
@@ -38,14 +38,14 @@ _CODE_FILE = "code.py"
 
 @dataclass(frozen=True)
 class BuiltNetwork:
-    """The network of a training, compiled.
+    """The network of a training.
 
     Args:
-        model: The Keras model.
-        nodes: Its layers in spec.network.layers; empty for a model from another source.
-        files: SHA-256 in hex of the file that the network or its initial weights come from, by its URI; else empty.
-        code: A copy of the file with the user's code, if the network comes from code.
-        loaded: Names of the layers that have all they learn from a file, so that they are not adapted.
+        model: The compiled Keras model.
+        nodes: The layers in spec.network.layers; empty for a saved model or code.
+        files: SHA-256 in hex, by URI, of the file that the network or its initial weights come from; else empty.
+        code: Local copy of the user's Python file, if the network comes from spec.code; else None.
+        loaded: Names of the layers whose learned state comes from a file, so that they are not adapted to the data.
     """
 
     model: keras.Model
@@ -56,20 +56,20 @@ class BuiltNetwork:
 
     @property
     def layer_count(self) -> int:
-        """Number of layers, without those within other layers."""
+        """Number of layers, without layers nested in other layers."""
         return len(self.nodes) or len(layers_of(self.model))
 
 
 def build_network(
     spec: TrainingJobSpec, buckets: Callable[[], Buckets], scratch: Path, *, keeps_best: bool
 ) -> BuiltNetwork:
-    """Return the compiled network, and warn if it will not be trained on the requested GPUs.
+    """Build and compile the network, and log a warning if Keras will not use all requested GPUs.
 
     Args:
         spec: The spec of the TrainingJob.
         buckets: Opens the buckets. It is called only if the network or its initial weights come from a file.
-        scratch: Folder for a copy of the file.
-        keeps_best: Whether the weights of the best epoch are kept in memory.
+        scratch: Local folder for a copy of the file.
+        keeps_best: Whether the weights of the best epoch are kept in memory for best.keras.
 
     Raises:
         Failure: InvalidNetwork or InvalidTraining, with the field, the value found and the requirement. OutOfMemory, if
@@ -124,7 +124,7 @@ def _with_weights(
     *,
     memory: FreeMemory,
 ) -> BuiltNetwork:
-    """Return the network with its initial weights from a file. `memory` was free before it was built."""
+    """Load initial weights from a file into the network. `memory` was free before the network was built."""
     suffix = keras_file.SUFFIX if weights.uri.endswith(keras_file.SUFFIX) else _WEIGHTS_SUFFIX
     path = scratch / f"{_INITIAL_FILE}{suffix}"
     sha256 = _download(weights.uri, f"{initial_weights.FIELD}.uri", spec, buckets, path)
@@ -132,12 +132,12 @@ def _with_weights(
         loaded = initial_weights.load(built.model, weights, path, memory=memory, seed=spec.training.seed)
     finally:
         path.unlink()
-    log.info("Initial weights: %s, SHA-256 %s, of %s", weights.uri, sha256, list_names(loaded))
+    log.info("Initial weights: %s, SHA-256 %s, for the layers %s", weights.uri, sha256, list_names(loaded))
     return replace(built, files={weights.uri: sha256}, loaded=loaded)
 
 
 def _download(uri: str, field: str, spec: TrainingJobSpec, buckets: Buckets, path: Path) -> str:
-    """Copy a file of any bucket to `path`, and return its SHA-256 in hex."""
+    """Download the object with this URI, from any bucket, to `path`, and return its SHA-256 in hex."""
     name, _, key = uri.removeprefix("s3://").partition("/")
     own = {spec.results.bucket: buckets.results, spec.data.bucket: buckets.data}
     try:
@@ -173,6 +173,6 @@ def _free_memory(spec: TrainingJobSpec) -> FreeMemory:
     if spec.resources.gpus > gpus:
         log.warning(_NO_GPU, spec.resources.gpus, gpus)
     if gpus > 1:
-        log.warning("Only 1 of %d GPUs is used: request 1 GPU in spec.resources.limits.", gpus)
+        log.warning("The training uses only 1 of %d GPUs: request 1 GPU in spec.resources.limits.", gpus)
     memory = available_memory()
     return FreeMemory(memory, max(0, memory_capacity() - memory), gpus)

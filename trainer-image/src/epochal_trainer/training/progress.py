@@ -1,4 +1,4 @@
-"""The progress of a training: its position, its epochs, its early end, and its checkpoints."""
+"""Follows a training: its position, its epochs, its early end, and its checkpoints."""
 
 import logging
 import math
@@ -22,7 +22,7 @@ from epochal_trainer.reporting.history import Epoch
 log = logging.getLogger(__name__)
 
 TRAINING: Mapping[str, Any] = {"stage": "Training", "start_stage": None}
-"""Fields of a report from the first step on."""
+"""Fields of every report after the first step of the training, which ends the start stages."""
 LOG_INTERVAL = 30.0
 """Seconds between log lines within an epoch."""
 
@@ -30,20 +30,23 @@ LOG_INTERVAL = 30.0
 class Progress(keras.callbacks.Callback):  # type: ignore[misc]
     """A callback that follows a training: it counts steps, collects epochs, and stops the training when requested.
 
-    Its work per step is a few instructions: Keras calls `on_train_batch_begin` without metric values, so nothing waits
-    for the device. It runs before the user's callbacks, and sees each epoch unchanged. The callback
-    `after_user_callbacks` runs after them.
+    Its work per step is a few instructions: Keras calls `on_train_batch_begin` without metric values, so it does not
+    wait for the GPU. It runs before the user's callbacks, which may change the metric values of an epoch. The callback
+    `after_user_callbacks` runs after the user's callbacks.
 
     Args:
-        steps: Steps of an epoch.
+        training: The spec of the training.
+        steps: Number of steps of an epoch.
+        termination_request: Whether and when a signal asked the trainer to stop.
         monitor: The monitored metric, which ranks the epochs.
-        on_epoch: Called with the epochs so far at the end of each epoch.
-        on_step: Called at each step, also of validation, with the number of finished epochs and of finished steps in
-            the running epoch.
-        checkpointer: Takes checkpoints; None to take no checkpoints.
-        min_epochs: Minimum number of epochs before an early finish.
-        values_without_weights: Values of the monitored metric in epochs whose weights this training lacks: the best
-            epoch of the trainings that it continues, and an epoch whose weights were lost.
+        on_epoch: Called with all finished epochs so far at the end of each epoch.
+        on_step: Called at each step, also of validation, with the number of finished epochs and of finished training
+            steps in the running epoch.
+        checkpointer: Creates checkpoints; None to create no checkpoints.
+        finish: The current value of spec.finish.
+        min_epochs: Minimum number of finished epochs before an early finish.
+        values_without_weights: Values of the monitored metric in epochs whose weights this training does not have: the
+            best epoch of the trainings that it continues, and an epoch whose weights were lost.
 
     Four requests end a training before its last epoch:
 
@@ -55,7 +58,9 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
     | `stop_training` | a callback, such as EarlyStopping | after the running epoch, complete with results |
 
     Attributes:
-        finished_early: Whether the training was finished early on request.
+        history: All finished epochs.
+        finished_early: Whether the training was finished early because of spec.finish.
+        after_user_callbacks: The callback that creates checkpoints after the user's callbacks.
         stopped: Whether the training stopped after spec.training.stopAfterEpoch, before its last epoch.
     """
 
@@ -101,20 +106,20 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         self._validation_began = self._began
 
     def step_fields(self) -> dict[str, Any]:
-        """Return the progress within the running epoch, as fields of a report. Safe to call from any thread."""
+        """Return the fields of a report that change with each step. Safe to call from any thread."""
         last_epoch = self._last_epoch(len(self.history) + 1)
         fields = {"step": self._step, "seconds_left": self._seconds_left(), "finish_after_epoch": last_epoch}
         return {**fields, **TRAINING} if (len(self.history), self._step) != self._start else fields
 
     def describe_position(self) -> str:
-        """Return the current step and epoch as text for users."""
+        """Return the running step and epoch as text for users, both counted from 1."""
         return f"step {min(self._step + 1, self._steps)} of {self._steps} of epoch {len(self.history) + 1}"
 
     def resume(self, snapshot: Snapshot) -> None:
-        """Take over history, step and elapsed time from a checkpoint.
+        """Set history, step, and elapsed time of the running epoch from a checkpoint.
 
-        The first call precedes the training, for its first report. `fit_or_resume` calls it again after
-        `on_epoch_begin`, which has restarted the clock of the epoch.
+        The first call is before the training, for its first report. `fit_or_resume` calls this method again after
+        `on_epoch_begin`, which has reset the elapsed time.
         """
         self.history[:] = snapshot.history
         self.finished_early = snapshot.state.finished_early
@@ -123,19 +128,19 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         self._began = time.monotonic() - snapshot.state.seconds
 
     def resume_with_checkpointer(self, snapshot: Snapshot) -> None:
-        """Resume, also the checkpointer, from a checkpoint that was just restored into the model and the callbacks."""
+        """Call `resume`, also of the checkpointer, after a checkpoint was restored into the model and the callbacks."""
         self.resume(snapshot)
         if self._checkpointer is not None:
             self._checkpointer.resume(snapshot)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Start the clock of the epoch."""
+        """Start to measure the duration of the epoch."""
         del epoch, logs
         self._began = time.monotonic()
         self._next_log = self._began + LOG_INTERVAL
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-        """Record the step, take a checkpoint if it is due, end the training on request, and log progress."""
+        """Record the step, create a checkpoint if it is due, raise Terminated after a signal, and log progress."""
         del logs
         self._step = batch
         self._on_step(len(self.history), batch)
@@ -154,7 +159,7 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
             log.info("Epoch %s/%d  step %d/%d%s", number, self._epochs, batch, self._steps, time_left)
 
     def on_test_begin(self, logs: Any = None) -> None:
-        """Take a checkpoint before the validation if it is due, else copy the state for a checkpoint during it."""
+        """Create a checkpoint before the validation if it is due, else copy the state for a checkpoint during it."""
         del logs
         self._step = self._steps
         self._before_validation = None
@@ -168,7 +173,7 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
             self._before_validation = self._checkpointer.before_validation()
 
     def on_test_batch_begin(self, batch: int, logs: Any = None) -> None:
-        """Record the validation step. If a stop is requested, store the state from before the validation."""
+        """Record the validation step. After a signal, store the state from before the validation, raise Terminated."""
         del batch, logs
         self._on_step(len(self.history), self._steps)
         if self._checkpointer is not None:
@@ -180,7 +185,7 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         self._termination_request.check()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Add the epoch to the history, check its loss, and log and report the epoch."""
+        """Add the epoch to the history, raise a Failure for a non-finite loss, and log and report the epoch."""
         self._before_validation = None  # frees a copy that may be as large as the network
         metrics = history.metric_values(logs or {})
         seconds = time.monotonic() - self._began
@@ -198,13 +203,13 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         self._on_epoch(self.history)
 
     def _best_label(self, best_epoch: BestEpoch) -> str:
-        """Return the label of the best epoch: "best since epoch …" if the weights of a better epoch are missing."""
+        """Return the log label of the best epoch: "best", or "best since epoch N" if a better epoch has no weights."""
         if not any(self._monitor.is_better(value, best_epoch.value) for value in self._values_without_weights):
             return "best"
         return f"best since epoch {next(epoch.number for epoch in self.history if epoch.eligible)}"
 
     def _after_callbacks(self) -> None:
-        """Keep the best weights and take a checkpoint, after the user's callbacks have seen the epoch."""
+        """Keep the weights of a new best epoch, create a checkpoint if due, and stop at stopAfterEpoch."""
         checkpointer, epoch = self._checkpointer, len(self.history)
         if checkpointer is not None:
             if self._is_best:
@@ -215,19 +220,22 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         self.stop_if_due()  # The checkpoint does not store the stop: a training that resumes from it continues.
 
     def stop_if_due(self) -> bool:
-        """Stop at spec.training.stopAfterEpoch, unless a callback has ended the training; return whether it stops."""
+        """Stop the training if it has reached spec.training.stopAfterEpoch and no callback has stopped it already.
+
+        Return whether it stops for this reason.
+        """
         if self._stop_after <= len(self.history) < self._epochs and not self.model.stop_training:
             self.stopped = True
             self.model.stop_training = True
         return self.stopped
 
     def _last_epoch(self, epoch: int) -> int | None:
-        """Return the last epoch of an early finish, from `epoch` on, or None if no early finish is requested."""
+        """Return the epoch, at least `epoch`, after which an early finish ends the training; None without a request."""
         last_epoch = self._finish.last_epoch(max(epoch, self._min_epochs))
         return None if last_epoch is None else min(last_epoch, self._stop_after)
 
     def finish_if_requested(self) -> bool:
-        """Finish the training early if that is requested, as a callback of the user would; return whether it ends."""
+        """Finish the training early if spec.finish requests it after this epoch; return whether it finishes."""
         epoch = len(self.history)
         last_epoch = self._last_epoch(epoch)
         if last_epoch is not None and last_epoch <= epoch < self._epochs:
@@ -236,7 +244,7 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         return self.finished_early
 
     def _store_checkpoint(self, checkpointer: Checkpointer, step: int, now: float) -> None:
-        """Take a checkpoint within the running epoch."""
+        """Create a checkpoint within the running epoch, after `step` steps, and store it."""
         position = Position(epoch=len(self.history), step=step, begun=True)
         checkpointer.store(checkpointer.capture(position, self.history, seconds=now - self._began))
 

@@ -1,4 +1,4 @@
-"""The training stage of an attempt: resume, train under the watchdog, report, and store checkpoints."""
+"""Runs the training stage of an attempt: resume, train under the watchdog, report, and store checkpoints."""
 
 import logging
 import platform
@@ -31,15 +31,15 @@ from epochal_trainer.training.progress import TRAINING, Progress
 log = logging.getLogger(__name__)
 
 STAGING = "checkpoint"
-"""Folder for the files of a checkpoint that is being stored or restored."""
+"""Local folder for the files of a checkpoint that is being stored or restored."""
 _SHUTDOWN_SECONDS = 30.0
-"""Seconds of the grace period that remain after the last checkpoint, for the log and the last report."""
+"""Seconds of the pod's grace period that are reserved for the log and the last report, after the last checkpoint."""
 _OLD_CHECKPOINT_SECONDS = 20.0
-"""Seconds that a failed training waits until an earlier checkpoint is stored."""
+"""Maximum seconds that a failed training waits until its previous checkpoint is stored."""
 _TERMINATION_CHECK_SECONDS = 0.5
-"""Seconds between two checks for a stop request, while the last checkpoint is stored."""
+"""Seconds between two checks for SIGTERM or Ctrl-C, while the last checkpoint is stored."""
 _ANSWER_SECONDS = 5.0
-"""Seconds that a new training waits for the operator's answer, which may ask it to finish early."""
+"""Maximum seconds before the first step to wait for the operator's answer, which may contain a new spec.finish."""
 
 
 def run_training_stage(
@@ -58,13 +58,13 @@ def run_training_stage(
 ) -> TrainingResult:
     """Train the model, and return the result after the last checkpoint is stored.
 
-    The model is compiled, and its metrics are built. `network_files` are the digests of the files that it comes from.
-    `resume_point` is the checkpoint to start from, if there is one. It is matched to the model here, and unusable for
-    the caller afterwards. `on_epoch` is called with the epochs so far at the end of each epoch, and must not block.
+    The model is compiled, and its metrics are built. `network_files` are the SHA-256, by URI, of the files that the
+    network comes from. `resume_point` is the checkpoint to start from, or None; the caller must not use it afterwards.
+    `on_epoch` is called with all finished epochs at the end of each epoch, and must not block.
 
     Raises:
-        Failure: If the training fails, or storing it fails.
-        Terminated: If the process received a signal to stop.
+        Failure: If the training fails, or a checkpoint cannot be stored.
+        Terminated: If a signal requested the termination.
     """
     training, reporter, termination_request = context.job.spec.training, context.reporter, context.termination_request
     order = data.train.order(batch_size=training.batch_size, seed=training.seed, steps=training.steps_per_epoch)
@@ -154,7 +154,7 @@ def _fit_and_flush(
     writer: checkpoint.Writer,
     snapshot: checkpoint.Snapshot | None,
 ) -> None:
-    """Run Keras' fit under the watchdog, and wait until the last checkpoint is stored."""
+    """Run Keras' fit under the watchdog, and wait for the last checkpoint; after an error, only for limited time."""
     training, termination_request = context.job.spec.training, context.termination_request
     with termination_request.deferred():
         try:
@@ -175,7 +175,7 @@ def _fit_and_flush(
             termination_request.check()  # Not checked since the last step: a newer attempt may be storing the results.
         except Terminated:
             if not writer.flush(GRACE_SECONDS - _SHUTDOWN_SECONDS - termination_request.seconds):
-                log.warning("The last checkpoint could not be stored in time: the one before it will be used.")
+                log.warning("The last checkpoint was not stored in time: a retry resumes from an earlier checkpoint.")
             raise
         except Exception:
             writer.flush(_OLD_CHECKPOINT_SECONDS)
@@ -185,7 +185,7 @@ def _fit_and_flush(
 
 
 def _report_end(context: Context, progress: Progress) -> None:
-    """Report and log the last epoch, and why there are no more."""
+    """Report and log the last epoch, and why the training ended before all of its planned epochs, if it did."""
     finished, epochs = len(progress.history), context.job.spec.training.epochs
     context.reporter.set_fields(  # The report of the last epoch has just been sent.
         step=0,
@@ -212,8 +212,8 @@ def _result(
 ) -> TrainingResult:
     """Return the result of a training.
 
-    `restored_epoch` is the epoch whose weights a callback has restored. `has_averages` is true if the model holds
-    averaged weights that no epoch was validated with. `kept` are the weights that were kept last.
+    `restored_epoch` is the epoch whose weights a callback has restored; None without. `has_averages` is true if the
+    model has averaged weights that no validation has used. `kept` are the weights of the last best epoch, or None.
     """
     epochs, best_epoch = progress.history, find_best_epoch(progress.history, monitor)
     model_epoch = restored_epoch or len(epochs)
@@ -246,7 +246,7 @@ def _facts(
     monitor: Monitor,
     network_files: Mapping[str, str],
 ) -> checkpoint.ResumeFacts:
-    """Return the description of the training that its checkpoints will store."""
+    """Return the facts about the training that its checkpoints store, to check later whether it may be resumed."""
     training = job.spec.training
     order = data.train.order(batch_size=training.batch_size, seed=training.seed, steps=training.steps_per_epoch)
     facts = checkpoint.ResumeFacts(
@@ -266,14 +266,14 @@ def _facts(
 
 
 def _epoch_value(number: int | None, epochs: Sequence[Epoch], monitor: Monitor) -> float | None:
-    """Return the monitored metric's value in the epoch with a number, counted from 1; None without a number."""
+    """Return the monitored metric's value in the epoch with this number (from 1); None if the number is None."""
     return epochs[number - 1].metrics.get(monitor.metric) if number is not None else None
 
 
 def reported_progress(resume_point: checkpoint.ResumePoint | None, monitor: Monitor | None = None) -> dict[str, Any]:
-    """Return the progress of earlier attempts as fields of a report, so that the status never shows less progress.
+    """Return the progress in a checkpoint as fields of a report, so that the status never shows less than before.
 
-    The best epoch is missing until the monitored metric is known, which depends on the data.
+    Without `monitor`, which is known only after the data is loaded, the best epoch is missing.
     """
     if resume_point is None:
         return {}
@@ -293,6 +293,6 @@ def _progress_of_epochs(epochs: Sequence[Epoch], monitor: Monitor | None) -> dic
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of the packages that a result depends on."""
+    """Return the versions of Python, the trainer, Keras, its backend and NumPy, on which a result depends."""
     packages = {"epochal": "epochal-trainer"} | {name: name for name in ("keras", keras.config.backend(), "numpy")}
     return {"python": platform.python_version()} | {name: version(package) for name, package in packages.items()}

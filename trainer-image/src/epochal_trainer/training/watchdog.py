@@ -1,4 +1,4 @@
-"""The watchdog of a training: it records the position, and ends the process if the training hangs."""
+"""The watchdog of a training, which ends the process if the training hangs."""
 
 import faulthandler
 import logging
@@ -17,20 +17,20 @@ log = logging.getLogger(__name__)
 HANGING = "Hanging"
 """Reason in the termination message of a training that hangs."""
 EXIT_CODE = os.EX_TEMPFAIL
-"""Exit code of a training that hangs. The training is retried, and the hang counts as a crash."""
+"""Exit code of a training that hangs. The attempt is retried, and counts as a crash."""
 MAX_CHECK_INTERVAL = 1.0
 STANDARD_ERROR = 2
 GIL_HANG_SECONDS = 60.0
-"""Seconds beyond `stall_seconds` after which the whole Python process counts as hanging."""
+"""Seconds beyond `stall_seconds` after which the process ends even if no Python thread can run."""
 REPORT_SECONDS = 10.0
-"""Seconds that a hanging training may take to log and write its termination message: this may hang, too."""
+"""Maximum seconds to log a hang and to write the termination message, because this may hang too."""
 
 
 class Watchdog:
-    """Records the position of a training at every step, and ends the process when no step follows in time.
+    """Records the position of a training at every step, and ends the process if no next step follows in time.
 
-    The training calls `record_step` at each step, also of validation, within `watch`. Any other work in between takes
-    less time than `stall_seconds`, because it does not wait for a storage.
+    The training calls `record_step` at each step, also of validation, within the context of `watch`. Other work between
+    two steps takes less than `stall_seconds`, because it does not wait for a storage.
     """
 
     def __init__(self, termination: TerminationMessage) -> None:
@@ -38,7 +38,7 @@ class Watchdog:
         self._last_step: object = None
 
     def record_step(self, epoch: int, step: int) -> None:
-        """Record the position of the training, as a sign of life. A call takes about two microseconds."""
+        """Record the position, as a sign that the training does not hang. A call takes about two microseconds."""
         self._last_step = object()
         self._termination.set_position(epoch, step)
 
@@ -46,11 +46,11 @@ class Watchdog:
     def watch(self, stall_seconds: int, work: str = "training") -> Iterator[None]:
         """End the process with EXIT_CODE if the code within the context does not call `record_step` in time.
 
-        Time in which the process does not run is not counted, such as a stopped process or a paused machine.
+        Time in which the whole process is paused is not counted, such as a stopped process or a suspended machine.
 
         Args:
-            stall_seconds: Maximum time between two steps.
-            work: The work of the code within the context, for the termination message.
+            stall_seconds: Maximum seconds between two calls of `record_step`.
+            work: Name of the work within the context, for the termination message.
         """
         finished = threading.Event()
         arguments = stall_seconds, work, threading.get_ident(), finished
@@ -86,7 +86,7 @@ class Watchdog:
             faulthandler.cancel_dump_traceback_later()
 
     def _end_process(self, stall_seconds: int, work: str, thread: int) -> None:
-        """End the process without cleanup, because cleanup would wait for the code that hangs."""
+        """Report the hang, and end the process without cleanup, which would wait for the code that hangs."""
         try:
             report = threading.Thread(target=self._report_hang, args=(stall_seconds, work, thread), daemon=True)
             report.start()

@@ -111,7 +111,7 @@ def test_a_missing_array_is_refused(network: NetworkArrays, names: str, message:
             f"{NAMES} extra",
             "holds extra, which .*spec.data.train reads image, note, digit, odd, sample_weight,",
         ),
-        (SEVERAL, f"{NAMES} sample_weights", "rename sample_weights to sample_weight to have it read"),
+        (SEVERAL, f"{NAMES} sample_weights", "rename sample_weights to sample_weight so that it is read"),
         (SEVERAL, f"{NAMES} x y", "x, y, which no part of this job reads"),
         (SEVERAL, f"{NAMES} class_names", "rename class_names to class_names_odd or class_names_digit to have it"),
         (

@@ -1,1 +1,1 @@
-"""The formats of data files, with one module per format."""
+"""The formats of data files (idx, npz, pickle), with one module per format."""

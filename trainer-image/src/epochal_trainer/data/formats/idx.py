@@ -18,7 +18,7 @@ MAX_AXES = 8
 
 
 def is_idx(head: bytes) -> bool:
-    """Return whether a file with this beginning may be idx."""
+    """Return whether a file that begins with these bytes may be an idx file."""
     return len(head) >= 4 and head[:2] == b"\0\0" and head[2] in TYPES and 1 <= head[3] <= MAX_AXES  # noqa: PLR2004
 
 
@@ -31,7 +31,7 @@ def read(file: DataFile, memory: MemoryBudget) -> Array:
     with file.open() as stream:
         head = stream.read(4)
         if not is_idx(head):
-            raise file.damaged(f"it begins with {head!r}, which is no idx header")
+            raise file.damaged(f"it begins with {head!r}, which is not an idx header")
         axes = stream.read(4 * head[3])
         if len(axes) < 4 * head[3]:
             raise file.truncated("its header has no end", f"{head[3]} sizes must be in it")
@@ -48,7 +48,7 @@ def read(file: DataFile, memory: MemoryBudget) -> Array:
             raise file.damaged(f"{declared}, but {error}") from error
         file.read_into(array, stream)
         if stream.read(1):
-            raise file.damaged(f"it holds more than the {size:,} bytes that its header declares")
+            raise file.damaged(f"it holds more data than the {size:,} bytes that its header declares")
     if dtype.isnative:
         return array
     return array.byteswap(inplace=True).view(dtype.newbyteorder("="))

@@ -11,7 +11,7 @@ import numpy as np
 from epochal_api.array_names import ArrayNames, Role
 
 from epochal_trainer.data.arrays import Array
-from epochal_trainer.data.class_names import InvalidClassNames, check_names_array, class_names
+from epochal_trainer.data.class_names import InvalidNames, check_names_array, parse_names
 from epochal_trainer.data.duplicates import check_distinct_sources
 from epochal_trainer.data.formats.npz_choice import check_separate_arrays, check_unread_arrays, choose_arrays
 from epochal_trainer.data.formats.npz_names import class_name_arrays, column_name_arrays
@@ -28,12 +28,12 @@ MAX_DIRECTORY_SIZE = 1024**2
 """Maximum size in bytes of the archive's directory, enough for thousands of arrays: in memory, a directory takes ten
 times as much."""
 read_end_record: Any = zipfile._EndRecData  # type: ignore[attr-defined]  # noqa: SLF001
-"""The standard library's reader of the end record. zipfile reads as many directory bytes as this record declares."""
+"""The standard library's function that reads a zip's end record, which declares the size of the directory."""
 DIRECTORY_SIZE_FIELD = 5
 
 
 def is_npz(head: bytes) -> bool:
-    """Return whether a file with this beginning may be npz."""
+    """Return whether a file that begins with these bytes may be an npz file, which is a zip archive."""
     return head.startswith(ZIP_MAGIC)
 
 
@@ -44,10 +44,14 @@ def read(
     other_roles: Collection[Role] = (),
     network: NetworkArrays = SINGLE,
 ) -> dict[Role, Samples]:
-    """Return data sets from an npz file, with weights and names if there are any, in this machine's byte order.
+    """Return data sets from an npz file, with sample weights, class names and column names if there are any.
 
-    `roles` select x_train, x_val or x_test if these exist. `other_roles` are the data sets that other objects hold:
-    arrays for them in this file are ignored. A network with several inputs or outputs has arrays with their names.
+    Args:
+        file: The file.
+        roles: The data sets to read, from arrays such as x_train and y_train, or else x and y.
+        memory: Memory budget of the arrays.
+        other_roles: The data sets that spec.data reads from other objects. Their arrays in this file are ignored.
+        network: The inputs and outputs of the network. With several inputs or outputs, arrays have their names.
 
     Raises:
         Failure: MissingArrays, UnreadArrays, DuplicateData, UnsupportedType, InvalidData, TruncatedData, DamagedData or
@@ -68,7 +72,7 @@ def _open_archive(file: DataFile, stream: BinaryIO) -> zipfile.ZipFile:
     try:
         end = read_end_record(stream)
         if end and (size := end[DIRECTORY_SIZE_FIELD]) > MAX_DIRECTORY_SIZE:
-            raise file.damaged(f"its directory takes {size:,} bytes, far more than arrays need")
+            raise file.damaged(f"its zip directory takes {size:,} bytes, far more than arrays need")
         return zipfile.ZipFile(stream)
     except (zipfile.BadZipFile, struct.error) as error:
         raise file.truncated(f"zip: {error}", "it must end with the directory of a zip archive") from error
@@ -114,13 +118,16 @@ class _Reader:
         return Samples(inputs, outputs, {} if weights is None else dict.fromkeys(network.outputs, weights))
 
     def _read_names(self, arrays: Sequence[str]) -> NamesArray | None:
-        """Return the names in the first of these arrays that exists, or their error; None if none exists."""
+        """Return the names from the first array in `arrays` that the file has; None if the file has no such array.
+
+        If the array is invalid, the result has an error in place of names.
+        """
         name = next((name for name in arrays if name in self._members), None)
         if name is None:
             return None
         try:
-            return class_names(self._read_array(name, check_names_array), self._source(name))
-        except InvalidClassNames as error:
+            return parse_names(self._read_array(name, check_names_array), self._source(name))
+        except InvalidNames as error:
             return NamesArray(self._source(name), error=str(error))
 
     def _read_numbers(self, name: str, content: Content) -> SourceArray:
@@ -141,10 +148,10 @@ class _Reader:
     def _read_array(self, name: str, check: Callable[[np.dtype[Any], int], None]) -> Array:
         member, source = self._members[name], self._source(name)
         if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise self._file.damaged(f"{source} has a compression that numpy does not use")
+            raise self._file.damaged(f"{source} has a compression method that numpy does not use")
         max_size = member.compress_size * MAX_DEFLATE_RATIO
         if member.compress_type == zipfile.ZIP_DEFLATED and member.file_size > max_size:
-            found = f"{source} declares {member.file_size:,} bytes, more than its part of the file can hold"
+            found = f"{source} declares {member.file_size:,} bytes, more than its compressed bytes can expand to"
             raise self._file.damaged(found)
 
         def accept(dtype: np.dtype[Any], size: int) -> None:

@@ -1,4 +1,4 @@
-"""The choice of arrays in an npz file for the inputs and outputs of a network."""
+"""Selects the arrays of an npz file for the inputs, outputs and weights of a data set, by their names."""
 
 import itertools
 import logging
@@ -23,20 +23,22 @@ log = logging.getLogger(__name__)
 
 MAX_NAMES = 20
 MAX_RENAMES = 3
-"""Maximum number of arrays for which a message suggests other names."""
+"""Maximum number of arrays for which a message suggests a new name."""
 MAX_SHOWN = 100
 """Maximum number of characters of an array's name in a message."""
 _MAX_COMPARED = 1000
-"""Maximum number of arrays that are compared with a missing name: an archive may hold very many."""
+"""Maximum number of arrays in the file whose names are compared with a missing name for a suggestion."""
 _NUMBERED = re.compile("arr_[0-9]+")
-"""Names that numpy.savez gives to arrays without names."""
+"""Pattern of the names, such as arr_0, under which numpy.savez stores arrays without names."""
 
 
 def choose_arrays(names: Iterable[str], role: Role, file_name: str, network: NetworkArrays = SINGLE) -> ArrayNames:
-    """Return the names of the arrays of a data set. An array of weights may be missing.
+    """Return the names of the arrays to read for a data set: the first names that fit, such as x_val, else x.
+
+    `names` are all names in the file. The result may contain the name of an array of weights that does not exist.
 
     Raises:
-        Failure: MissingArrays.
+        Failure: MissingArrays, if the file lacks the array of an input or output.
     """
     present = set(names)
     candidates = [*network.array_names(role), *network.array_names(None)]
@@ -57,9 +59,10 @@ def choose_arrays(names: Iterable[str], role: Role, file_name: str, network: Net
 
 
 def check_separate_arrays(chosen: Mapping[Role, ArrayNames], file_name: str) -> None:
-    """Reject an array that two data sets read as different inputs, such as a_train with the inputs a and a_train.
+    """Reject a file in which two data sets read the same array, but not all the same arrays.
 
-    `chosen` has the names of the arrays to read.
+    For example, with the inputs a and a_train, the array a_train is the input a of the training set, and may be the
+    input a_train of the test set. `chosen` has the names of the arrays to read for each data set.
 
     Raises:
         Failure: MissingArrays.
@@ -82,10 +85,14 @@ def check_unread_arrays(
     other_roles: Collection[Role] = (),
     network: NetworkArrays = SINGLE,
 ) -> None:
-    """Reject arrays that no part of a job reads, since the user may expect that they are used.
+    """Reject a file with arrays that the TrainingJob does not read, since the user may expect that they are used.
 
-    `chosen` has the names of the arrays to read. `other_roles` are the data sets that other objects hold: arrays for
-    them in this file are ignored.
+    Args:
+        names: The names of all arrays in the file.
+        chosen: The names of the arrays to read for each data set.
+        file_name: Key of the file, for messages.
+        other_roles: The data sets that spec.data reads from other objects. Their arrays in this file are allowed.
+        network: The inputs and outputs of the network.
 
     Raises:
         Failure: UnreadArrays, with the names of unread and read arrays, and advice.
@@ -96,7 +103,11 @@ def check_unread_arrays(
     unread = present.difference(read, *class_names, *column_names)
     of_role = {role: network.array_names(role)[0] for role in ROLES}
     if ignored := unread & {name for role in other_roles for name in of_role[role].all}:
-        log.info("%s: ignored %s, since spec.data has other objects for these sets.", file_name, _format_names(ignored))
+        log.info(
+            "%s: ignored %s, arrays of data sets that spec.data reads from other objects.",
+            file_name,
+            _format_names(ignored),
+        )
         unread -= ignored
     if not unread:
         return
@@ -114,7 +125,7 @@ def check_unread_arrays(
     ]
     readable = read | {names[0] for names in class_names if names and present.isdisjoint(names)}
     advice += [
-        f"rename {name} to {' or '.join(matches)} to have it read"
+        f"rename {name} to {' or '.join(matches)} so that it is read"
         for name in (name[:MAX_SHOWN] for name in sorted(unread)[:MAX_RENAMES])
         if (matches := close_matches(name, sorted(readable - present)))
     ]
@@ -127,7 +138,7 @@ def check_unread_arrays(
 
 
 def _describe_missing(present: set[str], candidates: Sequence[ArrayNames], role: Role, network: NetworkArrays) -> str:
-    """Return the end of a sentence on the arrays that a file lacks for the inputs and outputs of a network."""
+    """Return the end of the message about missing arrays of a network with several inputs or outputs, with advice."""
     nearest = max(reversed(candidates), key=lambda arrays: len(present.intersection(arrays.required)))
     missing = [name for name in nearest.required if name not in present]
     own, with_suffix = network.array_names(None), network.array_names(role)[0].required

@@ -1,4 +1,4 @@
-"""The names of arrays in an npz file, and corrections of similar names."""
+"""The names of the arrays that a data set may have in an npz file, and suggestions for similar wrong names."""
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -9,19 +9,25 @@ from epochal_trainer.data.network_arrays import NetworkArrays
 
 ROLES: Sequence[Role] = ("train", "validation", "test")
 CLASS_NAME_ARRAYS = ("class_names", "classes", "label_names", "target_names")
-"""Possible names of the array of class names, including those of Keras, CIFAR and scikit-learn."""
+"""Possible names of the array with the class names, including the names that Keras, CIFAR and scikit-learn use."""
 FEATURE_NAME_ARRAYS = ("feature_names",)
-"""Possible names of the array of the names of a table's columns, as in scikit-learn."""
+"""Possible names of the array with the names of a table's columns, as in scikit-learn."""
 
 
 def class_name_arrays(network: NetworkArrays, output: str) -> Sequence[str]:
-    """Return the possible names of the array of an output's class names, without those of inputs and outputs."""
+    """Return the possible names of the array with an output's class names.
+
+    Names that the array of an input or output of the network may have are left out.
+    """
     names = CLASS_NAME_ARRAYS if len(network.outputs) == 1 else (f"class_names_{output}",)
     return _without(names, network.own_arrays)
 
 
 def column_name_arrays(network: NetworkArrays, input_name: str) -> Sequence[str]:
-    """Return the possible names of the array of an input's column names, without those of inputs and outputs."""
+    """Return the possible names of the array with the column names of an input.
+
+    Names that the array of an input or output of the network may have are left out.
+    """
     names = FEATURE_NAME_ARRAYS if len(network.inputs) == 1 else (f"feature_names_{input_name}",)
     return _without(names, network.own_arrays)
 
@@ -51,7 +57,10 @@ _SIMILAR_NAME = re.compile(rf"(?:({_PART})_?)?({_alternatives(_ARRAY_SYNONYMS)})
 
 
 def standard_name(name: str) -> str | None:
-    """Return the standard name that an array's name resembles: `x_val` for `X_valid` or `valid_images`; else None."""
+    """Return the standard name that an array's name resembles: `x_val` for `X_valid` or `valid_images`.
+
+    Return None if the name is a standard name, or resembles no standard name.
+    """
     match = _SIMILAR_NAME.fullmatch(re.sub(r"[-. ]", "_", name.lower()))
     if match is None or (match[1] and match[3]):
         return None
@@ -62,7 +71,7 @@ def standard_name(name: str) -> str | None:
 
 
 def suggest_renames(names: Iterable[str], expected: Collection[str]) -> dict[str, str]:
-    """Return new names of arrays, by old name: the missing expected names that the names in a file resemble."""
+    """Return suggestions to rename arrays: an expected name that the file lacks, by a similar name in the file."""
     present = set(names)
     renames: dict[str, str] = {}
     for name in sorted(present):
@@ -79,5 +88,5 @@ def join_and(names: Sequence[str]) -> str:
 
 
 def rename_advice(renames: Mapping[str, str]) -> str:
-    """Return the advice to rename arrays: `rename x_valid to x_val and y_valid to y_val`."""
+    """Return the suggestion to rename arrays as text: `rename x_valid to x_val and y_valid to y_val`."""
     return "rename " + " and ".join(f"{name} to {new}" for name, new in renames.items())

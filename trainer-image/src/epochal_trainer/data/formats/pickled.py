@@ -1,8 +1,8 @@
 """Pickles of `(features, labels)` or `(features, labels, class_names)`, read without execution of their code.
 
 A pickle is a program that may call any function. This reader interprets its opcodes, as pickletools describes them. It
-accepts only a few names and replaces NumPy's by its own harmless classes. So a hostile pickle finds no function to
-call, and cannot deceive NumPy about an array.
+accepts only the few functions and classes that pickles of arrays need, and replaces them by its own harmless classes.
+So a hostile pickle can call no function, and cannot give NumPy a false description of an array.
 
 The standard library's unpickler allocates the memory that a pickle declares before it reads the data. NumPy trusts a
 pickle's description of a type, even with addresses of objects. A pickle of a few bytes can build a tuple that holds
@@ -16,7 +16,7 @@ import re
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
-from epochal_trainer.data.class_names import class_names
+from epochal_trainer.data.class_names import parse_names
 from epochal_trainer.data.formats.pickled_arrays import (
     MAX_SHOWN,
     NON_NUMERIC_TYPES,
@@ -33,7 +33,7 @@ from epochal_trainer.lib.failures import Failure, bad_data, is_machine_error
 
 BINARY_PROTOCOLS = range(2, pickle.HIGHEST_PROTOCOL + 1)
 MAX_OPCODES = 100_000
-"""Maximum number of opcodes: a tuple of arrays takes fewer than a hundred, whatever its size."""
+"""Maximum number of opcodes in a pickle. A tuple of arrays of any size needs fewer than a hundred."""
 UTF_8 = re.compile(rb"[\xc4-\xff]")
 WIDE_CHARACTERS = {
     "unicodestring1": UTF_8,
@@ -44,11 +44,11 @@ WIDE_CHARACTERS = {
 """Pattern of the start of a character above U+00FF, by kind of text. Array data stored as text contain no such
 character."""
 BYTES_PER_WIDE_CHARACTER = 4
-"""Bytes per character of a text that contains such a character."""
+"""Maximum bytes of memory per character of a text with a character above U+00FF. Other texts take one byte."""
 
 
 def is_pickle(head: bytes) -> bool:
-    """Return whether a file with this beginning may be a pickle of a tuple or a list."""
+    """Return whether a file that begins with these bytes may be a pickle of a tuple or a list."""
     if head[:1] == pickle.PROTO:
         return len(head) > 1 and head[1] in BINARY_PROTOCOLS
     return head[:1] in (pickle.MARK, pickle.EMPTY_LIST)
@@ -77,7 +77,7 @@ def read(file: DataFile, memory: MemoryBudget) -> Samples:
         case (PickledArray() as features, PickledArray() as labels):
             pass
         case (PickledArray() as features, PickledArray() as labels, (list() | tuple()) as texts):
-            names = class_names(texts, f"{file.name}[2]")
+            names = parse_names(texts, f"{file.name}[2]")
         case _:
             raise bad_data(
                 "MissingArrays",
@@ -91,7 +91,7 @@ def _failure(file: DataFile, error: Exception) -> Failure:
     message = "".join(character if character.isprintable() else "?" for character in str(error)[:MAX_SHOWN])
     match error:
         case UnsafeName():
-            advice = "a pickle may hold numpy arrays and nothing else; save a tuple of two arrays, (features, labels)"
+            advice = "a pickle may hold only numpy arrays; save a tuple of two arrays, (features, labels)"
             return bad_data("UnsafePickle", f"{file.name} refers to {message}: {advice}")
         case NotNumeric():
             return unsupported_type(file.name, message, may_be_text=message in NON_NUMERIC_TYPES.values())
@@ -100,7 +100,7 @@ def _failure(file: DataFile, error: Exception) -> Failure:
 
 
 class Opcodes:
-    """The opcodes in a stream. Reads never exceed the size of the file or the memory budget."""
+    """Reads the opcodes of a pickle from a stream, within the size of the file and the memory budget."""
 
     def __init__(self, stream: BinaryIO, file: DataFile, memory: MemoryBudget) -> None:
         self._stream = stream
@@ -109,7 +109,7 @@ class Opcodes:
         self._max_size = file.max_size()
         self._wide_character: re.Pattern[bytes] | None = None
         self.is_truncated = False
-        """Whether a read went past the end of the stream."""
+        """Whether the stream ended before a read was complete."""
 
     def read_next(self) -> tuple[pickletools.OpcodeInfo, Any]:
         """Read an opcode and its argument, which is None for an opcode without an argument."""
@@ -126,14 +126,14 @@ class Opcodes:
         return opcode, argument
 
     def read(self, size: int) -> bytes:
-        """Read bytes, with fewer bytes only at the end of the stream."""
+        """Read `size` bytes, or fewer at the end of the stream. Subtract them from the memory budget first."""
         allowed = min(size, self._max_size)
         self._memory.reserve(allowed, self._file_name)
         data = self._stream.read(allowed)
         return self._count(data, complete=len(data) == size)
 
     def readline(self) -> bytes:
-        """Read a line with its newline, which is missing only at the end of the stream."""
+        """Read a line with its newline, which is missing only at the end of the stream. Subtract it from the budget."""
         line = self._stream.readline(self._memory.remaining + 1)
         self._memory.reserve(len(line), self._file_name)
         return self._count(line, complete=line.endswith(b"\n"))
@@ -179,7 +179,7 @@ def _first_operand(opcode: pickletools.OpcodeInfo, size: int, marks: list[int]) 
     has_mark = pickletools.markobject in operands
     begin = marks.pop() - operands.index(pickletools.markobject) if has_mark else size - len(operands)
     if begin < 0:
-        raise ValueError(f"the stack holds too few values for {opcode.name}")
+        raise ValueError(f"the pickle's stack has too few values for the opcode {opcode.name}")
     return begin
 
 
@@ -251,7 +251,7 @@ CONSTRUCTORS: dict[str, Callable[..., object]] = {
     "REDUCE": lambda function, arguments: function(*check_tuple(arguments)),
     "BUILD": _build,
 }
-"""Functions for the opcodes that replace their operands on the stack by a single value."""
+"""For each opcode that replaces its operands on the stack by one value, the function that computes the value."""
 OPCODES = {opcode.code.encode("latin-1"): opcode for opcode in pickletools.opcodes}
 ARGUMENT_READERS: dict[str, Callable[[Any], Any]] = {
     "bytearray8": pickletools.read_bytes8,
@@ -259,4 +259,4 @@ ARGUMENT_READERS: dict[str, Callable[[Any], Any]] = {
     "string4": pickletools.read_bytes4,
     "stringnl": lambda file: codecs.escape_decode(pickletools.read_stringnl(file, decode=False))[0],
 }
-"""Readers of arguments that pickletools would not read as bytes: this avoids a copy, and supports bytes of Python 2."""
+"""Readers by type of argument that return bytes. Those of pickletools would copy the bytes, or decode them to text."""

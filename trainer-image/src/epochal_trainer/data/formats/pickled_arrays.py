@@ -1,4 +1,4 @@
-"""Replacements for NumPy's classes while a pickle is read, so that it cannot deceive NumPy about an array."""
+"""Replacements for NumPy's classes while a pickle is read, which check the pickle's descriptions of arrays."""
 
 import re
 import sys
@@ -16,21 +16,21 @@ MAX_AXES = 64
 BYTE_ORDERS = ("<", ">", "=", "|")
 TYPE_CODE = re.compile(r"b1|[iu][1248]|f[248]")
 NON_NUMERIC_TYPES = {"O": "Python objects", "S": "strings", "U": "strings"}
-"""Names for elements of an array that are not numbers, by the first letter of the type."""
+"""Names in messages for elements that are not numbers, by the first letter of the NumPy type."""
 MAX_SHOWN = 100
-"""Maximum number of characters of foreign text in a message."""
+"""Maximum number of characters from the file in a message."""
 
 
 class UnsafeName(Exception):
-    """The error for a pickle with a name that no array needs."""
+    """The error for a pickle that refers to a function or class that no array needs. The message is its name."""
 
 
 class NotNumeric(Exception):
-    """The error for a pickle with an array that does not hold numbers."""
+    """The error for a pickle with an array of elements that are not numbers. The message names the elements."""
 
 
 class PickledType:
-    """Replaces numpy.dtype during the read of a pickle."""
+    """Replaces numpy.dtype while a pickle is read. Accepts booleans, integers and floats of at most 64 bits."""
 
     def __init__(self, code: object, *_: object) -> None:
         self._code = _decode(code)
@@ -39,7 +39,7 @@ class PickledType:
         self.dtype = np.dtype(self._code)
 
     def set_state(self, state: object) -> None:
-        """Apply the state that the pickle provides for the type."""
+        """Set the byte order from the state in the pickle, as numpy.dtype.__setstate__ does; refuse records."""
         _, order, subarray, fields, *_ = check_tuple(state)
         order = _decode(order)
         # np.dtype would parse a longer text as several fields.
@@ -49,19 +49,19 @@ class PickledType:
 
 
 class PickledArray:
-    """Replaces numpy.ndarray during the read of a pickle."""
+    """Replaces numpy.ndarray while a pickle is read."""
 
     def __init__(self, *_: object) -> None:
         self._assign(b"", PickledType("u1"))
 
     def set_state(self, state: object) -> None:
-        """Apply the state that the pickle provides for the array."""
+        """Set shape, type, order and data from the state in the pickle, as numpy.ndarray.__setstate__ does."""
         _, shape, kind, fortran, data = check_tuple(state)
         self._assign(data, kind, shape, "F" if fortran else "C")
 
     @classmethod
     def from_buffer(cls, *arguments: Any) -> "PickledArray":
-        """Return an array from its bytes: replaces NumPy's functions `_frombuffer` and `scalar`."""
+        """Return an array from its data, type and shape: replaces NumPy's functions `_frombuffer` and `scalar`."""
         array = cls()
         array._assign(*arguments)
         return array
@@ -81,7 +81,7 @@ class PickledArray:
         self._order: Any = "F" if order == "F" else "C"
 
     def array(self, file: DataFile) -> Array:
-        """Return the array, without a copy if its bytes are in this machine's byte order."""
+        """Return the NumPy array, without a copy if its bytes are in this machine's byte order."""
         size = prod(self._shape) * self._dtype.itemsize
         if size != len(self._data):
             found = f"an array of {format_shape(self._shape)} {self._dtype} takes {size:,} bytes"
@@ -96,10 +96,10 @@ class PickledArray:
 
 
 def replacement_for(module: object, name: object) -> Callable[..., object]:
-    """Return the replacement for a name in the pickle.
+    """Return the replacement for a function or class that the pickle refers to.
 
     Raises:
-        UnsafeName: If no array needs the name.
+        UnsafeName: If no array needs the function or class.
     """
     if not isinstance(module, str) or not isinstance(name, str):
         raise TypeError("a name must be a text")
@@ -115,7 +115,7 @@ def _ndarray(*_: object) -> None:
 
 
 def check_tuple(value: object) -> tuple[Any, ...]:
-    """Return a value that must be a tuple: tuple() would split text or bytes into an object per element."""
+    """Return a value if it is a tuple, else raise TypeError. To convert a long text to a tuple takes much memory."""
     if not isinstance(value, tuple):
         raise TypeError(f"expected a tuple, found {type(value).__name__}")
     return value
@@ -137,4 +137,4 @@ REPLACEMENTS: dict[tuple[str, str], Callable[..., object]] = {
     ("_codecs", "encode"): lambda text, *_: text,
     ("builtins", "bytes"): lambda: b"",
 }
-"""Replacements for the names that a pickle of arrays may use, as of NumPy 1 and Python 3."""
+"""Replacements for the functions and classes in pickles of arrays, by module and name in NumPy 1 and Python 3."""

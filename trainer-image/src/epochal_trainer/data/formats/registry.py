@@ -19,17 +19,17 @@ from epochal_trainer.lib.failures import bad_data
 
 _TABLE_ADVICE = "`epochal init FILE.csv` converts a table with a heading to npz, and writes a TrainingJob for it"
 HEAD_SIZE = 512
-"""Number of first bytes to detect the format of a file."""
+"""Number of first bytes of a file from which its format is detected."""
 MAX_SHOWN = 8
-"""Number of first bytes of an unknown format that identify it, and that a message shows."""
+"""Number of first bytes of a file of unknown format that a message shows."""
 
 SetReader: TypeAlias = Callable[
     [DataFile, Sequence[Role], MemoryBudget, Collection[Role], NetworkArrays], dict[Role, Samples]
 ]
-"""Reads the data sets with the given roles from a file, for a network. The fourth argument is the roles that other
-files hold."""
+"""Reads the data sets with the given roles from a file, for a network. The fourth argument is the roles of the data
+sets in other files."""
 ArrayReader: TypeAlias = Callable[[DataFile, MemoryBudget], Array]
-"""Reads a file that holds either features or labels."""
+"""Reads the single array of a file, which holds either the features or the labels of a data set."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,8 @@ class Format:
 
     Args:
         matches: Returns whether a file of this format may begin with these bytes, at most HEAD_SIZE.
-        read_sets: Reads data sets.
-        read_array: Reads a single array.
+        read_sets: Reads data sets; None if a file of this format holds a single array.
+        read_array: Reads a single array; None if a file of this format holds data sets.
         names_arrays: Whether the file has a name for each array. Only such a file can hold arrays for a network with
             several inputs or outputs, and texts.
     """
@@ -53,7 +53,7 @@ class Format:
 def _read_pickle(
     file: DataFile, roles: Sequence[Role], memory: MemoryBudget, _: Collection[Role], network: NetworkArrays
 ) -> dict[Role, Samples]:
-    """Read a pickle, which holds a single data set for any role."""
+    """Read a pickle, which holds one data set without a role; two roles for it are refused as DuplicateData."""
     check_distinct_sources(dict.fromkeys(roles, f"{file.name}[0]"), network)
     return {role: pickled.read(file, memory).with_names(network.inputs[0], network.outputs[0]) for role in roles}
 
@@ -66,7 +66,7 @@ FORMATS = {
 """The formats by their names in spec.data.format, in the order of detection."""
 TABLE_SUFFIXES = frozenset({".csv", ".tsv", ".txt"})
 NUMERIC_TABLE = re.compile(rb"(\xef\xbb\xbf)?[-+.0-9]+[,;\t]")
-"""Pattern of the start of a table of numbers without a header."""
+"""Pattern of the first bytes of a text table of numbers without a header, such as CSV."""
 UNSUPPORTED_FORMATS = {
     b"\x93NUMPY": "a single npy array; save features and labels together with numpy.savez",
     b"\x89HDF": "HDF5",
@@ -78,9 +78,9 @@ UNSUPPORTED_FORMATS = {
 
 
 def detect_format(file: DataFile, expected: str) -> str:
-    """Return the name of a file's format.
+    """Return the name of a file's format: a key of FORMATS.
 
-    The expected format is that of the spec; "auto" for any format.
+    `expected` is spec.data.format: the name of a format, or "auto" for any format.
 
     Raises:
         Failure: UnknownFormat, if the file has no known format or not the expected one. TruncatedData, if it is empty.
@@ -102,7 +102,7 @@ def detect_format(file: DataFile, expected: str) -> str:
 
 
 def _is_table(name: str, head: bytes) -> bool:
-    """Return whether a file is a text table with one row per line."""
+    """Return whether a file seems to be a text table, such as CSV, by its name and first bytes."""
     is_text = all(byte >= ord(" ") or byte in b"\t\r\n" for byte in head)
     suffix = PurePosixPath(name.removesuffix(".gz")).suffix.lower()
     return is_text and (suffix in TABLE_SUFFIXES or bool(NUMERIC_TABLE.match(head)))

@@ -1,4 +1,4 @@
-"""The canvas of an Experiment's figures. It does not use pyplot, which keeps global state for interactive use."""
+"""The common frame of an Experiment's figures: size, title, legend. Without pyplot, which keeps global state."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,14 +26,14 @@ GREY = "0.6"
 def canvas(
     report: ExperimentReport, title: str, path: Path, *, width: float = WIDTH, height: float = HEIGHT
 ) -> Iterator[tuple[Figure, Axes]]:
-    """Provide a figure and the axes to draw on, and write the figure at the end of the context.
+    """Provide a figure and its axes to draw on, and write it as PNG at the end of the context.
 
     Args:
         report: The Experiment.
-        title: The title after the Experiment's name.
+        title: The text after the Experiment's name in the title.
         path: PNG file to write.
-        width: Inches.
-        height: Inches.
+        width: Width in inches.
+        height: Height in inches.
     """
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
@@ -46,17 +46,17 @@ def canvas(
 
 
 def omitted_label(report: ExperimentReport) -> str:
-    """Return the number of drawn trials and of all trials, for a title, or "" if all are drawn."""
+    """Return the end of a title if the report omits trials: `, the best 300 of 1,000`; else ""."""
     shown = len(report.trials)
     return f", the best {shown:,} of {shown + report.omitted:,}" if report.omitted else ""
 
 
 def show_message(axes: Axes, text: str) -> None:
-    """Write the reason for an empty figure in its middle."""
+    """Write a text, the reason why the figure is empty, in the middle of the axes, and hide the axes."""
     axes.set_axis_off()
     axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color="0.4", fontsize=12)
 
 
 def legend(figure: Figure) -> None:
-    """Put the legend below the axes, so that it covers no data."""
+    """Add the legend below the axes, where it covers no data."""
     figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=9)

@@ -1,4 +1,4 @@
-"""A figure of each parameter's importance for the differences between trials."""
+"""A bar chart of the parameters' importance: the share of the differences between trials that each explains."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from epochal_trainer.experiment.values import number
 def draw(report: ExperimentReport, path: Path) -> None:
     """Draw a bar for each parameter, with the most important parameter on top.
 
-    A parameter without a known importance has the reason in place of its bar.
+    If the importance of a parameter is unknown, the reason is written in place of the bar.
     """
     known = {name: share for name, text in report.importance.items() if (share := number(text)) is not None}
     unknown = [axis.name for axis in report.axes if axis.name not in known]
@@ -33,7 +33,7 @@ def draw(report: ExperimentReport, path: Path) -> None:
 
 
 def _reason(report: ExperimentReport, name: str) -> str:
-    """Return the reason that a parameter has no importance. Only parameters of all trials can be compared."""
+    """Return why the importance of a parameter is unknown: some trials do not set it, or it is not computed yet."""
     having, shown = sum(name in trial.parameters for trial in report.trials), len(report.trials)
     if having < shown:
         return f"no importance: only {having:,} of {shown:,} trials set this parameter"

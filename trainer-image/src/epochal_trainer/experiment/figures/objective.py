@@ -1,4 +1,4 @@
-"""A figure of the objective by trial, with the best value so far."""
+"""A plot of the objective's value by trial number, with a line of the best value so far."""
 
 from itertools import accumulate
 from pathlib import Path
@@ -29,11 +29,11 @@ _STATES = {
     "Diverged": ("diverged later", RED, "+"),
 }
 _MAX_THICK = 100
-"""Maximum number of trials that are drawn with a large mark."""
+"""Maximum number of trials with large marks. More trials get small marks."""
 
 
 def draw(report: ExperimentReport, path: Path) -> None:
-    """Draw the value of each trial, and the best value so far."""
+    """Draw the value of each trial, coloured by its state, failed trials without a value, and the best value so far."""
     metric = escape(report.metric)
     with canvas(report, f"{metric} by trial{omitted_label(report)}", path) as (figure, axes):
         values = {trial.number: value for trial in report.trials if (value := number(trial.value)) is not None}

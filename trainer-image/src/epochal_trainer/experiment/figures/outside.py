@@ -1,4 +1,4 @@
-"""Marks for values outside of the drawn range, which has an edge so that a few far worse values do not squeeze it."""
+"""Marks for values outside the drawn range. The range is limited so that a few far worse values do not stretch it."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -8,12 +8,12 @@ from matplotlib.axes import Axes
 from epochal_trainer.experiment.figures.canvas import GREY
 
 BELOW, ABOVE = "v", "^"
-"""Markers at the lower and the upper edge."""
+"""Markers (triangles) for values below and above the drawn range."""
 _SIZE = 26.0
 
 
 def is_outside(value: float, limits: tuple[float, float]) -> bool:
-    """Return whether a value is outside of the drawn range."""
+    """Return whether a value is below or above the drawn range."""
     return not limits[0] <= value <= limits[1]
 
 
@@ -26,9 +26,9 @@ def mark_outside(
     zorder: float,
     size: float = _SIZE,
 ) -> None:
-    """Draw a triangle at the edge of the axes for each point with a value outside of the limits.
+    """Draw a triangle at the lower or upper edge of the axes for each point whose value is outside the limits.
 
-    Points of the same x share a mark. `size` is its area in square points.
+    Points with the same x share a triangle at an edge. `size` is the area of a triangle in square points.
     """
     sides: dict[str, set[float]] = {BELOW: set(), ABOVE: set()}
     for x, value in points:
@@ -41,7 +41,10 @@ def mark_outside(
 
 
 def outside_labels(values: Sequence[float], limits: tuple[float, float]) -> dict[str, str]:
-    """Return the legend label of each marker: the number of values beyond that limit, and the farthest value."""
+    """Return the legend labels for values below and above the limits, by marker: their number and the farthest value.
+
+    A marker without such values is missing.
+    """
     below = [value for value in values if value < limits[0]]
     above = [value for value in values if value > limits[1]]
     labels = {}
@@ -53,6 +56,6 @@ def outside_labels(values: Sequence[float], limits: tuple[float, float]) -> dict
 
 
 def label_outside(axes: Axes, values: Sequence[float], limits: tuple[float, float]) -> None:
-    """Add the marks to the legend; see `outside_labels`."""
+    """Add the triangles of `mark_outside` to the legend, with the labels of `outside_labels`."""
     for marker, label in outside_labels(values, limits).items():
         axes.scatter([], [], s=_SIZE, marker=marker, color=GREY, label=label)

@@ -22,21 +22,22 @@ _INCHES = 1.9
 """Distance between two scales in inches."""
 _MAX_WIDTH = 26.0
 _MAX_THICK = 50
-"""Maximum number of trials that are drawn with a thick line."""
+"""Maximum number of trials with thick lines. More trials get thin lines."""
 _TICKS = 5
 _MAX_NAMES = 16
-"""Maximum number of names on a scale. Of more names, some are left out."""
+"""Maximum number of labelled names on a scale. With more names, only every second, third, … name has a label."""
 _DECADES = 2
 _NOT_SET = "not set"
-"""Tick for trials without the parameter: its condition (`when`) does not hold, or trial 0 has no single value."""
+"""Label of the tick for trials that do not set the parameter: its condition (`when`) is false, or in trial 0 the
+template has several values for it."""
 _SYMBOLS = {BELOW: "▼", ABOVE: "▲"}
 _FLOOR = 0.14
-"""Height of the lowest number on a scale with the tick _NOT_SET, which is at 0."""
+"""Height of the lowest number on a scale that has the tick _NOT_SET at height 0."""
 
 
 @dataclass(frozen=True)
 class Numbers:
-    """A scale of numbers. `optional` is true if some trials do not have the parameter."""
+    """The vertical scale of a numeric parameter. `optional`: some trials do not set the parameter."""
 
     low: float
     high: float
@@ -44,7 +45,10 @@ class Numbers:
     optional: bool = False
 
     def height_of(self, text: str | None) -> float | None:
-        """Return the height of a value, or None if it is not a number on the scale."""
+        """Return the height of a value, limited to the ends of the scale; None if the text is no number on the scale.
+
+        For None, a parameter that is not set, return the height 0 if the scale is optional, else None.
+        """
         if text is None:
             return 0.0 if self.optional else None
         value = number(text)
@@ -82,13 +86,16 @@ class Numbers:
 
 @dataclass(frozen=True)
 class Names:
-    """A scale of names. `optional` is true if some trials do not have the parameter."""
+    """The vertical scale of a parameter with listed values. `optional`: some trials do not set the parameter."""
 
     names: tuple[str, ...]
     optional: bool = False
 
     def height_of(self, text: str | None) -> float | None:
-        """Return the height of a name, or None if it is not on the scale."""
+        """Return the height of a listed value, or None if it is not on the scale.
+
+        For None, a parameter that is not set, return the lowest height if the scale is optional, else None.
+        """
         if text is None:
             return self._height_of(-1) if self.optional else None
         return self._height_of(self.names.index(text)) if text in self.names else None
@@ -114,8 +121,8 @@ def scale(axis: ReportedParameter, values: Sequence[str], *, optional: bool = Fa
 
     Args:
         axis: The parameter.
-        values: Its values in the trials.
-        optional: Whether some trials do not have the parameter.
+        values: The parameter's values in the trials.
+        optional: Whether some trials do not set the parameter.
     """
     if axis.values is not None:
         return Names(tuple(dict.fromkeys((*axis.values, *values))), optional)
@@ -125,7 +132,7 @@ def scale(axis: ReportedParameter, values: Sequence[str], *, optional: bool = Fa
 
 
 def draw(report: ExperimentReport, path: Path) -> None:
-    """Draw a line for each trial."""
+    """Draw a line for each trial: coloured by its objective, the best trial orange, trials without a value grey."""
     metric = escape(report.metric)
     width = min(_MAX_WIDTH, max(WIDTH, _INCHES * (len(report.axes) + 1)))
     values = {trial.number: value for trial in report.trials if (value := number(trial.value)) is not None}
@@ -184,19 +191,19 @@ def draw(report: ExperimentReport, path: Path) -> None:
 
 
 def _scale_in(report: ExperimentReport, axis: ReportedParameter) -> Scale:
-    """Return the scale of a parameter for the trials of a report."""
+    """Return the scale of a parameter from its values in the trials of a report."""
     found = [trial.parameters[axis.name] for trial in report.trials if axis.name in trial.parameters]
     return scale(axis, found, optional=len(found) < len(report.trials))
 
 
 def _heights(report: ExperimentReport, scales: list[Scale], trial: ReportedTrial) -> list[float | None]:
-    """Return the height of a trial's line at each scale, from 0 to 1; None for a gap."""
+    """Return the height of a trial's line at each scale, from 0 to 1; None where the line has a gap."""
     texts = [*(trial.parameters.get(axis.name) for axis in report.axes), trial.value]
     return [scale.height_of(text) for scale, text in zip(scales, texts, strict=True)]
 
 
 def _segments(heights: list[float | None]) -> list[list[tuple[int, float]]]:
-    """Return the segments of a line between neighbouring scales, without gaps."""
+    """Return the segments of a line between neighbouring scales. No segment touches a gap."""
     return [
         [(index, left), (index + 1, right)]
         for index, (left, right) in enumerate(pairwise(heights))

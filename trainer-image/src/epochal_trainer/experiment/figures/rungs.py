@@ -1,4 +1,4 @@
-"""A figure of the trials' learning curves, coloured by the last rung of each trial."""
+"""A plot of the trials' learning curves, coloured by the last finished rung of each trial."""
 
 from pathlib import Path
 from typing import Any
@@ -13,15 +13,15 @@ from epochal_trainer.experiment.histories import Histories
 from epochal_trainer.experiment.values import visible_range
 
 _MAX_THICK = 50
-"""Maximum number of curves that are drawn with a thick line."""
+"""Maximum number of curves with thick lines. More curves get thin lines."""
 _MARK = 24.0
-"""Area in square points of the mark for a value outside of the axis, in the first rung."""
+"""Area in square points of a triangle for values outside the axis, in trials of the lowest rung."""
 _MAX_MARKS = 12
-"""Maximum number of rungs whose last epoch is marked."""
+"""Maximum number of different last epochs of rungs for which vertical lines are drawn. With more, no line is drawn."""
 
 
 def draw(report: ExperimentReport, histories: Histories, path: Path) -> None:
-    """Draw a curve for each trial with a history."""
+    """Draw the metric by epoch for each trial with a history; the best trial is orange."""
     metric = escape(report.metric)
     shown = len(histories.points) + len(histories.missing)
     some = f", the {shown:,} of {shown + histories.omitted:,} trials with most epochs" if histories.omitted else ""
