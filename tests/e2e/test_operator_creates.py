@@ -185,7 +185,7 @@ def test_an_upgrade_admits_the_images_of_the_running_operator() -> None:
     command = [
         *("helm", "template", "epochal", str(ROOT / "charts/epochal"), f"--namespace={operator.NAMESPACE}"),
         *(f"--values={ROOT / 'tests/cluster/values.yaml'}", "--set=serverImage.tag=next", "--dry-run=server"),
-        "--show-only=templates/operatorserverpolicy.yaml",
+        "--show-only=templates/policy-operator-server.yaml",
     ]
     policy, _ = yaml.safe_load_all(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     rules = " ".join(rule["expression"] for rule in policy["spec"]["validations"])

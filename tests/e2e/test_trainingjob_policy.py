@@ -36,7 +36,7 @@ TLS: dict[str, Any] = {"storage__endpoint": "https://minio.minio.svc:9000", "sus
 def _policy(namespace: Namespace) -> Iterator[None]:
     """The chart's policy, in the namespace of these tests alone. One TrainingJob was there before."""
     namespace.apply(digits("earlier", suspend=True, image="docker.io/other", serviceAccountName="other"))
-    with applied("trainingjobpolicy", VALUES, namespace):
+    with applied("policy-allowed-values", VALUES, namespace):
         plain = {"storage__endpoint": "http://minio.minio.svc:9000", "suspend": True}
         wait("the policy to hold", lambda: not admitted(namespace, **plain), seconds=30)
         yield
@@ -180,7 +180,7 @@ def test_a_job_in_an_unwatched_namespace_is_admitted_with_a_warning(namespace: N
         output = subprocess.run(command, check=True, capture_output=True, text=True, input=job).stderr
         return output if "Warning: " in output else None
 
-    with applied("watchwarning", {"imageRegistry": "localhost", "watchNamespaces": ["elsewhere"]}, namespace):
+    with applied("policy-watch-warning", {"imageRegistry": "localhost", "watchNamespaces": ["elsewhere"]}, namespace):
         warning = wait("the warning", warned, seconds=30)
     assert f"no operator reconciles TrainingJobs in {namespace.name}" in warning
     assert "watches elsewhere (Helm value watchNamespaces)" in warning

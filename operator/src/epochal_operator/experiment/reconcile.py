@@ -56,7 +56,7 @@ from epochal_operator.runtime.owners import OwnedType, controller_uid
 from epochal_operator.runtime.reconciler import ObjectReconciler
 
 REPORT_JOBS = OwnedType(JOBS, EXPERIMENT_LABEL, cache_transform.report_job, report_job, is_optional=True)
-"""The Jobs that write reports. Their permissions in the chart: rbac.yaml and operatorpolicy.yaml."""
+"""The Jobs that write reports. Their permissions in the chart: rbac.yaml and policy-operator.yaml."""
 _REPORT_EVENTS = frozenset({Reason.REPORT_FAILED, Reason.REPORT_WAITING})
 
 

@@ -1,6 +1,6 @@
 """The children of a ModelServer: the table by which they are watched, cached, created, corrected and deleted.
 
-Each row needs permissions in the chart: rbac.yaml and operatorserverpolicy.yaml, which a test compares with the table.
+Each row needs permissions in the chart: rbac.yaml and policy-operator-server.yaml. A test compares them with the table.
 """
 
 from typing import Any

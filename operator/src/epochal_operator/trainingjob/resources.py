@@ -14,7 +14,7 @@ TRAINING_JOBS = Resource(GROUP, VERSION, PLURAL, KIND)
 PROGRESS_MANAGER = "epochal-progress"
 """Field manager of the status fields that come from reports."""
 JOB = OwnedType(JOBS, NAME_LABEL, cache_transform.job, batch_job, is_optional=True)
-"""The Job of a TrainingJob: the only child. Its permissions in the chart: rbac.yaml and operatorpolicy.yaml."""
+"""The Job of a TrainingJob: the only child. Its permissions in the chart: rbac.yaml and policy-operator.yaml."""
 OWNED_PODS = OwnedType(PODS, NAME_LABEL, cache_transform.pod)
 
 

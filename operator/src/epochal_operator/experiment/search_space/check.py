@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from epochal_api.catalogue.problems import spec_problems
+from epochal_api.catalogue.problems import has_other_classes, spec_problems
 from epochal_api.catalogue.searched import paths_of
 from epochal_api.experiment import paths
 from epochal_api.experiment.parameter import Parameter
@@ -16,7 +16,7 @@ from epochal_api.trainingjob.spec import KIND, InvalidTrainingJob, TrainingJobSp
 from epochal_operator.experiment.ledger.events import MAX_STRING
 from epochal_operator.experiment.schedule.pruning import brackets
 from epochal_operator.experiment.search_space.domains import Range
-from epochal_operator.experiment.search_space.metrics import metric_names, training_reports
+from epochal_operator.experiment.search_space.metrics import metric_names, reported_name
 from epochal_operator.experiment.search_space.space import InvalidSpace, Space
 from epochal_operator.experiment.trial_job import json_value
 
@@ -46,7 +46,7 @@ def check(spec: ExperimentSpec, template: Mapping[str, Any]) -> Space:
     if found := [problem for problem in problems if not problem.is_warning]:
         raise InvalidSpace(list(map(str, found[:MAX_FAULTS])))
     places: dict[str, paths.ResolvedPath] = {}
-    if faults := [*_path_faults(space, template, places), *_metric_faults(spec)]:
+    if faults := [*_path_faults(space, template, places), *_metric_faults(spec, template)]:
         raise InvalidSpace(faults[:MAX_FAULTS])
     budget, parsed = iter(range(MAX_CHECKED_VALUES)), spec.template.spec
     faults = [*_value_faults(space, parsed, places, budget), *_initial_faults(spec, space, places, budget)]
@@ -177,14 +177,18 @@ def _validation_faults(spec: ExperimentSpec) -> Iterator[str]:
         )
 
 
-def _metric_faults(spec: ExperimentSpec) -> Iterator[str]:
+def _metric_faults(spec: ExperimentSpec, raw_template: Mapping[str, Any]) -> Iterator[str]:
     """Yield the faults of the objective's metric that can be found without Keras."""
     metric, template = spec.objective.metric, spec.template.spec
     if metric.startswith("val_") and template.data.validation is None:
         yield f"objective.metric: {metric} needs validation data: set template.spec.data.validation"
     yield from _validation_faults(spec)
     is_searched = any(_CHANGES_METRICS.match(path) for item in spec.parameters for path in item.paths)
-    if is_searched or training_reports(template.training, metric):
+    reported = reported_name(template.training, metric)
+    if is_searched or reported == metric or (reported and has_other_classes(raw_template)):
+        return
+    if reported:
+        yield f"objective.metric: must be {reported}, the name by which trials report it; found {metric}"
         return
     field = "template.spec.training.metrics" if template.training.outputs is None else "template.spec.training.outputs"
     if not (known := metric_names(template.training)):

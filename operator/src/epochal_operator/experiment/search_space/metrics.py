@@ -1,59 +1,60 @@
 """The metrics that trials report, according to the metrics in the template."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 
+from epochal_api.catalogue.classes import METRICS, catalogue
 from epochal_api.trainingjob.network import Named
 from epochal_api.trainingjob.training import Training
 
-_SHORT_NAMES: Mapping[str, str] = {
-    "bce": "BinaryCrossentropy",
-    "mae": "MeanAbsoluteError",
-    "mape": "MeanAbsolutePercentageError",
-    "mse": "MeanSquaredError",
-    "msle": "MeanSquaredLogarithmicError",
-}
-"""Classes of keras.metrics by their short names. A metric with arguments is reported by the name of its class."""
-_OTHER_NAMES: Mapping[str, str] = {"logcosherror": "logcosh"}
-"""Names that Keras gives to metrics instead of the name of their class, without upper case and underscores."""
-_NUMBERS = re.compile(r"(_\d+)+$")
+_OTHER_NAMES: Mapping[str, str] = {"FBetaScore": "fbeta_score", "LogCoshError": "logcosh"}
+"""Names that Keras gives to metrics of these classes. Other metrics get the name of their class in snake case."""
+_NUMBERS = re.compile(r"(_\d+)*$")
 """Numbers at the end of a reported name: Keras numbers repeated metrics and classes."""
 
 
-def reports_metric(metrics: Iterable[Named], name: str) -> bool:
-    """Return whether a training with these metrics reports a metric of this name, which may begin with val_."""
-    wanted = _normalize(_NUMBERS.sub("", name.removeprefix("val_")))
-    return wanted == "loss" or wanted in map(_reported_name, metrics)
+def reported_name(training: Training, name: str) -> str | None:
+    """Return the name by which a training reports the metric `name`; None if it reports no such metric.
 
-
-def training_reports(training: Training, name: str) -> bool:
-    """Return whether a training reports a metric of this name, which may begin with val_."""
-    outputs = training.outputs
-    if outputs is None or len(outputs) == 1:
-        return reports_metric(outputs[0].metrics if outputs else training.metrics, name)
-    wanted = _normalize(_NUMBERS.sub("", name.removeprefix("val_")))
-    reported = (
-        _normalize(output.name) + of_output
-        for output in outputs
-        for of_output in ("loss", *map(_reported_name, output.metrics))
-    )
-    return wanted == "loss" or wanted in reported
+    Upper case and underscores of `name` do not count, so that the returned name can correct it.
+    `name` may begin with val_, and end with the number of a repeated metric or of a class, as the returned name does:
+    `val_AUC_2` gives `val_auc_2` for two metrics AUC.
+    """
+    stem = _NUMBERS.sub("", name.removeprefix("val_"))
+    prefix, numbers = name.removesuffix(name.removeprefix("val_")), name.removeprefix("val_").removeprefix(stem)
+    found = next((each for each in _reported_names(training) if _normalize(each) == _normalize(stem)), None)
+    return None if found is None else prefix + found + numbers
 
 
 def metric_names(training: Training) -> list[str]:
     """Return the metrics of a training as its spec names them; of several outputs, as OUTPUT_loss and OUTPUT_METRIC."""
+    return _names(training, lambda metric: metric.name)
+
+
+def _reported_names(training: Training) -> list[str]:
+    return ["loss", *_names(training, _reported_metric)]
+
+
+def _names(training: Training, name_of: Callable[[Named], str]) -> list[str]:
+    """Return the names of the metrics by `name_of`; of several outputs, as OUTPUT_loss and OUTPUT_METRIC."""
     outputs = training.outputs
     if outputs is None or len(outputs) == 1:
-        return [metric.name for metric in (outputs[0].metrics if outputs else training.metrics)]
-    return [
-        f"{output.name}_{name}" for output in outputs for name in ("loss", *(metric.name for metric in output.metrics))
-    ]
+        return [name_of(metric) for metric in (outputs[0].metrics if outputs else training.metrics)]
+    return [f"{output.name}_{name}" for output in outputs for name in ("loss", *map(name_of, output.metrics))]
 
 
-def _reported_name(metric: Named) -> str:
-    """Return the name by which the trainer reports a metric, without upper case and underscores."""
-    name = _SHORT_NAMES.get(metric.name.lower(), metric.name) if metric.arguments else metric.name
-    return _OTHER_NAMES.get(_normalize(name), _normalize(name))
+def _reported_metric(metric: Named) -> str:
+    """Return the name by which the trainer reports a metric: for a short name without arguments, this short name."""
+    module, name = catalogue().modules[METRICS], metric.name
+    if metric.arguments:
+        name = module.names.get(name) or name
+    is_class = name in module.classes
+    return _OTHER_NAMES.get(name) or _snake_case(name) if is_class else name
+
+
+def _snake_case(class_name: str) -> str:
+    """Return the name that Keras gives to an object of a class (keras.src.utils.naming.to_snake_case)."""
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", class_name)).lower()
 
 
 def _normalize(name: str) -> str:

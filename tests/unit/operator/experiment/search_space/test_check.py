@@ -149,6 +149,7 @@ AUC = (
     "objective.metric: must be loss or one of template.spec.training.metrics (accuracy), with val_ for the validation "
     "data; found 'val_auc'. Add the metric to template.spec.training.metrics"
 )
+NAME = "objective.metric: must be val_accuracy, the name by which trials report it; found val_Accuracy"
 
 
 @pytest.mark.parametrize(
@@ -160,6 +161,8 @@ AUC = (
         ("val_accuracy", VALIDATED, []),
         ("accuracy", template(metrics=[]), [LOSS]),
         ("val_auc", VALIDATED, [AUC]),
+        ("val_Accuracy", VALIDATED, [NAME]),
+        ("val_Accuracy", VALIDATED | {"image": "registry.example/own:1"}, []),
     ],
 )
 def test_the_objective_metric_must_exist(metric: str, of: dict[str, Any], message: list[str]) -> None:

@@ -3,9 +3,8 @@
 from typing import Any
 
 import pytest
-from epochal_api.trainingjob.network import Named
 from epochal_api.trainingjob.training import Training
-from epochal_operator.experiment.search_space.metrics import reports_metric, training_reports
+from epochal_operator.experiment.search_space.metrics import reported_name
 
 
 @pytest.mark.parametrize(
@@ -27,11 +26,20 @@ from epochal_operator.experiment.search_space.metrics import reports_metric, tra
         ([{"name": "mae", "dtype": "float32"}], "mean_absolute_error", True),
         ([{"name": "Precision", "thresholds": 0.3}], "precision", True),
         (["LogCoshError"], "val_logcosh", True),
+        (["LogCoshError"], "val_log_cosh_error", False),
+        (["AUC"], "val_AUC", "val_auc"),
+        (["AUC", "AUC"], "AUC_2", "auc_2"),
+        (["MeanAbsoluteError"], "val_MeanAbsoluteError", "val_mean_absolute_error"),
+        (["F1Score"], "val_F1Score_0", "val_f1_score_0"),
+        (["R2Score"], "r2score", "r2_score"),
+        (["mae"], "MAE", "mae"),
+        ([], "val_Loss", "val_loss"),
     ],
 )
-def test_reports_metric(metrics: list[Any], name: str, *, expected: bool) -> None:
-    named = [Named.model_validate({"name": item} if isinstance(item, str) else item) for item in metrics]
-    assert reports_metric(named, name) is expected
+def test_reported_name(metrics: list[Any], name: str, *, expected: str | bool) -> None:
+    assert reported_name(Training.model_validate({"loss": "mse", "metrics": metrics}), name) == (
+        (name if expected else None) if isinstance(expected, bool) else expected
+    )
 
 
 OUTPUTS = [
@@ -55,4 +63,4 @@ OUTPUTS = [
     ],
 )
 def test_metrics_of_several_outputs_have_its_name(name: str, count: int, *, expected: bool) -> None:
-    assert training_reports(Training.model_validate({"outputs": OUTPUTS[:count]}), name) is expected
+    assert reported_name(Training.model_validate({"outputs": OUTPUTS[:count]}), name) == (name if expected else None)
