@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from epochal_api.experiment.ledger import KIND
-from epochal_api.experiment.spec import MAX_PARAMETERS, trial_name
+from epochal_api.experiment.spec import trial_name
 from epochal_operator.experiment.trial_job import EXPERIMENT_LABEL, LEDGER_LENGTH_ANNOTATION, PARAMETERS_ANNOTATION
 
 from tests.kit.jobs import digits, search
@@ -21,10 +21,11 @@ NOWHERE: Object = {"kubernetes.io/hostname": "nowhere"}
 """No node has this label, so no trial takes the machine's time."""
 COUNT = 8
 """Ledgers: as many as an Experiment may warm-start from."""
-VALUES = 8
-"""Values of each parameter of a search with the longest texts: 256 KiB in all."""
+PARAMETERS, VALUES = 16, 6
+"""Parameters of a search with the longest texts, and values of each. The operator reads annotations up to 20 KiB, and
+specs up to 128 KiB."""
 LONGEST_TRIALS = 200
-"""TrainingJobs with the longest annotations: in a ledger each takes 98 KB."""
+"""TrainingJobs with the longest annotations: in a ledger each takes 49 KB."""
 _BOMBS = '["Later"]', '["Started",0,0,"u"]'
 _LINES = HOSTILE[: COUNT - len(_BOMBS)]
 
@@ -70,7 +71,7 @@ def trials(owner: Object) -> Iterator[Object]:
 
 def longest_search(name: str) -> Object:
     """Returns a suspended Experiment whose values are the longest possible texts."""
-    names = [f"d{number:02}" for number in range(MAX_PARAMETERS)]
+    names = [f"d{number:02}" for number in range(PARAMETERS)]
     hidden = [{"layer": "Dense", "name": name, "units": 4, "activation": "relu"} for name in names]
     layers = [{"layer": "Flatten"}, *hidden, {"layer": "Dense", "units": 10, "activation": "softmax"}]
     dice = random.Random(0)  # noqa: S311 - equal in each run

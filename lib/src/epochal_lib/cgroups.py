@@ -16,13 +16,13 @@ class Group:
     """The memory counters of this process's control group, or of a parent of that group."""
 
     limit: int | None
-    """Memory limit in bytes; None if there is no limit."""
+    """Memory limit of the group in bytes; None if there is no limit."""
     used: int
-    """Memory in use, in bytes."""
+    """Memory in use by the group, in bytes, including file cache."""
     files: int
     """Part of `used` that is file cache, in bytes: the kernel frees it when memory runs short."""
     peak: int | None
-    """Peak of the memory in use, in bytes; None if the kernel does not report it."""
+    """Largest value of `used` so far, in bytes; None if the kernel does not report it."""
 
 
 def groups(proc: Path = PROC, cgroups: Path = CGROUPS) -> Iterator[Group]:

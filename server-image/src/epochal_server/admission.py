@@ -10,8 +10,8 @@ REFUSAL_DELAY_SECONDS = 0.05
 """Seconds before a client receives a refusal because of too much load. Many refused clients retry at once. Without the
 delay, their refusals would take the CPU time that the waiting requests need."""
 MAX_QUEUE_SECONDS = 20.0
-"""Maximum estimated seconds until the waiting requests are answered; further requests are refused. The grace period of
-a server that shuts down is only a little longer, and no client waits forever."""
+"""Maximum estimated seconds until the waiting requests are answered. While the estimate is higher, new requests are
+refused. The grace period of a server that shuts down is only a little longer, and no client waits forever."""
 SLOW_CLIENT_SECONDS = 2.0
 """Time that a client may take to send its request, or to read its answer. After it, the client's memory may be freed
 for other requests."""

@@ -1,4 +1,4 @@
-"""Connects the parts of a server once its model is loaded."""
+"""Connects the parts of a server, such as routes and metrics, once its model is loaded."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -26,7 +26,7 @@ PROTOCOLS = (v2, tfserving, watson)
 
 
 def protocols(model: Model) -> list[Protocol]:
-    """Return the inference protocols of a model: Open Inference, TensorFlow Serving and Watson."""
+    """Return the endpoints and documents of a model for each protocol: Open Inference, TensorFlow Serving, Watson."""
     return [module.protocol(model) for module in PROTOCOLS]
 
 

@@ -81,7 +81,10 @@ class Artifacts(TolerantModel):
 
 
 class StoredModel(TolerantModel):
-    """A stored model, read back and verified to contain the evaluated weights: status.StoredModel."""
+    """A stored model in a trainer's report. The operator writes it into the status of the job as status.StoredModel.
+
+    The trainer has read the file back, and verified that it contains the evaluated weights.
+    """
 
     name: FileName
     epoch: Annotated[int, Field(ge=1, le=2**53)]
@@ -180,7 +183,7 @@ class ReportResponse(TolerantModel):
     """The operator's response to a report. An operator of an earlier version omits newer fields."""
 
     message: str
-    """Whether the operator accepted the report, as text."""
+    """The operator's answer as text: it has accepted the report, or why not."""
     report_after_seconds: Duration | None = None
     """Seconds until the next report if only the step has changed. They grow with the number of trainings."""
     epoch_after_seconds: Duration | None = None

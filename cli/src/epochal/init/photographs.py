@@ -16,7 +16,7 @@ from epochal.sentences import counted
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp"})
 MAX_PIXELS = 50_000_000
-"""Maximum pixels of an image, because a small file may decode to far more. Larger images are left out."""
+"""Maximum pixels of a photograph, because a small file may decode to far more. The arrays omit larger photographs."""
 _SAMPLES = 64
 """Approximate number of images that are opened to choose the size and the channels."""
 _MAX_SIDE = 64

@@ -14,7 +14,7 @@ _FLOW_DEPTH = 3
 """Minimum depth at which a mapping with one field may be in flow style, such as spec.data.train (depth 3)."""
 
 _PLAIN = re.compile(r"(?:[^\W\d]|/)[\w./@%+-]*(?:[ :][\w./@%+-]+)*")
-"""Texts that YAML reads as texts without quotes, except `_WORDS`. `_QUANTITY` has further such texts."""
+"""Texts that need no quotes in YAML, except `_WORDS`. Texts that match `_QUANTITY` need no quotes either."""
 _QUANTITY = re.compile(r"[0-9]+([KMGT]i|[mkMGT])", re.ASCII)
 _WORDS = frozenset({"true", "false", "yes", "no", "on", "off", "null", "y", "n"})
 """Words in lower case that YAML 1.1 reads as a boolean or null, in any case of letters."""

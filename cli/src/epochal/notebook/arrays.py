@@ -20,7 +20,7 @@ _SINGLE = ("x", "y")
 _SCHEME = "s3://"
 _DIGITS = 12
 _BESIDE = ("sample_weight", "class_names", "feature_names")
-"""Start of the names of further arrays in a data set, which the trainer reads."""
+"""Prefixes of the names of arrays that a data set may contain besides the network's inputs and outputs."""
 
 
 def data_sets(
@@ -72,7 +72,7 @@ class _Writer:
         self._has_stored_objects = False
 
     def store(self, role: str, data: Any) -> str:
-        """Return the key of a data set in the bucket: that of an s3:// URI, or that of a new npz file with the arrays.
+        """Return the key of a data set in the bucket: the key of an s3:// URI, or of a new npz file with the arrays.
 
         Raises:
             EpochalError: If the arrays do not fit the network, or the data sets are in several buckets.

@@ -30,7 +30,7 @@ class WithCurves:
         self._curves = curves
 
     def show(self, target: Target, found: Mapping[str, Any], *, deleted: bool) -> None:
-        """Show an object after a change, and collect its values."""
+        """Show an object that has changed or was deleted, and collect its values for the curves."""
         self._view.show(target, found, deleted=deleted)
         self._curves.add(found)
 
@@ -60,7 +60,7 @@ class Widgets:
         self.box = widgets.VBox([widgets.HBox([self.bar, self.line]), self.picture])
 
     def show(self, target: Target, found: Mapping[str, Any], *, deleted: bool) -> None:  # noqa: ARG002 - as View
-        """Draw the bar and the curves of an object after a change."""
+        """Draw the bar and the curves of an object that has changed or was deleted."""
         self._found, self._is_deleted = found, deleted
         self._curves.add(found)
         self.bar.value = progress.percent(found)

@@ -114,7 +114,10 @@ class Server:
         )
 
     def _policies(self) -> str:
-        """Return a sentence with the NetworkPolicies that limit access to the server's pods, or why it has none."""
+        """Return a sentence that names the NetworkPolicies which limit access to the server's pods.
+
+        If it names none, the sentence says why.
+        """
         namespace = self._found.object["metadata"].get("namespace")
         try:
             policies = self._cluster.list(NETWORK_POLICIES, namespace=namespace)
@@ -165,7 +168,7 @@ def find_key(cluster: Cluster, spec: Mapping[str, Any], namespace: str | None) -
 
 
 def selects(policy: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
-    """Return whether a NetworkPolicy limits ingress to pods with these labels. It ignores matchExpressions."""
+    """Return whether a NetworkPolicy limits ingress to pods with these labels. Its matchExpressions are ignored."""
     spec = policy.get("spec") or {}
     wanted = (spec.get("podSelector") or {}).get("matchLabels") or {}
     matches = all(labels.get(name) == value for name, value in wanted.items())

@@ -37,10 +37,16 @@ class View(Protocol):
     """The interface of a view, which shows the progress of objects to the user."""
 
     def show(self, target: Target, found: Mapping[str, Any], *, deleted: bool) -> None:
-        """Show an object after a change. `found` is its new state."""
+        """Show the user an object that has changed or was deleted.
+
+        Args:
+            target: Kind and name of the object.
+            found: The object after the change; the last known object if it was deleted.
+            deleted: Whether the object was deleted.
+        """
 
     def tick(self) -> None:
-        """Update the remaining time."""
+        """Update the remaining time of the shown objects. It is called after TICK_SECONDS without a change."""
 
 
 def follow(cluster: Cluster, found: Sequence[Found], view: View) -> ExitCode:
@@ -51,8 +57,8 @@ def follow(cluster: Cluster, found: Sequence[Found], view: View) -> ExitCode:
 
     Args:
         cluster: The cluster.
-        found: The objects.
-        view: The view, which gets each change.
+        found: The objects to show, as read from the cluster.
+        view: Shows each change of the objects.
     """
     following = _Following(cluster, found, view)
     with closing(changes(cluster, [*following.uids])) as items:

@@ -27,7 +27,7 @@ class Lines:
         self._last: dict[Target, str] = {}
 
     def show(self, target: Target, found: Mapping[str, Any], *, deleted: bool) -> None:
-        """Write a line for an object, unless only its step or its remaining time has changed."""
+        """Write a line for a changed or deleted object, unless only its step or its remaining time has changed."""
         figures = [progress.state(found), progress.figures(found), progress.reason(found)]
         key = progress.DELETED if deleted else "  ".join(figures)
         if self._last.get(target) != key:
@@ -55,7 +55,7 @@ class Bars:
         self._shown: dict[Target, Mapping[str, Any]] = {}
 
     def show(self, target: Target, found: Mapping[str, Any], *, deleted: bool) -> None:
-        """Draw the bar of an object after a change."""
+        """Draw the bar of an object that has changed or was deleted."""
         if target not in self._tasks:
             self._tasks[target] = self._bars.add_task(target.name, total=100, state="", text="", left="")
         self._shown[target] = found
@@ -67,7 +67,7 @@ class Bars:
         )
 
     def tick(self) -> None:
-        """Update the remaining time."""
+        """Update the remaining time of all objects."""
         for target, found in self._shown.items():
             left = progress.remaining(found, self._environment.now())
             self._bars.update(self._tasks[target], left=left and f"ETA {left}")
@@ -109,7 +109,7 @@ def watch_objects(
 
     Args:
         cluster: The cluster.
-        found: The objects.
+        found: The objects to show, as read from the cluster.
         view: The context that opens the view. Default: `progress_view`.
     """
     environment = cluster.environment

@@ -106,7 +106,7 @@ UNKNOWN = _Code("StorageError", "look up this error code in the service's docume
 
 @dataclass(frozen=True)
 class Request:
-    """The parts of a request to the service that error messages contain."""
+    """The parts of a request to an S3 service that error messages contain."""
 
     endpoint: str
     bucket: str
@@ -125,7 +125,7 @@ class StorageErrorInfo:
     message: str
     """The failed request, the error that was found, and the remedy."""
     temporary: bool = False
-    """Whether a retry may succeed."""
+    """True if a retry may succeed."""
 
 
 def explain(error: Exception, request: Request, redact: Callable[[str], str] = str) -> StorageErrorInfo | None:
@@ -154,7 +154,7 @@ def explain(error: Exception, request: Request, redact: Callable[[str], str] = s
 
 
 def unreachable(request: Request, fault: str, *, temporary: bool = True) -> StorageErrorInfo:
-    """Return the information for users if a service does not answer, or its answer is not that of an S3 service."""
+    """Return the information for users if an S3 service does not answer, or the answer is not from an S3 service."""
     return StorageErrorInfo("EndpointUnreachable", f"cannot {request}: {fault}", temporary)
 
 
@@ -198,7 +198,7 @@ def _network_fault(error: HTTPError, redact: Callable[[str], str]) -> str:
 def _certificate_fault(error: HTTPError) -> str | None:
     """Return the text for a TLS error that only a change of the configuration fixes.
 
-    None for other errors, which are not about TLS or may be temporary.
+    Return None for all other errors: they are not about TLS, or may be temporary.
     """
     text = str(_reason(error))
     if "WRONG_VERSION_NUMBER" in text or "RECORD_LAYER_FAILURE" in text:
@@ -218,7 +218,7 @@ def _reason(error: BaseException) -> BaseException:
 
 
 def _cause(error: BaseException) -> BaseException | None:
-    """Return the operating system's error that caused the client's error, or None."""
+    """Return the error of the operating system or of TLS that caused an error of the S3 client, or None."""
     found: BaseException | None = _reason(error)
     while found is not None and not isinstance(found, OSError | ssl.SSLError | socket.gaierror):
         nested = next((argument for argument in found.args if isinstance(argument, BaseException)), None)

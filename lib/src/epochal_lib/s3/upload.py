@@ -13,7 +13,7 @@ from minio.xml import Element, SubElement, getbytes
 _NEW = {"If-None-Match": "*"}
 """A condition of S3 since 2024: no object with this key exists yet. Older services ignore or refuse the condition."""
 _UNKNOWN = "NotImplemented"
-"""Error code of a service that does not support the condition."""
+"""Error code of an S3 service that does not support the condition."""
 _TYPE = {"Content-Type": "application/octet-stream"}
 
 
@@ -24,7 +24,7 @@ class Upload:
     `abort` waits until a part that another thread sends is stored, since the service could otherwise keep this part.
 
     Args:
-        client: The client of the service.
+        client: The client of the S3 service.
         bucket: Name of the bucket.
         key: Key of the object.
     """
@@ -38,12 +38,15 @@ class Upload:
         self._is_over = False
 
     def part(self, content: bytes | bytearray) -> None:
-        """Store the next part, of at least 5 MiB. The first part begins a multipart upload. No effect after `abort`."""
+        """Store the next part, of at least 5 MiB. The first part begins a multipart upload.
+
+        After `abort`, do nothing.
+        """
         with self._lock:
             self._store_part(content)
 
     def finish(self, rest: bytes | bytearray, *, replace: bool) -> None:
-        """Store the last part, and make all parts visible as one object. No effect after `abort`.
+        """Store the last part, and make all parts visible as one object. After `abort`, do nothing.
 
         Args:
             rest: The last part.
@@ -97,9 +100,9 @@ class Upload:
 
 
 def _with_condition(send: Callable[[Mapping[str, str]], None], *, replace: bool) -> None:
-    """Send a request that stores an object. Unless `replace`, add the condition that no such object exists yet.
+    """Send a request that stores an object. Unless `replace`, add the condition that the key has no object yet.
 
-    If the service does not support the condition, send the request again without it.
+    If the S3 service does not support the condition, send the request again without it.
     """
     if replace:
         send({})

@@ -1,4 +1,4 @@
-"""The Events of an Experiment: status transitions, and single failures."""
+"""Builds the Events of an Experiment: changes of its status, and problems with a trial, the ledger or the report."""
 
 from collections.abc import Iterator
 

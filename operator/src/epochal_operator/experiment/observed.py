@@ -76,7 +76,7 @@ class Observed:
         ledger: The ledger as read, to which events are appended.
         trial_bytes: An upper limit for the bytes of a new trial in the ledger.
         remaining_promotions: Upper limit for the rungs that existing trials may still start, according to the schedule.
-        new_events: The events of its TrainingJobs that are not in the ledger.
+        new_events: The events of the Experiment's TrainingJobs that are not in the ledger.
         trials: The trials after the events in the ledger and `new_events`.
         blocked: The causes for which TrainingJobs cannot be created, by trial and rung.
         delayed: The time before which a TrainingJob must not be written again, by trial and rung: a retry is due then,
@@ -120,7 +120,7 @@ class Observed:
 
     @cached_property
     def unexpected_jobs(self) -> Mapping[RungKey, Object]:
-        """The unfinished TrainingJobs that are not of the current rung of a Running trial.
+        """The unfinished TrainingJobs of the Experiment, except those of the current rung of a Running trial.
 
         An example is a Failed trial with a TrainingJob whose refused spec is accepted now.
         """
@@ -129,7 +129,7 @@ class Observed:
 
     @property
     def busy_unexpected_jobs(self) -> int:
-        """The number of unexpected TrainingJobs that count against spec.parallelism until their pods have stopped."""
+        """The number of `unexpected_jobs` that are not idle. Each takes a slot of spec.parallelism until it is idle."""
         return sum(not is_idle(job) for job in self.unexpected_jobs.values())
 
     @cached_property
@@ -145,7 +145,7 @@ class Observed:
 
     @property
     def rung_capacity(self) -> int:
-        """The number of further rungs that certainly fit into the ledger, after the running rungs."""
+        """The number of new rungs that certainly fit into the ledger, after the running rungs."""
         return max(0, self._free_bytes) // RUNG_BYTES
 
     @property

@@ -26,7 +26,7 @@ BUSY_NAMESPACES = 4
 in a webhook."""
 RETRY_SECONDS = 2.0
 CRD_SECONDS = 30.0
-"""Seconds between checks for missing CRDs. Kinds whose CRDs are installed run meanwhile."""
+"""Seconds between checks for missing CRDs. Objects of kinds whose CRDs are installed are reconciled meanwhile."""
 
 _log = logging.getLogger(__name__)
 
@@ -102,7 +102,7 @@ class Controller:
         return max(((queue.no_progress_seconds(), kind) for kind, queue in self.queues.items()), key=itemgetter(0))
 
     async def _served_kinds(self) -> set[Kind]:
-        """Return the kinds that the API server serves, and record the others. kopf would silently ignore those."""
+        """Return the kinds that the API server serves, and record the other kinds, which kopf would silently ignore."""
         answers = {kind: await self._is_served(kind) for kind in self.queues}
         self._informer.set_absent(kind.resource for kind, served in answers.items() if served is False)
         return {kind for kind, served in answers.items() if served}
@@ -121,7 +121,7 @@ class Controller:
         return None if failed else False
 
     async def _watch(self, served: set[Kind]) -> None:
-        """Watch the objects until the watches end, or the API server serves a further kind."""
+        """Watch the objects of the kinds `served` until the watches end, or the API server serves another kind too."""
         lister = partial(list_source, self._kube, self._informer)
         watching = asyncio.create_task(watch(self._informer, lister, self._namespaces, self._reader))
         waiting = asyncio.create_task(self._wait_for_crd(served))

@@ -25,7 +25,7 @@ RENEW_SECONDS = 2.0
 ACQUIRE_SECONDS = 1.0
 """Seconds between attempts of a standby process to acquire the lease."""
 REQUEST_SECONDS = 8.0
-"""Timeout of one request in seconds, short enough for further requests before the lease expires."""
+"""Timeout of one request in seconds, short enough to try again before the lease expires."""
 ENDED_SECONDS = 5.0
 """Seconds without a renewal after which another process takes over from a leader whose container has ended."""
 CONTAINER = "operator"
@@ -41,7 +41,7 @@ class LeaseLost(Exception):
 
 
 class Leadership:
-    """The part of this process in the leader election: it acquires, renews and releases a Lease.
+    """Acquires, renews and releases the Lease by which the replicas of the operator elect a leader.
 
     A container that restarts in the same pod has the same identity and leads at once, because its predecessor has
     ended.
@@ -92,7 +92,7 @@ class Leadership:
                 raise LeaseLost("another replica holds the leader lease")
 
     def seconds_left(self) -> float:
-        """Return the seconds until the lease of this process expires. No other process can lead before.
+        """Return the seconds until the lease of this process expires. No other process can lead until then.
 
         Raises:
             LeaseLost: If the lease has expired, for example because this process was paused.
@@ -103,7 +103,7 @@ class Leadership:
         return seconds
 
     async def release(self) -> None:
-        """Remove this process as the holder of the lease, if it is, so that another process can lead at once."""
+        """If this process holds the lease, remove it as the holder, so that another process can lead at once."""
         self._renewed, self._held = float("-inf"), None
         try:
             lease = await self._read(LEASES, self._name)
@@ -168,7 +168,7 @@ class Leadership:
     async def _has_ended(self, holder: str, renew_time: str | None) -> bool:
         """Return whether the operator of the holder's pod has ended since the last renewal, or the pod does not exist.
 
-        False if that is unknown.
+        Return False if this is unknown.
         """
         if not _POD_NAME.fullmatch(holder):
             return False

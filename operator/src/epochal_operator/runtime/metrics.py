@@ -29,7 +29,8 @@ from epochal_operator.runtime.reasons import EpochalReason, effect_of, reason_of
 OTHER = "Other"
 """Label value for all reasons that are not in Epochal's own tables."""
 MAX_LABEL_VALUE = 63
-"""Characters: https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set."""
+"""Maximum characters of a label's value in Kubernetes:
+https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set."""
 
 _log = logging.getLogger(__name__)
 
@@ -73,12 +74,12 @@ class KindMetrics:
         reasons: The kind's table of reasons. All other reasons have the label value OTHER, which limits the number of
             series.
         values: For each series: its name, its description, and the function that returns its value for an object.
-        labelled: For each set of series with a further label: name, description, name of the label, and the function
+        labelled: For each set of series with a label of its own: name, description, name of the label, and the function
             that returns pairs of the label's value and the series' value for an object.
         statuses: By condition type: the statuses of the condition that become a series, instead of the default True.
         reason_condition: The type of the condition whose reason becomes a series.
-        info: Returns further labels of an object's info series.
-        fault: Returns the fault (User, Crash or Cluster) of a reason for an object; by default that of its Effect.
+        info: Returns the labels of an object's info series besides uid and those of all series.
+        fault: Returns the fault (User, Crash or Cluster) of a reason for an object. Default: the fault of its Effect.
     """
 
     kind: str
@@ -126,7 +127,10 @@ class KindMetrics:
         yield from (family for family in (info, *gauges.values()) if family.samples)
 
     def _samples(self, obj: Object) -> Iterator[tuple[str, tuple[str, ...], float | None]]:
-        """Yield the name of each series of an object, the values of its further labels, and its value or None."""
+        """Yield the series of an object: name, values of the labels that only this series has, and value.
+
+        A series with the value None gets no sample.
+        """
         status = part(obj, "status")
         if status.get("state") in self.states:
             yield "state", (status["state"],), 1

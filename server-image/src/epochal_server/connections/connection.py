@@ -128,17 +128,17 @@ class Connection(asyncio.Protocol):
 
     @property
     def has_incomplete_body(self) -> bool:
-        """Whether a part of the current or last request's body has not arrived yet."""
+        """True if a part of the current or last request's body has not arrived yet."""
         return False
 
     @property
     def is_answering(self) -> bool:
-        """Whether a complete request must be answered before the connection processes further bytes."""
+        """True if the connection has a complete request to answer before it processes the bytes that follow."""
         return False
 
     @property
     def idle(self) -> bool:
-        """Whether no request is in progress, and no part of a request has arrived."""
+        """True if no request is in progress, and no part of a new request has arrived."""
         return not self.busy and self.head_since is None and not self.has_incomplete_body
 
     def _handle(self, data: bytes) -> None:

@@ -15,7 +15,7 @@ from epochal_server.model.datatypes import DATA_TYPES, DataType
 from epochal_server.refusals import Invalid, Unknown
 
 Arrays = Mapping[str, np.ndarray]
-"""Arrays by name of the model's input or output. The first axis is that of the samples."""
+"""Arrays by the names of the model's inputs, or of its outputs. The first axis of each array is for the samples."""
 
 TEXT = "str"
 """The dtype of strings in a signature. In memory, their array has the NumPy type object and contains Python strings."""
@@ -32,15 +32,15 @@ class Tensor:
 
     name: str
     shape: tuple[int, ...]
-    """The shape without the first axis, that of the samples; -1 for a dynamic axis."""
+    """The shape of one sample: without the first axis, which is for the samples. -1 is a dynamic axis."""
     dtype: np.dtype
     """The NumPy type; `object` for text."""
     text: bool
-    """Whether the tensor holds text."""
+    """True if the tensor contains text."""
     classes: tuple[str, ...] | None = None
     """Names of the classes of an output, in the order of its last axis."""
     probabilities: bool = False
-    """Whether an output contains class probabilities."""
+    """True if the tensor is an output with class probabilities."""
 
     @classmethod
     def of(cls, spec: TensorSpec) -> "Tensor":
@@ -128,12 +128,12 @@ class Model:
 
     @cached_property
     def inputs(self) -> Mapping[str, Tensor]:
-        """The inputs by name, in the order of the signature."""
+        """Shape and type of each input, by its name, in the order of `signature`."""
         return {spec.name: Tensor.of(spec) for spec in self.signature.inputs}
 
     @cached_property
     def outputs(self) -> Mapping[str, Tensor]:
-        """The outputs by name, in the order of the signature."""
+        """Shape and type of each output, by its name, in the order of `signature`."""
         first, *others = map(Tensor.of, self.signature.outputs)
         first = replace(first, classes=self.classes, probabilities=self.signature.probabilities)
         return {tensor.name: tensor for tensor in (first, *others)}

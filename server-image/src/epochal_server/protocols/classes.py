@@ -59,7 +59,7 @@ def top_classes(answers: np.ndarray, max_labels: int, classes: tuple[str, ...] |
 
 
 def predicted_classes(answers: np.ndarray) -> list[int | None]:
-    """Return the index of each sample's predicted class: that of the greatest value.
+    """Return the index of each sample's predicted class, which is the class with the greatest value.
 
     If the output is a single probability, the index is 1 above 0.5, else 0. For a sample with NaN, it is None.
     """

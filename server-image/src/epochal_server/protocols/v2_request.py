@@ -27,7 +27,7 @@ class Output:
 
     name: str
     binary: bool
-    """Whether the response contains the output as bytes after the JSON."""
+    """True if the response contains the output as bytes after the JSON."""
     classification: int = 0
     """Number of greatest values to return as labels VALUE:INDEX:NAME in place of all values; 0 for all values."""
 
@@ -56,7 +56,7 @@ class Head:
     binary_bytes: int
     """Expected number of bytes after the JSON in the request."""
     has_numbers_only: bool = False
-    """Whether all requested outputs are numbers as bytes, so that the JSON of the response depends only on shapes."""
+    """True if all requested outputs are numbers as bytes. The JSON of the response then depends only on shapes."""
     response_heads: dict[tuple[tuple[int, ...], ...], bytes] = field(default_factory=dict)
     """The encoded JSON of the first response, by the shapes of its outputs, to reuse; at most one entry."""
 

@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 def read_templates(folder: Path) -> list[Template]:
     """Return the templates in the YAML files of a folder, sorted by file name; none if the folder does not exist.
 
-    Unreadable files and other kinds are left out.
+    Unreadable files, and objects of other kinds, are left out.
     """
     return list(_templates(folder))[:MAX_TEMPLATES]
 
@@ -40,7 +40,7 @@ def _templates(folder: Path) -> Iterator[Template]:
 def described(text: str) -> tuple[str, str]:
     """Return title and description of a template from the comment at its head.
 
-    The title is the first sentence, or the part before the first colon. The description is the rest.
+    The title ends at the end of the first sentence or at a colon, whichever is first. The description is the rest.
     """
     lines: list[str] = []
     for line in text.splitlines():

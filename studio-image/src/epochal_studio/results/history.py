@@ -1,4 +1,4 @@
-"""The metric curves of a TrainingJob: all epochs from history.csv in its bucket, or only the last from its status."""
+"""The metric curves of a TrainingJob: all epochs from history.csv in its bucket, or the last epoch from its status."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -61,7 +61,7 @@ def status_history(found: Mapping[str, Any], problem: Problem | None) -> History
 
     Args:
         found: The TrainingJob, with any content.
-        problem: Why the bucket was not read; None if it has no history.csv yet.
+        problem: The error of the bucket; None if the bucket has no history.csv yet.
     """
     status = readable(found).status
     epoch = count(mapping(status.get("progress")).get("epoch")) or 0

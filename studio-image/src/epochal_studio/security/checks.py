@@ -58,7 +58,7 @@ class Head:
 
     @property
     def is_read(self) -> bool:
-        """Whether the method is GET or HEAD, which never change an object."""
+        """True if the method is GET or HEAD, which never change an object."""
         return self.method in READS
 
 

@@ -19,14 +19,14 @@ from epochal_studio.stream.api_server import ApiServer
 from epochal_studio.wire import ClassCount, Problem, Usage
 
 MAX_PODS = 16
-"""Maximum pods whose metrics are read."""
+"""Maximum number of pods whose metrics are read."""
 MAX_METRICS = 2**20
 """Maximum bytes of a pod's metrics. The metrics of a model with 1,000 classes have 200 KiB."""
 MAX_CLASSES = 1000
 POD_SECONDS, SECONDS = 8.0, 20.0
 """Maximum seconds for the metrics of one pod, and of all pods. A pod delays too frequent requests for its metrics."""
 _AT_ONCE = 4
-"""Pods that are read at the same time."""
+"""Maximum number of pods whose metrics are read at the same time."""
 
 
 async def read_usage(api: ApiServer, access: Access, server: Server) -> Usage:

@@ -44,7 +44,7 @@ def joined(cookies: Mapping[str, str]) -> str | None:
 
 
 def store(response: web.StreamResponse, request: web.BaseRequest, text: str, seconds: int) -> None:
-    """Set the cookies of a session in a response, and delete further cookies of an earlier, longer session.
+    """Set the cookies of a session in a response, and delete the other cookies that a longer session has left.
 
     Args:
         response: The response.

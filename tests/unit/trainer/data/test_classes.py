@@ -49,7 +49,7 @@ def test_labels_that_name_classes(labels: Any, loss: str, found: list[int]) -> N
         ([0.5, 1.5], "mse", "values other than 0 and 1, which mse compares as numbers"),
         ([3, 4], "mean_absolute_error", "values other than 0 and 1, which mean_absolute_error compares as numbers"),
         ([-1, 1], "hinge", "values other than 0 and 1, which hinge compares as numbers"),
-        ([0.2, 0.9], BINARY, "values than 0 and 1"),
+        ([0.2, 0.9], BINARY, "values other than 0 and 1"),
         ([0.5, 1.0], SPARSE, "numbers of type float64, not class indices"),
         ([2.0, 3.0], "ALossOfAnotherVersion", "numbers of type float64"),
         ([[1, 1, 0], [0, 0, 1]], BINARY, "rows of 3 values that are not one-hot"),

@@ -109,7 +109,7 @@ def test_stratify_with_any_form_of_class_labels(labels: Array, loss: str) -> Non
     ("labels", "loss", "found"),
     [
         (np.linspace(0, 1, 100), "mse", "y holds values other than 0 and 1, which mse compares as numbers"),
-        (SORTED, "mae", "y holds other values than 0 and 1"),
+        (SORTED, "mae", "y holds values other than 0 and 1"),
         (np.ones((100, 3)), "BinaryCrossentropy", "y holds rows of 3 values that are not one-hot"),
         (np.zeros((100, 4, 4), "u1"), "SparseCategoricalCrossentropy", "y holds 4×4 labels for each sample"),
     ],

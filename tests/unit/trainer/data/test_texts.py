@@ -35,7 +35,7 @@ def test_types_that_are_no_text(dtype: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("texts", "message"),
     [
-        (np.array(["a", "b\ud800"]), r"characters that are no Unicode at \[1\]: decode them"),
+        (np.array(["a", "b\ud800"]), r"characters that are no Unicode at \[1\]: decode the texts"),
         (np.array([2**31, 97], np.uint32).view("U1"), r"characters that are no Unicode at \[0\]"),
         (np.array([[b"a", b"b"], [b"c", b"\xff\xfe"]]), r"bytes that are not UTF-8 at \[1, 1\]"),
     ],

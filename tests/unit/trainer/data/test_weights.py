@@ -62,7 +62,7 @@ def test_part_with_zero_weights() -> None:
     check_part_weights(None, "validation")
     check_part_weights(samples(), "training")
     check_part_weights(samples(weights=np.arange(6)), "training")
-    message = "^sample_weight holds only zeros in the training part: .* Use stratify"
+    message = "^sample_weight holds only zeros in the training part, .* Use stratify"
     with expect_failure("InvalidData", message, 65):
         check_part_weights(samples(weights=np.zeros(6)), "training")
 

@@ -39,7 +39,7 @@ def specs(*documents: dict[str, Any]) -> list[Callback]:
         ({"callback": "ModelCheckpoint", "filepath": "a.pickle"}, "(ModelCheckpoint): "),
         (
             {"callback": "CSVLogger", "filename": "é" * 100},
-            "filename must consist of names of at most 150 bytes, found 'éé",
+            "filename must have at most 150 bytes in each folder name and file name, found 'éé",
         ),
         ({"callback": "ModelCheckpoint", "filepath": "{epoch"}, "filepath '{epoch' cannot be formatted: expected '}'"),
     ],
@@ -176,7 +176,7 @@ def test_unknown_metrics_in_a_path(arguments: dict[str, Any], message: str) -> N
     [
         (
             {"filepath": "best.keras", "save_best_only": True},
-            "validationEveryEpochs is 2: Keras saves the model in each",
+            "validationEveryEpochs is 2: .* Keras saves the model and overwrites",
         ),
         ({"filepath": "{val_loss:.2f}.keras"}, "available are epoch, loss$"),
     ],

@@ -1,4 +1,4 @@
-"""Limits of the size and depth of a question, and digests that show which layers an earlier question had, too."""
+"""Limits of the size and depth of a question, and digests to find the first layers that it shares with another."""
 
 import hashlib
 import json
@@ -16,9 +16,12 @@ class BadQuestion(ValueError):
 
 
 def layer_digests(question: bytes) -> list[bytes]:
-    """Return for each layer of a question a digest of the layer, all layers before, the inputs and the precision.
+    """Return a digest for each layer of a question, computed from this layer, all layers before, inputs and precision.
 
     If two questions have equal digests for a layer, they have the same layers up to this layer.
+
+    Args:
+        question: A network to check, as JSON: an epochal_api.checker.Question.
 
     Raises:
         BadQuestion: If the question is no JSON object, too large, or nested too deep.

@@ -33,7 +33,7 @@ _SUFFIX = ".zip"
 _KEY = r"^\d{6}-\d{7}-\d{12}-[0-9a-f]{16}\.zip$"
 _MAX_POINTER_BYTES = 1024**2
 _TRIES = 3
-"""Maximum number of downloads of an object until its digest is right: a transfer may be damaged unnoticed."""
+"""Maximum number of downloads of an object whose digest is wrong: a transfer may damage it without an error."""
 
 
 class Entry(Part):
@@ -260,7 +260,11 @@ class Store:
         raise UnreadableCheckpoint(f"{name} has the SHA-256 {found} instead of {digest} in {_TRIES} downloads")
 
     def _delete_unlisted(self) -> None:
-        """Delete the checkpoints, and the files of checkpoints, that the index does not list, unless superseded."""
+        """Delete the checkpoints, and the files of checkpoints, that the index does not list.
+
+        If a later attempt has begun, delete nothing, because unlisted objects may belong to that attempt. A failure of
+        the bucket is only logged.
+        """
         entries = {entry.key for entry in self._entries}
         files = {digest for entry in self._entries for digest in entry.files}
         try:

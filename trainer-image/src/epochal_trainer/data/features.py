@@ -23,7 +23,7 @@ def match_features(
         samples: The data set, with a single input.
         input_shape: Shape of the input for one sample; None is an axis of any length.
         field: The input in messages: a field of the spec if `is_described`, else the name of the input.
-        is_described: Whether the spec has a field for the shape of the input.
+        is_described: Whether the spec has a field for the shape of the input, which the user can then change.
 
     Raises:
         Failure: ShapeMismatch, with advice on the shape or a layer to add.

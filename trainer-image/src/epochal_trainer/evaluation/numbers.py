@@ -15,9 +15,10 @@ Array = NDArray[Any]
 FRACTIONS = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
 """The fractions for which quantiles of the residuals (output minus label) are computed."""
 MAX_RESIDUALS = 2**16
-"""Maximum number of residuals for the quantiles. Of more, a random sample is used, with an error in rank of 0.2 %."""
+"""Maximum number of residuals for the quantiles. If there are more, the quantiles are those of a random sample of them,
+with an error in rank of 0.2 %."""
 BLOCK_SIZE = 2**20
-"""Values to process at a time: converted to float64, a whole batch of images may need too much memory."""
+"""Maximum number of values to convert to float64 at a time. A whole batch of images may need too much memory."""
 _SEED = 21
 
 

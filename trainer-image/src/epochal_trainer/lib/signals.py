@@ -28,7 +28,7 @@ class TerminationRequest:
 
     @property
     def requested(self) -> bool:
-        """Whether SIGTERM or Ctrl-C has requested the termination."""
+        """True after SIGTERM or Ctrl-C has requested the termination of this process."""
         return self._since is not None
 
     @property

@@ -174,7 +174,7 @@ def _confine_path(spec: Callback, folder: Path) -> dict[str, Any]:
     elif path.is_absolute() or ".." in path.parts:
         must = "be relative and must not contain '..'"
     elif any(len(part.encode()) > _MAX_NAME_BYTES for part in path.parts):
-        must = f"consist of names of at most {_MAX_NAME_BYTES} bytes"
+        must = f"have at most {_MAX_NAME_BYTES} bytes in each folder name and file name"
     if must:
         raise keras_objects.InvalidObject(f"{argument} must {must}, found {value!r:.{_MAX_SHOWN}}")
     if spec.callback == _FORMATTED_CALLBACK:
@@ -185,7 +185,7 @@ def _confine_path(spec: Callback, folder: Path) -> dict[str, Any]:
 
 
 def _check_placeholders(argument: str, path: str) -> None:
-    """Check that the placeholders of a path are metric names: with attributes, they could read other objects."""
+    """Check that the placeholders of a path are plain metric names, because attributes could read other objects."""
     try:
         fields = [(name, layout or "", kind) for _, name, layout, kind in Formatter().parse(path) if name is not None]
     except ValueError as error:

@@ -12,16 +12,16 @@ _BOUNDARIES = "bin_boundaries"
 _VOCABULARY = "vocabulary"
 _WEIGHTS = "idf_weights"
 NAMES = (_BOUNDARIES, _VOCABULARY, _WEIGHTS)
-"""All names of parts of the learned state of a layer."""
+"""The names of the parts of the state that layers learn by `adapt` but have in no variable."""
 
 
 def read(layer: keras.layers.Layer) -> dict[str, Array]:
-    """Return each part of the state that a layer learns, by name. Parts that its arguments set are not included."""
+    """Return the parts of the state that a layer has learned, by their names of NAMES. See `learned_names`."""
     return _read(layer, learned_names(layer))
 
 
 def assign(layer: keras.layers.Layer, state: Mapping[str, Array]) -> None:
-    """Set the parts of a layer's learned state that `state` contains."""
+    """Set the vocabulary with its IDF weights, or the bin boundaries, of a layer to those that `state` contains."""
     if (boundaries := state.get(_BOUNDARIES)) is not None:
         layer.bin_boundaries = boundaries.tolist()
     if (vocabulary := state.get(_VOCABULARY)) is not None:
@@ -31,10 +31,11 @@ def assign(layer: keras.layers.Layer, state: Mapping[str, Array]) -> None:
 
 
 def copy(source: keras.layers.Layer, target: keras.layers.Layer) -> bool:
-    """Copy the state that `target` would learn by `adapt` from a layer of the same class.
+    """Copy the parts of the state that `target` learns by `adapt` from `source`, a layer of the same class.
 
-    The source may have learned the state, or have it from its arguments. Return False, and copy nothing, if the source
-    lacks a part, so that `target` still needs `adapt`. Return True if `target` learns nothing.
+    The parts are those of `learned_names(target)`. The source may have learned them, or have them from its arguments.
+    Return False, and copy nothing, if the source lacks a part, so that `target` still needs `adapt`. Return True if
+    there are no parts to copy.
     """
     if not _has(source, names := learned_names(target)):
         return False
@@ -43,7 +44,10 @@ def copy(source: keras.layers.Layer, target: keras.layers.Layer) -> bool:
 
 
 def learned_names(layer: keras.layers.Layer) -> set[str]:
-    """Return the names of the parts of a layer's state that `adapt` sets, because no argument does."""
+    """Return the names, of NAMES, of the parts of the state that a layer learns by `adapt` and has in no variable.
+
+    Parts that the layer's arguments set are not included. Nor are variables, such as the mean of a Normalization.
+    """
     if isinstance(layer, keras.layers.Discretization) and layer.num_bins is not None:
         return {_BOUNDARIES}
     lookup = _lookup_of(layer)

@@ -15,7 +15,7 @@ from epochal_trainer.lib.failures import refused_failure
 log = logging.getLogger(__name__)
 
 KEYS: Mapping[str, str] = {"accessKey": ACCESS_KEY_ENV, "secretKey": SECRET_KEY_ENV, "sessionToken": SESSION_TOKEN_ENV}
-"""Environment variable by the key of the Secret whose value it has."""
+"""For each key of the Secret, the environment variable with its value."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -53,7 +53,8 @@ class Credentials:
     def advice(self) -> str | None:
         """Advice for a rejected signature, if the secret key has a line break or another control character, else None.
 
-        The character may be the cause. But the secret key is in no HTTP header, so the server's copy may have it too.
+        The character may be the cause of the rejection. No HTTP header contains the secret key, so the character causes
+        no error if the S3 service stores the same key with the character.
         """
         return _key_message("secretKey", self.secret_key) if _CONTROL.search(self.secret_key) else None
 

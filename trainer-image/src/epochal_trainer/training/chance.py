@@ -13,11 +13,17 @@ from epochal_trainer.lib.text import figure
 from epochal_trainer.reporting.history import Epoch
 
 FIRST_EPOCHS = 3
-"""Number of first epochs to check, or all of a shorter training; more if these have fewer than MIN_STEPS steps."""
+"""Number of epochs to check at the start of a training; all epochs of a shorter training.
+
+More epochs are checked if these have fewer than MIN_STEPS steps.
+"""
 MIN_STEPS = 100
 """Minimum number of steps in the checked epochs. With fewer steps, a network may have learned almost nothing."""
 COMPARED_EPOCHS = 2
-"""Number of last checked epochs whose losses must equal the loss of guessing. The first epoch may be far off."""
+"""Number of epochs, the last of the checked epochs, whose losses are compared with the loss of guessing.
+
+There is a warning if all these losses equal it. The mean loss of the first epoch may be far above.
+"""
 TOLERANCE = 0.01
 """Largest distance between the loss and the loss of guessing, as a fraction of the latter.
 
@@ -37,10 +43,10 @@ def check_better_than_chance(
     steps: int,
     metric: str = "loss",
 ) -> Iterator[TrainingWarning]:
-    """Yield a warning if the network has learned nothing in the first epochs: its loss is that of guessing.
+    """Yield a warning if the network has learned nothing in the first epochs: its loss equals the loss of guessing.
 
-    Later epochs do not change the result. There is no warning if the value for guessing is unknown for this loss or
-    these labels.
+    Later epochs do not change the result. There is no warning if the loss of guessing is unknown for this loss or these
+    labels.
 
     Args:
         class_counts: Number of training samples of each class; None if the labels are not classes.

@@ -13,7 +13,7 @@ _IMAGE = 3
 
 
 def image(call: Call) -> Tensor:
-    """Return the single input of a layer, which must be an image (height, width, channels)."""
+    """Return the single input of a layer. Fail unless it is an image: height, width and channels."""
     if len(call.input.shape) != _IMAGE:
         call.no_counterpart(f"an input of the shape {list(call.input.shape)}")
     return call.input
@@ -25,12 +25,12 @@ def height_and_width(name: str, sizes: Sequence[int]) -> str:
 
 
 def bias_of(call: Call) -> list[str]:
-    """Return ["bias"] if a layer has a bias, else an empty list."""
+    """Return ["bias"], the name of a Keras layer's bias weight, if use_bias is true, else an empty list."""
     return ["bias"] if call.flag("use_bias") else []
 
 
 def without(bias: list[str]) -> str:
-    """Return the prototxt field that disables the bias if `bias` is empty, else ""."""
+    """Return the prototxt field that disables a Caffe layer's bias if `bias_of` returned an empty list, else ""."""
     return "" if bias else " bias_term: false"
 
 

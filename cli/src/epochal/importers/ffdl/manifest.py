@@ -33,7 +33,7 @@ MANIFEST_FIELDS = frozenset(
         "version",
     }
 )
-"""Fields of an FfDL manifest that the import reads, without a hyperparameter search."""
+"""Fields of an FfDL manifest that the import reads, except those of a hyperparameter search."""
 _NOT_NEEDED = frozenset({"evaluation_metrics", "hyper_parameters_optimization"})
 """Fields that need no warning: Keras computes the metrics, and the package `search` imports the search."""
 _REGION = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
@@ -172,19 +172,22 @@ def _address(store: Mapping[str, Any]) -> Any:
 
 
 def _storage(store: Mapping[str, Any], draft: Draft) -> dict[str, Any]:
-    """Return spec.storage for a data store: endpoint and region. Its keys are not imported: they belong in a Secret."""
+    """Return spec.storage for a data store: endpoint and region. Credentials are left out: they belong in a Secret."""
     connection = mapping(store.get("connection"))
     storage: dict[str, Any] = {}
     address = connection.get("auth_url")
     if isinstance(address, str) and _is_address(address):
         storage["endpoint"] = address
     elif not is_nothing(address):
-        draft.warn(_store_label(store), f"auth_url is {shown(address)}: an endpoint must be http(s)://HOST[:PORT]")
+        must = "the address of an S3 service must be http(s)://HOST[:PORT]"
+        draft.warn(_store_label(store), f"connection.auth_url is {shown(address)}: {must}")
     region = connection.get("region")
     if isinstance(region, str) and _REGION.fullmatch(region):
         storage["region"] = region
     elif not is_nothing(region):
-        draft.warn(_store_label(store), f"region is {shown(region)}: it must have only letters, digits and hyphens")
+        draft.warn(
+            _store_label(store), f"connection.region is {shown(region)}: it must have only letters, digits and hyphens"
+        )
     for key in connection:
         if key not in _SECRETS | {"auth_url", "region", "type", "name"}:
             draft.warn(_store_label(store), f"connection.{shown(str(key))} is lost: a TrainingJob has no such field")

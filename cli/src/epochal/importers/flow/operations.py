@@ -27,7 +27,7 @@ _ALIASES: Mapping[str, str] = {
     "innerproduct": "Dense",
     "transposedconvolution2d": "Conv2DTranspose",
 }
-"""Other names of operations."""
+"""Keras layers by other names of operations, normalized."""
 _MERGES: Mapping[str, str] = {
     "ave": "Average",
     "average": "Average",
@@ -55,7 +55,14 @@ _SHAPES: Mapping[str, str] = {"Reshape": "target_shape", "Permute": "dims"}
 
 
 class _Kind(NamedTuple):
-    """The result of `_kind`: layer class, arguments that follow from the operation, and parameters read for them."""
+    """The Keras layer for the operation of a node.
+
+    Args:
+        layer: Class of the layer.
+        arguments: Arguments of the layer that follow from the operation.
+        used: Names of the node's parameters that determined `layer` and `arguments`. All other parameters still have to
+            be converted to arguments.
+    """
 
     layer: str
     arguments: Mapping[str, Any]
@@ -95,6 +102,11 @@ def convert_layer(node: Node, draft: Draft, *, classes: int | None = None) -> di
 
 
 def _kind(node: Node, draft: Draft) -> _Kind:
+    """Return the Keras layer for the operation of a node. `draft` gets a warning for an invalid pooling function.
+
+    Raises:
+        EpochalError: If no Keras layer matches the operation, or the mode of a merge is unknown.
+    """
     category, name = node.category, _normalized(node.op.rpartition(".")[2])
     activations = _by_normalized_name(tuple(catalogue().modules["keras.activations"].names))
     if category == "activation" and name in {"relu", "softmax"} and any(map(_has_effect, node.parameters.values())):

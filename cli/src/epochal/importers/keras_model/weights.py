@@ -85,7 +85,10 @@ class ModelWeights:
 
 
 def _free_memory() -> int:
-    """Return the available memory in bytes. The trainer refuses to build a network that needs more."""
+    """Return the available memory of this machine in bytes, or 16 GiB if /proc/meminfo does not contain it.
+
+    It is the limit for epochal-trainer, which refuses to build a network that needs more.
+    """
     try:
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))

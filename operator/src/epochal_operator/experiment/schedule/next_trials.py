@@ -50,7 +50,7 @@ def next_trials(
         trials: The existing trials.
         occupied: The number of slots of spec.parallelism that trials occupy.
         exhausted: Whether the searcher has no new parameters to suggest.
-        blocked: Trials and rungs that cannot start now: other trials use their slots.
+        blocked: Trials and rungs that cannot start now, so that other trials may use their slots.
     """
     free = spec.parallelism - occupied
     if spec.suspend or free <= 0 or _failure_reason(spec, trials) or stop_reason(spec, trials):

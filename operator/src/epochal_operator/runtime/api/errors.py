@@ -41,7 +41,7 @@ class Rejected(ApiError):
 
     @property
     def by_policy(self) -> bool:
-        """Whether an admission webhook or policy denied the request, by the message; it may allow the request later."""
+        """True if, by its message, an admission webhook or policy denied the request. A retry may succeed."""
         return _DENIED.search(self.message) is not None
 
 
@@ -54,7 +54,7 @@ class Invalid(Rejected):
 
 
 class Unavailable(ApiError):
-    """No response, an overload or error of the API server (429, 5xx), or a failed authentication (401).
+    """The API server does not respond, is overloaded or fails (429, 5xx), or cannot authenticate the operator (401).
 
     A retry may succeed.
     """

@@ -6,17 +6,21 @@ from epochal_api.trainingjob.spec import InvalidTrainingJob, TrainingJob
 
 
 def require_known_objects(training_job: TrainingJob) -> None:
-    """Raise an error if the trainer of this installation does not know a Keras object of the spec.
+    """Check the Keras objects and the graph of layers in the spec against the catalogue of Keras' classes.
 
     Raises:
-        InvalidTrainingJob: With a line for each problem.
+        InvalidTrainingJob: If an object or argument is unknown or invalid, or the graph is invalid. The message has a
+            line for each problem. A spec with its own image or code never raises this error.
     """
     if errors := [problem for problem in _problems(training_job) if not problem.is_warning]:
         raise InvalidTrainingJob(to_text(errors))
 
 
 def unknown_objects(training_job: TrainingJob) -> str:
-    """Return the Keras objects that only spec.image or spec.code can define, as text; empty if there are none."""
+    """Return the problems of a spec with its own image or code as text; empty if there are none.
+
+    They are no errors, because the image or the code may define the objects that the catalogue lacks.
+    """
     return to_text([problem for problem in _problems(training_job) if problem.is_warning])
 
 

@@ -39,7 +39,7 @@ _IMAGE_FIELDS = {
     False: "imageRegistry and trainerImage of Epochal's chart",
     None: "spec.image, or trainerImage of Epochal's chart where that is not set",
 }
-"""The fields that name the image, by `own_image`: whether the image is that of spec.image, or None if unknown."""
+"""The fields that name the image, by `own_image`: True if spec.image sets the image, None if unknown."""
 _STARTING_REASONS = frozenset({"ContainerCreating", "PodInitializing"})
 """Waiting reasons of a container that starts normally."""
 _START_FAILURES = frozenset({"ContainerCannotRun", "StartError"})

@@ -342,9 +342,9 @@ def test_arrays_that_are_read_or_ignored(names: str, roles: list[Role], elsewher
     ("names", "roles", "message"),
     [
         ("x y weight", ["train"], r"weight, which .*spec.data.train reads x, y, sample_weight, .*rename weight to sam"),
-        ("x y sample_weights", ["train"], "sample_weights, .*: rename sample_weights to sample_weight to"),
+        ("x y sample_weights", ["train"], "sample_weights, .*: rename sample_weights to sample_weight so"),
         ("x y ids notes", ["train"], "ids, notes, which .*: remove the unread arrays"),
-        ("x y names", ["train"], "names, which .*: rename names to class_names to"),
+        ("x y names", ["train"], "names, which .*: rename names to class_names so"),
         ("x y classes names", ["train"], "names, which .*: remove the unread arrays"),
         ("x y features labels", ["train"], "features, labels, which no part of this job reads"),
         (ALL, ["train"], "x_test, y_test, which .*: set spec.data.test.object to file, to read x_test and y_test, or"),

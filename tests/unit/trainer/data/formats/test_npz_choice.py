@@ -113,7 +113,7 @@ def test_a_missing_array_is_refused(network: NetworkArrays, names: str, message:
         ),
         (SEVERAL, f"{NAMES} sample_weights", "rename sample_weights to sample_weight so that it is read"),
         (SEVERAL, f"{NAMES} x y", "x, y, which no part of this job reads"),
-        (SEVERAL, f"{NAMES} class_names", "rename class_names to class_names_odd or class_names_digit to have it"),
+        (SEVERAL, f"{NAMES} class_names", "rename class_names to class_names_odd or class_names_digit so that"),
         (
             SEVERAL,
             f"{TRAIN} {TRAIN.replace('train', 'test')}",

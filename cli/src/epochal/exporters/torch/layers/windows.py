@@ -9,7 +9,10 @@ from epochal.exporters.windows import Window
 
 
 def image(call: Call, count: int) -> Tensor:
-    """Return the single input with its channels first. It must have `count` axes beside batch axis and channels."""
+    """Return a layer's single input with its channels first. Fail unless it has `count` axes besides the channels.
+
+    The batch axis does not count.
+    """
     if len(call.input.shape) != count + 1:
         call.fail(f"its input must have {count} axes and channels, found the shape {list(call.input.shape)}")
     return call.input.first()
@@ -41,5 +44,9 @@ def padded(call: Call, tensor: Tensor, window: Window, value: str = "") -> tuple
 
 
 def options(**sizes: tuple[Sequence[int], int]) -> list[str]:
-    """Return the code of arguments such as stride=2, from pairs of sizes and default. Defaults are left out."""
+    """Return the arguments of a torch layer as code, such as ["stride=2"]. Arguments with default values are left out.
+
+    Args:
+        **sizes: By the name of an argument: its size for each axis, and the default, which is the same for all axes.
+    """
     return [f"{key}={size(value)}" for key, (value, default) in sizes.items() if set(value) != {default}]
