@@ -50,7 +50,7 @@ class StoredObject(NamedTuple):
     size: int
 
 
-class StoredVersion(NamedTuple):
+class ObjectStat(NamedTuple):
     """Size in bytes, ETag and time of the last change of an object in a bucket."""
 
     size: int
@@ -97,7 +97,7 @@ class Bucket:
         with self.errors("list", prefix):
             return list_page(self._client, self.name, prefix, token, most)
 
-    def siblings(self) -> Names | None:
+    def bucket_names(self) -> Names | None:
         """Return the names of all buckets of the service; None if the credentials have no right to list buckets."""
         from epochal_lib.s3.errors import MAY_NOT  # noqa: PLC0415
         from minio.error import S3Error  # noqa: PLC0415
@@ -114,11 +114,11 @@ class Bucket:
         """Return the size of an object in bytes."""
         return self.stat(key).size
 
-    def stat(self, key: str) -> StoredVersion:
+    def stat(self, key: str) -> ObjectStat:
         """Return size, ETag and time of the last change of an object, without reading its content."""
         with self.errors("read", key):
             found = self._client.stat_object(self.name, key)
-            return StoredVersion(int(found.size or 0), str(found.etag or ""), found.last_modified)
+            return ObjectStat(int(found.size or 0), str(found.etag or ""), found.last_modified)
 
     @contextmanager
     def open(self, key: str, *, etag: str = "", **part: int) -> Iterator[Any]:

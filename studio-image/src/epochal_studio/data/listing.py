@@ -13,7 +13,7 @@ MAX_ENTRIES = 200
 
 def list_buckets(bucket: Bucket) -> Buckets:
     """Return the names of the buckets of a service that a TrainingJob can name."""
-    names = bucket.siblings()
+    names = bucket.bucket_names()
     if names is not None:
         names = sorted(name for name in names if re.fullmatch(BUCKET_PATTERN, name))[:MAX_BUCKETS]
     return Buckets(endpoint=bucket.endpoint, buckets=names)
