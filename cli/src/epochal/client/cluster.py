@@ -68,7 +68,7 @@ class Cluster:
             AnswerTooLarge: If it is too large.
         """
         place = self._place(kind, namespace)
-        action, path = describe("get", kind, place, name), kind.path(place, name)
+        action, path = describe("get", kind, place, name), kind.url_path(place, name)
         return self._transport.json(action, "GET", path, is_object=True)
 
     def list(
@@ -134,7 +134,7 @@ class Cluster:
         name, place = self._identity(kind, document)
         action, query = describe("create", kind, place, name), self._writing(dry_run=dry_run)
         is_change = kind.namespaced and not dry_run  # a review is created, but not stored
-        return self._transport.json(action, "POST", kind.path(place), query, body=document, is_change=is_change)
+        return self._transport.json(action, "POST", kind.url_path(place), query, body=document, is_change=is_change)
 
     def replace(self, kind: Kind, document: Object, *, dry_run: bool = False) -> Object:
         """Replace an object in its own namespace, or else in `namespace` of the Cluster, and return it as stored.
@@ -145,7 +145,7 @@ class Cluster:
             dry_run: Whether the API server only checks the object.
         """
         name, place = self._identity(kind, document)
-        action, path = describe("change", kind, place, name), kind.path(place, name)
+        action, path = describe("change", kind, place, name), kind.url_path(place, name)
         query = self._writing(dry_run=dry_run)
         return self._transport.json(action, "PUT", path, query, body=document, is_change=not dry_run)
 
@@ -161,7 +161,7 @@ class Cluster:
         name, place = self._identity(kind, document)
         query: Query = {**self._writing(dry_run=dry_run), "force": force}
         body = {"apiVersion": kind.api_version, "kind": kind.name, **document}
-        action, path = describe("apply", kind, place, name), kind.path(place, name)
+        action, path = describe("apply", kind, place, name), kind.url_path(place, name)
         content_type = "application/apply-patch+yaml"
         return self._transport.json(
             action, "PATCH", path, query, body=body, content_type=content_type, is_change=not dry_run
@@ -193,7 +193,7 @@ class Cluster:
         if metadata := {field: value for field, value in required.items() if value is not None}:
             body["metadata"] = {**body.get("metadata", {}), **metadata}
         action = describe("change", kind, place, name)
-        path, content_type = kind.path(place, name), "application/merge-patch+json"
+        path, content_type = kind.url_path(place, name), "application/merge-patch+json"
         return self._transport.json(
             action, "PATCH", path, self._write, body=body, content_type=content_type, is_change=True
         )
@@ -211,7 +211,7 @@ class Cluster:
         body: Object = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"}
         if uid:
             body["preconditions"] = {"uid": uid}
-        action, path = describe("delete", kind, place, name), kind.path(place, name)
+        action, path = describe("delete", kind, place, name), kind.url_path(place, name)
         self._transport.json(action, "DELETE", path, body=body, is_change=True)
 
     def watch(
@@ -239,7 +239,7 @@ class Cluster:
             self._transport,
             self.environment,
             list_all=lambda: list_all(self._transport, kind, place, query, page=self._page),
-            path=kind.path(place),
+            path=kind.url_path(place),
             query=query,
             action=describe("watch", kind, place, name),
             seconds=seconds,
@@ -277,7 +277,7 @@ class Cluster:
         place = self._place(PODS, namespace)
         query: dict[str, str | int] = {**(limits or {}), "follow": follow, "timestamps": timestamps}
         query |= {name: value for name, value in (("container", container), ("sinceTime", since)) if value}
-        path, seconds = PODS.path(place, pod, "log"), None if follow else READ_SECONDS
+        path, seconds = PODS.url_path(place, pod, "log"), None if follow else READ_SECONDS
         with self._transport.open("GET", path, query, headers={"Accept": "*/*"}, read_seconds=seconds) as answer:
             if answer.status >= 400:  # noqa: PLR2004 - HTTP's errors
                 raise refused(answer.status, answer.read(MAX_LOG_LINE), describe("read the log of", PODS, place, pod))
@@ -314,7 +314,7 @@ class Cluster:
         """
         place = self._place(SERVICES, namespace)
         target = ":".join([*([scheme] if scheme else []), checked_name("Service", service), quote(str(port), safe="")])
-        root = f"{SERVICES.path(place)}/{target}/proxy/"
+        root = f"{SERVICES.url_path(place)}/{target}/proxy/"
         action = describe(f"{method} /{path.lstrip('/')} of", SERVICES, place, service)
         return self._transport.request(
             action, method, root + path.lstrip("/"), body=body, headers=headers, read_seconds=seconds
@@ -342,7 +342,7 @@ class Cluster:
         }
         spec = {"resourceAttributes": attributes}
         review = {"apiVersion": ACCESS_REVIEWS.api_version, "kind": ACCESS_REVIEWS.name, "spec": spec}
-        answer = self._transport.json("review your rights", "POST", ACCESS_REVIEWS.path(), body=review)
+        answer = self._transport.json("review your rights", "POST", ACCESS_REVIEWS.url_path(), body=review)
         return bool((answer.get("status") or {}).get("allowed"))
 
     def _writing(self, *, dry_run: bool) -> Query:

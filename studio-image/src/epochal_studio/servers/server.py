@@ -63,11 +63,11 @@ class Server(NamedTuple):
         The API server speaks plain HTTP to a Service unless its name begins with `https:`.
         """
         target = f"https:{self.name}:https" if self.is_tls else f"{self.name}:http"
-        return f"{SERVICES.path(self.namespace)}/{target}/proxy{path}"
+        return f"{SERVICES.url_path(self.namespace)}/{target}/proxy{path}"
 
     def metrics_path(self, pod: str) -> str:
         """Return the path at the API server that leads to the metrics of a pod, which are plain HTTP."""
-        return f"{PODS.path(self.namespace)}/{checked_name('pod', pod)}:{METRICS_PORT}/proxy/metrics"
+        return f"{PODS.url_path(self.namespace)}/{checked_name('pod', pod)}:{METRICS_PORT}/proxy/metrics"
 
 
 def read_server(cluster: Cluster, key: RunKey) -> Server:
