@@ -145,7 +145,7 @@ def test_a_network_without_code(content: str, target: str, cause: str) -> None:
 @pytest.mark.parametrize(
     ("layer", "training", "target", "remedy"),
     [
-        ({"layer": "LSTM", "units": 3}, {}, "caffe", "The targets keras, notebook, torch have it."),
+        ({"layer": "LSTM", "units": 3}, {}, "caffe", "The targets keras, notebook, torch have a counterpart."),
         (
             {"layer": "Dense", "units": 3},
             {"stepsPerEpoch": 9},
