@@ -6,10 +6,13 @@ import struct
 import zipfile
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 import yaml
+from epochal.init import photographs
+from epochal.init.inspect_data import inspect_data
 from epochal.manifests import check
 from PIL import Image
 
@@ -75,6 +78,15 @@ def test_a_table(tmp_path: Path) -> None:
     assert text.startswith("# Written by `epochal init` for Flowers 2018.csv. ")
     assert '    validation: {split: "0.2", stratify: true}\n' in text
     assert "    - {layer: Normalization}\n" in text
+
+
+def test_only_the_first_bytes_of_a_table_are_searched_for_its_range(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("epochal.init.inspect_data.SAMPLE_BYTES", 8)
+    (tmp_path / "table.csv").write_text("a,label\n1,0\n2,1\n3,0\n")
+    features = inspect_data(tmp_path / "table.csv", tmp_path / "table.npz").features
+    assert (features.lowest, features.highest) == (1, 2), "two numbers of float32"
 
 
 @pytest.mark.parametrize(
@@ -174,6 +186,20 @@ def test_photographs_in_folders(tmp_path: Path) -> None:
     result = epochal("init", "pets", "--force", folder=tmp_path)
     assert "Left out: 1 unreadable photograph, such as cut.png." in result.errors
     assert np.load(tmp_path / "pets.npz")["x"].shape == (6, 30, 30, 3)
+
+
+@pytest.mark.parametrize("count", [64, 65, 127, 128])
+def test_the_size_of_photographs_is_chosen_from_a_bounded_sample(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    size_of = Mock(wraps=photographs._size_of)
+    monkeypatch.setattr(photographs, "_size_of", size_of)
+    for index in range(count):
+        folder = tmp_path / ("cats" if index % 2 else "dogs")
+        folder.mkdir(exist_ok=True)
+        Image.new("L", (4, 4)).save(folder / f"{index}.png")
+    assert photographs.read_photographs(tmp_path).arrays["x"].shape == (count, 4, 4, 1)
+    assert 32 < size_of.call_count <= 64
 
 
 def huge_npz(path: Path) -> None:

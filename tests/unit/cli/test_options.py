@@ -57,10 +57,12 @@ def test_completion_has_the_names_in_the_cluster(cluster: ClusterInMemory, shell
     put_job(cluster, "mnist")
     put_job(cluster, "mnist-2", namespace="default")
     put(cluster, "experiments", "mn-search", {})
+    put(cluster, "modelservers", "mn-server", {})
     put_job(cluster, "other")
     found = complete(cluster.variables, "epochal watch mn", shell)
     assert "mnist" in found
     assert "mn-search" in found
+    assert "mn-server" in found
     assert "mnist-2" not in found
     assert "other" not in found
 

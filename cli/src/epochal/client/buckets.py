@@ -1,26 +1,20 @@
-"""S3 buckets of TrainingJobs, with the user's AWS credentials, or else the keys in the Secret of the spec."""
+"""S3 buckets: lists, reads, downloads, uploads and deletes their objects. `open_bucket` returns a Bucket."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
-from epochal_api.storage import Storage, StorageService
 from epochal_api.text import printable
-from pydantic import ValidationError
 
-from epochal.client.cluster import Cluster
-from epochal.client.credentials import Credentials, find_credentials, find_endpoint
+from epochal.client.credentials import Credentials
 from epochal.client.failures import MissingObject, shortened
-from epochal.client.kinds import CONFIG_MAPS
-from epochal.environment import Environment
 from epochal.errors import EpochalError
 from epochal.exit_codes import ExitCode
 
 if TYPE_CHECKING:
-    from epochal_lib.s3.bounded import AnswerLimits
     from epochal_lib.s3.errors import Verb
     from epochal_lib.s3.listing import Page
     from epochal_lib.s3.upload import Upload
@@ -50,7 +44,7 @@ class StoredObject(NamedTuple):
     size: int
 
 
-class StoredVersion(NamedTuple):
+class ObjectStat(NamedTuple):
     """Size in bytes, ETag and time of the last change of an object in a bucket."""
 
     size: int
@@ -97,7 +91,7 @@ class Bucket:
         with self.errors("list", prefix):
             return list_page(self._client, self.name, prefix, token, most)
 
-    def siblings(self) -> Names | None:
+    def bucket_names(self) -> Names | None:
         """Return the names of all buckets of the service; None if the credentials have no right to list buckets."""
         from epochal_lib.s3.errors import MAY_NOT  # noqa: PLC0415
         from minio.error import S3Error  # noqa: PLC0415
@@ -114,11 +108,11 @@ class Bucket:
         """Return the size of an object in bytes."""
         return self.stat(key).size
 
-    def stat(self, key: str) -> StoredVersion:
+    def stat(self, key: str) -> ObjectStat:
         """Return size, ETag and time of the last change of an object, without reading its content."""
         with self.errors("read", key):
             found = self._client.stat_object(self.name, key)
-            return StoredVersion(int(found.size or 0), str(found.etag or ""), found.last_modified)
+            return ObjectStat(int(found.size or 0), str(found.etag or ""), found.last_modified)
 
     @contextmanager
     def open(self, key: str, *, etag: str = "", **part: int) -> Iterator[Any]:
@@ -227,85 +221,3 @@ def split_uri(uri: str) -> tuple[str, str]:
     """Return bucket and key of `s3://BUCKET/KEY`; for a bucket name alone, the name and an empty key."""
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     return bucket, key
-
-
-def open_bucket(
-    cluster: Cluster | None,
-    storage: StorageService | Mapping[str, Any] | None,
-    uri_or_bucket: str,
-    *,
-    environment: Environment | None = None,
-    namespace: str | None = None,
-    limits: "AnswerLimits | None" = None,
-) -> Bucket:
-    """Return a client of a bucket. It may read the Secret and a ConfigMap, but sends no request to the S3 service yet.
-
-    The variables with AWS keys take precedence over the Secret, and the variables in `ENDPOINTS` over `storage`.
-
-    Args:
-        cluster: Reads the Secret; None if the environment variables have the credentials.
-        storage: `spec.storage`; None if the environment variables have the address.
-        uri_or_bucket: s3://BUCKET/…, or BUCKET.
-        environment: Has the environment variables. Default: the Environment of the cluster.
-        namespace: Namespace of the Secret. Default: `namespace` of the cluster.
-        limits: Limits of size, time and number of the service's answers. Default: no limits, for a trusted service.
-
-    Raises:
-        EpochalError: If there are no credentials, no address or no usable certificates.
-    """
-    from epochal_lib.s3.client import connect  # noqa: PLC0415 - minio, which most commands do not need
-
-    environment = environment or (cluster.environment if cluster else Environment())
-    service = _service(storage)
-    endpoint, is_from_spec = find_endpoint(environment.variables, service)
-    found = find_credentials(environment.variables, cluster, service, namespace)
-    authority = _authority(environment, cluster, service, namespace) if endpoint.startswith("https:") else ""
-    try:
-        client = connect(
-            endpoint,
-            access_key=found.access_key,
-            secret_key=found.secret_key,
-            session_token=found.session_token,
-            region=service.region if service else "us-east-1",
-            authority=authority,
-            limits=limits,
-        )
-    except (OSError, ValueError) as error:
-        raise EpochalError(
-            f"cannot use the S3 service {shortened(endpoint)}: {shortened(found.redact(str(error)))}",
-            "Check the address, and the certificates in spec.storage.caConfigMapRef or $AWS_CA_BUNDLE.",
-        ) from error
-    bucket, _ = split_uri(uri_or_bucket)
-    return Bucket(client, bucket, endpoint, is_from_spec=is_from_spec, credentials=found)
-
-
-def _service(storage: StorageService | Mapping[str, Any] | None) -> StorageService | None:
-    if storage is None or isinstance(storage, StorageService):
-        return storage
-    try:
-        return Storage.model_validate(storage)
-    except ValidationError as error:
-        raise EpochalError(
-            f"spec.storage is not readable: {shortened(str(error))}", "Use `epochal` in the version of the cluster."
-        ) from error
-
-
-def _authority(
-    environment: Environment, cluster: Cluster | None, service: StorageService | None, namespace: str | None
-) -> str:
-    """Return PEM certificates of $AWS_CA_BUNDLE, or else spec.storage.caConfigMapRef; "" to trust only the system's."""
-    if bundle := environment.variables.get("AWS_CA_BUNDLE"):
-        try:
-            return (environment.folder / bundle).read_text()
-        except (OSError, UnicodeDecodeError) as error:
-            raise EpochalError(f"cannot read $AWS_CA_BUNDLE: {error}", exit_code=ExitCode.USAGE) from error
-    if cluster is None or service is None or service.ca_config_map_ref is None:
-        return ""
-    reference = service.ca_config_map_ref
-    data = cluster.get(CONFIG_MAPS, reference.name, namespace).get("data") or {}
-    if not data.get(reference.key):
-        raise EpochalError(
-            f"ConfigMap {reference.name} has no key {reference.key}, which spec.storage.caConfigMapRef names.",
-            "Add the CA certificate of the S3 service in PEM format, or set AWS_CA_BUNDLE to the path of such a file.",
-        )
-    return str(data[reference.key])

@@ -1,55 +1,25 @@
-"""A client of a cluster, with the rights of the user: objects, watches, logs, and requests to Services."""
+"""A client of a cluster, with the rights of the user: objects, logs of pods, requests to Services, and rights."""
 
-import threading
-from collections.abc import Generator, Iterator, Mapping
-from typing import Any
+from collections.abc import Generator, Mapping
 from urllib.parse import quote
 
 from epochal.client.failures import refused
-from epochal.client.kinds import ACCESS_REVIEWS, EVENTS, PODS, SERVICES, Kind, checked_name
+from epochal.client.kinds import ACCESS_REVIEWS, PODS, SERVICES, Kind, checked_name
 from epochal.client.lines import lines
-from epochal.client.pages import PAGE, describe, list_all, pages, selectors
-from epochal.client.transport import READ_SECONDS, Query, Response, Transport
-from epochal.client.watch_state import Change
-from epochal.client.watching import Watch
-from epochal.environment import Environment
+from epochal.client.object_client import Object, ObjectClient
+from epochal.client.pages import describe
+from epochal.client.transport import READ_SECONDS, Response
 
-FIELD_MANAGER = "epochal-command"
 MAX_LOG_LINE = 2**16
 """Maximum bytes of a log line. `Cluster.log` yields a longer line in parts."""
 
-Object = dict[str, Any]
-Objects = list[Object]
-Names = list[str]
-_METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
-
-class Cluster:
+class Cluster(ObjectClient):
     """A client of a cluster, with the rights of the user.
 
-    Args:
-        transport: Sends the requests.
-        namespace: The namespace of requests that name no namespace.
-        environment: Waits before a retry, and prints warnings.
-        field_manager: Name of this client in the managedFields of objects that it changes.
-        page: Maximum number of objects in one answer to a list request.
+    It has the requests of ObjectClient for objects, and adds requests for logs, to Services and about rights. The
+    arguments are those of ObjectClient.
     """
-
-    def __init__(
-        self,
-        transport: Transport,
-        namespace: str,
-        environment: Environment,
-        *,
-        field_manager: str = FIELD_MANAGER,
-        page: int = PAGE,
-    ) -> None:
-        self.namespace = checked_name("namespace", namespace)
-        self.environment = environment
-        self._transport = transport
-        self._page = page
-        # Unknown fields are an error, as in kubectl.
-        self._write: Query = {"fieldManager": field_manager, "fieldValidation": "Strict"}
 
     @property
     def address(self) -> str:
@@ -59,198 +29,6 @@ class Cluster:
     def read(self, path: str) -> Object:
         """Return the object at a path of the API server, such as `/version`."""
         return self._transport.json(f"read {path}", "GET", path)
-
-    def get(self, kind: Kind, name: str, namespace: str | None = None) -> Object:
-        """Return the object with a name.
-
-        Raises:
-            ApiError: If there is no such object, or the user may not read it.
-            AnswerTooLarge: If it is too large.
-        """
-        place = self._place(kind, namespace)
-        action, path = describe("get", kind, place, name), kind.path(place, name)
-        return self._transport.json(action, "GET", path, is_object=True)
-
-    def list(
-        self,
-        kind: Kind,
-        *,
-        namespace: str | None = None,
-        all_namespaces: bool = False,
-        selector: str = "",
-        name: str = "",
-        most: int = 0,
-    ) -> Objects:
-        """Return the objects of a kind.
-
-        Args:
-            kind: The kind.
-            namespace: Their namespace. Default: `namespace` of the Cluster.
-            all_namespaces: Whether to return the objects of all namespaces.
-            selector: Label selector, such as `epochal.dev/experiment=search`.
-            name: If set, only the object with this name.
-            most: Maximum number of objects, to bound memory and time; 0 for all.
-        """
-        place = "" if all_namespaces else self._place(kind, namespace)
-        return list_all(self._transport, kind, place, selectors(kind, selector, name), most, page=self._page)[0]
-
-    def pages(
-        self,
-        kind: Kind,
-        *,
-        namespace: str | None = None,
-        all_namespaces: bool = False,
-        field_selector: str = "",
-        page: int = 0,
-    ) -> Iterator[Objects]:
-        """Yield the objects of a kind in lists, one for each page. The caller can stop before the last page.
-
-        Args:
-            kind: The kind.
-            namespace: Their namespace. Default: `namespace` of the Cluster.
-            all_namespaces: Whether to return the objects of all namespaces.
-            field_selector: Field selector, such as `type=Opaque`.
-            page: Maximum number of objects in a page. Default: `page` of the Cluster.
-        """
-        place = "" if all_namespaces else self._place(kind, namespace)
-        query = {"fieldSelector": field_selector} if field_selector else {}
-        for answer in pages(self._transport, kind, place, query, page=page or self._page):
-            yield answer.get("items") or []
-
-    def names(self, kind: Kind, *, namespace: str | None = None, limit: int = PAGE) -> Names:
-        """Return at most `limit` names of objects of a kind. The API server sends only the metadata of the objects."""
-        place = self._place(kind, namespace)
-        items, _ = list_all(self._transport, kind, place, {}, limit, accept=_METADATA)
-        return [str(item["metadata"]["name"]) for item in items]
-
-    def create(self, kind: Kind, document: Object, *, dry_run: bool = False) -> Object:
-        """Create an object in its own namespace, or else in `namespace` of the Cluster, and return it as stored.
-
-        Args:
-            kind: Its kind.
-            document: The object.
-            dry_run: Whether the API server only checks the object.
-        """
-        name, place = self._identity(kind, document)
-        action, query = describe("create", kind, place, name), self._writing(dry_run=dry_run)
-        is_change = kind.namespaced and not dry_run  # a review is created, but not stored
-        return self._transport.json(action, "POST", kind.path(place), query, body=document, is_change=is_change)
-
-    def replace(self, kind: Kind, document: Object, *, dry_run: bool = False) -> Object:
-        """Replace an object in its own namespace, or else in `namespace` of the Cluster, and return it as stored.
-
-        Args:
-            kind: Its kind.
-            document: The object. The request fails (409) if the stored object has another metadata.resourceVersion.
-            dry_run: Whether the API server only checks the object.
-        """
-        name, place = self._identity(kind, document)
-        action, path = describe("change", kind, place, name), kind.path(place, name)
-        query = self._writing(dry_run=dry_run)
-        return self._transport.json(action, "PUT", path, query, body=document, is_change=not dry_run)
-
-    def apply(self, kind: Kind, document: Object, *, force: bool = False, dry_run: bool = False) -> Object:
-        """Create or change an object by server-side apply, and return it as stored.
-
-        Args:
-            kind: Its kind.
-            document: The fields to set.
-            force: Whether to overwrite fields that another field manager has set to another value.
-            dry_run: Whether the API server only checks the object.
-        """
-        name, place = self._identity(kind, document)
-        query: Query = {**self._writing(dry_run=dry_run), "force": force}
-        body = {"apiVersion": kind.api_version, "kind": kind.name, **document}
-        action, path = describe("apply", kind, place, name), kind.path(place, name)
-        content_type = "application/apply-patch+yaml"
-        return self._transport.json(
-            action, "PATCH", path, query, body=body, content_type=content_type, is_change=not dry_run
-        )
-
-    def patch(
-        self,
-        kind: Kind,
-        name: str,
-        merge_patch: Object,
-        *,
-        namespace: str | None = None,
-        resource_version: str | None = None,
-        uid: str = "",
-    ) -> Object:
-        """Change fields of an object by a JSON merge patch, and return it as stored.
-
-        Args:
-            kind: Its kind.
-            name: Its name.
-            merge_patch: The fields to set; None removes a field.
-            namespace: Its namespace. Default: `namespace` of the Cluster.
-            resource_version: If set, the request fails (409) unless the object still has this resourceVersion.
-            uid: If set, the request fails if an object of the same name has another UID.
-        """
-        place = self._place(kind, namespace)
-        body = dict(merge_patch)
-        required = {"resourceVersion": resource_version, "uid": uid or None}
-        if metadata := {field: value for field, value in required.items() if value is not None}:
-            body["metadata"] = {**body.get("metadata", {}), **metadata}
-        action = describe("change", kind, place, name)
-        path, content_type = kind.path(place, name), "application/merge-patch+json"
-        return self._transport.json(
-            action, "PATCH", path, self._write, body=body, content_type=content_type, is_change=True
-        )
-
-    def delete(self, kind: Kind, name: str, *, namespace: str | None = None, uid: str = "") -> None:
-        """Delete an object. Kubernetes then deletes the objects that it owns, in the background.
-
-        Args:
-            kind: Its kind.
-            name: Its name.
-            namespace: Its namespace. Default: `namespace` of the Cluster.
-            uid: If set, the request fails (409) if an object of the same name has another UID.
-        """
-        place = self._place(kind, namespace)
-        body: Object = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"}
-        if uid:
-            body["preconditions"] = {"uid": uid}
-        action, path = describe("delete", kind, place, name), kind.path(place, name)
-        self._transport.json(action, "DELETE", path, body=body, is_change=True)
-
-    def watch(
-        self,
-        kind: Kind,
-        *,
-        name: str = "",
-        selector: str = "",
-        namespace: str | None = None,
-        seconds: float | None = None,
-        ended: threading.Event | None = None,
-    ) -> Iterator[Change]:
-        """Yield the existing objects of a kind as ADDED, and then each change. A broken connection is opened again.
-
-        Args:
-            kind: The kind.
-            name: If set, only the object with this name.
-            selector: Label selector.
-            namespace: Their namespace. Default: `namespace` of the Cluster.
-            seconds: Seconds after which the watch ends; None for no end.
-            ended: An event that the caller sets to end the watch. It ends when its running request ends.
-        """
-        place, query = self._place(kind, namespace), selectors(kind, selector, name)
-        return Watch(
-            self._transport,
-            self.environment,
-            list_all=lambda: list_all(self._transport, kind, place, query, page=self._page),
-            path=kind.path(place),
-            query=query,
-            action=describe("watch", kind, place, name),
-            seconds=seconds,
-            ended=ended,
-        ).changes()
-
-    def events(self, kind_name: str, name: str, namespace: str | None = None, *, most: int = 0) -> Objects:
-        """Return at most `most` Events (events.k8s.io/v1) about an object, unsorted; all Events if `most` is 0."""
-        place = self._place(EVENTS, namespace)
-        selector = f"regarding.kind={kind_name},regarding.name={checked_name(kind_name, name)}"
-        return list_all(self._transport, EVENTS, place, {"fieldSelector": selector}, most, page=self._page)[0]
 
     def log(
         self,
@@ -277,7 +55,7 @@ class Cluster:
         place = self._place(PODS, namespace)
         query: dict[str, str | int] = {**(limits or {}), "follow": follow, "timestamps": timestamps}
         query |= {name: value for name, value in (("container", container), ("sinceTime", since)) if value}
-        path, seconds = PODS.path(place, pod, "log"), None if follow else READ_SECONDS
+        path, seconds = PODS.url_path(place, pod, "log"), None if follow else READ_SECONDS
         with self._transport.open("GET", path, query, headers={"Accept": "*/*"}, read_seconds=seconds) as answer:
             if answer.status >= 400:  # noqa: PLR2004 - HTTP's errors
                 raise refused(answer.status, answer.read(MAX_LOG_LINE), describe("read the log of", PODS, place, pod))
@@ -314,7 +92,7 @@ class Cluster:
         """
         place = self._place(SERVICES, namespace)
         target = ":".join([*([scheme] if scheme else []), checked_name("Service", service), quote(str(port), safe="")])
-        root = f"{SERVICES.path(place)}/{target}/proxy/"
+        root = f"{SERVICES.url_path(place)}/{target}/proxy/"
         action = describe(f"{method} /{path.lstrip('/')} of", SERVICES, place, service)
         return self._transport.request(
             action, method, root + path.lstrip("/"), body=body, headers=headers, read_seconds=seconds
@@ -342,15 +120,5 @@ class Cluster:
         }
         spec = {"resourceAttributes": attributes}
         review = {"apiVersion": ACCESS_REVIEWS.api_version, "kind": ACCESS_REVIEWS.name, "spec": spec}
-        answer = self._transport.json("review your rights", "POST", ACCESS_REVIEWS.path(), body=review)
+        answer = self._transport.json("review your rights", "POST", ACCESS_REVIEWS.url_path(), body=review)
         return bool((answer.get("status") or {}).get("allowed"))
-
-    def _writing(self, *, dry_run: bool) -> Query:
-        return {**self._write, "dryRun": "All"} if dry_run else self._write
-
-    def _place(self, kind: Kind, namespace: str | None) -> str:
-        return (namespace or self.namespace) if kind.namespaced else ""
-
-    def _identity(self, kind: Kind, document: Mapping[str, Any]) -> tuple[str, str]:
-        metadata = document.get("metadata") or {}
-        return str(metadata.get("name") or ""), self._place(kind, metadata.get("namespace"))

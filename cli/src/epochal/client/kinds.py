@@ -32,7 +32,7 @@ class Kind(NamedTuple):
         """The `apiVersion` of objects of this kind, such as epochal.dev/v1alpha1."""
         return f"{self.group}/{self.version}" if self.group else self.version
 
-    def path(self, namespace: str = "", name: str = "", subresource: str = "") -> str:
+    def url_path(self, namespace: str = "", name: str = "", subresource: str = "") -> str:
         """Return the URL path of an object; without `name`, of all objects in a namespace or the cluster.
 
         Raises:

@@ -95,7 +95,7 @@ def pages(
     while True:
         parameters: dict[str, str | int] = {**query, "limit": page, **({"continue": more} if more else {})}
         try:
-            answer = transport.json(action, "GET", kind.path(namespace), parameters, accept=accept)
+            answer = transport.json(action, "GET", kind.url_path(namespace), parameters, accept=accept)
         except AnswerTooLarge:
             if page == 1:
                 raise

@@ -51,7 +51,7 @@ class WatchState:
         self._address = address
         self._action = action
         self._limit = limit
-        self._known: dict[str, _Trace] = {}
+        self._tracked: dict[str, _Trace] = {}
         self.version = ""
         self.is_cut = False
 
@@ -71,12 +71,12 @@ class WatchState:
             objects: All objects of the list.
             version: The resourceVersion of the list.
         """
-        listing = Listing(self._known, self._limit)
+        listing = Listing(self._tracked, self._limit)
         return [*listing.page(objects), *self.end(listing, version)]
 
     def begin(self) -> "Listing":
         """Return an empty Listing. The caller passes each page of a list to it, and then passes it to `end`."""
-        return Listing(self._known, self._limit)
+        return Listing(self._tracked, self._limit)
 
     def end(self, listing: "Listing", version: str) -> list[Change]:
         """Return DELETED for each tracked object that a list lacks, and track the objects of the list from now on.
@@ -85,8 +85,8 @@ class WatchState:
             listing: The list, after its last page.
             version: The resourceVersion of the list.
         """
-        gone = [trace for uid, trace in self._known.items() if uid not in listing.known]
-        self._known, self.version, self.is_cut = listing.known, version, listing.is_cut
+        gone = [trace for uid, trace in self._tracked.items() if uid not in listing.traces]
+        self._tracked, self.version, self.is_cut = listing.traces, version, listing.is_cut
         return [Change("DELETED", _as_object(trace)) for trace in gone]
 
     def change(self, line: bytes, parse: Callable[[bytes], Any] = json.loads) -> Change | None:
@@ -115,11 +115,11 @@ class WatchState:
             return None
         uid = _uid(found)
         if type_ == "DELETED":
-            return Change(type_, found) if self._known.pop(uid, None) or not self.is_cut else None
-        if uid not in self._known and len(self._known) >= self._limit:
+            return Change(type_, found) if self._tracked.pop(uid, None) or not self.is_cut else None
+        if uid not in self._tracked and len(self._tracked) >= self._limit:
             self.is_cut = True
             return None
-        self._known[uid] = _trace(found)
+        self._tracked[uid] = _trace(found)
         return Change(type_, found)
 
 
@@ -131,24 +131,24 @@ class Listing:
         limit: Maximum number of objects.
 
     Attributes:
-        known: The objects of the pages so far.
+        traces: The metadata of the objects of the pages so far, by UID.
         is_cut: Whether objects were ignored because of the limit.
     """
 
     def __init__(self, before: Mapping[str, _Trace], limit: int) -> None:
         self._before = before
         self._limit = limit
-        self.known: dict[str, _Trace] = {}
+        self.traces: dict[str, _Trace] = {}
         self.is_cut = False
 
     def page(self, objects: Iterable[dict[str, Any]]) -> Iterator[Change]:
         """Add a page. Yield ADDED for each new object, and MODIFIED for each object with a new resourceVersion."""
         for found in objects:
-            if len(self.known) >= self._limit:
+            if len(self.traces) >= self._limit:
                 self.is_cut = True
                 return
             uid = _uid(found)
-            trace = self.known[uid] = _trace(found)
+            trace = self.traces[uid] = _trace(found)
             before = self._before.get(uid)
             if before is None:
                 yield Change("ADDED", found)

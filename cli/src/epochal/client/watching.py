@@ -81,12 +81,12 @@ class Watch:
             except EpochalError as error:
                 if self._is_over():
                     return
-                self._survive(error, began)
+                self._retry_or_raise(error, began)
             if time.monotonic() - began < 1:
                 self._environment.sleep(delay)
                 delay = min(delay * 2, _MAX_DELAY)
 
-    def _survive(self, error: EpochalError, began: float) -> None:
+    def _retry_or_raise(self, error: EpochalError, began: float) -> None:
         """Prepare the next request after an expired version or a short loss of connection; raise any other error."""
         if isinstance(error, ApiError) and error.status == GONE:
             self._state.version = ""

@@ -107,7 +107,8 @@ class _Upload:
 
     def __call__(self, path: Path) -> str:
         from epochal.client import connect  # noqa: PLC0415 - only for an upload
-        from epochal.client.buckets import open_bucket, split_uri  # noqa: PLC0415
+        from epochal.client.buckets import split_uri  # noqa: PLC0415
+        from epochal.client.open_bucket import open_bucket  # noqa: PLC0415
 
         variables = self._environment.variables
         has_keys = variables.get("AWS_ACCESS_KEY_ID") and variables.get("AWS_SECRET_ACCESS_KEY")

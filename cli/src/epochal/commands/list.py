@@ -33,7 +33,7 @@ def list_objects(
     from epochal.client import connect  # noqa: PLC0415 - `--help` needs no client
     from epochal.client.kinds import EPOCHAL_KINDS, TRAINING_JOBS  # noqa: PLC0415
     from epochal.client.references import kind_of  # noqa: PLC0415
-    from epochal.tasks.list_objects import Listing, printed  # noqa: PLC0415
+    from epochal.tasks.list_objects import ListOptions, list_as_text  # noqa: PLC0415
     from epochal.views.selection import checked_states  # noqa: PLC0415
 
     environment = environment_of(context)
@@ -42,7 +42,7 @@ def list_objects(
         raise EpochalError(
             "--sort needs the metrics of TrainingJobs.", "Omit the kind, or --sort.", exit_code=ExitCode.USAGE
         )
-    listing = Listing(kinds, checked_states(kinds, state or []), selector, sort, reverse, all_namespaces)
+    options = ListOptions(kinds, checked_states(kinds, state or []), selector, sort, reverse, all_namespaces)
     cluster = connect(environment)
-    for line in printed(cluster, listing, output):
+    for line in list_as_text(cluster, options, output):
         environment.write(line)

@@ -40,14 +40,14 @@ def serve(
     from epochal.client.references import find  # noqa: PLC0415
     from epochal.manifests import write  # noqa: PLC0415
     from epochal.serving.manifest import model_server  # noqa: PLC0415
-    from epochal.serving.rollout import store, wait_until_ready  # noqa: PLC0415
+    from epochal.serving.rollout import wait_until_ready, write_manifest  # noqa: PLC0415
 
     environment = environment_of(context)
     cluster = connect(environment)
     served = model_server(find(cluster, source), name or source.rpartition("/")[2], images=images, replicas=replicas)
     server = served.document["metadata"]["name"]
     path = environment.path(out or f"{server}-server.yaml")
-    store(path, write(served.document, served.comments), force=force)
+    write_manifest(path, write(served.document, served.comments), force=force)
     environment.write(f"wrote {path}")
     if served.hint:
         environment.warn(served.hint)

@@ -13,11 +13,11 @@ def watch(
         list[str],
         typer.Argument(
             help="NAME, or KIND/NAME such as experiment/search.",
-            autocompletion=names_of("TRAINING_JOBS", "EXPERIMENTS"),
+            autocompletion=names_of("TRAINING_JOBS", "EXPERIMENTS", "MODEL_SERVERS"),
         ),
     ],
 ) -> None:
-    """Show the progress of TrainingJobs and Experiments until they end.
+    """Show the progress of TrainingJobs and Experiments until they end, and of ModelServers until they are Ready.
 
     In a terminal it draws bars, elsewhere it writes a line for each epoch and each change of the state. The exit code
     is 1 if an object failed.

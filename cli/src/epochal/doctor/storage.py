@@ -14,10 +14,11 @@ from epochal_api.storage import Storage
 from epochal_api.text import printable
 from epochal_api.trainingjob.spec import TrainingJob
 
-from epochal.client.buckets import Bucket, open_bucket
+from epochal.client.buckets import Bucket
 from epochal.client.credentials import ENDPOINTS
 from epochal.client.failures import NOT_FOUND, ApiError
 from epochal.client.kinds import SECRETS, SERVICES, Kind
+from epochal.client.open_bucket import open_bucket
 from epochal.doctor.finding import Finding, Subject, ok, problem, skipped, warning
 from epochal.errors import EpochalError
 from epochal.exit_codes import ExitCode

@@ -17,7 +17,7 @@ def size(sizes: Sequence[int]) -> str:
     return repr(sizes[0]) if len(set(sizes)) == 1 else repr(tuple(sizes))
 
 
-def cut(before: int, after: int) -> str:
+def crop_slice(before: int, after: int) -> str:
     """Return the code of a slice that leaves out the first `before` and the last `after` elements of an axis."""
     return f"{before or ''}:{-after if after else ''}"
 

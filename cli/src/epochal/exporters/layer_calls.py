@@ -16,7 +16,7 @@ IGNORED = frozenset({"name", "trainable", "seed", "autocast", "use_cudnn", "unro
 
 
 @dataclass(frozen=True)
-class Weight:
+class WeightConversion:
     """How to convert the weights of a layer from Keras to torch.
 
     Args:
@@ -35,7 +35,7 @@ class LayerCode:
     Args:
         kind: The class of the layer in keras.layers.
         trainable: Whether its weights are trained: the argument `trainable` of the spec.
-        module: Code of the torch constructor; None for a layer that is only a function.
+        constructor: Code that constructs the torch module, such as nn.Linear(784, 10); None if the layer is a function.
         weights: How to convert its weights; None for a layer without weights.
         arrays: Code of torch weights that are attributes of the Keras layer `layer`, by name within the torch layer.
         initializers: Lines that initialize weights, with the placeholder {layer}.
@@ -46,8 +46,8 @@ class LayerCode:
 
     kind: str
     trainable: bool = True
-    module: str | None = None
-    weights: Weight | None = None
+    constructor: str | None = None
+    weights: WeightConversion | None = None
     arrays: dict[str, str] = field(default_factory=dict)
     initializers: list[str] = field(default_factory=list)
     penalties: list[tuple[str, Any]] = field(default_factory=list)
@@ -185,13 +185,13 @@ class Call:
         return found
 
     def module(self, code: str) -> str:
-        """Set the code of the torch constructor, and return the code of the layer, such as self.conv1."""
-        self.code.module = code
+        """Set the code that constructs the torch module, and return the code of the layer, such as self.conv1."""
+        self.code.constructor = code
         return self.attribute
 
     def weights(self, names: Sequence[str], values: Mapping[str, str]) -> None:
-        """Set how the weights of the layer are converted; see `Weight`."""
-        self.code.weights = Weight(names, values)
+        """Set how the weights of the layer are converted; see `WeightConversion`."""
+        self.code.weights = WeightConversion(names, values)
 
     def result(self, code: str, shape: Sequence[int | None], *, channels_first: bool = False) -> Tensor:
         """Return an output tensor with a code and a shape. Raise an error if a size is less than 1."""

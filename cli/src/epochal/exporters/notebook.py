@@ -6,7 +6,7 @@ from typing import Any
 from epochal_api.trainingjob.spec import TrainingJob
 
 from epochal.exporters.keras.helpers import HELPERS
-from epochal.exporters.keras.script import EXACT, SIMPLE, functions_of, imports, places, sections, title
+from epochal.exporters.keras.script import EXACT, SIMPLE, file_locations, functions_of, imports, sections, title
 from epochal.exporters.python_code import assign, literal
 
 _CURVES = """\
@@ -25,7 +25,9 @@ plt.show()"""
 def export(job: TrainingJob, *, simple: bool = False) -> dict[str, bytes]:
     """Return the Jupyter notebook of a TrainingJob, by its file name. For `simple`, see `epochal.exporters.export`."""
     used = sections(job, simple=simple)
-    settings = [assign(constant, literal(default)) + f"  # {meaning}" for constant, default, meaning in places(job)]
+    settings = [
+        assign(constant, literal(default)) + f"  # {meaning}" for constant, default, meaning in file_locations(job)
+    ]
     settings += ['RESULTS = Path(".")  # the folder for model.keras', "RESULTS.mkdir(parents=True, exist_ok=True)"]
     settings += [line for section in used for line in section.constants]
     settings.append(f"VALIDATION_EVERY = {job.spec.training.validation_every_epochs}")

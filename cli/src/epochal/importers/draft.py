@@ -108,7 +108,7 @@ def object_name(text: str, max_length: int = _MAX_NAME) -> str:
     return name[:max_length].rstrip("-") or "imported"
 
 
-class Names:
+class LayerNames:
     """Chooses names of layers: unique, accepted by Epochal's API, and as similar as possible to the names in the file.
 
     Args:

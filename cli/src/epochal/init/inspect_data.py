@@ -71,7 +71,7 @@ def _convert(table: Table, source: Path, target: Path, *, replace: bool) -> Data
     labels = Labels("numbers", 1) if classes is None else Labels("classes", len(classes))
     return DataDescription(
         source=source.name,
-        features=describe_values(x.reshape(-1)[:SAMPLE_BYTES], x.shape[1:]),
+        features=describe_values(x.reshape(-1)[: SAMPLE_BYTES // x.itemsize], x.shape[1:]),
         labels=labels,
         samples=len(x),
         size=x.nbytes + y.nbytes,

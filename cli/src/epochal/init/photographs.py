@@ -3,6 +3,7 @@
 import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from math import ceil
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
@@ -18,7 +19,7 @@ SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp"})
 MAX_PIXELS = 50_000_000
 """Maximum pixels of a photograph, because a small file may decode to far more. The arrays omit larger photographs."""
 _SAMPLES = 64
-"""Approximate number of images that are opened to choose the size and the channels."""
+"""Maximum number of images that are opened to choose the size and the channels."""
 _MAX_SIDE = 64
 """Maximum side in pixels for images of different sizes, unless the user gives a size."""
 _MAX_EQUAL_SIDE = 128
@@ -95,7 +96,8 @@ def _images(folder: Path) -> Iterator[Path]:
 
 def _size(files: Sequence[tuple[Path, int]], side: int | None) -> Size:
     """Return the height, width and channels of the arrays: `side`, or a size chosen from a sample of the images."""
-    found = [size for file, _ in files[:: max(len(files) // _SAMPLES, 1)] if (size := _size_of(file)) is not None]
+    step = ceil(len(files) / _SAMPLES)
+    found = [size for file, _ in files[::step] if (size := _size_of(file)) is not None]
     if not found:
         raise EpochalError("no photograph is readable", "Use JPEG or PNG.")
     channels = max(size.channels for size in found)

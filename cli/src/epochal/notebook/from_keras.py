@@ -59,7 +59,7 @@ def convert(
     converted = convert_model(_configuration(model), name=name, source=printable(str(model.name)[:100]))
     draft = converted.draft
     _require_whole(draft, spec, strict=strict)
-    network = converted.imported.network
+    network = converted.imported_network.network
     draft.spec["data"] = data_sets(Network.model_validate(network), bucket=bucket, name=name, staged=staged, **sets)
     draft.spec["results"] = {"bucket": results}
     if weights:
@@ -130,10 +130,10 @@ def _store_weights(model: Any, converted: ConvertedModel, bucket: str, name: str
     from epochal_lib.digests import sha256  # noqa: PLC0415 - most jobs start with weights of their own
 
     path = staged.folder / _WEIGHTS
-    if converted.imported.has_inner_models:
+    if converted.imported_network.has_inner_models:
         saved = staged.folder / "model.keras"
         model.save(saved)
-        ModelWeights(saved, converted.imported).write(path)
+        ModelWeights(saved, converted.imported_network).write(path)
         saved.unlink()
     else:
         model.save_weights(path)

@@ -43,7 +43,7 @@ class Staged:
         Raises:
             EpochalError: If a bucket does not exist, or refuses a file.
         """
-        from epochal.client.buckets import open_bucket  # noqa: PLC0415 - minio, which most methods do not need
+        from epochal.client.open_bucket import open_bucket  # noqa: PLC0415 - minio, which most methods do not need
 
         for file in self.files:
             bucket = open_bucket(cluster, storage, file.bucket, namespace=namespace)

@@ -9,10 +9,11 @@ from epochal_api.storage import Results
 from epochal_api.text import printable
 from pydantic import ValidationError
 
-from epochal.client.buckets import Bucket, StoredObject, open_bucket, split_uri
+from epochal.client.buckets import Bucket, StoredObject, split_uri
 from epochal.client.cluster import MAX_LOG_LINE, Cluster
 from epochal.client.kinds import EXPERIMENTS
 from epochal.client.lines import split_lines
+from epochal.client.open_bucket import open_bucket
 from epochal.client.references import Found
 from epochal.errors import EpochalError
 from epochal.exit_codes import ExitCode

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from epochal_api.text import printable
 
-from epochal.client.cluster import Cluster, Objects
+from epochal.client.cluster import Cluster
 from epochal.client.failures import NOT_FOUND, ApiError, MissingObject
 from epochal.client.kinds import PODS, TRAINING_JOBS
+from epochal.client.object_client import Objects
 from epochal.errors import EpochalError
 from epochal.exit_codes import ExitCode
 from epochal.views import progress

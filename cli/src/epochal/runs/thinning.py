@@ -92,7 +92,7 @@ class ThinnedHistory(NamedTuple):
     is_complete: bool
 
 
-class Stop(Exception):
+class StopReading(Exception):
     """Raised by an iterator of lines to end the reading early, because the rest would take too long."""
 
 
@@ -100,7 +100,7 @@ def thinned_history(lines: Iterable[str], *, points: int, metrics: int) -> Thinn
     """Parse the lines of a history.csv of any length to curves of bounded length. An incomplete line is skipped.
 
     Args:
-        lines: The lines of the file. The iterator may raise Stop.
+        lines: The lines of the file. The iterator may raise StopReading.
         points: Maximum number of points of a curve.
         metrics: Maximum number of curves.
     """
@@ -111,7 +111,7 @@ def thinned_history(lines: Iterable[str], *, points: int, metrics: int) -> Thinn
         table = _Table(next(rows, []), points, metrics)
         for row in rows:
             table.add(row)
-    except (Stop, csv.Error):
+    except (StopReading, csv.Error):
         is_complete = False
     table.flush()
     found = {name: thinner.points() for name, thinner in table.curves.items()}

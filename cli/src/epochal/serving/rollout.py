@@ -11,7 +11,7 @@ from epochal.output_files import file_exists
 from epochal.views import progress
 
 
-def store(path: Path, text: str, *, force: bool) -> None:
+def write_manifest(path: Path, text: str, *, force: bool) -> None:
     """Write the manifest of a ModelServer to a file.
 
     Raises:

@@ -52,7 +52,8 @@ def export_onnx(environment: Environment, source: str, out: str | None, *, force
         EpochalError: If there is no such TrainingJob, it has no ONNX files, or a file exists and `force` is false.
     """
     from epochal.client import connect  # noqa: PLC0415 - code needs no bucket
-    from epochal.client.buckets import open_bucket, require_digest, split_uri  # noqa: PLC0415
+    from epochal.client.buckets import require_digest, split_uri  # noqa: PLC0415
+    from epochal.client.open_bucket import open_bucket  # noqa: PLC0415
 
     cluster = connect(environment)
     name, namespace = source, None

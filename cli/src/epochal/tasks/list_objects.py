@@ -12,7 +12,7 @@ from epochal.views.selection import in_states, sorted_by_metric
 from epochal.views.table import table
 
 
-class Listing(NamedTuple):
+class ListOptions(NamedTuple):
     """Which objects `epochal list` prints, and in which order.
 
     Args:
@@ -32,41 +32,43 @@ class Listing(NamedTuple):
     all_namespaces: bool = False
 
 
-def printed(cluster: Cluster, listing: Listing, output: str) -> Iterator[str]:
+def list_as_text(cluster: Cluster, options: ListOptions, output: str) -> Iterator[str]:
     """Yield the objects as text: a table for each kind, one document for all, or a line for each name.
 
     If there are no objects, it warns the user, except for json and yaml.
 
     Args:
         cluster: The cluster.
-        listing: The objects to print, and their order.
+        options: The objects to print, and their order.
         output: The format: table, wide, json, yaml or name.
     """
-    found = {kind: _objects(cluster, listing, kind) for kind in listing.kinds}
+    found = {kind: _objects(cluster, options, kind) for kind in options.kinds}
     if not any(found.values()) and output not in {"json", "yaml"}:
-        place = "the cluster" if listing.all_namespaces else f"namespace {cluster.namespace}"
-        states = f" in state {' or '.join(sorted(listing.states))}" if listing.states else ""
-        cluster.environment.warn(f"No {' or '.join(kind.plural for kind in listing.kinds)}{states} in {place}.")
+        place = "the cluster" if options.all_namespaces else f"namespace {cluster.namespace}"
+        states = f" in state {' or '.join(sorted(options.states))}" if options.states else ""
+        cluster.environment.warn(f"No {' or '.join(kind.plural for kind in options.kinds)}{states} in {place}.")
     elif output == "name":
         yield from (reference(kind, each["metadata"]["name"]) for kind, objects in found.items() for each in objects)
     elif output in {"json", "yaml"}:
         yield _document([each for objects in found.values() for each in objects], output)
     else:
         yield "\n\n".join(
-            _table(cluster, listing, kind, objects, wide=output == "wide") for kind, objects in found.items() if objects
+            _table(cluster, options, kind, objects, wide=output == "wide") for kind, objects in found.items() if objects
         )
 
 
-def _objects(cluster: Cluster, listing: Listing, kind: Kind) -> list[Mapping[str, Any]]:
-    listed = cluster.list(kind, all_namespaces=listing.all_namespaces, selector=listing.selector)
-    objects = in_states(listed, listing.states)
-    if listing.metric:
-        return sorted_by_metric(objects, listing.metric, reverse=listing.reverse)
-    return objects[::-1] if listing.reverse else objects
+def _objects(cluster: Cluster, options: ListOptions, kind: Kind) -> list[Mapping[str, Any]]:
+    listed = cluster.list(kind, all_namespaces=options.all_namespaces, selector=options.selector)
+    objects = in_states(listed, options.states)
+    if options.metric:
+        return sorted_by_metric(objects, options.metric, reverse=options.reverse)
+    return objects[::-1] if options.reverse else objects
 
 
-def _table(cluster: Cluster, listing: Listing, kind: Kind, objects: Sequence[Mapping[str, Any]], *, wide: bool) -> str:
-    shown = columns(kind, namespaces=listing.all_namespaces, wide=wide, metric=listing.metric)
+def _table(
+    cluster: Cluster, options: ListOptions, kind: Kind, objects: Sequence[Mapping[str, Any]], *, wide: bool
+) -> str:
+    shown = columns(kind, namespaces=options.all_namespaces, wide=wide, metric=options.metric)
     now = cluster.environment.now()
     return table(
         [column.header for column in shown], ([column.text(each, now) for column in shown] for each in objects)

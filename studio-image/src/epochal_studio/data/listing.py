@@ -17,7 +17,7 @@ def list_buckets(bucket: Bucket) -> Buckets:
     Args:
         bucket: Any bucket of the service.
     """
-    names = bucket.siblings()
+    names = bucket.bucket_names()
     if names is not None:
         names = sorted(name for name in names if re.fullmatch(BUCKET_PATTERN, name))[:MAX_BUCKETS]
     return Buckets(endpoint=bucket.endpoint, buckets=names)

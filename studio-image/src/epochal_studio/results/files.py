@@ -5,7 +5,7 @@ from itertools import islice
 from pathlib import PurePosixPath
 from urllib.parse import quote
 
-from epochal.client.buckets import StoredObject, StoredVersion
+from epochal.client.buckets import ObjectStat, StoredObject
 from epochal.runs.folder import Folder
 from epochal_api.text import printable
 
@@ -62,7 +62,7 @@ def list_files(folder: Folder) -> Files:
     )
 
 
-def stat_file(folder: Folder, path: str) -> tuple[str, StoredVersion]:
+def stat_file(folder: Folder, path: str) -> tuple[str, ObjectStat]:
     """Return the S3 key of a file in a results folder, and its size and ETag.
 
     Raises:

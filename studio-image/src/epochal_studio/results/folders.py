@@ -5,9 +5,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from epochal.client.buckets import Bucket, open_bucket, split_uri
+from epochal.client.buckets import Bucket, split_uri
 from epochal.client.cluster import Cluster
 from epochal.client.failures import FORBIDDEN, NOT_FOUND, ApiError
+from epochal.client.open_bucket import open_bucket
 from epochal.client.references import Found
 from epochal.environment import Environment
 from epochal.errors import EpochalError

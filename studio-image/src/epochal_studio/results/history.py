@@ -9,7 +9,7 @@ from epochal.client.cluster import MAX_LOG_LINE
 from epochal.client.lines import split_lines
 from epochal.runs.folder import Folder
 from epochal.runs.history import HISTORY
-from epochal.runs.thinning import Stop, ThinnedHistory, thinned_history
+from epochal.runs.thinning import StopReading, ThinnedHistory, thinned_history
 
 from epochal_studio.problems import Refusal
 from epochal_studio.results.folders import bucket_errors
@@ -78,7 +78,7 @@ def status_history(found: Mapping[str, Any], problem: Problem | None) -> History
 
 
 def _lines(bucket: Bucket, key: str, size: int) -> Iterator[str]:
-    """Yield the lines of history.csv. Raise Stop after MAX_BYTES or SECONDS."""
+    """Yield the lines of history.csv. Raise StopReading after MAX_BYTES or SECONDS."""
     end = time.monotonic() + SECONDS
     most = min(size, MAX_BYTES)
 
@@ -91,10 +91,10 @@ def _lines(bucket: Bucket, key: str, size: int) -> Iterator[str]:
 
     for number_of_line, line in enumerate(split_lines(parts(), MAX_LOG_LINE)):
         if number_of_line % 1000 == 0 and time.monotonic() > end:
-            raise Stop
+            raise StopReading
         yield line.decode(errors="replace")
     if most < size:
-        raise Stop
+        raise StopReading
 
 
 def _curve(name: str, found: ThinnedHistory) -> Curve:

@@ -10,9 +10,10 @@ from contextlib import closing
 from copy import copy
 from typing import Any
 
-from epochal.client.cluster import Cluster, Objects
+from epochal.client.cluster import Cluster
 from epochal.client.failures import NOT_FOUND, ApiError
 from epochal.client.kinds import PODS, TRAINING_JOBS
+from epochal.client.object_client import Objects
 from epochal.runs.folder import Folder
 from epochal.runs.logs import CONTAINER, LOG, Resumable, container_states, finished, pod_selector, waiting_reason
 from epochal_api.text import printable

@@ -3,9 +3,10 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from epochal.client.cluster import Cluster, Objects
+from epochal.client.cluster import Cluster
 from epochal.client.failures import FORBIDDEN, ApiError
 from epochal.client.kinds import PODS, TRAINING_JOBS, Kind
+from epochal.client.object_client import Objects
 from epochal.runs.logs import pod_selector
 from epochal.views import history
 from epochal_api.text import printable

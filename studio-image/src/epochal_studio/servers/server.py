@@ -63,11 +63,11 @@ class Server(NamedTuple):
         The API server uses HTTPS only for a Service name with the prefix `https:`.
         """
         target = f"https:{self.name}:https" if self.is_tls else f"{self.name}:http"
-        return f"{SERVICES.path(self.namespace)}/{target}/proxy{path}"
+        return f"{SERVICES.url_path(self.namespace)}/{target}/proxy{path}"
 
     def metrics_path(self, pod: str) -> str:
         """Return the path at the API server that proxies to the metrics of a pod, which are served by plain HTTP."""
-        return f"{PODS.path(self.namespace)}/{checked_name('pod', pod)}:{METRICS_PORT}/proxy/metrics"
+        return f"{PODS.url_path(self.namespace)}/{checked_name('pod', pod)}:{METRICS_PORT}/proxy/metrics"
 
 
 def read_server(cluster: Cluster, key: RunKey) -> Server:

@@ -83,7 +83,7 @@ class Watcher:
         self.listeners: set[Listener] = set()
         self._shared = shared
         found = KINDS[kind]
-        self._path = found.path(namespace)
+        self._path = found.url_path(namespace)
         self._about = {"apiVersion": found.api_version, "kind": kind}
         self._list_action, self._watch_action = (describe(verb, found, namespace) for verb in ("list", "watch"))
         self._token = token

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from epochal.client.buckets import Bucket, open_bucket, split_uri
+from epochal.client.buckets import Bucket, split_uri
+from epochal.client.open_bucket import open_bucket
 from epochal.environment import Environment
 from epochal.errors import EpochalError
 from epochal.exit_codes import ExitCode

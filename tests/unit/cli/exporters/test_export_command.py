@@ -147,5 +147,5 @@ def with_bucket(monkeypatch: pytest.MonkeyPatch, content: bytes) -> list[str]:
             fetched.append(f"{self.name} {key}")
             return path.write_bytes(content)
 
-    monkeypatch.setattr("epochal.client.buckets.open_bucket", lambda _, __, name, **___: Bucket(name))
+    monkeypatch.setattr("epochal.client.open_bucket.open_bucket", lambda _, __, name, **___: Bucket(name))
     return fetched

@@ -213,6 +213,16 @@ def test_a_parameter_without_a_known_field_is_a_comment(tmp_path: Path) -> None:
         read(tmp_path, katib(), strict=True)
 
 
+@pytest.mark.parametrize("name", ["epochs", "num-epochs", "epochs_1", "max_epochs2"])
+def test_trials_cannot_vary_the_epochs(tmp_path: Path, name: str) -> None:
+    space = {"min": "1", "max": "9"}
+    names = {name: "int", "lr": "double"}
+    parameters = [{"name": each, "parameterType": kind, "feasibleSpace": space} for each, kind in names.items()]
+    imported = read(tmp_path, katib(parameters=parameters))
+    assert [each["name"] for each in spec(imported)["parameters"]] == ["lr"]
+    assert "the epochs are the same for all trials" in imported.warnings[-1]
+
+
 def test_a_momentum_applies_to_optimizers_that_have_it(tmp_path: Path) -> None:
     momentum = katib_spec(tmp_path)["parameters"][-1]
     assert momentum["when"] == {"parameter": "optimizer", "values": ["SGD"]}

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 from epochal.runs.history import Point
-from epochal.runs.thinning import Stop, Thinner, thinned_history
+from epochal.runs.thinning import StopReading, Thinner, thinned_history
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 9, 10, 11, 99, 1000, 12_345])
@@ -55,7 +55,7 @@ def test_metrics_above_the_limit_are_counted() -> None:
 def test_lines_that_stop_are_an_incomplete_history() -> None:
     def lines() -> Iterator[str]:
         yield from ("epoch,loss", "1,2")
-        raise Stop
+        raise StopReading
 
     found = thinned_history(lines(), points=10, metrics=2)
     assert (found.epochs, found.is_complete) == (1, False)

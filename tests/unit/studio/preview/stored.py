@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
-from epochal.client.buckets import StoredVersion
+from epochal.client.buckets import ObjectStat
 from epochal.client.failures import MissingObject
 from epochal_studio.preview.read import read_preview
 from epochal_studio.wire import ArrayPreview, Preview
@@ -30,10 +30,10 @@ class MemoryBucket:
         self.bytes_read = 0
         self.requests = 0
 
-    def stat(self, key: str) -> StoredVersion:
+    def stat(self, key: str) -> ObjectStat:
         if key not in self.objects:
             raise MissingObject("there is no such object")
-        return StoredVersion(len(self.objects[key]), "etag")
+        return ObjectStat(len(self.objects[key]), "etag")
 
     def open(self, key: str, *, etag: str = "", offset: int = 0, length: int = 0) -> AbstractContextManager[Any]:
         assert etag == "etag"

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from epochal.exporters.caffe.network import CaffeNetwork, Weights
+from epochal.exporters.caffe.network import BlobConversion, CaffeNetwork
 from epochal.exporters.code_text import literal, statement
 
 _ORDER = '''
@@ -79,27 +79,27 @@ def convert_file(name: str, caffe: CaffeNetwork) -> str:
     head += ["from google.protobuf import descriptor_pb2, descriptor_pool, message_factory", ""]
     head.append(f"NAME = {literal(name)}")
     body = ["def convert(model):", '    """Return the blobs of each layer of Caffe by its name."""', "    blobs = {}"]
-    for weights in caffe.weights:
-        body += ["", *_blobs(weights)]
-    body += ["", "    return blobs"] if caffe.weights else ["    return blobs"]
-    orders = [_ORDER.strip("\n")] if any(weights.order for weights in caffe.weights) else []
+    for conversion in caffe.conversions:
+        body += ["", *_blobs(conversion)]
+    body += ["", "    return blobs"] if caffe.conversions else ["    return blobs"]
+    orders = [_ORDER.strip("\n")] if any(conversion.order for conversion in caffe.conversions) else []
     parts = ["\n".join(head), *orders, "\n".join(body)]
     return "\n\n\n".join(parts) + "\n\n\n" + _ENCODE.strip("\n") + "\n\n\n" + _MAIN.strip("\n") + "\n"
 
 
-def _blobs(weights: Weights) -> Iterator[str]:
+def _blobs(conversion: BlobConversion) -> Iterator[str]:
     """Yield the lines of convert.py that convert the weights of one Keras layer to blobs of Caffe."""
-    layer = f"model.get_layer({literal(weights.keras_name)})"
-    if weights.attributes:
+    layer = f"model.get_layer({literal(conversion.keras_name)})"
+    if conversion.attributes:
         yield from statement(f"layer = {layer}", 4)
-        for name, code in weights.attributes.items():
+        for name, code in conversion.attributes.items():
             yield from statement(f"{name} = {code}", 4)
-    if weights.names:
-        names = ", ".join(weights.names)
-        yield from statement(f"{names if len(weights.names) > 1 else f'({names},)'} = {layer}.get_weights()", 4)
-    if weights.order:
-        yield from statement(f"order = caffe_order({', '.join(map(repr, weights.order))})", 4)
-    for line in weights.before:
+    if conversion.names:
+        names = ", ".join(conversion.names)
+        yield from statement(f"{names if len(conversion.names) > 1 else f'({names},)'} = {layer}.get_weights()", 4)
+    if conversion.order:
+        yield from statement(f"order = caffe_order({', '.join(map(repr, conversion.order))})", 4)
+    for line in conversion.before:
         yield from statement(line, 4)
-    for name, blobs in weights.blobs.items():
+    for name, blobs in conversion.blobs.items():
         yield from statement(f"blobs[{literal(name)}] = [{', '.join(blobs)}]", 4)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from epochal.exporters.caffe.activations import activate
-from epochal.exporters.caffe.network import CaffeNetwork, Weights
+from epochal.exporters.caffe.network import BlobConversion, CaffeNetwork
 from epochal.exporters.layer_calls import Call
 from epochal.exporters.tensors import Tensor
 from epochal.exporters.windows import Window, read_window
@@ -29,7 +29,7 @@ def bias_of(call: Call) -> list[str]:
     return ["bias"] if call.flag("use_bias") else []
 
 
-def without(bias: list[str]) -> str:
+def bias_term_field(bias: list[str]) -> str:
     """Return the prototxt field that disables a Caffe layer's bias if `bias_of` returned an empty list, else ""."""
     return "" if bias else " bias_term: false"
 
@@ -61,7 +61,7 @@ def _conv(call: Call, caffe: CaffeNetwork, keras_name: str) -> Tensor:
     fields += f" group: {groups}" if groups > 1 else ""
     result = _add(call, caffe, (x, window, filters), fields, bias)
     blobs = ["kernel.transpose(3, 2, 0, 1)", *bias]
-    caffe.weights.append(Weights(keras_name, ["kernel", *bias], {call.attribute: blobs}, before=before))
+    caffe.conversions.append(BlobConversion(keras_name, ["kernel", *bias], {call.attribute: blobs}, before=before))
     return activate(call, caffe, result)
 
 
@@ -72,7 +72,7 @@ def _depthwise(call: Call, caffe: CaffeNetwork, keras_name: str) -> Tensor:
     filters = channels * multiplier
     result = _add(call, caffe, (x, window, filters), f"{fields} group: {channels}", bias)
     blobs = [_depthwise_kernel(filters, size), *bias]
-    caffe.weights.append(Weights(keras_name, ["kernel", *bias], {call.attribute: blobs}, before=before))
+    caffe.conversions.append(BlobConversion(keras_name, ["kernel", *bias], {call.attribute: blobs}, before=before))
     return activate(call, caffe, result)
 
 
@@ -84,7 +84,7 @@ def _separable(call: Call, caffe: CaffeNetwork, keras_name: str) -> Tensor:
     shape = call.result("", (*window.output(x.shape[:-1]), between)).shape
     fields = f"num_output: {between} {fields} group: {channels} bias_term: false"
     depthwise = caffe.add("Convolution", name, [x], shape, ("convolution_param", fields))
-    fields = f"num_output: {filters} kernel_size: 1{without(bias)}"
+    fields = f"num_output: {filters} kernel_size: 1{bias_term_field(bias)}"
     result = caffe.add(
         "Convolution", call.attribute, [depthwise], (*shape[:-1], filters), ("convolution_param", fields)
     )
@@ -93,14 +93,14 @@ def _separable(call: Call, caffe: CaffeNetwork, keras_name: str) -> Tensor:
         call.attribute: ["pointwise.transpose(3, 2, 0, 1)", *bias],
     }
     names = ["kernel", "pointwise", *bias]
-    caffe.weights.append(Weights(keras_name, names, blobs, before=before))
+    caffe.conversions.append(BlobConversion(keras_name, names, blobs, before=before))
     return activate(call, caffe, result)
 
 
 def _add(call: Call, caffe: CaffeNetwork, sizes: tuple[Tensor, Window, int], fields: str, bias: list[str]) -> Tensor:
     x, window, filters = sizes
     shape = call.result("", (*window.output(x.shape[:-1]), filters)).shape
-    fields = f"num_output: {filters} {fields}{without(bias)}"
+    fields = f"num_output: {filters} {fields}{bias_term_field(bias)}"
     return caffe.add("Convolution", call.attribute, [x], shape, ("convolution_param", fields))
 
 
@@ -124,10 +124,10 @@ def _deconvolution(call: Call, caffe: CaffeNetwork, keras_name: str) -> Tensor:
     pads = [total // 2 if is_same else 0 for total in totals]
     parts = (("kernel", window.kernel), ("stride", window.strides), ("pad", pads))
     fields = " ".join(height_and_width(*part) for part in parts)
-    parameters = ("convolution_param", f"num_output: {filters} {fields}{without(bias)}")
+    parameters = ("convolution_param", f"num_output: {filters} {fields}{bias_term_field(bias)}")
     result = caffe.add("Deconvolution", call.attribute, [x], (*sizes, filters), parameters)
     blobs = ["kernel.transpose(3, 2, 0, 1)", *bias]
-    caffe.weights.append(Weights(keras_name, ["kernel", *bias], {call.attribute: blobs}))
+    caffe.conversions.append(BlobConversion(keras_name, ["kernel", *bias], {call.attribute: blobs}))
     return activate(call, caffe, result)
 
 

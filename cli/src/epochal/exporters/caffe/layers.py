@@ -5,8 +5,8 @@ from functools import partial
 
 from epochal.exporters.caffe import convolutions
 from epochal.exporters.caffe.activations import activate
-from epochal.exporters.caffe.convolutions import bias_of, height_and_width, image, without
-from epochal.exporters.caffe.network import CaffeNetwork, Weights
+from epochal.exporters.caffe.convolutions import bias_of, bias_term_field, height_and_width, image
+from epochal.exporters.caffe.network import BlobConversion, CaffeNetwork
 from epochal.exporters.layer_calls import Call
 from epochal.exporters.tensors import Tensor
 from epochal.exporters.windows import read_window
@@ -21,10 +21,10 @@ def _dense(call: Call, caffe: CaffeNetwork, keras_name: str) -> Tensor:
         call.no_counterpart(f"an input of the shape {list(x.shape)}")
     order = caffe.order(x)
     kernel = "kernel[order].T" if order else "kernel.T"
-    fields = f"num_output: {units}{without(bias)}"
+    fields = f"num_output: {units}{bias_term_field(bias)}"
     result = caffe.add("InnerProduct", call.attribute, [x], (units,), ("inner_product_param", fields))
     caffe.set_segments(result, ((units,),))
-    caffe.weights.append(Weights(keras_name, ["kernel", *bias], {call.attribute: [kernel, *bias]}, order))
+    caffe.conversions.append(BlobConversion(keras_name, ["kernel", *bias], {call.attribute: [kernel, *bias]}, order))
     return activate(call, caffe, result)
 
 
@@ -54,7 +54,7 @@ def _without_ends(call: Call, caffe: CaffeNetwork, x: Tensor, rests: Sequence[in
         if not rest:
             continue
         name = caffe.free_name(f"{call.attribute}/cut_{axis}")
-        x = caffe.cut(name, x, axis, call.size_of(x, axis) - rest)
+        x = caffe.add_slice(name, x, axis, call.size_of(x, axis) - rest)
     return x
 
 
@@ -103,7 +103,7 @@ def _batch(call: Call, caffe: CaffeNetwork, keras_name: str) -> Tensor:
     name = caffe.free_name(f"{call.attribute}/scale")
     result = caffe.add("Scale", name, [normal], x.shape, ("scale_param", "bias_term: true"))
     blobs = {normal.code: [f"mean{end}", f"variance{end}", "np.ones(1)"], name: [scale, shift]}
-    caffe.weights.append(Weights(keras_name, [*names, "mean", "variance"], blobs, order))
+    caffe.conversions.append(BlobConversion(keras_name, [*names, "mean", "variance"], blobs, order))
     return result
 
 
@@ -121,7 +121,7 @@ def _normalization(call: Call, caffe: CaffeNetwork, keras_name: str) -> Tensor:
         "deviation": f"np.broadcast_to(np.sqrt(np.ravel(layer.variance)), {call.size_of(x)}).clip(1e-7)",
     }
     blobs = {call.attribute: [f"(1 / deviation){end}", f"(-mean / deviation){end}"]}
-    caffe.weights.append(Weights(keras_name, [], blobs, order, attributes=arrays))
+    caffe.conversions.append(BlobConversion(keras_name, [], blobs, order, attributes=arrays))
     return result
 
 
@@ -133,7 +133,7 @@ def _prelu(call: Call, caffe: CaffeNetwork, keras_name: str) -> Tensor:
     order = caffe.order(x)
     result = caffe.add("PReLU", call.attribute, [x], x.shape)
     code = "alpha.reshape(-1)[order]" if order else "alpha.reshape(-1)"
-    caffe.weights.append(Weights(keras_name, ["alpha"], {call.attribute: [code]}, order))
+    caffe.conversions.append(BlobConversion(keras_name, ["alpha"], {call.attribute: [code]}, order))
     return result
 
 

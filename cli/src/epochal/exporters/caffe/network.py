@@ -15,7 +15,7 @@ Segments = tuple[tuple[int, ...], ...]
 
 
 @dataclass(frozen=True)
-class Weights:
+class BlobConversion:
     """The code that converts the weights of one Keras layer to blobs of one or more Caffe layers.
 
     Args:
@@ -45,7 +45,7 @@ class CaffeNetwork:
     def __init__(self, network: Network) -> None:
         self._taken = {*network.layer_names, *(item.name for item in network.input_list)}
         self.layers: list[CaffeLayer] = []
-        self.weights: list[Weights] = []
+        self.conversions: list[BlobConversion] = []
         self._segments: dict[str, Segments] = {}
 
     def free_name(self, name: str) -> str:
@@ -64,8 +64,8 @@ class CaffeNetwork:
             self._segments[name] = self.segments(inputs[0])
         return Tensor(name, shape)
 
-    def cut(self, name: str, x: Tensor, axis: int, length: int) -> Tensor:
-        """Add a layer that keeps the first `length` elements of an axis (0: rows, 1: columns) of an image."""
+    def add_slice(self, name: str, x: Tensor, axis: int, length: int) -> Tensor:
+        """Add a Slice layer that keeps the first `length` elements of an axis (0: rows, 1: columns) of an image."""
         rest = self.free_name(f"{name}/rest")
         fields = f"axis: {axis + 2} slice_point: {length}"
         self.layers.append(CaffeLayer(name, "Slice", [x.code], [name, rest], ("slice_param", fields)))

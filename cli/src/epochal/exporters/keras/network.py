@@ -25,7 +25,7 @@ _HALF_PRECISION = frozenset({"bfloat16", "float16"})
 _NO_LETTER = re.compile(r"\W+", re.ASCII)
 
 
-class Names:
+class VariableNames:
     """Chooses names of variables in the generated code. No name is used twice."""
 
     def __init__(self, taken: Sequence[str]) -> None:
@@ -64,13 +64,13 @@ def network_code(network: Network, precision: str, taken: Sequence[str]) -> Netw
         precision: The dtype policy of the training.
         taken: Names of variables that the rest of the script uses.
     """
-    return _Builder(network, precision, Names([*taken, "x", "inputs", "outputs", "model"])).build()
+    return _Builder(network, precision, VariableNames([*taken, "x", "inputs", "outputs", "model"])).build()
 
 
 class _Builder:
     """Writes the code of a network, layer by layer in the order of the spec."""
 
-    def __init__(self, network: Network, precision: str, names: Names) -> None:
+    def __init__(self, network: Network, precision: str, names: VariableNames) -> None:
         self._network, self._precision, self._names = network, precision, names
         self._inputs, self._edges = network.input_list, network.input_edges
         self._layer_names = network.layer_names

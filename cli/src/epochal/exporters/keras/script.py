@@ -71,7 +71,7 @@ def sections(job: TrainingJob, *, simple: bool) -> list[Section]:
     return used
 
 
-def places(job: TrainingJob) -> list[tuple[str, str, str]]:
+def file_locations(job: TrainingJob) -> list[tuple[str, str, str]]:
     """Return the locations of files that a user may change: constant (DATA, MODELS), default and description."""
     found = [("DATA", f"s3://{job.spec.data.bucket}", "folder or s3://BUCKET with the data")]
     if (bucket := models_bucket(job.spec)) is not None:
@@ -134,7 +134,7 @@ keys, and AWS_ENDPOINT_URL_S3 an address that this machine can reach.
 
 def _arguments(job: TrainingJob) -> str:
     lines = ["parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])"]
-    found = places(job)
+    found = file_locations(job)
     for constant, default, meaning in found:
         options = {"default": literal(default), "help": literal(meaning)}
         lines.append(statement(call("parser.add_argument", options, literal(f"--{constant.lower()}"))))

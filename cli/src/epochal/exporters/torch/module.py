@@ -145,7 +145,7 @@ class _Writer:
             trainable = call.code.trainable and layer.arguments.get("trainable") is not False
             kept = ModuleLayer(self._names[first], self._attributes[first], call.kind, call.code, trainable, source)
             self._module.layers.append(kept)
-        elif self._codes[first].module != call.code.module:
+        elif self._codes[first].constructor != call.code.constructor:
             call.fail("its inputs must have the same sizes as in the layer's first call, since both share the weights")
 
     def _assign(self, index: int, outputs: Sequence[Tensor]) -> None:

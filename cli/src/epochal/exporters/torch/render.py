@@ -66,8 +66,8 @@ def _class(module: Module) -> Iterator[str]:
     yield "    def __init__(self):"
     yield "        super().__init__()"
     for layer in module.layers:
-        if layer.code.module is not None:
-            yield from statement(f"self.{layer.attribute} = {layer.code.module}", 8)
+        if layer.code.constructor is not None:
+            yield from statement(f"self.{layer.attribute} = {layer.code.constructor}", 8)
     drawn = [layer for layer in module.layers if layer.code.initializers]
     if drawn:
         yield "        self.initialize()"
@@ -86,7 +86,7 @@ def _class(module: Module) -> Iterator[str]:
 
 def _fixed(layer: ModuleLayer) -> Iterator[str]:
     """Yield lines that exclude weights from training: all of a frozen layer, or only those that Keras does not have."""
-    if not layer.trainable and layer.code.module is not None:
+    if not layer.trainable and layer.code.constructor is not None:
         yield f"        self.{layer.attribute}.requires_grad_(False)"
         return
     for name in layer.code.fixed:

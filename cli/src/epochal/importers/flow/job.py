@@ -5,7 +5,7 @@ from typing import Any
 
 from epochal.errors import EpochalError
 from epochal.importers import losses, optimizers
-from epochal.importers.draft import Draft, Names
+from epochal.importers.draft import Draft, LayerNames
 from epochal.importers.flow import data, training
 from epochal.importers.flow.document import Node, read_flow
 from epochal.importers.flow.operations import INPUTS, convert_layer
@@ -45,7 +45,7 @@ class _Flow:
         self._draft = draft
         self._inputs = [node for node in nodes.values() if node.category == _INPUT]
         self._layers = [node for node in nodes.values() if node.category not in {_INPUT, *_ENDS}]
-        self._names = Names(*([_INPUT] if len(self._inputs) == 1 else []))
+        self._names = LayerNames(*([_INPUT] if len(self._inputs) == 1 else []))
         self._name_of: dict[str, str] = {}
 
     def convert(self) -> None:
@@ -83,7 +83,7 @@ class _Flow:
         outputs: dict[str, Node | None] = {}
         for node in self._nodes.values():
             if node.category == training.LOSS:
-                found = self._measured(node)
+                found = self._source_layers(node)
                 if not found:
                     raise EpochalError(f"{node.label}: it has no link to a layer", "Link it to the last layer.")
                 for identity in found:
@@ -98,8 +98,8 @@ class _Flow:
         self._draft.warn(last[-1].label, "the flow has no loss for this last layer: a suitable loss is used")
         return {last[-1].id: None}
 
-    def _measured(self, node: Node) -> list[str]:
-        """Return the ids of the layers that a loss or metric node compares with labels: its sources except data."""
+    def _source_layers(self, node: Node) -> list[str]:
+        """Return the ids of the layers among the sources of a loss node, which compares their outputs with labels."""
         return [each for each in dict.fromkeys(node.sources) if self._nodes[each].category not in {_INPUT, *_ENDS}]
 
     def _network(self, outputs: Sequence[str]) -> dict[str, Any]:

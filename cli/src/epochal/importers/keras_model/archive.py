@@ -54,8 +54,8 @@ def import_archive(path: Path, *, name: str | None, strict: bool, source: str | 
     converted = convert_model(document, name=name or path.stem, source=source or path.name)
     weights: Weights | None = None
     if size:
-        is_flat = not converted.imported.has_inner_models
-        weights = _ArchiveWeights(path) if is_flat else ModelWeights(path, converted.imported)
+        is_flat = not converted.imported_network.has_inner_models
+        weights = _ArchiveWeights(path) if is_flat else ModelWeights(path, converted.imported_network)
     return finish_import(converted.draft, strict=strict, weights=weights)
 
 

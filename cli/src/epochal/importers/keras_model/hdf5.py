@@ -38,7 +38,7 @@ def import_hdf5(path: Path, *, name: str | None, strict: bool) -> Imported:
         raise EpochalError(f"the attribute training_config must be a mapping, found {type(compiled).__name__}")
     document = {**document, **({"keras_version": version} if (version := attributes.get("keras_version")) else {})}
     converted = convert_model(document, name=name or path.stem, source=path.name, compiled=compiled)
-    return finish_import(converted.draft, strict=strict, weights=ModelWeights(path, converted.imported))
+    return finish_import(converted.draft, strict=strict, weights=ModelWeights(path, converted.imported_network))
 
 
 def _read_attributes(path: Path) -> dict[str, str]:

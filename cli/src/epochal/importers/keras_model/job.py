@@ -15,11 +15,11 @@ class ConvertedModel(NamedTuple):
 
     Args:
         draft: The TrainingJob, with its warnings and placeholders.
-        imported: The network of the TrainingJob, and the place of each of its layers in the Keras model.
+        imported_network: The network of the TrainingJob, and the place of each of its layers in the Keras model.
     """
 
     draft: Draft
-    imported: ImportedNetwork
+    imported_network: ImportedNetwork
 
 
 def convert_model(
@@ -45,7 +45,7 @@ def convert_model(
     draft.set_storage()
     draft.set_unknown_data()
     draft.set_results()
-    imported = convert_network(document, draft)
-    draft.spec["network"] = imported.network
-    draft.spec["training"] = convert_training(compiled, imported, draft)
-    return ConvertedModel(draft, imported)
+    imported_network = convert_network(document, draft)
+    draft.spec["network"] = imported_network.network
+    draft.spec["training"] = convert_training(compiled, imported_network, draft)
+    return ConvertedModel(draft, imported_network)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from epochal_api.trainingjob.network import INPUT, MAX_LAYERS
 
 from epochal.errors import EpochalError
-from epochal.importers.draft import Draft, Names, label_of
+from epochal.importers.draft import Draft, LayerNames, label_of
 from epochal.importers.keras_model.calls import Ref, fixed_training
 from epochal.importers.keras_model.functional import INPUT_LAYER, name_of, read_entries, read_functional
 from epochal.importers.keras_model.inputs import read_input, sequential_input
@@ -59,7 +59,7 @@ class _Builder:
         self._draft = draft
         self._inputs: list[dict[str, Any]] = []
         self._layers: list[dict[str, Any]] = []
-        self._names = Names(INPUT)
+        self._names = LayerNames(INPUT)
         self._by_path: dict[Path, dict[str, Any]] = {}
         """The first call of each layer, by the path of the layer. Later calls refer to it with `use`."""
         self._with_several_outputs: set[Path] = set()

@@ -26,11 +26,11 @@ class ModelWeights:
 
     Args:
         path: The file.
-        imported: The converted network, and the path of each of its layers in the model.
+        imported_network: The converted network, and the path of each of its layers in the model.
     """
 
     path: Path
-    imported: ImportedNetwork
+    imported_network: ImportedNetwork
 
     def write(self, path: Path) -> None:
         """Write the weights of the model as a weights file of the converted network.
@@ -59,9 +59,9 @@ class ModelWeights:
             raise EpochalError(
                 f"the arrays in {shown(self.path.name)} have {size:,} bytes, over {_MAX_RATIO} times the file size"
             )
-        target = network.build(Network.model_validate(self.imported.network), seed=0, memory=_free_memory())
+        target = network.build(Network.model_validate(self.imported_network.network), seed=0, memory=_free_memory())
         source = self._load(is_hdf5=is_hdf5)
-        for name, place in self.imported.sources.items():
+        for name, place in self.imported_network.sources.items():
             layer: Any = source
             for part in place:
                 layer = layer.get_layer(part)

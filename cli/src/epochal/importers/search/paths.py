@@ -70,13 +70,18 @@ def find_path(*names: str) -> str | None:
 
     The first known name decides. A number at the end of a name is ignored, as in dropout_1.
     """
-    for name in names:
-        word = normalized(name)
-        if path := _WORDS.get(word) or _WORDS.get(word.rstrip("0123456789")):
-            return path
-    return None
+    return next((_WORDS[word] for name in names for word in _spellings(name) if word in _WORDS), None)
 
 
 def is_epochs(*names: str) -> bool:
-    """Return whether one of these names means the number of epochs. Trials of an Experiment cannot vary this number."""
-    return any(normalized(name) in EPOCHS for name in names)
+    """Return whether one of these names means the number of epochs. Trials of an Experiment cannot vary this number.
+
+    A number at the end of a name is ignored, as in epochs_1.
+    """
+    return any(word in EPOCHS for name in names for word in _spellings(name))
+
+
+def _spellings(name: str) -> tuple[str, str]:
+    """Return the normalized name of a hyper-parameter, and this name without a number at its end."""
+    word = normalized(name)
+    return word, word.rstrip("0123456789")

@@ -45,7 +45,7 @@ def activate(call: Call, tensor: Tensor, key: str = "activation") -> Tensor:
         return tensor
     if isinstance(value, Mapping) and isinstance(value.get("layer"), str):
         (result,), inner = call.wrapped(value, [tensor])
-        if inner.module is not None:
+        if inner.constructor is not None:
             call.no_counterpart(f"{key}: {value['layer']}, a layer with weights,")
         return result
     if not isinstance(value, str) or value not in _FUNCTIONS:

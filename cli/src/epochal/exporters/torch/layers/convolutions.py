@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from epochal.exporters.code_text import call as code_of_call
-from epochal.exporters.code_text import cut, size
+from epochal.exporters.code_text import crop_slice, size
 from epochal.exporters.layer_calls import Call
 from epochal.exporters.tensors import Tensor
 from epochal.exporters.torch.initial import draw
@@ -87,7 +87,7 @@ def _transpose(call: Call, count: int) -> Tensor:
     _add_weights(call, {"weight": _transposed("kernel", count)}, bias=bias)
     code = f"{layer}({x.code})"
     if not is_symmetric:
-        code += f"[:, :, {', '.join(cut(before, after) for before, after in crops)}]"
+        code += f"[:, :, {', '.join(crop_slice(before, after) for before, after in crops)}]"
     sizes = [
         None if length is None else length * step + (0 if is_same else total)
         for length, step, total in zip(x.shape[:-1], window.strides, totals, strict=True)

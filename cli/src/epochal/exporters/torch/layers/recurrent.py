@@ -166,7 +166,7 @@ def _bidirectional(call: Call) -> Sequence[Tensor]:
     layer = call.module(_constructor(inner, options, features, both=True))
     _add_weights(inner, options, ("", "_reverse"))
     inner.finish()
-    inner.code.module, call.code = call.code.module, inner.code
+    inner.code.constructor, call.code = call.code.constructor, inner.code
     width = options.units * (2 if merge == "concat" else 1)
     run = f"{layer}({code})[0]"
     if not options.sequences:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from epochal.exporters.code_text import cut, size
+from epochal.exporters.code_text import crop_slice, size
 from epochal.exporters.layer_calls import Call
 from epochal.exporters.tensors import Tensor, product
 
@@ -74,7 +74,7 @@ def _pad(call: Call, count: int) -> Tensor:
 def _crop(call: Call, count: int) -> Tensor:
     call.choice("data_format", None, "channels_last")
     x, pairs = call.input.first(), _pairs(call, "cropping", count)
-    slices = ", ".join(cut(before, after) for before, after in pairs)
+    slices = ", ".join(crop_slice(before, after) for before, after in pairs)
     sizes = [_moved(length, -sum(pair)) for length, pair in zip(x.shape, pairs, strict=False)]
     return call.result(f"{x.code}[:, :, {slices}]", (*sizes, x.shape[-1]), channels_first=True)
 
@@ -100,7 +100,7 @@ def _center_crop(call: Call) -> Tensor:
     if height > rows or width > columns:
         call.no_counterpart(f"a crop of {height}×{width}, larger than its input of {rows}×{columns},")
     top, left = (rows - height) // 2, (columns - width) // 2
-    slices = f"{cut(top, rows - height - top)}, {cut(left, columns - width - left)}"
+    slices = f"{crop_slice(top, rows - height - top)}, {crop_slice(left, columns - width - left)}"
     return call.result(f"{x.code}[:, :, {slices}]", (height, width, x.shape[-1]), channels_first=True)
 
 
