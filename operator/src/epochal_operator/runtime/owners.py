@@ -53,7 +53,8 @@ class OwnedType:
     Args:
         resource: The resource of the owned objects.
         label: The label. Only objects with this label are watched.
-        cached: Returns the fields of an owned object that the cache keeps, with all spec fields that `build` sets.
+        cache_transform: Returns the fields of an owned object that the cache keeps, with all spec fields that `build`
+            sets.
         build: Returns the owned object that the operator must create, or None if the owner needs no such object. This
             field itself is None if another controller creates these objects.
         is_optional: Whether some owners need no such object, so that the operator may have to delete it.
@@ -61,7 +62,7 @@ class OwnedType:
 
     resource: Resource
     label: str
-    cached: CacheTransform = field(default=metadata_only, compare=False)
+    cache_transform: CacheTransform = field(default=metadata_only, compare=False)
     build: Callable[..., Object | None] | None = field(default=None, compare=False)
     is_optional: bool = field(default=False, compare=False)
 
