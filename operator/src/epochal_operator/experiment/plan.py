@@ -91,7 +91,7 @@ def _plan_up_to_date(
     spec = parsed.spec
     now = derive_phase(metadata, spec, before, observed)
     after = derive_status(metadata, spec, before, now, observed)
-    status_actions = () if observed.is_contested else _status_actions(spec, before, after)
+    status_actions = () if observed.status_apply_had_no_effect else _status_actions(spec, before, after)
     is_first = observed.trials and not (before.trials and before.trials.created)
     upcoming = NextTrials() if now.is_finished or observed.blocker is not None else _next_trials(spec, observed)
     trial_actions = _trial_actions(document, parsed, now, observed, upcoming)

@@ -53,7 +53,7 @@ class Reconciler(ObjectReconciler[ReconcileState]):
             observed = self._observe(document, server, state.blocked)
             planned = make_plan(server, observed, self.installation())
         # An older CRD stores no new status fields, so with it every plan has a status to apply.
-        is_settled = not planned.actions or state.contested
+        is_settled = not planned.actions or state.status_apply_had_no_effect
         if is_settled and await self._metadata.fetch(key_of(document), before.model, observed.current_pods):
             return None
         return planned

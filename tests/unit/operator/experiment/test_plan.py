@@ -449,4 +449,4 @@ def test_a_terminating_experiment_has_no_actions() -> None:
 
 def test_a_contested_status_blocks_no_action() -> None:
     world = World(DONE, **TWO, retain="All")
-    assert world.plan(is_contested=True).actions == (CreateReport(4),)
+    assert world.plan(status_apply_had_no_effect=True).actions == (CreateReport(4),)
