@@ -20,8 +20,9 @@ from epochal_operator.experiment.ledger.events import Event, Finished
 from epochal_operator.experiment.ledger.observe import START_WRITE_SECONDS, observe_jobs
 from epochal_operator.experiment.ledger.trials import apply_events
 from epochal_operator.experiment.observed import Importance, Observed, ParsedSpec
-from epochal_operator.experiment.plan import MAX_CREATED, make_plan
+from epochal_operator.experiment.plan import make_plan
 from epochal_operator.experiment.plan_blocked import plan_invalid_spec
+from epochal_operator.experiment.plan_trials import MAX_CREATED
 from epochal_operator.experiment.reasons import Reason, StatusCause
 from epochal_operator.experiment.search_space.space import Space
 from epochal_operator.experiment.trial_state import jobs_by_rung
