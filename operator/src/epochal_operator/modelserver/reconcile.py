@@ -85,4 +85,4 @@ class Reconciler(ObjectReconciler[ReconcileState]):
         if seen.child is None or not seen.child["metadata"].get("deletionTimestamp"):
             return seen
         message = f"The {child.resource.kind} is being deleted. The operator creates it again after the deletion."
-        return replace(seen, blocked=StatusCause(Reason.CLEANUP, message), held_until=None)
+        return replace(seen, blocked=StatusCause(Reason.CLEANUP, message), blocked_until=None, backoff_end=None)

@@ -116,21 +116,19 @@ class ObservedChild:
         type: The type of the child.
         child: The child; None if it does not exist, or has another owner.
         blocked: The cause that blocks its creation or correction, or None.
-        held_until: The time until which it is not corrected again, because another writer undoes corrections; or None.
-        is_corrected: Whether the child still has the values that the last correction set.
+        blocked_until: The time at which `blocked` ends if corrections caused it, else None. Until then, a conflict of
+            two writers stays reported, even if the last correction is in place.
+        backoff_end: The time before which the operator must not correct the child again, because another writer has
+            undone the last correction or the API server has rejected it; else None.
         stored_values: The sent and the stored value after the latest patch of each spec field, by field.
     """
 
     type: OwnedType
     child: Object | None = None
     blocked: StatusCause | None = None
-    held_until: datetime | None = None
-    is_corrected: bool = False
+    blocked_until: datetime | None = None
+    backoff_end: datetime | None = None
     stored_values: Mapping[str, StoredValue] = field(default_factory=dict)
-
-    def in_correction_backoff(self, now: datetime) -> bool:
-        """Return whether the next correction of the child must wait: `now` is before `held_until`."""
-        return self.held_until is not None and now < self.held_until
 
 
 def name_conflict(
