@@ -97,7 +97,7 @@ class Operator:
         )
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._leadership.hold())
+                group.create_task(self._leadership.renew_until_lost())
                 group.create_task(self._controller.run())
         except* LeaseLost as lost:
             _log.warning("lost the leader lease: %s", lost.exceptions[0])

@@ -47,7 +47,7 @@ def experiments(
         owns=(REPORT_JOBS,),
         indexes=(TRIALS,),
         watches={TRAINING_JOBS: experiments_of},
-        cached={
+        cache_transforms={
             EXPERIMENTS: partial(cache_transform.experiment, labels=metric_labels),
             TRAINING_JOBS: cache_transform.trial,
         },

@@ -89,8 +89,7 @@ class Observed:
         ledger_refused: Whether the last write of the ledger failed and its backoff has not ended, so that no action may
             depend on new events.
         report_event_key: The key of the latest Event about the report Job.
-        is_contested: Whether another field manager owns a field of the Experiment's status, so that the operator cannot
-            remove the field.
+        status_apply_had_no_effect: Whether the last apply did not change the Experiment's status; see ReconcileState.
     """
 
     now: datetime
@@ -111,7 +110,7 @@ class Observed:
     ledger_refused: bool = False
     report_refused: bool = False
     report_event_key: str = ""
-    is_contested: bool = False
+    status_apply_had_no_effect: bool = False
 
     @cached_property
     def running(self) -> tuple[Trial, ...]:

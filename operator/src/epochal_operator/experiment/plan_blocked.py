@@ -128,7 +128,7 @@ def _plan(
     suspend = _suspended(observed, suspend_all=suspend_all, finish=finish)
     if steps := suspensions(observed.jobs, suspend, observed.delayed):
         return Plan(steps)
-    if after != before and not observed.is_contested:
+    if after != before and not observed.status_apply_had_no_effect:
         transitions = transition_events(metric, before, after, suspend=mutable.suspend)
         return Plan((*map(EmitEvent, transitions), ApplyStatus(after)))
     to_live = seconds_to_live(mutable.ttl_seconds_after_finished, before, observed.report, observed.now)

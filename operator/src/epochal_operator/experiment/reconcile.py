@@ -225,7 +225,7 @@ class Reconciler(ObjectReconciler[ExperimentReconcileState]):
                 report=report,
                 delayed=delayed,
                 delay_cause=delay_cause,
-                is_contested=state.contested,
+                status_apply_had_no_effect=state.status_apply_had_no_effect,
             )
         # In a thread, since users write the annotations that are decoded: 20 KiB of each TrainingJob.
         new_events = await asyncio.to_thread(observe_jobs, parsed.spec, ledger.trials, jobs)
@@ -255,7 +255,7 @@ class Reconciler(ObjectReconciler[ExperimentReconcileState]):
             ledger_refused=state.ledger_refused or (failure is not None and failure.reason == Reason.LEDGER_REFUSED),
             report_refused=state.report_refused,
             report_event_key=self._applier.report_event_keys.get(key, ""),
-            is_contested=state.contested,
+            status_apply_had_no_effect=state.status_apply_had_no_effect,
         )
 
     def _shrink_caches(self, key: Key, spec: _CachedSpec) -> None:

@@ -27,8 +27,8 @@ from epochal_operator.experiment.trial_state import is_training
 from epochal_operator.runtime.conditions import ConditionStatus, make_conditions, stays_suspended, with_finished
 from epochal_operator.trainingjob.interface import format_metric
 
-MAX_MESSAGE = 1024
-"""Maximum bytes of the message of a condition: several conditions may repeat the message."""
+MAX_EXPERIMENT_MESSAGE_BYTES = 1024
+"""Maximum bytes of the message of an Experiment's condition: several conditions may repeat the message."""
 MAX_UID = 64
 """Maximum characters of a uid: more than Kubernetes uses."""
 
@@ -69,9 +69,8 @@ def conditions(
     """Return the conditions of an Experiment. `suspend` is spec.suspend."""
     is_suspended = not phase.is_finished and stays_suspended(before.conditions, suspend=suspend)
     values = _conditions(phase, is_suspended=is_suspended or phase.state == "Suspended")
-    return with_finished(
-        make_conditions(values, before.conditions, generation=generation, now=now, max_bytes=MAX_MESSAGE)
-    )
+    limit = MAX_EXPERIMENT_MESSAGE_BYTES
+    return with_finished(make_conditions(values, before.conditions, generation=generation, now=now, max_bytes=limit))
 
 
 def ranked_trial(metadata: Metadata, spec: ExperimentSpec, trial: Trial) -> RankedTrial:

@@ -99,35 +99,35 @@ def trial_spec(template: Mapping[str, Any], space: Space, parameters: Values) ->
             continue
         domain = space.domains[parameter.name]
         for path in parameter.paths:
-            place = paths.resolve(template, path, names)
-            written.append(place)
-            if not place.is_set or domain.from_json(place.value) != active[parameter.name]:
-                value = json_value(place, domain, active[parameter.name])
-                removes_field = value is None and bool(place.schema)
-                spec = paths.without_field(spec, place) if removes_field else paths.with_value(spec, place, value)
+            field = paths.resolve(template, path, names)
+            written.append(field)
+            if not field.is_set or domain.from_json(field.value) != active[parameter.name]:
+                value = json_value(field, domain, active[parameter.name])
+                removes_field = value is None and bool(field.schema)
+                spec = paths.without_field(spec, field) if removes_field else paths.with_value(spec, field, value)
     for parameter in space.parameters:
         if parameter.name in active:
             continue
         for path in parameter.paths:
-            place = paths.resolve(template, path, names)
-            if any(map(place.overlaps, written)):
+            field = paths.resolve(template, path, names)
+            if any(map(field.overlaps, written)):
                 continue
-            if paths.keras_class(template, place) != paths.keras_class(spec, place):
-                spec = paths.without_field(spec, place)
+            if paths.keras_class(template, field) != paths.keras_class(spec, field):
+                spec = paths.without_field(spec, field)
     return spec
 
 
-def json_value(place: paths.ResolvedPath, domain: Domain, text: str) -> Any:
+def json_value(field: paths.ResolvedPath, domain: Domain, text: str) -> Any:
     """Return the JSON value that a parameter sets in a field of the template.
 
     Args:
-        place: The field of the template to which a path of the parameter leads.
+        field: The field of the template to which a path of the parameter leads.
         domain: The domain of the parameter.
         text: The value as text; a value of another type than the parameter's stays a text.
     """
     value = domain.parse(text)
     parsed = text if value is None and text != "null" else value
-    return text if place.schema.get("type") == "string" and not isinstance(parsed, str) else parsed
+    return text if field.schema.get("type") == "string" and not isinstance(parsed, str) else parsed
 
 
 def template_parameters(template: Mapping[str, Any], space: Space) -> dict[str, str]:
@@ -152,9 +152,9 @@ def template_parameters(template: Mapping[str, Any], space: Space) -> dict[str, 
 def _template_value(
     domain: Domain, template: Mapping[str, Any], defaulted: Mapping[str, Any], path: str, names: paths.Names
 ) -> str | None:
-    place = paths.resolve(template, path, names)
+    field = paths.resolve(template, path, names)
     # The API server sets no default of a field that a later CRD has added.
-    value = paths.resolve(defaulted, path, names).value if place.value is None and place.schema else place.value
-    if value is None and not (place.is_set and domain.contains("null")):
+    value = paths.resolve(defaulted, path, names).value if field.value is None and field.schema else field.value
+    if value is None and not (field.is_set and domain.contains("null")):
         return None
     return domain.from_json(value)

@@ -103,8 +103,8 @@ class TrialWriter:
                 cause = cause or _deleted_cause(last)
         for rung_key, job in jobs.items():
             last = self._children.drift.latest(document, TRAINING_JOBS, key_of(job), job["metadata"]["uid"], now)
-            if last is not None and not last.is_in_place(job) and now < last.due:
-                delayed[rung_key] = last.due
+            if last is not None and (end := last.backoff_end(job)) is not None and now < end:
+                delayed[rung_key] = end
                 cause = cause or last.backoff_cause(now, CHILD_REASONS, EXPERIMENTS.kind)
         return delayed, cause
 

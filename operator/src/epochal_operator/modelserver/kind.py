@@ -42,7 +42,7 @@ def model_servers(
         indexes=(SERVERS_OF_JOB, SERVERS_OF_EXPERIMENT),
         watches={TRAINING_JOBS: servers_of_job, EXPERIMENTS: servers_of_experiment},
         optional=frozenset({TRAINING_JOBS, EXPERIMENTS}),
-        cached={
+        cache_transforms={
             MODEL_SERVERS: partial(cache_transform.model_server, labels=metric_labels),
             TRAINING_JOBS: cache_transform.training_job,
             EXPERIMENTS: cache_transform.experiment,

@@ -152,9 +152,17 @@ def _child_actions(desired: Iterable[tuple[ObservedChild, Object | None]], now: 
             break  # Without these objects, pods would be unprotected, or their address would be another owner's.
         is_missing = seen.child is None and seen.blocked is not None
         is_any_missing |= is_missing
-        if not seen.in_correction_backoff(now) and not is_missing and (action := _child_action(seen, body)) is not None:
+        if not _is_held(seen, now) and not is_missing and (action := _child_action(seen, body)) is not None:
             actions.append(action)
     return actions
+
+
+def _is_held(seen: ObservedChild, now: datetime) -> bool:
+    """Return whether a child must not change now, because of its correction backoff or a reported conflict.
+
+    A Job has no such wait for a conflict: its next change follows at once after a correction that is in place.
+    """
+    return any(time is not None and now < time for time in (seen.backoff_end, seen.blocked_until))
 
 
 def _child_action(seen: ObservedChild, desired: Object | None) -> ChildAction | None:
@@ -199,7 +207,7 @@ _TEMPLATE_FIELDS = frozenset({"template", "selector"})
 def _mutable_patch(mutable: MutableFields, observed: Observed) -> PatchChild | None:
     """Return the patch of the Deployment's mutable fields, or None if no patch is needed or possible now."""
     seen = next((child for child in observed.children if child.type is DEPLOYMENT), None)
-    if seen is None or seen.child is None or seen.in_correction_backoff(observed.now):
+    if seen is None or seen.child is None or _is_held(seen, observed.now):
         return None
     if seen.child["metadata"].get("deletionTimestamp"):
         return None
@@ -269,7 +277,7 @@ def _requeue_after(phase: Phase, observed: Observed) -> float | None:
     """Return the seconds until the next reconcile because of a deadline or a blocking cause, or None without either."""
     causes = [child.blocked for child in observed.children if child.blocked is not None]
     seconds = [effect(cause.reason).requeue_after for cause in (*causes, phase.progress)]
-    times = [child.held_until for child in observed.children]
+    times = [time for child in observed.children for time in (child.backoff_end, child.blocked_until)]
     times += [deadline(pod) for deadline in (node_deadline, scheduling_deadline) for pod in observed.current_pods]
     seconds += [(time - observed.now).total_seconds() for time in times if time is not None and time > observed.now]
     return earliest(seconds)

@@ -17,7 +17,7 @@ from epochal_operator.modelserver.plan import Plan, invalid_plan, make_plan
 from epochal_operator.modelserver.pods import owned_pods
 from epochal_operator.modelserver.reasons import CHILD_REASONS, Reason, StatusCause
 from epochal_operator.modelserver.resources import EXPERIMENTS, MODEL_SERVERS
-from epochal_operator.modelserver.source import Lookup, resolve
+from epochal_operator.modelserver.source import SourceLookup, resolve
 from epochal_operator.pods.mutable_fields import MutableFields
 from epochal_operator.runtime.actions import ReconcileState
 from epochal_operator.runtime.api.bounded_reader import SPEC_OMITTED
@@ -53,7 +53,7 @@ class Reconciler(ObjectReconciler[ReconcileState]):
             observed = self._observe(document, server, state.blocked)
             planned = make_plan(server, observed, self.installation())
         # An older CRD stores no new status fields, so with it every plan has a status to apply.
-        is_settled = not planned.actions or state.contested
+        is_settled = not planned.actions or state.status_apply_had_no_effect
         if is_settled and await self._metadata.fetch(key_of(document), before.model, observed.current_pods):
             return None
         return planned
@@ -72,7 +72,7 @@ class Reconciler(ObjectReconciler[ReconcileState]):
         def find(resource: Resource) -> Callable[[str], Object | None]:
             return lambda name: store.get(resource, Key(key.namespace, name))
 
-        source = resolve(server.spec.source, Lookup(find(TRAINING_JOBS), find(EXPERIMENTS))) if server else None
+        source = resolve(server.spec.source, SourceLookup(find(TRAINING_JOBS), find(EXPERIMENTS))) if server else None
         children = tuple(self._observe_child(document, child, blocked.get(child.resource), now) for child in CHILDREN)
         deployment = next(child.child for child in children if child.type is DEPLOYMENT)
         sets, pods = store.find(OWNED_REPLICA_SETS, key).values(), store.find(OWNED_PODS, key).values()
@@ -85,4 +85,4 @@ class Reconciler(ObjectReconciler[ReconcileState]):
         if seen.child is None or not seen.child["metadata"].get("deletionTimestamp"):
             return seen
         message = f"The {child.resource.kind} is being deleted. The operator creates it again after the deletion."
-        return replace(seen, blocked=StatusCause(Reason.CLEANUP, message), held_until=None)
+        return replace(seen, blocked=StatusCause(Reason.CLEANUP, message), blocked_until=None, backoff_end=None)

@@ -20,7 +20,7 @@ _PERMANENT_EXPORT_FAILURES = frozenset({TrainingReason.NOT_EXPORTABLE, TrainingR
 _FILES: dict[ModelChoice, str] = {"Best": "best.keras", "Last": "model.keras"}
 
 
-class Lookup(NamedTuple):
+class SourceLookup(NamedTuple):
     """Functions that return the TrainingJob or the Experiment with a name in the ModelServer's namespace, or None."""
 
     training_job: Callable[[str], Object | None]
@@ -53,7 +53,7 @@ class DeletedTrainingJob:
     cause: StatusCause
 
 
-def resolve(source: ModelSource, lookup: Lookup) -> ResolvedModel | DeletedTrainingJob | StatusCause:
+def resolve(source: ModelSource, lookup: SourceLookup) -> ResolvedModel | DeletedTrainingJob | StatusCause:
     """Return the model that a source references, or the cause why it is missing."""
     if source.training_job_ref is not None:
         name = source.training_job_ref.name
@@ -134,7 +134,7 @@ def training_job_model(name: str, choice: ModelChoice, job: Object | None) -> Re
     return resolved
 
 
-def _experiment_model(name: str, lookup: Lookup) -> ResolvedModel | DeletedTrainingJob | StatusCause:
+def _experiment_model(name: str, lookup: SourceLookup) -> ResolvedModel | DeletedTrainingJob | StatusCause:
     experiment = lookup.experiment(name)
     if experiment is None:
         message = f"Experiment {name} (spec.source.experimentRef) does not exist in this namespace. Waiting for it."

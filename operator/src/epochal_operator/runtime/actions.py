@@ -149,12 +149,12 @@ class ReconcileState:
         blocked: The causes that block the creation of children, by resource.
         failure: The webhook error that `reconcile` raises after the status reports it: the work queue then retries with
             backoff.
-        contested: Whether the last apply did not change the status, because another field manager owns a field that the
-            apply omits.
+        status_apply_had_no_effect: Whether the last apply did not change the status: another field manager owns a field
+            that the apply omits, or the CRD is older and lacks a field that it sets. Another apply would not help.
         yields: Whether the reconcile ends now and continues after the other keys of the queue.
     """
 
     blocked: dict[Resource, StatusCause] = field(default_factory=dict)
     failure: AdmissionFailed | None = None
-    contested: bool = False
+    status_apply_had_no_effect: bool = False
     yields: bool = False

@@ -82,9 +82,9 @@ class Children:
         last = self.drift.latest(owner, child_type.resource, key, uid, now)
         if last is None:
             return ObservedChild(child_type, obj, stored_values=stored_values)
-        cause, is_corrected = last.backoff_cause(now, self._reasons, self._owner.kind), last.is_in_place(obj)
-        held_until = last.due if cause or not is_corrected else None
-        return ObservedChild(child_type, obj, cause, held_until, is_corrected, stored_values)
+        cause = last.backoff_cause(now, self._reasons, self._owner.kind)
+        blocked_until = last.due if cause is not None else None
+        return ObservedChild(child_type, obj, cause, blocked_until, last.backoff_end(obj), stored_values)
 
     async def create(self, owner: Object, action: CreateChild) -> StatusCause | None:
         """Create a child, or reuse the owner's child of that name; return the cause that blocks it, or None.

@@ -10,8 +10,8 @@ from epochal_operator.runtime.reasons import StatusCause
 
 ConditionStatus = Literal["True", "False", "Unknown"]
 
-MAX_MESSAGE = 7168
-"""Limit of a condition's message in bytes."""
+MAX_CONDITION_MESSAGE_BYTES = 7168
+"""Maximum bytes of a condition's message."""
 FINISHED = "Finished"
 ENDS = ("Complete", "Failed")
 """Condition types of finished objects: of a finished object, exactly one of these conditions is True."""
@@ -110,7 +110,7 @@ def make_conditions(
     *,
     generation: int,
     now: datetime,
-    max_bytes: int = MAX_MESSAGE,
+    max_bytes: int = MAX_CONDITION_MESSAGE_BYTES,
 ) -> list[Condition]:
     """Return conditions with these values. A condition whose status is unchanged keeps its previous transition time.
 

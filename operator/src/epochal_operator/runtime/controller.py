@@ -99,7 +99,7 @@ class Controller:
 
     def longest_without_progress(self) -> tuple[float, Kind]:
         """Return the longest time in seconds without progress while objects wait, and the kind of these objects."""
-        return max(((queue.no_progress_seconds(), kind) for kind, queue in self.queues.items()), key=itemgetter(0))
+        return max(((queue.seconds_without_progress(), kind) for kind, queue in self.queues.items()), key=itemgetter(0))
 
     async def _served_kinds(self) -> set[Kind]:
         """Return the kinds that the API server serves, and record the other kinds, which kopf would silently ignore."""
@@ -112,7 +112,7 @@ class Controller:
         name, failed = kind.resource.kind, False
         for namespace in self._namespaces or (None,):
             try:
-                if await self._kube.serves(kind.resource, namespace):
+                if await self._kube.is_served(kind.resource, namespace):
                     return True
                 _log.warning("the API server does not serve %ss: install the CRDs of %s", name, kind.resource.group)
             except ApiError as error:

@@ -59,6 +59,10 @@ class Correction:
         """Return whether the correction succeeded and the object still has its values: no writer has undone it."""
         return self.rejection is None and all(child["spec"].get(name) == value for name, value in self.spec.items())
 
+    def backoff_end(self, child: Object) -> datetime | None:
+        """Return the end of the backoff before the next correction, which may be past; None if this one is in place."""
+        return None if self.is_in_place(child) else self.due
+
     def backoff_cause(self, now: datetime, reasons: ChildReasons, owner: str) -> StatusCause | None:
         """Return the cause for the owner's status, or None.
 

@@ -72,8 +72,8 @@ class Kind:
         watches: By resource: the function that returns the keys of the kind that a change of one of its objects
             affects. All objects of the resource are watched.
         optional: Resources of `watches` without which the kind starts if the API server does not serve them.
-        cached: By resource: the function that returns the fields of an object that the cache keeps. Without it, the
-            function of `owns` applies, or else the cache keeps only the metadata.
+        cache_transforms: By resource: the function that returns the fields of an object that the cache keeps. Without
+            it, the function of `owns` applies, or else the cache keeps only the metadata.
         bounds: Limits of size and depth for parsing the objects of the kind.
         batch_seconds: Seconds for which changes are collected before a reconcile, as in Kubernetes' Job controller.
             Otherwise each change of a child would reconcile an owner of many children.
@@ -86,7 +86,7 @@ class Kind:
     indexes: tuple[SpecIndex, ...] = ()
     watches: Mapping[Resource, MapFunc] = field(default_factory=dict)
     optional: frozenset[Resource] = frozenset()
-    cached: Mapping[Resource, CacheTransform] = field(default_factory=dict)
+    cache_transforms: Mapping[Resource, CacheTransform] = field(default_factory=dict)
     bounds: Bounds = field(default_factory=Bounds)
     batch_seconds: float = 0.0
 
@@ -98,8 +98,8 @@ class Kind:
 
     def transform(self, resource: Resource) -> CacheTransform:
         """Return the function that selects the fields of a resource's objects that the cache keeps for this kind."""
-        owned = {child.resource: child.cached for child in self.owns}
-        return {**owned, **self.cached}.get(resource, metadata_only)
+        owned = {child.resource: child.cache_transform for child in self.owns}
+        return {**owned, **self.cache_transforms}.get(resource, metadata_only)
 
     def keys_for(self, change: Change) -> set[Key]:
         """Return the key of the changed object if it is of this kind, or the keys of its owners if it is owned.

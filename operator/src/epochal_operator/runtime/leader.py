@@ -63,7 +63,7 @@ class Leadership:
         """Wait until this process is the leader."""
         while True:
             try:
-                if await self._renew():
+                if await self._try_acquire_or_renew():
                     _log.info("acquired the leader lease as %s", self._identity)
                     return
             except Conflict:
@@ -72,7 +72,7 @@ class Leadership:
                 _log.warning("cannot read or write the leader lease: %s", str(error) or "timeout")
             await asyncio.sleep(ACQUIRE_SECONDS)
 
-    async def hold(self) -> None:
+    async def renew_until_lost(self) -> None:
         """Renew the lease until it is lost.
 
         Raises:
@@ -82,7 +82,7 @@ class Leadership:
             await asyncio.sleep(RENEW_SECONDS)
             try:
                 async with asyncio.timeout(self._renewed + RENEW_DEADLINE_SECONDS - self._clock()):
-                    is_holder = await self._renew()
+                    is_holder = await self._try_acquire_or_renew()
             except (ApiError, TimeoutError) as error:
                 _log.warning("cannot renew the leader lease: %s", str(error) or "timeout")
                 if self._clock() - self._renewed >= RENEW_DEADLINE_SECONDS:
@@ -115,7 +115,7 @@ class Leadership:
         except (ApiError, TimeoutError) as error:
             _log.warning("cannot release the leader lease: %s", str(error) or "timeout")
 
-    async def _renew(self) -> bool:
+    async def _try_acquire_or_renew(self) -> bool:
         """Acquire or renew the lease if possible; return whether this process holds it."""
         lease, self._held = self._held, None
         if lease is not None:

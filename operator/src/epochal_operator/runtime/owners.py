@@ -53,7 +53,8 @@ class OwnedType:
     Args:
         resource: The resource of the owned objects.
         label: The label. Only objects with this label are watched.
-        cached: Returns the fields of an owned object that the cache keeps, with all spec fields that `build` sets.
+        cache_transform: Returns the fields of an owned object that the cache keeps, with all spec fields that `build`
+            sets.
         build: Returns the owned object that the operator must create, or None if the owner needs no such object. This
             field itself is None if another controller creates these objects.
         is_optional: Whether some owners need no such object, so that the operator may have to delete it.
@@ -61,7 +62,7 @@ class OwnedType:
 
     resource: Resource
     label: str
-    cached: CacheTransform = field(default=metadata_only, compare=False)
+    cache_transform: CacheTransform = field(default=metadata_only, compare=False)
     build: Callable[..., Object | None] | None = field(default=None, compare=False)
     is_optional: bool = field(default=False, compare=False)
 
@@ -115,21 +116,19 @@ class ObservedChild:
         type: The type of the child.
         child: The child; None if it does not exist, or has another owner.
         blocked: The cause that blocks its creation or correction, or None.
-        held_until: The time until which it is not corrected again, because another writer undoes corrections; or None.
-        is_corrected: Whether the child still has the values that the last correction set.
+        blocked_until: The time at which `blocked` ends if corrections caused it, else None. Until then, a conflict of
+            two writers stays reported, even if the last correction is in place.
+        backoff_end: The time before which the operator must not correct the child again, because another writer has
+            undone the last correction or the API server has rejected it; else None.
         stored_values: The sent and the stored value after the latest patch of each spec field, by field.
     """
 
     type: OwnedType
     child: Object | None = None
     blocked: StatusCause | None = None
-    held_until: datetime | None = None
-    is_corrected: bool = False
+    blocked_until: datetime | None = None
+    backoff_end: datetime | None = None
     stored_values: Mapping[str, StoredValue] = field(default_factory=dict)
-
-    def in_correction_backoff(self, now: datetime) -> bool:
-        """Return whether the next correction of the child must wait: `now` is before `held_until`."""
-        return self.held_until is not None and now < self.held_until
 
 
 def name_conflict(

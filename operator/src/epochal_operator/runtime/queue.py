@@ -63,7 +63,7 @@ class Queue(Generic[K]):
         """Number of keys that wait for a worker, without keys whose delay has not passed."""
         return len(self._waiting)
 
-    def no_progress_seconds(self) -> float:
+    def seconds_without_progress(self) -> float:
         """Return the seconds since the last progress, or since the oldest pending key if that is less; 0 without one.
 
         A key is pending while it waits for a worker or is processed.

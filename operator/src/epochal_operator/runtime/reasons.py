@@ -15,7 +15,7 @@ Fault = Literal["User", "Crash", "Cluster"]
 ExternalReason = NewType("ExternalReason", str)
 """A reason outside Epochal's tables, from Kubernetes or from another version of Epochal."""
 
-MAX_MESSAGE = 4096
+MAX_EXTERNAL_MESSAGE_BYTES = 4096
 """Maximum bytes of a message from another component, such as the end of a log or an error of the API server."""
 
 
@@ -91,5 +91,5 @@ class StatusCause(NamedTuple):
 
 
 def sanitize_message(text: str) -> str:
-    """Return a text from another component without terminal control characters, cut to its last MAX_MESSAGE bytes."""
-    return printable(text, instead=" ").strip().encode()[-MAX_MESSAGE:].decode(errors="ignore")
+    """Return the last MAX_EXTERNAL_MESSAGE_BYTES of another component's text, without terminal control characters."""
+    return printable(text, instead=" ").strip().encode()[-MAX_EXTERNAL_MESSAGE_BYTES:].decode(errors="ignore")

@@ -116,7 +116,7 @@ class ObjectReconciler(ABC, Generic[AnyState]):
             plan = await self.plan(document, state)
             if plan is None:
                 continue
-            if not plan.actions or (state.contested and _writes_status_only(plan)):
+            if not plan.actions or (state.status_apply_had_no_effect and _writes_status_only(plan)):
                 if state.failure is not None:
                     raise state.failure
                 return plan.requeue_after
@@ -144,9 +144,9 @@ class ObjectReconciler(ABC, Generic[AnyState]):
                 await self._apply_action(document, action, state)
         has_status = any(isinstance(action, ApplyStatus) for action in plan.actions)
         if has_status and self.store.get(self.resource, key_of(document)) is document:
-            # An apply without effect keeps the resourceVersion, so the cache keeps the same object. Another field
-            # manager owns a status field that the apply omits, so a second apply would not remove it.
-            state.contested = True
+            # An apply without effect keeps the resourceVersion, so the cache keeps the same object. If another
+            # field manager owns a status field that the apply omits, a second apply would not remove it either.
+            state.status_apply_had_no_effect = True
 
     async def _apply_action(self, document: Object, action: Any, state: AnyState) -> None:
         match action:

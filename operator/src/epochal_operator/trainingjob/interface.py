@@ -6,7 +6,7 @@ from epochal_operator.pods.installation import Installation
 from epochal_operator.runtime.api.resource import Object
 from epochal_operator.trainingjob.job.batch_job import NoStorageEndpoint, batch_job
 from epochal_operator.trainingjob.job.catalogue_check import require_known_objects
-from epochal_operator.trainingjob.progress.reported_status import format_metric
+from epochal_operator.trainingjob.progress.reported_metrics import format_metric
 from epochal_operator.trainingjob.reasons import TRAINER_STARTS, Reason
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
 

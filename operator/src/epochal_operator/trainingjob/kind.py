@@ -43,7 +43,7 @@ def training_jobs(
         owns=(JOB, OWNED_PODS),
         indexes=(CONTINUING_JOBS,),
         watches={TRAINING_JOBS: continuing_jobs},
-        cached={TRAINING_JOBS: partial(cache_transform.training_job, labels=metric_labels)},
+        cache_transforms={TRAINING_JOBS: partial(cache_transform.training_job, labels=metric_labels)},
         bounds=BOUNDS,
     )
 

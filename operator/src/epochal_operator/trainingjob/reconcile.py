@@ -162,7 +162,7 @@ class Reconciler(ObjectReconciler[ReconcileState]):
             own_pods(job, pods),
             orphan_pods(job, pods, uid),
             cause,
-            None if seen.is_corrected else seen.held_until,
+            seen.backoff_end,
             continued_from=continued_from,
         )
         last = self.rejections.get(key.namespace, job["metadata"]["uid"]) if job is not None else None

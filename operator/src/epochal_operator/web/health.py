@@ -9,7 +9,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
-from epochal_operator.runtime.lookup import Lookup
+from epochal_operator.runtime.lookup_cache import LookupCache
 
 METRICS_SECONDS = 1.0
 """Seconds for which the rendered metrics are cached: any client that reaches the port can request them at any rate."""
@@ -28,7 +28,9 @@ def health_routes(
         no_progress: Returns a message if objects wait but none is reconciled, or None. With a message, /healthz fails.
         ready: Returns whether the progress endpoint accepts reports; /readyz fails until it does.
     """
-    texts: Lookup[str, bytes] = Lookup(max_found=2, found_seconds=METRICS_SECONDS, missing_seconds=0, concurrency=1)
+    texts: LookupCache[str, bytes] = LookupCache(
+        max_found=2, found_seconds=METRICS_SECONDS, missing_seconds=0, concurrency=1
+    )
 
     async def metrics(request: web.Request) -> web.Response:
         # Cache only two formats: clients may name any number of versions.

@@ -8,7 +8,7 @@ from typing import Any
 
 from epochal_operator.runtime.api.kube import Kube
 from epochal_operator.runtime.api.resource import TOKEN_REVIEWS
-from epochal_operator.runtime.lookup import Lookup
+from epochal_operator.runtime.lookup_cache import LookupCache
 
 ENTRIES = 50_000
 """Maximum number of cached identities: more than the pods that send requests within ACCEPTED_TOKEN_SECONDS."""
@@ -54,7 +54,7 @@ class PodAuth:
     def __init__(self, kube: Kube, audience: str, clock: Callable[[], float] = monotonic) -> None:
         self._kube = kube
         self._audience = audience
-        self._identities = Lookup[bytes, Identity](
+        self._identities = LookupCache[bytes, Identity](
             max_found=ENTRIES,
             found_seconds=ACCEPTED_TOKEN_SECONDS,
             missing_seconds=REFUSED_TOKEN_SECONDS,

@@ -20,8 +20,9 @@ from epochal_operator.experiment.ledger.events import Event, Finished
 from epochal_operator.experiment.ledger.observe import START_WRITE_SECONDS, observe_jobs
 from epochal_operator.experiment.ledger.trials import apply_events
 from epochal_operator.experiment.observed import Importance, Observed, ParsedSpec
-from epochal_operator.experiment.plan import MAX_CREATED, make_plan
+from epochal_operator.experiment.plan import make_plan
 from epochal_operator.experiment.plan_blocked import plan_invalid_spec
+from epochal_operator.experiment.plan_trials import MAX_CREATED
 from epochal_operator.experiment.reasons import Reason, StatusCause
 from epochal_operator.experiment.search_space.space import Space
 from epochal_operator.experiment.trial_state import jobs_by_rung
@@ -449,4 +450,4 @@ def test_a_terminating_experiment_has_no_actions() -> None:
 
 def test_a_contested_status_blocks_no_action() -> None:
     world = World(DONE, **TWO, retain="All")
-    assert world.plan(is_contested=True).actions == (CreateReport(4),)
+    assert world.plan(status_apply_had_no_effect=True).actions == (CreateReport(4),)

@@ -19,7 +19,7 @@ def fail_to_build(monkeypatch: pytest.MonkeyPatch, trial: int, rung: int) -> Non
             raise KeyError("units")
         return training_job(*given, **of)
 
-    monkeypatch.setattr("epochal_operator.experiment.plan.training_job", fail)
+    monkeypatch.setattr("epochal_operator.experiment.plan_trials.training_job", fail)
 
 
 async def test_a_trial_that_cannot_be_built_fails(monkeypatch: pytest.MonkeyPatch) -> None:

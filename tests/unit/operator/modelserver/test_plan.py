@@ -143,9 +143,9 @@ def test_deleted_deployment_is_not_patched() -> None:
 
 
 @pytest.mark.parametrize(("held", "seconds"), [(NOW + timedelta(seconds=4), 4), (NOW - timedelta(seconds=4), None)])
-def test_held_child_is_patched_after_its_backoff(held: Any, seconds: float | None) -> None:
+def test_child_is_patched_after_its_backoff(held: Any, seconds: float | None) -> None:
     observed = changed(observe(live_deployment(**rolled_out())), "Deployment", replicas=7)
-    children = [replace(one, held_until=held) if one.type.resource.kind == "Deployment" else one
+    children = [replace(one, backoff_end=held) if one.type.resource.kind == "Deployment" else one
                 for one in observed.children]  # fmt: skip
     todo = make_plan(server(), replace(observed, children=tuple(children)), INSTALLATION)
     assert todo.requeue_after == seconds

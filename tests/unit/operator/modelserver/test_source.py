@@ -8,8 +8,8 @@ from epochal_api.modelserver.status import ServedModel
 from epochal_operator.modelserver.reasons import StatusCause
 from epochal_operator.modelserver.source import (
     DeletedTrainingJob,
-    Lookup,
     ResolvedModel,
+    SourceLookup,
     is_model_of,
     keep_served,
     resolve,
@@ -114,7 +114,7 @@ def experiment(state: str | None, strategy: str | None = None, job: str | None =
 
 def experiment_model(experiment: Any, job: Any) -> ResolvedModel | DeletedTrainingJob | StatusCause:
     source = ModelSource.model_validate({"experimentRef": {"name": "search"}})
-    return resolve(source, Lookup(lambda name: job if name == "mnist" else None, lambda _: experiment))
+    return resolve(source, SourceLookup(lambda name: job if name == "mnist" else None, lambda _: experiment))
 
 
 @pytest.mark.parametrize(("strategy", "file"), [(None, "best.onnx"), ("Best", "best.onnx"), ("Last", "model.onnx")])
@@ -141,9 +141,9 @@ def test_cause_without_a_model_of_an_experiment(found: Any, job: Any, reason: st
 
 def test_model_of_a_uri() -> None:
     source = ModelSource.model_validate({"uri": URI, "sha256": SHA})
-    assert resolve(source, Lookup(lambda _: None, lambda _: None)) == ResolvedModel(MODEL)
+    assert resolve(source, SourceLookup(lambda _: None, lambda _: None)) == ResolvedModel(MODEL)
     source_spec = ModelSource.model_validate({"uri": URI, "sha256": SHA, "signatureSha256": "5" * 64})
-    assert model_of(resolve(source_spec, Lookup(lambda _: None, lambda _: None))).signature_sha256 == "5" * 64
+    assert model_of(resolve(source_spec, SourceLookup(lambda _: None, lambda _: None))).signature_sha256 == "5" * 64
 
 
 OURS = ServedModel(uri="u", sha256=SHA, training_job_name="mnist", training_job_uid="1", model="Best")
@@ -217,6 +217,6 @@ def test_served_model_belongs_to_the_source(source: Any, pinned: Any, *, same: b
 @pytest.mark.parametrize(("best", "same"), [("mnist", True), ("other", False)])
 def test_deleted_best_trial_is_still_served(best: str, *, same: bool) -> None:
     source = ModelSource.model_validate(OF_SEARCH)
-    gone = resolve(source, Lookup(lambda _: None, lambda _: experiment("Complete", job=best)))
+    gone = resolve(source, SourceLookup(lambda _: None, lambda _: experiment("Complete", job=best)))
     assert isinstance(gone, DeletedTrainingJob)
     assert is_model_of(source, OURS.model_copy(update={"experiment_name": "search"}), gone) is same

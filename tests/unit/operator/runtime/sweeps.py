@@ -98,5 +98,5 @@ SWEEP = Kind(
     owns=(OWNED_PODS, OWNED_TRIALS),
     indexes=(AWAITED,),
     watches={TRAINING_JOBS: _waiting},
-    cached={SWEEPS: _sweep, PODS: _pod, TRAINING_JOBS: _trial},
+    cache_transforms={SWEEPS: _sweep, PODS: _pod, TRAINING_JOBS: _trial},
 )

@@ -5,7 +5,7 @@ from datetime import datetime
 import pytest
 from epochal_api.condition import Condition
 from epochal_operator.runtime.conditions import (
-    MAX_MESSAGE,
+    MAX_CONDITION_MESSAGE_BYTES,
     condition_of,
     get_condition,
     is_true,
@@ -61,7 +61,8 @@ def test_new_conditions_have_the_current_time_and_omitted_ones_are_removed() -> 
 
 
 def test_a_message_is_cut_at_a_character() -> None:
-    assert made(None, "x" + "ä" * MAX_MESSAGE).message == "x" + "ä" * (MAX_MESSAGE // 2 - 1)
+    limit = MAX_CONDITION_MESSAGE_BYTES
+    assert made(None, "x" + "ä" * limit).message == "x" + "ä" * (limit // 2 - 1)
     assert made(None, "lone \ud800").message == "lone ?"
 
 

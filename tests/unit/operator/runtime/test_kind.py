@@ -206,7 +206,7 @@ def test_a_deletion_from_a_resource_removes_the_object_of_all_sources() -> None:
 
 def test_an_object_with_many_labels_is_found_by_its_label() -> None:
     many = {f"label-{number}": "" for number in range(MAX_LABELS)}
-    for resource, kind in ((PODS, SWEEP), (PODS, replace(SWEEP, cached={})), (JOBS, KIND)):
+    for resource, kind in ((PODS, SWEEP), (PODS, replace(SWEEP, cache_transforms={})), (JOBS, KIND)):
         store, (owned, *_) = store_for([kind]), [one for one in kind.owns if one.resource == resource]
         one = shared(43, **many, **{owned.label: "search"})
         assert store.put(resource, one)
@@ -223,7 +223,7 @@ def test_the_cache_keeps_the_owner_references_of_each_kind() -> None:
     def keeping(thing: Object) -> Object:
         return {"metadata": bounded_metadata(thing["metadata"], owner="Sweep")}
 
-    store = store_for([KIND, replace(SWEEP, cached={PODS: keeping})])
+    store = store_for([KIND, replace(SWEEP, cache_transforms={PODS: keeping})])
     store.put(PODS, one)
     (known,) = store.objects(PODS)
     assert known["metadata"]["ownerReferences"] == [ours, reference]

@@ -147,7 +147,7 @@ async def leads(leases: Leases, one: Leadership) -> bool:
 
 async def holding(leases: Leases, one: Leadership) -> "asyncio.Task[None]":
     """Return the task that renews a lease, after its first renewal."""
-    task, requests = asyncio.create_task(one.hold()), leases.requests
+    task, requests = asyncio.create_task(one.renew_until_lost()), leases.requests
     await until(lambda: task.done() or leases.requests > requests + 1)
     assert not task.done()
     return task

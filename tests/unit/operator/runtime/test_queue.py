@@ -182,7 +182,7 @@ async def test_the_backoff_grows_to_its_maximum_and_is_reset_by_a_success() -> N
         queue.add("a")
         await until(lambda: len(queue.waits) >= 15)
         fails = False
-        await until(lambda: queue.depth == 0 and queue.no_progress_seconds() == 0)
+        await until(lambda: queue.depth == 0 and queue.seconds_without_progress() == 0)
         fails = True
         del queue.waits[:]
         queue.add("a")
@@ -237,28 +237,28 @@ async def test_the_queue_is_stalled_only_while_pending_keys_make_no_progress() -
 
     queue: Queue[str] = Queue(work, clock=lambda: now)
     now = 400.0
-    assert queue.no_progress_seconds() == 0
+    assert queue.seconds_without_progress() == 0
     queue.add("a")
     now = 500.0
-    assert queue.no_progress_seconds() == 0, "no worker has started"
+    assert queue.seconds_without_progress() == 0, "no worker has started"
     async with running(queue):
         await asyncio.sleep(0.01)
         now = 530.0
-        assert queue.no_progress_seconds() == 30
+        assert queue.seconds_without_progress() == 30
         queue.add("b")
         now = 540.0
-        assert queue.no_progress_seconds() == 40
+        assert queue.seconds_without_progress() == 40
         queue.record_progress()
-        assert queue.no_progress_seconds() == 0
+        assert queue.seconds_without_progress() == 0
         now = 550.0
-        assert queue.no_progress_seconds() == 10
+        assert queue.seconds_without_progress() == 10
         release.set()
-        await until(lambda: queue.no_progress_seconds() == 0)
+        await until(lambda: queue.seconds_without_progress() == 0)
     now = 700.0
     queue.record_progress()
     queue.add("c")
     now = 730.0
-    assert queue.no_progress_seconds() == 30, "only requests of processed keys are progress"
+    assert queue.seconds_without_progress() == 30, "only requests of processed keys are progress"
 
 
 async def test_a_key_that_always_fails_is_always_retried() -> None:

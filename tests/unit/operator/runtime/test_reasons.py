@@ -2,7 +2,7 @@
 
 from epochal_operator.runtime.reasons import (
     EXTERNAL_EFFECT,
-    MAX_MESSAGE,
+    MAX_EXTERNAL_MESSAGE_BYTES,
     Effect,
     EpochalReason,
     ExternalReason,
@@ -36,5 +36,5 @@ def test_a_foreign_reason_has_default_effects() -> None:
 
 def test_foreign_texts_are_bounded_and_free_of_control_characters() -> None:
     assert sanitize_message(" a\x1b[2Jb \n") == "a [2Jb"
-    assert sanitize_message("x" * MAX_MESSAGE + "the end").endswith("the end")
-    assert len(sanitize_message("ä" * MAX_MESSAGE).encode()) <= MAX_MESSAGE
+    assert sanitize_message("x" * MAX_EXTERNAL_MESSAGE_BYTES + "the end").endswith("the end")
+    assert len(sanitize_message("ä" * MAX_EXTERNAL_MESSAGE_BYTES).encode()) <= MAX_EXTERNAL_MESSAGE_BYTES

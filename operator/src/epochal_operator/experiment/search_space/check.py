@@ -45,37 +45,37 @@ def check(spec: ExperimentSpec, template: Mapping[str, Any]) -> Space:
     problems = spec_problems(template, "spec.template.spec", paths_of(spec.parameters))
     if found := [problem for problem in problems if not problem.is_warning]:
         raise InvalidSpace(list(map(str, found[:MAX_FAULTS])))
-    places: dict[str, paths.ResolvedPath] = {}
-    if faults := [*_path_faults(space, template, places), *_metric_faults(spec, template)]:
+    fields: dict[str, paths.ResolvedPath] = {}
+    if faults := [*_path_faults(space, template, fields), *_metric_faults(spec, template)]:
         raise InvalidSpace(faults[:MAX_FAULTS])
     budget, parsed = iter(range(MAX_CHECKED_VALUES)), spec.template.spec
-    faults = [*_value_faults(space, parsed, places, budget), *_initial_faults(spec, space, places, budget)]
+    faults = [*_value_faults(space, parsed, fields, budget), *_initial_faults(spec, space, fields, budget)]
     if faults := [*faults, *_grid_faults(spec, space)]:
         raise InvalidSpace(faults[:MAX_FAULTS])
     return space
 
 
-def _path_faults(space: Space, template: Mapping[str, Any], places: dict[str, paths.ResolvedPath]) -> Iterator[str]:
-    """Yield a fault for each path that leads to no field or conflicts with another path; fill `places` by path."""
+def _path_faults(space: Space, template: Mapping[str, Any], fields: dict[str, paths.ResolvedPath]) -> Iterator[str]:
+    """Yield a fault for each path that leads to no field or conflicts with another path; fill `fields` by path."""
     resolved: list[tuple[Parameter, str, paths.ResolvedPath]] = []
     names = paths.Names()
     for parameter in space.parameters:
         for path in parameter.paths:
             where = f"parameter {parameter.name}: path {path}"
             try:
-                place = paths.resolve(template, path, names)
+                field = paths.resolve(template, path, names)
             except paths.PathNotFound as error:
                 yield f"{where} is invalid: {error}"
                 continue
-            for other, other_path, other_place in resolved:
-                if place.renames(other_place) or other_place.renames(place):
+            for other, other_path, other_field in resolved:
+                if field.renames(other_field) or other_field.renames(field):
                     cause = "one path changes the name that the other path uses"
                     yield f"{where} conflicts with path {other_path}: {cause}. Remove one path"
-                elif place.overlaps(other_place) and not _are_exclusive(space, parameter, other):
-                    relation = "equals" if place.steps == other_place.steps else "overlaps"
+                elif field.overlaps(other_field) and not _are_exclusive(space, parameter, other):
+                    relation = "equals" if field.steps == other_field.steps else "overlaps"
                     yield f"{where} {relation} path {other_path} of parameter {other.name}: remove one path"
-            resolved.append((parameter, path, place))
-            places[path] = place
+            resolved.append((parameter, path, field))
+            fields[path] = field
 
 
 def _are_exclusive(space: Space, one: Parameter, other: Parameter) -> bool:
@@ -85,26 +85,26 @@ def _are_exclusive(space: Space, one: Parameter, other: Parameter) -> bool:
 
 
 def _value_faults(
-    space: Space, template: TrainingJobSpec, places: Mapping[str, paths.ResolvedPath], budget: Iterator[int]
+    space: Space, template: TrainingJobSpec, fields: Mapping[str, paths.ResolvedPath], budget: Iterator[int]
 ) -> Iterator[str]:
     """Yield a fault for each value that the schema of a TrainingJob refuses."""
     for parameter in space.parameters:
         domain = space.domains[parameter.name]
         for path in parameter.paths:
-            place = places[path]
-            if not place.schema:  # an argument of Keras: any value is possible
+            field = fields[path]
+            if not field.schema:  # an argument of Keras: any value is possible
                 continue
-            if isinstance(domain, Range) and not domain.is_whole and place.schema.get("type") == "integer":
+            if isinstance(domain, Range) and not domain.is_whole and field.schema.get("type") == "integer":
                 yield f"parameter {parameter.name}: must have int instead of float, because {path} is an integer"
                 continue
             for value, _ in zip(domain.values_to_check(), budget, strict=False):
-                if error := _schema_error(template, place, json_value(place, domain, value)):
+                if error := _schema_error(template, field, json_value(field, domain, value)):
                     yield f"parameter {parameter.name}: the value {value} is invalid: {error}"
                     break
 
 
 def _initial_faults(
-    spec: ExperimentSpec, space: Space, places: Mapping[str, paths.ResolvedPath], budget: Iterator[int]
+    spec: ExperimentSpec, space: Space, fields: Mapping[str, paths.ResolvedPath], budget: Iterator[int]
 ) -> Iterator[str]:
     """Yield a fault for each value in `initialTrials` that is not valid for its parameter."""
     paths_of = {parameter.name: parameter.paths for parameter in space.parameters}
@@ -118,16 +118,16 @@ def _initial_faults(
             if len(domain.canonical(value)) > MAX_STRING:
                 yield f"initialTrials[{index}]: parameter {name} must have at most {MAX_STRING} digits, found {value!r}"
                 continue
-            for place in (places[path] for path in paths_of[name]):
-                if not place.schema or next(budget, None) is None:
+            for field in (fields[path] for path in paths_of[name]):
+                if not field.schema or next(budget, None) is None:
                     continue
-                if error := _schema_error(spec.template.spec, place, json_value(place, domain, value)):
+                if error := _schema_error(spec.template.spec, field, json_value(field, domain, value)):
                     yield f"initialTrials[{index}]: parameter {name}: the value {value} is invalid: {error}"
 
 
-def _schema_error(template: TrainingJobSpec, place: paths.ResolvedPath, value: Any) -> str:
-    """Return why the template with this value in the field at a place is invalid; empty if it is valid."""
-    spec = _replace_value(template, place.steps, value)
+def _schema_error(template: TrainingJobSpec, field: paths.ResolvedPath, value: Any) -> str:
+    """Return why the template with this value in a field is invalid; empty if it is valid."""
+    spec = _replace_value(template, field.steps, value)
     try:
         parse({"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": "trial"}, "spec": spec})
     except InvalidTrainingJob as error:

@@ -82,7 +82,7 @@ class Kube:
         """Close all connections to the API server."""
         await self.transport.client.close()
 
-    async def serves(self, resource: Resource, namespace: str | None = None) -> bool:
+    async def is_served(self, resource: Resource, namespace: str | None = None) -> bool:
         """Return whether the API server serves a resource. For a custom resource, the CRD must be installed."""
         try:
             await self.transport.request("GET", resource.path(namespace), query={"limit": "1"})

@@ -28,7 +28,9 @@ https://pkg.go.dev/k8s.io/client-go/tools/record#NewEventCorrelator
 
 @dataclass(frozen=True)
 class Observed:
-    """The observed children of a TrainingJob at one time.
+    """The observed children of a TrainingJob at one time, and what the plan has derived from them.
+
+    The plan sets `spec_ignored` and `replaces_job`, and may set `blocked`. The other fields are observations.
 
     Args:
         now: The time, with a time zone.
@@ -37,8 +39,8 @@ class Observed:
         orphans: Pods with the TrainingJob's labels that may still run, but belong to another Job, usually a deleted
             one.
         blocked: The cause that blocks the creation or correction of the Job, if any.
-        held_until: The time before which the operator does not correct the Job again, because another client has undone
-            the last correction.
+        backoff_end: The time before which the operator must not correct the Job again, because another writer has
+            undone the last correction or the API server has rejected it; else None.
         pod_rejection: The API server's message if the next pod of the Job cannot be created, for example
             because of a quota or an admission policy.
         spec_ignored: Whether the spec changed after a container of the Job had run, so that the Job continues
@@ -52,7 +54,7 @@ class Observed:
     pods: tuple[Object, ...] = ()
     orphans: tuple[Object, ...] = ()
     blocked: StatusCause | None = None
-    held_until: datetime | None = None
+    backoff_end: datetime | None = None
     pod_rejection: str | None = None
     spec_ignored: bool | None = None
     replaces_job: bool = False
@@ -60,8 +62,8 @@ class Observed:
 
     @property
     def in_correction_backoff(self) -> bool:
-        """Whether `held_until` has not passed, so that the operator must not correct the Job."""
-        return self.held_until is not None and self.now < self.held_until
+        """Whether `backoff_end` has not passed, so that the operator must not correct the Job."""
+        return self.backoff_end is not None and self.now < self.backoff_end
 
 
 def is_terminating(job: Object) -> bool:

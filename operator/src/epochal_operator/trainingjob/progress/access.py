@@ -11,7 +11,7 @@ from epochal_api.trainingjob.spec import KIND
 from epochal_operator.runtime.api.errors import NotFound
 from epochal_operator.runtime.api.kube import Kube
 from epochal_operator.runtime.api.resource import JOBS, PODS
-from epochal_operator.runtime.lookup import Lookup
+from epochal_operator.runtime.lookup_cache import LookupCache
 from epochal_operator.runtime.owners import Owner, controller_owner
 from epochal_operator.web.pod_auth import ACCEPTED_TOKEN_SECONDS, ENTRIES, REFUSED_TOKEN_SECONDS, REVIEWS, Identity
 
@@ -47,7 +47,7 @@ class ReporterAccess:
         self._kube = kube
         self._namespaces = namespaces
         self._unserved = set[str]()
-        self._trainers = Lookup[str, Trainer](
+        self._trainers = LookupCache[str, Trainer](
             max_found=ENTRIES,
             found_seconds=ACCEPTED_TOKEN_SECONDS,
             missing_seconds=REFUSED_TOKEN_SECONDS,

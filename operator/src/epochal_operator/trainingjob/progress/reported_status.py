@@ -1,47 +1,33 @@
 """The status fields from a trainer's report, formatted for users."""
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
 from epochal_api.condition import timestamp
 from epochal_api.display import Display
-from epochal_api.signature import SIGNATURE
 from epochal_api.trainingjob import report as reports
-from epochal_api.trainingjob.report import Report, Values
+from epochal_api.trainingjob.report import Report
 from epochal_api.trainingjob.status import (
-    MAX_EXPORTS,
-    MAX_MODELS,
-    MAX_NAMES,
     MAX_WARNINGS,
     Best,
-    Export,
-    ExportedModel,
     NetworkSize,
     Progress,
     ReportedStatus,
     Status,
-    StoredModel,
-    StoredResults,
-    StoredSignature,
     TrainingWarning,
     Waiting,
 )
 
 from epochal_operator.runtime.reasons import sanitize_message
+from epochal_operator.trainingjob.progress.reported_metrics import (
+    DEFAULT_DISPLAY_METRICS,
+    display_metrics,
+    format_metric,
+    limit_names,
+    metric_texts,
+)
+from epochal_operator.trainingjob.progress.stored_results import stored_results
 
-MAX_NAMES_BYTES = 1980
-"""Maximum bytes of all metric names as JSON. A status has each name up to three times: 8 KiB in all with values."""
-MAX_URI_BYTES = 1100
-"""Maximum bytes of a URI: a bucket's name has at most 63 bytes, and an S3 key 1,024."""
-MAX_URI_SIZE = 2 * MAX_URI_BYTES
-"""Maximum bytes of a URI as JSON, which needs six bytes for some characters."""
-MAX_MODELS_BYTES = 2560
-"""Maximum bytes of the models' URIs and test metrics as JSON: enough for two URIs in any bucket."""
-MAX_EXPORTS_BYTES = 5120
-"""Maximum bytes of the URIs of exports and the signature as JSON: enough unless the S3 keys are very long."""
-_DEFAULT_DISPLAY_METRICS = ("val_loss", "loss")
-"""Default metrics for the display, for trainers that do not report the metric of the best epoch."""
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
@@ -62,9 +48,9 @@ def reported_status(
         All status fields from reports. Numbers that are not integers become strings with six significant digits.
         Metrics beyond the limit of names since the start are omitted, because each becomes a Prometheus series.
     """
-    preferred = _display_metrics(report.best.metric if report.best else None)
-    names = _metric_names(report.metrics or (), known=_previous_names(before), preferred=preferred)
-    names = _metric_names(report.test or (), known=names, preferred=preferred)
+    preferred = display_metrics(report.best.metric if report.best else None)
+    names = limit_names(report.metrics or (), known=_previous_names(before), preferred=preferred)
+    names = limit_names(report.test or (), known=names, preferred=preferred)
     status = _from_report(report, now, names, _warnings(report.warnings, before), pod_created)
     is_loading = report.stage == "Loading" or report.attempt == 0
     return _with_reached_position(status, before) if is_loading and before else status
@@ -73,28 +59,6 @@ def reported_status(
 def _previous_names(before: ReportedStatus | None) -> list[str]:
     names = before.progress.metric_names if before and before.progress else None
     return names or [*((before and before.metrics) or ()), *((before and before.test) or ())]
-
-
-def _display_metrics(monitored: str | None) -> tuple[str, ...]:
-    return (monitored, *_DEFAULT_DISPLAY_METRICS) if monitored else _DEFAULT_DISPLAY_METRICS
-
-
-def _metric_names(names: Iterable[str], known: Iterable[str], preferred: Sequence[str]) -> list[str]:
-    """Return the names used before, and further names up to the limits, with those in `preferred` before others."""
-    new_names = sorted(set(names) - set(known), key=lambda name: (name not in preferred, name))
-    result: list[str] = []
-    bytes_left = MAX_NAMES_BYTES
-    for name in dict.fromkeys((*known, *new_names)):
-        size = _json_size(name)
-        if len(result) < MAX_NAMES and size <= bytes_left:
-            result.append(name)
-            bytes_left -= size
-    return result
-
-
-def _json_size(text: str) -> int:
-    """Return the size of a text in the API server's JSON in bytes, which escapes <, > and & with six bytes each."""
-    return len(json.dumps(text, ensure_ascii=False).encode()) + 5 * sum(map(text.count, "<>&"))
 
 
 def _warnings(
@@ -117,8 +81,8 @@ def _from_report(
     if report.seconds_left is not None and not has_ended:
         completion = timestamp(now + timedelta(seconds=min(report.seconds_left, _MAX_SECONDS)))
         eta = format_duration(report.seconds_left)
-    metrics = _metric_texts(report.metrics, names)
-    best = report.best if report.best and report.best.metric in {*names, *_DEFAULT_DISPLAY_METRICS} else None
+    metrics = metric_texts(report.metrics, names)
+    best = report.best if report.best and report.best.metric in {*names, *DEFAULT_DISPLAY_METRICS} else None
     progress = Progress(
         attempt=report.attempt,
         sequence=report.sequence,
@@ -142,9 +106,9 @@ def _from_report(
         progress=progress,
         metrics=metrics,
         best=best and Best(epoch=best.epoch, metric=best.metric, mode=best.mode, value=f"{best.value:.6g}"),
-        test=_metric_texts(report.test, names),
+        test=metric_texts(report.test, names),
         network=report.network and NetworkSize(parameters=report.network.parameters, layers=report.network.layers),
-        results=report.artifacts and _stored_results(report, report.artifacts, names),
+        results=report.artifacts and stored_results(report, report.artifacts, names),
         warnings=warnings,
         display=_display(progress, metrics, best.metric if best else None, eta=eta),
     )
@@ -224,68 +188,6 @@ def _waiting(waiting: reports.Waiting, now: datetime) -> Waiting:
     return Waiting(reason=waiting.reason, message=sanitize_message(waiting.message), since=timestamp(since))
 
 
-def _stored_results(report: Report, artifacts: reports.Artifacts, names: list[str]) -> StoredResults | None:
-    texts = (artifacts.uri, artifacts.model, artifacts.log)
-    uri, model, log = (text if text and _is_uri_within_limits(text) else None for text in texts)
-    if not uri:
-        return None
-    models = _models(uri, report.models or (), names) or None
-    signature = _signature(uri, report.signature or (report.export.signature if report.export else None))
-    if report.export is None:
-        return StoredResults(uri=uri, model=model, log=log, models=models, signature=signature)
-    exports = _exports(uri, report.export, MAX_EXPORTS_BYTES - (_json_size(signature.uri) if signature else 0))
-    export = Export(reason=report.export.reason, message=sanitize_message(report.export.message))
-    return StoredResults(
-        uri=uri, model=model, log=log, models=models, exports=exports or None, signature=signature, export=export
-    )
-
-
-def _models(folder: str, reported: Sequence[reports.StoredModel], names: list[str]) -> list[StoredModel]:
-    models: dict[str, StoredModel] = {}
-    bytes_left = MAX_MODELS_BYTES
-    for model in reported[:MAX_MODELS]:
-        uri = _object_uri(folder, model.name)
-        bytes_left -= _json_size(uri)
-        if bytes_left >= 0 and _is_uri_within_limits(uri):
-            models[model.name] = StoredModel(name=model.name, uri=uri, epoch=model.epoch, sha256=model.sha256)
-    for model in reported[:MAX_MODELS]:
-        test = _metric_texts(model.test, names) or {}
-        bytes_left -= sum(_json_size(name) + _json_size(text) for name, text in test.items())
-        if test and bytes_left >= 0 and model.name in models:
-            models[model.name] = models[model.name].model_copy(update={"test": test})
-    return list(models.values())
-
-
-def _signature(folder: str, sha256: str | None) -> StoredSignature | None:
-    uri = _object_uri(folder, SIGNATURE)
-    return StoredSignature(uri=uri, sha256=sha256) if sha256 is not None and _is_uri_within_limits(uri) else None
-
-
-def _exports(folder: str, reported: reports.Export, bytes_left: int) -> list[ExportedModel]:
-    exports: dict[str, ExportedModel] = {}
-    for export in reported.exports[:MAX_EXPORTS]:
-        uri = _object_uri(folder, export.name)
-        bytes_left -= _json_size(uri)
-        if bytes_left >= 0 and _is_uri_within_limits(uri):
-            exports[export.name] = ExportedModel(
-                name=export.name,
-                model=export.model,
-                format=export.format,
-                uri=uri,
-                sha256=export.sha256,
-                difference=None if export.difference is None else f"{export.difference:.2g}",
-            )
-    return list(exports.values())
-
-
-def _object_uri(folder: str, name: str) -> str:
-    return f"{folder.rstrip('/')}/{name}"
-
-
-def _is_uri_within_limits(text: str) -> bool:
-    return len(text.encode()) <= MAX_URI_BYTES and _json_size(text) <= MAX_URI_SIZE
-
-
 def _percent(report: Report) -> int:
     if not report.steps_per_epoch:
         done, total = report.epoch, report.epochs
@@ -295,26 +197,11 @@ def _percent(report: Report) -> int:
     return min(100, 100 * done // total) if total else 0
 
 
-def _metric_texts(values: Values | None, names: Iterable[str]) -> dict[str, str] | None:
-    if values is None:
-        return None
-    included = frozenset(names)
-    return {name: f"{value:.6g}" for name, value in values.items() if name in included}
-
-
 def _display(
     progress: Progress, metrics: Mapping[str, str] | None, monitored: str | None, *, eta: str | None
 ) -> Display:
     metric = None
     if metrics:
-        name = next((name for name in _display_metrics(monitored) if name in metrics), next(iter(metrics)))
+        name = next((name for name in display_metrics(monitored) if name in metrics), next(iter(metrics)))
         metric = f"{name} {format_metric(metrics[name])}"
     return Display(epoch=f"{progress.epoch}/{progress.epochs}", metric=metric, eta=eta)
-
-
-def format_metric(figure: str) -> str:
-    """Return a metric with four significant digits; a text of another version that is not a number stays unchanged."""
-    try:
-        return f"{float(figure):.4g}"
-    except ValueError:
-        return figure

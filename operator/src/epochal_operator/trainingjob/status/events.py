@@ -14,7 +14,8 @@ from epochal_operator.runtime.events import Event, make_event
 from epochal_operator.trainingjob.job.batch_job import starting_controller
 from epochal_operator.trainingjob.job.observed import Observed
 from epochal_operator.trainingjob.pod.failures import last_failure, pod_failure
-from epochal_operator.trainingjob.progress.reported_status import format_duration, format_metric
+from epochal_operator.trainingjob.progress.reported_metrics import format_metric
+from epochal_operator.trainingjob.progress.reported_status import format_duration
 from epochal_operator.trainingjob.reasons import TRAINER_STARTS, Reason, as_reason, effect
 from epochal_operator.trainingjob.status.phase import names_pod
 from epochal_operator.trainingjob.status.predicates import is_spec_ignored

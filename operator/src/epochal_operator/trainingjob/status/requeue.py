@@ -94,8 +94,8 @@ def requeue_seconds(observed: Observed, status: Status) -> float | None:
     """Return the seconds until the next reconcile of an unfinished TrainingJob, or None if the watches suffice."""
     if observed.job is None:
         return effect(observed.blocked.reason).requeue_after if observed.blocked else None
-    if observed.held_until is not None and observed.in_correction_backoff:
-        return (observed.held_until - observed.now).total_seconds()
+    if observed.backoff_end is not None and observed.in_correction_backoff:
+        return (observed.backoff_end - observed.now).total_seconds()
     if (seconds := seconds_since_last_pod(observed)) is not None:
         remaining = POD_CREATION_SECONDS - seconds
         return remaining if remaining > 0 else REJECTION_TTL_SECONDS if observed.pod_rejection else None

@@ -281,15 +281,15 @@ def test_the_number_of_checked_values_is_bounded(before: int, *, is_tried: bool)
     ],
 )
 def test_checked_values_have_the_errors_of_a_whole_training_job(path: str, values: list[Any]) -> None:
-    place, parsed = paths.resolve(TEMPLATE, path), experiment(template=TEMPLATE).spec.template.spec
+    field, parsed = paths.resolve(TEMPLATE, path), experiment(template=TEMPLATE).spec.template.spec
     for value in values:
         whole = {"apiVersion": "epochal.dev/v1alpha1", "kind": "TrainingJob", "metadata": {"name": "trial"}}
         try:
-            parse(whole | {"spec": paths.with_value(TEMPLATE, place, value)})
+            parse(whole | {"spec": paths.with_value(TEMPLATE, field, value)})
             expected = ""
         except InvalidTrainingJob as error:
             expected = str(error).replace("\n", "; ")
-        assert _schema_error(parsed, place, value) == expected
+        assert _schema_error(parsed, field, value) == expected
 
 
 def test_a_value_is_checked_without_the_other_layers() -> None:

@@ -14,14 +14,13 @@ from epochal_api.trainingjob.status import MAX_WARNINGS, ReportedStatus, Status
 from epochal_operator.runtime.cache_transform import MAX_LABELS
 from epochal_operator.runtime.kind import store_for
 from epochal_operator.trainingjob.progress.reported_status import (
-    MAX_URI_BYTES,
-    MAX_URI_SIZE,
     final_status,
     format_duration,
     is_finished_early,
     reached_epoch,
     reported_status,
 )
+from epochal_operator.trainingjob.progress.stored_results import MAX_URI_BYTES, MAX_URI_SIZE
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
 from epochal_operator.trainingjob.status.status import derive_status as status_of
 from epochal_operator.trainingjob.status.status import status_of_refused_spec

@@ -97,7 +97,7 @@ def test_requeue_of_a_job_without_a_running_pod(job: Any, observed: Any, seconds
 
 def test_requeue_after_the_correction_backoff() -> None:
     conflict = StatusCause(Reason.FIELD_CONFLICT, "x")
-    held = seen(child(), held_until=SOON, blocked=conflict)
+    held = seen(child(), backoff_end=SOON, blocked=conflict)
     assert make_plan(training_job(suspend=True), held, INSTALLATION).requeue_after == 8
     before = derive_status(training_job(), held)
     assert make_plan(training_job(before), held, INSTALLATION).requeue_after == 8

@@ -3,8 +3,8 @@
 import asyncio
 
 import pytest
-from epochal_operator.runtime import lookup
-from epochal_operator.runtime.lookup import Lookup
+from epochal_operator.runtime import lookup_cache
+from epochal_operator.runtime.lookup_cache import LookupCache
 
 
 class Source:
@@ -34,11 +34,11 @@ class Clock:
         return self.now
 
 
-def make(clock: Clock, *, max_found: int = 100, concurrency: int = 8) -> Lookup[str, str]:
-    return Lookup(max_found=max_found, found_seconds=60, missing_seconds=5, concurrency=concurrency, clock=clock)
+def make(clock: Clock, *, max_found: int = 100, concurrency: int = 8) -> LookupCache[str, str]:
+    return LookupCache(max_found=max_found, found_seconds=60, missing_seconds=5, concurrency=concurrency, clock=clock)
 
 
-async def get(cache: Lookup[str, str], source: Source, key: str) -> str | None:
+async def get(cache: LookupCache[str, str], source: Source, key: str) -> str | None:
     return await cache.get(key, lambda: source.look_up(key))
 
 
@@ -70,7 +70,7 @@ async def test_an_expired_key_is_looked_up_again(key: str, seconds: float) -> No
 
 
 async def test_missing_keys_evict_no_found_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lookup, "MAX_MISSING", 10)
+    monkeypatch.setattr(lookup_cache, "MAX_MISSING", 10)
     cache, source = make(Clock()), Source()
     await get(cache, source, "a")
     for number in range(200):

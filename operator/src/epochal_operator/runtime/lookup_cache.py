@@ -15,7 +15,7 @@ MAX_MISSING = 1024
 """Maximum number of cached missing keys. They have their own cache, so invalid requests evict only missing keys."""
 
 
-class Lookup(Generic[K, V]):
+class LookupCache(Generic[K, V]):
     """Runs one lookup for concurrent callers of the same key, and caches the result.
 
     Args:
