@@ -31,7 +31,7 @@ from epochal_trainer.training.checks import WarningChecks
 from epochal_trainer.training.context import Buckets, Context
 from epochal_trainer.training.data_summary import store_data_summary
 from epochal_trainer.training.loading import load_data
-from epochal_trainer.training.network import BuiltNetwork, build_network
+from epochal_trainer.training.network_source import BuiltNetwork, build_network
 from epochal_trainer.training.train import STAGING, reported_progress, run_training_stage, versions
 
 log = logging.getLogger(__name__)
