@@ -71,13 +71,13 @@ class Shards:
     stream: Stream
     order: Order
 
-    def from_step(self, pass_index: int, step: int, *, until_pass: int) -> tf.data.Dataset:
+    def from_step(self, first_pass: int, step: int, *, until_pass: int) -> tf.data.Dataset:
         def batches() -> Iterator[Batch]:
-            for number in range(pass_index, until_pass):
+            for number in range(first_pass, until_pass):
                 shuffled = np.random.default_rng([self.order.seed, number]).permutation(self.stream.shards).tolist()
-                yield from self.stream.batches(shuffled, self.order.batch_size, step if number == pass_index else 0)
+                yield from self.stream.batches(shuffled, self.order.batch_size, step if number == first_pass else 0)
 
-        return pipeline(batches, (until_pass - pass_index) * self.order.steps - step)
+        return pipeline(batches, (until_pass - first_pass) * self.order.steps - step)
 
 
 def pipeline(batches: Callable[[], Iterator[Batch]], count: int) -> tf.data.Dataset:

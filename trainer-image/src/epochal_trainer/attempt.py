@@ -16,7 +16,7 @@ from epochal_trainer.data.training_data import TrainingData
 from epochal_trainer.evaluation.store import store_evaluation
 from epochal_trainer.export.prefork import PreforkedExporter
 from epochal_trainer.export.store import export_models, store_signature
-from epochal_trainer.lib.text import figure
+from epochal_trainer.lib.text import format_number
 from epochal_trainer.model import callbacks, compile, graph  # noqa: A004
 from epochal_trainer.model.adapt import adapt
 from epochal_trainer.model.monitor import choose_monitor
@@ -31,7 +31,7 @@ from epochal_trainer.training.checks import WarningChecks
 from epochal_trainer.training.context import Buckets, Context
 from epochal_trainer.training.data_summary import store_data_summary
 from epochal_trainer.training.loading import load_data
-from epochal_trainer.training.network import BuiltNetwork, build_network
+from epochal_trainer.training.network_source import BuiltNetwork, build_network
 from epochal_trainer.training.train import STAGING, reported_progress, run_training_stage, versions
 
 log = logging.getLogger(__name__)
@@ -178,7 +178,7 @@ class Attempt:
             metrics = fit.evaluate(
                 model, data.test, batch_size=training.batch_size, on_step=lambda: watchdog.record_step(epoch, 0)
             )
-        listed = "  ".join(f"{key} {figure(value)}" for key, value in metrics.items())
+        listed = "  ".join(f"{key} {format_number(value)}" for key, value in metrics.items())
         log.info("Test  %s%s", listed, "" if name == MODEL else f"  ({name})")
         return metrics
 

@@ -27,7 +27,7 @@ from epochal_trainer.lib import garbage, keys
 from epochal_trainer.lib.failures import SUPERSEDED, Failure, is_disk_full, scratch_full
 from epochal_trainer.lib.scratch import scratch_folder
 from epochal_trainer.lib.signals import Terminated, TerminationRequest, WaitAborted
-from epochal_trainer.lib.text import readable
+from epochal_trainer.lib.text import format_bytes
 from epochal_trainer.reporting import log as logs
 from epochal_trainer.reporting.attempts import open_results
 from epochal_trainer.reporting.finish_request import FinishRequest
@@ -240,11 +240,11 @@ def _crash(error: Exception, scratch: Path) -> tuple[int, str, str]:
         return CRASHED, "OutOfMemory", f"{found}; the GPU is out of memory: use a smaller spec.training.batchSize"
     peak, limit = cgroups.peak(), cgroups.limit()
     used = (
-        f"the container's peak memory use was {readable(peak)}"
+        f"the container's peak memory use was {format_bytes(peak)}"
         if peak is not None
         else "the peak memory use is unavailable"
     )
-    allowed = f"spec.resources limits it to {readable(limit)}" if limit is not None else "it has no memory limit"
+    allowed = f"spec.resources limits it to {format_bytes(limit)}" if limit is not None else "it has no memory limit"
     return CRASHED, "OutOfMemory", f"{found}; {used}, and {allowed}"
 
 

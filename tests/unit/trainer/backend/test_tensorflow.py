@@ -4,43 +4,44 @@ import tensorflow as tf
 from epochal_trainer.backend.tensorflow import ordered_batches, sample_order, shuffled_batches
 
 
-def order_of(seed: int, epoch: int, samples: int = 50) -> list[int]:
-    return [int(index) for index in sample_order(samples, seed=seed, pass_index=tf.constant(epoch))]
+def order_of(seed: int, pass_index: int, samples: int = 50) -> list[int]:
+    return [int(index) for index in sample_order(samples, seed=seed, pass_index=tf.constant(pass_index))]
 
 
 def test_sample_order() -> None:
     assert sorted(order_of(7, 0)) == list(range(50))
     assert order_of(7, 3) == order_of(7, 3)
-    assert len({tuple(order_of(seed, epoch)) for seed in (7, 8) for epoch in (0, 1)}) == 4
+    assert len({tuple(order_of(seed, pass_index)) for seed in (7, 8) for pass_index in (0, 1)}) == 4
 
 
 @pytest.mark.parametrize(
-    ("samples", "batch_size", "epochs", "begin"),
+    ("samples", "batch_size", "passes", "begin"),
     [
         (1, 1, 1, (0, 0)),
         (12, 4, 3, (1, 2)),
-        (11, 4, 2, (0, 3)),  # after the last step of an epoch
+        (11, 4, 2, (0, 3)),  # after the last step of a pass
         (11, 4, 2, (1, 2)),  # the batch of the rest
         (5, 50, 2, (1, 0)),
     ],
 )
-def test_shuffled_batches(samples: int, batch_size: int, epochs: int, begin: tuple[int, int]) -> None:
+def test_shuffled_batches(samples: int, batch_size: int, passes: int, begin: tuple[int, int]) -> None:
     features = np.arange(samples, dtype="uint8").reshape(-1, 1)
     batches = shuffled_batches(features, np.arange(samples), batch_size=batch_size, seed=1)
-    pairs = [(x[:, 0].tolist(), y.tolist()) for x, y in batches.from_step(0, 0, until_pass=epochs).as_numpy_iterator()]
+    pairs = [(x[:, 0].tolist(), y.tolist()) for x, y in batches.from_step(0, 0, until_pass=passes).as_numpy_iterator()]
     steps = -(-samples // batch_size)
-    assert len(pairs) == epochs * steps
-    for epoch in range(epochs):
-        of_epoch = pairs[epoch * steps : (epoch + 1) * steps]
-        assert all(len(x) == batch_size for x, _ in of_epoch[:-1])
-        assert sorted(index for x, _ in of_epoch for index in x) == list(range(samples))
-        assert all(x == y for x, y in of_epoch)
-        assert [index for x, _ in of_epoch for index in x] == order_of(1, epoch, samples)
-    epoch, step = begin
+    assert len(pairs) == passes * steps
+    for pass_index in range(passes):
+        of_pass = pairs[pass_index * steps : (pass_index + 1) * steps]
+        assert all(len(x) == batch_size for x, _ in of_pass[:-1])
+        assert sorted(index for x, _ in of_pass for index in x) == list(range(samples))
+        assert all(x == y for x, y in of_pass)
+        assert [index for x, _ in of_pass for index in x] == order_of(1, pass_index, samples)
+    pass_index, step = begin
     rest = [
-        (x[:, 0].tolist(), y.tolist()) for x, y in batches.from_step(epoch, step, until_pass=epochs).as_numpy_iterator()
+        (x[:, 0].tolist(), y.tolist())
+        for x, y in batches.from_step(pass_index, step, until_pass=passes).as_numpy_iterator()
     ]
-    assert rest == pairs[epoch * steps + step :]
+    assert rest == pairs[pass_index * steps + step :]
 
 
 def test_batches_with_weights() -> None:

@@ -1,4 +1,4 @@
-"""Fitting the checkpoint that a training starts from to its model and data."""
+"""Matching the checkpoint that a training starts from to its model and data."""
 
 import hashlib
 import json
@@ -79,9 +79,9 @@ def weights(of: keras.Model) -> list[Any]:
 def test_a_matching_checkpoint_is_restored() -> None:
     stored, current = model(), model()
     start = taken(stored, is_own=True, step=3, begun=True)
-    fit = match_to_model(start, current, FACTS, VERSIONS)
-    assert fit.snapshot.state.position == Position(epoch=1, step=3, begun=True)
-    fit.snapshot.restore(current, [])
+    matched = match_to_model(start, current, FACTS, VERSIONS)
+    assert matched.snapshot.state.position == Position(epoch=1, step=3, begun=True)
+    matched.snapshot.restore(current, [])
     assert start.snapshot.size == 0  # Its memory is released.
     np.testing.assert_equal(weights(current), weights(stored))
 
@@ -178,10 +178,10 @@ def test_variables_are_matched_by_their_paths() -> None:
     arrays = {f"optimizer/{to}": start.snapshot.arrays[f"optimizer/{index}"] for to, index in enumerate(order)}
     start.snapshot.arrays.update(arrays)
     moved = {**start.snapshot.state.variables, "optimizer": [described[index] for index in order]}
-    fit = match_to_model(
+    matched = match_to_model(
         ResumePoint(start.snapshot.changed(variables=moved), is_own=True, results_uri=""), current, FACTS, VERSIONS
     )
-    fit.snapshot.restore(current, [])
+    matched.snapshot.restore(current, [])
     found, expected = ([np.array(variable) for variable in of.optimizer.variables] for of in (current, stored))
     np.testing.assert_equal(found, expected)
 
@@ -253,10 +253,10 @@ def test_continue_from_the_best_weights_only(tmp_path: Path) -> None:
     assert str(start) == f"the end of epoch 2 ({folder}/best.keras)"
     check_matches_model(start, current, FACTS.optimizer, VERSIONS)
     callback = early(wait=0, best=None)
-    fit = match_to_model(start, current, with_callbacks(EARLY), VERSIONS)
-    assert fit.snapshot.state.position == Position(epoch=2)
-    assert [epoch.number for epoch in fit.snapshot.history] == [1, 2]
-    fit.snapshot.restore(current, [callback])
+    matched = match_to_model(start, current, with_callbacks(EARLY), VERSIONS)
+    assert matched.snapshot.state.position == Position(epoch=2)
+    assert [epoch.number for epoch in matched.snapshot.history] == [1, 2]
+    matched.snapshot.restore(current, [callback])
     np.testing.assert_equal(weights(current), weights(best))
     assert (current.optimizer.iterations, callback.wait, callback.best) == (0, 0, None)
 
@@ -278,8 +278,8 @@ def test_best_weights_of_another_network_fail(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("name", "arguments"), [("SGD", {}), ("Adam", {"beta_1": 0.5})])
 def test_an_optimizer_with_another_description_is_reset(name: str, arguments: dict[str, float]) -> None:
     current = model(optimizer=getattr(keras.optimizers, name)(**arguments))
-    fit = match_to_model(taken(trained("Adam")), current, with_optimizer(name=name, **arguments), VERSIONS)
-    fit.snapshot.restore(current, [])
+    matched = match_to_model(taken(trained("Adam")), current, with_optimizer(name=name, **arguments), VERSIONS)
+    matched.snapshot.restore(current, [])
     assert current.optimizer.iterations == 0
 
 
@@ -331,9 +331,9 @@ def test_a_reduced_learning_rate_is_kept() -> None:
 )
 def test_an_epoch_with_other_batches_is_repeated(change: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
     other = model(metrics=("mae",)) if not change else model()
-    fit = match_to_model(taken(model(), step=3, begun=True), other, FACTS.model_copy(update=change), VERSIONS)
-    assert fit.snapshot.state.position == Position(epoch=1)
-    assert "metrics" not in fit.snapshot.state.variables
+    matched = match_to_model(taken(model(), step=3, begun=True), other, FACTS.model_copy(update=change), VERSIONS)
+    assert matched.snapshot.state.position == Position(epoch=1)
+    assert "metrics" not in matched.snapshot.state.variables
     assert "is from the middle of epoch 2, and" in caplog.text
 
 
@@ -342,9 +342,9 @@ OTHER_DATA = FACTS.model_copy(update={"data": {"a": "1" * 64}})
 
 @pytest.mark.parametrize("is_own", [True, False])
 def test_an_epoch_with_other_data_is_repeated(caplog: pytest.LogCaptureFixture, *, is_own: bool) -> None:
-    fit = match_to_model(taken(model(), is_own=is_own, step=3, begun=True), model(), OTHER_DATA, VERSIONS)
-    assert (fit.snapshot.state.position, fit.snapshot.state.seconds) == (Position(epoch=1), 0.0)
-    assert "metrics" not in fit.snapshot.state.variables
+    matched = match_to_model(taken(model(), is_own=is_own, step=3, begun=True), model(), OTHER_DATA, VERSIONS)
+    assert (matched.snapshot.state.position, matched.snapshot.state.seconds) == (Position(epoch=1), 0.0)
+    assert "metrics" not in matched.snapshot.state.variables
     assert "The data have changed since the checkpoint was written (a)" in caplog.text
     assert "is from the middle of epoch 2, and" in caplog.text
 

@@ -74,7 +74,11 @@ def test_axes_of_any_length_and_single_values(
 @pytest.mark.parametrize(
     ("shape", "expected", "message"),
     [
-        ((5, 3), [], r"is 3, but spec.network.inputs\[1\].shape is \[\]: both shapes .*, so write spec.*shape: \[3\]"),
+        (
+            (5, 3),
+            [],
+            r"is 3, but spec.network.inputs\[1\].shape is \[\]: both shapes must be .*, so write spec.*shape: \[3\]",
+        ),
         ((5, 3), [None, 4], r"is 3, but spec.network.inputs\[1\].shape is \?×4: both shapes must be the same"),
         ((5, 9, 3), [None, 4], r"is 9×3, but .* is \?×4: both shapes must be the same"),
     ],

@@ -1,5 +1,5 @@
 import pytest
-from epochal_trainer.lib.text import duration, figure, readable
+from epochal_trainer.lib.text import format_bytes, format_duration, format_number
 
 
 @pytest.mark.parametrize(
@@ -15,13 +15,13 @@ from epochal_trainer.lib.text import duration, figure, readable
     ],
 )
 def test_duration(seconds: float, expected: str) -> None:
-    assert duration(seconds) == expected
+    assert format_duration(seconds) == expected
 
 
 def test_figure() -> None:
-    assert [figure(value) for value in (0.043567, 1.0, 12345.6, 1e-9)] == ["0.04357", "1", "1.235e+04", "1e-09"]
+    assert [format_number(value) for value in (0.043567, 1.0, 12345.6, 1e-9)] == ["0.04357", "1", "1.235e+04", "1e-09"]
 
 
 @pytest.mark.parametrize(("count", "text"), [(0, "0 B"), (999, "999 B"), (23_100, "23.1 kB"), (4_600_000, "4.6 MB")])
 def test_readable(count: int, text: str) -> None:
-    assert readable(count) == text
+    assert format_bytes(count) == text

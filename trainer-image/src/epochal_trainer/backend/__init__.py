@@ -40,8 +40,8 @@ class Batches(Protocol):
     A pass contains each sample once. An epoch is a pass, unless spec.training.stepsPerEpoch sets its number of steps.
     """
 
-    def from_step(self, pass_index: int, step: int, *, until_pass: int) -> Any:
-        """Return the batches from step `step` of pass `pass_index` to the end of pass `until_pass - 1`, for Keras' fit.
+    def from_step(self, first_pass: int, step: int, *, until_pass: int) -> Any:
+        """Return the batches from step `step` of pass `first_pass` to the end of pass `until_pass - 1`, for Keras' fit.
 
         Passes and steps are counted from 0. The batches before `step` are not computed.
         """

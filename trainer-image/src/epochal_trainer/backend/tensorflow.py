@@ -37,7 +37,7 @@ class _ShuffledBatches:
         self._batch_size = batch_size
         self._seed = seed
 
-    def from_step(self, pass_index: int, step: int, *, until_pass: int) -> tf.data.Dataset:
+    def from_step(self, first_pass: int, step: int, *, until_pass: int) -> tf.data.Dataset:
         """Return the batches as a tf.data pipeline; see `Batches.from_step`."""
         full_batches, rest = divmod(self._samples, self._batch_size)
 
@@ -52,7 +52,7 @@ class _ShuffledBatches:
                 return rows
             return rows.concatenate(tf.data.Dataset.from_tensors(indices[self._samples - rest :]))
 
-        indices = tf.data.Dataset.range(pass_index, until_pass).map(shuffle).prefetch(1).flat_map(split).skip(step)
+        indices = tf.data.Dataset.range(first_pass, until_pass).map(shuffle).prefetch(1).flat_map(split).skip(step)
         return _pipeline(self._tensors, indices, tf.gather)
 
 

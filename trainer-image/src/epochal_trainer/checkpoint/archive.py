@@ -49,8 +49,8 @@ def write(path: Path, arrays: Mapping[str, Array], state: State | None = None) -
     """
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         if state is not None:
-            bits = {name: array.dtype.name for name, array in arrays.items() if _ml_dtype(array.dtype.name)}
-            archive.writestr(_STATE, state.model_copy(update={"bits": bits}).model_dump_json())
+            types = {name: array.dtype.name for name, array in arrays.items() if _ml_dtype(array.dtype.name)}
+            archive.writestr(_STATE, state.model_copy(update={"array_types": types}).model_dump_json())
         for name, array in arrays.items():
             storable = array.view(_storage_dtype(array.dtype)) if _ml_dtype(array.dtype.name) else array
             with archive.open(f"{name}{_ARRAY}", "w", force_zip64=True) as file:
@@ -67,7 +67,7 @@ def read(path: Path) -> tuple[State, dict[str, Array]]:
     with _open(path) as archive:
         state = parse(archive.read(_STATE))
         arrays = _read_arrays(archive)
-    _set_types(arrays, state.bits)
+    _set_types(arrays, state.array_types)
     return state, arrays
 
 
@@ -169,9 +169,9 @@ def _read_array(archive: zipfile.ZipFile, name: str) -> Array:
         return npy.read(file, archive.getinfo(name).file_size, check_dtype)
 
 
-def _set_types(arrays: dict[str, Array], bits: Mapping[str, str]) -> None:
-    """Restore the types of arrays that were stored as unsigned integers. `bits` has the types by array name."""
-    for name, kind in bits.items():
+def _set_types(arrays: dict[str, Array], types: Mapping[str, str]) -> None:
+    """Restore the types of arrays that were stored as unsigned integers. `types` has the types by array name."""
+    for name, kind in types.items():
         if name not in arrays:
             raise UnreadableCheckpoint(f"the checkpoint file lacks the array {name}")
         found = _ml_dtype(kind)

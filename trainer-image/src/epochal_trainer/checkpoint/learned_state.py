@@ -8,7 +8,7 @@ from epochal_trainer.checkpoint import variables
 from epochal_trainer.checkpoint.state import VariableState
 from epochal_trainer.checkpoint.variables import LEARNED, VariablesDiffer
 from epochal_trainer.data.arrays import Array
-from epochal_trainer.model import learned_state as layer_state
+from epochal_trainer.model import learned_layer_state
 
 
 def values(model: keras.Model) -> dict[str, Array]:
@@ -16,7 +16,11 @@ def values(model: keras.Model) -> dict[str, Array]:
 
     Values that the TrainingJob sets as arguments of a layer are not included.
     """
-    return {f"{layer.name}/{name}": value for layer in model.layers for name, value in layer_state.read(layer).items()}
+    return {
+        f"{layer.name}/{name}": value
+        for layer in model.layers
+        for name, value in learned_layer_state.read(layer).items()
+    }
 
 
 def describe(found: Mapping[str, Array]) -> list[VariableState]:
@@ -51,5 +55,5 @@ def restore(
             raise VariablesDiffer(f"the checkpoint lacks {path}, which was learned from other data: {advice}")
         found[path] = arrays[variables.array_name(LEARNED, stored_indices[key])]
     for layer in model.layers:
-        state = {name: found[path] for name in layer_state.NAMES if (path := f"{layer.name}/{name}") in found}
-        layer_state.assign(layer, state)
+        state = {name: found[path] for name in learned_layer_state.NAMES if (path := f"{layer.name}/{name}") in found}
+        learned_layer_state.assign(layer, state)

@@ -1,4 +1,20 @@
-"""The contents of `state.json` in a checkpoint, format 1. See README.md in this folder."""
+"""The contents of `state.json` in a checkpoint, format 1. See README.md in this folder.
+
+The file has the names of the code in camelCase, with these exceptions. Checkpoints of earlier versions have the same
+names, so they stay.
+
+| class | name in the file | name in the code |
+|---|---|---|
+| ResumeFacts | recipe | training_digest |
+| ResumeFacts | division | split_parameters |
+| ResumeFacts | before | earlier_best |
+| ResumeFacts | lost | lost_best_epoch |
+| ResumeFacts | seen | validation_was_trained_on |
+| EarlierBest | where | results_uri |
+| BestState | own | in_checkpoint |
+| Epoch (reporting/history.py) | comparable | eligible |
+| State | bits | array_types |
+"""
 
 from typing import Annotated, Any
 
@@ -55,7 +71,7 @@ class EarlierBest(Part):
 class ResumeFacts(Part):
     """The facts about a training that a resume compares, such as data, order of batches, loss and optimizer.
 
-    The alias of a field is its name in `state.json`, from earlier versions.
+    Five fields have another name in the file: see the table at the top of this module.
     """
 
     samples: Count
@@ -175,9 +191,9 @@ class State(Part):
     callbacks: Annotated[list[CallbackState], FailFast()]
     """States of the user's callbacks, in the order of the spec."""
     random: RandomState
-    bits: dict[Text, Text] = {}
-    """Types of the arrays that are stored as unsigned integers because NumPy's format lacks their types, such as
-    bfloat16."""
+    array_types: Annotated[dict[Text, Text], Field(alias="bits")] = {}
+    """Types, by array name, of the arrays that are stored as unsigned integers because NumPy's format lacks their
+    types, such as bfloat16."""
     files: dict[Text, FileState] = {}
     """Files by path relative to the results: files of the user's callbacks, the log, and BEST_FILE."""
     best: BestState | None = None

@@ -29,7 +29,7 @@ def first_index(condition: Array) -> list[int]:
     return [int(index) for index in np.unravel_index(int(np.argmax(condition)), condition.shape)]
 
 
-def fits_shape(shape: Sequence[int], expected: OutputShape) -> bool:
+def matches_shape(shape: Sequence[int], expected: OutputShape) -> bool:
     """Return whether a shape equals the expected shape, in which None is an axis of any size."""
     return len(shape) == len(expected) and all(must in (None, size) for size, must in zip(shape, expected, strict=True))
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from epochal_trainer.data.arrays import fits_shape, format_shape
+from epochal_trainer.data.arrays import format_shape, matches_shape
 from epochal_trainer.data.samples import Samples
 from epochal_trainer.lib.failures import bad_data
 
@@ -29,9 +29,9 @@ def match_features(
         Failure: ShapeMismatch, with advice on the shape or a layer to add.
     """
     shape, expected = samples.features.shape[1:], tuple(input_shape)
-    if fits_shape(shape, expected):
+    if matches_shape(shape, expected):
         return samples
-    if fits_shape((*shape, 1), expected):
+    if matches_shape((*shape, 1), expected):
         return samples.with_features(samples.features[..., np.newaxis])
     found = f"a sample in {samples.features_source} is {format_shape(shape) or 'a single value'}"
     wanted = format_shape(expected) or "[]"
@@ -44,9 +44,9 @@ def match_features(
 
 def _shape_advice(shape: tuple[int, ...], expected: tuple[int | None, ...], field: str) -> str:
     write = f"write {field}.shape: {[*shape]}"
-    if fits_shape(shape, (*expected, 1)):
+    if matches_shape(shape, (*expected, 1)):
         return f"{write}, since layers such as Conv2D need the axis of the channels" if expected else write
-    if len(shape) == len(expected) > 2 and fits_shape((*shape[1:], shape[0]), expected):  # noqa: PLR2004 - an image
+    if len(shape) == len(expected) > 2 and matches_shape((*shape[1:], shape[0]), expected):  # noqa: PLR2004 - an image
         order = [*range(2, len(shape) + 1), 1]
         return f"{write}, and {{layer: Permute, dims: {order}}} as the first layer, which moves the channels to the end"
     if shape and len(shape) == len(expected) - 1 and (expected[-1] == 1 or shape == expected[:-1]):

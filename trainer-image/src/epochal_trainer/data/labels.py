@@ -13,8 +13,8 @@ from epochal_trainer.data.arrays import (
     Array,
     OutputShape,
     first_index,
-    fits_shape,
     format_shape,
+    matches_shape,
     row_blocks,
 )
 from epochal_trainer.data.samples import Samples
@@ -109,9 +109,9 @@ def _with_output_shape(samples: Samples, output: tuple[int | None, ...]) -> Samp
     of shape (n, 1) to (n, n).
     """
     labels, shape = samples.labels, samples.labels.shape[1:]
-    if output[-1:] == (1,) and fits_shape((*shape, 1), output):
+    if output[-1:] == (1,) and matches_shape((*shape, 1), output):
         return samples.with_labels(labels[..., np.newaxis])
-    if fits_shape(shape, (*output, 1)):
+    if matches_shape(shape, (*output, 1)):
         return samples.with_labels(labels[..., 0])
     return samples
 
@@ -178,8 +178,8 @@ def _outputs(count: int) -> str:
 
 def _check_shape(samples: Samples, output: tuple[int | None, ...], loss: str, *, one_hot: bool) -> None:
     shape = samples.labels.shape[1:]
-    if fits_shape(shape, output) or (
-        not one_hot and (fits_shape((*shape, 1), output) or fits_shape(shape, (*output, 1)))
+    if matches_shape(shape, output) or (
+        not one_hot and (matches_shape((*shape, 1), output) or matches_shape(shape, (*output, 1)))
     ):
         return
     advice = ""
@@ -203,7 +203,7 @@ def _describe(shape: tuple[int, ...]) -> str:
 
 
 def _fits_without_classes(shape: tuple[int, ...], output: tuple[int | None, ...]) -> bool:
-    return fits_shape(shape, output[:-1]) or fits_shape(shape, (*output[:-1], 1))
+    return matches_shape(shape, output[:-1]) or matches_shape(shape, (*output[:-1], 1))
 
 
 def _first(labels: Array, condition: Array) -> str:

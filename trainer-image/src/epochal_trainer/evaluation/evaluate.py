@@ -31,15 +31,15 @@ from epochal_trainer.model.last_layer import find_last_layer
 Array = NDArray[Any]
 
 
-class DataSet(NamedTuple):
+class EvaluationSet(NamedTuple):
     """The samples on which a model is evaluated, and their name in spec.data."""
 
     name: Literal["test", "validation"]
     samples: Samples
 
 
-def find_data_set(data: TrainingData) -> DataSet:
-    """Return the data set for the evaluation: the test set, or without a test set the validation set.
+def find_evaluation_set(data: TrainingData) -> EvaluationSet:
+    """Return the samples on which the model is evaluated: the test set, or without a test set the validation set.
 
     The test set is preferred because the best epoch was not selected with it.
 
@@ -47,9 +47,9 @@ def find_data_set(data: TrainingData) -> DataSet:
         NotEvaluated: If the training has neither a test set nor a validation set.
     """
     if data.test is not None:
-        return DataSet("test", data.test)
+        return EvaluationSet("test", data.test)
     if data.validation is not None:
-        return DataSet("validation", data.validation)
+        return EvaluationSet("validation", data.validation)
     raise NotEvaluated("it needs spec.data.test or spec.data.validation")
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from epochal_api.evaluation import Evaluation, Mistake, OutputEvaluation, WorstSample
 
-from epochal_trainer.lib.text import escape, figure
+from epochal_trainer.lib.text import escape, format_number
 
 _NAME_LENGTH = 8
 """Maximum number of characters of a class name in a caption, so that two names fit below an image."""
@@ -33,7 +33,7 @@ def _figures(evaluation: Evaluation | OutputEvaluation) -> list[str]:
             part += f", most often {_name(names, pair.label)} as {_name(names, pair.answer)} ({pair.samples:,})"
         parts.append(part)
     if (numbers := evaluation.numbers) is not None and numbers.mean_absolute_error is not None:
-        parts.append(f"mean absolute error {figure(numbers.mean_absolute_error)}")
+        parts.append(f"mean absolute error {format_number(numbers.mean_absolute_error)}")
     if evaluation.unlabeled:
         parts.append(f"{evaluation.unlabeled:,} without a usable label")
     if evaluation.not_finite:
@@ -57,8 +57,8 @@ def _mistake_caption(mistake: Mistake, names: Mapping[int, str]) -> str:
 
 def _sample_caption(sample: WorstSample) -> str:
     if len(sample.label) == 1:
-        return f"{figure(sample.label[0])} → {figure(sample.answer[0])}\nrow {sample.place.row}"
-    return f"error {figure(sample.error)}\nrow {sample.place.row}"
+        return f"{format_number(sample.label[0])} → {format_number(sample.answer[0])}\nrow {sample.place.row}"
+    return f"error {format_number(sample.error)}\nrow {sample.place.row}"
 
 
 def _names(evaluation: Evaluation | OutputEvaluation) -> dict[int, str]:

@@ -15,8 +15,8 @@ from epochal_trainer.data.arrays import TEXT_KINDS
 from epochal_trainer.data.memory import MIN_FREE_MEMORY, available_memory
 from epochal_trainer.data.samples import Samples
 from epochal_trainer.data.training_data import TrainingData
-from epochal_trainer.evaluation import figures
-from epochal_trainer.evaluation.evaluate import DataSet, Evaluated, evaluate, find_data_set, find_targets
+from epochal_trainer.evaluation import pictures
+from epochal_trainer.evaluation.evaluate import Evaluated, EvaluationSet, evaluate, find_evaluation_set, find_targets
 from epochal_trainer.evaluation.images import small_images
 from epochal_trainer.evaluation.sentences import captions, summary
 from epochal_trainer.evaluation.target import NotEvaluated
@@ -78,8 +78,8 @@ def _evaluate(
         NotEvaluated: If no output can be evaluated, or an earlier attempt ended during the evaluation.
     """
     training = context.job.spec.training
-    data_set = find_data_set(data)
-    samples = data_set.samples
+    evaluation_set = find_evaluation_set(data)
+    samples = evaluation_set.samples
     targets = find_targets(model, samples, training.output_list(list(samples.outputs)))
     if results.exists(EVALUATING):
         advice = "if memory was short, raise spec.resources.limits.memory"
@@ -100,9 +100,9 @@ def _evaluate(
             stop=stop,
         )
         job = f"{context.job.metadata.namespace}/{context.job.metadata.name}"
-        title = f"{job}, {file.name}, {data_set.name} set"
+        title = f"{job}, {file.name}, {evaluation_set.name} set"
         outputs, files = _draw(evaluated, samples, context.scratch, title)
-        evaluation = _join(file, data_set, outputs)
+        evaluation = _join(file, evaluation_set, outputs)
         files.append(context.scratch / EVALUATION)
         text = evaluation.model_dump_json(exclude_none=True, indent=2)
         files[-1].write_text(text + "\n", encoding="utf-8")
@@ -111,18 +111,18 @@ def _evaluate(
     return evaluation
 
 
-def _join(file: EvaluatedModel, data_set: DataSet, outputs: Mapping[str, OutputEvaluation]) -> Evaluation:
+def _join(file: EvaluatedModel, evaluation_set: EvaluationSet, outputs: Mapping[str, OutputEvaluation]) -> Evaluation:
     """Return the evaluation of a model from the evaluations of its outputs.
 
     The top-level statistics are those of the first evaluated output.
     """
-    (name, first), has_several = next(iter(outputs.items())), len(data_set.samples.outputs) > 1
+    (name, first), has_several = next(iter(outputs.items())), len(evaluation_set.samples.outputs) > 1
     return Evaluation(
         model=file,
-        data=data_set.name,
-        samples=len(data_set.samples),
+        data=evaluation_set.name,
+        samples=len(evaluation_set.samples),
         evaluated=first.evaluated,
-        skipped=len(data_set.samples) - first.evaluated - first.unlabeled - first.not_finite,
+        skipped=len(evaluation_set.samples) - first.evaluated - first.unlabeled - first.not_finite,
         unlabeled=first.unlabeled,
         not_finite=first.not_finite,
         classes=first.classes,
@@ -152,11 +152,11 @@ def _draw(
         of_output = f"{title}, {name}" if has_several else title
         confusion, mistakes = (_with_suffix(each, suffix) for each in (CONFUSION, MISTAKES))
         if evaluation.classes is not None:
-            figures.draw_confusion(evaluation.classes, folder / confusion, of_output)
+            pictures.draw_confusion(evaluation.classes, folder / confusion, of_output)
             evaluation = evaluation.model_copy(update={"confusion": confusion})
             files.append(folder / confusion)
         if images := _images(samples, worst):
-            figures.draw_images(images, captions(evaluation), folder / mistakes, of_output)
+            pictures.draw_images(images, captions(evaluation), folder / mistakes, of_output)
             evaluation = evaluation.model_copy(update={"mistakes": mistakes})
             files.append(folder / mistakes)
         outputs[name] = evaluation

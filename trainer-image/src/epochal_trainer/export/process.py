@@ -22,7 +22,7 @@ from epochal_trainer.export.prefork import PreforkedExporter
 from epochal_trainer.export.request import FAILED, OUTCOME, Request
 from epochal_trainer.export.worker import LOG, environment
 from epochal_trainer.lib.signals import TerminationRequest
-from epochal_trainer.lib.text import duration, readable
+from epochal_trainer.lib.text import format_bytes, format_duration
 
 log = logging.getLogger(__name__)
 
@@ -67,8 +67,8 @@ def run(
     needed = MIN_MEMORY if exporter is None else prefork.MIN_MEMORY
     if (free := free_memory()) < needed:
         return failed(
-            f"not enough memory for the export: {readable(free)} are free, and it needs {readable(needed)}: raise "
-            "spec.resources.limits.memory"
+            f"not enough memory for the export: {format_bytes(free)} are free, and it needs {format_bytes(needed)}: "
+            "raise spec.resources.limits.memory"
         )
     file = request.folder / _REQUEST
     file.write_text(request.model_dump_json(), encoding="utf-8")
@@ -117,11 +117,13 @@ def _wait(
     end = time.monotonic() + TIMEOUT_SECONDS
     while process.poll() is None:
         if time.monotonic() > end:
-            return f"the export took longer than {duration(TIMEOUT_SECONDS)}"
+            return f"the export took longer than {format_duration(TIMEOUT_SECONDS)}"
         if termination_request.seconds > TERMINATION_SECONDS:
-            return f"the export took longer than {duration(TERMINATION_SECONDS)} after SIGTERM"
+            return f"the export took longer than {format_duration(TERMINATION_SECONDS)} after SIGTERM"
         if (free := free_memory()) < MIN_FREE_MEMORY:
-            return f"during the export only {readable(free)} of memory were free: raise spec.resources.limits.memory"
+            return (
+                f"during the export only {format_bytes(free)} of memory were free: raise spec.resources.limits.memory"
+            )
         time.sleep(_TICK)
     return ""
 

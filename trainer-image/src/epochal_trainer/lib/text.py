@@ -4,7 +4,7 @@ _LONGEST = 28
 """Default maximum number of characters of a text in a plot."""
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Return a duration in seconds as text: `0.4s`, `15s`, `1m45s`, `2h03m`, `3d04h`."""
     if seconds < 10:  # noqa: PLR2004
         return f"{seconds:.1f}s"
@@ -18,12 +18,12 @@ def duration(seconds: float) -> str:
     return f"{whole // 86400}d{whole % 86400 // 3600:02}h"
 
 
-def figure(value: float) -> str:
+def format_number(value: float) -> str:
     """Return a number as text with four significant digits."""
     return f"{value:.4g}"
 
 
-def readable(count: int) -> str:
+def format_bytes(count: int) -> str:
     """Return a number of bytes as text: `317 B`, `23.1 kB`, `4.6 MB`."""
     amount = float(count)
     for unit in ("B", "kB", "MB", "GB"):

@@ -12,7 +12,7 @@ from epochal_api.trainingjob.network import Edge, Layer, Network
 
 from epochal_trainer.data.arrays import format_shape
 from epochal_trainer.lib.failures import bad_spec
-from epochal_trainer.lib.text import readable
+from epochal_trainer.lib.text import format_bytes
 from epochal_trainer.model.footprint import count_bytes
 from epochal_trainer.model.plain_model import layers_of
 
@@ -193,5 +193,5 @@ def layer_table(model: keras.Model, nodes: Sequence[Node]) -> str:
         lines.append(line if len(line) <= MAX_WIDTH else f"{line[: MAX_WIDTH - 1]}…")
     size = count_bytes(model.variables)
     trainable = sum(math.prod(variable.shape) for variable in model.trainable_variables)
-    lines.append(f"{model.count_params():,} parameters, {trainable:,} of them trainable; {readable(size)}")
+    lines.append(f"{model.count_params():,} parameters, {trainable:,} of them trainable; {format_bytes(size)}")
     return "\n".join(lines)

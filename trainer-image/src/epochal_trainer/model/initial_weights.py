@@ -11,7 +11,7 @@ import keras
 from epochal_api.trainingjob.network import InitialWeights
 
 from epochal_trainer.lib.failures import Failure, bad_spec
-from epochal_trainer.model import keras_file, learned_state
+from epochal_trainer.model import keras_file, learned_layer_state
 from epochal_trainer.model.footprint import Footprint, FreeMemory
 from epochal_trainer.model.keras_file import KerasFile, arrays_size, damage_as
 from epochal_trainer.model.keras_objects import adapted_argument, did_you_mean, errors_as
@@ -95,7 +95,7 @@ def _load_keras(
         (source,) = sources[layer.name]
         with errors_as(partial(_does_not_fit, invalid, layer.name)):
             layer.set_weights(source.get_weights())
-            if learned_state.copy(source, layer):
+            if learned_layer_state.copy(source, layer):
                 loaded.append(layer.name)
     return loaded
 

@@ -12,7 +12,7 @@ from epochal_lib.digests import sha256_of
 from pydantic import ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
-from epochal_trainer.lib.text import duration, figure
+from epochal_trainer.lib.text import format_duration, format_number
 
 MAX_METRICS = 64
 """Maximum number of metrics in a report."""
@@ -112,12 +112,12 @@ def seconds_left(
 def log_line(epoch: Epoch, *, epochs: int, left: float | None, best: str | None = None) -> str:
     """Return the log line of a finished epoch: number, duration, metric values, `best` label, and `left` seconds."""
     count = f"{epoch.number:>{len(str(epochs))}}/{epochs}"
-    parts = [f"Epoch {count}", f"{duration(epoch.seconds):>6}"]
-    parts += [f"{name} {figure(value)}" for name, value in epoch.metrics.items()]
+    parts = [f"Epoch {count}", f"{format_duration(epoch.seconds):>6}"]
+    parts += [f"{name} {format_number(value)}" for name, value in epoch.metrics.items()]
     if best and epochs > 1:
         parts.append(best)
     if left:
-        parts.append(f"{duration(left)} left")
+        parts.append(f"{format_duration(left)} left")
     return "  ".join(parts)
 
 

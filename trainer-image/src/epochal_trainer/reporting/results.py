@@ -12,7 +12,7 @@ from typing import Any
 from epochal_lib.digests import sha256
 
 from epochal_trainer.lib.failures import SUPERSEDED, Failure
-from epochal_trainer.lib.text import readable
+from epochal_trainer.lib.text import format_bytes
 from epochal_trainer.storage import Bucket
 from epochal_trainer.storage.failures import OBJECT_REASONS
 
@@ -85,7 +85,7 @@ class Results:
             Failure: As `check`, or as the bucket.
         """
         self.upload(path, name)
-        log.info("Wrote %s  %s", self.uri(name), readable(path.stat().st_size))
+        log.info("Wrote %s  %s", self.uri(name), format_bytes(path.stat().st_size))
 
     def upload(self, path: Path, name: str, check: Callable[[], None] = lambda: None) -> None:
         """Store a file as `store` does, but without a log line.

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from epochal_trainer.lib.text import duration
+from epochal_trainer.lib.text import format_duration
 
 
 class Timings:
@@ -24,5 +24,5 @@ class Timings:
             self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - began
 
     def __str__(self) -> str:
-        parts = [f"{name} {duration(seconds)}" for name, seconds in self.seconds.items()]
+        parts = [f"{name} {format_duration(seconds)}" for name, seconds in self.seconds.items()]
         return ", ".join(parts)

@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeVar
 from epochal_api.trainingjob.report import Waiting
 
 from epochal_trainer.lib.failures import Failure
-from epochal_trainer.lib.text import duration
+from epochal_trainer.lib.text import format_duration
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ class StorageWaits:
             if self._reported is None or not (is_answered or self._waiting):
                 return  # This caller gave up without an answer: the reported wait stays until the storage answers.
             if not self._waiting:
-                log.info("The storage answers again after %s.", duration(time.monotonic() - self._began))
+                log.info("The storage answers again after %s.", format_duration(time.monotonic() - self._began))
             self._publish()
 
     def pause(self, seconds: float) -> bool:
@@ -159,7 +159,7 @@ class RetryPolicy:
                     now = self.clock()
                     end = now + self.seconds if end is None else end
                     if now >= end:
-                        tried = f"tried for {duration(now - began)}, the limit in spec.storage.timeoutSeconds"
+                        tried = f"tried for {format_duration(now - began)}, the limit in spec.storage.timeoutSeconds"
                         raise Failure(failure.reason, f"{failure.message}; {tried}", failure.exit_code) from error
                     if now - began >= FAILURE_REPORT_SECONDS:
                         self.waits.begin(caller, failure, now - began)

@@ -9,7 +9,7 @@ from epochal_api.trainingjob.report import TrainingWarning
 from epochal_trainer.data.arrays import Array
 from epochal_trainer.data.labels import BINARY_LOSSES, CATEGORICAL_LOSSES, normalize_name
 from epochal_trainer.lib.failures import training_warning
-from epochal_trainer.lib.text import figure
+from epochal_trainer.lib.text import format_number
 from epochal_trainer.reporting.history import Epoch
 
 FIRST_EPOCHS = 3
@@ -66,14 +66,15 @@ def check_better_than_chance(
     if len(history) < checked or not all(_is_near(value, uniform) or _is_near(value, by_share) for value in losses):
         return
     if _is_near(losses[-1], uniform):
-        guess = f"a random guess among {classes:,} classes (ln {classes:,} = {figure(uniform)})"
+        guess = f"a random guess among {classes:,} classes (ln {classes:,} = {format_number(uniform)})"
     else:
         guess = f"the same output for every sample, equal to the frequencies of the {classes:,} classes"
     yield training_warning(
         "ChanceLevel",
-        f"the {metric} is {figure(losses[-1])} after epoch {checked}, as for {guess}: the network has learned nothing "
-        "yet. Usual remedies: another learning rate (spec.training.optimizer), features scaled to about -1 to 1 (a "
-        "Rescaling or Normalization layer first), a loss that fits the last layer, or labels in the order of features",
+        f"the {metric} is {format_number(losses[-1])} after epoch {checked}, as for {guess}: the network has learned "
+        "nothing yet. Usual remedies: another learning rate (spec.training.optimizer), features scaled to about -1 "
+        "to 1 (a Rescaling or Normalization layer first), a loss that fits the last layer, or labels in the order of "
+        "features",
     )
 
 

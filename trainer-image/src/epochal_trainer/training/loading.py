@@ -18,7 +18,7 @@ from epochal_trainer.data.load import load
 from epochal_trainer.data.memory import MemoryBudget
 from epochal_trainer.data.training_data import TrainingData
 from epochal_trainer.data.weights import WEIGHT_DTYPE, apply_class_weights, check_part_weights
-from epochal_trainer.lib.text import duration, readable
+from epochal_trainer.lib.text import format_bytes, format_duration
 from epochal_trainer.storage import Bucket
 from epochal_trainer.training.match_network import DataMatcher
 
@@ -57,7 +57,7 @@ def load_data(
         if samples is not None:
             log.info("Data for %-11s %s", part + ":", describe(samples))
     size = sum(samples.nbytes for samples in sets.values() if samples is not None)
-    log.info("Data: %s in memory, loaded in %s", readable(size), duration(time.monotonic() - began))
+    log.info("Data: %s in memory, loaded in %s", format_bytes(size), format_duration(time.monotonic() - began))
     return data
 
 

@@ -9,7 +9,7 @@ import keras
 from epochal_api.trainingjob.report import BestEpoch, StoredModel
 
 from epochal_trainer import checkpoint
-from epochal_trainer.lib.text import figure
+from epochal_trainer.lib.text import format_number
 from epochal_trainer.reporting import history
 from epochal_trainer.reporting.best import Monitor
 from epochal_trainer.reporting.history import Epoch
@@ -151,20 +151,26 @@ def summary_sentence(
         elif best is not None and result.is_tied and model.name == MODEL:
             rank = f", as good as epoch {best.epoch}{label}"
         values = (
-            [f"{monitor.metric} {figure(model.metrics[monitor.metric])}"] if monitor.metric in model.metrics else []
+            [f"{monitor.metric} {format_number(model.metrics[monitor.metric])}"]
+            if monitor.metric in model.metrics
+            else []
         )
-        test = [f"{name} {figure(value)}" for name, value in list((model.test or {}).items())[:_MAX_TEST_METRICS]]
+        test = [
+            f"{name} {format_number(value)}" for name, value in list((model.test or {}).items())[:_MAX_TEST_METRICS]
+        ]
         values += [f"on the test set {', '.join(test)}"] if test else []
         in_brackets = f" ({'; '.join(values)})" if values else ""
         parts.append(f"{model.name} holds epoch {model.epoch}{rank}{in_brackets}")
     if best is not None and not result.is_tied and all(model.epoch != best.epoch for model in models):
         why = "an earlier version of Epochal kept no weights of it" if keeps_best else "spec.results.best is false"
-        parts.append(f"epoch {best.epoch} was better ({best.metric} {figure(best.value)}), but is not stored: {why}")
+        parts.append(
+            f"epoch {best.epoch} was better ({best.metric} {format_number(best.value)}), but is not stored: {why}"
+        )
     if (lost := result.better_lost_epoch) is not None:
-        value = figure(result.epochs[lost - 1].metrics[monitor.metric])
+        value = format_number(result.epochs[lost - 1].metrics[monitor.metric])
         parts.append(f"epoch {lost} was better ({monitor.metric} {value}), but its weights were lost")
     if (earlier := result.earlier_best) is not None:
-        found = f"epoch {earlier.epoch} of the earlier training ({earlier.metric} {figure(earlier.value)})"
+        found = f"epoch {earlier.epoch} of the earlier training ({earlier.metric} {format_number(earlier.value)})"
         parts.append(f"{found} was better: {earlier.results_uri}")
     return "; ".join(parts)
 

@@ -13,7 +13,7 @@ from epochal_api.trainingjob.training import Training
 from epochal_trainer.checkpoint import Checkpointer, Position, Snapshot, ValidationBackup
 from epochal_trainer.lib.failures import bad_data
 from epochal_trainer.lib.signals import TerminationRequest
-from epochal_trainer.lib.text import duration
+from epochal_trainer.lib.text import format_duration
 from epochal_trainer.reporting import history
 from epochal_trainer.reporting.best import Monitor, find_best_epoch
 from epochal_trainer.reporting.finish_request import FinishRequest
@@ -154,7 +154,7 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
             self._next_log = now + LOG_INTERVAL
             self._check_running_loss()
             seconds_left = self._seconds_left()
-            time_left = f"  {duration(seconds_left)} left" if seconds_left else ""
+            time_left = f"  {format_duration(seconds_left)} left" if seconds_left else ""
             number = f"{len(self.history) + 1:>{len(str(self._epochs))}}"
             log.info("Epoch %s/%d  step %d/%d%s", number, self._epochs, batch, self._steps, time_left)
 

@@ -1,4 +1,4 @@
-"""Builds the network of a training from layers in the spec, a saved model, or the user's Python file."""
+"""Builds the network of a training from its source: layers in the spec, a saved model, or the user's Python file."""
 
 import hashlib
 import logging

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from epochal_api.evaluation import MAX_MATRIX, MAX_WORST, Evaluation
-from epochal_trainer.evaluation.figures import draw_confusion, draw_images
 from epochal_trainer.evaluation.images import SIZE
+from epochal_trainer.evaluation.pictures import draw_confusion, draw_images
 from matplotlib.image import imread
 
 from tests.unit.trainer.evaluation.evaluations import of_classes
