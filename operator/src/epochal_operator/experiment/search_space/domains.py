@@ -146,11 +146,11 @@ class Choice:
 
     def canonical(self, text: str) -> str:
         """Return the canonical text of a value; a text outside the list stays unchanged."""
-        return self._listed.get(_equality_key(_json(text)), text)
+        return text if text in self._texts else self._listed.get(_equality_key(_json(text)), text)
 
     def contains(self, text: str) -> bool:
         """Return whether a value belongs to the domain."""
-        return _equality_key(_json(text)) in self._listed
+        return text in self._texts or _equality_key(_json(text)) in self._listed
 
     def from_json(self, value: Any) -> str | None:
         """Return the canonical text of a JSON value.
@@ -175,6 +175,11 @@ class Choice:
     def _listed(self) -> dict[str, str]:
         """The listed values by their normalized JSON text."""
         return {_equality_key(_json(value)): value for value in reversed(self.values)}
+
+    @cached_property
+    def _texts(self) -> frozenset[str]:
+        """The canonical texts. A ledger is rebuilt from up to 32,000 values, and to parse each takes a second."""
+        return frozenset(self._listed.values())
 
 
 Domain = Range | Choice

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from epochal_api.experiment.parameter import Parameter
+from epochal_operator.experiment.search_space import domains
 from epochal_operator.experiment.search_space.domains import Domain, Range, domain_of
 from hypothesis import given
 from hypothesis import strategies as st
@@ -162,3 +163,16 @@ def test_each_of_many_steps_has_its_index(given_range: tuple[str, str, str], dat
 @given(st.floats(0, 1))
 def test_sampled_values_are_steps(drawn: float) -> None:
     assert STEPS.nearest(drawn) in {"0.1", "0.3", "0.5", "0.7", "0.9"}  # type: ignore[union-attr]
+
+
+def test_listed_values_are_not_parsed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A ledger is rebuilt from up to 1,000 trials of 32 values."""
+    listed, parsed = domain(values=["Adam", "0.1", "[3, 3]"]), list[str]()
+    assert listed.canonical("1e-1") == "0.1"
+    parse = domains._json
+    monkeypatch.setattr(domains, "_json", lambda text: parsed.append(text) or parse(text))
+    assert [listed.canonical(text) for text in ("Adam", "0.1", "[3, 3]")] == ["Adam", "0.1", "[3, 3]"]
+    assert listed.contains("0.1")
+    assert parsed == []
+    assert listed.contains("1e-1")
+    assert parsed == ["1e-1"]
