@@ -170,7 +170,12 @@ def test_listed_values_are_not_parsed_again(monkeypatch: pytest.MonkeyPatch) -> 
     listed, parsed = domain(values=["Adam", "0.1", "[3, 3]"]), list[str]()
     assert listed.canonical("1e-1") == "0.1"
     parse = domains._json
-    monkeypatch.setattr(domains, "_json", lambda text: parsed.append(text) or parse(text))
+
+    def noted(text: str) -> Any:
+        parsed.append(text)
+        return parse(text)
+
+    monkeypatch.setattr(domains, "_json", noted)
     assert [listed.canonical(text) for text in ("Adam", "0.1", "[3, 3]")] == ["Adam", "0.1", "[3, 3]"]
     assert listed.contains("0.1")
     assert parsed == []
