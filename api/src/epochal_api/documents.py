@@ -128,7 +128,7 @@ def read_file(path: Path) -> str:
 
 def _within_limit(content: bytes) -> bytes:
     if len(content) > MAX_BYTES:
-        raise UnreadableFile(f"the file must have at most {MAX_BYTES / 2**20:.0f} MiB: split it into several files")
+        raise UnreadableFile(f"it must have at most {MAX_BYTES / 2**20:.0f} MiB: split it into several files")
     return content
 
 
@@ -160,7 +160,7 @@ def read_documents(text: str) -> Iterator[Document]:
 
 
 def _too_large(limit: str, line: int) -> UnreadableFile:
-    return UnreadableFile(f"an object in the file has more than {limit}: use fewer", line)
+    return UnreadableFile(f"an object has more than {limit}: use fewer", line)
 
 
 def _line_of(error: Exception, text: str) -> int | None:

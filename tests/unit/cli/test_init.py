@@ -202,6 +202,14 @@ def test_the_size_of_photographs_is_chosen_from_a_bounded_sample(
     assert 32 < size_of.call_count <= 64
 
 
+def test_pairs_of_grey_and_coloured_photographs_get_the_channels_of_both(tmp_path: Path) -> None:
+    for index in range(130):
+        folder = tmp_path / ("cats" if index < 65 else "dogs")
+        folder.mkdir(exist_ok=True)
+        Image.new("RGB" if index % 2 else "L", (4, 4)).save(folder / f"{index:03}.png")
+    assert photographs.read_photographs(tmp_path).arrays["x"].shape == (130, 4, 4, 3)
+
+
 def huge_npz(path: Path) -> None:
     """Writes a small npz file whose labels declare 2 TiB."""
     with zipfile.ZipFile(path, "w") as archive:

@@ -67,6 +67,13 @@ def test_completion_has_the_names_in_the_cluster(cluster: ClusterInMemory, shell
     assert "other" not in found
 
 
+@pytest.mark.parametrize("status", [403, 404])
+def test_completion_without_a_kind_has_the_names_of_the_others(cluster: ClusterInMemory, status: int) -> None:
+    put_job(cluster, "mnist")
+    cluster.server.faults.append(Fault("list", "modelservers", status=status))
+    assert "mnist" in complete(cluster.variables, "epochal watch mn", "bash")
+
+
 def test_completion_for_kubectl(
     cluster: ClusterInMemory, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from functools import wraps
 from typing import Annotated, Any
@@ -73,9 +74,12 @@ def names_of(*kinds: str) -> Callable[[typer.Context, str], list[str]]:
         environment = _with(environment_of(context), chosen)
         try:
             cluster = connect(environment)
-            names = [name for kind in kinds for name in cluster.names(getattr(known, kind))]
         except EpochalError:
             return []  # a completion has no place for an error
+        names = list[str]()
+        for kind in kinds:
+            with suppress(EpochalError):  # The user may list only some kinds, or the cluster may lack one.
+                names += cluster.names(getattr(known, kind))
         # A shell evaluates the answer, so it must have no other characters than names have.
         return [name for name in names if name.startswith(incomplete) and known.is_name(name)]
 

@@ -3,8 +3,8 @@
 import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from math import ceil
 from pathlib import Path
+from random import Random
 from statistics import median
 from typing import Any, NamedTuple
 
@@ -96,8 +96,9 @@ def _images(folder: Path) -> Iterator[Path]:
 
 def _size(files: Sequence[tuple[Path, int]], side: int | None) -> Size:
     """Return the height, width and channels of the arrays: `side`, or a size chosen from a sample of the images."""
-    step = ceil(len(files) / _SAMPLES)
-    found = [size for file, _ in files[::step] if (size := _size_of(file)) is not None]
+    # At random, since files often come in pairs, such as an image and its mask, of which a fixed step takes one kind.
+    indices = Random(0).sample(range(len(files)), min(len(files), _SAMPLES))  # noqa: S311 - equal in each run
+    found = [size for index in sorted(indices) if (size := _size_of(files[index][0])) is not None]
     if not found:
         raise EpochalError("no photograph is readable", "Use JPEG or PNG.")
     channels = max(size.channels for size in found)

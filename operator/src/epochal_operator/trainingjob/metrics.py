@@ -74,7 +74,12 @@ METRICS = KindMetrics(
     info=_info,
     labelled=(
         ("metric", "A metric of the last finished epoch.", "metric", _metrics),
-        ("best_metric", "The best value so far of the metric in spec.training.monitor.", "metric", _best),
+        (
+            "best_metric",
+            "The best value so far of the metric that decides the best epoch (spec.training.monitor).",
+            "metric",
+            _best,
+        ),
     ),
     values=(
         ("epoch", "Finished epochs.", lambda training_job: number(_progress(training_job).get("epoch", 0))),

@@ -59,7 +59,9 @@ def _checked(document: Document) -> dict[str, Any]:
             path = _path(step)
             raise _unreadable(f"{path}: {fault}", path=path, line=document.place(path).line)
         if characters > MAX_CHARACTERS:
-            raise _unreadable(f"All texts in the object must have at most {MAX_CHARACTERS:,} characters.", line=1)
+            raise _unreadable(
+                f"All texts in the object must have at most {MAX_CHARACTERS:,} characters: use fewer.", line=1
+            )
     return document.value
 
 

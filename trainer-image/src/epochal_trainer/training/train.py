@@ -175,7 +175,9 @@ def _fit_and_flush(
             termination_request.check()  # Not checked since the last step: a newer attempt may be storing the results.
         except Terminated:
             if not writer.flush(GRACE_SECONDS - _SHUTDOWN_SECONDS - termination_request.seconds):
-                log.warning("The last checkpoint was not stored in time: a retry resumes from an earlier checkpoint.")
+                log.warning(
+                    "The last checkpoint was not stored in time: a retry resumes from an earlier checkpoint, if any."
+                )
             raise
         except Exception:
             writer.flush(_OLD_CHECKPOINT_SECONDS)

@@ -22,7 +22,10 @@ def reported_name(training: Training, name: str) -> str | None:
     """
     stem = _NUMBERS.sub("", name.removeprefix("val_"))
     prefix, numbers = name.removesuffix(name.removeprefix("val_")), name.removeprefix("val_").removeprefix(stem)
-    found = next((each for each in _reported_names(training) if _normalize(each) == _normalize(stem)), None)
+    names = _reported_names(training)
+    if stem in names:
+        return name
+    found = next((each for each in names if _normalize(each) == _normalize(stem)), None)
     return None if found is None else prefix + found + numbers
 
 

@@ -34,6 +34,8 @@ from epochal_operator.experiment.search_space.metrics import reported_name
         (["R2Score"], "r2score", "r2_score"),
         (["mae"], "MAE", "mae"),
         ([], "val_Loss", "val_loss"),
+        (["mae", "MAE"], "val_MAE", True),
+        (["f_beta_score", "FBetaScore"], "val_fbeta_score", True),
     ],
 )
 def test_reported_name(metrics: list[Any], name: str, *, expected: str | bool) -> None:
