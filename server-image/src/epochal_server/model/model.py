@@ -87,9 +87,8 @@ class Tensor:
             raise Invalid(f'input "{self.name}": expected {self}, found {_describe(array)}: send {self.dtype_name}')
         shape: tuple[int, ...] = array.shape
         if not shape or (shape[1:] != self.shape and not self._fits(shape)):
-            raise Invalid(
-                f'input "{self.name}": expected {self}, found {_describe(array)}: send that shape, with n samples along the first axis'
-            )
+            remedy = "send that shape, with n samples along the first axis"
+            raise Invalid(f'input "{self.name}": expected {self}, found {_describe(array)}: {remedy}')
         if not (samples := shape[0]):
             raise Invalid(f'input "{self.name}": expected {self}, found no samples: send at least one sample')
         if not array.size:  # a few bytes may declare any number of empty samples
