@@ -15,6 +15,7 @@ from epochal_api.pod import ACCESS_KEY_ENV, SECRET_KEY_ENV, SESSION_TOKEN_ENV, S
 from epochal_lib.digests import sha256
 from epochal_lib.model_server.errors import Reason, ServeError
 from epochal_lib.model_server.place import Place
+from epochal_lib.partial_file import partial_file
 from epochal_lib.redaction import Redactor
 from epochal_lib.s3.client import connect, open_object
 from epochal_lib.s3.errors import CREDENTIALS, Request, StorageErrorInfo, explain
@@ -111,15 +112,10 @@ class Storage:
         Raises:
             ServeError: ModelNotFound, StorageUnreachable or StorageRefused.
         """
-        unfinished = path.with_name(f"{path.name}.unfinished")
-        try:
-            with unfinished.open("wb") as file:
+        with partial_file(path) as partial:
+            with partial.open("wb") as file:
                 self._write(place, file)
-            digest = sha256(unfinished)
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
-        return digest
+            return sha256(partial)
 
     def _write(self, place: Place, file: BinaryIO) -> None:
         """Write an object to an open file. A retry requests only the missing bytes, if the object has not changed."""

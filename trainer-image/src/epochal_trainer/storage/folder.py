@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from epochal_lib.digests import sha256
+from epochal_lib.partial_file import partial_file
 
 from epochal_trainer.lib.failures import Failure, bad_data, refused_failure
 from epochal_trainer.storage import suggestions
@@ -90,18 +91,14 @@ class FolderBucket:
     def download(self, key: str, path: Path) -> str:
         """Copy a file out of the folder; see `Bucket.download`."""
         before = self.stat(key)
-        unfinished = path.with_name(f"{path.name}.unfinished")
-        try:
+        with partial_file(path) as partial:
             with check_disk_space(path, before.size, self.uri(key)):
                 try:
-                    shutil.copyfile(self._path(key), unfinished)
+                    shutil.copyfile(self._path(key), partial)
                 except PermissionError:
                     raise _not_readable(self._path(key)) from None
             if self.stat(key) != before:
                 raise object_changed(self.uri(key))
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
         return sha256(path)
 
     def put(self, key: str, data: bytes) -> None:

@@ -13,6 +13,7 @@ from xml.etree.ElementTree import ParseError
 
 from epochal_api.pod import ExitCode
 from epochal_lib.digests import sha256, sha256_of
+from epochal_lib.partial_file import partial_file
 from epochal_lib.s3.client import connect, open_object
 from epochal_lib.s3.errors import Request, StorageErrorInfo, Verb, explain, unreachable
 from minio.error import MinioException, S3Error
@@ -195,21 +196,16 @@ class S3Bucket:
         A large object is downloaded in parts over several connections. Each request fails if the ETag has changed.
         """
         found = self.stat(key)
-        unfinished = path.with_name(f"{path.name}.unfinished")
-        try:
-            with check_disk_space(path, found.size, self.uri(key)):
-                with unfinished.open("wb") as file:
-                    file.truncate(found.size)
-                for _ in range(TRIES):
-                    self._download_parts(key, found, unfinished)
-                    if found.md5 is None or _md5(unfinished) == found.md5:
-                        break
-                else:
-                    message = f"MD5 mismatch in {TRIES} downloads of {self.uri(key)}, whose ETag is {found.etag}"
-                    raise bad_data("DamagedData", f"{message}: upload it again")
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        with partial_file(path) as partial, check_disk_space(path, found.size, self.uri(key)):
+            with partial.open("wb") as file:
+                file.truncate(found.size)
+            for _ in range(TRIES):
+                self._download_parts(key, found, partial)
+                if found.md5 is None or _md5(partial) == found.md5:
+                    break
+            else:
+                message = f"MD5 mismatch in {TRIES} downloads of {self.uri(key)}, whose ETag is {found.etag}"
+                raise bad_data("DamagedData", f"{message}: upload it again")
         return sha256(path)
 
     def put(self, key: str, data: bytes) -> None:
