@@ -24,6 +24,7 @@ because the API server writes 0.0 as 0. Keras refuses a text for a number that i
 """
 
 import json
+import re
 from collections.abc import Mapping
 from functools import cache, cached_property
 from importlib.resources import files
@@ -36,6 +37,8 @@ from epochal_api.model import Model
 LAYERS, OPTIMIZERS, SCHEDULES = "keras.layers", "keras.optimizers", "keras.optimizers.schedules"
 LOSSES, METRICS, CALLBACKS = "keras.losses", "keras.metrics", "keras.callbacks"
 FILE = "catalogue.json"
+_METRIC_NAMES: Mapping[str, str] = {"FBetaScore": "fbeta_score", "LogCoshError": "logcosh"}
+"""Default names of metrics that do not follow from the class name."""
 
 
 class Argument(Model):
@@ -83,6 +86,12 @@ class Catalogue(Model):
         """Names of the arguments for which at least one class has `float: true`."""
         classes = [each for module in self.modules.values() for each in module.classes.values()]
         return frozenset(name for each in classes for name, argument in each.arguments.items() if argument.takes_floats)
+
+
+def metric_name(class_name: str) -> str:
+    """Return the default name of a metric of a class of keras.metrics: snake case, with some exceptions."""
+    spaced = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", class_name)
+    return _METRIC_NAMES.get(class_name) or re.sub("([a-z])([A-Z])", r"\1_\2", spaced).lower()
 
 
 @cache

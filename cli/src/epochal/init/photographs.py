@@ -96,7 +96,7 @@ def _images(folder: Path) -> Iterator[Path]:
 
 def _size(files: Sequence[tuple[Path, int]], side: int | None) -> Size:
     """Return the height, width and channels of the arrays: `side`, or a size chosen from a sample of the images."""
-    # At random, since files often come in pairs, such as an image and its mask, of which a fixed step takes one kind.
+    # A random sample: of files in pairs, such as an image and its mask, a fixed step could take only the masks.
     indices = Random(0).sample(range(len(files)), min(len(files), _SAMPLES))  # noqa: S311 - equal in each run
     found = [size for index in sorted(indices) if (size := _size_of(files[index][0])) is not None]
     if not found:

@@ -5,11 +5,10 @@ initializer when it is built, so another order would give other weights.
 """
 
 import itertools
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from epochal_api.catalogue.classes import CALLBACKS, LAYERS, LOSSES, METRICS, OPTIMIZERS, catalogue
+from epochal_api.catalogue.classes import CALLBACKS, LAYERS, LOSSES, METRICS, OPTIMIZERS, catalogue, metric_name
 from epochal_api.catalogue.notation import CALLBACK_PATHS, CHOSEN_BY_KERAS, TENSORBOARD_PATH, WRAPPED, as_float
 from epochal_api.catalogue.objects import module_of_argument
 from epochal_api.trainingjob.network import Callback, Layer, Named
@@ -18,8 +17,6 @@ from epochal.exporters.python_code import Expression, Group, call, is_identifier
 from epochal.exporters.support import unsupported
 
 _MAX_SHOWN = 100
-_OTHER_NAMES: Mapping[str, str] = {"FBetaScore": "fbeta_score", "LogCoshError": "logcosh"}
-"""Default names of metrics that do not follow from the class name by `_default_name`."""
 _NAMED_BY_KERAS = frozenset(
     """
     AUC BinaryIoU FalseNegatives FalsePositives IoU MeanIoU OneHotIoU OneHotMeanIoU Precision PrecisionAtRecall Recall
@@ -70,7 +67,7 @@ def metrics(specs: Sequence[Named], place: str) -> Group:
         elif kind is None:
             found.append(_registered(spec, where))
         else:
-            own = None if kind in _NAMED_BY_KERAS else _default_name(kind)
+            own = None if kind in _NAMED_BY_KERAS else metric_name(kind)
             wanted = spec.name if kind != spec.name and not spec.arguments else own
             made = _construct(METRICS, kind, spec.arguments, where)
             if wanted is not None:
@@ -103,12 +100,6 @@ def callback(spec: Callback, place: str) -> Group:
         [(label, code if label == f"{path}=" else item) for label, item in constructed.items],
         constructed.tail,
     )
-
-
-def _default_name(kind: str) -> str:
-    """Return the default name of a metric class in Keras: snake case, with some exceptions."""
-    spaced = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", kind)
-    return _OTHER_NAMES.get(kind) or re.sub("([a-z])([A-Z])", r"\1_\2", spaced).lower()
 
 
 def _construct(module: str, name: str, arguments: Mapping[str, Any], place: str) -> Group:

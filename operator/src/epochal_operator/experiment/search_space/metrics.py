@@ -1,14 +1,12 @@
 """The metrics that trials report, according to the metrics in the template."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
-from epochal_api.catalogue.classes import METRICS, catalogue
+from epochal_api.catalogue.classes import METRICS, catalogue, metric_name
 from epochal_api.trainingjob.network import Named
 from epochal_api.trainingjob.training import Training
 
-_OTHER_NAMES: Mapping[str, str] = {"FBetaScore": "fbeta_score", "LogCoshError": "logcosh"}
-"""Names that Keras gives to metrics of these classes. Other metrics get the name of their class in snake case."""
 _NUMBERS = re.compile(r"(_\d+)*$")
 """Numbers at the end of a reported name: Keras numbers repeated metrics and classes."""
 
@@ -20,22 +18,18 @@ def reported_name(training: Training, name: str) -> str | None:
     `name` may begin with val_, and end with the number of a repeated metric or of a class, as the returned name does:
     `val_AUC_2` gives `val_auc_2` for two metrics AUC.
     """
-    stem = _NUMBERS.sub("", name.removeprefix("val_"))
-    prefix, numbers = name.removesuffix(name.removeprefix("val_")), name.removeprefix("val_").removeprefix(stem)
-    names = _reported_names(training)
+    base = name.removeprefix("val_")
+    stem = _NUMBERS.sub("", base)
+    names = ["loss", *_names(training, _reported_metric)]
     if stem in names:
         return name
     found = next((each for each in names if _normalize(each) == _normalize(stem)), None)
-    return None if found is None else prefix + found + numbers
+    return None if found is None else name.removesuffix(base) + found + base.removeprefix(stem)
 
 
 def metric_names(training: Training) -> list[str]:
     """Return the metrics of a training as its spec names them; of several outputs, as OUTPUT_loss and OUTPUT_METRIC."""
     return _names(training, lambda metric: metric.name)
-
-
-def _reported_names(training: Training) -> list[str]:
-    return ["loss", *_names(training, _reported_metric)]
 
 
 def _names(training: Training, name_of: Callable[[Named], str]) -> list[str]:
@@ -51,13 +45,7 @@ def _reported_metric(metric: Named) -> str:
     module, name = catalogue().modules[METRICS], metric.name
     if metric.arguments:
         name = module.names.get(name) or name
-    is_class = name in module.classes
-    return _OTHER_NAMES.get(name) or _snake_case(name) if is_class else name
-
-
-def _snake_case(class_name: str) -> str:
-    """Return the name that Keras gives to an object of a class (keras.src.utils.naming.to_snake_case)."""
-    return re.sub(r"([a-z])([A-Z])", r"\1_\2", re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", class_name)).lower()
+    return metric_name(name) if name in module.classes else name
 
 
 def _normalize(name: str) -> str:
