@@ -152,6 +152,20 @@ def test_every_edit_is_undone_and_done_again(chromium: Browser, app: Studio) -> 
         expect(node(page, "Dense")).to_have_count(2)
 
 
+KEY_WHEEL_KEY = """async () => {
+    const canvas = document.querySelector(".canvas");
+    const press = () => canvas.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowDown", bubbles: true }));
+    const turn = () => canvas.querySelector(".react-flow__pane").dispatchEvent(
+        new WheelEvent("wheel", { deltaY: 3000, bubbles: true, cancelable: true }));
+    turn();
+    await new Promise(requestAnimationFrame);
+    press();
+    await new Promise(requestAnimationFrame);
+    turn();
+    press();
+}"""
+
+
 def test_the_keys_go_on_while_the_canvas_moves(chromium: Browser, app: Studio) -> None:
     layers = "".join(f"    - {{layer: Dense, units: {units}}}\n" for units in range(20, 34))
     text = TEXT.replace("    - {layer: Dense,", f"{layers}    - {{layer: Dense,")
@@ -177,6 +191,9 @@ def test_the_keys_go_on_while_the_canvas_moves(chromium: Browser, app: Studio) -
         expect(page.locator(".canvas")).to_be_focused()
         page.mouse.wheel(0, 3000)
         expect(page.locator(".node:focus")).to_contain_text("units 22")
+        # The wheel ends a move of the canvas that the key began, and the next key moves it again.
+        page.evaluate(KEY_WHEEL_KEY)
+        expect(page.locator(".node:focus")).to_contain_text("units 24")
         # Beside the nodes, a key means no node, also where the canvas had the focus of one.
         page.mouse.wheel(0, -3000)
         expect(page.locator(".canvas")).to_be_focused()

@@ -55,7 +55,7 @@ function Flow({ rim, graph, selection, isStale, onSelect, onOpenForm, onKey }: C
     }),
     [visible, layout],
   );
-  const { fit, show, zoom } = useViewport(layout, places);
+  const { fit, show, zoom, interrupt } = useViewport(layout, places);
   const { active, focus, done, moveTo } = useActiveNode({ selection, places, ownerOf: visible.ownerOf, openTo, show });
 
   const view: ViewState = { findings: rim.findings, catalogue: rim.catalogue, selection, tabStop: active, focus };
@@ -114,6 +114,11 @@ function Flow({ rim, graph, selection, isStale, onSelect, onOpenForm, onKey }: C
     if (onKey(event)) event.preventDefault();
   }
 
+  /** React Flow gives no event for a move of ours. */
+  function move(event: MouseEvent | TouchEvent | null): void {
+    if (event) interrupt();
+  }
+
   function join({ source, target }: Connection | Edge): void {
     void rim.apply(connect(source, target));
   }
@@ -128,6 +133,8 @@ function Flow({ rim, graph, selection, isStale, onSelect, onOpenForm, onKey }: C
           edgeTypes={EDGE_TYPES}
           onNodeClick={click}
           onPaneClick={() => onSelect([])}
+          onMoveStart={move}
+          onMove={move}
           onConnect={join}
           isValidConnection={({ source, target }) => canConnect(graph, source, target) === null}
           nodesDraggable={false}
