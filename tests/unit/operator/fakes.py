@@ -15,6 +15,20 @@ if TYPE_CHECKING:
     from epochal_operator.runtime.api.kube import Kube
 
 
+class AddedKeys(list[Key]):
+    """The keys that an informer has enqueued, with their priority."""
+
+    def __init__(self) -> None:
+        self.low_priority = set[Key]()
+
+    def add(self, key: Key, *, low_priority: bool = False) -> None:
+        self.append(key)
+        if low_priority:
+            self.low_priority.add(key)
+        else:
+            self.low_priority.discard(key)
+
+
 class ByKind:
     """A client that calls a method for each verb and kind: get_job, create_event, list_pods."""
 

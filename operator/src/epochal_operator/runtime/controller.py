@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from operator import itemgetter
 
@@ -10,7 +10,7 @@ from epochal_operator.runtime import logs
 from epochal_operator.runtime.api.errors import ApiError
 from epochal_operator.runtime.api.kube import Kube
 from epochal_operator.runtime.api.resource import Key
-from epochal_operator.runtime.informer import Informer
+from epochal_operator.runtime.informer import AddFunction, Informer
 from epochal_operator.runtime.kind import Kind, ReconcileContext, Reconciler, reader_for, store_for
 from epochal_operator.runtime.leader import LeaseLost
 from epochal_operator.runtime.metrics import OperatorMetrics
@@ -170,6 +170,13 @@ class Controller:
         return requeue_after
 
 
-def _add_function(queue: Queue[Key], kind: Kind) -> Callable[[Key], None]:
-    """Return the function that enqueues an object of a kind, at once or after the kind's batch interval."""
-    return partial(queue.add_after, seconds=kind.batch_seconds) if kind.batch_seconds else queue.add
+def _add_function(queue: Queue[Key], kind: Kind) -> AddFunction:
+    """Return the function that enqueues an object of a kind: after the kind's batch interval, or with low priority."""
+
+    def add(key: Key, *, low_priority: bool = False) -> None:
+        if kind.batch_seconds and not low_priority:
+            queue.add_after(key, kind.batch_seconds)
+        else:
+            queue.add(key, low_priority=low_priority)
+
+    return add

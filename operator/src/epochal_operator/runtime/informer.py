@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Container, Iterable, Mapping
 from contextlib import suppress
+from typing import Any, Protocol
 
 from epochal_operator.runtime.api.pages import Page
 from epochal_operator.runtime.api.resource import Key, Object, Resource, key_of, name_of
@@ -11,6 +12,13 @@ from epochal_operator.runtime.kind import Kind, watched_sources
 from epochal_operator.runtime.store import Change, Source, Store
 
 _log = logging.getLogger(__name__)
+
+
+class AddFunction(Protocol):
+    """A function that enqueues an object of a kind."""
+
+    def __call__(self, key: Key, *, low_priority: bool = False) -> None:
+        """Enqueue an object. With low priority, it waits until all others are reconciled."""
 
 
 class Informer:
@@ -23,12 +31,13 @@ class Informer:
         add_functions: The function that enqueues a key, by kind.
     """
 
-    def __init__(self, store: Store, add_functions: Mapping[Kind, Callable[[Key], None]]) -> None:
+    def __init__(self, store: Store, add_functions: Mapping[Kind, AddFunction]) -> None:
         self.store = store
         self.sources = watched_sources(add_functions)
         self._add_functions = add_functions
         self._required = {kind: {self._watched(source) for source in kind.sources} for kind in add_functions}
         self._synced: dict[str | None, set[Source]] = {}
+        self._ready: dict[str | None, set[Kind]] = {}  # synced kinds by namespace; None: all namespaces
         self._absent: frozenset[Resource] = frozenset()
 
     def put(self, resource: Resource, obj: Object, *, listed_at: str | None = None) -> None:
@@ -63,6 +72,8 @@ class Informer:
         if change is None:
             return
         for kind in self._add_functions:
+            if not any(kind in kinds for kinds in self._ready.values()):
+                continue  # all its objects are enqueued later
             keys = kind.keys_for(change) if kind is not by else set()
             try:
                 keys |= kind.mapped_keys(change, self.store)
@@ -74,27 +85,26 @@ class Informer:
 
     def enqueue(self, kind: Kind, key: Key) -> None:
         """Enqueue an object if all sources of its kind are synced. If not, it is enqueued as soon as they are."""
-        if self._is_synced(kind, None) or self._is_synced(kind, key.namespace):
+        if self._is_ready(kind, key):
             self._add_functions[kind](key)
 
     def enqueue_all(self) -> None:
-        """Enqueue the cached objects of all kinds, of each kind the unfinished objects first."""
+        """Enqueue the cached objects of all synced kinds with low priority."""
         for kind in self._add_functions:
-            for key in self._unfinished_first(kind):
-                self.enqueue(kind, key)
+            for key in self._most_urgent_first(kind):
+                if self._is_ready(kind, key):
+                    self._add_functions[kind](key, low_priority=True)
 
     def mark_synced(self, source: Source, namespace: str | None) -> None:
         """Mark a source as synced in a namespace (None for all), and enqueue objects of kinds that can now start."""
-        before = self._synced_kinds(namespace)
         self._synced.setdefault(namespace, set()).add(source)
-        self._enqueue_synced(namespace, before)
+        self._update_ready(namespace)
 
     def set_absent(self, resources: Iterable[Resource]) -> None:
         """Set the resources that the API server does not serve. Kinds start without their optional resources."""
-        before = {namespace: self._synced_kinds(namespace) for namespace in self._synced}
         self._absent = frozenset(resources)
-        for namespace, kinds in before.items():
-            self._enqueue_synced(namespace, kinds)
+        for namespace in self._synced:
+            self._update_ready(namespace)
 
     def _apply(self, resource: Resource, obj: Object, update: Callable[[], Change | None]) -> None:
         try:
@@ -102,24 +112,26 @@ class Informer:
         except Exception:  # noqa: BLE001 - an object that cannot be read must not stop the others
             _log.exception("cannot read the %s %s", resource.kind, name_of(obj))
 
-    def _enqueue_synced(self, namespace: str | None, before: Container[Kind]) -> None:
-        """Enqueue the objects in a namespace (None for all) of kinds that are synced now and are not in `before`."""
+    def _update_ready(self, namespace: str | None) -> None:
+        """Update the synced kinds of a namespace (None for all), and enqueue the objects of those that are new."""
+        before = self._ready.get(namespace, set())
+        self._ready[namespace] = {kind for kind in self._add_functions if self._is_synced(kind, namespace)}
         for kind in self._add_functions:
-            if kind in before or not self._is_synced(kind, namespace):
+            if kind in before or kind not in self._ready[namespace]:
                 continue
-            for key in self._unfinished_first(kind):
+            for key in self._most_urgent_first(kind):
                 if namespace in {None, key.namespace}:
-                    self._add_functions[kind](key)
+                    self._add_functions[kind](key, low_priority=True)
 
-    def _unfinished_first(self, kind: Kind) -> list[Key]:
-        """Return the keys of the cached objects of a kind, unfinished objects first.
+    def _most_urgent_first(self, kind: Kind) -> list[Key]:
+        """Return the keys of the cached objects of a kind: objects with an unobserved spec first, finished ones last.
 
-        A new leader must act on them before it has reconciled thousands of finished objects.
+        A new leader must act on a new object before it has reconciled thousands of others.
         """
-        return [key_of(obj) for obj in sorted(self.store.objects(kind.resource), key=is_finished)]
+        return [key_of(obj) for obj in sorted(self.store.objects(kind.resource), key=_urgency)]
 
-    def _synced_kinds(self, namespace: str | None) -> set[Kind]:
-        return {kind for kind in self._add_functions if self._is_synced(kind, namespace)}
+    def _is_ready(self, kind: Kind, key: Key) -> bool:
+        return any(kind in self._ready.get(namespace, ()) for namespace in (None, key.namespace))
 
     def _is_synced(self, kind: Kind, namespace: str | None) -> bool:
         missing = self._required[kind] - self._synced.get(namespace, set())
@@ -128,3 +140,10 @@ class Informer:
     def _watched(self, source: Source) -> Source:
         """Return the source whose watch reports the objects of a source: the source itself, or its whole resource."""
         return source if source in self.sources else Source(source.resource)
+
+
+def _urgency(obj: Object) -> int:
+    observed: Any = (obj.get("status") or {}).get("observedGeneration")
+    if observed != obj["metadata"].get("generation"):
+        return 0
+    return 2 if is_finished(obj) else 1

@@ -2,19 +2,29 @@
 
 Keys belong to groups, such as namespaces. A group uses only its share of the workers, so requests that hang in one
 namespace do not block the others.
+
+Keys of low priority are processed after all others, as in controller-runtime: those of the first list and of a resync,
+which may be thousands, do not delay a change.
 """
 
 import asyncio
 import heapq
 import random
-from collections import Counter, defaultdict, deque
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Hashable
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 BACKOFF_SECONDS = 0.2
 MAX_BACKOFF_SECONDS = 60.0
 
 K = TypeVar("K", bound=Hashable)
+
+
+class _Rank(NamedTuple):
+    """Order of the waiting keys: by priority, then in the order in which they were added."""
+
+    low_priority: bool
+    sequence: int
 
 
 class Queue(Generic[K]):
@@ -43,9 +53,9 @@ class Queue(Generic[K]):
         self._group = group
         self._observe_wait = observe_wait
         self._clock = clock or asyncio.get_running_loop().time
-        self._ready: deque[K] = deque()
-        self._released: deque[K] = deque()  # keys that waited for their group's share: the next keys
-        self._blocked: defaultdict[Hashable, deque[K]] = defaultdict(deque)
+        self._ready: list[tuple[_Rank, K]] = []  # a heap, as the others
+        self._blocked: defaultdict[Hashable, list[tuple[_Rank, K]]] = defaultdict(list)  # wait for their group's share
+        self._ranks: dict[K, _Rank] = {}  # of each waiting key; an entry of another rank is stale
         self._active: Counter[Hashable] = Counter()
         self._share = 1
         self._waiting: dict[K, float] = {}  # when each key was added
@@ -76,15 +86,20 @@ class Queue(Generic[K]):
         if self._processing:
             self._last_progress = self._clock()
 
-    def add(self, key: K) -> None:
-        """Enqueue a key for processing as soon as a worker is free. A key that already waits is not added again."""
-        if key in self._waiting:
-            return
+    def add(self, key: K, *, low_priority: bool = False) -> None:
+        """Enqueue a key for processing as soon as a worker is free.
+
+        A key that already waits is not added again, but gets the normal priority unless `low_priority` is true.
+        """
         if key in self._processing:
             self._dirty.add(key)
             return
-        self._waiting[key] = self._clock()
-        self._ready.append(key)
+        if key in self._waiting and self._ranks[key].low_priority <= low_priority:
+            return
+        self._waiting.setdefault(key, self._clock())
+        self._sequence += 1
+        self._ranks[key] = _Rank(low_priority, self._sequence)
+        heapq.heappush(self._ready, (self._ranks[key], key))
         self._changed.set()
 
     def add_after(self, key: K, seconds: float) -> None:
@@ -114,14 +129,15 @@ class Queue(Generic[K]):
                 if self._due.get(key) == due:
                     del self._due[key]
                     self.add(key)
-            while keys := self._released or self._ready:
-                key = keys.popleft()
+            while entry := self._pop(self._ready):
+                key = entry[1]
                 group = self._group(key)
                 if self._active[group] >= self._share:
-                    self._blocked[group].append(key)
+                    heapq.heappush(self._blocked[group], entry)
                     continue
                 self._active[group] += 1
                 self._observe_wait(now - self._waiting.pop(key))
+                del self._ranks[key]
                 self._processing[key] = now
                 return key
             self._changed.clear()
@@ -153,12 +169,21 @@ class Queue(Generic[K]):
             self.add_after(key, after)
 
     def _release(self, group: Hashable) -> None:
-        """Release one worker of a group, and let the group's first key that waits for its share be processed next."""
+        """Release one worker of a group, and let the group's first key that waits for its share be processed."""
         self._active[group] -= 1
         if not self._active[group]:
             del self._active[group]
         if group in self._blocked:
-            self._released.append(self._blocked[group].popleft())
+            if entry := self._pop(self._blocked[group]):
+                heapq.heappush(self._ready, entry)
+                self._changed.set()
             if not self._blocked[group]:
                 del self._blocked[group]
-            self._changed.set()
+
+    def _pop(self, heap: list[tuple[_Rank, K]]) -> tuple[_Rank, K] | None:
+        """Remove and return the first entry of a heap that is not stale, or return None."""
+        while heap:
+            rank, key = heapq.heappop(heap)
+            if self._ranks.get(key) == rank:
+                return rank, key
+        return None

@@ -232,7 +232,11 @@ def _without_label(obj: Object, label: str | None) -> Object:
 def _merge(first: Any, second: Any) -> Any:
     """Return a deep merge of two values: the union of mappings and of lists. Of other values, the first one applies."""
     if isinstance(first, Mapping) and isinstance(second, Mapping):
-        return {**first, **second, **{name: _merge(first[name], second[name]) for name in first.keys() & second.keys()}}
+        merged = {**second, **first}
+        for name, part in second.items():
+            if name in first and first[name] is not part:  # parts of one object have most values in common
+                merged[name] = _merge(first[name], part)
+        return merged
     if isinstance(first, list) and isinstance(second, list) and first != second:
         return [*first, *(item for item in second if item not in first)]
     return first

@@ -11,6 +11,7 @@ from epochal_operator.runtime.kind import store_for
 from epochal_operator.runtime.store import Source
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
 
+from tests.unit.operator.fakes import AddedKeys
 from tests.unit.operator.objects import KIND, document
 from tests.unit.operator.runtime.sweeps import LABEL, SWEEP, SWEEPS
 
@@ -18,15 +19,13 @@ JOB = document()
 KEY = Key(JOB["metadata"]["namespace"], JOB["metadata"]["name"])
 
 
-def informer_of(enqueued: list[Key]) -> Informer:
-    return Informer(store_for([KIND]), {KIND: enqueued.append})
+def informer_of(enqueued: AddedKeys) -> Informer:
+    return Informer(store_for([KIND]), {KIND: enqueued.add})
 
 
-def informer_of_both() -> tuple[Informer, dict[str, list[Key]]]:
-    enqueued: dict[str, list[Key]] = {"jobs": [], "sweeps": []}
-    return Informer(
-        store_for([KIND, SWEEP]), {KIND: enqueued["jobs"].append, SWEEP: enqueued["sweeps"].append}
-    ), enqueued
+def informer_of_both() -> tuple[Informer, dict[str, AddedKeys]]:
+    enqueued: dict[str, AddedKeys] = {"jobs": AddedKeys(), "sweeps": AddedKeys()}
+    return Informer(store_for([KIND, SWEEP]), {KIND: enqueued["jobs"].add, SWEEP: enqueued["sweeps"].add}), enqueued
 
 
 def list_objects(informer: Informer, source: Source, *objects: Any, namespace: str | None = None) -> None:
@@ -38,7 +37,7 @@ def in_namespace(namespace: str) -> Any:
 
 
 def test_the_objects_of_a_namespace_are_enqueued_when_its_lists_are_complete() -> None:
-    enqueued = list[Key]()
+    enqueued = AddedKeys()
     informer = informer_of(enqueued)
     for namespace in ("first", "last"):
         list_objects(informer, Source(TRAINING_JOBS), in_namespace(namespace), namespace=namespace)
@@ -47,19 +46,34 @@ def test_the_objects_of_a_namespace_are_enqueued_when_its_lists_are_complete() -
     assert enqueued == [Key("last", "digits")]
 
 
-def test_unfinished_objects_are_enqueued_before_finished_ones() -> None:
-    enqueued = list[Key]()
+def test_new_objects_are_enqueued_first_and_finished_ones_last() -> None:
+    enqueued = AddedKeys()
     informer = informer_of(enqueued)
-    finished = [in_namespace(f"{number}") for number in range(3)]
-    for obj in finished:
-        obj["status"] = {"conditions": [{"type": "Finished", "status": "True"}]}
-    list_objects(informer, Source(TRAINING_JOBS), *finished, JOB)
+    finished, running, changed = [in_namespace(name) for name in ("finished", "running", "changed")]
+    for obj in (finished, running, changed):
+        obj["status"] = {"observedGeneration": obj["metadata"]["generation"]}
+    finished["status"]["conditions"] = [{"type": "Finished", "status": "True"}]
+    changed["status"]["observedGeneration"] -= 1
+    list_objects(informer, Source(TRAINING_JOBS), finished, running, JOB, changed)
     for source in informer.sources[1:]:
         list_objects(informer, source)
-    assert enqueued[0] == KEY
-    assert len(enqueued) == 4
+    order = [KEY, *(Key(name, KEY.name) for name in ("changed", "running", "finished"))]
+    assert enqueued == order
     informer.enqueue_all()
-    assert enqueued[4] == KEY
+    assert enqueued == [*order, *order]
+
+
+def test_lists_enqueue_with_low_priority_and_changes_do_not() -> None:
+    enqueued = AddedKeys()
+    informer = informer_of(enqueued)
+    list_objects(informer, Source(TRAINING_JOBS), JOB)
+    for source in informer.sources[1:]:
+        list_objects(informer, source)
+    assert enqueued.low_priority == {KEY}
+    informer.put(TRAINING_JOBS, JOB | {"metadata": JOB["metadata"] | {"resourceVersion": "70"}})
+    assert enqueued.low_priority == set()
+    informer.enqueue_all()
+    assert enqueued.low_priority == {KEY}
 
 
 def test_a_change_by_a_kind_enqueues_only_objects_of_other_kinds() -> None:
@@ -82,8 +96,8 @@ def test_a_kind_waits_only_for_its_own_sources() -> None:
 
 
 def test_a_kind_starts_without_an_optional_resource_that_is_not_served() -> None:
-    enqueued, optional = list[Key](), replace(KIND, optional=frozenset({SWEEPS}), watches={SWEEPS: lambda *_: ()})
-    informer = Informer(store_for([optional]), {optional: enqueued.append})
+    enqueued, optional = AddedKeys(), replace(KIND, optional=frozenset({SWEEPS}), watches={SWEEPS: lambda *_: ()})
+    informer = Informer(store_for([optional]), {optional: enqueued.add})
     informer.put(TRAINING_JOBS, JOB)
     for source in informer.sources:
         if source.resource != SWEEPS:
@@ -102,8 +116,8 @@ def test_a_kind_starts_without_an_optional_resource_that_is_not_served() -> None
 
 
 def test_a_kind_waits_for_a_required_resource() -> None:
-    enqueued, strict = list[Key](), replace(KIND, watches={SWEEPS: lambda *_: ()})
-    informer = Informer(store_for([strict]), {strict: enqueued.append})
+    enqueued, strict = AddedKeys(), replace(KIND, watches={SWEEPS: lambda *_: ()})
+    informer = Informer(store_for([strict]), {strict: enqueued.add})
     informer.put(TRAINING_JOBS, JOB)
     informer.set_absent([SWEEPS])
     for source in informer.sources:
@@ -116,9 +130,9 @@ def test_a_failing_map_function_does_not_stop_the_other_kinds(caplog: pytest.Log
     def broken(*_: object) -> set[Key]:
         raise KeyError("after")
 
-    enqueued = list[Key]()
+    enqueued = AddedKeys()
     kind = replace(SWEEP, owns=(), watches={TRAINING_JOBS: broken})
-    informer = Informer(store_for([kind, KIND]), {kind: enqueued.append, KIND: enqueued.append})
+    informer = Informer(store_for([kind, KIND]), {kind: enqueued.add, KIND: enqueued.add})
     informer.put(TRAINING_JOBS, JOB)
     for source in informer.sources:
         list_objects(informer, source, *([in_namespace("other")] if source.resource == TRAINING_JOBS else []))

@@ -158,6 +158,44 @@ async def test_a_group_that_hangs_uses_only_its_share_of_workers() -> None:
         await until(lambda: len(begun) == 19)
 
 
+async def test_keys_of_low_priority_are_processed_last() -> None:
+    seen: list[str] = []
+    queue = recording(seen)
+    for key in ("first", "listed", "changed"):
+        queue.add(key, low_priority=True)
+    queue.add("new")
+    queue.add("changed")
+    queue.add("new", low_priority=True)
+    assert queue.depth == 4
+    async with running(queue, 1):
+        await until(lambda: len(seen) == 4)
+        queue.add("listed")
+        await until(lambda: len(seen) == 5)
+    assert seen == ["new", "changed", "first", "listed", "listed"]
+
+
+async def test_keys_of_low_priority_that_wait_for_their_share_do_not_delay_others() -> None:
+    go, begun = asyncio.Semaphore(0), list[str]()
+
+    async def work(key: str) -> None:
+        begun.append(key)
+        await go.acquire()
+
+    queue: Queue[str] = Queue(work, group=lambda key: key.split("/")[0])
+    for number in range(3):
+        for group in ("a", "b"):
+            queue.add(f"{group}/{number}", low_priority=True)
+    async with running(queue, workers=2, share=1):
+        await until(lambda: len(begun) == 2)
+        assert begun == ["a/0", "b/0"]
+        queue.add("c/new")
+        queue.add("a/2")
+        for count in range(3, 8):
+            go.release()
+            await until(lambda count=count: len(begun) == count)  # type: ignore[misc]
+    assert begun == ["a/0", "b/0", "c/new", "a/2", "b/1", "a/1", "b/2"]
+
+
 class Impatient(Queue[str]):
     """Records the delay of a key, and processes the key at once."""
 

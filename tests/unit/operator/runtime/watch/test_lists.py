@@ -14,7 +14,7 @@ from epochal_operator.runtime.informer import Informer
 from epochal_operator.runtime.kind import store_for
 from epochal_operator.runtime.watch.lists import list_source, resync
 
-from tests.unit.operator.fakes import ByKind
+from tests.unit.operator.fakes import AddedKeys, ByKind
 from tests.unit.operator.objects import KIND, document
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ JOB = document()
 KEY = Key(JOB["metadata"]["namespace"], JOB["metadata"]["name"])
 
 
-def informer_of(wanted: list[Key]) -> Informer:
-    return Informer(store_for([KIND]), {KIND: wanted.append})
+def informer_of(wanted: AddedKeys) -> Informer:
+    return Informer(store_for([KIND]), {KIND: wanted.add})
 
 
 class Lists(ByKind):
@@ -49,7 +49,7 @@ class Lists(ByKind):
 
 
 async def test_a_new_object_is_enqueued_once_after_all_lists() -> None:
-    wanted = list[Key]()
+    wanted = AddedKeys()
     informer = informer_of(wanted)
     for _ in range(2):
         await resync(cast("Kube", Lists(refuses=0)), informer, ())
@@ -57,7 +57,7 @@ async def test_a_new_object_is_enqueued_once_after_all_lists() -> None:
 
 
 async def test_nothing_is_enqueued_before_all_lists_are_complete() -> None:
-    wanted = list[Key]()
+    wanted = AddedKeys()
     informer = informer_of(wanted)
     kube = cast("Kube", Lists(refuses=1))
     with pytest.raises(Unavailable):
@@ -70,7 +70,7 @@ async def test_nothing_is_enqueued_before_all_lists_are_complete() -> None:
 
 
 async def test_a_new_object_is_enqueued_even_if_a_later_page_fails() -> None:
-    wanted = list[Key]()
+    wanted = AddedKeys()
     informer = informer_of(wanted)
     await resync(cast("Kube", Lists(refuses=0)), informer, ())
     wanted.clear()
@@ -97,7 +97,7 @@ class Tenants(Lists):
 
 async def test_a_forbidden_namespace_does_not_stop_the_others() -> None:
     tenants = Tenants()
-    informer = informer_of([])
+    informer = informer_of(AddedKeys())
     await resync(cast("Kube", tenants), informer, ("first", "gone", "last"))
     assert tenants.read == ["first", "last"]
     with pytest.raises(Forbidden):
@@ -117,7 +117,7 @@ async def test_a_failed_list_is_logged_with_its_cause(status: int, said: str, ca
             yield Page([], "7", "token")
             raise error_of(status, {"message": "The provided continue parameter is too old"}, {})
 
-    await resync(cast("Kube", Expires(refuses=0)), informer_of([]), ())
+    await resync(cast("Kube", Expires(refuses=0)), informer_of(AddedKeys()), ())
     assert said in caplog.messages
 
 
@@ -132,7 +132,7 @@ async def test_the_garbage_collector_is_off_until_the_last_list_ends() -> None:
             yield Page([], "7")
             raise Unavailable(503, "ServiceUnavailable", "later")
 
-    slow, informer = Slow(), informer_of([])
+    slow, informer = Slow(), informer_of(AddedKeys())
     jobs, pods = (next(one for one in informer.sources if one.resource == resource) for resource in (JOBS, PODS))
     waiting = asyncio.create_task(list_source(cast("Kube", slow), informer, pods, None))
     await asyncio.sleep(0)
