@@ -12,6 +12,7 @@ import yaml
 from pydantic.alias_generators import to_camel
 
 from epochal_api import printer_columns
+from epochal_api.descriptions import DescribedJsonSchema, field_descriptions
 from epochal_api.experiment import ledger as experiment_ledger
 from epochal_api.experiment import spec as experiment
 from epochal_api.experiment.ledger import ExperimentLedger
@@ -129,12 +130,12 @@ def schema(model: type[Model], content: str = "spec") -> dict[str, Any]:
 
 def marked_schema(model: type[Model], content: str = "spec") -> dict[str, Any]:
     """Return the result of `schema`, with the keywords QUOTED and ADMISSION, and with the types of QUOTED fields."""
-    raw = model.model_json_schema(mode="validation")
+    raw = model.model_json_schema(mode="validation", schema_generator=DescribedJsonSchema)
     root = _to_structural(raw, raw.get("$defs", {}))
     root["description"] = model.__doc__
     root["properties"]["metadata"] = {"type": "object"}
     for name in ("api_version", "kind"):
-        described = {"type": "string", "description": KubernetesObject.model_fields[name].description}
+        described = {"type": "string", "description": field_descriptions(KubernetesObject)[name]}
         root["properties"][to_camel(name)] = described
     root["required"] = [content]
     return root

@@ -41,7 +41,6 @@ class Model(BaseModel):
         serialize_by_alias=True,
         extra="forbid",
         frozen=True,
-        use_attribute_docstrings=True,
         ser_json_inf_nan="strings",
         hide_input_in_errors=True,  # a file that holds a secret may be read in place of the right one
     )
