@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from os import environ
 from typing import Any, Literal, Self
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from kubernetes.aio import config
 from kubernetes.aio.client import ApiClient, Configuration
@@ -76,7 +78,7 @@ class Kube:
             config.load_incluster_config(client_configuration=configuration)
         else:
             await config.load_kube_config(client_configuration=configuration, persist_config=False)
-        return cls(Transport(ApiClient(configuration), parse=BoundedReader(Bounds()).read))
+        return cls(Transport(api_client(configuration), parse=BoundedReader(Bounds()).read))
 
     async def close(self) -> None:
         """Close all connections to the API server."""
@@ -228,3 +230,15 @@ class Kube:
 def _yaml(document: Object) -> str:
     """Return a document as JSON that is also YAML: characters that JSON escapes as a surrogate pair are not escaped."""
     return _SURROGATE_PAIR.sub(lambda pair: str(json.loads(f'"{pair[0]}"')), json.dumps(document))
+
+
+def api_client(configuration: Configuration) -> ApiClient:
+    """Return a client that reads the environment's proxy once.
+
+    By default, aiohttp reads ~/.netrc and the proxy for each request, both in another thread.
+    """
+    configuration.client_session_kwargs = {"trust_env": False}
+    host = urlsplit(configuration.host)
+    if configuration.proxy is None and not proxy_bypass(host.netloc):
+        configuration.proxy = getproxies().get(host.scheme)
+    return ApiClient(configuration)

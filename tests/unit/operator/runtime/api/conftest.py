@@ -12,7 +12,7 @@ from epochal_operator.runtime.api import transport
 from epochal_operator.runtime.api.bounded_reader import BoundedReader, Bounds
 from epochal_operator.runtime.api.kube import Kube
 from epochal_operator.runtime.api.transport import Transport
-from kubernetes.aio.client import ApiClient, Configuration
+from kubernetes.aio.client import Configuration
 
 OK = (200, {"metadata": {"name": "digits", "resourceVersion": "1"}})
 EVENT = {"metadata": {"name": "digits.1", "namespace": "vision"}}
@@ -69,7 +69,7 @@ async def client_of(answer: Callable[[web.Request], Awaitable[web.StreamResponse
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     configuration = Configuration()
     configuration.host = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    kube = Kube(Transport(ApiClient(configuration), parse=BoundedReader(Bounds()).read))
+    kube = Kube(Transport(kube_module.api_client(configuration), parse=BoundedReader(Bounds()).read))
     yield kube
     await kube.close()
     await runner.cleanup()

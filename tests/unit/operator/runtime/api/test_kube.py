@@ -4,6 +4,7 @@ import json
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+import aiohttp
 import pytest
 import yaml
 from epochal_operator.runtime.api import kube as module
@@ -13,6 +14,7 @@ from epochal_operator.runtime.api.resource import EVENTS, JOBS
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
 from hypothesis import example, given
 from hypothesis import strategies as st
+from kubernetes.aio.client import Configuration
 
 from tests.unit.operator.runtime.api.conftest import OK, Script, failure
 
@@ -72,3 +74,31 @@ async def test_a_status_is_applied_as_yaml(script: Script, kube: Kube) -> None:
         TRAINING_JOBS, "vision", "digits", uid="u", manager="epochal", status={"metrics": {"\U0001f600": 1.0}}
     )
     assert yaml.safe_load(script.bodies[0])["status"] == {"metrics": {"\U0001f600": 1.0}}
+
+
+@pytest.mark.parametrize(
+    ("own", "exceptions", "expected"),
+    [
+        (None, "", "http://proxy:3128"),
+        (None, "localhost,api.example", None),
+        (None, "api.example:443", "http://proxy:3128"),
+        ("http://of-kubeconfig:3128", "", "http://of-kubeconfig:3128"),
+    ],
+)
+async def test_the_client_reads_the_proxy_of_the_environment_once(
+    monkeypatch: pytest.MonkeyPatch, own: str | None, exceptions: str, expected: str | None
+) -> None:
+    monkeypatch.setenv("https_proxy", "http://proxy:3128")
+    monkeypatch.setenv("no_proxy", exceptions)
+    client = module.api_client(Configuration(host="https://api.example:6443", proxy=own))
+    assert client.rest_client.proxy == expected
+    await client.close()
+
+
+async def test_a_request_reads_neither_netrc_nor_the_proxy(
+    kube: Kube, script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("netrc_from_env", "get_env_proxy_for_url"):
+        monkeypatch.delattr(aiohttp.client, name)
+    script.answers = [OK]
+    await kube.get(JOBS, "vision", "digits")
