@@ -34,24 +34,32 @@ export function toBand(
   columnOf: (x: number) => number,
 ): Band {
   const band: Band = { column: [], lowest: [], highest: [] };
-  let last = -1;
-  let previous: number | null = null;
+  // Numbers of the present column, which are stored at its end: this runs for each point in each frame.
+  let column = NaN;
+  let lowest = 0;
+  let highest = 0;
+  const store = (): void => {
+    if (Number.isNaN(column)) return;
+    band.column.push(column);
+    band.lowest.push(lowest);
+    band.highest.push(highest);
+  };
+  let previous = NaN;
   for (let index = from; index <= to; index += 1) {
     const value = y[index];
     if (value === null || value === undefined) continue;
-    const column = columnOf(x[index] ?? 0);
-    if (last < 0 || column !== band.column[last]) {
-      last += 1;
-      band.column.push(column);
+    const next = columnOf(x[index] ?? 0);
+    if (next !== column) {
+      store();
+      column = next;
       // The line comes from the last value, so the columns touch each other.
-      band.lowest.push(Math.min(value, previous ?? value));
-      band.highest.push(Math.max(value, previous ?? value));
-    } else {
-      band.lowest[last] = Math.min(band.lowest[last] ?? value, value);
-      band.highest[last] = Math.max(band.highest[last] ?? value, value);
+      lowest = highest = Number.isNaN(previous) ? value : previous;
     }
+    if (value < lowest) lowest = value;
+    if (value > highest) highest = value;
     previous = value;
   }
+  store();
   return band;
 }
 
