@@ -21,7 +21,7 @@ from pydantic_core import core_schema
 def field_descriptions(model: type[BaseModel]) -> Mapping[str, str]:
     """Return the docstrings of a model's fields, also of inherited fields, by field name."""
     bases = [base for base in reversed(model.__mro__) if issubclass(base, BaseModel) and base is not BaseModel]
-    return dict(pair for base in bases for pair in _docstrings(base))
+    return {name: text for base in bases for name, text in _docstrings(base) if name in model.model_fields}
 
 
 class DescribedJsonSchema(GenerateJsonSchema):

@@ -89,10 +89,10 @@ class Informer:
             self._add_functions[kind](key)
 
     def enqueue_all(self) -> None:
-        """Enqueue the cached objects of all synced kinds with low priority."""
+        """Enqueue the cached objects of all synced kinds with low priority, for a resync."""
         for kind in self._add_functions:
-            for key in self._most_urgent_first(kind):
-                if self._is_ready(kind, key):
+            for obj in self._most_urgent_first(kind):
+                if self._is_ready(kind, key := key_of(obj)):
                     self._add_functions[kind](key, low_priority=True)
 
     def mark_synced(self, source: Source, namespace: str | None) -> None:
@@ -119,16 +119,16 @@ class Informer:
         for kind in self._add_functions:
             if kind in before or kind not in self._ready[namespace]:
                 continue
-            for key in self._most_urgent_first(kind):
-                if namespace in {None, key.namespace}:
-                    self._add_functions[kind](key, low_priority=True)
+            for obj in self._most_urgent_first(kind):
+                if namespace in {None, (key := key_of(obj)).namespace}:
+                    self._add_functions[kind](key, low_priority=is_finished(obj))
 
-    def _most_urgent_first(self, kind: Kind) -> list[Key]:
-        """Return the keys of the cached objects of a kind: objects with an unobserved spec first, finished ones last.
+    def _most_urgent_first(self, kind: Kind) -> list[Object]:
+        """Return the cached objects of a kind: objects with an unobserved spec first, finished ones last.
 
         A new leader must act on a new object before it has reconciled thousands of others.
         """
-        return [key_of(obj) for obj in sorted(self.store.objects(kind.resource), key=_urgency)]
+        return sorted(self.store.objects(kind.resource), key=_urgency)
 
     def _is_ready(self, kind: Kind, key: Key) -> bool:
         return any(kind in self._ready.get(namespace, ()) for namespace in (None, key.namespace))

@@ -3,8 +3,8 @@
 Keys belong to groups, such as namespaces. A group uses only its share of the workers, so requests that hang in one
 namespace do not block the others.
 
-Keys of low priority are processed after all others, as in controller-runtime: those of the first list and of a resync,
-which may be thousands, do not delay a change.
+Keys of low priority are processed after all others, as in controller-runtime: thousands of unchanged objects do not
+delay a change.
 """
 
 import asyncio
@@ -30,7 +30,8 @@ class _Rank(NamedTuple):
 class Queue(Generic[K]):
     """A work queue with a number of concurrent workers.
 
-    A key that is added while it waits keeps its position. A key that is added while it is processed is processed again.
+    A key that is added while it waits keeps its position, but a key of low priority can get the normal one. A key that
+    is added while it is processed is processed again.
 
     Args:
         work: Processes a key; returns the seconds until it processes the key again, or None. If it raises, the key is
@@ -56,6 +57,7 @@ class Queue(Generic[K]):
         self._ready: list[tuple[_Rank, K]] = []  # a heap, as the others
         self._blocked: defaultdict[Hashable, list[tuple[_Rank, K]]] = defaultdict(list)  # wait for their group's share
         self._ranks: dict[K, _Rank] = {}  # of each waiting key; an entry of another rank is stale
+        self._raised = 0  # keys that left a stale entry since the last removal of stale entries
         self._active: Counter[Hashable] = Counter()
         self._share = 1
         self._waiting: dict[K, float] = {}  # when each key was added
@@ -94,12 +96,16 @@ class Queue(Generic[K]):
         if key in self._processing:
             self._dirty.add(key)
             return
-        if key in self._waiting and self._ranks[key].low_priority <= low_priority:
-            return
+        if key in self._waiting:
+            if low_priority or not self._ranks[key].low_priority:
+                return
+            self._raised += 1
         self._waiting.setdefault(key, self._clock())
         self._sequence += 1
         self._ranks[key] = _Rank(low_priority, self._sequence)
         heapq.heappush(self._ready, (self._ranks[key], key))
+        if self._raised > len(self._ranks):
+            self._remove_stale()
         self._changed.set()
 
     def add_after(self, key: K, seconds: float) -> None:
@@ -179,6 +185,12 @@ class Queue(Generic[K]):
                 self._changed.set()
             if not self._blocked[group]:
                 del self._blocked[group]
+
+    def _remove_stale(self) -> None:
+        for heap in (self._ready, *self._blocked.values()):
+            heap[:] = [(rank, key) for rank, key in heap if self._ranks.get(key) == rank]
+            heapq.heapify(heap)
+        self._raised = 0
 
     def _pop(self, heap: list[tuple[_Rank, K]]) -> tuple[_Rank, K] | None:
         """Remove and return the first entry of a heap that is not stale, or return None."""

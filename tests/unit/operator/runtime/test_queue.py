@@ -196,6 +196,47 @@ async def test_keys_of_low_priority_that_wait_for_their_share_do_not_delay_other
     assert begun == ["a/0", "b/0", "c/new", "a/2", "b/1", "a/1", "b/2"]
 
 
+async def test_a_key_that_waits_for_its_share_can_get_the_normal_priority() -> None:
+    go, begun = asyncio.Semaphore(0), list[str]()
+
+    async def work(key: str) -> None:
+        begun.append(key)
+        await go.acquire()
+
+    queue: Queue[str] = Queue(work, group=lambda _: "namespace")
+    for key in ("a", "b", "c", "d"):
+        queue.add(key, low_priority=True)
+    async with running(queue, workers=2, share=1):
+        await until(lambda: begun == ["a"])
+        await asyncio.sleep(0)  # The others wait for their share.
+        queue.add("d")
+        queue.add("c")
+        for count in range(2, 5):
+            go.release()
+            await until(lambda count=count: len(begun) == count)  # type: ignore[misc]
+    assert begun == ["a", "d", "c", "b"]
+
+
+async def test_keys_that_get_the_normal_priority_take_no_memory_afterwards() -> None:
+    go, begun = asyncio.Semaphore(0), list[str]()
+
+    async def work(key: str) -> None:
+        begun.append(key)
+        await go.acquire()
+
+    queue: Queue[str] = Queue(work, group=lambda _: "namespace")
+    queue.add("first")
+    queue.add("second")
+    async with running(queue, workers=2, share=1):
+        for number in range(300):
+            queue.add(f"{number}", low_priority=True)
+            await until(lambda number=number: len(begun) == number + 1)  # type: ignore[misc]
+            queue.add(f"{number}")
+            go.release()
+        assert queue.depth == 2
+        assert len(queue._ready) + sum(map(len, queue._blocked.values())) <= 10
+
+
 class Impatient(Queue[str]):
     """Records the delay of a key, and processes the key at once."""
 

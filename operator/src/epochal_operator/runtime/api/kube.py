@@ -239,6 +239,9 @@ def api_client(configuration: Configuration) -> ApiClient:
     """
     configuration.client_session_kwargs = {"trust_env": False}
     host = urlsplit(configuration.host)
-    if configuration.proxy is None and not proxy_bypass(host.netloc):
-        configuration.proxy = getproxies().get(host.scheme)
+    proxy = getproxies().get(host.scheme, "")
+    # An exception may have a port. A proxy with TLS would need its own certificate authority.
+    is_exception = proxy_bypass(host.hostname or "") or proxy_bypass(host.netloc)
+    if configuration.proxy is None and proxy.startswith("http:") and not is_exception:
+        configuration.proxy = proxy
     return ApiClient(configuration)

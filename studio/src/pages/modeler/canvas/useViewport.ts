@@ -25,17 +25,15 @@ export function useViewport(layout: Layout | null, places: readonly Place[]): Vi
   const isStill = useMedia("(prefers-reduced-motion: reduce)");
   const duration = isStill ? 0 : 200;
   const isShown = useRef(false);
-  /** Where the running move ends; null if none runs. */
-  const goal = useRef<Viewport | null>(null);
+  /** Where the last move ends, and when. */
+  const goal = useRef<Viewport & { until: number }>({ x: 0, y: 0, zoom: 1, until: 0 });
   const latest = useRef({ layout, places });
   latest.current = { layout, places };
 
   const moveTo = useCallback(
     (viewport: Viewport, time: number) => {
-      goal.current = viewport;
-      void flow.setViewport(viewport, { duration: time }).then(() => {
-        if (goal.current === viewport) goal.current = null;
-      });
+      goal.current = { ...viewport, until: performance.now() + time };
+      void flow.setViewport(viewport, { duration: time });
     },
     [flow],
   );
@@ -73,7 +71,7 @@ export function useViewport(layout: Layout | null, places: readonly Place[]): Vi
       const { width, height, transform } = store.getState();
       if (!place || width === 0) return;
       // Keys come faster than the canvas moves: the next one starts from where this move ends.
-      const { x, y, zoom } = goal.current ?? { x: transform[0], y: transform[1], zoom: transform[2] };
+      const { x, y, zoom } = performance.now() < goal.current.until ? goal.current : { x: transform[0], y: transform[1], zoom: transform[2] };
       const left = (place.x - NODE_WIDTH / 2) * zoom + x;
       const top = (place.y - NODE_HEIGHT / 2) * zoom + y;
       const isInside = left >= 0 && top >= 0 && left + NODE_WIDTH * zoom <= width && top + NODE_HEIGHT * zoom <= height;
@@ -84,7 +82,7 @@ export function useViewport(layout: Layout | null, places: readonly Place[]): Vi
 
   const fit = useCallback(() => fitTo(0.1, duration), [fitTo, duration]);
   const interrupt = useCallback(() => {
-    goal.current = null;
+    goal.current.until = 0;
   }, []);
   const zoom = useCallback(
     (factor: number) => {

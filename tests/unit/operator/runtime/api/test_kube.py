@@ -77,20 +77,23 @@ async def test_a_status_is_applied_as_yaml(script: Script, kube: Kube) -> None:
 
 
 @pytest.mark.parametrize(
-    ("own", "exceptions", "expected"),
+    ("host", "own", "proxy", "exceptions", "expected"),
     [
-        (None, "", "http://proxy:3128"),
-        (None, "localhost,api.example", None),
-        (None, "api.example:443", "http://proxy:3128"),
-        ("http://of-kubeconfig:3128", "", "http://of-kubeconfig:3128"),
+        ("api.example", None, "http://proxy:3128", "", "http://proxy:3128"),
+        ("api.example", None, "http://proxy:3128", "localhost,api.example", None),
+        ("api.example:6443", None, "http://proxy:3128", "api.example:6443", None),
+        ("api.example:6443", None, "http://proxy:3128", "api.example:443", "http://proxy:3128"),
+        ("[fd00::1]:443", None, "http://proxy:3128", "fd00::1", None),
+        ("api.example", None, "https://proxy:3128", "", None),
+        ("api.example", "http://of-kubeconfig:3128", "http://proxy:3128", "", "http://of-kubeconfig:3128"),
     ],
 )
 async def test_the_client_reads_the_proxy_of_the_environment_once(
-    monkeypatch: pytest.MonkeyPatch, own: str | None, exceptions: str, expected: str | None
+    monkeypatch: pytest.MonkeyPatch, host: str, *, own: str | None, proxy: str, exceptions: str, expected: str | None
 ) -> None:
-    monkeypatch.setenv("https_proxy", "http://proxy:3128")
+    monkeypatch.setenv("https_proxy", proxy)
     monkeypatch.setenv("no_proxy", exceptions)
-    client = module.api_client(Configuration(host="https://api.example:6443", proxy=own))
+    client = module.api_client(Configuration(host=f"https://{host}", proxy=own))
     assert client.rest_client.proxy == expected
     await client.close()
 
