@@ -9,7 +9,7 @@ from epochal_api.model import Model
 
 from epochal_studio.problems import refuse
 from epochal_studio.runs.values import run_kind
-from epochal_studio.wire import RUN_KINDS, RunKey
+from epochal_studio.wire.common import RUN_KINDS, RunKey
 
 MAX_BODY = 256 * 1024
 """Maximum bytes of a JSON body. The middleware refuses a longer body before it is read."""

@@ -18,7 +18,7 @@ from epochal.exit_codes import ExitCode
 from epochal_api.model import Model, field_errors
 from pydantic import ValidationError
 
-from epochal_studio.wire import Problem
+from epochal_studio.wire.common import Problem
 
 BUSY = "Overloaded"
 """Reason of a refusal because of a limit, after which the same request may soon succeed."""
@@ -128,7 +128,7 @@ def _of_api_server(error: ApiError) -> Refusal:
 
 
 def answer(body: Model, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
-    """Return an HTTP response with a model of wire.py as its JSON body."""
+    """Return an HTTP response with a model of wire/ as its JSON body."""
     return web.Response(
         body=body.model_dump_json().encode(), status=status, content_type="application/json", headers=headers
     )

@@ -11,7 +11,7 @@ from epochal_studio.conversion.child import MEMORY
 from epochal_studio.data import upload
 from epochal_studio.data.uploads import MAX_UPLOADS
 from epochal_studio.security.checks import PROBES
-from epochal_studio.wire import MAX_IMPORT
+from epochal_studio.wire.documents import MAX_IMPORT
 from kubernetes.utils.quantity import parse_quantity
 
 from tests.unit.chart.conftest import ROOT

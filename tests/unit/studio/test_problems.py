@@ -5,7 +5,7 @@ from epochal.client.failures import no_connection, refused
 from epochal.errors import EpochalError
 from epochal.exit_codes import ExitCode
 from epochal_studio.problems import Refusal, refusal_of, refuse
-from epochal_studio.wire import SignIn
+from epochal_studio.wire.session import SignIn
 from pydantic import ValidationError
 
 

@@ -1,13 +1,16 @@
 """The JSON schema of Studio's requests and answers is committed, and the types of TypeScript come from it."""
 
-import inspect
 import json
+from importlib import import_module
+from inspect import isclass
 from pathlib import Path
+from pkgutil import iter_modules
 
 from epochal_api.model import Model
 from epochal_studio import wire
 from epochal_studio.schemas import FILE, schema_text
 
+MODULES = [import_module(f"{wire.__name__}.{module.name}") for module in iter_modules(wire.__path__)]
 COMMITTED = Path(__file__).parents[3] / "studio" / "schemas" / FILE
 
 
@@ -18,12 +21,13 @@ def test_committed_schema_is_current() -> None:
 def test_schema_has_every_model_of_the_wire() -> None:
     models = {
         name
-        for name, model in inspect.getmembers(wire, inspect.isclass)
-        if issubclass(model, Model) and model.__module__ == wire.__name__
+        for module in MODULES
+        for name, model in vars(module).items()
+        if isclass(model) and issubclass(model, Model) and model.__module__ == module.__name__
     }
     assert set(json.loads(schema_text())["$defs"]) == models
 
 
 def test_schema_has_every_limit_of_the_wire() -> None:
-    limits = {name: value for name, value in vars(wire).items() if name.startswith("MAX_")}
+    limits = {name: value for module in MODULES for name, value in vars(module).items() if name.startswith("MAX_")}
     assert json.loads(schema_text())["constants"] == limits

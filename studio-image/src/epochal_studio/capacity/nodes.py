@@ -8,7 +8,7 @@ from epochal.doctor.nodes import allocatable, is_usable
 from epochal_api.scheduling import GPU_RESOURCE
 
 from epochal_studio.runs.values import mapping, text
-from epochal_studio.wire import NodeCapacity
+from epochal_studio.wire.capacity import NodeCapacity
 
 _EXACT = 2**53
 _ZERO = Decimal(0)

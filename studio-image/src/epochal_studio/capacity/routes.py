@@ -14,7 +14,8 @@ from epochal_studio.capacity.nodes import node_capacity, with_free
 from epochal_studio.capacity.requests import Amounts, add, node_requests
 from epochal_studio.problems import Refusal, answer, refusal_of
 from epochal_studio.state import STATE
-from epochal_studio.wire import Capacity, NodeCapacity, Problem
+from epochal_studio.wire.capacity import Capacity, NodeCapacity
+from epochal_studio.wire.common import Problem
 
 MAX_NODES, MAX_PODS = 500, 5000
 NODES_OF_A_PAGE, PODS_OF_A_PAGE = 50, 200

@@ -1,7 +1,7 @@
 """The child process that imports a file or exports a network: `python -m epochal_studio.conversion.child`.
 
 A file may be hostile, and a conversion would block the event loop. A child process has its own limits of memory and CPU
-time, and can be killed. It writes JSON of wire.py to standard output: Imported or Exported with exit code 0, or a
+time, and can be killed. It writes JSON of wire/ to standard output: Imported or Exported with exit code 0, or a
 Problem with exit code 3.
 """
 
@@ -20,7 +20,9 @@ from epochal_api.trainingjob.spec import InvalidTrainingJob, parse
 
 from epochal_studio.networks.reading import UnreadableDocument, read_object
 from epochal_studio.problems import MAX_MESSAGE
-from epochal_studio.wire import MAX_YAML, Exported, ExportedFile, Imported, Problem
+from epochal_studio.wire.common import Problem
+from epochal_studio.wire.documents import Exported, ExportedFile, Imported
+from epochal_studio.wire.networks import MAX_YAML
 
 if TYPE_CHECKING:
     from epochal_api.model import Model

@@ -18,7 +18,7 @@ from epochal_api.model import Model
 
 from epochal_studio.conversion.child import OUT_OF_MEMORY, REFUSED
 from epochal_studio.problems import Refusal, refuse
-from epochal_studio.wire import Problem
+from epochal_studio.wire.common import Problem
 
 SECONDS = 40.0
 """Maximum seconds of a child process."""

@@ -11,7 +11,7 @@ from epochal_studio.security.raw_bodies import IMPORT
 from epochal_studio.session.confirmed import confirmed_access
 from epochal_studio.state import STATE
 from epochal_studio.streamed_body import StreamedBody
-from epochal_studio.wire import Exported, ExportRequest, Imported
+from epochal_studio.wire.documents import Exported, ExportRequest, Imported
 
 MIN_RATE = 512 * 1024
 """Minimum bytes per second of an import, so that the largest file occupies one of few places for at most 3 minutes."""

@@ -5,7 +5,7 @@ import re
 from epochal.client.buckets import Bucket
 from epochal_api.storage import BUCKET_PATTERN
 
-from epochal_studio.wire import Buckets, StoredObject, StoredObjects
+from epochal_studio.wire.storage import Buckets, StoredObject, StoredObjects
 
 MAX_BUCKETS = 1000
 MAX_ENTRIES = 200

@@ -9,7 +9,7 @@ from epochal_studio.data.upload import store
 from epochal_studio.preview.read import read_preview
 from epochal_studio.problems import answer, refuse
 from epochal_studio.state import STATE
-from epochal_studio.wire import Preview
+from epochal_studio.wire.preview import Preview
 
 _BUCKET = "/api/buckets/{bucket}"
 

@@ -18,7 +18,7 @@ from epochal_studio.results.folders import bucket_errors
 from epochal_studio.security.raw_bodies import MAX_UPLOAD
 from epochal_studio.state import STATE
 from epochal_studio.streamed_body import StreamedBody
-from epochal_studio.wire import StoredObject
+from epochal_studio.wire.storage import StoredObject
 
 PART = 8 * 2**20
 """Bytes of a part of a multipart upload. S3 allows 10,000 parts. Each part except the last must have at least 5 MiB."""

@@ -13,7 +13,7 @@ from epochal_api.checker import Problem as CheckerProblem
 from epochal_api.text import printable
 from epochal_lib.bounded_body import read_body
 
-from epochal_studio.wire import Problem
+from epochal_studio.wire.common import Problem
 
 TIMEOUT_SECONDS = 6.0
 """Maximum seconds of a request. The checker itself stops after 5 s."""

@@ -11,7 +11,8 @@ from epochal_studio.networks.conclude import with_answer, without_answer
 from epochal_studio.networks.examine import Examined, examine
 from epochal_studio.networks.latest import Latest
 from epochal_studio.shielded import ShieldedTasks
-from epochal_studio.wire import Checked, Problem
+from epochal_studio.wire.common import Problem
+from epochal_studio.wire.networks import Checked
 
 MAX_ASKING = 4
 """Maximum concurrent requests to the checker. Its queue has 16 places, which the operator uses, too."""

@@ -6,7 +6,8 @@ from epochal_api.checker import Answer
 from epochal_api.text import printable
 
 from epochal_studio.networks.examine import Examined
-from epochal_studio.wire import Checked, DocumentProblem, LayerShapes, Problem
+from epochal_studio.wire.common import Problem
+from epochal_studio.wire.networks import Checked, DocumentProblem, LayerShapes
 
 MAX_PROBLEMS = 200
 _MAX_MESSAGE = 1000

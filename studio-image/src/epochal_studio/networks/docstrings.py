@@ -11,7 +11,8 @@ from epochal_api.text import printable
 
 from epochal_studio.networks.checker import Checker, NoAnswer
 from epochal_studio.runs.values import mapping
-from epochal_studio.wire import ClassText, Problem
+from epochal_studio.wire.common import Problem
+from epochal_studio.wire.networks import ClassText
 
 REMEMBERED_SECONDS = 3600.0
 """Seconds for which the docstrings are cached. The checker may be upgraded to another version of Keras."""

@@ -18,7 +18,8 @@ from pydantic import ValidationError
 
 from epochal_studio.networks.reading import UnreadableDocument, read_object
 from epochal_studio.runs.values import mapping
-from epochal_studio.wire import DocumentProblem, Problem
+from epochal_studio.wire.common import Problem
+from epochal_studio.wire.networks import DocumentProblem
 
 SAVED_KINDS = (TRAINING_JOB, EXPERIMENT)
 """The kinds of objects that the modeler can save."""

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from epochal_api.catalogue.findings import field, item
 from epochal_api.documents import Document, UnreadableFile, read_documents
 
-from epochal_studio.wire import MAX_YAML, DocumentProblem
+from epochal_studio.wire.networks import MAX_YAML, DocumentProblem
 
 MAX_CHARACTERS = 2 * MAX_YAML
 """Maximum characters of all strings in an object. A YAML alias (*name) may repeat a long string thousands of times."""

@@ -14,7 +14,7 @@ from epochal_studio.networks.templates import read_templates
 from epochal_studio.problems import answer, refuse
 from epochal_studio.session.confirmed import confirmed_access
 from epochal_studio.state import STATE
-from epochal_studio.wire import CheckRequest, Template, Templates
+from epochal_studio.wire.networks import CheckRequest, Template, Templates
 
 _MAX_SHOWN = 100
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from epochal_studio.networks.examine import wrong_kind
 from epochal_studio.networks.reading import UnreadableDocument, read_object
-from epochal_studio.wire import MAX_YAML, Template
+from epochal_studio.wire.networks import MAX_YAML, Template
 
 MAX_TEMPLATES = 100
 _END = re.compile(r"(?<=[.!?:])\s+")

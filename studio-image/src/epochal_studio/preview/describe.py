@@ -9,7 +9,7 @@ from epochal_studio.preview.labels import class_names, count_classes, label_name
 from epochal_studio.preview.pictures import MAX_SAMPLES, Form, picture_form, read_pictures
 from epochal_studio.preview.sentences import shown_name
 from epochal_studio.preview.source import Unreadable
-from epochal_studio.wire import ArrayPreview, SamplePicture
+from epochal_studio.wire.preview import ArrayPreview, SamplePicture
 
 MAX_VALUES = 20
 

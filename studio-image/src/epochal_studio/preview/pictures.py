@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 from epochal_studio.preview.arrays import MAX_CONTENT, StoredArray
 from epochal_studio.preview.elements import Elements
 from epochal_studio.preview.source import Unreadable
-from epochal_studio.wire import SamplePicture
+from epochal_studio.wire.preview import SamplePicture
 
 MAX_SAMPLES = 12
 MIN_SIDE, MAX_SIDE = 8, 256

@@ -14,7 +14,8 @@ from epochal_studio.preview.describe import Described, describe
 from epochal_studio.preview.source import StoredFile, Stream, Unreadable
 from epochal_studio.preview.streams import GZIP_MAGIC, GzipStream, PlainStream, read_exactly
 from epochal_studio.preview.table import MAX_HEAD, is_table, read_table
-from epochal_studio.wire import Preview, Problem
+from epochal_studio.wire.common import Problem
+from epochal_studio.wire.preview import Preview
 
 HEAD = 4096
 _TABLES = "docs/tables.md shows how to convert a table to npz."

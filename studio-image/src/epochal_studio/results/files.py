@@ -11,7 +11,7 @@ from epochal_api.text import printable
 
 from epochal_studio.problems import refuse
 from epochal_studio.results.folders import bucket_errors
-from epochal_studio.wire import Files, StoredFile
+from epochal_studio.wire.results import Files, StoredFile
 
 MAX_FILES = 1000
 MAX_SCANNED = 5000

@@ -15,7 +15,8 @@ from epochal_studio.problems import Refusal
 from epochal_studio.results.folders import bucket_errors
 from epochal_studio.results.pieces import PIECE, read_piece
 from epochal_studio.runs.values import count, mapping, number, readable, text
-from epochal_studio.wire import MAX_METRICS, Curve, History, Problem
+from epochal_studio.wire.common import Problem
+from epochal_studio.wire.results import MAX_METRICS, Curve, History
 
 MAX_BYTES = 16 * 2**20
 """Maximum bytes that are read: 160,000 epochs with ten metrics, which need two seconds. Hostile lines need six."""

@@ -26,7 +26,8 @@ from epochal_studio.runs.trials import from_status
 from epochal_studio.runs.values import readable
 from epochal_studio.sending import end, send
 from epochal_studio.state import STATE, endpoints_of
-from epochal_studio.wire import MAX_POINTS, History, RunKey, Trials
+from epochal_studio.wire.common import RunKey
+from epochal_studio.wire.results import MAX_POINTS, History, Trials
 
 POLL_SECONDS = 2.0
 """Seconds between two reads of a log with `follow=1`."""

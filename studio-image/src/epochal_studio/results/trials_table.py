@@ -9,7 +9,7 @@ from epochal.runs.history import TRIALS
 from epochal_studio.results.folders import bucket_errors
 from epochal_studio.results.pieces import read_whole
 from epochal_studio.runs.trials import from_table
-from epochal_studio.wire import Trials
+from epochal_studio.wire.results import Trials
 
 MAX_TABLE = 8 * 2**20
 _MEMORY = 14

@@ -14,7 +14,8 @@ from epochal_api.modelserver.config import ImageMode
 from epochal_studio.problems import Refusal, refuse
 from epochal_studio.runs.document import clone, plain
 from epochal_studio.runs.values import mapping, readable, text
-from epochal_studio.wire import Action, ActionRequest, DeployRequest, Problem, RunKey, RunKind
+from epochal_studio.wire.common import Problem, RunKey, RunKind
+from epochal_studio.wire.runs import Action, ActionRequest, DeployRequest
 
 _FIELDS: dict[Action, tuple[str, bool]] = {
     "suspend": ("suspend", True),

@@ -13,7 +13,8 @@ from epochal_studio.access import Access
 from epochal_studio.bodies import kind_of
 from epochal_studio.runs.layers import spec_of
 from epochal_studio.runs.values import mapping, readable, text
-from epochal_studio.wire import MAX_FIELDS, ComparedRun, Comparison, RunKey
+from epochal_studio.wire.common import RunKey
+from epochal_studio.wire.results import MAX_FIELDS, ComparedRun, Comparison
 
 CONNECTIONS = 4
 """Runs that are read at the same time: fewer than MAX_USER_CALLS, so that the user's other requests do not wait."""

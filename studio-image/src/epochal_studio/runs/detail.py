@@ -17,7 +17,8 @@ from epochal_studio.runs.rights import permissions
 from epochal_studio.runs.summary import summary
 from epochal_studio.runs.timeline import timeline
 from epochal_studio.runs.values import mapping, readable, text
-from epochal_studio.wire import Entry, Problem, RunDetail
+from epochal_studio.wire.common import Problem
+from epochal_studio.wire.runs import Entry, RunDetail
 
 MAX_ENTRIES = 200
 MAX_EVENTS = 500

@@ -9,7 +9,7 @@ from epochal.client.kinds import EXPERIMENTS, MODEL_SERVERS, PODS, SECRETS, TRAI
 
 from epochal_studio.runs.layers import spec_of
 from epochal_studio.runs.values import mapping, text
-from epochal_studio.wire import Permission
+from epochal_studio.wire.runs import Permission
 
 
 class _Right(NamedTuple):

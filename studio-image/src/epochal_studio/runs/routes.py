@@ -10,13 +10,9 @@ from epochal_studio.runs.compare import read_comparison
 from epochal_studio.runs.detail import changed_detail, detail, read_detail
 from epochal_studio.runs.values import run_kind
 from epochal_studio.state import STATE
-from epochal_studio.wire import (
-    MAX_RUNS_COMPARED,
-    ActionRequest,
-    CloneRequest,
-    DeployRequest,
-    RunKey,
-)
+from epochal_studio.wire.common import RunKey
+from epochal_studio.wire.results import MAX_RUNS_COMPARED
+from epochal_studio.wire.runs import ActionRequest, CloneRequest, DeployRequest
 
 _MAX_UID = 64
 

@@ -7,7 +7,8 @@ from typing import Any
 from epochal.views import progress
 
 from epochal_studio.runs.values import Readable, count, items, mapping, number, readable, text, time
-from epochal_studio.wire import MAX_SPARKLINE, MetricValue, RunKey, RunSummary, ServerSummary
+from epochal_studio.wire.common import RunKey
+from epochal_studio.wire.runs import MAX_SPARKLINE, MetricValue, RunSummary, ServerSummary
 
 MAX_NAME = 253
 MAX_METRIC_NAME = 128

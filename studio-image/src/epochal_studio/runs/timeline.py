@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 from epochal.views.history import Entry
 
 from epochal_studio.runs.values import Readable, count, items, mapping, number, readable, time
-from epochal_studio.wire import Phase
+from epochal_studio.wire.runs import Phase
 
 MAX_PHASES = 100
 CONTAINER = "trainer"

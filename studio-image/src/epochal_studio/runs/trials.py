@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Any
 
 from epochal_studio.runs.values import count, items, mapping, readable, text
-from epochal_studio.wire import Trials
+from epochal_studio.wire.results import Trials
 
 MAX_TRIALS = 10_000
 MAX_COLUMNS = 64

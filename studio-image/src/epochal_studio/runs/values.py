@@ -14,7 +14,7 @@ from epochal_api.read_status import read_status
 from epochal_api.text import printable
 from epochal_api.trainingjob.status import Status
 
-from epochal_studio.wire import RUN_KINDS, RunKind
+from epochal_studio.wire.common import RUN_KINDS, RunKind
 
 MAX_TEXT = 1000
 """Default maximum of characters in `text`."""

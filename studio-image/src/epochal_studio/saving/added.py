@@ -6,7 +6,7 @@ from typing import Any
 
 from epochal_api.crd import EXPERIMENTS, TRAINING_JOBS, schema
 
-from epochal_studio.wire import AddedField
+from epochal_studio.wire.documents import AddedField
 
 _MODELS = {kind.model.__name__: kind.model for kind in (TRAINING_JOBS, EXPERIMENTS)}
 _SPEC = "spec"

@@ -11,7 +11,7 @@ from epochal_studio.networks.reading import UnreadableDocument, read_object
 from epochal_studio.problems import refuse
 from epochal_studio.runs.document import LAST_APPLIED, SERVER_FIELDS
 from epochal_studio.runs.values import mapping, run_kind
-from epochal_studio.wire import RunKey
+from epochal_studio.wire.common import RunKey
 
 Object = dict[str, Any]
 

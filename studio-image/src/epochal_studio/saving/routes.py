@@ -8,7 +8,7 @@ from epochal_studio.problems import answer
 from epochal_studio.saving.document import read_document
 from epochal_studio.saving.save import save
 from epochal_studio.state import STATE
-from epochal_studio.wire import SaveRequest
+from epochal_studio.wire.documents import SaveRequest
 
 
 def routes() -> list[web.RouteDef]:

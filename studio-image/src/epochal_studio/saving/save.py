@@ -15,7 +15,8 @@ from epochal_studio.runs.values import mapping
 from epochal_studio.saving.added import added_fields
 from epochal_studio.saving.document import changed, has_other_labels
 from epochal_studio.saving.refusals import refusal_to_save
-from epochal_studio.wire import RunKey, Saved, SaveRequest
+from epochal_studio.wire.common import RunKey
+from epochal_studio.wire.documents import Saved, SaveRequest
 
 Object = dict[str, Any]
 _TRIES = 4

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from epochal_studio.servers.options import MAX_BYTES, TYPES
-from epochal_studio.wire import MAX_IMPORT
+from epochal_studio.wire.documents import MAX_IMPORT
 
 MARK, MARK_VALUE = "Epochal-Studio", "1"
 """A header that a page of another origin cannot send without a CORS preflight request, which Studio never allows. For

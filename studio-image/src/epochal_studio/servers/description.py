@@ -14,7 +14,7 @@ from epochal_studio.servers.refusals import DESCRIBE, KEY_REQUIRED, not_ready, r
 from epochal_studio.servers.requests import ask
 from epochal_studio.servers.server import Server
 from epochal_studio.stream.api_server import ApiServer
-from epochal_studio.wire import ServedModel
+from epochal_studio.wire.servers import ServedModel
 
 PATH = "/page/model.json"
 MAX_PAGE = 2**20

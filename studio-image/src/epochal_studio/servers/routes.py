@@ -15,7 +15,7 @@ from epochal_studio.servers.requests import ask
 from epochal_studio.servers.server import Server, read_server
 from epochal_studio.servers.usage import read_usage
 from epochal_studio.state import STATE
-from epochal_studio.wire import RunKey
+from epochal_studio.wire.common import RunKey
 
 SERVER_PATH = "/api/servers/{namespace}/{name}"
 MAX_ANSWER = 4 * 2**20

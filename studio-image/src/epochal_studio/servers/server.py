@@ -10,7 +10,7 @@ from epochal_api.modelserver.pod import METRICS_PORT
 
 from epochal_studio.runs.values import count, items, mapping, readable, text
 from epochal_studio.servers.options import MAX_BYTES
-from epochal_studio.wire import RunKey
+from epochal_studio.wire.common import RunKey
 
 UID_LABEL = "epochal.dev/modelserver-uid"
 _DEFAULT_BYTES = 8 * 2**20

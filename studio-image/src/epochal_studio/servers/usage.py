@@ -16,7 +16,8 @@ from epochal_studio.servers.refusals import MEASURE, refusal
 from epochal_studio.servers.requests import ask
 from epochal_studio.servers.server import Server
 from epochal_studio.stream.api_server import ApiServer
-from epochal_studio.wire import ClassCount, Problem, Usage
+from epochal_studio.wire.common import Problem
+from epochal_studio.wire.servers import ClassCount, Usage
 
 MAX_PODS = 16
 """Maximum number of pods whose metrics are read."""

@@ -18,7 +18,7 @@ from epochal_studio.session.owners import owner_of, user_name
 from epochal_studio.session.sealing import Sealed
 from epochal_studio.state import STATE
 from epochal_studio.threads import DEADLINE_SECONDS, SIGN_IN
-from epochal_studio.wire import Session, SignIn
+from epochal_studio.wire.session import Session, SignIn
 
 MAX_SESSION = timedelta(hours=12)
 """Maximum duration of a session. Then the user must sign in again, even if the token is still valid."""

@@ -21,7 +21,7 @@ from epochal_studio.problems import refuse
 from epochal_studio.results.folders import LIMITS
 from epochal_studio.runs.values import mapping
 from epochal_studio.storage.endpoints import Endpoints, allowed_endpoint
-from epochal_studio.wire import ConnectStorage, Storage
+from epochal_studio.wire.storage import ConnectStorage, Storage
 
 MAX_SECRETS = 500
 """Number of Secrets after which no further page of Secrets is read."""

@@ -7,7 +7,7 @@ from epochal_studio.bodies import namespace_of, read_body
 from epochal_studio.problems import answer, refusal_of
 from epochal_studio.state import endpoints_of
 from epochal_studio.storage.connect import connect_storage, list_storages
-from epochal_studio.wire import ConnectStorage
+from epochal_studio.wire.storage import ConnectStorage
 
 
 def routes() -> list[web.RouteDef]:

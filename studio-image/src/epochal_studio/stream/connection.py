@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from epochal_studio.wire import ConnectionState, Problem, RunKind
+from epochal_studio.wire.common import Problem, RunKind
+from epochal_studio.wire.runs import ConnectionState
 
 
 class Phase(Enum):

@@ -8,7 +8,8 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from epochal_studio.wire import ConnectionState, RunKey
+from epochal_studio.wire.common import RunKey
+from epochal_studio.wire.runs import ConnectionState
 
 PIECE = 64 * 1024
 """Minimum bytes of each piece of a long event. For a slow browser, Studio keeps only one piece in memory."""

@@ -17,7 +17,8 @@ from epochal_studio.stream.sparklines import Sparklines
 from epochal_studio.stream.subscription import Subscription
 from epochal_studio.stream.turns import Credit, Turns
 from epochal_studio.stream.watcher import Watcher
-from epochal_studio.wire import RUN_KINDS, RunKind, RunSummary
+from epochal_studio.wire.common import RUN_KINDS, RunKind
+from epochal_studio.wire.runs import RunSummary
 
 MAX_STREAMS, MAX_USER_STREAMS = 300, 20
 """Maximum streams of all users, and of one owner with any number of tokens."""

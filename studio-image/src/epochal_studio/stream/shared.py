@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from epochal_studio.stream.api_server import ApiServer
 from epochal_studio.stream.frames import RowKey
 from epochal_studio.stream.turns import Turns
-from epochal_studio.wire import RunSummary
+from epochal_studio.wire.runs import RunSummary
 
 
 class Listener(Protocol):

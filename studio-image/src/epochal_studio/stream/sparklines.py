@@ -3,7 +3,7 @@
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 
-from epochal_studio.wire import MAX_SPARKLINE, MetricValue
+from epochal_studio.wire.runs import MAX_SPARKLINE, MetricValue
 
 MAX_RUNS = 20_000
 

@@ -9,7 +9,7 @@ from epochal_studio.problems import EXPIRED
 from epochal_studio.stream.connection import Phase, connection_state
 from epochal_studio.stream.frames import RETRY, RowKey, connection_frame, runs_frame
 from epochal_studio.stream.watcher import Watcher
-from epochal_studio.wire import ConnectionState
+from epochal_studio.wire.runs import ConnectionState
 
 FRAME_SECONDS = 0.1
 """Minimum seconds between two frames. All changes in between are sent in one frame."""

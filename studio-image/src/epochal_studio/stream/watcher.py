@@ -24,7 +24,7 @@ from epochal_studio.stream.frames import RowKey
 from epochal_studio.stream.objects import MAX_OBJECT, OMITTED, Page, read_event
 from epochal_studio.stream.shared import Listener, Shared
 from epochal_studio.stream.turns import Pace
-from epochal_studio.wire import Problem, RunKind
+from epochal_studio.wire.common import Problem, RunKind
 
 WATCH_SECONDS = 120.0
 """Seconds after which the API server ends a watch. It checks the token and the rights again for the next watch."""

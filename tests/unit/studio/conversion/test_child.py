@@ -9,7 +9,7 @@ import pytest
 import yaml
 from epochal.errors import EpochalError
 from epochal_studio.conversion.child import export_network, import_network
-from epochal_studio.wire import MAX_YAML
+from epochal_studio.wire.networks import MAX_YAML
 
 from tests.unit.cli.importers.flows import chain, digits, node
 from tests.unit.studio.networks.texts import document, experiment, text

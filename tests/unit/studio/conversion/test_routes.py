@@ -12,7 +12,7 @@ from epochal_studio import streamed_body
 from epochal_studio.conversion import process, routes
 from epochal_studio.long_answers import MAX_PROCESSES
 from epochal_studio.session import owners
-from epochal_studio.wire import MAX_IMPORT
+from epochal_studio.wire.documents import MAX_IMPORT
 
 from tests.unit.cli.importers.flows import digits
 from tests.unit.studio.in_memory import Answer, StudioInMemory

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 from epochal_studio.networks import checker as module
 from epochal_studio.networks.checker import Checker, NoAnswer
-from epochal_studio.wire import Problem
+from epochal_studio.wire.common import Problem
 
 from tests.kit.fake.checker import FakeChecker
 

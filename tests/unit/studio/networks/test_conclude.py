@@ -5,7 +5,8 @@ from typing import Any
 from epochal_api.checker import Answer
 from epochal_studio.networks.conclude import MAX_PROBLEMS, with_answer, without_answer
 from epochal_studio.networks.examine import Examined
-from epochal_studio.wire import DocumentProblem, Problem
+from epochal_studio.wire.common import Problem
+from epochal_studio.wire.networks import DocumentProblem
 
 PATH = "spec.network.layers[{}]"
 

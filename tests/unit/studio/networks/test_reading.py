@@ -4,7 +4,7 @@ import tracemalloc
 
 import pytest
 from epochal_studio.networks.reading import MAX_CHARACTERS, UnreadableDocument, read_object
-from epochal_studio.wire import MAX_YAML
+from epochal_studio.wire.networks import MAX_YAML
 
 HEAD = "kind: TrainingJob\nspec:\n"
 BOMB = "a0: &a0 [1, 1]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 100))

@@ -9,7 +9,7 @@ import numpy as np
 from epochal.client.buckets import ObjectStat
 from epochal.client.failures import MissingObject
 from epochal_studio.preview.read import read_preview
-from epochal_studio.wire import ArrayPreview, Preview
+from epochal_studio.wire.preview import ArrayPreview, Preview
 
 
 class _Part(io.BytesIO):

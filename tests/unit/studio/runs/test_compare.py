@@ -4,7 +4,8 @@ import time
 from typing import Any
 
 from epochal_studio.runs.compare import MAX_CHARACTERS, MAX_PATHS, compared, comparison
-from epochal_studio.wire import MAX_FIELDS, RunKey
+from epochal_studio.wire.common import RunKey
+from epochal_studio.wire.results import MAX_FIELDS
 
 
 def job(name: str, spec: Any) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from epochal_studio.runs.summary import key, monitored, summary
-from epochal_studio.wire import MetricValue
+from epochal_studio.wire.runs import MetricValue
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -6,7 +6,8 @@ import pytest
 from epochal_studio.stream.connection import Phase, WatchStatus, connection_state
 from epochal_studio.stream.frames import PIECE, RowKey, connection_frame, runs_frame
 from epochal_studio.stream.sparklines import Sparklines
-from epochal_studio.wire import MAX_SPARKLINE, ConnectionState, MetricValue, Problem, RunsUpdate
+from epochal_studio.wire.common import Problem
+from epochal_studio.wire.runs import MAX_SPARKLINE, ConnectionState, MetricValue, RunsUpdate
 
 KEY = RowKey("TrainingJob", "vision", "mnist")
 
