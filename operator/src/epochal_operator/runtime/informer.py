@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Container, Iterable, Mapping
 from contextlib import suppress
+from enum import IntEnum
 from typing import Any, Protocol
 
 from epochal_operator.runtime.api.pages import Page
@@ -121,7 +122,7 @@ class Informer:
                 continue
             for obj in self._most_urgent_first(kind):
                 if namespace in {None, (key := key_of(obj)).namespace}:
-                    self._add_functions[kind](key, low_priority=is_finished(obj))
+                    self._add_functions[kind](key, low_priority=_urgency(obj) is _Urgency.ENDED)
 
     def _most_urgent_first(self, kind: Kind) -> list[Object]:
         """Return the cached objects of a kind: objects with an unobserved spec first, finished ones last.
@@ -142,8 +143,14 @@ class Informer:
         return source if source in self.sources else Source(source.resource)
 
 
-def _urgency(obj: Object) -> int:
+class _Urgency(IntEnum):
+    NEW_SPEC = 0
+    UNFINISHED = 1
+    ENDED = 2
+
+
+def _urgency(obj: Object) -> _Urgency:
     observed: Any = (obj.get("status") or {}).get("observedGeneration")
     if observed != obj["metadata"].get("generation"):
-        return 0
-    return 2 if is_finished(obj) else 1
+        return _Urgency.NEW_SPEC
+    return _Urgency.ENDED if is_finished(obj) else _Urgency.UNFINISHED

@@ -66,16 +66,18 @@ def test_new_objects_are_enqueued_first_and_finished_ones_last() -> None:
 def test_finished_objects_and_those_of_a_resync_have_low_priority() -> None:
     enqueued = AddedKeys()
     informer = informer_of(enqueued)
-    finished = in_namespace("finished")
+    finished, corrected = in_namespace("finished"), in_namespace("corrected")
     finished["status"] = {"observedGeneration": 1, "conditions": [{"type": "Finished", "status": "True"}]}
-    list_objects(informer, Source(TRAINING_JOBS), finished, JOB)
+    corrected["status"] = finished["status"]
+    corrected["metadata"]["generation"] = 2
+    list_objects(informer, Source(TRAINING_JOBS), finished, corrected, JOB)
     for source in informer.sources[1:]:
         list_objects(informer, source)
     assert enqueued.low_priority == {Key("finished", KEY.name)}
     informer.enqueue_all()
-    assert enqueued.low_priority == {Key("finished", KEY.name), KEY}
+    assert enqueued.low_priority == {Key("finished", KEY.name), Key("corrected", KEY.name), KEY}
     informer.put(TRAINING_JOBS, JOB | {"metadata": JOB["metadata"] | {"resourceVersion": "70"}})
-    assert enqueued.low_priority == {Key("finished", KEY.name)}
+    assert enqueued.low_priority == {Key("finished", KEY.name), Key("corrected", KEY.name)}
 
 
 def test_a_change_by_a_kind_enqueues_only_objects_of_other_kinds() -> None:
