@@ -169,6 +169,39 @@ def test_the_files_of_mnist(tmp_path: Path, argument: str) -> None:
     assert last(spec)[0] == 10
 
 
+def write_idx(folder: Path, *parts: str) -> None:
+    folder.mkdir(exist_ok=True)
+    for part in parts:
+        (folder / f"{part}-images-idx3-ubyte").write_bytes(idx(np.zeros((50, 4, 4))))
+        (folder / f"{part}-labels-idx1-ubyte").write_bytes(idx(np.arange(50) % 10))
+
+
+def sets(spec: dict[str, Any]) -> dict[str, str]:
+    """Returns the file of features of each data set."""
+    return {role: each["features"] for role, each in spec["data"].items() if "features" in each}
+
+
+def test_the_data_set_of_an_idx_file_is_any_word_of_its_name(tmp_path: Path) -> None:
+    write_idx(tmp_path / "emnist", "emnist-letters-train", "emnist-letters-test")
+    letters = {
+        "train": "emnist-letters-train-images-idx3-ubyte",
+        "test": "emnist-letters-test-images-idx3-ubyte",
+    }
+    assert sets(init(tmp_path, "emnist")) == letters
+    assert sets(init(tmp_path, f"emnist/{letters['train']}", "--out", "file.yaml")) == letters
+    write_idx(tmp_path / "emnist", "emnist-digits-train", "emnist-digits-test")
+    found = epochal("init", "emnist", "--force", folder=tmp_path)
+    assert found.exit_code == 1
+    assert "emnist-digits-test-images-idx3-ubyte and " in found.errors
+    assert f"{letters['test']} could both be the test set" in found.errors
+    assert sets(init(tmp_path, f"emnist/{letters['train']}", "--out", "chosen.yaml")) == letters
+
+
+def test_the_training_set_of_idx_files_needs_no_test_set(tmp_path: Path) -> None:
+    write_idx(tmp_path / "letters", "emnist-letters-train")
+    assert sets(init(tmp_path, "letters")) == {"train": "emnist-letters-train-images-idx3-ubyte"}
+
+
 def test_photographs_in_folders(tmp_path: Path) -> None:
     for name, shade in (("cats", 250), ("dogs", 5)):
         (tmp_path / "pets" / name).mkdir(parents=True)

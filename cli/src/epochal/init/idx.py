@@ -24,7 +24,7 @@ _GZIP = b"\x1f\x8b"
 _FEATURES = re.compile(r"(images|features)", re.IGNORECASE)
 _AXES = re.compile(r"idx[0-9]")
 _ROLES = {"train": "train", "test": "test", "t10k": "test", "val": "validation", "valid": "validation"}
-"""The data set of a file, by the first word of the file's name. Other words mean the training set."""
+"""The data set of a file, by a word of the file's name. A file without such a word belongs to the training set."""
 
 
 class _Pair(NamedTuple):
@@ -49,13 +49,12 @@ def describe_idx(path: Path, task: Task | None = None) -> DataDescription:
         task: The task of the labels if the user gives it.
 
     Raises:
-        EpochalError: If the training set has no file of labels, or a file is damaged.
+        EpochalError: If the training set has no file of labels, several pairs of files could be the same data set, or a
+            file is damaged.
     """
     folder = path if path.is_dir() else path.parent
-    pairs = _pairs(folder)
-    if path.is_file():
-        pairs = {role: pair for role, pair in pairs.items() if path in pair or role != "train"}
-    if "train" not in pairs:
+    pairs = _pairs(folder, path)
+    if "train" not in pairs or (path != folder and path not in pairs["train"]):
         raise EpochalError(
             f"{path}: an idx file of features needs the file of its labels beside it",
             "Name the files as those of MNIST: train-images-idx3-ubyte and train-labels-idx1-ubyte.",
@@ -81,19 +80,48 @@ def describe_idx(path: Path, task: Task | None = None) -> DataDescription:
     )
 
 
-def _pairs(folder: Path) -> Mapping[str, _Pair]:
-    """Return the file of features and the file of labels in a folder for each data set, such as train and test."""
+def _pairs(folder: Path, chosen: Path) -> Mapping[str, _Pair]:
+    """Return the file of features and the file of labels in a folder for each data set, such as train and test.
+
+    Args:
+        folder: The folder.
+        chosen: The folder, or a file in it. A file chooses its collection among several, such as letters and digits.
+
+    Raises:
+        EpochalError: If several pairs could be the same data set.
+    """
     names = {file.name: file for file in folder.iterdir() if file.is_file()}
-    found = dict[str, _Pair]()
-    for name, file in sorted(names.items()):
-        if not _FEATURES.search(name) or not is_idx(file):
+    order = sorted(names, key=lambda name: (name != chosen.name, name))
+    found = dict[str, dict[str, _Pair]]()
+    for name in order:
+        if not _FEATURES.search(name) or not is_idx(names[name]):
             continue
         pattern = _AXES.sub("idx[0-9]", re.escape(_FEATURES.sub("labels", name)).removesuffix(r"\.gz"))
-        labels = next((names[other] for other in sorted(names) if re.fullmatch(rf"{pattern}(\.gz)?", other)), None)
+        labels = next((names[other] for other in order if re.fullmatch(rf"{pattern}(\.gz)?", other)), None)
         if labels is not None:
-            role = _ROLES.get(re.split(r"[^a-z0-9]", name.lower())[0], "train")
-            found.setdefault(role, _Pair(file, labels))
-    return found
+            role, collection = _role(name)
+            found.setdefault(role, {}).setdefault(collection, _Pair(names[name], labels))
+    if chosen != folder:
+        collection = next((each for pairs in found.values() for each, pair in pairs.items() if chosen in pair), None)
+        found = {role: {each: pairs[each]} for role, pairs in found.items() for each in pairs if each == collection}
+    return {role: _only(pairs, role) for role, pairs in found.items()}
+
+
+def _only(pairs: Mapping[str, _Pair], role: str) -> _Pair:
+    first, *others = pairs.values()
+    if others:
+        raise EpochalError(
+            f"{first.features} and {others[0].features} could both be the {role} set",
+            "Give the file of the training set instead of the folder, or move the other files.",
+        )
+    return first
+
+
+def _role(name: str) -> tuple[str, str]:
+    """Return the data set of a file, and the other words of its name, which all data sets of a collection share."""
+    words = re.split(r"[^a-z0-9]", name.lower().removesuffix(".gz"))
+    word = next((word for word in words if word in _ROLES), "")
+    return _ROLES.get(word, "train"), " ".join(each for each in words if each != word)
 
 
 def _labels(path: Path) -> NDArray[Any]:
