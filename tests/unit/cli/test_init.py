@@ -2,8 +2,10 @@
 
 import gzip
 import io
+import shutil
 import struct
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -219,6 +221,21 @@ def test_photographs_in_folders(tmp_path: Path) -> None:
     result = epochal("init", "pets", "--force", folder=tmp_path)
     assert "Left out: 1 unreadable photograph, such as cut.png." in result.errors
     assert np.load(tmp_path / "pets.npz")["x"].shape == (6, 30, 30, 3)
+
+
+@pytest.mark.parametrize("names", [("test", "train"), ("Train", "val"), ("train", "valid", "validation")])
+def test_folders_of_a_split_are_no_classes(tmp_path: Path, names: Sequence[str]) -> None:
+    for name in (*names, "other/train", "other/track"):
+        (tmp_path / "photos" / name / "cats").mkdir(parents=True)
+        Image.new("L", (4, 4)).save(tmp_path / "photos" / name / "cats" / "1.png")
+    assert kinds(init(tmp_path, "photos/other"))
+    (tmp_path / "other.yaml").unlink()
+    shutil.rmtree(tmp_path / "photos" / "other")
+    expected = f"the folders {', '.join(sorted(names))} of {tmp_path}/photos are a split of the data, and not classes"
+    train = next(name for name in names if name.lower() == "train")
+    assert f"{expected}\nGive the folder with the training set: {tmp_path}/photos/{train}" in refusal(
+        tmp_path, "photos"
+    )
 
 
 @pytest.mark.parametrize("count", [64, 65, 127, 128])

@@ -25,6 +25,8 @@ _MAX_SIDE = 64
 _MAX_EQUAL_SIDE = 128
 """Maximum side in pixels up to which images keep their size, if all have the same size."""
 _MIN_CLASSES = 2
+_SETS = frozenset({"test", "train", "training", "val", "valid", "validation"})
+"""Names of folders with a part of the data. Each has the folders of the classes."""
 
 
 class Size(NamedTuple):
@@ -54,10 +56,16 @@ def read_photographs(folder: Path, side: int | None = None) -> Table:
         side: Height and width of the arrays in pixels; None to choose a size from the images.
 
     Raises:
-        EpochalError: If Pillow is missing, there are too few or too many classes, a class has no readable image, or the
-            images need too much memory.
+        EpochalError: If Pillow is missing, there are too few or too many classes, the folders are parts of the data, a
+            class has no readable image, or the images need too much memory.
     """
     classes = class_folders(folder)
+    if classes and _SETS.issuperset(name.lower() for name in classes):
+        training = next((name for name in classes if name.lower().startswith("train")), next(iter(classes)))
+        raise EpochalError(
+            f"the folders {', '.join(classes)} of {folder} are a split of the data, and not classes",
+            f"Give the folder with the training set: {folder / training}",
+        )
     if not _MIN_CLASSES <= len(classes) <= MAX_CLASSES:
         raise EpochalError(
             f"{folder} must have {_MIN_CLASSES} to {MAX_CLASSES:,} folders with photographs, one for each class, found "
