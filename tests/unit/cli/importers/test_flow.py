@@ -270,6 +270,62 @@ def test_channels_first_and_the_decay_of_the_learning_rate(read: Importer) -> No
     }
 
 
+CHANNELS_FIRST = node("Images", "input.imagedata", [], **{**DATA, "dim_ordering": "th", "channels": 3})
+
+
+def test_the_layers_after_the_permute_have_the_channels_last(read: Importer) -> None:
+    th = {"dim_ordering": "th"}
+    imported = read(
+        flow(
+            CHANNELS_FIRST,
+            node("A", "convolution.convolution2d", ["Images"], **CONV, **th),
+            node("B", "convolution.convolution2d", ["Images"], **CONV, data_format="channels_first"),
+            node("Norm", "normalization.batchnormalization", ["A"], axis="1"),
+            node("Rows", "normalization.batchnormalization", ["B"], axis="2"),
+            node("Slope", "activation.prelu", ["Rows"], shared_axes=[2, 3]),
+            node("Merge", "core.merge", ["Norm", "Slope"], mode="concat", concat_axis="1"),
+            node("Pool", "convolution.pooling2d", ["Merge"], **POOL, **th),
+            node("Flat", "core.flatten", ["Pool"]),
+            node("Norm 2", "normalization.batchnormalization", ["Flat"], axis="1"),
+            node("Dense", "core.dense", ["Norm 2"], output_dim=10),
+            node("Loss", SOFTMAX, ["Dense"]),
+            node("SGD", "optimizer.sgd", ["Loss"], lr="0.1"),
+        )
+    )
+    layers = {layer["name"]: layer for layer in spec(imported)["network"]["layers"]}
+    assert not any("data_format" in layer for layer in layers.values())
+    assert layers["Norm"] == {"layer": "BatchNormalization", "name": "Norm"}
+    assert (layers["Rows"]["axis"], layers["Slope"]["shared_axes"]) == (1, [1, 2])
+    assert layers["Merge"] == {"layer": "Concatenate", "name": "Merge", "inputs": ["Norm", "Slope"]}
+    assert layers["Norm_2"]["axis"] == 1
+    assert not any("channels" in line for line in imported.warnings)
+
+
+@pytest.mark.parametrize(
+    ("op", "parameters", "expected"),
+    [
+        ("normalization.batchnormalization", {}, "axis is -1 with the channels first: the axis of the channels is"),
+        ("normalization.batchnormalization", {"axis": "7"}, "axis is 7 with the channels first"),
+        ("core.reshape", {"target_shape": "-1"}, "this Reshape may compute other values"),
+        ("core.dense", {"output_dim": 4}, "this Dense may compute other values"),
+        ("activation.softmax", {}, "this Activation may compute other values"),
+    ],
+)
+def test_a_layer_without_a_safe_axis_is_a_warning(
+    read: Importer, op: str, parameters: dict[str, Any], expected: str
+) -> None:
+    tail = (
+        node("Flat", "core.flatten", ["It"]),
+        node("Dense", "core.dense", ["Flat"], output_dim=10),
+        node("Loss", SOFTMAX, ["Dense"]),
+        node("SGD", "optimizer.sgd", ["Loss"], lr="0.1"),
+    )
+    document = flow(CHANNELS_FIRST, node("It", op, ["Images"], **parameters), *tail)
+    assert any(line.startswith('node "It"') and expected in line for line in read(document).warnings)
+    with pytest.raises(EpochalError, match="--strict"):
+        read(document, strict=True)
+
+
 def test_equal_labels_get_numbers_and_equal_data_sets_are_left_out(read: Importer) -> None:
     first, second = node("Dense", "core.dense", ["Flat"], output_dim=5), node("B", "core.dense", [], output_dim=10)
     second["app_data"]["ui_data"]["label"] = "Dense"

@@ -7,6 +7,7 @@ from epochal.errors import EpochalError
 from epochal.importers import losses, optimizers
 from epochal.importers.draft import Draft, LayerNames
 from epochal.importers.flow import data, training
+from epochal.importers.flow.channels import with_channels_last
 from epochal.importers.flow.document import Node, read_flow
 from epochal.importers.flow.operations import INPUTS, convert_layer
 from epochal.importers.losses import find_last_layer
@@ -47,6 +48,8 @@ class _Flow:
         self._layers = [node for node in nodes.values() if node.category not in {_INPUT, *_ENDS}]
         self._names = LayerNames(*([_INPUT] if len(self._inputs) == 1 else []))
         self._name_of: dict[str, str] = {}
+        self._moved: set[str] = set()
+        """Ids of nodes whose output is an image with the channels first in the flow, and last in the TrainingJob."""
 
     def convert(self) -> None:
         self._check()
@@ -121,18 +124,29 @@ class _Flow:
             if shapes[node.id].is_channels_first:
                 self._add(layers, node, {"layer": "Permute", "dims": [2, 3, 1]}, [self._name_of[node.id]])
                 self._draft.comment(f"network.layers[{len(layers) - 1}]", "The channels of the data come first.")
+                self._moved.add(node.id)
         classes = {identity: data.class_count(self._inputs[0]) for identity in self._last_dense(outputs)}
         for node in self._layers:
             if node.id not in used:
                 self._draft.warn(node.label, "it leads to no loss, and is left out")
                 continue
-            layer = convert_layer(node, self._draft, classes=classes.get(node.id))
+            layer = self._with_channels_last(node, convert_layer(node, self._draft, classes=classes.get(node.id)))
             self._add(layers, node, layer, [self._name_of[each] for each in node.sources])
         network["layers"] = layers
         names = [self._name_of[identity] for identity in outputs]
         if len(names) > 1 or names[0] != layers[-1]["name"]:
             network["outputs"] = names
         return network
+
+    def _with_channels_last(self, node: Node, layer: dict[str, Any]) -> dict[str, Any]:
+        """Return a layer with the axes of its inputs in the TrainingJob."""
+        moved = self._moved.intersection(node.sources)
+        if moved and len(moved) < len(set(node.sources)):
+            self._draft.warn(node.label, "some of its inputs have the channels first: check its arguments")
+        elif moved:
+            layer, is_image = with_channels_last(layer, node, self._draft)
+            self._moved |= {node.id} if is_image else set()
+        return layer
 
     def _add(self, layers: list[dict[str, Any]], node: Node, layer: dict[str, Any], inputs: list[str]) -> None:
         """Append a layer with a unique name. The field inputs is written only if they are not just the layer before."""
