@@ -76,11 +76,14 @@ class Findings:
     def to_list(self, *, are_warnings: bool = False) -> list[Problem]:
         """Return the problems in the order in which they were added, and then one with the number of omitted problems.
 
-        `are_warnings` marks all of them as warnings.
+        `are_warnings` marks all of them as warnings. The last one is a warning if all others are, because errors are
+        added first.
         """
         found = list(self._found)
         if self._omitted:
-            found.append(Problem("spec", f"{self._omitted:,} more problems: correct the others first"))
+            is_warning = all(problem.is_warning for problem in found)
+            message = f"{self._omitted:,} more problems: correct the others first"
+            found.append(Problem("spec", message, is_warning=is_warning))
         return [problem._replace(is_warning=True) for problem in found] if are_warnings else found
 
 

@@ -74,7 +74,8 @@ def training_spec(document: Mapping[str, Any]) -> Mapping[str, Any] | None:
 def spec_problems(spec: Mapping[str, Any], path: str = "spec", searched: Sequence[SearchedPath] = ()) -> list[Problem]:
     """Return the problems of the Keras objects and of the graph of layers in the spec of a TrainingJob.
 
-    The schema does not find these problems. They are warnings if the spec has its own image or code.
+    The schema does not find these problems. Those of the Keras objects are warnings if the spec has its own image or
+    code. The problems of the graph are errors in each case, and come first.
 
     Args:
         spec: The spec as plain JSON values.
@@ -82,13 +83,15 @@ def spec_problems(spec: Mapping[str, Any], path: str = "spec", searched: Sequenc
         searched: Paths in the spec that the parameters of an Experiment set: an argument that only a parameter gives is
             not missing, and a value that a parameter replaces has no problem.
     """
-    findings, known = Findings(), with_unknown(spec, searched) if searched else spec
-    _check_layers(known, path, findings)
+    findings, objects = Findings(), Findings()
+    known = with_unknown(spec, searched) if searched else spec
     if isinstance(network := spec.get("network"), Mapping):
         check_graph(network, f"{path}.network", findings)
+    _check_layers(known, path, objects)
     if isinstance(training := known.get("training"), Mapping):
-        _check_training(training, f"{path}.training", findings)
-    return findings.to_list(are_warnings=has_other_classes(spec))
+        _check_training(training, f"{path}.training", objects)
+    findings.extend(objects.to_list(are_warnings=has_other_classes(spec)))
+    return findings.to_list()
 
 
 def has_other_classes(spec: Mapping[str, Any]) -> bool:

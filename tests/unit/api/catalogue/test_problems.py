@@ -220,6 +220,18 @@ def test_images_and_code_may_have_other_classes(field: dict[str, Any]) -> None:
     spec = training_job({"layer": "Conv2d"})["spec"]
     assert [problem.is_warning for problem in spec_problems(spec)] == [False]
     assert [problem.is_warning for problem in spec_problems(spec | field)] == [True]
+    many = training_job(*({"layer": "Conv2d", "name": f"a{index}"} for index in range(MAX_PROBLEMS + 1)))["spec"]
+    assert {problem.is_warning for problem in spec_problems(many | field)} == {True}
+
+
+@pytest.mark.parametrize("field", [{"image": "registry.example.com/trainer:2"}, {"code": {"object": "model.py"}}])
+@pytest.mark.parametrize("changes", [{"inputs": ["unknown"]}, {"name": "same"}])
+def test_problems_of_the_graph_are_errors_with_images_and_code(field: dict[str, Any], changes: dict[str, Any]) -> None:
+    document = training_job({"layer": "Flatten", "name": "same"}, {"layer": "Mine"} | changes)
+    document["spec"] |= field
+    found = {problem.path.rpartition(".")[2]: problem.is_warning for problem in problems(document)}
+    assert found["layer"]
+    assert not found[next(iter(changes)) if "name" in changes else "inputs[0]"]
 
 
 def test_vocabulary_is_a_list() -> None:
