@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from epochal_api.catalogue.classes import LAYERS, Argument, catalogue
 from epochal_api.catalogue.objects import NAMED
 
+from epochal.importers.reading import mappings_within
 from epochal.importers.values import WrongValue, coerce, integer, is_nothing, number
 
 _RENAMED: Mapping[str, tuple[str, ...]] = {
@@ -86,6 +87,11 @@ _NEUTRAL: Mapping[str, float] = {"_mult": 1, "_multiplier": 1, "mode": 0}
 The parameters are multipliers of the learning rate or of the decay, and the mode of a BatchNormalization in Keras 1.
 """
 
+HARD_SIGMOID = "hard_sigmoid was clip(0.2x + 0.5), and is clip(x/6 + 0.5) in Keras 3, so the outputs differ"
+"""The warning for layers of Keras 1 and 2 with this activation."""
+_ACTIVATIONS = ("activation", "inner_activation", "recurrent_activation")
+_GRUS = frozenset({"GRU", "GRUCell"})
+
 
 class Converted(NamedTuple):
     """The converted arguments of a layer.
@@ -132,6 +138,16 @@ def convert_arguments(layer: str, old: Mapping[str, Any]) -> Converted:
         except WrongValue as error:
             wrong[key] = f"it must be {error}"
     return Converted(without_defaults(arguments, known), lost, wrong)
+
+
+def uses_hard_sigmoid(value: Any) -> bool:
+    """Return whether a layer, or a layer within it, has the activation hard_sigmoid."""
+    return any(each.get(key) == "hard_sigmoid" for each in mappings_within(value) for key in _ACTIVATIONS)
+
+
+def without_reset(layer: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a layer of Keras 1 or 2, where a GRU without `reset_after` means false."""
+    return {**({"reset_after": False} if layer in _GRUS else {}), **arguments}
 
 
 def without_defaults(arguments: Mapping[str, Any], known: Mapping[str, Argument]) -> dict[str, Any]:

@@ -270,6 +270,23 @@ def test_channels_first_and_the_decay_of_the_learning_rate(read: Importer) -> No
     }
 
 
+@pytest.mark.parametrize(
+    ("op", "parameters"),
+    [
+        ("recurrent.gru", {"output_dim": 4, "inner_activation": "hard_sigmoid"}),
+        ("core.dense", {"output_dim": 4, "activation": "hard_sigmoid"}),
+        ("activation.hardsigmoid", {}),
+    ],
+)
+def test_a_flow_has_the_functions_of_keras_2(read: Importer, op: str, parameters: dict[str, Any]) -> None:
+    tail = [node("Flat", "core.flatten", []), node("Dense", "core.dense", [], output_dim=10)]
+    shape = {**DATA, "shape": [5, 3]}
+    imported = read(chain(node("It", op, [], **parameters), *tail, loss=SOFTMAX, data=shape))
+    assert any(line.startswith('node "It"') and "hard_sigmoid was clip(0.2x" in line for line in imported.warnings)
+    first = spec(imported)["network"]["layers"][0]
+    assert first.get("reset_after", True) is (op != "recurrent.gru")
+
+
 CHANNELS_FIRST = node("Images", "input.imagedata", [], **{**DATA, "dim_ordering": "th", "channels": 3})
 
 

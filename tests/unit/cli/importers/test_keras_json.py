@@ -160,6 +160,54 @@ def test_a_sequential_of_keras_1(read: Importer) -> None:
     ]
 
 
+def recurrent(kind: str, **config: Any) -> dict[str, Any]:
+    return {"class_name": kind, "config": {"name": kind, "units": 4, **config}}
+
+
+def of_version(version: str | None, *layers: Mapping[str, Any]) -> dict[str, Any]:
+    first = {"class_name": "InputLayer", "config": {"name": "x", "batch_input_shape": [None, 5, 3], "dtype": "float32"}}
+    config = {"name": "s", "layers": [first, *layers]}
+    return {"class_name": "Sequential", "config": config, **({"keras_version": version} if version else {})}
+
+
+@pytest.mark.parametrize("version", ["1.2.2", "2.1.6-tf", "2.15.0", None])
+def test_a_gru_of_keras_2_resets_before_by_default(read: Importer, version: str | None) -> None:
+    wrapped = {"class_name": "Bidirectional", "config": {"name": "b", "layer": recurrent("GRU", return_sequences=True)}}
+    cudnn = recurrent("CuDNNGRU", return_sequences=True)
+    stored = recurrent("GRU", reset_after=True)
+    both, fast, last = network(read(of_version(version, wrapped, cudnn, stored)))["layers"]
+    assert both["wrapped"] == {"layer": "GRU", "units": 4, "return_sequences": True, "reset_after": False}
+    assert "reset_after" not in fast | last
+
+
+def test_a_gru_of_keras_3_keeps_its_default(read: Importer) -> None:
+    assert "reset_after" not in network(read(of_version("3.3.3", recurrent("GRU"))))["layers"][0]
+
+
+@pytest.mark.parametrize(
+    ("layer", "label"),
+    [
+        (recurrent("LSTM", recurrent_activation="hard_sigmoid"), 'layer "LSTM"'),
+        (recurrent("LSTM", inner_activation="hard_sigmoid"), 'layer "LSTM"'),
+        (recurrent("Dense", activation="hard_sigmoid"), 'layer "Dense"'),
+        (
+            {
+                "class_name": "Bidirectional",
+                "config": {"name": "b", "layer": recurrent("GRU", recurrent_activation="hard_sigmoid")},
+            },
+            'layer "b"',
+        ),
+    ],
+)
+def test_the_hard_sigmoid_of_keras_2_is_a_warning(read: Importer, layer: Mapping[str, Any], label: str) -> None:
+    expected = f"{label}: hard_sigmoid was clip(0.2x + 0.5), and is clip(x/6 + 0.5) in Keras 3, so the outputs differ"
+    for version in ("2.2.4", None):
+        assert expected in read(of_version(version, layer)).warnings
+    assert expected not in read(of_version("3.0.0", layer)).warnings
+    with pytest.raises(EpochalError, match="--strict"):
+        read(of_version("2.2.4", layer), strict=True)
+
+
 def test_json_within_json(read: Importer) -> None:
     assert network(read(json.dumps(KERAS_1))) == network(read(KERAS_1))
 

@@ -11,7 +11,7 @@ from epochal_api.suggestions import did_you_mean
 from epochal.errors import EpochalError
 from epochal.importers.draft import Draft
 from epochal.importers.flow.document import Node
-from epochal.importers.old_arguments import convert_arguments
+from epochal.importers.old_arguments import HARD_SIGMOID, convert_arguments, uses_hard_sigmoid, without_reset
 from epochal.importers.reading import shown
 from epochal.importers.values import integer, is_nothing
 
@@ -87,11 +87,14 @@ def convert_layer(node: Node, draft: Draft, *, classes: int | None = None) -> di
         if not parameters[shape_key]:
             draft.warn(node.label, f"{shape_key} is missing: the layer Identity replaces the {kind.layer}")
             return {"layer": "Identity"}
-    converted = convert_arguments(kind.layer, parameters)
+    # A flow ran with Keras 2.
+    converted = convert_arguments(kind.layer, without_reset(kind.layer, parameters))
     for name, reason in {**converted.lost, **converted.wrong}.items():
         outcome = "so this value is lost" if name in converted.lost else "so Keras' default is used"
         draft.warn(node.label, f"{shown(name)} is {shown(parameters.get(name))}: {reason}, {outcome}")
     arguments = {**kind.arguments, **converted.arguments}
+    if uses_hard_sigmoid([parameters, arguments]):
+        draft.warn(node.label, HARD_SIGMOID)
     found = catalogue().modules[LAYERS].find(kind.layer)
     for name, argument in found.arguments.items() if found else ():
         default = classes if name == "units" and classes else _DEFAULTS.get(name)

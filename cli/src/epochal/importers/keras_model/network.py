@@ -8,9 +8,11 @@ from epochal_api.trainingjob.network import INPUT, MAX_LAYERS
 from epochal.errors import EpochalError
 from epochal.importers.draft import Draft, LayerNames, label_of
 from epochal.importers.keras_model.calls import Ref, fixed_training
+from epochal.importers.keras_model.earlier import is_earlier, with_earlier_defaults
 from epochal.importers.keras_model.functional import INPUT_LAYER, name_of, read_entries, read_functional
 from epochal.importers.keras_model.inputs import read_input, sequential_input
 from epochal.importers.keras_model.objects import FULL_PRECISION, MODELS, NotImportable, convert_layer
+from epochal.importers.old_arguments import HARD_SIGMOID, uses_hard_sigmoid
 from epochal.importers.reading import shown
 
 _MAX_DEPTH = 20
@@ -49,14 +51,15 @@ def convert_network(model: Mapping[str, Any], draft: Draft) -> ImportedNetwork:
     Raises:
         EpochalError: If the model has a custom layer, or a part that a TrainingJob cannot express.
     """
-    return _Builder(draft).build(model)
+    return _Builder(draft, is_earlier=is_earlier(model)).build(model)
 
 
 class _Builder:
     """Collects the inputs and layers of the network while it reads a Keras model and its inner models."""
 
-    def __init__(self, draft: Draft) -> None:
+    def __init__(self, draft: Draft, *, is_earlier: bool) -> None:
         self._draft = draft
+        self._is_earlier = is_earlier
         self._inputs: list[dict[str, Any]] = []
         self._layers: list[dict[str, Any]] = []
         self._names = LayerNames(INPUT)
@@ -165,6 +168,10 @@ class _Builder:
         return [f"{name}:0" if has_several else name]
 
     def _convert(self, entry: Mapping[str, Any], name: str, path: Path) -> dict[str, Any]:
+        if self._is_earlier:
+            entry = with_earlier_defaults(entry)
+            if uses_hard_sigmoid(entry):
+                self._draft.warn(_label(path), HARD_SIGMOID)
         try:
             converted = convert_layer(entry)
         except NotImportable as error:
