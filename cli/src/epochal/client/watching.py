@@ -87,10 +87,14 @@ class Watch:
                 delay = min(delay * 2, _MAX_DELAY)
 
     def _retry_or_raise(self, error: EpochalError, began: float) -> None:
-        """Prepare the next request after an expired version or a short loss of connection; raise any other error."""
-        if isinstance(error, ApiError) and error.status == GONE:
+        """Prepare the next request after an expired version or a short loss of connection; raise any other error.
+
+        An API server that starts or loses its etcd answers with 500 for a moment.
+        """
+        status = error.status if isinstance(error, ApiError) else 0
+        if status == GONE:
             self._state.version = ""
-        elif error.exit_code != ExitCode.NO_CONNECTION:
+        elif error.exit_code != ExitCode.NO_CONNECTION and status < 500:  # noqa: PLR2004 - HTTP's errors of a server
             raise error
         elif self._lost_since is None:
             self._lost_since = began

@@ -2,6 +2,8 @@
 
 import itertools
 
+import pytest
+from epochal.client.failures import ApiError
 from epochal.client.kinds import TRAINING_JOBS
 
 from tests.kit.fake.faults import Fault
@@ -40,3 +42,30 @@ def test_a_change_arrives_once(cluster: ClusterInMemory) -> None:
     change = next(changes)
     assert (change.type, change.object["status"]["state"]) == ("MODIFIED", "Running")
     changes.close()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("verb", ["watch", "list"])
+def test_an_internal_error_is_a_lost_connection(cluster: ClusterInMemory, verb: str) -> None:
+    put_job(cluster, "mnist")
+    changes = cluster.connect().watch(TRAINING_JOBS, seconds=30)
+    assert next(changes).type == "ADDED"
+
+    def meanwhile() -> None:
+        changed = {"status": {"state": "Running"}}
+        cluster.objects.patch("trainingjobs", "vision", "mnist", changed, subresource="status")
+
+    # A new list follows an expired version.
+    expired = [Fault("watch", status=410, times=1)] if verb == "list" else []
+    cluster.server.faults.extend([*expired, Fault(verb, status=500, meanwhile=meanwhile, times=1)])
+    assert next(changes).object["status"]["state"] == "Running"
+    changes.close()  # type: ignore[attr-defined]
+    assert not any(fault.times for fault in cluster.server.faults)
+
+
+def test_a_refused_watch_ends(cluster: ClusterInMemory) -> None:
+    put_job(cluster, "mnist")
+    changes = cluster.connect().watch(TRAINING_JOBS, seconds=30)
+    assert next(changes).type == "ADDED"
+    cluster.server.faults.append(Fault("watch", status=403))
+    with pytest.raises(ApiError):
+        next(changes)
