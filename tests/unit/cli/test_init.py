@@ -323,6 +323,25 @@ def test_no_file_is_replaced_without_force(tmp_path: Path) -> None:
     assert epochal("init", "a.csv", "--force", folder=tmp_path).exit_code == 0
 
 
+@pytest.mark.parametrize(
+    ("option", "remedy"),
+    [
+        (("--bucket", "Bad_Bucket"), "Choose another data bucket: --bucket NAME"),
+        (("--secret", "Bad Secret"), "Choose another Secret: --secret NAME"),
+    ],
+)
+def test_a_refused_option_leaves_no_file(tmp_path: Path, option: Sequence[str], remedy: str) -> None:
+    (tmp_path / "a.csv").write_text(TABLE)
+    assert remedy in refusal(tmp_path, "a.csv", *option)
+    assert list(tmp_path.iterdir()) == [tmp_path / "a.csv"]
+    assert init(tmp_path, "a.csv")
+
+
+def test_a_file_whose_name_is_no_key(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a\n.npz", x=np.zeros((9, 3)), y=np.arange(9) % 3)
+    assert "Rename the files." in refusal(tmp_path, "a\n.npz")
+
+
 def test_no_question_without_a_terminal(tmp_path: Path) -> None:
     assert epochal("init", folder=tmp_path, answers="table\n") == (
         2,

@@ -73,7 +73,13 @@ def init(
         converted = target.parent / f"{name}.npz"
         found = inspect_data(path, converted, task=task, label=label, side=size, replace=force)
         folder = target.parent if found.is_converted else path if path.is_dir() else path.parent
-    buckets = write_training_job(found, target, name, bucket=bucket, secret=secret, replace=force)
+    try:
+        buckets = write_training_job(found, target, name, bucket=bucket, secret=secret, replace=force)
+    except EpochalError:
+        # Otherwise the corrected command would find a file that exists.
+        if found.is_converted:
+            (folder / found.files[0]).unlink(missing_ok=True)
+        raise
     file = shown(target, environment.folder)
     for line in (*found.notes, *next_steps(found, file, shown(folder, environment.folder), buckets)):
         environment.warn(printable(line))

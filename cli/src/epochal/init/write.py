@@ -1,17 +1,24 @@
 """Writes a first TrainingJob to a file, and lists the commands that the user can run next."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from shlex import quote
 
 from epochal_api.catalogue.findings import to_text
 from epochal_api.catalogue.problems import problems
+from epochal_lib.partial_file import partial_file
 
 from epochal.errors import EpochalError
 from epochal.init.description import DataDescription
 from epochal.init.plan import training_job
 from epochal.manifests import write
-from epochal.output_files import file_exists
+from epochal.output_files import require_absent
+
+_REMEDIES: Mapping[str, str] = {
+    "spec.data.bucket": "Choose another data bucket: --bucket NAME",
+    "spec.storage.secretRef.name": "Choose another Secret: --secret NAME",
+}
+"""Remedies for the problems of options, by the path of the field."""
 
 
 def write_training_job(
@@ -25,12 +32,14 @@ def write_training_job(
     """
     document, comments = training_job(data, name, bucket=bucket, secret=secret)
     if found := problems(document):
-        raise EpochalError(f"the TrainingJob for {data.source} has problems:\n{to_text(found)}", "Rename the files.")
+        path = found[0].path
+        default = "Rename the files." if path.startswith("spec.data.") else "Correct the data."
+        message = f"the TrainingJob for {data.source} has problems:\n{to_text(found)}"
+        raise EpochalError(message, _REMEDIES.get(path, default))
+    require_absent([target], force=replace)
     try:
-        with target.open("w" if replace else "x", encoding="utf-8") as file:
-            file.write(write(document, comments))
-    except FileExistsError:
-        raise file_exists(target) from None
+        with partial_file(target) as partial:
+            partial.write_text(write(document, comments), encoding="utf-8")
     except OSError as error:
         raise EpochalError(f"cannot write {target}: {error.strerror}", "Choose another file: --out FILE") from None
     return bucket, document["spec"]["results"]["bucket"]
