@@ -105,10 +105,10 @@ def _import_document(document: Any, path: Path, *, name: str | None, strict: boo
     from epochal.importers.search.watson import find_search, import_search  # noqa: PLC0415
 
     if (search := find_search(document)) is not None:
-        return import_search(document, search, name=name or path.stem, strict=strict)
+        return import_search(document, search, name=name, stem=path.stem, strict=strict)
     if {"data_stores", "framework", "learners"} & document.keys():
         from epochal.importers.ffdl.manifest import convert_manifest  # noqa: PLC0415
 
-        return finish_import(convert_manifest(document, name=name or path.stem), strict=strict)
+        return finish_import(convert_manifest(document, name=name, stem=path.stem), strict=strict)
     keys = ", ".join(shown(str(key)) for key in list(document)[:8])
     raise EpochalError(f"its format is unknown; the first fields in the file are {keys}", f"Known are {KNOWN}.")

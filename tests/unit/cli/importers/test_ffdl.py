@@ -9,7 +9,7 @@ from epochal.importers import Imported, import_file
 from epochal.importers.ffdl.manifest import quantity
 from epochal_api.catalogue.problems import problems
 
-from tests.unit.cli.importers.searches import FFDL
+from tests.unit.cli.importers.searches import FFDL, watson
 
 
 def read(folder: Path, **changes: Any) -> Imported:
@@ -34,6 +34,15 @@ def test_a_manifest(tmp_path: Path) -> None:
     assert imported.placeholders == ["spec.data", "spec.network", "spec.training"]
     assert "# Fill in: the layers of your program" in imported.text
     assert ["command starts a program" in line for line in imported.warnings] == [True]
+
+
+def test_the_given_name_wins_over_the_names_of_manifest_and_file(tmp_path: Path) -> None:
+    path = tmp_path / "manifest.yml"
+    for document in (yaml.safe_load(FFDL), watson("random")):
+        path.write_text(yaml.safe_dump(document))
+        assert import_file(path, name="mine").document["metadata"] == {"name": "mine"}
+        path.write_text(yaml.safe_dump({**document, "name": " "}))
+        assert import_file(path).document["metadata"] == {"name": "manifest"}
 
 
 def test_keys_are_not_written(tmp_path: Path) -> None:

@@ -41,18 +41,19 @@ _QUANTITY = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)\s*([kmgtp]?)(i?)b?", re.
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
 
 
-def convert_manifest(document: Mapping[str, Any], *, name: str) -> Draft:
+def convert_manifest(document: Mapping[str, Any], *, name: str | None, stem: str) -> Draft:
     """Return the Draft of a TrainingJob for an FfDL manifest.
 
     Args:
         document: The parsed manifest.
-        name: Name of the TrainingJob, if the manifest has none.
+        name: Name of the TrainingJob; None for the name in the manifest, or else the stem of the file.
+        stem: Name of the file without its suffix.
 
     Raises:
         EpochalError: If data_stores is no list of mappings, or too long.
     """
     own = document.get("name")
-    draft = Draft(own if isinstance(own, str) and own.strip() else name)
+    draft = Draft(name or (own if isinstance(own, str) and own.strip() else stem))
     draft.heading = "\n".join(_heading(document, own))
     _set_stores(document.get("data_stores"), draft)
     set_placeholder_network(draft)

@@ -29,19 +29,23 @@ def find_search(document: Any) -> Mapping[str, Any] | None:
     return next((found for found in places if isinstance(found, Mapping)), None)
 
 
-def import_search(document: Mapping[str, Any], search: Mapping[str, Any], *, name: str, strict: bool) -> Imported:
+def import_search(
+    document: Mapping[str, Any], search: Mapping[str, Any], *, name: str | None, stem: str, strict: bool
+) -> Imported:
     """Return the Experiment for a hyper-parameter search.
 
     Args:
         document: The manifest with the search.
         search: The search in it.
-        name: Name of the Experiment, if the manifest has none.
+        name: Name of the Experiment; None for the name in the manifest, or else the stem of the file.
+        stem: Name of the file without its suffix.
         strict: Whether a detail of the search that is not imported is an error.
 
     Raises:
         EpochalError: If the search is invalid; or, with `strict`, if a detail is not imported.
     """
-    draft = convert_manifest({key: value for key, value in document.items() if key in MANIFEST_FIELDS}, name=name)
+    manifest = {key: value for key, value in document.items() if key in MANIFEST_FIELDS}
+    draft = convert_manifest(manifest, name=name, stem=stem)
     draft.heading = (
         f"From {_KEY} of 2018.\n{draft.heading}" if MANIFEST_FIELDS & document.keys() else f"From {_KEY} of 2018."
     )
