@@ -102,8 +102,8 @@ def _pairs(folder: Path, chosen: Path) -> Mapping[str, _Pair]:
             role, collection = _role(name)
             found.setdefault(role, {}).setdefault(collection, _Pair(names[name], labels))
     if chosen != folder:
-        collection = next((each for pairs in found.values() for each, pair in pairs.items() if chosen in pair), None)
-        found = {role: {each: pairs[each]} for role, pairs in found.items() for each in pairs if each == collection}
+        own = next((each for pairs in found.values() for each, pair in pairs.items() if chosen in pair), None)
+        found = {role: {each: pairs[each]} for role, pairs in found.items() for each in pairs if each == own}
     return {role: _only(pairs, role) for role, pairs in found.items()}
 
 
