@@ -10,7 +10,7 @@ import { added } from "../../../parts/actions/added";
 import { copyName, loadDetail, storedVersion } from "../../../parts/actions/requests";
 import type { Problem, RunKey, Saved } from "../../../wire";
 import type { PendingTexts } from "../form/pending";
-import { draftOfRun, NO_VERSION, originOf, type Origin, type StoredRun } from "../origin";
+import { draftOfRun, originOf, withVersion, type Origin, type StoredRun } from "../origin";
 import { saveDocument, saveRequest, type Target } from "./save";
 
 export type Step =
@@ -108,7 +108,7 @@ export function useSave({ origin, session, pending, namespace, drafts, onSaved }
     const { resourceVersion, generation, uid } = saved;
     drafts.removeOwn(draft.namespace, draft.name);
     setDraft(draftOfRun(saved.key));
-    setRun({ key: saved.key, resourceVersion: resourceVersion ?? "", object: { metadata: { resourceVersion, generation, uid } }, hasRun: false });
+    setRun({ key: saved.key, resourceVersion: resourceVersion ?? "", generation: generation ?? undefined, uid: uid ?? undefined, hasRun: false });
     setStoredText(withAdded(text, saved));
     setStep({ name: "saved", saved });
     onSaved(saved.key);
@@ -164,9 +164,9 @@ export function useSave({ origin, session, pending, namespace, drafts, onSaved }
     }
   }
 
-  function takeDraft({ text, resourceVersion }: Draft): void {
-    session.open(text);
-    if (run) setRun({ ...run, resourceVersion: resourceVersion ?? NO_VERSION });
+  function takeDraft(other: Draft): void {
+    session.open(other.text);
+    if (run) setRun(withVersion(run, other));
   }
 
   return {
