@@ -98,6 +98,8 @@ export function withNamespace(path: string, namespace: string | null): string {
 }
 
 const CHANGED = "studio:address";
+/** The event before `navigate` opens the address in its `detail`. A page that would lose something cancels it. */
+export const LEAVING = "studio:leaving";
 
 function subscribe(listener: () => void): () => void {
   window.addEventListener("popstate", listener);
@@ -110,6 +112,7 @@ function subscribe(listener: () => void): () => void {
 
 /** Opens an address of Studio without a load. `replace` leaves no entry in the history. */
 export function navigate(address: string, { replace = false } = {}): void {
+  if (!window.dispatchEvent(new CustomEvent(LEAVING, { detail: address, cancelable: true }))) return;
   if (replace) window.history.replaceState(null, "", address);
   else window.history.pushState(null, "", address);
   window.dispatchEvent(new Event(CHANGED));

@@ -6,14 +6,21 @@ import { MAX_YAML } from "../wire";
 const PREFIX = "studio:draft:";
 const MAX_DRAFTS = 50;
 
-export interface Draft {
+/** The version in the cluster that a draft changes. */
+export interface DraftVersion {
+  /** Null for a new object. */
+  resourceVersion: string | null;
+  /** With the uid: a later version of the same generation differs only in its status. */
+  generation?: number | undefined;
+  uid?: string | undefined;
+}
+
+export interface Draft extends DraftVersion {
   namespace: string;
   name: string;
   text: string;
   /** Time of the last change, as ISO 8601. */
   saved: string;
-  /** The version in the cluster that the draft changes; null for a new object. */
-  resourceVersion: string | null;
 }
 
 export type DraftState =
@@ -122,9 +129,9 @@ export class DraftStore {
     if (!this.#storage) return failed("NoStorage", "The browser lets this page store nothing.", "Allow site data for this address, or save the document in the cluster.");
     const keys = this.#keys();
     if (!keys.includes(key) && keys.length >= MAX_DRAFTS) return failed("TooMany", `The browser keeps ${MAX_DRAFTS} drafts, and all are in use.`, "Delete drafts that you no longer need.");
-    const { namespace, name, text, resourceVersion } = draft;
+    const { namespace, name, text, resourceVersion, generation, uid } = draft;
     const at = this.#now().toISOString();
-    const stored = JSON.stringify({ namespace, name, text, resourceVersion, saved: at } satisfies Draft);
+    const stored = JSON.stringify({ namespace, name, text, resourceVersion, generation, uid, saved: at } satisfies Draft);
     try {
       this.#storage.setItem(key, stored);
     } catch (error) {
@@ -170,9 +177,10 @@ function parse(stored: string | null): Draft | null {
   try {
     const found: unknown = JSON.parse(stored);
     if (typeof found !== "object" || found === null) return null;
-    const { namespace, name, text, saved, resourceVersion } = found as Record<string, unknown>;
+    const { namespace, name, text, saved, resourceVersion, generation, uid } = found as Record<string, unknown>;
     if (typeof namespace !== "string" || typeof name !== "string" || typeof text !== "string" || typeof saved !== "string") return null;
-    return { namespace, name, text, saved, resourceVersion: typeof resourceVersion === "string" ? resourceVersion : null };
+    const version = typeof generation === "number" && typeof uid === "string" ? { generation, uid } : {};
+    return { namespace, name, text, saved, resourceVersion: typeof resourceVersion === "string" ? resourceVersion : null, ...version };
   } catch {
     return null;
   }

@@ -2,7 +2,7 @@
 import { useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
 import { useCheck, type CheckState } from "../parts/useCheck";
 import { findingsOf, movedProblems, NO_FINDINGS, type NodeFindings, type PlacedProblem } from "./check";
-import type { DraftState, DraftStore } from "./drafts";
+import type { DraftState, DraftStore, DraftVersion } from "./drafts";
 import { LayoutClient } from "./layout/layout";
 import type { Layout, LayoutRequest } from "./layout/types";
 import type { ModelerSession, ModelerState } from "./session";
@@ -62,17 +62,16 @@ export function useLayout(request: LayoutRequest): Layout | null {
   return layout;
 }
 
-export interface DraftKey {
+export interface DraftKey extends DraftVersion {
   namespace: string;
   name: string;
-  resourceVersion: string | null;
 }
 
 /** Stores a draft a moment after each change, and as the page is left.
  *
  * Returns its state, null before the first change, and a function that stores it in place of that of another tab.
  */
-export function useDraft(store: DraftStore, { namespace, name, resourceVersion }: DraftKey, { text, version }: ModelerState): [DraftState | null, () => void] {
+export function useDraft(store: DraftStore, { namespace, name, resourceVersion, generation, uid }: DraftKey, { text, version }: ModelerState): [DraftState | null, () => void] {
   const [state, setState] = useState<DraftState | null>(null);
   const [opened] = useState(version);
   /** Stores the change that waits for it. */
@@ -86,7 +85,7 @@ export function useDraft(store: DraftStore, { namespace, name, resourceVersion }
     const flush = () => {
       if (waiting.current !== flush) return;
       waiting.current = null;
-      setState(store.save({ namespace, name, text, resourceVersion }));
+      setState(store.save({ namespace, name, text, resourceVersion, generation, uid }));
     };
     waiting.current = flush;
     const timer = setTimeout(flush, STORED_AFTER);
@@ -95,7 +94,7 @@ export function useDraft(store: DraftStore, { namespace, name, resourceVersion }
       clearTimeout(timer);
       window.removeEventListener("pagehide", flush);
     };
-  }, [store, namespace, name, resourceVersion, text, version, opened]);
+  }, [store, namespace, name, resourceVersion, generation, uid, text, version, opened]);
   useEffect(() => () => waiting.current?.(), []);
-  return [state, () => setState(store.overwrite({ namespace, name, text, resourceVersion }))];
+  return [state, () => setState(store.overwrite({ namespace, name, text, resourceVersion, generation, uid }))];
 }

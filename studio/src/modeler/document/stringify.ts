@@ -6,6 +6,9 @@ const PLAIN = /^[A-Za-z_/][\w./+-]*$/u;
 const PLAIN_IN_BLOCK = /^[A-Za-z_/](?:[\w./+()%@=-]| (?=[\w./+()%@=-])|:(?=[\w./]))*$/u;
 /** Words, and exponents such as e1, that a parser takes for another value. */
 const NO_TEXT = /^(?:true|false|yes|no|on|off|y|n|null|e[-+]?\d+)$/iu;
+/** Characters that parsers of YAML 1.1 refuse, or read as line ends. */
+export const LINE_ENDS = /[\u007f-\u009f\u2028\u2029\ufeff]/u;
+const EACH_LINE_END = new RegExp(LINE_ENDS, "gu");
 /** A longer object is written with a line for each field, where that is possible. */
 const MAX_LINE = 100;
 
@@ -55,9 +58,9 @@ function scalar(value: string | number | boolean | null): string {
   return PLAIN.test(value) && !NO_TEXT.test(value) ? value : quoted(value);
 }
 
-/** Returns a text in double quotes. Parsers of YAML 1.1 refuse control characters, and read some others as line ends. */
+/** Returns a text in double quotes. */
 export function quoted(value: string): string {
-  return JSON.stringify(value).replace(/[\u007f-\u009f\u2028\u2029\ufeff]/gu, (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  return JSON.stringify(value).replace(EACH_LINE_END, (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
 function number(value: number): string {

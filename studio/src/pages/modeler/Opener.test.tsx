@@ -48,6 +48,18 @@ test.each<ModelerTarget>([
   expect(drafts.load(DRAFT.namespace, DRAFT.name)).toMatchObject({ text: DRAWN, resourceVersion: "7" });
 });
 
+test("the draft of a saved run is saved to it, although the operator has written its status since", async () => {
+  new DraftStore("ada").save({ ...DRAFT, text: DRAWN, resourceVersion: "7", generation: 2, uid: "u" });
+  const object = { metadata: { name: "digits", resourceVersion: "8", generation: 2, uid: "u" } };
+  const saved = { key: RUN, resourceVersion: "9", generation: 3, uid: "u", yaml: DRAWN, warnings: [] };
+  const backEnd = server({ [PATH]: detail({ name: "digits" }, { yaml: STORED, object }), "POST /api/jobs": saved });
+  const drafts = open({ kind: "run", run: RUN }, backEnd);
+  expect(await epochs()).toBe("40");
+  expect(drafts.load(DRAFT.namespace, DRAFT.name)).toMatchObject({ generation: 2, uid: "u" });
+  await userEvent.click(screen.getByRole("button", { name: "Save" }));
+  await waitFor(() => expect(backEnd.bodies("/api/jobs")).toMatchObject([{ resourceVersion: "7", generation: 2, uid: "u" }]));
+});
+
 test("a discarded draft shows the stored run", async () => {
   new DraftStore("ada").save({ ...DRAFT, text: DRAWN, resourceVersion: "7" });
   const drafts = open({ kind: "run", run: RUN });

@@ -10,7 +10,7 @@ import { ProblemBox } from "../../parts/ProblemBox";
 import type { Problem, RunKey, Session, Templates } from "../../wire";
 import { useCatalogue } from "./catalogue";
 import { Editor } from "./editor/Editor";
-import { BLANK, draftKey, draftOfRun, NO_VERSION, originOf, parseDraftKey, runOfDraft, type Origin } from "./origin";
+import { BLANK, draftKey, draftOfRun, originOf, parseDraftKey, runOfDraft, withVersion, type Origin } from "./origin";
 
 interface Props {
   open: ModelerTarget;
@@ -139,8 +139,8 @@ async function load(open: ModelerTarget, namespace: string | null, drafts: Draft
 }
 
 /** A draft of a run: it replaces the version that it began with, so that another change since then is a conflict. */
-function withDraft(origin: Origin, { text, resourceVersion }: Draft): Origin {
-  return { ...origin, text, run: origin.run && { ...origin.run, resourceVersion: resourceVersion ?? NO_VERSION } };
+function withDraft(origin: Origin, draft: Draft): Origin {
+  return { ...origin, text: draft.text, run: origin.run && withVersion(origin.run, draft) };
 }
 
 /** Returns the stored run of a draft; a run that was deleted leaves a network that is not saved. */

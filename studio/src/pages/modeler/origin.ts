@@ -1,13 +1,13 @@
 // What the modeler has opened: its text, and the stored run that it belongs to. Pure.
+import type { DraftVersion } from "../../modeler/drafts";
 import { field } from "../../parts/actions/applicable";
 import { versionOf } from "../../parts/actions/requests";
 import type { RunDetail, RunKey } from "../../wire";
 
 /** A run as it was when it was opened, or as it was saved. */
-export interface StoredRun {
+export interface StoredRun extends DraftVersion {
   key: RunKey;
   resourceVersion: string;
-  object: Record<string, unknown>;
   /** Whether it has run, so that it is not changed any more. */
   hasRun: boolean;
 }
@@ -29,8 +29,16 @@ export interface Origin {
 export function originOf(detail: RunDetail): Origin {
   const { kind, namespace, name } = detail.summary;
   const key = { kind, namespace, name };
-  const run = { key, resourceVersion: versionOf(detail.object).resourceVersion || detail.summary.resourceVersion, object: detail.object, hasRun: hasRun(detail) };
+  const { generation, uid } = field(detail.object, "metadata") as { generation?: number; uid?: string };
+  const run = { key, resourceVersion: versionOf(detail.object).resourceVersion || detail.summary.resourceVersion, generation, uid, hasRun: hasRun(detail) };
   return { text: detail.yaml, storedText: detail.yaml, run, draft: draftOfRun(key) };
+}
+
+/** Returns a run as the version that a draft changes. */
+export function withVersion(run: StoredRun, { resourceVersion, generation, uid }: DraftVersion): StoredRun {
+  // A draft of an earlier Studio has no generation.
+  if (resourceVersion === run.resourceVersion) return run;
+  return { ...run, resourceVersion: resourceVersion ?? NO_VERSION, generation, uid };
 }
 
 /** Returns whether a run has started once. A suspended run that has trained keeps its start time. */

@@ -80,6 +80,7 @@ test("a table becomes a request, and names what it cannot be", async () => {
   expect(await screen.findByRole("columnheader", { name: "yes" })).toBeTruthy();
   expect(sent).toEqual([{ inputs: [{ name: "features", datatype: "FP32", shape: [4, 3], data: [1, 2, 3, 4, 5, 6, 7, 8, 9, 1, 2, 3] }] }]);
   expect(screen.getByText("4 rows of the table")).toBeTruthy();
+  expect(screen.getByText("The columns are taken in the order of the model: 3 values of features.")).toBeTruthy();
   expect(screen.queryByRole("alert")).toBeNull();
 });
 

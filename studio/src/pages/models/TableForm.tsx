@@ -14,16 +14,17 @@ export interface TableFormProps {
 export function TableForm({ model, onRequest }: TableFormProps) {
   const [text, setText] = useState("");
   const [wrong, setWrong] = useState("");
-  const [unused, setUnused] = useState<readonly string[]>([]);
+  const [found, setFound] = useState<TableRequest>();
   const id = useId();
+  const unused = found?.unused ?? [];
 
   function ask(table: string): void {
-    setUnused([]);
+    setFound(undefined);
     setWrong("");
     try {
-      const found = readTable(table, model);
-      setUnused(found.unused);
-      onRequest(found);
+      const request = readTable(table, model);
+      setFound(request);
+      onRequest(request);
     } catch (error) {
       if (!(error instanceof TableError)) throw error;
       setWrong(error.message);
@@ -79,6 +80,11 @@ export function TableForm({ model, onRequest }: TableFormProps) {
         {wrong && (
           <p className="field-error" role="alert">
             {wrong}
+          </p>
+        )}
+        {found?.isInOrder && (
+          <p className="hint" role="status">
+            The columns are taken in the order of the model: {columnsText(model)}.
           </p>
         )}
         {unused.length > 0 && (

@@ -32,6 +32,16 @@ describe("a header", () => {
     expect(readTable("a,b,c\n1,2,3", makeModel()).request.inputs[0]?.data).toEqual([1, 2, 3]);
   });
 
+  test("with the name of an input at the place of another one is refused, in any case", () => {
+    const heights = makeModel({ inputs: [tensor("height", [1]), tensor("weight", [1])] });
+    expect(() => readTable("weight, Height\n80,1.8", heights)).toThrow("The columns are weight, Height, and the model takes height and weight. Put them in the order of the model.");
+    const { request, isInOrder } = readTable("Height,Weight\n1.8,80", heights);
+    expect([request.inputs.map(({ data }) => data), isInOrder]).toEqual([[[1.8], [80]], true]);
+    expect(readTable("weight,height\n80,1.8", heights).isInOrder).toBe(false);
+    expect(() => readTable("colour,note,a,b,c\n1,x,1,2,3", SEVERAL)).toThrow("rooms, note and 3 values of colour");
+    expect(readTable("rooms,note,colour,colour,colour\n1,x,1,2,3", SEVERAL).isInOrder).toBe(true);
+  });
+
   test("alone is no table", () => {
     expect(() => readTable("a,b,c", makeModel())).toThrow("header alone");
   });

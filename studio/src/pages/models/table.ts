@@ -20,6 +20,8 @@ export interface TableRequest {
   samples: number;
   /** Names of columns that no input takes. */
   unused: string[];
+  /** Whether a header does not name the inputs, so that the columns are taken in the order of the inputs. */
+  isInOrder: boolean;
 }
 
 /** Returns how many values of a row an input takes; null if its length is not fixed. */
@@ -62,7 +64,9 @@ export function readTable(text: string, model: PageModel): TableRequest {
   const rows = isHeader ? cells.rows.slice(1) : cells.rows;
   if (rows.length === 0) throw new TableError("The table has a header alone. Add rows of values.");
   if (rows.length > MAX_ROWS) throw new TableError(`The table has ${rows.length} rows; at most ${MAX_ROWS} are sent at once.`);
-  const places = placesOf(inputs, isHeader ? first : null, first.length, model);
+  const isNamed = isHeader && inputs.every(({ input, width }) => width === 1 && first.includes(input.name));
+  const places = isNamed ? inputs.map(({ input }) => [first.indexOf(input.name)]) : placesInOrder(inputs, first.length, model);
+  if (isHeader && !isNamed) checkOrder(first, inputs, model);
   const taken = new Set(places.flat());
   const request: InferRequest = {
     inputs: inputs.map(({ input }, index) => ({
@@ -79,7 +83,7 @@ export function readTable(text: string, model: PageModel): TableRequest {
     const most = bytes(model.limits.request_bytes);
     throw new TableError(`The request has ${bytes(size)}, and the model takes ${most}. Use fewer rows.`);
   }
-  return { request, samples: rows.length, unused: isHeader ? first.filter((_, at) => !taken.has(at)) : [] };
+  return { request, samples: rows.length, unused: isHeader ? first.filter((_, at) => !taken.has(at)) : [], isInOrder: isHeader && !isNamed };
 }
 
 interface Part {
@@ -90,25 +94,30 @@ interface Part {
 /** Whether a row names columns: no cell has the number or truth value that its input takes. Texts must be the names of the inputs. */
 function isHeaderRow(row: readonly string[], inputs: readonly Part[], cells: Cells): boolean {
   if (inputs.every(({ input }) => row.includes(input.name))) return true;
-  const typed = row.map((cell, at) => ({ cell, dtype: typeAt(inputs, at) })).filter(({ dtype }) => kindOf(dtype) !== "text");
+  const typed = row.map((cell, at) => ({ cell, dtype: inputAt(inputs, at)?.dtype ?? "str" })).filter(({ dtype }) => kindOf(dtype) !== "text");
   return typed.length > 0 && typed.every(({ cell, dtype }) => parsed(cell, dtype, cells) === undefined);
 }
 
-/** Returns the type of a column if the columns are in the order of the inputs. */
-function typeAt(inputs: readonly Part[], column: number): string {
+/** Returns the input of a column if the columns are in the order of the inputs. */
+function inputAt(inputs: readonly Part[], column: number): Tensor | undefined {
   let end = 0;
-  for (const { input, width } of inputs) {
-    end += width;
-    if (column < end) return input.dtype;
-  }
-  return "str";
+  return inputs.find(({ width }) => column < (end += width))?.input;
 }
 
-/** Returns the columns of each input. */
-function placesOf(inputs: readonly Part[], header: readonly string[] | null, columns: number, model: PageModel): number[][] {
-  if (header && inputs.every(({ input, width }) => width === 1 && header.includes(input.name))) {
-    return inputs.map(({ input }) => [header.indexOf(input.name)]);
-  }
+/** Throws TableError if a header has the name of an input, in any case, at the place of another input. */
+function checkOrder(header: readonly string[], inputs: readonly Part[], model: PageModel): void {
+  const names = new Set(inputs.map(({ input }) => input.name.toLowerCase()));
+  const isMisplaced = header.some((cell, at) => {
+    const name = cell.trim().toLowerCase();
+    return names.has(name) && inputAt(inputs, at)?.name.toLowerCase() !== name;
+  });
+  if (!isMisplaced) return;
+  const found = header.slice(0, NAMED).join(", ") + (header.length > NAMED ? ", …" : "");
+  throw new TableError(`The columns are ${found}, and the model takes ${columnsText(model)}. Put them in the order of the model.`);
+}
+
+/** Returns the columns of each input, in the order of the inputs. */
+function placesInOrder(inputs: readonly Part[], columns: number, model: PageModel): number[][] {
   const total = inputs.reduce((sum, { width }) => sum + width, 0);
   if (columns !== total) {
     const more = columns > total ? " Remove the other columns, such as the labels." : "";

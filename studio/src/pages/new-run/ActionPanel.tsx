@@ -14,6 +14,7 @@ import { byStep, overallState, STEPS, stepState, TITLES, type Step } from "./pro
 import { LABELS, type SaveAction } from "./saving";
 import { ProblemList } from "./StepCard";
 import type { Saving } from "./useSaving";
+import { useUploadsOfPage } from "./useUploads";
 import type { Stored } from "./draft";
 
 interface Props {
@@ -27,6 +28,7 @@ interface Props {
 export function ActionPanel({ check, problems, saving, stored }: Props) {
   const { view, text, namespace } = useForm();
   const { refusal, accepted } = saving;
+  const { running } = useUploadsOfPage();
   const file = `${view.name || "run"}.yaml`;
   return (
     <aside className="panel" aria-label="Check and start">
@@ -43,9 +45,12 @@ export function ActionPanel({ check, problems, saving, stored }: Props) {
           </>
         )}
         <div className="panel-buttons">
-          <ActionButton action="start" waiting="Starting…" saving={saving} stored={stored} isPrimary />
+          <ActionButton action="start" waiting="Starting…" saving={saving} stored={stored} isPrimary isHeld={running > 0} />
           <ActionButton action="check" waiting="Checking…" saving={saving} stored={stored} />
           <ActionButton action="save" waiting="Saving…" saving={saving} stored={stored} />
+        </div>
+        <div role="status">
+          {running > 0 && <p className="hint">You can start the run after {count(running, "file")} of the step Data {running === 1 ? "is" : "are"} stored, or after you cancel the upload.</p>}
         </div>
         {refusal && <ProblemBox problem={refusal} />}
         <div role="status">{accepted && <Accepted accepted={accepted} text={text} />}</div>
@@ -78,17 +83,19 @@ interface ActionButtonProps {
   saving: Saving;
   stored: Stored | null;
   isPrimary?: boolean;
+  /** Whether it has to wait for the uploads: the run would read the files before they are complete. */
+  isHeld?: boolean;
 }
 
 /** A button that keeps the focus while the answer is awaited: a disabled one would lose it. */
-function ActionButton({ action, waiting, saving: { busy, run }, stored, isPrimary = false }: ActionButtonProps) {
+function ActionButton({ action, waiting, saving: { busy, run }, stored, isPrimary = false, isHeld = false }: ActionButtonProps) {
   return (
     <button
       type="button"
       className={isPrimary ? "button primary wide" : "button"}
-      aria-disabled={busy !== null}
+      aria-disabled={busy !== null || isHeld}
       onClick={() => {
-        if (busy === null) void run(action, stored);
+        if (busy === null && !isHeld) void run(action, stored);
       }}
     >
       {busy === action ? waiting : LABELS[action]}

@@ -2,6 +2,7 @@ import { screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { beforeEach, expect, test, vi } from "vitest";
 import { pageBackEnd, refusal, type PageBackEnd } from "../../testing/pageBackEnd";
+import { navigate, useAddress } from "../../navigation";
 import { FakeUpload } from "../../testing/uploads";
 import type { Preview, Session } from "../../wire";
 import { read } from "./document";
@@ -159,3 +160,40 @@ test("an upload shows its progress, asks before it replaces, and can be cancelle
   await screen.findByText("Stored, 10 B");
   await waitFor(() => expect(server.paths().length).toBeGreaterThan(reads));
 });
+
+test("a run starts after the files are stored, and another page asks before it cancels their upload", async () => {
+  FakeUpload.all = [];
+  vi.stubGlobal("XMLHttpRequest", FakeUpload);
+  const confirm = vi.fn(() => false);
+  vi.stubGlobal("confirm", confirm);
+  window.history.replaceState(null, "", "/new?namespace=vision");
+  const server = backEnd({ "POST /api/jobs": { key: { kind: "TrainingJob", namespace: "vision", name: "new-run" }, resourceVersion: "5", generation: 1, uid: "u", yaml: "", warnings: [] } });
+  server.show(<Address />);
+  const user = await browse(server);
+  await user.upload(screen.getByLabelText("Files for data"), new File(["0123456789"], "b.npz"));
+  await waitFor(() => expect(FakeUpload.all).toHaveLength(1));
+
+  const start = screen.getByRole("button", { name: "Start", hidden: true });
+  await user.click(start);
+  expect(screen.getByText(/You can start the run after 1 file of the step Data is stored/u)).toBeTruthy();
+  expect(server.bodies("/api/jobs")).toEqual([]);
+  navigate("/?namespace=vision");
+  expect(confirm).toHaveBeenLastCalledWith("Studio is still storing 1 file. Leave the page, and cancel the upload?");
+  window.history.replaceState(null, "", "/");
+  window.dispatchEvent(new PopStateEvent("popstate"));
+  expect(confirm).toHaveBeenCalledTimes(2);
+  expect(screen.getByTestId("address").textContent).toBe("/new?namespace=vision");
+  expect(window.location.pathname).toBe("/new");
+  expect(FakeUpload.all[0]?.isAborted).toBe(false);
+
+  FakeUpload.all[0]?.answer(200, { key: "b.npz", size: 10, modified: null });
+  await waitFor(() => expect(screen.queryByText(/You can start the run after/u)).toBeNull());
+  await user.click(start);
+  await waitFor(() => expect(window.location.pathname).toBe("/runs/TrainingJob/vision/new-run"));
+  expect(confirm).toHaveBeenCalledTimes(2);
+});
+
+function Address() {
+  const { pathname, search } = useAddress();
+  return <p data-testid="address">{pathname + search}</p>;
+}

@@ -20,7 +20,7 @@ import { byStep } from "./problems";
 import { ReplaceDialog } from "./ReplaceDialog";
 import type { SaveAction } from "./saving";
 import { Steps } from "./Steps";
-import { storedDraft } from "./storedDraft";
+import { asNew, storedDraft } from "./storedDraft";
 import { useSaving } from "./useSaving";
 
 interface Props {
@@ -159,11 +159,12 @@ function Editor({ draft, view, namespace, session, storageKey, setDraft, write, 
       if (isShown) navigate(runAddress(saved.key));
       return;
     }
-    const stored = contentOf(saved.yaml);
-    const taken = added(contentOf(sent), stored, saved.added ?? [], contentOf(now.text));
-    const kept = taken.length === 0 ? now.text : edit(now.text, (document) => taken.forEach(({ path, value }) => setIn(document, path, value)));
+    const object = contentOf(saved.yaml);
+    const mine = stored ? now.text : asNew(now.text);
+    const taken = added(contentOf(sent), object, saved.added ?? [], contentOf(mine));
+    const kept = taken.length === 0 ? mine : edit(mine, (document) => taken.forEach(({ path, value }) => setIn(document, path, value)));
     // The user may have typed on meanwhile: that is not saved.
-    const next = { ...afterSave(now, saved, stored), text: kept, isEdited: now.text !== sent };
+    const next = { ...afterSave(now, saved, object), text: kept, isEdited: mine !== sent };
     const nextKey = draftKey(session.user, saved.key);
     saveDraft(nextKey, next);
     notify(`${saved.key.name} is saved, and waits until you start it.`);

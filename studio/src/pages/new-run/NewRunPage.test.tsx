@@ -193,6 +193,24 @@ test("a run that has begun becomes a new one", async () => {
   expect(read(sent[0]?.yaml ?? "")).toMatchObject({ name: "digits-copy", namespace: "vision", job: { suspend: true } });
 });
 
+test("a waiting trial under another name is no trial of its Experiment", async () => {
+  const trial = DIGITS.replace("name: digits", "name: digits\n  namespace: vision\n  labels: {epochal.dev/trial: search, team: vision}");
+  const object = { metadata: { name: "digits", resourceVersion: "3", generation: 1, uid: "u" } };
+  const server = backEnd({ "GET /api/runs/TrainingJob/vision/digits": detail({ name: "digits" }, { yaml: trial, object }) });
+  const sent = jobs(server, SAVED, { ...SAVED, key: { ...KEY, name: "other" } });
+  const user = userEvent.setup();
+  server.show(page({ run: KEY }));
+  await user.click(await screen.findByRole("button", { name: "Save suspended" }));
+  await waitFor(() => expect(sent).toHaveLength(1));
+  await user.click(screen.getByRole("button", { name: /Results and name/u }));
+  await user.clear(screen.getByLabelText("Name of the run"));
+  await user.type(screen.getByLabelText("Name of the run"), "other");
+  await user.click(screen.getByRole("button", { name: "Save suspended" }));
+  await waitFor(() => expect(sent).toHaveLength(2));
+  expect(sent.map(({ resourceVersion, yaml: text }) => [resourceVersion, text.includes("epochal.dev/trial"), text.includes("team: vision")])).toEqual([["3", true, true], [null, false, true]]);
+  await waitFor(() => expect(yaml()).not.toContain("epochal.dev/trial"));
+});
+
 test("text typed during a save stays, with a label of the cluster, and the page goes on under the address of the run", async () => {
   const server = backEnd();
   let answer: (saved: unknown) => void = () => undefined;

@@ -6,7 +6,6 @@ import type { Upload, Uploads } from "./useUploads";
 
 export function UploadList({ uploads }: { uploads: Uploads }) {
   if (uploads.list.length === 0) return null;
-  const isSending = uploads.list.some(({ state }) => state === "sending" || state === "waiting");
   return (
     <>
       <ul className="uploads" aria-label="Uploads">
@@ -28,7 +27,7 @@ export function UploadList({ uploads }: { uploads: Uploads }) {
           </li>
         ))}
       </ul>
-      {isSending && <p className="hint">Stay on this page until the files are stored.</p>}
+      {uploads.running > 0 && <p className="hint">Stay on this page until the files are stored.</p>}
     </>
   );
 }

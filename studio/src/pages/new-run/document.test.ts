@@ -108,7 +108,7 @@ test.each([
 
 const SCALARS: [string, unknown, string][] = [
   ["no", false, "no"], ["On", true, "On"], ["1e3", 1000, "1e+3"], ["010", 8, "010"], ["0x10", 16, "0x10"],
-  ["0o17", "0o17", '"0o17"'], ["1:30", "1:30", '"1:30"'], ["e1", "e1", '"e1"'], ["08", "08", '"08"'], ["y", "y", '"y"'], ["2001-01-01", "2001-01-01", "2001-01-01"],
+  ["0o17", "0o17", '"0o17"'], ["1:30", "1:30", '"1:30"'], ["e1", "e1", '"e1"'], ["08", "08", '"08"'], ["y", "y", '"y"'], ["2001-01-01", "2001-01-01", '"2001-01-01"'],
 ];
 
 test.each(SCALARS)("the plain %s is the same as in the modeler, and for kubectl, also after an edit", (text, value, written) => {
@@ -118,6 +118,27 @@ test.each(SCALARS)("the plain %s is the same as in the modeler, and for kubectl,
   expect(edited).toContain(`seed: ${written}\n`);
   expect(view(edited).job["training"]).toEqual({ seed: value, epochs: 3 });
   expect(readYaml(edited).value).toMatchObject({ spec: { training: { seed: value } } });
+});
+
+test.each(["2026-12-02", "2026-12-02T10:00:00Z", "=", "<<", "a\tb", "a\u0085b", "a\u2028b", "?a", ":a", "a, b", "-", "~", "", "a\nb"])("the text %j of a form is quoted, in a block and in a line, and after a reload", (value) => {
+  const text = edit(DIGITS, (nodes) => {
+    set(nodes, ["spec", "results", "prefix"], value);
+    set(nodes, ["spec", "data", "train", "object"], value);
+    set(nodes, ["spec", "scheduling", "nodeSelector"], { zone: value, [`${value}x`]: "a" });
+  });
+  const written = JSON.stringify(value).replace("\u0085", "\\u0085").replace("\u2028", "\\u2028");
+  // The nodes of the last text are kept: another edit lets the next one parse the text.
+  edit(DIGITS, (nodes) => set(nodes, ["spec", "suspend"], false));
+  for (const found of [text, edit(text, (nodes) => set(nodes, ["spec", "training", "epochs"], 3))]) {
+    expect(found).toContain(`prefix: ${written}\n`);
+    expect(found).toContain(`object: ${written}`);
+    expect(found).toContain(`{zone: ${written}, `);
+    expect(readYaml(found).value).toMatchObject({ spec: { results: { prefix: value }, data: { train: { object: value } }, scheduling: { nodeSelector: { zone: value, [`${value}x`]: "a" } } } });
+  }
+});
+
+test("a plain text of a form stays plain", () => {
+  expect(edit(DIGITS, (nodes) => set(nodes, ["spec", "results", "prefix"], "runs/2026-12-02/"))).toContain("prefix: runs/2026-12-02/\n");
 });
 
 test("merged fields and anchors are read, and stay", () => {

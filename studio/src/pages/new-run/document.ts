@@ -1,14 +1,17 @@
 // The document of a run: a TrainingJob, or an Experiment with one as its template. Its text is the only state of the
 // forms: each edit is made in the parsed text, so that comments, order and notation of all other fields stay. Pure.
-import { isAlias, isMap, isScalar, Schema, visit, YAMLMap, type Document, type Node } from "yaml";
+import { isAlias, isMap, isScalar, Schema, visit, YAMLMap, type Document, type Node, type ScalarTag } from "yaml";
 import { readYaml } from "../../modeler/document/parse";
+import { flow, inBlock, LINE_ENDS, quoted } from "../../modeler/document/stringify";
 import { field } from "../run/objectFields";
 
 export type Kind = "TrainingJob" | "Experiment";
 export type Path = readonly (string | number)[];
 
-/** Texts that YAML 1.2 reads as another type, such as 0o17, are written in quotes. */
-const YAML_1_2 = new Schema({ compat: "core" }).compat;
+type Tags = Schema["tags"];
+
+/** Texts that another parser reads as another type, such as 0o17 or 2026-12-02, are written in quotes. */
+const OTHER_TYPES: Tags = (["core", "yaml-1.1"] as const).flatMap((compat) => new Schema({ compat }).compat ?? []);
 /** The order in which an added field takes its place. */
 const ORDER: readonly string[] = [
   "apiVersion", "kind", "metadata", "spec", "name", "namespace", "suspend",
@@ -51,8 +54,24 @@ export function parse(text: string): Document | string {
   const [fault] = problems;
   if (fault) return `The YAML cannot be read: line ${fault.line ?? 1}: ${fault.message}`;
   if (!nodes || !isMap(root)) return "The document is no mapping.";
-  nodes.schema.compat = YAML_1_2;
+  nodes.schema.compat = OTHER_TYPES;
+  nodes.schema.tags = nodes.schema.tags.map(withSafeTexts);
   return nodes;
+}
+
+/** Returns a tag that writes a changed text as the modeler does, for all parsers: the text =, <<, or a line end of YAML 1.1. */
+function withSafeTexts(tag: Tags[number]): Tags[number] {
+  const { stringify } = tag as ScalarTag;
+  if (tag.tag === "tag:yaml.org,2002:merge") return { ...tag, identify: (value: unknown) => typeof value === "symbol" } as ScalarTag;
+  if (tag.tag !== "tag:yaml.org,2002:str" || !stringify) return tag;
+  return {
+    ...tag,
+    stringify(item, context, ...rest) {
+      const text = item.value as string;
+      if (item.source !== text) return context.inFlow === true || context.implicitKey === true ? flow(text) : inBlock(text);
+      return LINE_ENDS.test(text) ? quoted(text) : stringify(item, context, ...rest);
+    },
+  } as ScalarTag;
 }
 
 /** Returns a document's nodes as `parse`, with the values of aliases in their place, so that each part can leave it. */

@@ -1,8 +1,9 @@
 // The draft of a stored run. A run that has begun cannot change: its draft becomes a new run. Pure.
+import { epochalNames } from "../../parts/actions/epochalNames";
 import { copyName, versionOf } from "../../parts/actions/requests";
 import { textField } from "../run/objectFields";
 import type { RunDetail } from "../../wire";
-import { edit, set } from "./document";
+import { contentOf, edit, set } from "./document";
 import type { Draft, Version } from "./draft";
 
 /** Whether the pods of a run have begun, so that its spec is fixed. */
@@ -25,16 +26,22 @@ export function storedDraft(detail: RunDetail, kept: Draft | null): Draft {
     return { text: renamed(detail.yaml, name), isEdited: false, stored: null, earlierSearch: null };
   }
   if (isKept) return kept;
-  return { text: detail.yaml, isEdited: false, stored: { key: { kind, namespace, name }, ...version, object: contentOf(detail.object) }, earlierSearch: null };
+  return { text: detail.yaml, isEdited: false, stored: { key: { kind, namespace, name }, ...version, object: shownParts(detail.object) }, earlierSearch: null };
 }
 
 /** Returns the document of a new run beside the one that has begun. */
 function renamed(text: string, begun: string): string {
-  return edit(text, (document) => {
+  return edit(asNew(text), (document) => {
     if (document.getIn(["metadata", "name"]) === begun) set(document, ["metadata", "name"], copyName(begun));
     set(document, ["spec", "suspend"], true);
     set(document, ["spec", "finish"], undefined);
   });
+}
+
+/** Returns the document of a new object: a copy of a trial is no trial of its Experiment. */
+export function asNew(text: string): string {
+  const names = epochalNames(contentOf(text));
+  return names.length === 0 ? text : edit(text, (document) => names.forEach((path) => set(document, path, undefined)));
 }
 
 /** Returns the version of an object of the API server. */
@@ -48,6 +55,6 @@ function isSame(stored: Version | null, version: Version): boolean {
 }
 
 /** Returns the parts of an object that users change: the status is large, and no part of a conflict. */
-function contentOf({ spec, metadata }: Record<string, unknown>): Record<string, unknown> {
+function shownParts({ spec, metadata }: Record<string, unknown>): Record<string, unknown> {
   return { spec, metadata };
 }

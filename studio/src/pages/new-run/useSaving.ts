@@ -5,7 +5,7 @@ import { storedVersion } from "../../parts/actions/requests";
 import type { Problem, Saved } from "../../wire";
 import type { Version } from "./draft";
 import { send, type SaveAction } from "./saving";
-import { versionIn } from "./storedDraft";
+import { asNew, versionIn } from "./storedDraft";
 
 export interface Conflict {
   action: SaveAction;
@@ -44,10 +44,11 @@ export function useSaving({ text, namespace, onSaved }: Options): Saving {
       setRefusal(null);
       setAccepted(null);
       try {
-        const saved = await send(text, namespace, action, version);
+        const sent = version ? text : asNew(text);
+        const saved = await send(sent, namespace, action, version);
         setConflict(null);
         if (action === "check") setAccepted({ saved, text });
-        else onSaved(action, saved, text);
+        else onSaved(action, saved, sent);
       } catch (error) {
         const current = storedVersion(error);
         if (current) setConflict({ action, current });

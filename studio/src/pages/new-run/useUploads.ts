@@ -3,7 +3,9 @@ import { createContext, useCallback, useContext, useEffect, useRef, useState } f
 import { isAbort, problemOf } from "../../api/client";
 import { upload } from "../../api/upload";
 import { announce } from "../../parts/announcements";
+import { count } from "../../parts/format";
 import type { Problem } from "../../wire";
+import { useLeaveQuestion } from "./useLeaveQuestion";
 
 export type UploadState = "waiting" | "sending" | "exists" | "stored" | "failed" | "cancelled";
 
@@ -27,6 +29,8 @@ interface Job {
 
 export interface Uploads {
   list: readonly Upload[];
+  /** The number of files that are being stored, or wait for it. */
+  running: number;
   /** Grows with each stored file, so that folders are read again. */
   stored: number;
   add: (files: readonly File[], bucket: string, folder: string, query: URLSearchParams) => void;
@@ -96,7 +100,8 @@ export function useUploads(): Uploads {
     return () => all.forEach(({ abort }) => abort.abort());
   }, []);
 
-  useWarning(list.some(({ state }) => state === "sending" || state === "waiting"));
+  const running = list.filter(({ state }) => state === "sending" || state === "waiting").length;
+  useLeaveQuestion(running > 0 ? `Studio is still storing ${count(running, "file")}. Leave the page, and cancel the upload?` : null);
 
   const again = useCallback((id: number, replace: boolean) => {
     const job = jobs.current.get(id);
@@ -107,6 +112,7 @@ export function useUploads(): Uploads {
 
   return {
     list,
+    running,
     stored,
     add: useCallback((files, bucket, folder, query) => {
       const items = files.map((file): Upload => {
@@ -134,14 +140,4 @@ function uploadPath({ bucket, key }: Upload, { query, replace }: Job): string {
   all.set("key", key);
   if (replace) all.set("replace", "1");
   return `/api/buckets/${encodeURIComponent(bucket)}/object?${all}`;
-}
-
-/** Has the browser ask before the tab is closed. */
-function useWarning(isActive: boolean): void {
-  useEffect(() => {
-    if (!isActive) return undefined;
-    const ask = (event: BeforeUnloadEvent) => event.preventDefault();
-    window.addEventListener("beforeunload", ask);
-    return () => window.removeEventListener("beforeunload", ask);
-  }, [isActive]);
 }

@@ -152,7 +152,7 @@ test("a used name asks for another one", async () => {
 test("a conflict shows both versions, and the stored one replaces the drawing", async () => {
   const current = { metadata: { resourceVersion: "9" }, spec: { training: { loss: "MeanSquaredError" } } };
   const stored = detail({ name: "digits" }, { yaml: TEXT.replace("SparseCategoricalCrossentropy", "MeanSquaredError"), object: current });
-  const run = { key: RUN, resourceVersion: "7", object: {}, hasRun: false };
+  const run = { key: RUN, resourceVersion: "7", hasRun: false };
   const shown = show({ run }, {
     "POST /api/jobs": new Refused(409, { reason: "Conflict", message: "digits has changed.", remedy: "", current }),
     "GET /api/runs/TrainingJob/vision/digits": stored,
@@ -167,7 +167,7 @@ test("a conflict shows both versions, and the stored one replaces the drawing", 
 });
 
 test("a run that has trained becomes a new one", async () => {
-  const run = { key: RUN, resourceVersion: "7", object: {}, hasRun: true };
+  const run = { key: RUN, resourceVersion: "7", hasRun: true };
   const shown = show({ run });
   expect(screen.getByText(/does not change any more/u)).toBeTruthy();
   await shown.user.click(screen.getByRole("button", { name: "Save as new…" }));
@@ -204,7 +204,7 @@ test("a change is a draft, which saving removes", async () => {
 });
 
 const CHANGED = TEXT.replace("units: 10", "units: 20");
-const STORED = { key: RUN, resourceVersion: "7", object: {}, hasRun: false };
+const STORED = { key: RUN, resourceVersion: "7", hasRun: false };
 
 test("the draft of a stored run stays a draft when it is opened", async () => {
   const draft = { namespace: "vision", name: "TrainingJob/digits" };

@@ -1,6 +1,5 @@
 // Stores the document: a new TrainingJob, or another version of one that has not run.
 import { request } from "../../../api/client";
-import { field } from "../../../parts/actions/applicable";
 import type { SaveRequest, Saved } from "../../../wire";
 import type { StoredRun } from "../origin";
 
@@ -19,10 +18,9 @@ export function saveRequest(yaml: string, { name, namespace, kind }: Target, run
   const isSame = run !== undefined && run.key.name === name && run.key.namespace === namespace && run.key.kind === kind;
   const request = { namespace, yaml, resourceVersion: null, dryRun: false };
   if (!isSame || run.hasRun) return request;
-  const { resourceVersion } = run;
-  const seen = field(run.object, "metadata") as Required<SaveRequest>;
-  // The operator writes the status of the version that the user has seen. A draft may be of an older one.
-  return { ...request, resourceVersion, ...(seen.resourceVersion === resourceVersion ? { generation: seen.generation, uid: seen.uid } : {}) };
+  const { resourceVersion, generation, uid } = run;
+  // The operator writes the status of the version that the user has seen.
+  return { ...request, resourceVersion, ...(generation !== undefined && uid !== undefined ? { generation, uid } : {}) };
 }
 
 /** Stores a document. Throws RequestError: Conflict if another user has changed the run, AlreadyExists for a used name. */

@@ -44,6 +44,23 @@ test("a field that the cluster adds to the spec is sent again, until the user re
   session.dispose();
 });
 
+test("a trial that is saved as a new run is no trial of its Experiment", async () => {
+  const text = TEXT.replace("name: net", "name: net\n  labels: {epochal.dev/experiment: search, epochal.dev/trial: net, team: vision}\n  annotations: {epochal.dev/rung: '0'}");
+  const sent = fakeFetch({ "POST /api/jobs": { key: KEY, resourceVersion: "8", yaml: text, warnings: [] } });
+  const session = new ModelerSession(text);
+  const run = { key: KEY, resourceVersion: "7", hasRun: false };
+  const { result } = renderHook(() => useSave({ origin: { text, storedText: text, run, draft: { namespace: "vision", name: "net" } }, session, pending: new PendingTexts(), namespace: "vision", drafts: new DraftStore("ada"), onSaved: vi.fn() }));
+  act(() => result.current.begin());
+  await waitFor(() => expect(result.current.step.name).toBe("saved"));
+  act(() => result.current.saveAs("other"));
+  await waitFor(() => expect(sent).toHaveLength(2));
+  const [same, other] = sent.map(({ body }) => (body as { yaml: string }).yaml);
+  expect(same).toBe(text);
+  expect(other).toContain("labels: {team: vision}");
+  expect(other).not.toMatch(/epochal\.dev/u);
+  session.dispose();
+});
+
 test("a suspension that was removed a moment ago is set again, since Save never starts a training", async () => {
   const sent = fakeFetch({ "POST /api/jobs": { key: KEY, resourceVersion: "8", yaml: TEXT, warnings: [] } });
   const session = new ModelerSession(TEXT);

@@ -4,13 +4,15 @@ import { isAbort, problem as makeProblem, problemOf, RequestError } from "../../
 import type { Draft, DraftStore } from "../../../modeler/drafts";
 import { readYaml } from "../../../modeler/document/parse";
 import { setField } from "../../../modeler/edits/fields";
+import type { Edit } from "../../../modeler/edits/edit";
 import { getIn, setIn, type JsonObject } from "../../../modeler/json";
 import type { ModelerSession } from "../../../modeler/session";
 import { added } from "../../../parts/actions/added";
+import { epochalNames } from "../../../parts/actions/epochalNames";
 import { copyName, loadDetail, storedVersion } from "../../../parts/actions/requests";
 import type { Problem, RunKey, Saved } from "../../../wire";
 import type { PendingTexts } from "../form/pending";
-import { draftOfRun, NO_VERSION, originOf, type Origin, type StoredRun } from "../origin";
+import { draftOfRun, originOf, withVersion, type Origin, type StoredRun } from "../origin";
 import { saveDocument, saveRequest, type Target } from "./save";
 
 export type Step =
@@ -44,6 +46,12 @@ export interface SaveState {
 
 /** Refusals after which another name helps: the name is used, or its run has started meanwhile. */
 const NEEDS_NAME: readonly string[] = ["AlreadyExists", "NameConflict", "Immutable"];
+
+/** A copy of a trial is no trial of its Experiment. */
+const LEAVE_EXPERIMENT: Edit = {
+  label: "remove the labels of a trial",
+  apply: ({ document: { value } }) => ({ value: epochalNames(value).reduce((found, path) => setIn(found, path, undefined) as JsonObject, value) }),
+};
 
 interface Options {
   origin: Origin;
@@ -84,7 +92,8 @@ export function useSave({ origin, session, pending, namespace, drafts, onSaved }
   async function send(to: Target): Promise<void> {
     if (isBusy) return;
     // Save never starts a training. A text that was typed a moment ago is parsed for this.
-    const refused = session.apply(setField(["spec", "suspend"], true));
+    const isNew = saveRequest("", to, run).resourceVersion === null;
+    const refused = session.apply(setField(["spec", "suspend"], true)) ?? (isNew ? session.apply(LEAVE_EXPERIMENT) : null);
     if (refused) {
       setStep({ name: "failed", problem: refused });
       return;
@@ -108,7 +117,7 @@ export function useSave({ origin, session, pending, namespace, drafts, onSaved }
     const { resourceVersion, generation, uid } = saved;
     drafts.removeOwn(draft.namespace, draft.name);
     setDraft(draftOfRun(saved.key));
-    setRun({ key: saved.key, resourceVersion: resourceVersion ?? "", object: { metadata: { resourceVersion, generation, uid } }, hasRun: false });
+    setRun({ key: saved.key, resourceVersion: resourceVersion ?? "", generation: generation ?? undefined, uid: uid ?? undefined, hasRun: false });
     setStoredText(withAdded(text, saved));
     setStep({ name: "saved", saved });
     onSaved(saved.key);
@@ -164,9 +173,9 @@ export function useSave({ origin, session, pending, namespace, drafts, onSaved }
     }
   }
 
-  function takeDraft({ text, resourceVersion }: Draft): void {
-    session.open(text);
-    if (run) setRun({ ...run, resourceVersion: resourceVersion ?? NO_VERSION });
+  function takeDraft(other: Draft): void {
+    session.open(other.text);
+    if (run) setRun(withVersion(run, other));
   }
 
   return {
