@@ -14,6 +14,10 @@ export interface ActionRequest {
    * because only its status or metadata has changed.
    */
   generation?: number | null;
+  /**
+   * metadata.uid of the object that the page shows. Another object with the same name is a conflict.
+   */
+  uid?: string | null;
 }
 /**
  * A field that the cluster has added to the spec of a saved document.

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import TypeVar
+from weakref import WeakValueDictionary
 
 from epochal_studio.shares import Shares
 from epochal_studio.shielded import ShieldedTasks
@@ -31,6 +32,11 @@ MAX_CAPACITIES, MAX_USER_CAPACITIES = 4, 2
 MAX_DOCUMENTS, MAX_USER_DOCUMENTS, MAX_READING = 64, 4, 2
 """Maximum YAML documents that are parsed or wait, of all users and of one user, and maximum that are parsed at the same
 time: parsing slows down the event loop."""
+MAX_HISTORIES, MAX_USER_HISTORIES = 96, 12
+"""Maximum files history.csv that are read or wait, of all users and of one user."""
+MAX_READING_HISTORIES, MAX_USER_READING_HISTORIES = 3, 2
+"""Maximum files history.csv that are read at the same time, of all users and of one user: parsing slows down the event
+loop, and a storage that does not answer keeps its turn."""
 MAX_IMPORTS, MAX_USER_IMPORTS = 4, 1
 """Maximum concurrent imports of all users, and of one user. Each stores its file on the disk while it arrives."""
 MAX_EXPORTS, MAX_USER_EXPORTS = 4, 1
@@ -49,6 +55,7 @@ class LongAnswers(Shares):
         most_of_user: Maximum requests of one user.
         name: Plural name of the requests, for messages.
         turns: Maximum calls of `to_its_end` that run at the same time; further calls wait. None: no such limit.
+        user_turns: The same maximum for the calls of one user. None: no such limit.
     """
 
     def __init__(
@@ -57,6 +64,7 @@ class LongAnswers(Shares):
         most_of_user: int = MAX_USER_ANSWERS,
         name: str = "downloads and logs",
         turns: int | None = None,
+        user_turns: int | None = None,
     ) -> None:
         super().__init__(
             most,
@@ -64,7 +72,9 @@ class LongAnswers(Shares):
             f"Studio has too many {name} under way.",
             f"You have {most_of_user} {name} under way already: wait for one, or close its page.",
         )
-        self._turns: AbstractAsyncContextManager[None] = nullcontext() if turns is None else asyncio.Semaphore(turns)
+        self._turns = _turns(turns)
+        self._user_turns = user_turns
+        self._turns_of_users: WeakValueDictionary[str, AbstractAsyncContextManager[None]] = WeakValueDictionary()
         self._tasks = ShieldedTasks()
 
     async def to_its_end(self, user: str, read: Callable[[], Awaitable[T]]) -> T:
@@ -83,7 +93,11 @@ class LongAnswers(Shares):
 
         async def held() -> T:
             with self.hold(user):
-                async with self._turns:
+                async with self._turns_of_users.setdefault(user, _turns(self._user_turns)), self._turns:
                     return await read()
 
         return await self._tasks.run(held())
+
+
+def _turns(most: int | None) -> AbstractAsyncContextManager[None]:
+    return nullcontext() if most is None else asyncio.Semaphore(most)

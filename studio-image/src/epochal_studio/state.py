@@ -13,19 +13,23 @@ from epochal_studio.long_answers import (
     MAX_CAPACITIES,
     MAX_COMPARISONS,
     MAX_EXPORTS,
+    MAX_HISTORIES,
     MAX_IMPORTS,
     MAX_MODEL_READS,
     MAX_PREDICTIONS,
     MAX_PREVIEWS,
     MAX_PROCESSES,
+    MAX_READING_HISTORIES,
     MAX_REQUESTS,
     MAX_USER_CAPACITIES,
     MAX_USER_COMPARISONS,
     MAX_USER_EXPORTS,
+    MAX_USER_HISTORIES,
     MAX_USER_IMPORTS,
     MAX_USER_MODEL_READS,
     MAX_USER_PREDICTIONS,
     MAX_USER_PREVIEWS,
+    MAX_USER_READING_HISTORIES,
     MAX_USER_REQUESTS,
     LongAnswers,
 )
@@ -58,6 +62,7 @@ class State:
         docstrings: Cache of Keras' docstrings.
         requests: Limits the requests of signed-in users.
         long_answers: Limits downloads and logs.
+        histories: Limits the files history.csv that are read.
         comparisons: Limits comparisons.
         predictions: Limits predictions.
         model_reads: Limits reads of model servers' descriptions and metrics.
@@ -82,6 +87,11 @@ class State:
     refused_tokens: RefusedTokens = field(default_factory=RefusedTokens)
     requests: LongAnswers = field(default_factory=lambda: LongAnswers(MAX_REQUESTS, MAX_USER_REQUESTS, "requests"))
     long_answers: LongAnswers = field(default_factory=LongAnswers)
+    histories: LongAnswers = field(
+        default_factory=lambda: LongAnswers(
+            MAX_HISTORIES, MAX_USER_HISTORIES, "curves", MAX_READING_HISTORIES, MAX_USER_READING_HISTORIES
+        )
+    )
     comparisons: LongAnswers = field(
         default_factory=lambda: LongAnswers(MAX_COMPARISONS, MAX_USER_COMPARISONS, "comparisons")
     )

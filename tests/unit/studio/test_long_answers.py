@@ -55,6 +55,16 @@ async def test_few_at_a_time(work: Work) -> None:
     assert answers.count == 0
 
 
+async def test_a_user_leaves_a_turn_to_others(work: Work) -> None:
+    answers = LongAnswers(64, MAX_USER_DOCUMENTS, "documents", turns=2, user_turns=1)
+    tasks = [asyncio.create_task(answers.to_its_end("ada", work.of("ada"))) for _ in range(MAX_USER_DOCUMENTS)]
+    await eventually(lambda: work.begun == 1)
+    tasks.append(asyncio.create_task(answers.to_its_end("bob", work.of("bob"))))
+    await eventually(lambda: work.begun == 2)
+    work.gate.set()
+    assert await asyncio.gather(*tasks) == ["read"] * (MAX_USER_DOCUMENTS + 1)
+
+
 async def test_all_users_together_are_bounded(work: Work) -> None:
     answers = documents(most=1)
     task = asyncio.create_task(answers.to_its_end("ada", work.of("ada")))

@@ -45,15 +45,16 @@ def read_history(folder: Folder, points: int) -> History:
     """Return the curves from history.csv in a results folder, each reduced to at most `points` points."""
     # Without its ETag: a running training replaces the file by a longer one with the same rows.
     key = f"{folder.path}/{HISTORY}"
+    end = time.monotonic() + SECONDS
     size = folder.bucket.stat(key).size
-    found = thinned_history(_lines(folder.bucket, key, size), points=points, metrics=MAX_METRICS)
+    found = thinned_history(_lines(folder.bucket, key, size, end), points=points, metrics=MAX_METRICS)
     return History(
         curves=[_curve(name, found) for name in found.curves],
         epochs=found.epochs,
         is_thinned=found.is_thinned,
         omitted_metrics=found.omitted_metrics,
         source="bucket",
-        problem=None if found.is_complete else _incomplete(found, size),
+        problem=None if found.is_complete else _incomplete(found, size, is_late=time.monotonic() > end),
     )
 
 
@@ -78,9 +79,8 @@ def status_history(found: Mapping[str, Any], problem: Problem | None) -> History
     )
 
 
-def _lines(bucket: Bucket, key: str, size: int) -> Iterator[str]:
-    """Yield the lines of history.csv. Raise StopReading after MAX_BYTES or SECONDS."""
-    end = time.monotonic() + SECONDS
+def _lines(bucket: Bucket, key: str, size: int, end: float) -> Iterator[str]:
+    """Yield the lines of history.csv. Raise StopReading after MAX_BYTES, or at the monotonic time `end`."""
     most = min(size, MAX_BYTES)
 
     def parts() -> Iterator[bytes]:
@@ -103,9 +103,11 @@ def _curve(name: str, found: ThinnedHistory) -> Curve:
     return Curve(name=name, epochs=[point.epoch for point in points], values=[point.value for point in points])
 
 
-def _incomplete(found: ThinnedHistory, size: int) -> Problem:
-    cause = "is damaged, or its storage is too slow"
-    if size > MAX_BYTES:
+def _incomplete(found: ThinnedHistory, size: int, *, is_late: bool) -> Problem:
+    cause = "is damaged"
+    if is_late:
+        cause = f"could not be read within {SECONDS:g} s, because its storage or Studio is slow"
+    elif size > MAX_BYTES:
         cause = f"has {size / 2**20:,.1f} MiB, but Studio reads at most {MAX_BYTES // 2**20} MiB"
     return Problem(
         reason="TooLarge",

@@ -70,7 +70,8 @@ async def history(request: web.Request) -> web.Response:
             return status_history(found.object, refusal.problem)
         return read_history(found.object, folder, points)
 
-    return answer(await access.in_thread(read))
+    histories = request.app[STATE].histories
+    return answer(await histories.to_its_end(access.owner, lambda: access.in_thread(read)))
 
 
 async def log(request: web.Request) -> web.StreamResponse:

@@ -35,8 +35,8 @@ def steer(cluster: Cluster, kind: Kind, key: RunKey, request: ActionRequest) -> 
     It sets spec.suspend or spec.finish.
 
     Raises:
-        Refusal: 409 Conflict, with the stored object, if another user has changed the spec since the page read it; 409
-            Ended, if the run has ended; 422, for a ModelServer.
+        Refusal: 409 Conflict, with the stored object, if another user has changed the spec since the page read it, or
+            has replaced the run by another of the same name; 409 Ended, if the run has ended; 422, for a ModelServer.
     """
     if kind not in {TRAINING_JOBS, EXPERIMENTS}:
         message = f"a {key.kind} does not support {request.action}: expected a TrainingJob or an Experiment"
@@ -44,6 +44,7 @@ def steer(cluster: Cluster, kind: Kind, key: RunKey, request: ActionRequest) -> 
     field, value = _FIELDS[request.action]
     for _ in range(_TRIES):
         found = cluster.get(kind, key.name, key.namespace)
+        _require_uid(found, request)
         if bool(mapping(found.get("spec")).get(field)) == value:  # made already, such as by an earlier try
             return found
         _require_seen(found, request)
@@ -141,6 +142,12 @@ def name_conflict(key: RunKey) -> Refusal:
         f"There is a {key.kind} {key.name} in the namespace {key.namespace} already.",
         "Choose another name. Studio does not change the existing object.",
     )
+
+
+def _require_uid(found: dict[str, Any], request: ActionRequest) -> None:
+    """Raise the Refusal Conflict if the stored object has another UID than the object that the user's page shows."""
+    if request.uid is not None and mapping(found.get("metadata")).get("uid") != request.uid:
+        raise conflict(found)
 
 
 def _require_seen(found: dict[str, Any], request: ActionRequest) -> None:

@@ -139,6 +139,8 @@ class ActionRequest(Model):
     generation: int | None = None
     """metadata.generation of the object that the page shows. A newer version with the same generation is no conflict,
     because only its status or metadata has changed."""
+    uid: Name | None = None
+    """metadata.uid of the object that the page shows. Another object with the same name is a conflict."""
 
 
 class CloneRequest(Model):

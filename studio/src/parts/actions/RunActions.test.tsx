@@ -43,11 +43,11 @@ test("an action sends the version that the user has seen", async () => {
   const user = open();
   await user.click(await screen.findByRole("button", { name: "Suspend" }));
   await waitFor(() => expect(onClose).toHaveBeenCalled());
-  expect(sent.at(-1)?.body).toEqual({ action: "suspend", resourceVersion: "1", generation: 1 });
+  expect(sent.at(-1)?.body).toEqual({ action: "suspend", resourceVersion: "1", generation: 1, uid: "uid-mnist" });
 });
 
 test("a conflict shows both versions, and the user's decision names the stored one", async () => {
-  const current = { metadata: { resourceVersion: "9", generation: 2 }, spec: { suspend: false, activeDeadlineSeconds: 60 } };
+  const current = { metadata: { resourceVersion: "9", generation: 2, uid: "uid-2" }, spec: { suspend: false, activeDeadlineSeconds: 60 } };
   const conflict = new Refused(409, { reason: "Conflict", message: "mnist has changed.", remedy: "", current });
   let isFirst = true;
   const sent = fakeFetch({
@@ -63,7 +63,7 @@ test("a conflict shows both versions, and the user's decision names the stored o
   expect(await screen.findByText("spec.activeDeadlineSeconds")).toBeTruthy();
   await user.click(screen.getByRole("button", { name: "Suspend the current version", hidden: true }));
   await waitFor(() => expect(onClose).toHaveBeenCalled());
-  expect(sent.at(-1)?.body).toEqual({ action: "suspend", resourceVersion: "9", generation: 2 });
+  expect(sent.at(-1)?.body).toEqual({ action: "suspend", resourceVersion: "9", generation: 2, uid: "uid-2" });
 });
 
 test("an error after the decision is shown, and gone at the next try", async () => {

@@ -69,6 +69,6 @@ test.each(["", "Mnist", "a b", "-a", "a".repeat(64)])("%j is no name", (name) =>
 });
 
 test("the version of a stored object is that of its metadata", () => {
-  expect(versionOf({ metadata: { resourceVersion: "7", generation: 3 } })).toEqual({ resourceVersion: "7", generation: 3 });
-  expect(versionOf({})).toEqual({ resourceVersion: "", generation: 0 });
+  expect(versionOf({ metadata: { resourceVersion: "7", generation: 3, uid: "u" } })).toEqual({ resourceVersion: "7", generation: 3, uid: "u" });
+  expect(versionOf({})).toEqual({ resourceVersion: "", generation: 0, uid: "" });
 });

@@ -4,14 +4,17 @@ import { request, RequestError } from "../../api/client";
 import type { ActionRequest, CloneRequest, RunDetail, RunKey, RunSummary } from "../../wire";
 import { field, type Action } from "./applicable";
 
+/** The fields that identify a version of a run. */
+type Version = Pick<RunSummary, "resourceVersion" | "generation" | "uid">;
+
 /** Returns a run with its object and the user's permissions. */
 export function loadDetail(run: RunKey, signal?: AbortSignal): Promise<RunDetail> {
   return request<RunDetail>(runPath(run), signal ? { signal } : {});
 }
 
 /** Suspends, resumes or finishes the version of a run that the user has seen. */
-export function act(run: RunKey, action: Action, seen: Pick<RunSummary, "resourceVersion" | "generation">): Promise<RunDetail> {
-  const body: ActionRequest = { action, resourceVersion: seen.resourceVersion, generation: seen.generation ?? null };
+export function act(run: RunKey, action: Action, seen: Version): Promise<RunDetail> {
+  const body: ActionRequest = { action, resourceVersion: seen.resourceVersion, generation: seen.generation ?? null, uid: seen.uid || null };
   return request<RunDetail>(`${runPath(run)}/actions`, { method: "POST", body });
 }
 
@@ -32,9 +35,9 @@ export function storedVersion(error: unknown): Record<string, unknown> | undefin
 }
 
 /** Returns the version of a stored object. */
-export function versionOf(object: Record<string, unknown>): Pick<RunSummary, "resourceVersion" | "generation"> {
-  const { resourceVersion, generation } = field(object, "metadata");
-  return { resourceVersion: String(resourceVersion ?? ""), generation: typeof generation === "number" ? generation : 0 };
+export function versionOf(object: Record<string, unknown>): Version {
+  const { resourceVersion, generation, uid } = field(object, "metadata");
+  return { resourceVersion: String(resourceVersion ?? ""), generation: typeof generation === "number" ? generation : 0, uid: String(uid ?? "") };
 }
 
 /** Returns a free-looking name for a copy within the 63 characters of a name. */

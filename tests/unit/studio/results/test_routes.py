@@ -4,6 +4,7 @@ import asyncio
 import json
 import socket
 import struct
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
@@ -19,6 +20,7 @@ from epochal_studio.results import log as log_module
 from epochal_studio.results import pieces, routes
 from epochal_studio.session.sealing import Sealed
 
+from tests.kit.fake.guarded_server import User
 from tests.kit.s3_server import Asked, Fault, Handler, Service, refusing
 from tests.unit.studio.in_memory import ACCESS_KEY, SECRET_KEY, StudioInMemory
 from tests.unit.studio.served import cookie_header, eventually
@@ -104,6 +106,43 @@ async def test_before_the_first_epoch_there_is_no_problem(studio: StudioInMemory
     studio.put_job("mnist")
     found = (await studio.get(f"{RUN}/history")).json()
     assert (found["source"], found["problem"]) == ("none", None)
+
+
+async def test_many_histories_of_a_slow_storage_leave_threads_to_other_users(
+    studio: StudioInMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate, reads = threading.Event(), []
+
+    def read_piece(*arguments: Any) -> bytes:
+        reads.append(arguments)
+        assert gate.wait(20)
+        return HISTORY
+
+    monkeypatch.setattr(history_module, "read_piece", read_piece)
+    studio.put_job("mnist", {"history.csv": HISTORY})
+    for name in ("bob", "carol"):
+        studio.server.users[name] = User({"vision"}, name=name)
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(studio.get(f"{RUN}/history", user=user)) for user in ("alice", "bob") * 12]
+        await eventually(lambda: len(reads) == 3 and studio.state.histories.count == 24)
+        problem(await studio.get(f"{RUN}/history"), 503, "Overloaded")
+        assert (await studio.get(RUN, user="carol")).status == 200
+        assert len(reads) == 3
+        gate.set()
+    assert {task.result().json()["epochs"] for task in tasks} == {2}
+    assert studio.state.histories.count == 0
+
+
+async def test_a_history_that_is_read_too_slowly_is_not_called_damaged(
+    studio: StudioInMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    studio.put_job("mnist", {"history.csv": HISTORY})
+    studio.put_job("hostile", {"history.csv": b"epoch,loss\n1,0.5\r2,0.3\n"})
+    hostile = (await studio.get("/api/runs/TrainingJob/vision/hostile/history")).json()["problem"]
+    assert "history.csv is damaged: the curves show" in hostile["message"]
+    monkeypatch.setattr(history_module, "SECONDS", 0)
+    found = (await studio.get(f"{RUN}/history")).json()["problem"]
+    assert "history.csv could not be read within 0 s, because its storage or Studio is slow" in found["message"]
 
 
 @pytest.mark.parametrize("points", ["0", "2", "-1", "x", "9" * 30])

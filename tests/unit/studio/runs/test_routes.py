@@ -128,6 +128,20 @@ async def test_a_changed_spec_is_a_conflict_with_the_stored_object(studio: Studi
     assert "finish" not in studio.server.objects.get("trainingjobs", "vision", "mnist")["spec"]
 
 
+@pytest.mark.parametrize("action", ["suspend", "resume", "finish"])
+async def test_another_run_of_the_name_is_a_conflict(studio: StudioInMemory, action: str) -> None:
+    seen = studio.put_job("mnist", state="Running")["metadata"]
+    body = {"action": action, "resourceVersion": seen["resourceVersion"], "generation": seen["generation"]}
+    studio.server.objects.delete("trainingjobs", "vision", "mnist")
+    now = studio.put_job("mnist", state="Running")
+    assert now["metadata"]["generation"] == seen["generation"]
+    found = await studio.post(f"{RUN}/actions", body | {"uid": seen["uid"]})
+    problem(found, 409, "Conflict")
+    assert found.json()["current"]["metadata"]["uid"] == now["metadata"]["uid"]
+    assert studio.server.objects.get("trainingjobs", "vision", "mnist") == now
+    assert (await studio.post(f"{RUN}/actions", body | {"uid": now["metadata"]["uid"]})).status == 200
+
+
 async def test_a_new_epoch_is_a_conflict_only_without_a_generation(studio: StudioInMemory) -> None:
     seen = studio.put_job("mnist", state="Running")["metadata"]
     studio.set_status("trainingjobs", "mnist", {"progress": {"epoch": 2}})

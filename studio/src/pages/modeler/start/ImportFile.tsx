@@ -11,7 +11,7 @@ import { ProblemBox } from "../../../parts/ProblemBox";
 import { MAX_IMPORT, type Imported, type Problem } from "../../../wire";
 import { draftKey } from "../origin";
 
-/** Milliseconds for the file, and those for each of its bytes: Studio refuses a browser that sends less than 64 KiB a second. */
+/** Milliseconds for the conversion, and for each byte of the file. Studio ends a slow upload (below 512 KiB a second) before this time. */
 const TIMEOUT = 180_000;
 const TIMEOUT_OF_BYTE = 1 / 64;
 const ACCEPT = ".nnd,.json,.keras,.yaml,.yml,.h5,.py,.ipynb";
