@@ -170,6 +170,27 @@ class MemoryReservation:
         self.take(max(0, size - self._answer))
         self._answer = max(size, self._answer)
 
+    @contextmanager
+    def inputs(self, size: int) -> Iterator[None]:
+        """Reserve memory for model inputs of `size` bytes, made from a small body, until the end of the `with` block.
+
+        Raises:
+            TooLarge: If request and inputs together exceed the whole memory for requests and answers.
+            Busy: If there is not enough free memory now.
+        """
+        if self.size + size > (max_bytes := self._admission.max_bytes):  # a retry cannot help
+            raise TooLarge(
+                f"inputs are too large: the model's inputs take {size:,} bytes, expected at most "
+                f"{max_bytes - self.size:,}: send fewer photographs at a time, or raise spec.resources.limits.memory of "
+                "the ModelServer"
+            )
+        self.take(size)
+        try:
+            yield
+        finally:
+            self._admission.release(size)
+            self.size -= size
+
     def shrink(self, size: int) -> None:
         """Set the reservation to the `size` bytes of an encoded answer, even above the limit of memory."""
         self._admission.release(self.size - size)
