@@ -22,7 +22,7 @@ class AdmissionControl:
 
     Attributes:
         waiting: Number of requests that wait for the model or for a thread, or are being computed.
-        estimate: Returns the estimated seconds until all waiting requests are answered.
+        estimates: Each returns the estimated seconds of one queue. A waiting request is in one of them.
     """
 
     def __init__(self, max_requests: int, max_bytes: int) -> None:
@@ -31,7 +31,11 @@ class AdmissionControl:
         self._bytes = 0
         self._watched: dict[MemoryReservation, tuple[float, Callable[[], None]]] = {}
         self.waiting = 0
-        self.estimate: Callable[[], float] = lambda: 0.0
+        self.estimates: list[Callable[[], float]] = []
+
+    def estimate(self) -> float:
+        """Return the estimated seconds until all waiting requests are answered."""
+        return sum(seconds() for seconds in self.estimates)
 
     def admit(self) -> None:
         """Check that the server can accept one more waiting request. This call does not change `waiting`.
@@ -181,8 +185,8 @@ class MemoryReservation:
         if self.size + size > (max_bytes := self._admission.max_bytes):  # a retry cannot help
             raise TooLarge(
                 f"inputs are too large: the model's inputs take {size:,} bytes, expected at most "
-                f"{max_bytes - self.size:,}: send fewer photographs at a time, or raise spec.resources.limits.memory of "
-                "the ModelServer"
+                f"{max_bytes - self.size:,}: send fewer photographs at a time, or raise spec.resources.limits.memory "
+                "of the ModelServer"
             )
         self.take(size)
         try:

@@ -82,7 +82,7 @@ class Batcher:
         self._thread = thread
         self._timing = BatchTiming(seconds_per_sample, max_batch_size)
         self._admission = admission
-        admission.estimate = self.seconds
+        admission.estimates.append(self.seconds)
         self._on_call = on_call
         self._chunks: deque[Chunk] = deque()
         self._samples = 0

@@ -19,7 +19,7 @@ from epochal_server.protocols.preprocess import (
     sample_bytes,
 )
 from epochal_server.protocols.protocol import JSON
-from epochal_server.refusals import Busy, Invalid, Refused
+from epochal_server.refusals import Busy, Invalid, NotReady, Refused
 from epochal_server.routes.request_body import reservation
 from epochal_server.routes.service import (
     Service,
@@ -106,6 +106,7 @@ async def _predict_files(
         Invalid: If every file is invalid.
         TooLarge: If the photographs have too many pixels in total.
         Busy: If there is no memory for the photographs.
+        NotReady: If the server shuts down before the answer.
     """
     await service.workers(check_total_pixels, [file.data for file in files], service.model)
     answers: list[dict[str, Any] | Refused] = []
@@ -114,7 +115,7 @@ async def _predict_files(
         with _sample_memory(request, service, file.data):
             try:
                 images = await _images(service, bytes(file.data), options)
-            except Busy:
+            except (Busy, NotReady):
                 raise
             except Refused as refused:
                 answers.append(refused)
