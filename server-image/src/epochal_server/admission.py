@@ -37,8 +37,11 @@ class AdmissionControl:
         """Return the estimated seconds until all waiting requests are answered."""
         return sum(seconds() for seconds in self.estimates)
 
-    def admit(self) -> None:
+    def admit(self, more_seconds: float = 0.0) -> None:
         """Check that the server can accept one more waiting request. This call does not change `waiting`.
+
+        Args:
+            more_seconds: Seconds beyond the estimate that this request would wait.
 
         Raises:
             Busy: If the maximum number of requests is waiting, or they need more than MAX_QUEUE_SECONDS.
@@ -49,7 +52,7 @@ class AdmissionControl:
                 "raise spec.replicas or spec.limits.queuedRequests of the ModelServer",
                 self.estimate(),
             )
-        if self.waiting and (seconds := self.estimate()) > MAX_QUEUE_SECONDS:
+        if self.waiting and (seconds := self.estimate() + more_seconds) > MAX_QUEUE_SECONDS:
             raise Busy(
                 f"queue is too slow: {self.waiting:,} waiting requests take about {seconds:.0f} s, expected at most "
                 f"{MAX_QUEUE_SECONDS:.0f} s: try again later, or raise spec.replicas or spec.resources.limits.cpu of "
