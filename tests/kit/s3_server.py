@@ -281,22 +281,23 @@ class Times:
             return self._left >= 0
 
 
-def breaking(method: str, after: int, times: int) -> Fault:
-    """Breaks the connection of some requests in the middle of their content."""
+def breaking(method: str, after: int, times: int, key: str | None = None) -> Fault:
+    """Breaks the connection of some requests, of one key or of any, in the middle of their content."""
     left = Times(times)
 
     def fault(asked: Asked, handler: Handler) -> bool:
-        if asked.method != method or not left.take():
+        if asked.method != method or key not in (None, asked.key) or not left.take():
             return False
         if method == "GET":
-            key = asked.key
-            service = handler.server.service
-            handler.send_response(206)
-            begin, end = re.findall(r"\d+", handler.headers["Range"])
-            handler.send_header("Content-Length", str(int(end) + 1 - int(begin)))
-            handler.send_header("ETag", f'"{service.etags[key]}"')
+            content = handler.server.service.objects[asked.key]
+            begin, end = 0, len(content) - 1
+            if asked_range := handler.headers["Range"]:
+                begin, end = map(int, re.findall(r"\d+", asked_range))
+            handler.send_response(206 if asked_range else 200)
+            handler.send_header("Content-Length", str(end + 1 - begin))
+            handler.send_header("ETag", f'"{handler.server.service.etags[asked.key]}"')
             handler.end_headers()
-            handler.wfile.write(service.objects[key][int(begin) : int(begin) + after])
+            handler.wfile.write(content[begin : begin + after])
         else:
             handler.rfile.read(after)
         handler.close_connection = True

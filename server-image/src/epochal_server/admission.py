@@ -22,7 +22,7 @@ class AdmissionControl:
 
     Attributes:
         waiting: Number of requests that wait for the model or for a thread, or are being computed.
-        estimate: Returns the estimated seconds until all waiting requests are answered.
+        estimates: Each returns the estimated seconds of one queue. A waiting request is in one of them.
     """
 
     def __init__(self, max_requests: int, max_bytes: int) -> None:
@@ -31,10 +31,17 @@ class AdmissionControl:
         self._bytes = 0
         self._watched: dict[MemoryReservation, tuple[float, Callable[[], None]]] = {}
         self.waiting = 0
-        self.estimate: Callable[[], float] = lambda: 0.0
+        self.estimates: list[Callable[[], float]] = []
 
-    def admit(self) -> None:
+    def estimate(self) -> float:
+        """Return the estimated seconds until all waiting requests are answered."""
+        return sum(seconds() for seconds in self.estimates)
+
+    def admit(self, more_seconds: float = 0.0) -> None:
         """Check that the server can accept one more waiting request. This call does not change `waiting`.
+
+        Args:
+            more_seconds: Seconds beyond the estimate that this request would wait.
 
         Raises:
             Busy: If the maximum number of requests is waiting, or they need more than MAX_QUEUE_SECONDS.
@@ -45,7 +52,7 @@ class AdmissionControl:
                 "raise spec.replicas or spec.limits.queuedRequests of the ModelServer",
                 self.estimate(),
             )
-        if self.waiting and (seconds := self.estimate()) > MAX_QUEUE_SECONDS:
+        if self.waiting and (seconds := self.estimate() + more_seconds) > MAX_QUEUE_SECONDS:
             raise Busy(
                 f"queue is too slow: {self.waiting:,} waiting requests take about {seconds:.0f} s, expected at most "
                 f"{MAX_QUEUE_SECONDS:.0f} s: try again later, or raise spec.replicas or spec.resources.limits.cpu of "
@@ -169,6 +176,27 @@ class MemoryReservation:
             )
         self.take(max(0, size - self._answer))
         self._answer = max(size, self._answer)
+
+    @contextmanager
+    def inputs(self, size: int) -> Iterator[None]:
+        """Reserve memory for model inputs of `size` bytes, made from a small body, until the end of the `with` block.
+
+        Raises:
+            TooLarge: If request and inputs together exceed the whole memory for requests and answers.
+            Busy: If there is not enough free memory now.
+        """
+        if self.size + size > (max_bytes := self._admission.max_bytes):  # a retry cannot help
+            raise TooLarge(
+                f"inputs are too large: the model's inputs take {size:,} bytes, expected at most "
+                f"{max_bytes - self.size:,}: send fewer photographs at a time, or raise spec.resources.limits.memory "
+                "of the ModelServer"
+            )
+        self.take(size)
+        try:
+            yield
+        finally:
+            self._admission.release(size)
+            self.size -= size
 
     def shrink(self, size: int) -> None:
         """Set the reservation to the `size` bytes of an encoded answer, even above the limit of memory."""

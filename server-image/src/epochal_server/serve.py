@@ -36,7 +36,7 @@ from epochal_server.refusals import NotReady
 from epochal_server.routes.health import health_routes
 from epochal_server.routes.metrics import metrics_routes
 from epochal_server.routes.middleware import request_middleware
-from epochal_server.worker_pool import run_in_daemon
+from epochal_server.worker_pool import WorkerPool, run_in_daemon
 
 if TYPE_CHECKING:
     from epochal_lib.model_server.storage import Storage
@@ -171,9 +171,9 @@ class Server:
         log.info("ready")
         await refusing.stop()
         await shutdown
-        await self._drain(serving, listener, fast_path.batcher)
+        await self._drain(serving, listener, fast_path.batcher, fast_path.workers)
 
-    async def _drain(self, serving: Listener, listener: socket.socket, batcher: Batcher) -> None:
+    async def _drain(self, serving: Listener, listener: socket.socket, batcher: Batcher, workers: WorkerPool) -> None:
         log.info("draining: accepting requests for %.0f s more", self._stay_seconds)
         await asyncio.sleep(self._stay_seconds)
         listener.close()
@@ -181,7 +181,9 @@ class Server:
         unanswered = await self._request_log.wait_until_idle(GRACE_SECONDS - self._stay_seconds - SHUTDOWN_SECONDS)
         if unanswered:
             log.warning("the grace period ends: refusing %d unanswered requests", unanswered)
-            batcher.fail_queued(NotReady(f"{self._not_ready_reason}: the grace period ends: send the request again"))
+            why = NotReady(f"{self._not_ready_reason}: the grace period ends: send the request again")
+            batcher.fail_queued(why)
+            workers.refuse(why)
             await self._request_log.wait_until_idle(REFUSE_SECONDS)
         await serving.stop()
         log.info("stopped")

@@ -2,12 +2,14 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor, Future
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from typing import ParamSpec, TypeVar
 
 from epochal_server.admission import AdmissionControl
+from epochal_server.job_timing import JobTiming
+from epochal_server.refusals import NotReady
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -21,16 +23,22 @@ class WorkerPool:
         self._free = asyncio.Semaphore(threads)
         self._admission = admission
         self._turn = asyncio.Lock()
+        self._shared, self._exclusive = JobTiming(threads), JobTiming(1)
+        self._unfinished: set[asyncio.Timeout] = set()
+        self._refusal: NotReady | None = None
+        admission.estimates.append(self.seconds)
 
     async def __call__(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run a function in a thread and return its result. Its request counts as waiting meanwhile.
 
         Raises:
             Busy: If the queue is full or too slow. See AdmissionControl.admit.
+            NotReady: The error of `refuse`.
             Exception: The exception of the function, such as Refused.
         """
         with self._admission.waiting_request():
-            return await self._done(function, *args, **kwargs)
+            async with self._call(self._shared):
+                return await self._done(self._shared, function, *args, **kwargs)
 
     async def run_exclusively(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run a function that takes much memory in a thread and return its result. Only one of these runs at a time.
@@ -40,34 +48,66 @@ class WorkerPool:
 
         Raises:
             Busy: If the queue is full or too slow. See AdmissionControl.admit.
+            NotReady: The error of `refuse`.
         """
         with self._admission.waiting_request():  # counts also while the call waits for its turn
-            async with self._turn:
-                return await self._done(function, *args, **kwargs)
+            async with self._call(self._exclusive), self._turn:
+                return await self._done(self._exclusive, function, *args, **kwargs)
 
     async def run_for_answer(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run a function in a thread after the model's answer, such as encoding a large answer, and return its result.
 
         The function never runs at the same time as a function of `run_exclusively`. Its request counts as waiting, but
-        is never refused.
+        is never refused, except by `refuse`.
         """
         self._admission.waiting += 1
         try:
-            async with self._turn:
-                return await self._done(function, *args, **kwargs)
+            async with self._call(self._exclusive), self._turn:
+                return await self._done(self._exclusive, function, *args, **kwargs)
         finally:
             self._admission.waiting -= 1
 
-    async def _done(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    def seconds(self) -> float:
+        """Return the estimated seconds until all calls have ended."""
+        return self._shared.remaining() + self._exclusive.remaining()
+
+    def refuse(self, why: NotReady) -> None:
+        """End all calls, also those that wait, and all later calls with the error `why`. Threads that run continue."""
+        self._refusal = why
+        for call in self._unfinished:
+            call.reschedule(0)
+
+    @asynccontextmanager
+    async def _call(self, timing: JobTiming) -> AsyncIterator[None]:
+        """Count a call until the end of the `with` block. `refuse` ends the block with its error."""
+        if self._refusal is not None:
+            raise self._refusal
+        call = asyncio.timeout(None)
+        timing.calls += 1
+        try:
+            async with call:
+                self._unfinished.add(call)
+                yield
+        except TimeoutError:
+            if self._refusal is None or not call.expired():
+                raise  # the function's own error
+            raise self._refusal from None
+        finally:
+            timing.calls -= 1
+            self._unfinished.discard(call)
+
+    async def _done(self, timing: JobTiming, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         async with self._free:  # the pool's own queue would keep the arguments of cancelled calls
-            job = self._pool.submit(function, *args, **kwargs)
-            try:
-                return await asyncio.wrap_future(job)
-            except asyncio.CancelledError:
-                if not job.cancelled():  # a started function takes memory until its end, even without its client
-                    with suppress(Exception):
-                        await asyncio.wrap_future(job)
-                raise
+            with timing.measure():
+                job = self._pool.submit(function, *args, **kwargs)
+                try:
+                    return await asyncio.wrap_future(job)
+                except asyncio.CancelledError:
+                    # A started function takes memory until its end, even without its client.
+                    if not job.cancelled() and self._refusal is None:
+                        with suppress(Exception):
+                            await asyncio.wrap_future(job)
+                    raise
 
 
 def run_in_daemon(function: Callable[[], R]) -> asyncio.Future[R]:

@@ -10,7 +10,7 @@ from epochal_server.serve import SHUTDOWN_SECONDS
 
 def test_refuses_requests_above_the_limit_with_retry_after() -> None:
     admission = AdmissionControl(2, 100)
-    admission.estimate = lambda: 3.2
+    admission.estimates = [lambda: 3.2]
     with admission.waiting_request(), admission.waiting_request():
         with pytest.raises(Busy, match="queue is full: 2 requests are waiting") as refused:
             admission.admit()
@@ -21,10 +21,10 @@ def test_refuses_requests_above_the_limit_with_retry_after() -> None:
 def test_refuses_more_requests_than_can_be_answered_during_shutdown() -> None:
     assert MAX_QUEUE_SECONDS < GRACE_SECONDS - ENDPOINT_REMOVAL_SECONDS - SHUTDOWN_SECONDS
     admission = AdmissionControl(1000, 100)
-    admission.estimate = lambda: MAX_QUEUE_SECONDS
+    admission.estimates = [lambda: MAX_QUEUE_SECONDS]
     with admission.waiting_request():
         admission.admit()
-        admission.estimate = lambda: MAX_QUEUE_SECONDS + 5
+        admission.estimates = [lambda: MAX_QUEUE_SECONDS + 5]
         with pytest.raises(Busy, match="1 waiting requests take about 25 s, expected at most 20 s"):
             admission.admit()
     admission.admit()  # a single request is always admitted

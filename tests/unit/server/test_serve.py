@@ -12,16 +12,17 @@ from typing import Any, cast
 
 import numpy as np
 import pytest
-from aiohttp import ClientSession
+from aiohttp import ClientSession, FormData
 from epochal_api.modelserver.config import ServerConfig
 from epochal_lib.sockets import listen
 from epochal_server import serve
 from epochal_server.connections import connection as connections
 from epochal_server.loading import Loaded
-from epochal_server.model.model import Arrays
+from epochal_server.model.model import Arrays, Model
+from epochal_server.routes import photographs
 from epochal_server.serve import Folders, Server, raise_file_limit
 
-from tests.kit.served import small
+from tests.kit.served import digits, small
 
 CONFIG = {
     "name": "digits",
@@ -105,10 +106,14 @@ OPEN_PATHS = ("/", "/docs", "/v2/health/ready")
 
 @asynccontextmanager
 async def ready(
-    monkeypatch: pytest.MonkeyPatch, folder: Path, runtime: object, seconds_per_sample: float = 0.01
+    monkeypatch: pytest.MonkeyPatch,
+    folder: Path,
+    runtime: object,
+    seconds_per_sample: float = 0.01,
+    model: Model | None = None,
 ) -> AsyncIterator[tuple[Server, ClientSession]]:
-    """Run a server of a small model, and yield it with a client."""
-    loaded = Loaded(small(), cast("Any", runtime), 1, seconds_per_sample, 0.0)
+    """Run a server of a model, by default a small one, and yield it with a client."""
+    loaded = Loaded(model or small(), cast("Any", runtime), 1, seconds_per_sample, 0.0)
     monkeypatch.setattr(serve, "load", lambda *_: loaded)
     listener, metrics = listen(0, "127.0.0.1"), listen(0, "127.0.0.1")
     server = Server(ServerConfig.model_validate(CONFIG), Folders(*[folder] * 3), stay_seconds=0)
@@ -154,6 +159,27 @@ async def test_answers_503_at_the_end_of_the_grace_period(monkeypatch: pytest.Mo
         assert {*codes} == {200, 503}
         refused = await answers[codes.index(503)].json()
         assert "shutting down: the grace period ends: send the request again" in refused["error"]
+
+
+async def test_photographs_that_wait_get_503_at_the_end_of_the_grace_period(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    proceed = threading.Event()
+    monkeypatch.setattr(serve, "GRACE_SECONDS", serve.SHUTDOWN_SECONDS)
+    monkeypatch.setattr(photographs, "is_large", lambda *_: True)
+    monkeypatch.setattr(photographs, "preprocess", lambda *_, **__: proceed.wait(30))
+    form = FormData()
+    form.add_field("file", b"a photograph", filename="a.png", content_type="image/png")
+    try:
+        async with ready(monkeypatch, tmp_path, Fast(), model=digits()) as (server, client):
+            bodies: list[Any] = [b"a photograph"] * 5
+            responses = [asyncio.create_task(client.post("/predict", data=body)) for body in (*bodies, form)]
+            await until(lambda: server._admission.waiting == len(responses))
+            server._begin_shutdown()
+            answers = await asyncio.gather(*responses)
+            assert [answer.status for answer in answers] == [503] * len(responses)
+    finally:
+        proceed.set()
 
 
 class Hanging:

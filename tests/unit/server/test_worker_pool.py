@@ -7,8 +7,9 @@ import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from epochal_server import job_timing
 from epochal_server.admission import AdmissionControl
-from epochal_server.refusals import Busy
+from epochal_server.refusals import Busy, NotReady
 from epochal_server.worker_pool import WorkerPool, run_in_daemon
 
 
@@ -114,6 +115,74 @@ async def test_frees_the_arguments_of_a_cancelled_call() -> None:
         proceed.set()
         await first
         assert left <= 1  # the interpreter may keep the last exception with its frames
+
+
+async def test_waiting_functions_count_in_the_estimate(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(job_timing, "perf_counter", lambda: now)
+    admission, began, proceed = AdmissionControl(1000, 1000), threading.Event(), threading.Event()
+
+    def takes_long() -> None:
+        began.set()
+        proceed.wait(10)
+
+    with ThreadPoolExecutor(4) as pool:
+        work = WorkerPool(pool, admission, 4)
+        first = asyncio.create_task(work.run_exclusively(takes_long))
+        await asyncio.to_thread(began.wait, 10)
+        now = 1.5
+        assert admission.estimate() == 1.5, "as long as it has taken"
+        waiting = [asyncio.create_task(work.run_exclusively(print)) for _ in range(13)]
+        await asyncio.sleep(0)
+        with pytest.raises(Busy, match="14 waiting requests take about 21 s"):
+            admission.admit()
+        for call in waiting[1:]:
+            call.cancel()
+        await asyncio.gather(*waiting[1:], return_exceptions=True)
+        admission.admit()
+        proceed.set()
+        await asyncio.gather(first, waiting[0])
+        assert admission.estimate() == 0
+
+
+async def test_a_failed_function_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, timing = 0.0, job_timing.JobTiming(2)
+    monkeypatch.setattr(job_timing, "perf_counter", lambda: now)
+    failing = timing.measure()
+    failing.__enter__()
+    now = 4.0
+    assert not failing.__exit__(ValueError, ValueError("it fails"), None)
+    timing.calls = 3
+    assert timing.remaining() == 6.0
+
+
+async def test_refuses_waiting_and_running_and_later_calls() -> None:
+    admission, began, proceed = AdmissionControl(1000, 1000), threading.Event(), threading.Event()
+
+    def takes_long() -> None:
+        began.set()
+        proceed.wait(10)
+
+    with ThreadPoolExecutor(1) as pool:
+        work = WorkerPool(pool, admission, 1)
+        calls = [asyncio.create_task(work.run_exclusively(takes_long))]
+        await asyncio.to_thread(began.wait, 10)
+        calls += [asyncio.create_task(run(print)) for run in (work, work.run_exclusively, work.run_for_answer)]
+        await asyncio.sleep(0)
+        work.refuse(NotReady("it ends"))
+        for call in (*calls, work(print)):
+            with pytest.raises(NotReady, match="it ends"):
+                await call
+        assert admission.waiting == 0
+        proceed.set()
+
+
+async def test_a_timeout_of_the_function_is_its_own() -> None:
+    def fail() -> None:
+        raise TimeoutError("too late")
+
+    with ThreadPoolExecutor(1) as pool, pytest.raises(TimeoutError, match="too late"):
+        await WorkerPool(pool, AdmissionControl(8, 1000), 1)(fail)
 
 
 @pytest.mark.parametrize("result", [1, None])

@@ -135,8 +135,10 @@ class Bucket:
         Raises:
             EpochalError: If there is no such object, or it has more than `limit` bytes.
         """
+        from epochal_lib.s3.client import read_object  # noqa: PLC0415 - minio, which most commands do not need
+
         with self.open(key) as response:
-            content: bytes = response.read(limit + 1)
+            content = read_object(response, limit + 1)
         if len(content) > limit:
             raise EpochalError(
                 f"s3://{self.name}/{shortened(key)} has more than {limit / 2**20:g} MiB.",

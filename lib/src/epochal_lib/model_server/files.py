@@ -14,9 +14,13 @@ from pydantic import ValidationError
 from epochal_lib.digests import sha256, sha256_of
 from epochal_lib.model_server.errors import ServeError
 from epochal_lib.model_server.place import Place
+from epochal_lib.partial_file import partial_file
 
 if TYPE_CHECKING:
     from epochal_lib.model_server.storage import Storage  # it imports the S3 client, which only a download needs
+
+NO_SIGNATURE = b""
+"""Content of the local file of the signature after the bucket has reported that the model has no signature."""
 
 log = logging.getLogger(__name__)
 
@@ -67,12 +71,17 @@ def fetched(source: Source, storage: Callable[[], "Storage"], folder: Path) -> F
     place = Place.of(source.uri)
     # Keras needs the suffix. The rest of the name is the digest, so that no object's name becomes a file name.
     path = folder / f"{source.sha256}.{'keras' if place.name.endswith('.keras') else 'onnx'}"
-    if not path.exists() or sha256(path) != source.sha256:
-        _fetch(source, place, storage(), path)
     signature_path, check_path = _paths_beside(path)
-    if not signature_path.exists():
+    is_complete = path.exists() and sha256(path) == source.sha256
+    if not is_complete or not signature_path.exists():
+        service = storage()
+        _fetch_signature(source, place, service, path)
+        if not is_complete:  # last, so that a complete model has its other files
+            _fetch_model(source, place, service, path)
+    text = signature_path.read_bytes() if signature_path.exists() else NO_SIGNATURE
+    if text == NO_SIGNATURE:
         return Files(path, None, None, source.model or "Last")
-    signature = Signature.model_validate_json(signature_path.read_bytes())
+    signature = Signature.model_validate_json(text)
     check = check_path.read_bytes() if check_path.exists() else None
     return Files(path, signature, check, _select(_models_of(signature, source.sha256), source))
 
@@ -82,15 +91,24 @@ def _paths_beside(path: Path) -> tuple[Path, Path]:
     return path.with_suffix(".signature"), path.with_suffix(".check")
 
 
-def _fetch(source: Source, place: Place, storage: "Storage", path: Path) -> None:
-    """Download the signature, the check, and last the model, so that a complete model has its other files."""
+def _fetch_signature(source: Source, place: Place, storage: "Storage", path: Path) -> None:
+    """Download the check, and last the signature, beside the path of the model.
+
+    If the bucket has no signature, the content of its file is NO_SIGNATURE. Without a usable signature for another
+    reason there is no file, and the next container of the pod tries again.
+    """
     signature_path, check_path = _paths_beside(path)
-    found = _signature(source, place, storage)
-    if found is not None:
-        signature, signature_place = found
-        if signature.check is not None and (samples := _samples(signature, signature_place, storage)) is not None:
-            check_path.write_bytes(samples)
-        signature_path.write_text(signature.model_dump_json(), encoding="utf-8")
+    found = _signature(source, place, storage, signature_path)
+    if found is None:
+        return
+    signature, signature_place = found
+    if signature.check is not None and (samples := _samples(signature, signature_place, storage)) is not None:
+        check_path.write_bytes(samples)
+    with partial_file(signature_path) as partial:
+        partial.write_text(signature.model_dump_json(), encoding="utf-8")
+
+
+def _fetch_model(source: Source, place: Place, storage: "Storage", path: Path) -> None:
     log.info("downloading the model %s", place)
     digest = storage.download(place, path)
     if digest != source.sha256:
@@ -98,10 +116,10 @@ def _fetch(source: Source, place: Place, storage: "Storage", path: Path) -> None
     _check_digest(place, digest, source.sha256, "set spec.source.sha256 to the digest of this file")
 
 
-def _signature(source: Source, place: Place, storage: "Storage") -> tuple[Signature, Place] | None:
+def _signature(source: Source, place: Place, storage: "Storage", path: Path) -> tuple[Signature, Place] | None:
     """Return the signature and its location, or None to serve the model without a signature.
 
-    The signature must list the SHA-256 of the model's file.
+    The signature must list the SHA-256 of the model's file. If the bucket has none, the file `path` gets NO_SIGNATURE.
 
     Raises:
         ServeError: If the source requires a signature, and it is missing or invalid; or if the storage is unreachable.
@@ -119,6 +137,8 @@ def _signature(source: Source, place: Place, storage: "Storage") -> tuple[Signat
     except ServeError as error:
         if is_required or error.reason == "StorageUnreachable":
             raise
+        if error.reason == "ModelNotFound":
+            path.write_bytes(NO_SIGNATURE)
         log.info("serving the model without a signature: %s", error)
         return None
     except ValidationError as error:

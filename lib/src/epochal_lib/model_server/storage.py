@@ -17,7 +17,7 @@ from epochal_lib.model_server.errors import Reason, ServeError
 from epochal_lib.model_server.place import Place
 from epochal_lib.partial_file import partial_file
 from epochal_lib.redaction import Redactor
-from epochal_lib.s3.client import connect, open_object
+from epochal_lib.s3.client import connect, open_object, read_object
 from epochal_lib.s3.errors import CREDENTIALS, Request, StorageErrorInfo, explain
 
 FIRST_DELAY = 0.2
@@ -97,7 +97,7 @@ class Storage:
 
         def read() -> bytes:
             with open_object(self._client, place.bucket, place.key) as response:
-                return bytes(response.read(SMALL_BYTES))
+                return read_object(response, SMALL_BYTES)
 
         data = self._retry(place, read)
         if len(data) == SMALL_BYTES:

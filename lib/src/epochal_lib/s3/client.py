@@ -14,6 +14,7 @@ from epochal_lib.s3.bounded import AnswerLimits, BoundedPool
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 30.0
+_CHUNK_BYTES = 2**20
 
 
 def connect(
@@ -81,3 +82,19 @@ def open_object(client: Minio, bucket: str, key: str, **options: Any) -> Iterato
     finally:
         response.close()
         response.release_conn()
+
+
+def read_object(response: Any, limit: int) -> bytes:
+    """Return the content of an open object, or its first `limit` bytes.
+
+    A single `response.read(limit)` would return the bytes before a lost connection as if they were the whole content.
+
+    Raises:
+        HTTPError: If the connection ends before the end of the content.
+    """
+    content = bytearray()
+    for chunk in response.stream(min(limit, _CHUNK_BYTES)):
+        content += chunk
+        if len(content) >= limit:
+            break
+    return bytes(content[:limit])

@@ -38,11 +38,11 @@ def pinned_model(deployment: Mapping[str, Any] | None, reported: ServedModel | N
         model = ServedModel.model_validate_json(text)
     except ValidationError:
         return reported
-    is_same = reported is not None and _metadata_key(reported) == _metadata_key(model)
+    is_same = reported is not None and metadata_key(reported) == metadata_key(model)
     # Users may write annotations, so these fields come from the status alone.
     return model.model_copy(update={name: getattr(reported, name) if is_same else None for name in _OBSERVED_FIELDS})
 
 
-def _metadata_key(model: ServedModel) -> tuple[str | None, ...]:
+def metadata_key(model: ServedModel) -> tuple[str | None, ...]:
     """Return the fields of a model that identify its file, runtime and signature. Equal keys mean the same model."""
     return model.uri, model.sha256, model.runtime, model.signature, model.signature_sha256

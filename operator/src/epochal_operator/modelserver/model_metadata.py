@@ -17,6 +17,7 @@ from epochal_api.modelserver.status import MAX_TENSORS, ServedModel, Tensor
 from epochal_lib.bounded_body import read_body
 from pydantic import Field, model_validator
 
+from epochal_operator.modelserver.model_annotation import metadata_key
 from epochal_operator.modelserver.observed import ModelMetadata
 from epochal_operator.modelserver.pods import is_ready
 from epochal_operator.runtime.api.resource import Key, Object, part
@@ -48,7 +49,7 @@ class _Response(StatusModel):
 
 @dataclass(frozen=True)
 class _CacheEntry:
-    sha256: str
+    model: tuple[str | None, ...]
     metadata: ModelMetadata | None = None
     failures: Mapping[str, datetime] = field(default_factory=dict)
     """The time of the last failed request to each pod."""
@@ -90,8 +91,8 @@ class MetadataClient:
         if model is None:
             return False
         entry = self._cache.get(key)
-        if entry is None or entry.sha256 != model.sha256:
-            entry = _CacheEntry(model.sha256)
+        if entry is None or entry.model != metadata_key(model):
+            entry = _CacheEntry(metadata_key(model))
         now, addresses = self._clock(), _addresses(pods)
         failures = {pod: time for pod, time in entry.failures.items() if pod in addresses and now < time + RETRY_AFTER}
         candidates = [pod for pod in addresses if pod not in failures]
@@ -103,12 +104,12 @@ class MetadataClient:
         if not candidates:
             return False
         pod = candidates[0]
-        metadata = await fetch(addresses[pod], model.sha256, self._port, pod)
+        metadata = await fetch(addresses[pod], entry.model, self._port, pod)
         if metadata is None:
             self._cache[key] = replace(entry, failures=failures | {pod: now})
             return False
         metadata = replace(metadata, signatures={**signatures, **metadata.signatures})
-        self._cache[key] = _CacheEntry(model.sha256, metadata, failures)
+        self._cache[key] = _CacheEntry(entry.model, metadata, failures)
         return True
 
     def forget(self, key: Key) -> None:
@@ -129,12 +130,14 @@ def _signatures(entry: _CacheEntry, pods: tuple[Object, ...]) -> Mapping[str, st
     return {name: digest for name, digest in signatures.items() if name in names}
 
 
-async def fetch(address: str, sha256: str, port: int = METRICS_PORT, pod: str = "") -> ModelMetadata | None:
+async def fetch(
+    address: str, model: tuple[str | None, ...], port: int = METRICS_PORT, pod: str = ""
+) -> ModelMetadata | None:
     """Return the metadata that a server reports for its model, or None after an error.
 
     Args:
         address: The IP address of the pod.
-        sha256: The SHA-256 digest of the model, which the result contains.
+        model: The file, runtime and signature of the model, which the result contains.
         port: The metrics port of the pod.
         pod: The name of the pod.
     """
@@ -148,8 +151,8 @@ async def fetch(address: str, sha256: str, port: int = METRICS_PORT, pod: str = 
             ) as response,
         ):
             body = await read_body(response.content.iter_any(), MAX_BYTES)
-        model = _Response.model_validate_json(body)
+        reported = _Response.model_validate_json(body)
     except (aiohttp.ClientError, OSError, ValueError) as error:
         _log.info("cannot read the model metadata of pod %s: %s", pod, str(error) or type(error).__name__)
         return None
-    return ModelMetadata(sha256, tuple(model.inputs), tuple(model.outputs), {pod: model.signature})
+    return ModelMetadata(model, tuple(reported.inputs), tuple(reported.outputs), {pod: reported.signature})

@@ -18,14 +18,14 @@ class ModelMetadata:
     """The inputs and outputs of a model, as its pods report them.
 
     Args:
-        sha256: The SHA-256 digest of the model.
+        model: The file, runtime and signature of the model, see `metadata_key`.
         inputs: The input tensors.
         outputs: The output tensors.
         signatures: The digest of the signature that a pod has loaded, by the name of the pod. Pods that the operator
             has not asked yet are missing.
     """
 
-    sha256: str
+    model: tuple[str | None, ...]
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
     signatures: Mapping[str, str] = field(default_factory=dict)

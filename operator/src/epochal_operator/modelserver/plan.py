@@ -15,7 +15,7 @@ from epochal_operator.modelserver.children import DEPLOYMENT, url
 from epochal_operator.modelserver.config import NoStorageEndpoint, is_converted
 from epochal_operator.modelserver.deployment import replacement, rollout_id, template_inputs
 from epochal_operator.modelserver.events import not_convertible, spec_warnings, transition_events
-from epochal_operator.modelserver.model_annotation import pinned_model
+from epochal_operator.modelserver.model_annotation import metadata_key, pinned_model
 from epochal_operator.modelserver.observed import Observed
 from epochal_operator.modelserver.phase import Phase, blocked_phase, derive_phase
 from epochal_operator.modelserver.pods import conversion_failure, node_deadline, scheduling_deadline
@@ -131,7 +131,7 @@ def _model(
 def _with_metadata(model: ServedModel | None, observed: Observed) -> ServedModel | None:
     """Return the model with the inputs and outputs that a pod has reported, or the unchanged model without a report."""
     metadata = observed.metadata
-    if model is None or metadata is None or metadata.sha256 != model.sha256:
+    if model is None or metadata is None or metadata.model != metadata_key(model):
         return model
     return model.model_copy(update={"inputs": [*metadata.inputs], "outputs": [*metadata.outputs]})
 

@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from time import perf_counter
+from weakref import WeakSet
 
 from epochal_server.admission import AdmissionControl
 from epochal_server.model.batch_timing import BatchTiming
-from epochal_server.model.chunked_request import Chunk, ChunkedRequest, ResultSink, concatenate, model_error
+from epochal_server.model.chunked_request import Chunk, ChunkedRequest, ResultSink, concatenate, model_error, split
 from epochal_server.model.model import Arrays, Model, check
 from epochal_server.refusals import MAX_MESSAGE, Refused
 
@@ -82,10 +83,11 @@ class Batcher:
         self._thread = thread
         self._timing = BatchTiming(seconds_per_sample, max_batch_size)
         self._admission = admission
-        admission.estimate = self.seconds
+        admission.estimates.append(self._queued_seconds)
         self._on_call = on_call
         self._chunks: deque[Chunk] = deque()
         self._samples = 0
+        self._large: WeakSet[ChunkedRequest] = WeakSet()
         self._next: asyncio.Handle | None = None
         self._dropping: asyncio.Handle | None = None
         self._running: RunningCall | None = None
@@ -102,7 +104,7 @@ class Batcher:
         """
         samples = check(inputs, self._inputs)
         admission = self._admission
-        admission.admit()
+        admission.admit(self._overtaken_seconds(samples))
         admission.waiting += 1  # a context manager takes three times as long, for each request
         try:
             answer: asyncio.Future[Arrays] = asyncio.get_running_loop().create_future()
@@ -123,7 +125,7 @@ class Batcher:
             Refused: Invalid, if the samples do not match the model's inputs. Busy, if the queue is full or too slow.
         """
         samples = check(inputs, self._inputs)
-        self._admission.admit()
+        self._admission.admit(self._overtaken_seconds(samples))
         self._admission.waiting += 1
         self._put(inputs, samples, sink)
 
@@ -137,6 +139,10 @@ class Batcher:
 
     def seconds(self) -> float:
         """Return the estimated seconds until all waiting requests are answered."""
+        return self._queued_seconds() + self._remaining_seconds()
+
+    def _queued_seconds(self) -> float:
+        """Return the estimated seconds until the queue is computed, with only the next chunk of each large request."""
         chunks, waiting = len(self._chunks), self._admission.waiting
         # The request of a disconnected client stays in the queue until its turn, but `waiting` does not count it.
         samples = self._samples if waiting >= chunks else self._samples * waiting // chunks
@@ -145,6 +151,14 @@ class Batcher:
         if running is None:
             return queued
         return queued + max(running.expected, perf_counter() - running.began)  # a late call may take as long again
+
+    def _remaining_seconds(self) -> float:
+        """Return the estimated seconds of the chunks that are not queued yet."""
+        return self._timing.seconds(sum(request.remaining for request in self._large))
+
+    def _overtaken_seconds(self, samples: int) -> float:
+        """Return the estimated seconds of the chunks that a small request overtakes, but a large request does not."""
+        return self._remaining_seconds() if samples > self._max_batch_size else 0.0
 
     def slow_call_message(self, seconds: float, factor: float) -> str | None:
         """Return an error message if the running model call is too slow, else None.
@@ -181,9 +195,11 @@ class Batcher:
         if samples <= self._max_batch_size:
             self._append(Chunk(inputs, samples, shapes, sink))
         else:
-            ChunkedRequest(
+            request = ChunkedRequest(
                 inputs, samples, shapes, sink, max_batch_size=self._max_batch_size, append=self._append
-            ).next()
+            )
+            self._large.add(request)
+            request.next()
 
     def _append(self, chunk: Chunk) -> None:
         self._chunks.append(chunk)
@@ -271,7 +287,7 @@ class Batcher:
             return BatchResult(
                 answers, [output for result in alone for output in result.outputs], perf_counter() - began
             )
-        return BatchResult(_split(outputs, sizes), [outputs], perf_counter() - began)
+        return BatchResult(split(outputs, sizes), [outputs], perf_counter() - began)
 
     def _run_checked(self, inputs: Arrays, samples: int) -> Arrays:
         outputs = self._run(inputs)
@@ -280,14 +296,3 @@ class Batcher:
             if not shape or shape[0] != samples:
                 raise ValueError(f'output "{name}": expected {samples} samples along the first axis, found {shape}')
         return outputs
-
-
-def _split(outputs: Arrays, sizes: Sequence[int]) -> list[Arrays]:
-    if len(sizes) == 1:
-        return [outputs]
-    answers: list[Arrays] = []
-    begin = 0
-    for size in sizes:
-        answers.append({name: array[begin : begin + size] for name, array in outputs.items()})
-        begin += size
-    return answers

@@ -60,6 +60,11 @@ class ChunkedRequest:
         self._begun = 0
         self._answers: list[Arrays] = []
 
+    @property
+    def remaining(self) -> int:
+        """Number of samples that are not queued yet. 0 once the request needs no answer."""
+        return 0 if self.done() else self._samples - self._begun
+
     def next(self) -> None:
         """Append the next chunk to the queue."""
         begin, end = self._begun, min(self._begun + self._max_batch_size, self._samples)
@@ -86,12 +91,25 @@ class ChunkedRequest:
 
     def set_exception(self, error: Refused) -> None:
         """Pass the error of a chunk to the request's sink. The remaining chunks are not computed."""
+        self._begun = self._samples
         self._sink.set_exception(error)
 
 
 def concatenate(parts: Sequence[Arrays]) -> Arrays:
     """Concatenate the arrays of the same name along the first axis, that of the samples."""
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def split(outputs: Arrays, sizes: Sequence[int]) -> list[Arrays]:
+    """Return the outputs of each part of a batch: views of `outputs` with as many samples as `sizes` has."""
+    if len(sizes) == 1:
+        return [outputs]
+    answers: list[Arrays] = []
+    begin = 0
+    for size in sizes:
+        answers.append({name: array[begin : begin + size] for name, array in outputs.items()})
+        begin += size
+    return answers
 
 
 def model_error(error: Exception) -> Failed:

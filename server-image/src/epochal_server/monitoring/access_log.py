@@ -17,6 +17,10 @@ WRITE_SECONDS = 0.25
 MAX_LINES = 20_000
 """Maximum number of lines in memory; further lines are dropped. A log that no reader consumes must not fill memory."""
 
+MAX_PATH = 512
+"""Maximum characters of a request's path in its line. A client may send a path of thousands of bytes that are escaped,
+and the lines of such requests must not fill memory, either."""
+
 
 class Entry(NamedTuple):
     """The data of one finished request for the metrics and the access log."""
@@ -93,7 +97,7 @@ def line(entry: Entry) -> bytes:
         # On a socket for IPv4 and IPv6, the system reports an IPv4 client as an IPv6 address: remove that prefix.
         "client": entry.client.removeprefix("::ffff:"),
         "method": entry.method,
-        "path": printable(entry.path),
+        "path": printable(entry.path[:MAX_PATH]),
         "protocol": entry.protocol,
         "code": entry.code,
         "seconds": round(entry.seconds, 6),

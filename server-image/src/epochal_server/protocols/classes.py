@@ -50,7 +50,7 @@ def top_classes(answers: np.ndarray, max_labels: int, classes: tuple[str, ...] |
         raise Failed(
             "the model's output contains NaN, so that no class is the most probable: check the loss of its training"
         )
-    answers = _class_values(answers)
+    answers = _class_values(answers.astype(np.float64))  # the negation of an unsigned integer would wrap
     best = np.argsort(-answers, axis=1, kind="stable")[:, :max_labels]
     return [
         [ClassPrediction(int(at), class_name(classes, int(at)), float(row[at])) for at in order]

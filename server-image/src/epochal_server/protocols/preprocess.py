@@ -93,6 +93,12 @@ def check_total_pixels(photographs: Sequence[bytes | memoryview], model: Model) 
         )
 
 
+def sample_bytes(model: Model) -> int:
+    """Return the bytes of a model image together with its sample in the model's input."""
+    tensor = next(iter(model.inputs.values()))
+    return tensor.values * (1 + tensor.dtype.itemsize)
+
+
 def is_large(data: bytes, model: Model) -> bool:
     """Return whether decoding a photograph takes much memory. False for invalid data, which `preprocess` refuses."""
     image = model.signature.image

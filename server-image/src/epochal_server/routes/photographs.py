@@ -1,5 +1,6 @@
 """POST /predict: a photograph, or a form with several photographs."""
 
+from contextlib import AbstractContextManager
 from typing import Any
 
 from aiohttp import hdrs, web
@@ -15,9 +16,11 @@ from epochal_server.protocols.preprocess import (
     is_large,
     png,
     preprocess,
+    sample_bytes,
 )
 from epochal_server.protocols.protocol import JSON
-from epochal_server.refusals import Busy, Invalid, Refused
+from epochal_server.refusals import Busy, Invalid, NotReady, Refused
+from epochal_server.routes.request_body import reservation
 from epochal_server.routes.service import (
     Service,
     answer,
@@ -51,14 +54,20 @@ def routes(service: Service) -> list[web.RouteDef]:
             answers, size = await _predict_files(request, service, files, options)
             return await encode_answer(service, size, json_answer, {"photographs": answers})
         media_type.check_photograph(body, content_type, model.name)
-        images = await _images(service, body, options)
-        if options.show and PNG in request.headers.get("Accept", "") and len(images) == 1:
-            size = photographs.shown_bytes(images)
-            return answer(await encode_answer(service, size, png, images[0]), content_type=PNG)
-        predictions, size = await _predictions(request, service, images, options)
+        with _sample_memory(request, service, body):
+            images = await _images(service, body, options)
+            if options.show and PNG in request.headers.get("Accept", "") and len(images) == 1:
+                size = photographs.shown_bytes(images)
+                return answer(await encode_answer(service, size, png, images[0]), content_type=PNG)
+            predictions, size = await _predictions(request, service, images, options)
         return await encode_answer(service, size, json_answer, photographs.answer(predictions, options))
 
     return [web.post("/predict", with_protocol(PHOTOGRAPHS, predict))]
+
+
+def _sample_memory(request: web.Request, service: Service, data: bytes | memoryview) -> AbstractContextManager[None]:
+    """Reserve memory for one sample, before decoding. It may be thousands of times as large as the photograph."""
+    return reservation(request, service.admission).inputs(max(0, sample_bytes(service.model) - len(data)))
 
 
 async def _images(service: Service, data: bytes, options: Options) -> list[ModelImage]:
@@ -78,7 +87,9 @@ async def _predictions(
         return [], 0
     model, memory_factor = service.model, photographs.memory_factor(service.model)
     shown = photographs.shown_bytes(images) if options.show else 0
-    outputs = await compute(request, service, inputs(images, model), memory_factor, earlier_bytes + shown)
+    further = (len(images) - 1) * sample_bytes(model)
+    with reservation(request, service.admission).inputs(further):
+        outputs = await compute(request, service, inputs(images, model), memory_factor, earlier_bytes + shown)
     size = shown + memory_factor * bytes_of(outputs)
     return await encode_answer(service, size, photographs.predictions, images, outputs, model, options), size
 
@@ -95,21 +106,23 @@ async def _predict_files(
         Invalid: If every file is invalid.
         TooLarge: If the photographs have too many pixels in total.
         Busy: If there is no memory for the photographs.
+        NotReady: If the server shuts down before the answer.
     """
     await service.workers(check_total_pixels, [file.data for file in files], service.model)
     answers: list[dict[str, Any] | Refused] = []
     size = 0
     for file in files:
-        try:
-            images = await _images(service, bytes(file.data), options)
-        except Busy:
-            raise
-        except Refused as refused:
-            answers.append(refused)
-        else:
-            predictions, more = await _predictions(request, service, images, options, size)
-            answers.append(photographs.answer(predictions, options))
-            size += more
+        with _sample_memory(request, service, file.data):
+            try:
+                images = await _images(service, bytes(file.data), options)
+            except (Busy, NotReady):
+                raise
+            except Refused as refused:
+                answers.append(refused)
+            else:
+                predictions, more = await _predictions(request, service, images, options, size)
+                answers.append(photographs.answer(predictions, options))
+                size += more
     if all(isinstance(answer, Refused) for answer in answers):
         errors = "; ".join(f"{file.name}: {refused}" for file, refused in zip(files, answers, strict=True))
         raise Invalid(f"body: expected photographs, found no valid photograph: {errors}")

@@ -13,7 +13,7 @@ from epochal.environment import Environment
 from epochal.errors import EpochalError
 from epochal.exit_codes import ExitCode
 
-from tests.kit.s3_server import Service
+from tests.kit.s3_server import Service, breaking
 from tests.unit.cli.api_server import ClusterInMemory
 
 KEYS = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
@@ -61,6 +61,13 @@ def test_a_failed_download_leaves_no_file(service: Service, tmp_path: Path) -> N
         opened(service).download("none", tmp_path / "model.keras")
     assert caught.value.exit_code == ExitCode.NOT_FOUND
     assert [*tmp_path.iterdir()] == []
+
+
+def test_half_of_an_object_is_not_its_content(service: Service) -> None:
+    service.put("x", b"half" * 2)
+    service.faults.append(breaking("GET", after=4, times=9))
+    with pytest.raises(EpochalError, match="4 more expected"):
+        opened(service).read("x")
 
 
 def test_the_secret_of_the_spec(service: Service, cluster: ClusterInMemory) -> None:

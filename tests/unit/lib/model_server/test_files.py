@@ -8,13 +8,13 @@ import pytest
 from epochal_api.modelserver.config import Source, StorageConfig
 from epochal_api.pod import ACCESS_KEY_ENV, SECRET_KEY_ENV
 from epochal_api.signature import ModelChoice, Signature
-from epochal_lib.model_server import files
+from epochal_lib.model_server import files, storage
 from epochal_lib.model_server.errors import ServeError
 from epochal_lib.model_server.files import Files
 from epochal_lib.model_server.storage import Storage
 
 from tests.kit.models import check_of, digest, signature
-from tests.kit.s3_server import Service, refusing
+from tests.kit.s3_server import Service, breaking, refusing
 from tests.kit.serving import put, stored
 
 KEYS = {ACCESS_KEY_ENV: "access-key", SECRET_KEY_ENV: "secret-key"}
@@ -64,6 +64,29 @@ def test_ignores_a_signature_without_permission_to_read_it(service: Service, tmp
     stored(service, MODEL)
     service.faults.append(refusing(403, "AccessDenied", methods=("GET",), times=1))
     assert fetched(service, tmp_path).signature is None
+
+
+def test_reads_signature_and_check_again_after_a_lost_connection(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storage, "FIRST_DELAY", 0.0)
+    stored(service, MODEL, SIGNATURE, CHECK)
+    for key in ("m/signature.json", "m/check.npz"):
+        service.faults.append(breaking("GET", after=100, times=1, key=key))
+    found = fetched(service, tmp_path)
+    assert (found.signature, found.check) == (SIGNATURE, CHECK)
+
+
+@pytest.mark.parametrize("is_missing", [True, False])
+def test_only_a_missing_signature_is_not_requested_again(service: Service, tmp_path: Path, *, is_missing: bool) -> None:
+    stored(service, MODEL, None if is_missing else SIGNATURE)
+    if not is_missing:
+        service.faults.append(refusing(403, "AccessDenied", methods=("GET",), times=1))
+    assert fetched(service, tmp_path).signature is None
+    service.asked.clear()
+    assert fetched(service, tmp_path).signature == (None if is_missing else SIGNATURE)
+    keys = [] if is_missing else ["m/signature.json"]
+    assert [asked.key for asked in service.asked if asked.key != "m/check.npz"] == keys
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 from epochal_api.modelserver.status import ModelServerStatus, Tensor
 from epochal_operator.modelserver.images import images_suitable
+from epochal_operator.modelserver.model_annotation import metadata_key
 from epochal_operator.modelserver.observed import ModelMetadata
 from epochal_operator.modelserver.plan import make_plan
 
-from tests.unit.operator.modelserver.servers import MODEL, SHA, live_deployment, observe, rolled_out, server
+from tests.unit.operator.modelserver.servers import MODEL, live_deployment, observe, rolled_out, server
 from tests.unit.operator.objects import INSTALLATION
 
 
@@ -55,7 +56,7 @@ def test_status_has_the_condition_once_a_pod_reports_its_inputs() -> None:
         )
 
     assert "ImagesSuitable" not in {condition.type for condition in status(observed).conditions or ()}
-    after = status(replace(observed, metadata=ModelMetadata(SHA, tuple(tensors([8, 8, 1])), ())))
+    after = status(replace(observed, metadata=ModelMetadata(metadata_key(MODEL), tuple(tensors([8, 8, 1])), ())))
     (condition,) = [condition for condition in after.conditions or () if condition.type == "ImagesSuitable"]
     assert condition.status == "False"
     assert "28 × 28 pixels, but the model takes images of 8 × 8 pixels" in condition.message

@@ -12,6 +12,7 @@ from aiohttp.test_utils import TestServer
 from epochal_api.modelserver.status import Tensor
 from epochal_api.signature import Signature
 from epochal_operator.modelserver import cache_transform
+from epochal_operator.modelserver.model_annotation import metadata_key
 from epochal_operator.modelserver.model_metadata import MetadataClient, fetch
 from epochal_operator.runtime.api.resource import Key
 from epochal_server.routes.metrics import metrics_routes
@@ -21,6 +22,7 @@ from tests.unit.operator.modelserver.servers import MODEL, SHA, pod
 from tests.unit.operator.objects import NOW
 
 KEY = Key("vision", "digits")
+METADATA_KEY = metadata_key(MODEL)
 PINNED = MODEL.model_copy(update={"signature_sha256": "5" * 64})
 SIGNATURE = Signature.model_validate(
     {
@@ -70,15 +72,15 @@ def ready(ip: str | None = "127.0.0.1", name: str = "digits-1-a") -> Any:
 
 
 async def test_fetch_returns_tensors(server: Server) -> None:
-    metadata = await fetch("127.0.0.1", SHA, server.port)
+    metadata = await fetch("127.0.0.1", METADATA_KEY, server.port)
     assert metadata is not None
-    assert (metadata.sha256, metadata.inputs, metadata.outputs) == (SHA, INPUTS, OUTPUTS)
+    assert (metadata.model, metadata.inputs, metadata.outputs) == (METADATA_KEY, INPUTS, OUTPUTS)
 
 
 async def test_metadata_has_no_class_names_of_outputs(server: Server) -> None:
     named = SIGNATURE.outputs[0].model_copy(update={"probabilities": True, "classes": ["long name" * 12] * 1000})
     server.signature = SIGNATURE.model_copy(update={"outputs": [named]})
-    metadata = await fetch("127.0.0.1", SHA, server.port)
+    metadata = await fetch("127.0.0.1", METADATA_KEY, server.port)
     assert metadata is not None
     assert metadata.outputs == OUTPUTS
 
@@ -94,6 +96,17 @@ async def test_pinned_signature_is_fetched_once(server: Server) -> None:
     assert await client.fetch(KEY, PINNED.model_copy(update={"sha256": "f" * 64}), (ready(),))
     client.forget(KEY)
     assert client.cached(KEY) is None
+
+
+async def test_another_signature_of_the_same_model_is_fetched(server: Server) -> None:
+    client = MetadataClient(lambda: NOW, server.port)
+    assert await client.fetch(KEY, MODEL, (ready(name="old"),))
+    renamed = INPUTS[0].model_copy(update={"name": "picture"})
+    server.signature = Signature.model_validate(SIGNATURE.model_dump() | {"inputs": [renamed.model_dump()]})
+    assert await client.fetch(KEY, PINNED, (ready(name="new"),))
+    metadata = client.cached(KEY)
+    assert metadata is not None
+    assert metadata.inputs == (renamed,)
 
 
 async def test_unpinned_signature_is_fetched_once_per_pod(server: Server) -> None:
@@ -139,7 +152,7 @@ async def test_no_request_without_a_ready_pod(pods: Any) -> None:
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "epochal.example.com", "127.0.0.1/x", "::1"])
 async def test_unreachable_address_returns_none(address: str, unused_tcp_port: int) -> None:
-    assert await fetch(address, SHA, unused_tcp_port) is None
+    assert await fetch(address, METADATA_KEY, unused_tcp_port) is None
 
 
 @pytest.mark.parametrize(
@@ -158,7 +171,7 @@ async def test_invalid_response_returns_none(answer: str) -> None:
         return web.Response(text=answer)
 
     async with model_route(about) as port:
-        assert await fetch("127.0.0.1", SHA, port) is None
+        assert await fetch("127.0.0.1", METADATA_KEY, port) is None
 
 
 async def test_chunked_response_is_read() -> None:
@@ -173,7 +186,7 @@ async def test_chunked_response_is_read() -> None:
         return answer
 
     async with model_route(about) as port:
-        metadata = await fetch("127.0.0.1", SHA, port)
+        metadata = await fetch("127.0.0.1", METADATA_KEY, port)
     assert metadata is not None
     assert (metadata.inputs, metadata.outputs) == (INPUTS, OUTPUTS)
 
@@ -183,4 +196,4 @@ async def test_redirects_are_not_followed(server: Server) -> None:
         raise web.HTTPFound(f"http://127.0.0.1:{server.port}/model")
 
     async with model_route(elsewhere) as port:
-        assert await fetch("127.0.0.1", SHA, port) is None
+        assert await fetch("127.0.0.1", METADATA_KEY, port) is None

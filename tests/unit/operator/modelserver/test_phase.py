@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from epochal_api.modelserver.status import ServedModel
 from epochal_operator.modelserver import cache_transform
+from epochal_operator.modelserver.model_annotation import metadata_key
 from epochal_operator.modelserver.observed import ModelMetadata
 from epochal_operator.modelserver.phase import PodCounts, blocked_phase, derive_phase, describe, pod_counts
 from epochal_operator.modelserver.reasons import Reason, StatusCause
@@ -139,7 +140,7 @@ def test_different_signatures_stall(signatures: Any, progress: str, state: str) 
     old = pod("old", of=server(classes=["a"]), ready=True)
     both = server(replicas=2)
     observed = observe(live_deployment(both, **rolled_out(2)), pod("a", ready=True), pod("b", ready=True), old, of=both)
-    observed = replace(observed, metadata=ModelMetadata(SHA, (), (), signatures))
+    observed = replace(observed, metadata=ModelMetadata(metadata_key(MODEL), (), (), signatures))
     found = derive_phase(both, MODEL, None, observed)
     assert (found.progress.reason, found.state, found.ready.reason) == (progress, state, "Serving")
     if progress == "SignaturesDiffer":

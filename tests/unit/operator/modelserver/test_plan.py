@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from epochal_api.modelserver.status import ModelServerStatus, Tensor
+from epochal_operator.modelserver.model_annotation import metadata_key
 from epochal_operator.modelserver.observed import ModelMetadata
 from epochal_operator.modelserver.plan import invalid_plan, make_plan
 from epochal_operator.modelserver.reasons import Reason, StatusCause
@@ -19,7 +20,7 @@ from epochal_operator.runtime.actions import (
     ReplaceChild,
 )
 
-from tests.unit.operator.modelserver.servers import MODEL, UID, live_deployment, observe, rolled_out, server
+from tests.unit.operator.modelserver.servers import CONVERTED, MODEL, UID, live_deployment, observe, rolled_out, server
 from tests.unit.operator.objects import INSTALLATION, NOW, at
 
 WITH_RULES = replace(INSTALLATION, server_network={"ingress": []})
@@ -153,11 +154,12 @@ def test_child_is_patched_after_its_backoff(held: Any, seconds: float | None) ->
 
 
 def test_status_contains_reported_tensors() -> None:
-    metadata = ModelMetadata(MODEL.sha256, (Tensor(name="image", shape=[28], dtype="uint8"),), ())
+    metadata = ModelMetadata(metadata_key(MODEL), (Tensor(name="image", shape=[28], dtype="uint8"),), ())
     (only,) = actions(server(), replace(observe(live_deployment(**rolled_out())), metadata=metadata))
     assert [one.name for one in only.status.model.inputs] == ["image"]
     (other,) = actions(
-        server(), replace(observe(live_deployment(**rolled_out())), metadata=replace(metadata, sha256="f" * 64))
+        server(),
+        replace(observe(live_deployment(**rolled_out())), metadata=replace(metadata, model=metadata_key(CONVERTED))),
     )
     assert other.status.model.inputs is None
 

@@ -401,6 +401,39 @@ async def test_refuses_requests_beyond_the_maximum_time() -> None:
     assert admission.estimate() == 0
 
 
+async def test_the_estimate_counts_all_samples_of_large_requests() -> None:
+    proceed = threading.Event()
+    large = {"x": np.ones(16384, np.int64)}
+    batcher = make_batcher(held(proceed), seconds_per_sample=0.005)
+    running = asyncio.create_task(batcher.answer(large))
+    await asyncio.sleep(0.01)
+    assert batcher.seconds() > 60
+    with pytest.raises(Busy, match="1 waiting requests take about 82 s"):
+        await batcher.answer(large)
+    with pytest.raises(Busy):
+        batcher.put(large, Sink())
+    overtaking = asyncio.create_task(batcher.answer(samples(3)))
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert batcher.seconds() < 60
+    proceed.set()
+    assert list((await overtaking)["y"]) == [9]
+
+
+async def test_a_failed_large_request_does_not_count_in_the_estimate() -> None:
+    proceed, sink = threading.Event(), Sink()
+    batcher = make_batcher(held(proceed), seconds_per_sample=0.005)
+    running = asyncio.create_task(batcher.answer(samples(3)))
+    await asyncio.sleep(0.01)
+    batcher.put({"x": np.ones(16384, np.int64)}, sink)
+    assert batcher.seconds() > 60
+    batcher.fail_queued(NotReady("it ends"))
+    assert batcher.seconds() < 60
+    assert len(sink.received) == 1
+    proceed.set()
+    await running
+
+
 async def test_fails_queued_requests_at_shutdown() -> None:
     proceed = threading.Event()
     batcher = make_batcher(held(proceed), seconds_per_sample=SLOW, max_batch_size=1)

@@ -35,6 +35,11 @@ def test_escapes_control_characters_of_a_path() -> None:
     assert json.loads(text)["path"] == '/\n{"code":200}\\x1b[31m\\udcff'
 
 
+def test_shortens_a_long_path() -> None:
+    text = line(ENTRY._replace(path="/" + "\x01" * 2700))
+    assert json.loads(text)["path"] == "/" + r"\x01" * (access_log.MAX_PATH - 1)
+
+
 def test_shows_a_mapped_ipv4_address_as_ipv4() -> None:
     assert json.loads(line(ENTRY._replace(client="::ffff:10.0.0.7")))["client"] == "10.0.0.7"
     assert json.loads(line(ENTRY._replace(client="fd00::7")))["client"] == "fd00::7"

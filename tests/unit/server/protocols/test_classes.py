@@ -24,6 +24,13 @@ def test_sorts_classes_by_value_and_then_by_index() -> None:
     assert predicted_classes(ANSWERS) == [1, 0]
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.uint64])
+def test_sorts_integers_by_value(dtype: type[np.generic]) -> None:
+    scores = np.array([[0, 127, 55]], dtype)
+    assert [one.index for one in top_classes(scores, 3, None)[0]] == [1, 2, 0]
+    assert top_classes(np.array([[-128, 1]], np.int8), 1, None)[0][0].index == 1
+
+
 def test_nan_has_no_class() -> None:
     answers = np.array([[0.1, np.nan, 0.9], [0.1, 0.9, 0.0]])
     assert predicted_classes(answers) == [None, 1]

@@ -1,6 +1,8 @@
 """Photographs over HTTP."""
 
+import asyncio
 import io
+from dataclasses import replace
 from time import thread_time
 from typing import Any
 
@@ -9,6 +11,7 @@ import pytest
 from aiohttp import FormData
 from epochal_api.modelserver.config import Limits
 from epochal_api.signature import ImageSpec
+from epochal_server.admission import AdmissionControl
 from epochal_server.model.model import Arrays
 from epochal_server.routes.photographs import routes
 from PIL import Image
@@ -130,6 +133,43 @@ async def test_message_has_the_fault(query: str, body: bytes, kind: str, status:
     async with serving(routes(SERVICE)) as client:
         response = await client.post(f"/predict{query}", data=body, headers={"Content-Type": kind})
         assert (response.status, message in (await response.json())["error"]) == (status, True)
+
+
+PICTURES = model(
+    [spec("image", (256, 256, 3))],
+    [spec("class", (10,))],
+    image=ImageSpec(height=256, width=256, channels=3, lowest=0, highest=1),
+    images="Resize",
+)
+TINY = stored(Image.new("RGB", (8, 8), "red"))
+
+
+async def test_the_inputs_made_of_photographs_are_bounded() -> None:
+    proceed = asyncio.Event()
+
+    async def compute(inputs: Arrays) -> Arrays:
+        await proceed.wait()
+        return {"class": np.ones((len(inputs["image"]), 10), np.float32)}
+
+    admission = AdmissionControl(1000, 8 * 2**20)
+    blocked = replace(service(PICTURES, answer), answer=compute, admission=admission)
+    async with serving(routes(blocked)) as client:
+        posts = [asyncio.create_task(client.post("/predict", data=TINY)) for _ in range(60)]
+        async with asyncio.timeout(20):
+            while sum(post.done() for post in posts) < 52:  # noqa: ASYNC110 - a refusal has no event
+                await asyncio.sleep(0.01)
+        proceed.set()
+        codes = [(await post).status for post in posts]
+        assert (codes.count(200), codes.count(429)) == (8, 52)
+        assert (await client.post("/predict", data=TINY)).status == 200, "the memory is free again"
+
+
+async def test_inputs_that_never_fit_are_too_large() -> None:
+    limited = replace(service(PICTURES, answer), admission=AdmissionControl(8, 2**19))
+    async with serving(routes(limited)) as client:
+        for data in (TINY, form(("a.png", TINY))):
+            response = await client.post("/predict", data=data)
+            assert (response.status, "the model's inputs take" in await response.text()) == (413, True)
 
 
 async def test_a_model_without_images_answers_404() -> None:

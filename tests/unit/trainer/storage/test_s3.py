@@ -10,7 +10,7 @@ from epochal_api.trainingjob.report import Waiting
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.storage import Bucket, Credentials, RetryPolicy, S3Bucket, StorageWaits, retry
 
-from tests.kit.s3_server import Service, refusing
+from tests.kit.s3_server import Service, breaking, refusing
 
 CREDENTIALS = Credentials("the-access-key", "the-secret-key", "the-token")
 
@@ -74,6 +74,19 @@ def test_each_reason_has_its_exit_code(status: int, code: str, reason: str, exit
     finally:
         service.stop()
     assert (caught.value.reason, caught.value.exit_code) == (reason, exit_code)
+
+
+def test_half_of_an_object_is_not_its_content() -> None:
+    service = Service()
+    service.put("x", b"half" * 2)
+    service.faults.append(breaking("GET", after=4, times=1))
+    try:
+        opened = S3Bucket(service.endpoint, "bucket", CREDENTIALS, retry=RetryPolicy(0))
+        with pytest.raises(Failure, match="IncompleteRead"):
+            opened.get("x")
+        assert opened.get("x") == b"half" * 2
+    finally:
+        service.stop()
 
 
 def test_an_unknown_host_is_named() -> None:

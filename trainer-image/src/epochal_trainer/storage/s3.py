@@ -14,7 +14,7 @@ from xml.etree.ElementTree import ParseError
 from epochal_api.pod import ExitCode
 from epochal_lib.digests import sha256, sha256_of
 from epochal_lib.partial_file import partial_file
-from epochal_lib.s3.client import connect, open_object
+from epochal_lib.s3.client import connect, open_object, read_object
 from epochal_lib.s3.errors import Request, StorageErrorInfo, Verb, explain, unreachable
 from minio.error import MinioException, S3Error
 from urllib3 import Retry
@@ -186,7 +186,7 @@ class S3Bucket:
 
         def send() -> bytes:
             with open_object(self._client, self.name, key) as response:
-                return check_size(response.read(SMALL_BYTES + 1), self.uri(key))
+                return check_size(read_object(response, SMALL_BYTES + 1), self.uri(key))
 
         return self._request("read", key, send)
 
