@@ -192,6 +192,20 @@ def test_termination_message_completes_the_reports() -> None:
     assert figures.display.eta is None
 
 
+def test_results_of_a_training_with_64_metrics_are_kept() -> None:
+    values = {f"val_output_{number}_sparse_categorical_accuracy": number / 3 for number in range(64)}
+    models = [{"name": "model.keras", "epoch": 10, "sha256": "0" * 64, "test": values}]
+    changes = {"metrics": values, "test": values, "models": models, "artifacts": {"uri": "s3://results/x/"}}
+    last = report(sequence=9, stage="Done", epoch=10, **changes)
+    pods = (succeeded(message=termination("Completed", "", last)),)
+    before = reported_status(report(epoch=3), NOW)
+    figures = required(reported_part(make_plan(training_job(before), seen(COMPLETE, *pods), INSTALLATION).actions))
+    assert figures.progress
+    assert (figures.progress.epoch, figures.progress.percent) == (10, 100)
+    assert figures.results
+    assert [model.name for model in figures.results.models or ()] == ["model.keras"]
+
+
 @pytest.mark.parametrize(("sequence", "news"), [(4, False), (5, False), (6, True)])
 def test_older_termination_message_is_ignored(sequence: int, news: bool) -> None:  # noqa: FBT001
     known = reported_status(report(sequence=5, secondsLeft=None), NOW)
