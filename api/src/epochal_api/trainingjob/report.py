@@ -1,5 +1,6 @@
 """The messages of a trainer to the operator: reports while it runs, and the termination message of its container."""
 
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 from pydantic import (
@@ -225,19 +226,48 @@ class Termination(TolerantModel):
         """Return the message as JSON within the kubelet's limit of bytes.
 
         A message that is too long is cut: first the report's warnings, then the end of the message, then the message
-        about the export, then the report.
+        about the export, the test metrics and the other metrics, then the report. If the last report was not delivered,
+        only this message names the results.
         """
-        no_warnings = self.report and self.report.model_copy(update={"warnings": None})
-        export = no_warnings and no_warnings.export and no_warnings.export.model_copy(update={"message": ""})
-        shortest = no_warnings and no_warnings.model_copy(update={"export": export})
-        whole = len(self.message)
-        variants = ((whole, self.report), (whole, no_warnings), (1024, no_warnings), (1024, shortest), (256, None))
+        reports: list[Report] | list[None] = list(_shortened(self.report)) if self.report else [None, None]
+        variants = [
+            *((len(self.message), report) for report in reports[:2]),
+            *((1024, report) for report in reports[1:]),
+            (256, reports[-1]),
+            (256, None),
+        ]
         for length, report in variants:
             termination = self.model_copy(update={"message": self.message[:length], "report": report})
             text = termination.model_dump_json(exclude_none=True)
             if len(text.encode()) <= MAX_TERMINATION_BYTES:
                 break
         return text
+
+
+def _shortened(report: Report) -> Iterator[Report]:
+    """Yield a report in shorter and shorter versions: first the complete report, last without most metrics.
+
+    All versions have six significant digits of each metric, as the status has.
+    """
+    models = report.models and [model.model_copy(update={"test": _rounded(model.test)}) for model in report.models]
+    report = report.model_copy(
+        update={"metrics": _rounded(report.metrics), "test": _rounded(report.test), "models": models}
+    )
+    yield report
+    displayed = {"loss", "val_loss", *([report.best.metric] if report.best else [])}
+    for changes in (
+        {"warnings": None},
+        {"export": report.export and report.export.model_copy(update={"message": ""})},
+        {"models": models and [model.model_copy(update={"test": None}) for model in models]},
+        {"test": None},
+        {"metrics": report.metrics and {name: report.metrics[name] for name in report.metrics if name in displayed}},
+    ):
+        report = report.model_copy(update=changes)
+        yield report
+
+
+def _rounded(values: Values | None) -> Values | None:
+    return values and {name: float(f"{value:.6g}") for name, value in values.items()}
 
 
 def decode_termination(text: str) -> Termination | None:

@@ -10,10 +10,15 @@ _NO_VICTIMS = "No preemption victims found"
 _NOT_HELPFUL = re.compile(r"(\d+) Preemption is not helpful for scheduling")
 """Part of the scheduler's message that counts nodes on which the pod would not fit even if they were empty."""
 _UNMATCHED = re.compile(r"(\d+) node\(s\) didn't match Pod's node affinity/selector")
-_TAINTED = re.compile(r"(\d+) node\(s\) had untolerated taint(?! \{node\.kubernetes\.io/)")
+_TAINTED = re.compile(r"(\d+) node\(s\) had untolerated taint \{(?!node\.kubernetes\.io/)")
 """Excludes taints with which Kubernetes itself marks an unhealthy node.
 
 https://kubernetes.io/docs/reference/labels-annotations-taints/
+"""
+_UNNAMED_TAINT = re.compile(r"(\d+) node\(s\) had untolerated taint\(s\)")
+"""The message since patches of Kubernetes 1.34. The taint without a name may be that of an unhealthy node.
+
+https://github.com/kubernetes/kubernetes/pull/134740
 """
 
 
@@ -41,27 +46,35 @@ def unschedulable_message(message: str) -> str:
         )
     if resources and _NO_VICTIMS in preemption:
         return f"The pod waits until other pods release {resources} on a node. Message of the scheduler: {message}"
-    if matches_no_node(message):
+    if sum(_excluded(filtered)) >= nodes > 0:
         return f"{_no_matching_node(*_excluded(filtered))} Message of the scheduler: {message}"
     return f"The pod cannot be scheduled: {message}"
 
 
 def matches_no_node(message: str) -> bool:
-    """Return whether, by the scheduler's message, labels and taints exclude a pod from every node."""
-    found = _NODES.search(message)
-    return found is not None and sum(_excluded(found[2].partition(_PREEMPTION)[0])) >= int(found[1]) > 0
+    """Return whether, by the scheduler's message, labels and taints exclude a pod from every node.
+
+    A taint without a name does not count: the node may be unhealthy.
+    """
+    if (found := _NODES.search(message)) is None:
+        return False
+    unmatched, tainted, _ = _excluded(found[2].partition(_PREEMPTION)[0])
+    return unmatched + tainted >= int(found[1]) > 0
 
 
-def _excluded(filtered: str) -> tuple[int, int]:
-    """Return the number of nodes without the requested labels, and the number of nodes with an untolerated taint."""
-    unmatched, tainted = (sum(map(int, pattern.findall(filtered))) for pattern in (_UNMATCHED, _TAINTED))
-    return unmatched, tainted
+def _excluded(filtered: str) -> tuple[int, int, int]:
+    """Return the number of nodes without the requested labels, with an untolerated taint, and with an unnamed taint."""
+    unmatched, tainted, unnamed = (
+        sum(map(int, pattern.findall(filtered))) for pattern in (_UNMATCHED, _TAINTED, _UNNAMED_TAINT)
+    )
+    return unmatched, tainted, unnamed
 
 
-def _no_matching_node(unmatched: int, tainted: int) -> str:
+def _no_matching_node(unmatched: int, tainted: int, unnamed: int) -> str:
     causes = {
         f"{unmatched} without the labels of spec.scheduling.nodeSelector or spec.scheduling.affinity": unmatched,
         f"{tainted} with a taint that spec.scheduling.tolerations does not name": tainted,
+        f"{unnamed} not ready or with a taint that spec.scheduling.tolerations does not name": unnamed,
     }
     found = " and ".join(text for text, count in causes.items() if count)
     return f"No node of the cluster matches the pod: found {found} (kubectl describe nodes)."

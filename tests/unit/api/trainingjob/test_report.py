@@ -5,10 +5,13 @@ import math
 import pytest
 from epochal_api.pod import MAX_TERMINATION_BYTES
 from epochal_api.trainingjob.report import (
+    Artifacts,
+    BestEpoch,
     Export,
     ExportedModel,
     Position,
     Report,
+    StoredModel,
     Termination,
     TrainingWarning,
     decode_termination,
@@ -134,3 +137,45 @@ def test_termination_message_keeps_exports(figures: int, kept: Export) -> None:
 )
 def test_invalid_export_is_ignored(odd: object) -> None:
     assert Report.model_validate(REPORT.dump() | {"export": odd}) == REPORT
+
+
+NAMES = [
+    *(f"{part}output_{number}_sparse_categorical_accuracy" for number in range(31) for part in ("", "val_")),
+    "loss",
+    "val_loss",
+]
+
+
+@pytest.mark.parametrize(
+    ("count", "metrics"), [(44, NAMES[-44:]), (64, NAMES[-3:])], ids=["all metrics", "monitored metric and losses"]
+)
+def test_termination_message_with_many_metrics_keeps_the_results(count: int, metrics: list[str]) -> None:
+    values = {name: 0.12345678901234567 + number for number, name in enumerate(NAMES[-count:])}
+    uri = "s3://results/team-vision/experiments/digits"
+    report = Report(
+        attempt=1,
+        sequence=99,
+        stage="Done",
+        epoch=10,
+        epochs=10,
+        metrics=values,
+        test=values,
+        best=BestEpoch(epoch=9, metric=NAMES[-3], value=0.1),
+        artifacts=Artifacts(uri=uri, model=f"{uri}/model.keras", log=f"{uri}/train.log"),
+        models=[
+            StoredModel(name="model.keras", epoch=10, sha256="0" * 64),
+            StoredModel(name="best.keras", epoch=9, sha256="1" * 64, test=values),
+        ],
+        export=EXPORTED,
+        signature="2" * 64,
+    )
+    text = Termination(reason="Completed", message="The network is trained.", report=report).encode()
+    assert len(text.encode()) <= MAX_TERMINATION_BYTES
+    read = decode_termination(text)
+    assert read is not None
+    assert read.report is not None
+    kept = read.report
+    assert (kept.epoch, kept.best, kept.artifacts) == (10, report.best, report.artifacts)
+    assert [model.sha256 for model in kept.models or ()] == ["0" * 64, "1" * 64]
+    assert (kept.export, kept.signature) == (EXPORTED.model_copy(update={"message": ""}), "2" * 64)
+    assert kept.metrics == {name: float(f"{values[name]:.6g}") for name in metrics}

@@ -54,6 +54,7 @@ UNKNOWN = "The pod cannot be scheduled: "
         (fit_error(2, "1 node(s) were unschedulable", f"1 {UNMATCHED}"), UNKNOWN),
         (fit_error(2, "2 Insufficient cpu", preemption="not eligible due to preemptionPolicy=Never."), UNKNOWN),
         (fit_error(2, "2 Insufficient cpu"), UNKNOWN),
+        (fit_error(3, "1 node(s) had untolerated taint(s)", "2 Insufficient cpu"), UNKNOWN),
         ("pod group is not ready", UNKNOWN),
         ("", UNKNOWN),
     ],
@@ -63,3 +64,20 @@ def test_the_message_distinguishes_busy_nodes_from_too_small_nodes(message: str,
     assert explained.startswith(expected)
     assert explained.endswith(message)
     assert matches_no_node(message) is expected.startswith(NO_MATCH)
+
+
+UNNAMED = "node(s) had untolerated taint(s)"
+EITHER = "not ready or with a taint that spec.scheduling.tolerations does not name"
+
+
+@pytest.mark.parametrize(
+    ("message", "found"),
+    [
+        (fit_error(2, f"2 {UNNAMED}", preemption=f"2 {NO_HELP}"), f"2 {EITHER}"),
+        (fit_error(3, f"1 {UNNAMED}", f"2 {UNMATCHED}"), f"2 {LABELS} and 1 {EITHER}"),
+        (fit_error(3, f"2 {UNNAMED}", TAINTED), f"1 {TAINTS} and 2 {EITHER}"),
+    ],
+)
+def test_a_taint_without_a_name_may_be_that_of_an_unhealthy_node(message: str, found: str) -> None:
+    assert unschedulable_message(message).startswith(f"{NO_MATCH}{found} (kubectl describe nodes).")
+    assert not matches_no_node(message)

@@ -192,6 +192,44 @@ def test_termination_message_completes_the_reports() -> None:
     assert figures.display.eta is None
 
 
+def test_results_of_a_training_with_64_metrics_are_kept() -> None:
+    values = {f"val_output_{number}_sparse_categorical_accuracy": number / 3 for number in range(64)}
+    models = [{"name": "model.keras", "epoch": 10, "sha256": "0" * 64, "test": values}]
+    changes = {"metrics": values, "test": values, "models": models, "artifacts": {"uri": "s3://results/x/"}}
+    last = report(sequence=9, stage="Done", epoch=10, **changes)
+    pods = (succeeded(message=termination("Completed", "", last)),)
+    before = reported_status(report(epoch=3), NOW)
+    figures = required(reported_part(make_plan(training_job(before), seen(COMPLETE, *pods), INSTALLATION).actions))
+    assert figures.progress
+    assert (figures.progress.epoch, figures.progress.percent) == (10, 100)
+    assert figures.results
+    assert [model.name for model in figures.results.models or ()] == ["model.keras"]
+
+
+def test_spec_change_in_a_queue_that_loses_the_job_names_a_possible_remedy() -> None:
+    """A container starts just before the operator deletes the Job to replace it: it ends without results."""
+    job = child(QUEUED, active=1)
+    job["spec"]["suspend"] = False
+    edited = training_job(generation=2, backoffLimit=9, **QUEUE)
+    assert steps(edited, seen(job, pod())) == [DeleteChild]
+    terminating = seen(deleting(job), deleting(failed(code=143), 60))
+    status = applied_status(make_plan(edited, terminating, INSTALLATION).actions)
+    ready, spec_applied = condition(status), condition(status, "SpecApplied")
+    assert (ready.reason, spec_applied.status, spec_applied.reason) == ("Creating", "False", "SpecIgnored")
+    assert "No other Job follows" in ready.message
+    assert "continues" not in spec_applied.message
+    again = training_job(status, generation=2, backoffLimit=9, **QUEUE)
+    assert steps(again, terminating) == []
+    lost = applied_status(make_plan(again, seen(), INSTALLATION).actions)
+    assert condition(lost).reason == "SpecLost"
+    for kind in ("Ready", "Stalled", "SpecApplied"):
+        assert condition(lost, kind).message.endswith("Delete the TrainingJob and apply it again.")
+        assert "status.results.uri" not in condition(lost, kind).message
+    figures = reported_status(report(artifacts={"uri": "s3://results/x"}), NOW)
+    stored = training_job(Status(**dict(status) | dict(figures)), generation=2, backoffLimit=9, **QUEUE)
+    assert "status.results.uri" in condition(applied_status(make_plan(stored, seen(), INSTALLATION).actions)).message
+
+
 @pytest.mark.parametrize(("sequence", "news"), [(4, False), (5, False), (6, True)])
 def test_older_termination_message_is_ignored(sequence: int, news: bool) -> None:  # noqa: FBT001
     known = reported_status(report(sequence=5, secondsLeft=None), NOW)

@@ -32,13 +32,18 @@ def block_if_spec_lost(before: Status, observed: Observed) -> Observed:
     """
     if observed.job is not None or observed.blocked or not is_spec_ignored(before):
         return observed
-    return replace(observed, blocked=StatusCause(Reason.SPEC_LOST, _SPEC_LOST))
+    message = (
+        "The Job with the trained spec no longer exists. The spec was changed too late to apply (condition "
+        f"SpecApplied). {lost_spec_remedy(before)}"
+    )
+    return replace(observed, blocked=StatusCause(Reason.SPEC_LOST, message))
 
 
-_SPEC_LOST = (
-    "The Job with the trained spec no longer exists. The spec was changed too late to apply (condition SpecApplied). "
-    "Create a new TrainingJob with spec.training.continueFrom.uri set to status.results.uri of this TrainingJob."
-)
+def lost_spec_remedy(before: Status) -> str:
+    """Return the advice for a TrainingJob whose Job with the trained spec is deleted."""
+    if before.results is None:
+        return "No results are stored. Delete the TrainingJob and apply it again."
+    return "Create a new TrainingJob with spec.training.continueFrom.uri set to status.results.uri of this TrainingJob."
 
 
 def has_run_container(before: Status, observed: Observed) -> bool:

@@ -96,7 +96,7 @@ def derive_phase(inputs: PhaseInputs, before: Status, observed: Observed) -> Pha
         return Phase(state_without_job, StatusCause(Reason.CREATING, _replacement_message(observed)))
     has_live_pod = any(map(is_live, observed.pods))
     if job["metadata"].get("deletionTimestamp") and not (inputs.suspend and has_live_pod):
-        return Phase(state_without_job, StatusCause(Reason.CREATING, _deletion_message(job)))
+        return Phase(state_without_job, StatusCause(Reason.CREATING, _deletion_message(job, observed)))
     is_suspended = inputs.suspend and job["spec"].get("suspend") and not has_live_pod
     result = Phase("Suspended", _SUSPENDED) if is_suspended else _phase_of_pods(inputs, before, observed)
     if blocked is None:
@@ -141,8 +141,10 @@ def _replacement_message(observed: Observed) -> str:
     return f"Recreating the Job with the current spec{condition}, because no container of the Job has run."
 
 
-def _deletion_message(job: Mapping[str, Any]) -> str:
+def _deletion_message(job: Mapping[str, Any], observed: Observed) -> str:
     """Return the message for a Job that is being deleted, with the finalizers that delay its deletion."""
+    if observed.spec_ignored:
+        return "The Job is being deleted. No other Job follows: only this Job has the trained spec (SpecApplied)."
     finalizers = [
         finalizer for finalizer in job["metadata"].get("finalizers") or [] if finalizer not in _KUBERNETES_FINALIZERS
     ]

@@ -24,7 +24,8 @@ from epochal_operator.runtime.conditions import (
     with_finished,
 )
 from epochal_operator.runtime.reasons import sanitize_message
-from epochal_operator.trainingjob.job.observed import Observed, first_run_time, unstarted_pods
+from epochal_operator.trainingjob.job.observed import Observed, first_run_time, is_terminating, unstarted_pods
+from epochal_operator.trainingjob.job.spec_changes import lost_spec_remedy
 from epochal_operator.trainingjob.pod.failures import pod_failure
 from epochal_operator.trainingjob.pod.state import container_was_created, live_start_time
 from epochal_operator.trainingjob.progress.reported_status import progress_since
@@ -203,7 +204,9 @@ def _phase_conditions(phase: Phase, *, is_suspended: bool) -> Iterator[_Conditio
 def _spec_applied_conditions(before: Status, observed: Observed) -> Iterator[_ConditionValue]:
     """Yield the condition SpecApplied, if a change of the spec came too late, now or earlier."""
     if observed.spec_ignored or (observed.spec_ignored is None and is_spec_ignored(before)):
-        yield SPEC_APPLIED, "False", StatusCause(Reason.SPEC_IGNORED, _SPEC_IGNORED)
+        is_lost = observed.job is None or is_terminating(observed.job)
+        message = f"{_DELETED_JOB} {lost_spec_remedy(before)}" if is_lost else _SPEC_IGNORED
+        yield SPEC_APPLIED, "False", StatusCause(Reason.SPEC_IGNORED, message)
     elif get_condition(before.conditions, SPEC_APPLIED) is not None:
         yield SPEC_APPLIED, "True", StatusCause(Reason.APPLIED, "The training uses the current spec.")
 
@@ -212,6 +215,9 @@ _SPEC_IGNORED = (
     "The spec was changed too late: a container of its Job had already started, so the training continues with the "
     "earlier spec. To train with the new spec, create a new TrainingJob, which can continue from this TrainingJob "
     "(spec.training.continueFrom)."
+)
+_DELETED_JOB = (
+    "The spec was changed too late: a container of the deleted Job had already started with the earlier spec."
 )
 
 
