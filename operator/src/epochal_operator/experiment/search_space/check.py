@@ -17,11 +17,9 @@ from epochal_operator.experiment.ledger.events import MAX_STRING
 from epochal_operator.experiment.schedule.pruning import brackets
 from epochal_operator.experiment.search_space.domains import Range
 from epochal_operator.experiment.search_space.metrics import metric_names, reported_name
-from epochal_operator.experiment.search_space.space import InvalidSpace, Space
+from epochal_operator.experiment.search_space.space import Space, refuse
 from epochal_operator.experiment.trial_job import json_value
 
-MAX_FAULTS = 16
-"""The largest number of faults in one message."""
 MAX_CHECKED_VALUES = 1024
 """The largest number of values to validate. A search may have a million values, at 0.3 ms each in the largest template.
 A trial with another invalid value fails when it is created.
@@ -43,15 +41,12 @@ def check(spec: ExperimentSpec, template: Mapping[str, Any]) -> Space:
     """
     space = Space.of(spec.parameters)
     problems = spec_problems(template, "spec.template.spec", paths_of(spec.parameters))
-    if found := [problem for problem in problems if not problem.is_warning]:
-        raise InvalidSpace(list(map(str, found[:MAX_FAULTS])))
+    refuse(str(problem) for problem in problems if not problem.is_warning)
     fields: dict[str, paths.ResolvedPath] = {}
-    if faults := [*_path_faults(space, template, fields), *_metric_faults(spec, template)]:
-        raise InvalidSpace(faults[:MAX_FAULTS])
+    refuse(_path_faults(space, template, fields), _metric_faults(spec, template))
     budget, parsed = iter(range(MAX_CHECKED_VALUES)), spec.template.spec
-    faults = [*_value_faults(space, parsed, fields, budget), *_initial_faults(spec, space, fields, budget)]
-    if faults := [*faults, *_grid_faults(spec, space)]:
-        raise InvalidSpace(faults[:MAX_FAULTS])
+    values = _value_faults(space, parsed, fields, budget)
+    refuse(values, _initial_faults(spec, space, fields, budget), _grid_faults(spec, space))
     return space
 
 
