@@ -1,4 +1,4 @@
-"""The parsed specs of Experiments, or their validation errors. A parsed spec may need 46 times the memory of its text."""
+"""The parsed specs of Experiments, or their errors. A parsed spec may need 46 times the memory of its text."""
 
 import asyncio
 from contextlib import suppress
