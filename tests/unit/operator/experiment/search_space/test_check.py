@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from epochal_api.experiment import paths
+from epochal_api.suggestions import close_matches
 from epochal_api.trainingjob.spec import InvalidTrainingJob, parse
 from epochal_operator.experiment.search_space.check import (
     MAX_CHECKED_VALUES,
@@ -194,6 +195,28 @@ def test_each_rung_ends_with_a_value(every: int, strategy: str, schedule: dict[s
     assert faults(template=of, objective=objective | {"metric": "loss"}, schedule=schedule) == []
 
 
+@pytest.mark.parametrize(
+    ("domain", "strategy", "every"),
+    [
+        ({"values": ["1", "3", "12"]}, "Best", 12),
+        ({"values": ["1", "2", "5"]}, "Last", None),
+        ({"values": ["1", "3", "5"]}, "Last", 3),
+        ({"int": {"min": 1, "max": 3}}, "Last", 3),
+        ({"int": {"min": 1, "max": 10}}, "Best", None),
+    ],
+)
+@pytest.mark.parametrize("path", ["training.validationEveryEpochs", "training[validationEveryEpochs]"])
+def test_each_searched_interval_of_validation_ends_with_a_value(
+    domain: dict[str, Any], strategy: str, every: int | None, path: str
+) -> None:
+    of = VALIDATED | {"training": VALIDATED["training"] | {"epochs": 10}}
+    objective = {"metric": "val_loss", "goal": "Minimize", "strategy": strategy}
+    found = faults(at(path, **domain), template=of, objective=objective, schedule={"method": "None"})
+    assert [one.partition("found ")[2].partition(":")[0] for one in found] == (
+        [] if every is None else [f"parameter one with the value {every}"]
+    )
+
+
 def test_a_searched_metric_may_be_the_objective() -> None:
     parameter = at("training.metrics[0]", values=["accuracy", "AUC"])
     assert faults(parameter, objective={"metric": "auc", "goal": "Maximize"}) == []
@@ -261,13 +284,12 @@ def test_many_equal_paths_need_little_memory() -> None:
 
 def test_few_names_are_compared_with_unknown_layers(monkeypatch: pytest.MonkeyPatch) -> None:
     compared: list[list[str]] = []
-    original = paths.close_matches
 
     def count(name: str, known: Iterable[str]) -> list[str]:
         compared.append([name, *known])
-        return original(*compared[-1][:1], compared[-1][1:])
+        return close_matches(name, compared[-1][1:])
 
-    monkeypatch.setattr(paths, "close_matches", count)
+    monkeypatch.setattr("epochal_api.experiment.paths.close_matches", count)
     names = [*(f"{'a' * 40}{index}" for index in range(900)), "b" * 128]
     network = {"input": {"shape": [8, 8]}, "layers": [{"layer": "ReLU", "name": name} for name in names]}
     unknown = [f"network.layers[{'a' * 40}{index}x{'y' * 100}].rate" for index in range(16)]
