@@ -9,7 +9,7 @@ import pytest
 from epochal_api.experiment.parameter import Parameter
 from epochal_api.trainingjob.spec import parse as parse_training_job
 from epochal_operator.experiment.ledger.encoding import decode, encode
-from epochal_operator.experiment.ledger.events import Created, Owner
+from epochal_operator.experiment.ledger.events import Created, Event, Owner
 from epochal_operator.experiment.search_space.space import Space
 from epochal_operator.experiment.trial import Rung, Trial
 from epochal_operator.experiment.trial_job import template_parameters, training_job, trial_spec
@@ -300,7 +300,7 @@ def test_template_parameters_fit_into_the_ledger() -> None:
     template = copy.deepcopy(TEMPLATE)
     template["training"]["optimizer"]["clipnorm"] = 1e300
     parameters = template_parameters(template, space(clip))
-    events = [Owner("u"), Created(0, parameters, 1)]
+    events: list[Event] = [Owner("u"), Created(0, parameters, 1)]
     assert decode(encode(events)) == (*events,)
     assert trial_spec(template, space(clip), parameters) == template
 
