@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from heapq import nlargest
+from operator import eq
 from typing import Any
 
 from epochal_api.model import PRESERVE
@@ -18,6 +20,10 @@ Object = dict[str, Any]
 
 MAX_NAMES = 20
 """The largest number of names in a message."""
+_MAX_COMPARED = 100
+"""Maximum number of valid names with which an unknown name is compared: those with the most equal characters."""
+_MAX_COMPARED_LENGTH = 64
+"""Maximum characters of a compared name: the time of a comparison grows with the product of the lengths."""
 _NAME_FIELDS = ("name", "callback")
 """The fields that name a list item."""
 _PART = re.compile(r"\.([^.\[\]]+)|\[([^\[\]]+)\]")
@@ -147,7 +153,10 @@ def keras_class(spec: Mapping[str, Any], place: ResolvedPath) -> str | None:
 def _did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return the end of an error message: similar names, or else the list of valid names."""
     names = list(known)
-    if close := close_matches(name, names):
+    start = name[:_MAX_COMPARED_LENGTH].lower()
+    short = (each for each in names if len(each) <= _MAX_COMPARED_LENGTH)
+    compared = nlargest(_MAX_COMPARED, short, key=lambda each: sum(map(eq, each.lower(), start)))
+    if close := close_matches(start, compared):
         return f"; did you mean {' or '.join(close)}?"
     more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
     return f"; existing names: {', '.join(names[:MAX_NAMES])}{more}" if names else ""

@@ -46,11 +46,21 @@ def trial_failed(number: int, job_name: str, cause: str, max_failed_trials: int)
     return make_event(Reason.TRIAL_FAILED, note, job_name)
 
 
-def metric_unavailable(metric: str, job_name: str, reported: str) -> Event:
-    """Return the Event for a trial that fails because its TrainingJob reported no value of the objective's metric."""
+def metric_unavailable(metric: str, job_name: str, reported: str, every: int) -> Event:
+    """Return the Event for a trial that fails because its TrainingJob reported no value of the objective's metric.
+
+    Args:
+        metric: The metric.
+        job_name: The name of the TrainingJob.
+        reported: The metrics that it has reported, as text.
+        every: The template's `validationEveryEpochs`.
+    """
+    remedy = "with one of these metrics"
+    if every > 1 and metric.startswith("val_"):
+        remedy = f"with template.spec.training.validationEveryEpochs 1 instead of {every}, or {remedy}"
     note = (
         f"spec.objective.metric must be a metric that trials report, found {metric!r}: the trial fails, because "
-        f"{job_name} has reported {reported}. Create a new Experiment with one of these metrics."
+        f"{job_name} has reported {reported}. Create a new Experiment {remedy}."
     )
     return make_event(Reason.METRIC_UNAVAILABLE, note, job_name)
 

@@ -135,7 +135,8 @@ def _metric_unavailable(spec: ExperimentSpec, observed: Observed) -> tuple[Actio
     job = observed.jobs.get((first.trial, first.rung)) if first is not None else None
     if job is None:
         return ()
-    return (EmitEvent(metric_unavailable(spec.objective.metric, job["metadata"]["name"], metric_names(job))),)
+    every = spec.template.spec.training.validation_every_epochs
+    return (EmitEvent(metric_unavailable(spec.objective.metric, job["metadata"]["name"], metric_names(job), every)),)
 
 
 def _best_unavailable(spec: ExperimentSpec, observed: Observed) -> tuple[Action, ...]:

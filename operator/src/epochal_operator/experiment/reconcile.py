@@ -7,8 +7,6 @@ from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any
 
-from epochal_api.experiment.spec import InvalidExperiment, parse
-
 from epochal_operator.checker.verdict import (
     UNANSWERED_SECONDS,
     Checker,
@@ -31,7 +29,7 @@ from epochal_operator.experiment.ledger.observe import observe_jobs
 from epochal_operator.experiment.ledger.stored import NO_LEDGER, StoredLedger
 from epochal_operator.experiment.ledger.trials import apply_events
 from epochal_operator.experiment.ledger.warm_start import read_warm_start
-from epochal_operator.experiment.observed import Observed, ParsedSpec
+from epochal_operator.experiment.observed import Observed
 from epochal_operator.experiment.plan import make_plan
 from epochal_operator.experiment.plan_blocked import plan_invalid_spec, plan_without_ledger
 from epochal_operator.experiment.reasons import CHILD_REASONS, Reason, StatusCause
@@ -39,8 +37,7 @@ from epochal_operator.experiment.report.job import report_job
 from epochal_operator.experiment.resources import EXPERIMENTS, TRIALS
 from epochal_operator.experiment.schedule.pruning import remaining_promotions
 from epochal_operator.experiment.search.searcher_pool import SearcherPool
-from epochal_operator.experiment.search_space.check import check
-from epochal_operator.experiment.search_space.space import InvalidSpace
+from epochal_operator.experiment.spec_cache import CachedSpec, SpecCache
 from epochal_operator.experiment.state import FINISHED_STATES
 from epochal_operator.experiment.template_check import faults_of_all_trials, has_refused_template, template_question
 from epochal_operator.experiment.trial_job import EXPERIMENT_LABEL
@@ -48,7 +45,6 @@ from epochal_operator.experiment.trial_state import jobs_by_rung
 from epochal_operator.pods.installation import Installation
 from epochal_operator.runtime.actions import EmitEvent
 from epochal_operator.runtime.actions import Plan as AnyPlan
-from epochal_operator.runtime.api.bounded_reader import SPEC_OMITTED
 from epochal_operator.runtime.api.resource import JOBS, Key, Object, key_of
 from epochal_operator.runtime.cache_transform import decompress_spec
 from epochal_operator.runtime.kind import ReconcileContext
@@ -61,16 +57,6 @@ _REPORT_EVENTS = frozenset({Reason.REPORT_FAILED, Reason.REPORT_WAITING})
 
 
 @dataclass(frozen=True)
-class _CachedSpec:
-    """The parsed spec of an Experiment, or the validation error, for a uid and a generation."""
-
-    version: tuple[str, int]
-    parsed: ParsedSpec | None
-    error: str = ""
-    reason: Reason = Reason.INVALID_SPEC
-
-
-@dataclass(frozen=True)
 class _Inputs:
     """The spec and the ledger of an Experiment, and the trials of other Experiments for its warm start.
 
@@ -79,7 +65,7 @@ class _Inputs:
         warm_trials: The trials for the warm start of an empty ledger, or the cause that they cannot be read.
     """
 
-    spec: _CachedSpec
+    spec: CachedSpec
     ledger: StoredLedger | StatusCause
     warm_trials: tuple[WarmStartTrial, ...] | StatusCause = ()
 
@@ -118,7 +104,8 @@ class Reconciler(ObjectReconciler[ExperimentReconcileState]):
         self._checker = checker or NoChecker()
         self._searchers = SearcherPool()
         self._applier = Applier(self.writer, self.children, installation, ask or self._searchers.ask, self.clock)
-        self._specs: dict[Key, _CachedSpec] = {}
+        self._uids: dict[Key, str] = {}
+        self._specs = SpecCache()
         self._finished: dict[Key, _FinishedExperiment] = {}
 
     async def run(self) -> None:
@@ -165,7 +152,8 @@ class Reconciler(ObjectReconciler[ExperimentReconcileState]):
 
     def forget(self, key: Key) -> None:
         """Forget the state of a deleted Experiment."""
-        self._specs.pop(key, None)
+        self._uids.pop(key, None)
+        self._specs.forget(key)
         self._finished.pop(key, None)
         self._applier.forget(key)
 
@@ -174,15 +162,12 @@ class Reconciler(ObjectReconciler[ExperimentReconcileState]):
         jobs = (self.store.find(index, key).values() for index in (TRIALS, REPORT_JOBS))
         return tuple(thing["metadata"]["resourceVersion"] for thing in (document, *chain(*jobs)))
 
-    async def _spec(self, key: Key, document: Object) -> _CachedSpec:
-        version = (document["metadata"]["uid"], document["metadata"]["generation"])
-        cached = self._specs.get(key)
-        if cached is not None and cached.version[0] != version[0]:
+    async def _spec(self, key: Key, document: Object) -> CachedSpec:
+        uid = document["metadata"]["uid"]
+        if self._uids.get(key, uid) != uid:
             self.forget(key)  # The Experiment was created again before the watch reported its deletion.
-        if cached is None or cached.version != version:
-            # The check of all values in a large template may take seconds, so it runs in a thread.
-            cached = self._specs[key] = await asyncio.to_thread(_parse_spec, version, document)
-        return cached
+        self._uids[key] = uid
+        return await self._specs.read(key, document)
 
     async def _read(self, key: Key, document: Object) -> _Inputs:
         spec, ledgers = await self._spec(key, document), self._applier.ledgers
@@ -202,7 +187,7 @@ class Reconciler(ObjectReconciler[ExperimentReconcileState]):
         verdict = self._checker.verdict(question, lambda: self.context.enqueue(key))
         if isinstance(verdict, Verdict):
             faults = faults_of_all_trials(parsed, verdict)
-            spec = _CachedSpec(inputs.spec.version, None, faults, Reason.INVALID_NETWORK)
+            spec = CachedSpec(inputs.spec.version, None, faults, Reason.INVALID_NETWORK)
             return replace(inputs, spec=spec) if faults else inputs
         if verdict is NoVerdict.ABSENT or (verdict is NoVerdict.UNKNOWN and not has_refused_template(document)):
             return inputs
@@ -258,10 +243,10 @@ class Reconciler(ObjectReconciler[ExperimentReconcileState]):
             status_apply_had_no_effect=state.status_apply_had_no_effect,
         )
 
-    def _shrink_caches(self, key: Key, spec: _CachedSpec) -> None:
+    def _shrink_caches(self, key: Key, spec: CachedSpec) -> None:
         """Free the parsed spec, the ledger and the write delays of a finished Experiment, since these accumulate."""
         if spec.parsed is not None:
-            self._specs[key] = _CachedSpec((spec.version[0], 0), None)
+            self._specs.forget(key)
         self._applier.ledgers.forget(key)
         self._applier.trials.forget(key)
 
@@ -286,15 +271,3 @@ def _plan(document: Object, inputs: _Inputs, observed: Observed) -> Plan:
         ledger if isinstance(ledger, StatusCause) else make_plan({**document, "spec": parsed.raw}, parsed, observed)
     )
     return plan_without_ledger(document, parsed.spec, result, observed) if isinstance(result, StatusCause) else result
-
-
-def _parse_spec(version: tuple[str, int], document: Object) -> _CachedSpec:
-    """Return the parsed spec of an Experiment, or its validation error."""
-    if error := document.get(SPEC_OMITTED):
-        return _CachedSpec(version, None, str(error))
-    document = decompress_spec(document)
-    try:
-        spec, raw = parse(document).spec, document["spec"]
-        return _CachedSpec(version, ParsedSpec(spec, raw, check(spec, raw["template"]["spec"])))
-    except (InvalidExperiment, InvalidSpace) as error:
-        return _CachedSpec(version, None, str(error))

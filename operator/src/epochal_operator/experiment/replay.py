@@ -8,7 +8,7 @@ import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -95,16 +95,19 @@ def replay(document: Mapping[str, Any], data: str) -> Replay:
 
 
 def _events(data: str) -> tuple[Event, ...]:
-    """Return the events of a ledger; raise NothingToReplay if it is damaged, or not all trials follow in order."""
+    """Return the events of a ledger; raise NothingToReplay if it is damaged, or its trials are not in order.
+
+    The search skips the number of a TrainingJob that it does not know.
+    """
     try:
         ledger = decode(data)
     except InvalidLedger:
         ledger = ()
     created = [(index, event) for index, event in enumerate(ledger) if isinstance(event, Created)]
-    in_order = [event.trial for _, event in created] == list(range(len(created)))
+    in_order = all(one.trial < other.trial for (_, one), (_, other) in pairwise(created))
     if not created or not in_order or any(event.known_events > index for index, event in created):
         raise NothingToReplay(
-            "data of the ExperimentLedger is empty or damaged: it must have the trials 0, 1, … in this order, each "
+            "data of the ExperimentLedger is empty or damaged: it must have trials in ascending order, each "
             f"after the events from which it was suggested; found {len(ledger)} readable events"
         )
     return ledger

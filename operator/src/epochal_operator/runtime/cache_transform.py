@@ -71,6 +71,11 @@ def decompress_spec(document: Object) -> dict[str, Any]:
     return {name: value for name, value in document.items() if name != _SPEC} | {"spec": json.loads(document[_SPEC])}
 
 
+def spec_bytes(document: Object) -> int:
+    """Return the length of the text that `compress_spec` made, in bytes."""
+    return len(document[_SPEC])
+
+
 def share_texts(value: Any) -> Any:
     """Return an equal JSON value whose short texts share their memory with equal texts of other objects.
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from epochal_api.experiment.status import ExperimentStatus
-from epochal_operator.experiment.events import report_failed, transition_events, trial_rejected
+from epochal_operator.experiment.events import metric_unavailable, report_failed, transition_events, trial_rejected
 from epochal_operator.experiment.reasons import Reason, StatusCause
 from epochal_operator.experiment.state import Phase
 from epochal_operator.experiment.trial import Trial
@@ -120,3 +120,12 @@ def test_a_worse_best_value_is_no_new_best(value: float, expected: list[str], *,
     before = at_phase(Reason.RUNNING, "Running", trial(1, 0.5))
     after = at_phase(Reason.RUNNING, "Running", trial(2, value))
     assert [str(one.reason) for one in transition_events("loss", before, after, maximize=maximize)] == expected
+
+
+@pytest.mark.parametrize(
+    ("metric", "every", "is_named"), [("val_loss", 3, True), ("val_loss", 1, False), ("loss", 3, False)]
+)
+def test_a_missing_metric_of_validation_names_its_interval(metric: str, every: int, *, is_named: bool) -> None:
+    note = metric_unavailable(metric, "search-0-r0", "loss", every).note
+    assert ("template.spec.training.validationEveryEpochs 1 instead of 3" in note) == is_named
+    assert note.endswith("with one of these metrics.")

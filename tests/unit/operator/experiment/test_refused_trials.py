@@ -108,3 +108,23 @@ async def test_a_resumed_unexpected_job_is_suspended_with_backoff() -> None:
         await cluster.reconcile()
         cluster.now += timedelta(seconds=1)
     assert 3 <= cluster.kube.writes[before:].count("patch trainingjobs/search-1-r0") <= 7
+
+
+async def test_a_training_job_of_a_later_rung_than_the_current_one_adds_no_events() -> None:
+    cluster = Cluster(maxTrials=4, parallelism=2)
+    await cluster.train(1)
+    await cluster.settle()
+    job = cluster.objects.get("trainingjobs", KEY.namespace, "search-1-r0")
+    metadata = {key: job["metadata"][key] for key in ("labels", "annotations", "ownerReferences")}
+    copy = {"metadata": {**metadata, "name": "search-1-r1"}, "spec": job["spec"]}
+    cluster.patch_status(
+        cluster.objects.create("trainingjobs", KEY.namespace, copy), {"state": "Running", "startTime": cluster.time()}
+    )
+    events = cluster.events()
+    cluster.now += timedelta(seconds=60)
+    cluster.change(suspend=True)
+    await cluster.settle()
+    assert cluster.events() == events
+    assert all(job["spec"]["suspend"] for job in cluster.jobs())
+    cluster.change(suspend=False)
+    await cluster.complete()

@@ -87,6 +87,14 @@ def test_initial_trials_are_repeated() -> None:
     assert replay(SEARCH, encode(LEDGER)) == Replay(30, ())
 
 
+def test_a_skipped_number_is_no_damage() -> None:
+    request = build_request(parse(SEARCH).spec, SEARCH["spec"]["template"]["spec"], [], [0, 1, 3])
+    ledger = [Created(one.trial, one.parameters, 0) for one in suggest(request).suggestions]
+    assert replay(SEARCH, encode(ledger)) == Replay(3, ())
+    with pytest.raises(NothingToReplay, match="ascending order"):
+        replay(SEARCH, encode(ledger[::-1]))
+
+
 def changed(trial: int, **parameters: str) -> list[Event]:
     return [
         Created(event.trial, {**event.parameters, **parameters}, event.known_events)
@@ -113,7 +121,7 @@ def test_another_seed_changes_all_suggestions() -> None:
 @pytest.mark.parametrize(
     ("made", "data", "message"),
     [
-        (SEARCH, "", "is empty or damaged: it must have the trials 0, 1, … in this order"),
+        (SEARCH, "", "is empty or damaged: it must have trials in ascending order"),
         (SEARCH, encode(LEDGER[1:]), "is empty or damaged"),
         (SEARCH, encode(LEDGER[:1] + LEDGER[20:]), "is empty or damaged"),
         (SEARCH, encode([Created(0, {}, 7)]), "is empty or damaged"),

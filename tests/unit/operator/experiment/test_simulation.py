@@ -1231,7 +1231,7 @@ async def test_ttl_waits_a_day_for_a_failing_report(hours: float) -> None:
 async def test_a_finished_experiment_needs_little_memory() -> None:
     cluster = await undisturbed(**SMALL)
     ledgers = cluster.reconciler._applier.ledgers
-    kept = pickle.dumps([cluster.reconciler._specs, dict(ledgers._cache)])
+    kept = pickle.dumps([dict(cluster.reconciler._specs._cache), dict(ledgers._cache)])
     assert len(kept) < 512
     cluster.change(maxTrials=5)
     await cluster.run()

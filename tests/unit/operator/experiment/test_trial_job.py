@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from epochal_api.experiment.parameter import Parameter
 from epochal_api.trainingjob.spec import parse as parse_training_job
+from epochal_operator.experiment.ledger.encoding import decode, encode
+from epochal_operator.experiment.ledger.events import Created, Event, Owner
 from epochal_operator.experiment.search_space.space import Space
 from epochal_operator.experiment.trial import Rung, Trial
 from epochal_operator.experiment.trial_job import template_parameters, training_job, trial_spec
@@ -291,6 +293,16 @@ def test_parameters_of_the_template(spec: dict[str, Any], parameters: dict[str, 
 def test_different_template_values_are_no_value() -> None:
     two = {**UNITS, "paths": ["network.layers[hidden].units", "network.layers[2].units"]}
     assert template_parameters(TEMPLATE, space(two)) == {}
+
+
+def test_template_parameters_fit_into_the_ledger() -> None:
+    clip = {"name": "clip", "paths": ["training.optimizer.clipnorm"], "int": {"min": 1, "max": 8}}
+    template = copy.deepcopy(TEMPLATE)
+    template["training"]["optimizer"]["clipnorm"] = 1e300
+    parameters = template_parameters(template, space(clip))
+    events: list[Event] = [Owner("u"), Created(0, parameters, 1)]
+    assert decode(encode(events)) == (*events,)
+    assert trial_spec(template, space(clip), parameters) == template
 
 
 def test_missing_template_values_are_defaults() -> None:

@@ -19,6 +19,7 @@ from epochal_operator.experiment.ledger.events import (
     Finished,
     Started,
 )
+from epochal_operator.experiment.ledger.trials import apply_events
 from epochal_operator.experiment.reasons import Reason
 from epochal_operator.experiment.schedule.pruning import trial_rungs
 from epochal_operator.experiment.search_space.domains import Choice, Domain, domain_of
@@ -61,7 +62,21 @@ def observe_jobs(spec: ExperimentSpec, trials: Sequence[Trial], jobs: Jobs) -> t
             trial = by_number[number] = Trial(number, event.parameters, event.known_events)
         if may_have_new_events(trial, rung):
             timed_events += _events_of_rung(spec, trial, rung, jobs)
-    return tuple(event for *_, event in sorted(timed_events, key=lambda timed: timed[:3]))
+    return tuple(_effective(sorted(timed_events, key=lambda timed: timed[:3]), trials))
+
+
+def _effective(timed_events: Sequence[_TimedEvent], before: Sequence[Trial]) -> Iterator[Event]:
+    """Yield the events that change their trial.
+
+    All others would be written again and again, for example those of a TrainingJob that a user has created for a later
+    rung than the current one.
+    """
+    trials: dict[int, tuple[Trial, ...]] = {trial.number: (trial,) for trial in before}
+    for _, number, _, event in timed_events:
+        known = trials.get(number, ())
+        if (after := apply_events((event,), known)) != known:
+            trials[number] = after
+            yield event
 
 
 def seconds_until_due(event: Event, jobs: Jobs, now: datetime) -> float | None:

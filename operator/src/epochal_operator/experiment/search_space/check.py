@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from epochal_api.catalogue.problems import has_other_classes, spec_problems
@@ -15,19 +16,18 @@ from epochal_api.trainingjob.spec import KIND, InvalidTrainingJob, TrainingJobSp
 
 from epochal_operator.experiment.ledger.events import MAX_STRING
 from epochal_operator.experiment.schedule.pruning import brackets
-from epochal_operator.experiment.search_space.domains import Range
+from epochal_operator.experiment.search_space.domains import Domain, Range
 from epochal_operator.experiment.search_space.metrics import metric_names, reported_name
-from epochal_operator.experiment.search_space.space import InvalidSpace, Space
+from epochal_operator.experiment.search_space.space import Space, refuse
 from epochal_operator.experiment.trial_job import json_value
 
-MAX_FAULTS = 16
-"""The largest number of faults in one message."""
 MAX_CHECKED_VALUES = 1024
 """The largest number of values to validate. A search may have a million values, at 0.3 ms each in the largest template.
 A trial with another invalid value fails when it is created.
 """
 _CHANGES_METRICS = re.compile(r"training\.(metrics|outputs(?!\[[^\]]+\]\.(loss|weight)))")
 """The beginning of a path that may change the names of the reported metrics."""
+_EVERY_STEPS = ("training", "validationEveryEpochs")
 _MAX_SHOWN = 256
 """Maximum characters of the names of metrics in a message."""
 
@@ -43,15 +43,12 @@ def check(spec: ExperimentSpec, template: Mapping[str, Any]) -> Space:
     """
     space = Space.of(spec.parameters)
     problems = spec_problems(template, "spec.template.spec", paths_of(spec.parameters))
-    if found := [problem for problem in problems if not problem.is_warning]:
-        raise InvalidSpace(list(map(str, found[:MAX_FAULTS])))
+    refuse(str(problem) for problem in problems if not problem.is_warning)
     fields: dict[str, paths.ResolvedPath] = {}
-    if faults := [*_path_faults(space, template, fields), *_metric_faults(spec, template)]:
-        raise InvalidSpace(faults[:MAX_FAULTS])
+    refuse(_path_faults(space, template, fields), _metric_faults(spec, template, space, fields))
     budget, parsed = iter(range(MAX_CHECKED_VALUES)), spec.template.spec
-    faults = [*_value_faults(space, parsed, fields, budget), *_initial_faults(spec, space, fields, budget)]
-    if faults := [*faults, *_grid_faults(spec, space)]:
-        raise InvalidSpace(faults[:MAX_FAULTS])
+    values = _value_faults(space, parsed, fields, budget)
+    refuse(values, _initial_faults(spec, space, fields, budget), _grid_faults(spec, space))
     return space
 
 
@@ -161,28 +158,41 @@ def _grid_faults(spec: ExperimentSpec, space: Space) -> Iterator[str]:
         yield f"parameters have {space.size} combinations ({counts}), search.method Grid allows at most {MAX_TRIALS}"
 
 
-def _validation_faults(spec: ExperimentSpec) -> Iterator[str]:
+def _validation_faults(spec: ExperimentSpec, space: Space, fields: Mapping[str, paths.ResolvedPath]) -> Iterator[str]:
     """Yield a fault if a rung ends without a value of the objective, because not each epoch is validated."""
     metric, training = spec.objective.metric, spec.template.spec.training
-    every = training.validation_every_epochs
-    if every == 1 or not metric.startswith("val_"):
+    if not metric.startswith("val_"):
         return
     ends = sorted({epoch for rungs in brackets(spec.schedule, training.epochs) for epoch in rungs})
     needs_last = spec.objective.strategy == "Last"
-    if (unknown := next((end for end in ends if end < every or (needs_last and end % every)), None)) is not None:
-        where = f"in epoch {unknown}, the last of a rung" if needs_last else f"until epoch {unknown}, the end of a rung"
-        yield (
-            f"objective.metric: {metric} must have a value {where}, found template.spec.training.validationEveryEpochs "
-            f"{every}: write 1, or a number that fits the rungs"
-        )
+    found = {"template.spec.training.validationEveryEpochs": [training.validation_every_epochs]}
+    for parameter in space.parameters:
+        if any(path in fields and fields[path].steps == _EVERY_STEPS for path in parameter.paths):
+            found[f"parameter {parameter.name} with the value"] = _intervals(space.domains[parameter.name])
+    for source, intervals in found.items():
+        unknown = ((end, every) for every in intervals for end in ends if end < every or (needs_last and end % every))
+        for end, every in islice(unknown, 1):
+            where = f"in epoch {end}, the last of a rung" if needs_last else f"until epoch {end}, the end of a rung"
+            yield (
+                f"objective.metric: {metric} must have a value {where}, found {source} {every}: write 1, or a number "
+                "that fits the rungs"
+            )
 
 
-def _metric_faults(spec: ExperimentSpec, raw_template: Mapping[str, Any]) -> Iterator[str]:
+def _intervals(domain: Domain) -> list[int]:
+    """Return the first MAX_CHECKED_VALUES values of a parameter of `validationEveryEpochs` that are valid there."""
+    values = (domain.parse(domain.at(index)) for index in range(min(domain.size or 0, MAX_CHECKED_VALUES)))
+    return [value for value in values if type(value) is int and value > 0]
+
+
+def _metric_faults(
+    spec: ExperimentSpec, raw_template: Mapping[str, Any], space: Space, fields: Mapping[str, paths.ResolvedPath]
+) -> Iterator[str]:
     """Yield the faults of the objective's metric that can be found without Keras."""
     metric, template = spec.objective.metric, spec.template.spec
     if metric.startswith("val_") and template.data.validation is None:
         yield f"objective.metric: {metric} needs validation data: set template.spec.data.validation"
-    yield from _validation_faults(spec)
+    yield from _validation_faults(spec, space, fields)
     is_searched = any(_CHANGES_METRICS.match(path) for item in spec.parameters for path in item.paths)
     reported = reported_name(template.training, metric)
     if is_searched or reported == metric or (reported and has_other_classes(raw_template)):

@@ -94,9 +94,12 @@ class Range:
         return self.step is None or self.nearest(number) == repr(number)
 
     def from_json(self, value: Any) -> str | None:
-        """Return the canonical text of a JSON value, or None if the value is not a number of this type."""
+        """Return the canonical text of a JSON value, or None if the value is not a number of this type.
+
+        The result is also None for a longer integer than the ledger stores: 1e300 has 301 digits.
+        """
         number = None if isinstance(value, bool) else self.parse(str(value))
-        return None if number is None else repr(number)
+        return None if number is None or len(text := repr(number)) > _MAX_TEXT else text
 
     def values_to_check(self) -> list[str]:
         """Return the smallest and the largest value: if both are valid, all values are valid."""

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
+from itertools import chain, islice, pairwise
 from math import prod
 
 from epochal_api.experiment.parameter import Parameter
@@ -14,6 +14,8 @@ from epochal_operator.experiment.search_space.domains import Domain, domain_of
 
 Values = Mapping[str, str]
 """The values of parameters as text, by parameter name."""
+MAX_FAULTS = 16
+"""The largest number of faults in one message."""
 
 
 class InvalidSpace(ValueError):
@@ -21,6 +23,15 @@ class InvalidSpace(ValueError):
 
     def __init__(self, faults: Iterable[str]) -> None:
         super().__init__(printable("\n".join(faults)))
+
+
+def refuse(*faults: Iterable[str]) -> None:
+    """Raise InvalidSpace with the first MAX_FAULTS faults, if there are any. No further fault is computed.
+
+    512 equal paths have 130,816 faults.
+    """
+    if found := list(islice(chain.from_iterable(faults), MAX_FAULTS)):
+        raise InvalidSpace(found)
 
 
 @dataclass(frozen=True)
@@ -44,9 +55,8 @@ class Space:
         domains = {parameter.name: domain_of(parameter) for parameter in parameters}
         by_name = {parameter.name: parameter for parameter in parameters}
         dependencies = {name: _dependencies(parameter, by_name) for name, parameter in by_name.items()}
-        faults = [f"parameter {name}: {fault}" for name, domain in domains.items() for fault in domain.faults()]
-        if faults := [*faults, *_when_faults(parameters, domains, dependencies)]:
-            raise InvalidSpace(faults)
+        faults = (f"parameter {name}: {fault}" for name, domain in domains.items() for fault in domain.faults())
+        refuse(faults, _when_faults(parameters, domains, dependencies))
         return cls(tuple(sorted(parameters, key=lambda parameter: len(dependencies[parameter.name]))), domains)
 
     def active(self, values: Values) -> dict[str, str]:
@@ -69,8 +79,8 @@ class Space:
     def activating_values(self, name: str) -> dict[str, frozenset[str]]:
         """Return, for each parameter on which parameter `name` depends, the values with which `name` can be active."""
         by_name = {parameter.name: parameter for parameter in self.parameters}
-        chain = [name, *_dependencies(by_name[name], by_name)]
-        return {above: self._activating[below] for below, above in pairwise(chain)}
+        names = [name, *_dependencies(by_name[name], by_name)]
+        return {above: self._activating[below] for below, above in pairwise(names)}
 
     @cached_property
     def _activating(self) -> dict[str, frozenset[str]]:
@@ -141,11 +151,11 @@ def _when_faults(
     parameters: Sequence[Parameter], domains: Mapping[str, Domain], dependencies: Mapping[str, Sequence[str]]
 ) -> Iterator[str]:
     for parameter in parameters:
-        when, where, chain = parameter.when, f"parameter {parameter.name}: when", dependencies[parameter.name]
+        when, where, above = parameter.when, f"parameter {parameter.name}: when", dependencies[parameter.name]
         if when is None:
             continue
-        if parameter.name in chain:
-            yield f"{where} must not be a cycle, found {' → '.join([parameter.name, *chain])}"
+        if parameter.name in above:
+            yield f"{where} must not be a cycle, found {' → '.join([parameter.name, *above])}"
         for value in when.values:
             if not domains[when.parameter].contains(value):
                 yield f"{where}.values must be values of parameter {when.parameter}, found {value!r}"
@@ -153,9 +163,9 @@ def _when_faults(
 
 def _dependencies(parameter: Parameter, by_name: Mapping[str, Parameter]) -> list[str]:
     """Return the names of the parameters on which a parameter depends, until a name repeats."""
-    chain: list[str] = []
+    above: list[str] = []
     current = parameter
-    while current.when is not None and current.when.parameter not in chain:
-        chain.append(current.when.parameter)
+    while current.when is not None and current.when.parameter not in above:
+        above.append(current.when.parameter)
         current = by_name[current.when.parameter]
-    return chain
+    return above

@@ -152,6 +152,16 @@ def test_a_training_job_of_the_next_rung_is_a_promotion() -> None:
     assert apply_events([created(1), *both])[0].epoch == 3
 
 
+@pytest.mark.parametrize("copy", [job(1, 1, state="Suspended"), complete(1, 1)])
+def test_a_training_job_of_a_later_rung_than_the_current_one_is_ignored(copy: Any) -> None:
+    assert observe([created(1), started(1)], job(1, 0, state="Running"), copy) == ()
+    assert observe([created(1)], job(1, 0, state="Running"), copy) == (started(1),)
+    assert observe([created(1), started(1)], complete(), copy)[:2] == (
+        Finished(1, 0, 1, "0.5", "uid-1-0", 60, is_last=False, value_epoch=1),
+        started(1, 1),
+    )
+
+
 def test_a_recreated_training_job_starts_again() -> None:
     assert observe([created(1), started(1)], job(1, uid="again")) == (Started(1, 0, "again"),)
 

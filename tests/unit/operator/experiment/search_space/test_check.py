@@ -1,19 +1,21 @@
 """The faults of an Experiment beyond its schema; each names the parameter or the field."""
 
 import copy
+import tracemalloc
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
 from epochal_api.experiment import paths
+from epochal_api.suggestions import close_matches
 from epochal_api.trainingjob.spec import InvalidTrainingJob, parse
 from epochal_operator.experiment.search_space.check import (
     MAX_CHECKED_VALUES,
-    MAX_FAULTS,
     _replace_value,
     _schema_error,
     check,
 )
-from epochal_operator.experiment.search_space.space import InvalidSpace
+from epochal_operator.experiment.search_space.space import MAX_FAULTS, InvalidSpace
 
 from tests.unit.operator.experiment.spaces import ALL, OPTIMIZER, RATE, TEMPLATE, UNITS, experiment
 
@@ -193,6 +195,28 @@ def test_each_rung_ends_with_a_value(every: int, strategy: str, schedule: dict[s
     assert faults(template=of, objective=objective | {"metric": "loss"}, schedule=schedule) == []
 
 
+@pytest.mark.parametrize(
+    ("domain", "strategy", "every"),
+    [
+        ({"values": ["1", "3", "12"]}, "Best", 12),
+        ({"values": ["1", "2", "5"]}, "Last", None),
+        ({"values": ["1", "3", "5"]}, "Last", 3),
+        ({"int": {"min": 1, "max": 3}}, "Last", 3),
+        ({"int": {"min": 1, "max": 10}}, "Best", None),
+    ],
+)
+@pytest.mark.parametrize("path", ["training.validationEveryEpochs", "training[validationEveryEpochs]"])
+def test_each_searched_interval_of_validation_ends_with_a_value(
+    domain: dict[str, Any], strategy: str, every: int | None, path: str
+) -> None:
+    of = VALIDATED | {"training": VALIDATED["training"] | {"epochs": 10}}
+    objective = {"metric": "val_loss", "goal": "Minimize", "strategy": strategy}
+    found = faults(at(path, **domain), template=of, objective=objective, schedule={"method": "None"})
+    assert [one.partition("found ")[2].partition(":")[0] for one in found] == (
+        [] if every is None else [f"parameter one with the value {every}"]
+    )
+
+
 def test_a_searched_metric_may_be_the_objective() -> None:
     parameter = at("training.metrics[0]", values=["accuracy", "AUC"])
     assert faults(parameter, objective={"metric": "auc", "goal": "Maximize"}) == []
@@ -241,6 +265,40 @@ def test_a_weight_of_an_output_is_checked() -> None:
 def test_the_number_of_faults_is_bounded() -> None:
     found = faults(*({**at(f"training.no{index}"), "name": f"p{index}"} for index in range(20)))
     assert len(found) == MAX_FAULTS
+    values = [str(index) for index in range(MAX_FAULTS + 1)]
+    assert len(faults(BATCH, when(RATE, "slow", *values, on="batch"))) == MAX_FAULTS
+
+
+def test_many_equal_paths_need_little_memory() -> None:
+    paths = ["training.optimizer.learning_rate"] * 16
+    spec = experiment(parameters=[{"name": f"p{index}", "paths": paths, "values": ["1"]} for index in range(32)]).spec
+    tracemalloc.start()
+    try:
+        with pytest.raises(InvalidSpace, match="equals path"):
+            check(spec, TEMPLATE)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 10 * 1024**2
+
+
+def test_few_names_are_compared_with_unknown_layers(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[list[str]] = []
+
+    def count(name: str, known: Iterable[str]) -> list[str]:
+        compared.append([name, *known])
+        return close_matches(name, compared[-1][1:])
+
+    monkeypatch.setattr("epochal_api.experiment.paths.close_matches", count)
+    names = [*(f"{'a' * 40}{index}" for index in range(900)), "b" * 128]
+    network = {"input": {"shape": [8, 8]}, "layers": [{"layer": "ReLU", "name": name} for name in names]}
+    unknown = [f"network.layers[{'a' * 40}{index}x{'y' * 100}].rate" for index in range(16)]
+    many = [{"name": f"p{index}", "paths": unknown, "values": ["1"]} for index in range(32)]
+    found = faults(*many, template={**copy.deepcopy(TEMPLATE), "network": network})
+    assert f"did you mean {'a' * 40}" in found[15]
+    assert len(compared) == MAX_FAULTS
+    assert max(map(len, compared)) <= 101
+    assert max(len(name) for names in compared for name in names) <= 64
 
 
 @pytest.mark.parametrize(("before", "is_tried"), [(MAX_CHECKED_VALUES - 256, True), (MAX_CHECKED_VALUES, False)])
