@@ -316,6 +316,25 @@ def test_early_stopping_does_not_end_a_continued_training(folder: Path) -> None:
     assert summary(folder, "2")["best"]["epoch"] > 3  # of its own epochs
 
 
+def test_early_stopping_starts_again_with_other_data(folder: Path) -> None:
+    np.savez(folder / "data/a.npz", x=FEATURES, y=LABELS)
+    np.savez(folder / "data/b.npz", x=FEATURES, y=FEATURES[:, 1] + FEATURES[:, 2] > 0)
+    callbacks = [
+        {"callback": "EarlyStopping", "patience": 2, "restore_best_weights": True},
+        {"callback": "ModelCheckpoint", "filepath": "best.keras", "save_best_only": True},
+    ]
+    fields: dict[str, Any] = {"callbacks": callbacks, "optimizer": {"name": "SGD", "learning_rate": 0.1}}
+    for uid, name, epochs, start in (("1", "a", 9, {}), ("2", "b", 20, {"uri": "s3://results/lab/tiny/1/"})):
+        part = {"object": f"{name}.npz"}
+        more = {"continueFrom": start} if start else {}
+        assert train_job(folder, uid, data={"train": part, "validation": part}, epochs=epochs, **fields, **more) == 0
+    assert summary(folder, "2")["epochs"] > 9 + 2
+    models = [summary(folder, uid)["models"][0]["weights"] for uid in ("1", "2")]
+    assert models[0] != models[1]
+    saved = [digest(keras.saving.load_model(results(folder, uid) / "callbacks/best.keras")) for uid in ("1", "2")]
+    assert saved[0] != saved[1]
+
+
 WORST = {"metric": "loss", "mode": "Max"}
 """Makes an early epoch the best one."""
 
