@@ -93,10 +93,7 @@ def match_to_model(
     if resume_point.best_file is not None:
         found[variables.MODEL] = _best_weights(resume_point.best_file, model, arrays)
     order = _order_of_weights(model, state.variables.get(variables.MODEL, []))
-    keeps_optimizer = variables.OPTIMIZER in found
-    stored_callbacks = state.callbacks if resume_point.is_own else _match_callbacks(state, facts, keeps_optimizer)
-    if not state.stop_training and not _are_values_comparable(state.facts, facts):
-        stored_callbacks = _without_best_values(stored_callbacks)
+    stored_callbacks = _stored_callbacks(resume_point, facts, has_averages=variables.OPTIMIZER in found)
     callbacks = [_reorder_best_weights(callback, order) for callback in stored_callbacks]
     snapshot = resume_point.snapshot.changed(variables=found, callbacks=callbacks, position=position, seconds=seconds)
     return replace(resume_point, snapshot=replace(snapshot, best_weights=best_weights))
@@ -222,14 +219,25 @@ def _without_learning_rate(optimizer: Mapping[str, Any]) -> dict[str, Any]:
     return rest
 
 
-def _match_callbacks(state: State, facts: ResumeFacts, keeps_optimizer: bool) -> list[CallbackState]:  # noqa: FBT001
+def _stored_callbacks(resume_point: ResumePoint, facts: ResumeFacts, *, has_averages: bool) -> list[CallbackState]:
+    """Return the state for each callback of this training, without best values that are not comparable.
+
+    Values are comparable with the same loss, data and training part, or if no epoch follows.
+    """
+    state, before = resume_point.snapshot.state, resume_point.snapshot.state.facts
+    callbacks = state.callbacks if resume_point.is_own else _match_callbacks(state, facts, has_averages=has_averages)
+    is_same = before.loss == facts.loss and before.data == facts.data and before.train_part == facts.train_part
+    return callbacks if is_same or state.stop_training else _without_best_values(callbacks)
+
+
+def _match_callbacks(state: State, facts: ResumeFacts, *, has_averages: bool) -> list[CallbackState]:
     """Return the state for each callback of this training.
 
     It is that of another training's callback with equal class and arguments, or empty. The state of SwapEMAWeights says
     where the averages are: without the optimizer's state, there are none.
     """
     pairs = zip(state.facts.callbacks, state.callbacks, strict=False)
-    unused = [pair for pair in pairs if keeps_optimizer or pair[1].callback != "SwapEMAWeights"]
+    unused = [pair for pair in pairs if has_averages or pair[1].callback != "SwapEMAWeights"]
     found, reset = [], []
     for described in facts.callbacks:
         same = next((pair for pair in unused if pair[0] == described), None)
@@ -242,11 +250,6 @@ def _match_callbacks(state: State, facts: ResumeFacts, keeps_optimizer: bool) ->
     if reset and state.callbacks:
         log.info("Callbacks without state in the checkpoint are reset: %s", ", ".join(reset))
     return found
-
-
-def _are_values_comparable(stored: ResumeFacts, facts: ResumeFacts) -> bool:
-    """Return whether two trainings have the same loss, data and training part, so that metric values are comparable."""
-    return stored.loss == facts.loss and stored.data == facts.data and stored.train_part == facts.train_part
 
 
 def _without_best_values(callbacks: Sequence[CallbackState]) -> list[CallbackState]:
