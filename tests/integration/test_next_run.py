@@ -326,7 +326,7 @@ def test_early_stopping_starts_again_with_other_data(folder: Path) -> None:
     fields: dict[str, Any] = {"callbacks": callbacks, "optimizer": {"name": "SGD", "learning_rate": 0.1}}
     for uid, name, epochs, start in (("1", "a", 9, {}), ("2", "b", 20, {"uri": "s3://results/lab/tiny/1/"})):
         data = {"train": {"object": f"{name}.npz"}, "validation": {"split": "0.2"}}
-        more = {"continueFrom": start} if start else {}
+        more: dict[str, Any] = {"continueFrom": start} if start else {}
         assert train_job(folder, uid, data=data, epochs=epochs, **fields, **more) == 0
     assert summary(folder, "2")["epochs"] > summary(folder, "1")["epochs"] + 2
     models = [summary(folder, uid)["models"][0]["weights"] for uid in ("1", "2")]

@@ -456,7 +456,7 @@ def test_best_values_that_are_not_comparable_are_forgotten(
     change: dict[str, Any], caplog: pytest.LogCaptureFixture, *, is_own: bool
 ) -> None:
     caplog.set_level("INFO")
-    described = [EARLY, PLATEAU, {"callback": "ModelCheckpoint"}, {"callback": "SwapEMAWeights"}]
+    described: list[dict[str, Any]] = [EARLY, PLATEAU, {"callback": "ModelCheckpoint"}, {"callback": "SwapEMAWeights"}]
     facts = with_callbacks(*described)
 
     def callbacks(*, is_stored: bool) -> list[Any]:
