@@ -316,6 +316,35 @@ def test_early_stopping_does_not_end_a_continued_training(folder: Path) -> None:
     assert summary(folder, "2")["best"]["epoch"] > 3  # of its own epochs
 
 
+def test_early_stopping_starts_again_with_other_data(folder: Path) -> None:
+    np.savez(folder / "data/a.npz", x=FEATURES, y=LABELS)
+    np.savez(folder / "data/b.npz", x=FEATURES, y=(FEATURES[:, 1] > 0).astype("uint8"))
+    callbacks = [
+        {"callback": "EarlyStopping", "patience": 2, "restore_best_weights": True},
+        {"callback": "ModelCheckpoint", "filepath": "best.keras", "save_best_only": True},
+    ]
+    fields: dict[str, Any] = {"callbacks": callbacks, "optimizer": {"name": "SGD", "learning_rate": 0.1}}
+    for uid, name, epochs, start in (("1", "a", 9, {}), ("2", "b", 20, {"uri": "s3://results/lab/tiny/1/"})):
+        data = {"train": {"object": f"{name}.npz"}, "validation": {"split": "0.2"}}
+        more: dict[str, Any] = {"continueFrom": start} if start else {}
+        assert train_job(folder, uid, data=data, epochs=epochs, **fields, **more) == 0
+    assert summary(folder, "2")["epochs"] > summary(folder, "1")["epochs"] + 2
+    models = [summary(folder, uid)["models"][0]["weights"] for uid in ("1", "2")]
+    assert models[0] != models[1]
+    saved = [digest(keras.saving.load_model(results(folder, uid) / "callbacks/best.keras")) for uid in ("1", "2")]
+    assert saved[0] != saved[1]
+
+
+def test_a_finished_training_with_averaged_weights_continues_from_the_plain_weights(folder: Path) -> None:
+    swap = {"callback": "SwapEMAWeights", "swap_on_epoch": True}
+    fields: dict[str, Any] = {"callbacks": [swap], "optimizer": {"name": "SGD", "use_ema": True, "ema_momentum": 0.9}}
+    assert train_job(folder, "whole", epochs=4, **fields) == 0
+    assert train_job(folder, "1", epochs=2, **fields) == 0
+    assert train_job(folder, "2", epochs=4, continueFrom={"uri": "s3://results/lab/tiny/1/"}, **fields) == 0
+    models = [summary(folder, uid)["models"][0]["weights"] for uid in ("whole", "2")]
+    assert models[0] == models[1]
+
+
 WORST = {"metric": "loss", "mode": "Max"}
 """Makes an early epoch the best one."""
 

@@ -400,12 +400,6 @@ def test_a_stop_by_a_callback_is_kept(tmp_path: Path) -> None:
     assert resumed.taken == []
 
 
-def test_a_continued_training_is_the_same_as_one_with_all_epochs(tmp_path: Path) -> None:
-    more = run(tmp_path / "more", epochs=4, layers=DENSE)
-    fewer = run(tmp_path / "fewer", epochs=2, layers=DENSE)
-    assert_same(run(tmp_path / "continued", epochs=4, layers=DENSE, start=fewer.taken[-1]), more)
-
-
 ASKED = ReportResponse(message="applied", finish=True)
 
 
@@ -451,6 +445,29 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, int]
         return run(tmp_path_factory.mktemp("undisturbed"), epochs=epochs, **FIELDS[name])
 
     return train
+
+
+@pytest.mark.parametrize("name", ["restored weights", "averaged weights"])
+def test_a_continued_training_is_the_same_as_one_with_all_epochs(
+    name: str, tmp_path: Path, undisturbed: Callable[[str, int], Trained]
+) -> None:
+    fewer = run(tmp_path / "fewer", epochs=2, **FIELDS[name])
+    again = run(tmp_path / "continued", epochs=4, start=fewer.taken[-1], **FIELDS[name])
+    assert_same(again, undisturbed(name, 4))
+
+
+@pytest.mark.parametrize("name", ["restored weights", "averaged weights"])
+def test_a_part_has_the_weights_of_its_last_epoch(
+    name: str, tmp_path: Path, undisturbed: Callable[[str, int], Trained]
+) -> None:
+    written: list[Snapshot] = []
+    stopped = run(tmp_path / "stopped", epochs=4, stopAfterEpoch=2, written=written, **FIELDS[name])
+    assert_same(stopped, undisturbed(name, 2))
+
+    store = Store(FolderBucket(tmp_path), "job", tmp_path / "scratch")
+    store.write(written[-1])
+    again = run(tmp_path / "again", epochs=4, stopAfterEpoch=2, start=store.newest(), **FIELDS[name])
+    assert_same(again, stopped)
 
 
 @pytest.mark.parametrize("name", ["restored weights", "averaged weights"])

@@ -14,6 +14,9 @@ LOOKUP_LAYERS: Mapping[str, str] = {
 }
 """Layers whose input values are indices, and the argument with the number of valid indices."""
 
+FULL_PRECISION_LAYERS = frozenset({"Normalization"})
+"""Layers that take features as they are in the data, which a low precision would round before they are scaled."""
+
 
 def preserves_values(layer: Layer) -> bool:
     """Return whether a layer passes its input's values unchanged, to its output or to a lookup layer within it.

@@ -43,6 +43,9 @@ JOBS: dict[str, TrainingJob] = {
         {"layer": "Flatten"},
         {"layer": "Dense", "units": 4},
         {"layer": "Flatten"},
+        {"layer": "Normalization"},
+        {"layer": "Flatten"},
+        {"layer": "Dense", "units": 1},
         training={"precision": "mixed_float16"},
     ),
     "code": job(code={"object": "net.py"}, training={"loss": {"name": "own_loss", "alpha": 1}, "metrics": ["own"]}),
@@ -151,6 +154,8 @@ def test_layers_that_keep_values_compute_in_float32() -> None:
     text = script(JOBS["half precision"])
     assert 'with full_precision():\n    x = layers.Flatten(name="flatten_0")(inputs)\n' in text
     assert 'with exact_precision(x):\n    x = layers.Flatten(name="flatten_2")(x)\n' in text
+    assert 'with full_precision():\n    x = layers.Normalization(name="normalization_3")(x)\n' in text
+    assert 'with exact_precision(x):\n    x = layers.Flatten(name="flatten_4")(x)\n' in text
     assert "optimizer=keras.optimizers.LossScaleOptimizer(keras.optimizers.RMSprop())" in text
     assert "auto_scale_loss=False" in text
 

@@ -11,9 +11,21 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't
 UNITS = 300
 
 
-def trained() -> keras.Model:
-    layers = [keras.Input((UNITS,)), keras.layers.Dense(UNITS), keras.layers.Dropout(0.5), keras.layers.Dense(1)]
-    model = keras.Sequential(layers)
+class Counting(keras.layers.Layer):  # type: ignore[misc]
+    """Counts its calls in a weight, also those of a validation."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls = self.add_weight(shape=(), initializer="zeros", trainable=False)
+
+    def call(self, inputs: Any) -> Any:
+        self.calls.assign_add(1.0)
+        return inputs
+
+
+def trained(*layers: Any, frozen: bool = False) -> keras.Model:
+    large = keras.layers.Dense(UNITS, trainable=not frozen)
+    model = keras.Sequential([keras.Input((UNITS,)), large, *layers, keras.layers.Dropout(0.5), keras.layers.Dense(1)])
     optimizer = keras.optimizers.Adam(use_ema=True)
     model.compile(optimizer=optimizer, loss="mse", metrics=["mae"], run_eagerly=True)
     model.train_on_batch(np.ones((2, UNITS)), np.ones((2, 1)))
@@ -48,8 +60,20 @@ def test_the_state_before_validation_is_restored(callback: str) -> None:
     assert not getattr(user, "_ema_weights_in_model", False)
 
 
-def test_weights_are_copied_only_for_swap_ema_weights() -> None:
-    model = trained()
+def test_a_weight_that_validation_changes_is_restored() -> None:
+    counting = Counting()
+    model = trained(counting)
+    before = float(counting.calls)
+    backup = ValidationBackup(model, [])
+    model.evaluate(np.zeros((2, UNITS)), np.ones((2, 1)), verbose=0)
+    assert float(counting.calls) > before
+    backup.restore()
+    assert float(counting.calls) == before
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_weights_are_copied_only_for_swap_ema_weights(*, frozen: bool) -> None:
+    model = trained(frozen=frozen)
     weights = 4 * model.count_params()
     stopping = keras.callbacks.EarlyStopping(restore_best_weights=True)
     stopping.best_weights = model.get_weights()

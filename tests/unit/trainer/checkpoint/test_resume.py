@@ -433,10 +433,9 @@ def test_a_callback_takes_the_state_of_one_with_the_same_arguments() -> None:
     [
         (with_callbacks({**EARLY, "monitor": "loss"}, PLATEAU), with_callbacks(PLATEAU, EARLY)),
         (with_callbacks({**EARLY, "patience": 2}, PLATEAU), with_callbacks(PLATEAU, EARLY)),
-        (with_callbacks(EARLY, PLATEAU, loss="mae"), with_callbacks(PLATEAU, EARLY)),
         (with_callbacks(), with_callbacks(PLATEAU, EARLY)),
     ],
-    ids=["monitor", "patience", "loss", "none"],
+    ids=["monitor", "patience", "none"],
 )
 def test_a_callback_with_other_arguments_is_reset(
     stored: ResumeFacts, current: ResumeFacts, caplog: pytest.LogCaptureFixture
@@ -445,6 +444,57 @@ def test_a_callback_with_other_arguments_is_reset(
     found = carried(stored, current, early())
     assert (found.wait, found.best) == (0, None)
     assert "Callbacks without state in the checkpoint are reset: " in caplog.text
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"loss": {"name": "mae"}}, {"data": {"a": "1" * 64}}, {"split_parameters": {"seed": 1}}, {"samples": 8}],
+    ids=str,
+)
+@pytest.mark.parametrize("is_own", [True, False])
+def test_best_values_that_are_not_comparable_are_forgotten(
+    change: dict[str, Any], caplog: pytest.LogCaptureFixture, *, is_own: bool
+) -> None:
+    caplog.set_level("INFO")
+    described: list[dict[str, Any]] = [EARLY, PLATEAU, {"callback": "ModelCheckpoint"}, {"callback": "SwapEMAWeights"}]
+    facts = with_callbacks(*described)
+
+    def callbacks(*, is_stored: bool) -> list[Any]:
+        plateau = keras.callbacks.ReduceLROnPlateau(monitor="loss")
+        plateau.on_train_begin()
+        made = [early(), plateau, keras.callbacks.ModelCheckpoint("a.keras"), keras.callbacks.SwapEMAWeights()]
+        made[0].best_weights = weights(stored) if is_stored else None
+        made[1].wait, made[2]._current_epoch, made[3]._ema_weights_in_model = 2 * is_stored, 2 * is_stored, is_stored
+        for callback in made[:3]:
+            callback.best = 0.5 if is_stored else None
+        made[0].wait = 2 * is_stored
+        return made
+
+    stored, current, found = model(), model(), callbacks(is_stored=False)
+    start = taken(stored, *callbacks(is_stored=True), facts=facts, is_own=is_own)
+    match_to_model(start, current, facts.model_copy(update=change), VERSIONS).snapshot.restore(current, found)
+    assert [callback.best for callback in found[:3]] == [None] * 3
+    assert (found[0].best_weights, found[0].wait, found[1].wait) == (None, 0, 0)
+    assert (found[2]._current_epoch, found[3]._ema_weights_in_model) == (2, True)
+    assert "forget their best value: EarlyStopping, ReduceLROnPlateau, ModelCheckpoint" in caplog.text
+
+
+def test_a_training_that_a_callback_has_ended_keeps_its_best_weights() -> None:
+    current, found, facts = model(), early(best_weights=None), with_callbacks(EARLY)
+    start = taken(current, early(best_weights=weights(current)), facts=facts, is_own=True)
+    start = replace(start, snapshot=start.snapshot.changed(stop_training=True))
+    changed = facts.model_copy(update={"data": {"a": "1" * 64}})
+    match_to_model(start, current, changed, VERSIONS).snapshot.restore(current, [found])
+    assert found.best_weights is not None
+
+
+def test_averages_are_not_swapped_back_from_a_new_optimizer() -> None:
+    current, (stored, found) = model(), (keras.callbacks.SwapEMAWeights(), keras.callbacks.SwapEMAWeights())
+    stored._ema_weights_in_model = True
+    facts = with_callbacks({"callback": "SwapEMAWeights"})
+    new = facts.model_copy(update={"optimizer": {"name": "SGD"}})
+    match_to_model(taken(model(), stored, facts=facts), current, new, VERSIONS).snapshot.restore(current, [found])
+    assert not found._ema_weights_in_model
 
 
 def test_equal_callbacks_take_different_states() -> None:

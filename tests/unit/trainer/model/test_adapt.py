@@ -3,6 +3,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from epochal_api.trainingjob.training import Training
 from epochal_trainer.data.samples import Samples
 from epochal_trainer.model import graph
 from epochal_trainer.model.adapt import adapt
@@ -14,9 +15,9 @@ FEATURES = np.random.default_rng(0).normal(5, 3, (3000, 4)).astype("float32")
 TRAIN = Samples.single(FEATURES, np.zeros(3000), "features", "labels")
 
 
-def adapted(*layers: dict[str, Any]) -> tuple[keras.Model, list[str]]:
+def adapted(*layers: dict[str, Any], precision: str = "float32") -> tuple[keras.Model, list[str]]:
     spec = network_spec([4], *layers)
-    model = build_network(spec)
+    model = build_network(spec, training=Training.model_validate({"loss": "mse", "precision": precision}))
     return model, adapt(model, graph.build_nodes(spec), TRAIN)
 
 
@@ -26,6 +27,21 @@ def test_adapt_normalization() -> None:
     outputs = model.predict_on_batch(FEATURES)
     np.testing.assert_allclose(outputs.mean(axis=0), 0, atol=1e-4)
     np.testing.assert_allclose(outputs.std(axis=0), 1, atol=1e-4)
+
+
+@pytest.mark.parametrize("arguments", [{}, {"dtype": "mixed_bfloat16"}, {"dtype": "float16"}])
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+def test_adapt_normalization_in_a_low_precision(precision: str, arguments: dict[str, str]) -> None:
+    layers = {"layer": "Normalization"}, {"layer": "Dense", "units": 1}
+    expected = adapted(*layers)[0].layers[1]
+    model, names = adapted({**layers[0], **arguments}, layers[1], precision=precision)
+    layer = model.layers[1]
+    assert names == ["normalization_0"]
+    assert layer.dtype_policy.name == arguments.get("dtype", "float32")
+    assert layer.mean.dtype == layer.compute_dtype
+    for found, value in ((layer.adapt_mean, expected.adapt_mean), (layer.adapt_variance, expected.adapt_variance)):
+        rounded = keras.ops.cast(value, layer.variable_dtype)
+        np.testing.assert_array_equal(keras.ops.convert_to_numpy(found), keras.ops.convert_to_numpy(rounded))
 
 
 def test_adapt_discretization() -> None:

@@ -85,7 +85,15 @@ def adapt(layer: keras.layers.Layer, before: keras.Model, features: Arrays) -> N
     """Adapt a layer to features; see `Backend.adapt`."""
     tensors = tf.nest.map_structure(_in_host_memory, features)
     batches = tf.data.Dataset.from_tensor_slices(tensors).batch(_ADAPT_BATCH_SIZE)
-    layer.adapt(batches.map(lambda *inputs: before(inputs if len(inputs) > 1 else inputs[0])))
+    values = batches.map(lambda *inputs: before(inputs if len(inputs) > 1 else inputs[0]))
+    if not isinstance(layer, keras.layers.Normalization):
+        layer.adapt(values)
+        return
+    # Keras would compute the mean in the layer's own dtype: it fails for a low precision, which would also round it.
+    policy, layer.dtype_policy = layer.dtype_policy, keras.DTypePolicy("float32")
+    layer.adapt(values)
+    layer.dtype_policy = policy
+    layer.finalize_state()  # it converts mean and variance to the layer's dtype
 
 
 def sample_order(samples: int, *, seed: int, pass_index: tf.Tensor) -> tf.Tensor:

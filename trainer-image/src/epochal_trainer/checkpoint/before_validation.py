@@ -16,17 +16,20 @@ _STEPS = ("on_test_begin", "on_test_batch_begin", "on_test_batch_end", "on_test_
 class ValidationBackup:
     """The state before validation: sums of metrics, random generators, and the counters of callbacks.
 
-    Weights and optimizer are not copied: they are large, and validation does not change them. With the callback
-    SwapEMAWeights they are copied: it replaces the weights by averages and back with rounding errors.
+    Weights that an optimizer may train, and the optimizer, are not copied: they are large, and validation does not
+    change them. With the callback SwapEMAWeights they are copied: it replaces the weights by averages and back with
+    rounding errors. Other weights are copied, since a layer may change them in each call.
     """
 
     def __init__(self, model: keras.Model, callbacks: Sequence[Any]) -> None:
         swaps_weights = any(isinstance(callback, keras.callbacks.SwapEMAWeights) for callback in callbacks)
         groups = variables.groups(model)
         if not swaps_weights:
-            weights = {id(variable) for variable in model.weights}
-            seeds = [variable for variable in groups[variables.MODEL] if id(variable) not in weights]
-            groups = {**groups, variables.MODEL: seeds, variables.OPTIMIZER: []}
+            layers = model._flatten_layers()  # noqa: SLF001 - also finds layers inside wrappers
+            # Unlike `trainable_variables`, also the large weights of frozen layers.
+            trained = {id(variable) for layer in layers for variable in layer._trainable_variables}  # noqa: SLF001
+            others = [variable for variable in groups[variables.MODEL] if id(variable) not in trained]
+            groups = {**groups, variables.MODEL: others, variables.OPTIMIZER: []}
         changed = chain.from_iterable(groups.values())
         self._values = [(variable, np.array(keras.ops.convert_to_numpy(variable))) for variable in changed]
         self._arrays: dict[str, np.ndarray[Any, Any]] = {}

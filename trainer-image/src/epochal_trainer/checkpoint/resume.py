@@ -19,6 +19,9 @@ from epochal_trainer.lib.failures import Failure, bad_spec, is_machine_error
 
 log = logging.getLogger(__name__)
 
+_BEST_VALUES = frozenset({"best", "best_epoch", "best_weights", "wait"})
+"""Attributes of callbacks, such as EarlyStopping, that depend on the metric values of earlier epochs."""
+
 
 def check_matches_model(
     resume_point: ResumePoint, model: keras.Model, optimizer: Mapping[str, Any], versions: Mapping[str, str]
@@ -90,7 +93,7 @@ def match_to_model(
     if resume_point.best_file is not None:
         found[variables.MODEL] = _best_weights(resume_point.best_file, model, arrays)
     order = _order_of_weights(model, state.variables.get(variables.MODEL, []))
-    stored_callbacks = state.callbacks if resume_point.is_own else _match_callbacks(state, facts)
+    stored_callbacks = _stored_callbacks(resume_point, facts, has_averages=variables.OPTIMIZER in found)
     callbacks = [_reorder_best_weights(callback, order) for callback in stored_callbacks]
     snapshot = resume_point.snapshot.changed(variables=found, callbacks=callbacks, position=position, seconds=seconds)
     return replace(resume_point, snapshot=replace(snapshot, best_weights=best_weights))
@@ -216,14 +219,25 @@ def _without_learning_rate(optimizer: Mapping[str, Any]) -> dict[str, Any]:
     return rest
 
 
-def _match_callbacks(state: State, facts: ResumeFacts) -> list[CallbackState]:
+def _stored_callbacks(resume_point: ResumePoint, facts: ResumeFacts, *, has_averages: bool) -> list[CallbackState]:
+    """Return the state for each callback of this training, without best values that are not comparable.
+
+    Values are comparable with the same loss, data and training part, or if no epoch follows.
+    """
+    state, before = resume_point.snapshot.state, resume_point.snapshot.state.facts
+    callbacks = state.callbacks if resume_point.is_own else _match_callbacks(state, facts, has_averages=has_averages)
+    is_same = before.loss == facts.loss and before.data == facts.data and before.train_part == facts.train_part
+    return callbacks if is_same or state.stop_training else _without_best_values(callbacks)
+
+
+def _match_callbacks(state: State, facts: ResumeFacts, *, has_averages: bool) -> list[CallbackState]:
     """Return the state for each callback of this training.
 
-    It is that of another training's callback with equal class and arguments, or empty. With another loss, all states
-    are empty: the best values of callbacks would not be comparable.
+    It is that of another training's callback with equal class and arguments, or empty. The state of SwapEMAWeights says
+    where the averages are: without the optimizer's state, there are none.
     """
-    comparable = state.facts.loss == facts.loss
-    unused = list(zip(state.facts.callbacks, state.callbacks, strict=False)) if comparable else []
+    pairs = zip(state.facts.callbacks, state.callbacks, strict=False)
+    unused = [pair for pair in pairs if has_averages or pair[1].callback != "SwapEMAWeights"]
     found, reset = [], []
     for described in facts.callbacks:
         same = next((pair for pair in unused if pair[0] == described), None)
@@ -235,6 +249,20 @@ def _match_callbacks(state: State, facts: ResumeFacts) -> list[CallbackState]:
             found.append(_reset_patience(same[1]))
     if reset and state.callbacks:
         log.info("Callbacks without state in the checkpoint are reset: %s", ", ".join(reset))
+    return found
+
+
+def _without_best_values(callbacks: Sequence[CallbackState]) -> list[CallbackState]:
+    """Return the states of callbacks without the best value so far, and without what belongs to it."""
+    found = [
+        callback.model_copy(update={"state": {k: v for k, v in callback.state.items() if k not in _BEST_VALUES}})
+        for callback in callbacks
+    ]
+    if reset := [new.callback for old, new in zip(callbacks, found, strict=True) if old != new]:
+        log.info(
+            "The loss, the data or the training part has changed: callbacks forget their best value: %s",
+            ", ".join(reset),
+        )
     return found
 
 

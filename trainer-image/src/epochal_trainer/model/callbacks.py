@@ -53,22 +53,32 @@ def build(specs: Sequence[Callback], *, folder: Path) -> list[Any]:
 
 
 class KeepAverages(keras.callbacks.Callback):  # type: ignore[misc]
-    """Keeps the averaged weights in the model if the training stops before its last planned epoch.
+    """Keeps the averaged weights in the model at the end of a training, also if it stops before its last planned epoch.
 
     The optimizer assigns its averages to the model when training ends. SwapEMAWeights swaps weights for the validation:
-    the model then has the averages, and the optimizer has the plain weights in their place. It copies the averages back
-    to the optimizer after the last planned epoch only. Without this callback, a model that stops early would end with
-    the plain weights.
+    the model then has the averages, and the optimizer has the plain weights in their place. By itself, it copies the
+    averages back to the optimizer after the last planned epoch only. This callback does so instead, after the
+    checkpoint: a training that continues from the checkpoint needs the plain weights.
     """
 
     def __init__(self, swap: keras.callbacks.SwapEMAWeights) -> None:
         super().__init__()
         self._swap = swap
 
+    def set_params(self, params: Any) -> None:
+        """Take the parameters of the training, and hide the last planned epoch from SwapEMAWeights."""
+        super().set_params(params)
+        self._swap.set_params({**params, "epochs": 0})
+
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Copy the averages from the model back to the optimizer if the training stops after this epoch."""
-        del epoch, logs
-        if self.model.stop_training and self._swap._ema_weights_in_model:  # noqa: SLF001
+        """Keep the averages if the training ends after this epoch."""
+        del logs
+        if self.model.stop_training or epoch == self.params["epochs"] - 1:
+            self.keep()
+
+    def keep(self) -> None:
+        """Copy the averages from the model back to the optimizer, if the model has them. Safe to call again."""
+        if self._swap._ema_weights_in_model:  # noqa: SLF001
             self._swap._finalize_ema_values()  # noqa: SLF001
 
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import keras
-from epochal_api.trainingjob.exact_layers import preserves_values
+from epochal_api.trainingjob.exact_layers import FULL_PRECISION_LAYERS, preserves_values
 from epochal_api.trainingjob.network import Edge, Network, NetworkInput
 
 from epochal_trainer.lib.failures import Failure, bad_spec
@@ -62,7 +62,8 @@ class LayerCalls:
         """
         inputs = [self._tensor(edge, node) for edge in node.inputs]
         is_exact = preserves_values(node.layer) and HALF_PRECISION.isdisjoint(str(tensor.dtype) for tensor in inputs)
-        with dtype_policy(FULL_PRECISION if is_exact or self.is_output(node) else self._precision):
+        is_full = is_exact or self.is_output(node) or node.kind in FULL_PRECISION_LAYERS
+        with dtype_policy(FULL_PRECISION if is_full else self._precision):
             if node.used is None:
                 self.layers[node.index] = _build_layer(node)
             layer = self.layers[node.used.index if node.used else node.index]

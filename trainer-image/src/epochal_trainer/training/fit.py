@@ -37,7 +37,8 @@ def fit_or_resume(
     """Train a model with Keras' fit, from the first epoch or from a checkpoint.
 
     The model is compiled. With a checkpoint (`snapshot`), which fits the model, the model's metrics are built too. The
-    callbacks of the user run after `progress`, so that `progress` sees the epoch before they change it.
+    callbacks of the user run after `progress`, so that `progress` sees the epoch before they change it. KeepAverages
+    runs last, so that the checkpoint of the last epoch still has the plain weights beside the averages.
 
     Raises:
         Failure: NonFiniteLoss, if the loss is NaN or infinite; InvalidData, if the network cannot be computed for these
@@ -47,8 +48,10 @@ def fit_or_resume(
     order = train.order(batch_size=training.batch_size, seed=training.seed, steps=training.steps_per_epoch)
     batches = train.shuffled_batches(order)
     validation_data = validation.ordered_batches(training.batch_size) if validation is not None else None
+    keepers = [callback for callback in callbacks if isinstance(callback, KeepAverages)]
+    users = [callback for callback in callbacks if callback not in keepers]
     callback_list = CallbackList(
-        [progress, *callbacks, progress.after_user_callbacks],
+        [progress, *users, progress.after_user_callbacks, *keepers],
         add_history=True,
         model=model,
         verbose=0,
@@ -76,9 +79,13 @@ def fit_or_resume(
                 )
                 initial_epoch += 1
             elif not model.stop_training and progress.finish_if_requested():
-                _finish_without_epoch(callbacks, progress, initial_epoch - 1)
+                # The training finishes early, right after a checkpoint. A new one must store this.
+                progress.after_user_callbacks.on_epoch_end(initial_epoch - 1)
             if model.stop_training or progress.stop_if_due():
                 initial_epoch = training.epochs  # Then fit only calls `on_train_end`, which restores the best weights.
+            if initial_epoch == training.epochs:
+                for keeper in keepers:
+                    keeper.keep()
         model.fit(
             batches_from(batches, order, Position(epoch=initial_epoch), until=training.epochs),
             shuffle=False,  # the batches are shuffled already
@@ -135,18 +142,6 @@ def batches_from(batches: Batches, order: Order, position: Position, *, until: i
     """
     first_pass, step = divmod(position.epoch * order.steps + position.step, order.steps_per_pass)
     return batches.from_step(first_pass, step, until_pass=-(-until * order.steps // order.steps_per_pass))
-
-
-def _finish_without_epoch(callbacks: Sequence[Any], progress: Progress, epoch: int) -> None:
-    """Finish the training early, right after a checkpoint at the end of an epoch, without a further epoch.
-
-    `spec.finish` became true after that checkpoint. The averaged weights must stay in the model, and a new checkpoint
-    must store that the training finished early. Other callbacks were already called for the epoch.
-    """
-    for callback in callbacks:
-        if isinstance(callback, KeepAverages):
-            callback.on_epoch_end(epoch)
-    progress.after_user_callbacks.on_epoch_end(epoch)  # takes a checkpoint
 
 
 def _finish_epoch(

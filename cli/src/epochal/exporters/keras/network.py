@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from epochal_api.trainingjob.exact_layers import preserves_values
+from epochal_api.trainingjob.exact_layers import FULL_PRECISION_LAYERS, preserves_values
 from epochal_api.trainingjob.network import Edge, Network
 
 from epochal.exporters.keras import objects
@@ -148,13 +148,15 @@ class _Builder:
     def _policy(self, index: int, first: int, edges: Sequence[Edge]) -> str:
         """Return the `with` statement for a layer that must not have the dtype policy of the training; else "".
 
-        With a lower precision, output layers still compute in float32, and so do layers that only move exact values.
+        With a lower precision, these still compute in float32: output layers, layers that only move exact values, and
+        Normalization.
         """
         if self._precision == FULL_PRECISION:
             return ""
         keeps = preserves_values(self._network.layers[first])
         self._exact[index] = keeps and all(self._exact[edge.source] for edge in edges)
-        if self._exact[index] or first in self._ends:
+        is_full = self._network.layers[first].layer in FULL_PRECISION_LAYERS
+        if self._exact[index] or first in self._ends or is_full:
             self._code.helpers.add("full_precision")
             return "with full_precision():"
         if not keeps:
