@@ -8,6 +8,7 @@ import pytest
 from epochal_api.modelserver.config import ServerConfig
 from epochal_api.signature import Signature, TensorSpec
 from epochal_lib.model_server.errors import ServeError
+from epochal_lib.model_server.files import NO_SIGNATURE
 from epochal_lib.model_server.storage import Storage
 from epochal_server.loading import Loaded, load, run_in_batches
 from epochal_server.model.model import Arrays
@@ -26,8 +27,8 @@ def no_storage() -> Storage:
 def loaded(folder: Path, signature_: Signature | None = None, model: bytes = MODEL, **config: Any) -> Loaded:
     """Return a loaded model that an earlier container downloaded."""
     (folder / f"{digest(model)}.onnx").write_bytes(model)
-    if signature_ is not None:
-        (folder / f"{digest(model)}.signature").write_text(signature_.model_dump_json())
+    text = b"" if signature_ is None else signature_.model_dump_json().encode()
+    (folder / f"{digest(model)}.signature").write_bytes(text or NO_SIGNATURE)
     source = {"uri": "s3://models/model.onnx", "sha256": digest(model)}
     fields = {"name": "digits", "namespace": "vision", "source": source, "storage": {"endpoint": "http://minio"}}
     return load(ServerConfig.model_validate(fields | config), no_storage, 1, folder)

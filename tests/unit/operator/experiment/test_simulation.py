@@ -14,7 +14,7 @@ import pytest
 from epochal_api.experiment.report import decode
 from epochal_api.experiment.spec import MAX_PARAMETERS
 from epochal_api.pod import REPORT_ANNOTATION
-from epochal_operator.experiment import reconcile
+from epochal_operator.experiment import spec_cache
 from epochal_operator.experiment.ledger.encoding import encode
 from epochal_operator.experiment.ledger.events import Event, Failed, Finished, Owner, Started, WarmStartTrial
 from epochal_operator.experiment.schedule.pruning import promotions
@@ -998,7 +998,7 @@ async def test_a_finished_experiment_ignores_new_rules(monkeypatch: pytest.Monke
     cluster = await undisturbed(**SMALL, ttlSecondsAfterFinished=6000)
     await cluster.settle()
     status = cluster.status()
-    monkeypatch.setattr(reconcile, "check", judge_by_stricter_rules)
+    monkeypatch.setattr(spec_cache, "check", judge_by_stricter_rules)
     cluster.restart_operator()
     assert await cluster.settle() is not None
     assert cluster.status() == status
