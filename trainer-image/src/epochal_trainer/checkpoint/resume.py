@@ -253,7 +253,7 @@ def _match_callbacks(state: State, facts: ResumeFacts, *, has_averages: bool) ->
 
 
 def _without_best_values(callbacks: Sequence[CallbackState]) -> list[CallbackState]:
-    """Return the states of callbacks without the best value so far, and without what belongs to it."""
+    """Return the states of callbacks without the best value so far, its weights and the wait since then."""
     found = [
         callback.model_copy(update={"state": {k: v for k, v in callback.state.items() if k not in _BEST_VALUES}})
         for callback in callbacks
