@@ -60,20 +60,6 @@ class AdmissionControl:
                 seconds,
             )
 
-    @contextmanager
-    def waiting_request(self) -> Iterator[None]:
-        """Increase `waiting` by 1 until the end of the `with` block.
-
-        Raises:
-            Busy: If the server cannot accept one more waiting request. See `admit`.
-        """
-        self.admit()
-        self.waiting += 1
-        try:
-            yield
-        finally:
-            self.waiting -= 1
-
     def reserve(self, size: int, reservation: "MemoryReservation | None" = None) -> None:
         """Reserve `size` bytes of the memory for requests and answers, until `release` frees them.
 

@@ -1,45 +1,52 @@
 """Estimates the seconds until the calls of a WorkerPool have ended, from the measured seconds of earlier calls."""
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from time import perf_counter
 
 LATEST_WEIGHT = 0.1
-"""Weight of the latest function in the moving average of the seconds per function."""
+"""Weight of the latest call in the moving average of the seconds of a function."""
 
 
 class JobTiming:
     """Measures functions of which `threads` run at a time, and estimates the time of those that wait.
 
+    Each function has its own average, by its name. Otherwise a slow function, such as encoding a large answer, would
+    raise the estimate for calls of a fast function.
+
     Attributes:
-        calls: Number of calls that wait or run.
+        calls: Number of calls that wait or run, by the name of the function.
     """
 
     def __init__(self, threads: int) -> None:
         self._threads = threads
-        self._average: float | None = None
-        self._running: list[float] = []
-        self.calls = 0
+        self._averages: dict[str, float] = {}
+        self._running: list[tuple[str, float]] = []
+        self.calls: Counter[str] = Counter()
 
     @contextmanager
-    def measure(self) -> Iterator[None]:
-        """Measure the running function in the `with` block, whether or not it fails."""
-        began = perf_counter()
-        self._running.append(began)
+    def measure(self, name: str) -> Iterator[None]:
+        """Measure the running function `name` in the `with` block, whether or not it fails."""
+        call = name, perf_counter()
+        self._running.append(call)
         try:
             yield
         finally:
-            self._running.remove(began)
-            latest = perf_counter() - began
-            average = latest if self._average is None else self._average
-            self._average = average + LATEST_WEIGHT * (latest - average)
+            self._running.remove(call)
+            latest = perf_counter() - call[1]
+            average = self._averages.get(name, latest)
+            self._averages[name] = average + LATEST_WEIGHT * (latest - average)
 
     def remaining(self) -> float:
         """Return the estimated seconds until the present calls have ended."""
-        if not self.calls:
-            return 0.0
-        oldest = perf_counter() - self._running[0] if self._running else 0.0
-        average = oldest if self._average is None else self._average
-        # A late function may take as long again.
-        running = max(oldest, average) if self._running else 0.0
-        return (self.calls - len(self._running)) * average / self._threads + running
+        now = perf_counter()
+        waiting = Counter(self.calls)
+        averages = dict(self._averages)
+        running = 0.0
+        for name, began in self._running:  # those that began first are first
+            waiting[name] -= 1
+            # A late function may take as long again.
+            running = max(running, now - began, averages.setdefault(name, now - began))
+        queued = sum(calls * averages.get(name, 0.0) for name, calls in waiting.items())
+        return queued / self._threads + running

@@ -4,8 +4,9 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor, Future
-from contextlib import asynccontextmanager, suppress
-from typing import ParamSpec, TypeVar
+from contextlib import asynccontextmanager, nullcontext, suppress
+from functools import partial
+from typing import Any, ParamSpec, TypeVar
 
 from epochal_server.admission import AdmissionControl
 from epochal_server.job_timing import JobTiming
@@ -36,9 +37,8 @@ class WorkerPool:
             NotReady: The error of `refuse`.
             Exception: The exception of the function, such as Refused.
         """
-        with self._admission.waiting_request():
-            async with self._call(self._shared):
-                return await self._done(self._shared, function, *args, **kwargs)
+        self._admission.admit()
+        return await self._run(self._shared, function, *args, **kwargs)
 
     async def run_exclusively(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run a function that takes much memory in a thread and return its result. Only one of these runs at a time.
@@ -50,9 +50,8 @@ class WorkerPool:
             Busy: If the queue is full or too slow. See AdmissionControl.admit.
             NotReady: The error of `refuse`.
         """
-        with self._admission.waiting_request():  # counts also while the call waits for its turn
-            async with self._call(self._exclusive), self._turn:
-                return await self._done(self._exclusive, function, *args, **kwargs)
+        self._admission.admit()
+        return await self._run(self._exclusive, function, *args, **kwargs)
 
     async def run_for_answer(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run a function in a thread after the model's answer, such as encoding a large answer, and return its result.
@@ -60,12 +59,7 @@ class WorkerPool:
         The function never runs at the same time as a function of `run_exclusively`. Its request counts as waiting, but
         is never refused, except by `refuse`.
         """
-        self._admission.waiting += 1
-        try:
-            async with self._call(self._exclusive), self._turn:
-                return await self._done(self._exclusive, function, *args, **kwargs)
-        finally:
-            self._admission.waiting -= 1
+        return await self._run(self._exclusive, function, *args, **kwargs)
 
     def seconds(self) -> float:
         """Return the estimated seconds until all calls have ended."""
@@ -77,13 +71,19 @@ class WorkerPool:
         for call in self._unfinished:
             call.reschedule(0)
 
+    async def _run(self, timing: JobTiming, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        name = _name(function)
+        async with self._call(timing, name), self._turn if timing is self._exclusive else nullcontext():
+            return await self._done(timing, name, partial(function, *args, **kwargs))
+
     @asynccontextmanager
-    async def _call(self, timing: JobTiming) -> AsyncIterator[None]:
-        """Count a call until the end of the `with` block. `refuse` ends the block with its error."""
+    async def _call(self, timing: JobTiming, name: str) -> AsyncIterator[None]:
+        """Count a call and its waiting request until the end of the block. `refuse` ends the block with its error."""
         if self._refusal is not None:
             raise self._refusal
         call = asyncio.timeout(None)
-        timing.calls += 1
+        timing.calls[name] += 1
+        self._admission.waiting += 1  # counts also while the call waits for its turn
         try:
             async with call:
                 self._unfinished.add(call)
@@ -93,13 +93,14 @@ class WorkerPool:
                 raise  # the function's own error
             raise self._refusal from None
         finally:
-            timing.calls -= 1
+            self._admission.waiting -= 1
+            timing.calls[name] -= 1
             self._unfinished.discard(call)
 
-    async def _done(self, timing: JobTiming, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    async def _done(self, timing: JobTiming, name: str, function: Callable[[], R]) -> R:
         async with self._free:  # the pool's own queue would keep the arguments of cancelled calls
-            with timing.measure():
-                job = self._pool.submit(function, *args, **kwargs)
+            with timing.measure(name):
+                job = self._pool.submit(function)
                 try:
                     return await asyncio.wrap_future(job)
                 except asyncio.CancelledError:
@@ -108,6 +109,13 @@ class WorkerPool:
                         with suppress(Exception):
                             await asyncio.wrap_future(job)
                     raise
+
+
+def _name(function: Callable[..., Any]) -> str:
+    """Return the name of a function for its timing, without the arguments of a `partial`."""
+    while isinstance(function, partial):
+        function = function.func
+    return f"{function.__module__}.{function.__qualname__}"
 
 
 def run_in_daemon(function: Callable[[], R]) -> asyncio.Future[R]:

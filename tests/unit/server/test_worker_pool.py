@@ -60,10 +60,12 @@ async def test_an_admitted_request_is_not_refused_but_waits_for_its_turn() -> No
 
 async def test_returns_the_result_or_raises_the_error() -> None:
     with ThreadPoolExecutor(1) as pool:
-        work = WorkerPool(pool, AdmissionControl(8, 1000), 1)
+        admission = AdmissionControl(8, 1000)
+        work = WorkerPool(pool, admission, 1)
         assert await work(divmod, 7, 3) == (2, 1)
         with pytest.raises(ZeroDivisionError):
             await work(divmod, 7, 0)
+        assert admission.waiting == 0
 
 
 async def test_a_function_that_waits_for_its_turn_counts_as_waiting() -> None:
@@ -132,7 +134,7 @@ async def test_waiting_functions_count_in_the_estimate(monkeypatch: pytest.Monke
         await asyncio.to_thread(began.wait, 10)
         now = 1.5
         assert admission.estimate() == 1.5, "as long as it has taken"
-        waiting = [asyncio.create_task(work.run_exclusively(print)) for _ in range(13)]
+        waiting = [asyncio.create_task(work.run_exclusively(takes_long)) for _ in range(13)]
         await asyncio.sleep(0)
         with pytest.raises(Busy, match="14 waiting requests take about 21 s"):
             admission.admit()
@@ -148,12 +150,22 @@ async def test_waiting_functions_count_in_the_estimate(monkeypatch: pytest.Monke
 async def test_a_failed_function_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     now, timing = 0.0, job_timing.JobTiming(2)
     monkeypatch.setattr(job_timing, "perf_counter", lambda: now)
-    failing = timing.measure()
+    failing = timing.measure("decode")
     failing.__enter__()
     now = 4.0
     assert not failing.__exit__(ValueError, ValueError("it fails"), None)
-    timing.calls = 3
+    timing.calls["decode"] = 3
     assert timing.remaining() == 6.0
+
+
+async def test_a_slow_function_does_not_raise_the_estimate_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, timing = 0.0, job_timing.JobTiming(1)
+    monkeypatch.setattr(job_timing, "perf_counter", lambda: now)
+    for name, seconds in (("decode", 0.5), ("encode", 30.0)):
+        with timing.measure(name):
+            now += seconds
+    timing.calls["decode"] = 4
+    assert timing.remaining() == 2.0
 
 
 async def test_refuses_waiting_and_running_and_later_calls() -> None:
