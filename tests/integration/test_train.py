@@ -219,7 +219,7 @@ def test_an_argument_that_keras_refuses_is_a_mistake_of_the_user() -> None:
 
 @pytest.mark.parametrize("kind", [TypeError, ValueError])
 @pytest.mark.parametrize(
-    "part", ["reporting.history.log_line", "training.progress.find_best_epoch", "backend.tensorflow.sample_order"]
+    "part", ["reporting.history.log_line", "reporting.best.RunningBest.add", "backend.tensorflow.sample_order"]
 )
 def test_internal_errors_are_no_mistakes_of_the_user(
     monkeypatch: pytest.MonkeyPatch, part: str, kind: type[Exception]

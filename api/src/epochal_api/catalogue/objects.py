@@ -52,6 +52,8 @@ EXPECTED: Mapping[str, str] = {
     "activation": "the name of an activation",
 }
 _NUMBERS = frozenset({"integer", "integers", "number", "numbers", "schedule"})
+_NEVER_NULL = frozenset({"integer", "integers", "number"})
+"""Types for which Keras has no meaning of null, if the argument is required."""
 _OBJECTS = frozenset({"layer", "optimizer"})
 
 
@@ -154,16 +156,21 @@ def _check_value(key: str, argument: Argument, value: Any, place: _Place, findin
         _check_object(key, value, _Place(path, depth), findings)
     elif argument.loose:
         return
-    elif isinstance(value, str):
+    elif isinstance(value, str | None):
         _check_text(key, argument, value, path, findings)
-    elif value is not None and argument.type in _OBJECTS:
+    elif argument.type in _OBJECTS:
         findings.add(path, f"{key} must be {EXPECTED[argument.type]}, found {show(value)}")
-    elif value is not None and (module := NAMED.get(argument.type or "")) is not None:
+    elif (module := NAMED.get(argument.type or "")) is not None:
         hint = "" if argument.type == "activation" else "write {name: CLASS, …} for a class with arguments"
         findings.add(path, f"{key} must be a name of {module}, found {show(value)}", hint)
 
 
-def _check_text(key: str, argument: Argument, value: str, path: str, findings: Findings) -> None:
+def _check_text(key: str, argument: Argument, value: str | None, path: str, findings: Findings) -> None:
+    """Find the problem of a text, or of null for a required number."""
+    if value is None:
+        if argument.required and argument.type in _NEVER_NULL:
+            findings.add(path, f"{key} must be {EXPECTED[argument.type]}, found null", "write a number")
+        return
     expected, shown = argument.type or "", value[:MAX_SHOWN]
     if expected in _NUMBERS:
         hint = f"write {key}: {value.strip()}, without quotes" if _is_number(value) else "write a number"

@@ -46,6 +46,7 @@ NO_CODE = (
             {"layer": "Conv2D", "filters": 8, "kernel_size": ["3", 3]},
             "[0].kernel_size[0]: kernel_size must be an integer or a list of integers, found '3'",
         ),
+        ({"layer": "Dense", "units": None}, "[0].units: units must be an integer, found null; write a number"),
         ({"layer": "Dropout", "rate": "half"}, "[0].rate: rate must be a number, found 'half'; write a number"),
         (
             {"layer": "Dense", "units": 3, "activation": "sofmax"},

@@ -2,8 +2,11 @@ import math
 from dataclasses import replace
 
 import pytest
-from epochal_trainer.reporting.best import Monitor, find_best_epoch
+from epochal_api.trainingjob.status import Mode
+from epochal_trainer.reporting.best import Monitor, RunningBest, find_best_epoch
 from epochal_trainer.reporting.history import Epoch, reported_name
+from hypothesis import given
+from hypothesis import strategies as st
 
 LOSS, VAL_LOSS, ACCURACY = Monitor("loss"), Monitor("val_loss"), Monitor("val_accuracy", "Max")
 
@@ -37,6 +40,32 @@ def another(of: Epoch) -> Epoch:
 def test_best_epoch(epochs: list[Epoch], monitor: Monitor, expected: tuple[int, str, str, float] | None) -> None:
     found = find_best_epoch(epochs, monitor)
     assert (found and (found.epoch, found.metric, found.mode, found.value)) == expected
+
+
+FEW_VALUES = st.sampled_from([-1.0, -0.0, 0.0, 0.5, 1.0, math.nan, math.inf, -math.inf])
+METRICS = st.dictionaries(st.sampled_from(["loss", "val_loss"]), FEW_VALUES)
+EPOCHS = st.lists(st.tuples(METRICS, st.booleans()), max_size=12).map(
+    lambda rows: [replace(epoch(number, **row), eligible=eligible) for number, (row, eligible) in enumerate(rows, 1)]
+)
+
+
+def scan(epochs: list[Epoch], monitor: Monitor) -> int | None:
+    """Return the number of the best epoch, found by a scan of all epochs."""
+    values = {each.number: each.metrics.get(monitor.metric, math.nan) for each in epochs if each.eligible}
+    finite = {number: value for number, value in values.items() if math.isfinite(value)}
+    best = min if monitor.mode == "Min" else max
+    return best(finite, key=lambda number: finite[number], default=None)
+
+
+@given(epochs=EPOCHS, mode=st.sampled_from(["Min", "Max"]), resumed=st.integers(0, 12))
+def test_the_running_best_is_the_best_of_a_scan_after_each_epoch(epochs: list[Epoch], mode: Mode, resumed: int) -> None:
+    monitor = Monitor("val_loss", mode)
+    running = RunningBest(monitor, epochs[:resumed])
+    for count, each in enumerate(epochs[resumed:], min(resumed, len(epochs)) + 1):
+        is_best = running.add(each)
+        expected = scan(epochs[:count], monitor)
+        assert (running.best and running.best.epoch, is_best) == (expected, expected == each.number)
+    assert running.best == find_best_epoch(epochs, monitor)
 
 
 def test_is_better_depends_on_the_mode() -> None:

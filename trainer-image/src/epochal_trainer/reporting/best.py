@@ -1,8 +1,8 @@
 """Choice of the best epoch by the monitored metric."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from epochal_api.trainingjob.report import BestEpoch
 from epochal_api.trainingjob.status import Mode
@@ -27,18 +27,39 @@ class Monitor:
         return value < other if self.mode == "Min" else value > other
 
 
-def find_best_epoch(epochs: Sequence[Epoch], monitor: Monitor, *, only_eligible: bool = True) -> BestEpoch | None:
-    """Return the epoch with the best finite value of the monitored metric, or None if no epoch has a finite value.
+class RunningBest:
+    """The best eligible epoch so far, compared in constant time for each new epoch.
 
-    Of several equally good epochs, return the first. By default, only eligible epochs are compared: see `Epoch`. Other
-    epochs have no stored weights, or a value that is not comparable.
+    Of several equally good epochs, the first is the best. Epochs without a finite value of the monitored metric are
+    never the best. Epochs that are not eligible are never the best either, since they have no stored weights, or a
+    value that is not comparable: see `Epoch`.
+
+    Args:
+        monitor: The monitored metric, which ranks the epochs.
+        epochs: The epochs so far.
+
+    Attributes:
+        best: The best epoch; None without an eligible epoch with a finite value.
     """
-    sign = 1.0 if monitor.mode == "Min" else -1.0
-    eligible = (epoch for epoch in epochs if epoch.eligible or not only_eligible)
-    candidates = [epoch for epoch in eligible if math.isfinite(epoch.metrics.get(monitor.metric, math.nan))]
-    if not candidates:
-        return None
-    found = min(candidates, key=lambda epoch: sign * epoch.metrics[monitor.metric])
-    value = found.metrics[monitor.metric]
-    name = reported_name(monitor.metric) or "?"
-    return BestEpoch(epoch=found.number, metric=name, mode=monitor.mode, value=value)
+
+    def __init__(self, monitor: Monitor, epochs: Iterable[Epoch] = ()) -> None:
+        self.best: BestEpoch | None = None
+        self._monitor = monitor
+        for epoch in epochs:
+            self.add(epoch)
+
+    def add(self, epoch: Epoch) -> bool:
+        """Compare the next epoch with the best epoch so far; return whether it is the new best epoch."""
+        value = epoch.metrics.get(self._monitor.metric, math.nan)
+        if not epoch.eligible or not math.isfinite(value):
+            return False
+        if self.best is not None and not self._monitor.is_better(value, self.best.value):
+            return False
+        name = reported_name(self._monitor.metric) or "?"
+        self.best = BestEpoch(epoch=epoch.number, metric=name, mode=self._monitor.mode, value=value)
+        return True
+
+
+def find_best_epoch(epochs: Iterable[Epoch], monitor: Monitor, *, only_eligible: bool = True) -> BestEpoch | None:
+    """Return the best epoch by the rules of `RunningBest`, or None; by default, only eligible epochs are compared."""
+    return RunningBest(monitor, epochs if only_eligible else (replace(epoch, eligible=True) for epoch in epochs)).best

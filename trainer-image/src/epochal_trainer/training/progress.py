@@ -15,7 +15,7 @@ from epochal_trainer.lib.failures import bad_data
 from epochal_trainer.lib.signals import TerminationRequest
 from epochal_trainer.lib.text import format_duration
 from epochal_trainer.reporting import history
-from epochal_trainer.reporting.best import Monitor, find_best_epoch
+from epochal_trainer.reporting.best import Monitor, RunningBest
 from epochal_trainer.reporting.finish_request import FinishRequest
 from epochal_trainer.reporting.history import Epoch
 
@@ -99,6 +99,7 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         self._values_without_weights = values_without_weights
         self._step = 0
         self._start = (0, 0)
+        self._running_best = RunningBest(monitor)
         self._is_best = False
         self._began = time.monotonic()
         self._next_log = math.inf
@@ -122,6 +123,7 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         `on_epoch_begin`, which has reset the elapsed time.
         """
         self.history[:] = snapshot.history
+        self._running_best = RunningBest(self._monitor, self.history)
         self.finished_early = snapshot.state.finished_early
         self._step = snapshot.state.position.step
         self._start = (len(self.history), self._step)
@@ -194,8 +196,8 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         self._step = 0
         self._on_step(len(self.history), 0)
         self._check_loss(metrics.get("loss", 0.0), f"after epoch {epoch + 1}")
-        best_epoch = find_best_epoch(self.history, self._monitor)
-        self._is_best = best_epoch is not None and best_epoch.epoch == epoch + 1
+        self._is_best = self._running_best.add(self.history[-1])
+        best_epoch = self._running_best.best
         self.finish_if_requested()
         seconds_left = 0.0 if self.finished_early else seconds * max(0, self._stop_after - epoch - 1)
         label = self._best_label(best_epoch) if best_epoch is not None and self._is_best else None
