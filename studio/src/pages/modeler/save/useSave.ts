@@ -10,6 +10,7 @@ import type { ModelerSession } from "../../../modeler/session";
 import { added } from "../../../parts/actions/added";
 import { epochalNames } from "../../../parts/actions/epochalNames";
 import { copyName, loadDetail, storedVersion } from "../../../parts/actions/requests";
+import { seenMetadata } from "../../../parts/actions/seenMetadata";
 import type { Problem, RunKey, Saved } from "../../../wire";
 import type { PendingTexts } from "../form/pending";
 import { draftOfRun, originOf, withVersion, type Origin, type StoredRun } from "../origin";
@@ -117,7 +118,7 @@ export function useSave({ origin, session, pending, namespace, drafts, onSaved }
     const { resourceVersion, generation, uid } = saved;
     drafts.removeOwn(draft.namespace, draft.name);
     setDraft(draftOfRun(saved.key));
-    setRun({ key: saved.key, resourceVersion: resourceVersion ?? "", generation: generation ?? undefined, uid: uid ?? undefined, hasRun: false });
+    setRun({ key: saved.key, resourceVersion: resourceVersion ?? "", generation: generation ?? undefined, uid: uid ?? undefined, metadata: seenMetadata(readYaml(saved.yaml).value), hasRun: false });
     setStoredText(withAdded(text, saved));
     setStep({ name: "saved", saved });
     onSaved(saved.key);
