@@ -51,8 +51,8 @@ class Checks:
         until then.
 
         Raises:
-            Refusal: 503, if a newer document of the same page replaces this waiting check, or too many checks of the user or of
-                all users wait.
+            Refusal: 503, if a newer document of the same page replaces this waiting check, or too many checks of the
+                user or of all users wait.
         """
         await self._latest.begin(access.owner, page)
         return await self._tasks.run(self._check(access, text), at_end=lambda: self._latest.end(access.owner))

@@ -40,6 +40,10 @@ export interface SaveState {
   saveIn: (namespace: string) => void;
   askName: () => void;
   takeStored: () => void;
+  /** Shows the document beside the object as it is stored now. */
+  compare: (stored: Record<string, unknown>) => void;
+  /** Goes on as a new run: the stored one is deleted. */
+  detach: () => void;
   /** Goes on with the draft of another tab, and with the version that it changes. */
   takeDraft: (other: Draft) => void;
   close: () => void;
@@ -186,6 +190,11 @@ export function useSave({ origin, session, pending, namespace, drafts, onSaved }
     saveAs: (name) => sendWith(["metadata", "name"], name),
     saveIn: (chosen) => sendWith(["metadata", "namespace"], chosen),
     takeStored: () => void takeStored(),
+    compare: (stored) => setStep({ name: "conflict", stored }),
+    detach: () => {
+      setRun(undefined);
+      setStoredText(null);
+    },
     close: () => setStep({ name: "closed" }),
   };
 }
