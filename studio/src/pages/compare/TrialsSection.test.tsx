@@ -58,6 +58,19 @@ test("the trials of a running Experiment appear and move without a reload", asyn
   await waitFor(() => expect(cells()).toEqual(["Running", "1", "2/9", "val_accuracy", "0.5000"]));
 });
 
+test("the values of parallel coordinates are read by keys", async () => {
+  pageBackEnd(ANSWERS).show(<TrialsSection detail={SEARCH} version="1" />);
+  const cursor = await screen.findByRole("slider", { name: "Parallel coordinates" });
+  cursor.focus();
+  await userEvent.keyboard("{ArrowLeft}{ArrowLeft}");
+  expect(cursor.getAttribute("aria-valuetext")).toBe("rate 0.01: trial 1, the best");
+  await userEvent.keyboard("{ArrowUp}");
+  expect(cursor.getAttribute("aria-valuetext")).toBe("rate 0.1: trial 0");
+  expect(screen.getByText("rate 0.1: trial 0")).toBeTruthy();
+  await userEvent.keyboard("{Escape}");
+  expect(screen.queryByText("rate 0.1: trial 0")).toBeNull();
+});
+
 test("a column can be sorted by keyboard", async () => {
   pageBackEnd(ANSWERS).show(<TrialsSection detail={SEARCH} version="1" />);
   const table = await screen.findByRole("table", { name: "Trials" });
