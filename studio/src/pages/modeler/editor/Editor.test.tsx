@@ -153,6 +153,19 @@ test("a used name asks for another one", async () => {
   expect(lastJob(shown.sent)["yaml"]).toContain("name: digits-copy");
 });
 
+test("an input and another use of a layer are added by keys and by buttons", async () => {
+  const { user, sent } = show();
+  const last = () => (sent.at(-1)?.body as { yaml: string }).yaml;
+  const conv = await screen.findByRole("button", { name: /^Conv2D/u });
+  await user.click(screen.getByRole("button", { name: "Add an input" }));
+  await waitFor(() => expect(last()).toContain("- {name: input_2, shape: [8, 8, 1]}"));
+  conv.focus();
+  await user.keyboard("u");
+  await waitFor(() => expect(last()).toContain("- {use: conv2d_0, inputs: [input_2]}"));
+  await user.keyboard("i");
+  await waitFor(() => expect(last()).toContain("- {name: input_3, shape: [8, 8, 1]}"));
+});
+
 test("a conflict shows both versions, and the stored one replaces the drawing", async () => {
   const current = { metadata: { resourceVersion: "9" }, spec: { training: { loss: "MeanSquaredError" } } };
   const stored = detail({ name: "digits" }, { yaml: TEXT.replace("SparseCategoricalCrossentropy", "MeanSquaredError"), object: current });
