@@ -134,6 +134,11 @@ export interface Problem {
  */
 export interface CheckRequest {
   yaml: string;
+  /**
+   * Random text of the open page, such as a tab of the browser. A newer check replaces only the waiting check of the
+   * same page.
+   */
+  page?: string;
 }
 /**
  * The result of a check: the problems of a document, and the shapes of its layers.
@@ -637,9 +642,25 @@ export interface SaveRequest {
    */
   uid?: string | null;
   /**
+   * Labels and annotations of the object that the user has edited. If another user has changed one of them, this is a
+   * conflict. If absent, each label with different values in the document and in a newer object is a conflict.
+   */
+  metadata?: SeenMetadata | null;
+  /**
    * Whether the API server only validates the document by schema, policies and quota, and stores nothing.
    */
   dryRun?: boolean;
+}
+/**
+ * The labels and annotations of an object that the user has seen, without the annotation of `kubectl apply`.
+ */
+export interface SeenMetadata {
+  labels?: {
+    [k: string]: string;
+  };
+  annotations?: {
+    [k: string]: string;
+  };
 }
 /**
  * An object as the API server has stored it, or would store it.

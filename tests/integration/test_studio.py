@@ -161,6 +161,27 @@ def test_runs_are_compared(chromium: Browser, app: Studio) -> None:
         assert_accessible(page, "compare")
 
 
+def test_200_runs_are_compared_and_read_by_keys(chromium: Browser, app: Studio) -> None:
+    names = [f"one-of-many-compared-runs-{number:03}" for number in range(200)]
+    for number, name in enumerate(names):
+        put_complete(app, name, training=spec()["training"] | {"batchSize": number + 1, "epochs": 1 + number % 5})
+    query = "&".join(f"run=TrainingJob/{NAMESPACE}/{name}" for name in names)
+    with opened(chromium, f"{app.url}/compare?{query}", complains=REFUSED) as page:
+        sign_in(page)
+        expect(page.get_by_role("heading", name="Compare 200 runs")).to_be_visible()
+        expect(page.get_by_role("table", name="Compared runs").get_by_role("row")).to_have_count(len(names) + 1)
+        cursor = page.get_by_role("slider", name="Parallel coordinates")
+        cursor.focus()
+        for key in ("ArrowLeft", "ArrowLeft", "ArrowLeft", "ArrowRight", "Home"):
+            cursor.press(key)
+        expect(page.locator(".parallel-values strong")).to_contain_text(f"training.batchSize 1: {names[0]}")
+        cursor.press("End")
+        expect(page.locator(".parallel-values strong")).to_have_text(f"training.batchSize 200: {names[-1]}")
+        assert_accessible(page, "compare, 200 runs")
+    for name in names:
+        app.delete("trainingjobs", name)
+
+
 def test_a_storage_is_connected(chromium: Browser, app: Studio) -> None:
     with opened(chromium, f"{app.url}/storage?namespace={NAMESPACE}", complains=REFUSED) as page:
         sign_in(page)

@@ -1,6 +1,6 @@
 // Drafts in the browser: documents that are not saved in the cluster, also invalid ones.
 import { problem, RequestError } from "../api/client";
-import type { Problem } from "../wire";
+import type { Problem, SeenMetadata } from "../wire";
 import { MAX_YAML } from "../wire";
 
 const PREFIX = "studio:draft:";
@@ -13,6 +13,8 @@ export interface DraftVersion {
   /** With the uid: a later version of the same generation differs only in its status. */
   generation?: number | undefined;
   uid?: string | undefined;
+  /** The labels and annotations of that version. */
+  metadata?: SeenMetadata | undefined;
 }
 
 export interface Draft extends DraftVersion {
@@ -129,9 +131,9 @@ export class DraftStore {
     if (!this.#storage) return failed("NoStorage", "The browser lets this page store nothing.", "Allow site data for this address, or save the document in the cluster.");
     const keys = this.#keys();
     if (!keys.includes(key) && keys.length >= MAX_DRAFTS) return failed("TooMany", `The browser keeps ${MAX_DRAFTS} drafts, and all are in use.`, "Delete drafts that you no longer need.");
-    const { namespace, name, text, resourceVersion, generation, uid } = draft;
+    const { namespace, name, text, resourceVersion, generation, uid, metadata } = draft;
     const at = this.#now().toISOString();
-    const stored = JSON.stringify({ namespace, name, text, resourceVersion, generation, uid, saved: at } satisfies Draft);
+    const stored = JSON.stringify({ namespace, name, text, resourceVersion, generation, uid, metadata, saved: at } satisfies Draft);
     try {
       this.#storage.setItem(key, stored);
     } catch (error) {
@@ -177,13 +179,19 @@ function parse(stored: string | null): Draft | null {
   try {
     const found: unknown = JSON.parse(stored);
     if (typeof found !== "object" || found === null) return null;
-    const { namespace, name, text, saved, resourceVersion, generation, uid } = found as Record<string, unknown>;
+    const { namespace, name, text, saved, resourceVersion, generation, uid, metadata } = found as Record<string, unknown>;
     if (typeof namespace !== "string" || typeof name !== "string" || typeof text !== "string" || typeof saved !== "string") return null;
-    const version = typeof generation === "number" && typeof uid === "string" ? { generation, uid } : {};
+    const version = typeof generation === "number" && typeof uid === "string" ? { generation, uid, ...(isSeen(metadata) ? { metadata } : {}) } : {};
     return { namespace, name, text, saved, resourceVersion: typeof resourceVersion === "string" ? resourceVersion : null, ...version };
   } catch {
     return null;
   }
+}
+
+function isSeen(found: unknown): found is SeenMetadata {
+  if (typeof found !== "object" || found === null) return false;
+  const { labels, annotations } = found as Record<string, unknown>;
+  return typeof labels === "object" && typeof annotations === "object";
 }
 
 function failed(reason: string, message: string, remedy: string): DraftState {

@@ -71,7 +71,7 @@ export interface DraftKey extends DraftVersion {
  *
  * Returns its state, null before the first change, and a function that stores it in place of that of another tab.
  */
-export function useDraft(store: DraftStore, { namespace, name, resourceVersion, generation, uid }: DraftKey, { text, version }: ModelerState): [DraftState | null, () => void] {
+export function useDraft(store: DraftStore, { namespace, name, resourceVersion, generation, uid, metadata }: DraftKey, { text, version }: ModelerState): [DraftState | null, () => void] {
   const [state, setState] = useState<DraftState | null>(null);
   const [opened] = useState(version);
   /** Stores the change that waits for it. */
@@ -85,7 +85,7 @@ export function useDraft(store: DraftStore, { namespace, name, resourceVersion, 
     const flush = () => {
       if (waiting.current !== flush) return;
       waiting.current = null;
-      setState(store.save({ namespace, name, text, resourceVersion, generation, uid }));
+      setState(store.save({ namespace, name, text, resourceVersion, generation, uid, metadata }));
     };
     waiting.current = flush;
     const timer = setTimeout(flush, STORED_AFTER);
@@ -94,7 +94,7 @@ export function useDraft(store: DraftStore, { namespace, name, resourceVersion, 
       clearTimeout(timer);
       window.removeEventListener("pagehide", flush);
     };
-  }, [store, namespace, name, resourceVersion, generation, uid, text, version, opened]);
+  }, [store, namespace, name, resourceVersion, generation, uid, metadata, text, version, opened]);
   useEffect(() => () => waiting.current?.(), []);
-  return [state, () => setState(store.overwrite({ namespace, name, text, resourceVersion, generation, uid }))];
+  return [state, () => setState(store.overwrite({ namespace, name, text, resourceVersion, generation, uid, metadata }))];
 }

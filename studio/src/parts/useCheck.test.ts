@@ -2,7 +2,7 @@ import { act, renderHook } from "@testing-library/react";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { loadSession } from "../api/session";
 import { fakeFetch, Refused } from "../testing/backEnd";
-import { MAX_YAML, type Checked } from "../wire";
+import { MAX_YAML, type Checked, type CheckRequest } from "../wire";
 import { QUIET, useCheck } from "./useCheck";
 
 beforeEach(() => void vi.useFakeTimers());
@@ -10,6 +10,7 @@ afterEach(() => void vi.useRealTimers());
 
 const answer = (parameters: number): Checked => ({ problems: [], layers: [], parameters, isBuilt: true });
 const refused = (status: number, reason: string) => new Refused(status, { reason, message: "", remedy: "", current: null });
+const yamls = (sent: readonly { body: unknown }[]) => sent.map(({ body }) => (body as CheckRequest).yaml);
 const wait = (milliseconds = 1_000) => act(() => vi.advanceTimersByTimeAsync(milliseconds));
 
 test("only the newest text is asked about, and the answer to an older one is dropped", async () => {
@@ -18,7 +19,7 @@ test("only the newest text is asked about, and the answer to an older one is dro
   const { result, rerender } = renderHook(useCheck, { initialProps: "a" });
   rerender("b");
   await wait();
-  expect(sent.map(({ body }) => body)).toEqual([{ yaml: "b" }]);
+  expect(yamls(sent)).toEqual(["b"]);
   rerender("c");
   await wait();
   waiting.get("b")?.(answer(1));
@@ -35,14 +36,15 @@ test("a change after a rest is sent at once, and of those that follow it only th
   await wait();
   rerender("b");
   await wait(0);
-  expect(sent.map(({ body }) => body)).toEqual([{ yaml: "a" }, { yaml: "b" }]);
+  expect(yamls(sent)).toEqual(["a", "b"]);
   for (const text of ["bc", "bcd", "bcde"]) {
     rerender(text);
     await wait(QUIET - 1);
   }
   expect(sent).toHaveLength(2);
   await wait(1);
-  expect(sent.map(({ body }) => body).slice(2)).toEqual([{ yaml: "bcde" }]);
+  expect(yamls(sent).slice(2)).toEqual(["bcde"]);
+  expect(new Set(sent.map(({ body }) => (body as CheckRequest).page)).size).toBe(1);
 });
 
 test("a failed request keeps the last answer, names its cause, and is sent again on demand", async () => {

@@ -8,6 +8,9 @@ import { MAX_YAML, type Checked, type Problem } from "../wire";
 /** Time between two changes from which on the second one follows a rest, in milliseconds. */
 export const QUIET = 120;
 
+/** This page: the checks of another tab of the user wait beside its own. */
+const PAGE = Math.random().toString(36).slice(2);
+
 export interface CheckState {
   /** The last answer, which may be of an earlier text. */
   checked: Checked | undefined;
@@ -65,5 +68,5 @@ async function check(text: string, signal: AbortSignal): Promise<Checked> {
     const size = `The document has ${text.length.toLocaleString()} characters; at most ${MAX_YAML.toLocaleString()} are allowed.`;
     throw new RequestError(problem("TooLarge", size, "Use a network with fewer layers, or a saved model."), 0);
   }
-  return request<Checked>("/api/check", { method: "POST", body: { yaml: text }, signal });
+  return request<Checked>("/api/check", { method: "POST", body: { yaml: text, page: PAGE }, signal });
 }

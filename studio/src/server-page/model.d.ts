@@ -35,6 +35,8 @@ export interface PageModel {
   outputs: readonly Output[];
   /** How the server reads photographs; None if it reads none. */
   images: "None" | "Digit" | "Resize";
+  /** Names of the columns of the first input, for a model of a table. */
+  features?: readonly string[] | null;
   example: InferRequest | null;
   limits: { request_bytes: number };
 }

@@ -1,4 +1,5 @@
-// A field for each input of a model, which write its values into the request. One array alone needs no field.
+// A field for each input of a model, or for each named column of its table, which write their values into the request.
+// One array without names needs no field.
 
 import { make } from "./make.js";
 
@@ -7,14 +8,33 @@ const product = (axes) => axes.reduce((size, axis) => size * axis, 1);
 /** Returns whether an input takes one text for each sample, which is typed without quotes. */
 const isText = ({ dtype, shape: [, ...axes] }) => dtype === "str" && axes.every((axis) => axis === 1);
 
+const MOST_COLUMNS = 200; // That have a field each.
+
+/** Returns the names of the columns of an input; null if the model has none, or another number of them. */
+function columnsOf(model, at) {
+  const names = at === 0 ? (model.features ?? []) : [];
+  const [, ...axes] = model.inputs[at].shape;
+  const isTable = names.length > 0 && names.length <= MOST_COLUMNS && axes.every((axis) => axis > 0);
+  return isTable && product(axes) === names.length ? names : null;
+}
+
+/** Returns the fields of a model. A field of a column has its place among the values of the input, another field null. */
+function partsOf(model) {
+  return model.inputs.flatMap((input, at) => {
+    const names = columnsOf(model, at);
+    return names ? names.map((label, column) => ({ label, at, column })) : [{ label: input.name, at, column: null }];
+  });
+}
+
 /** Returns whether the number of values tells the shape: not if several axes may have any length. */
 const isKnown = ({ shape: [, ...axes] }) => axes.filter((axis) => axis < 0).length <= 1;
 
-/** Returns the values in a field, or null if they are no values of JSON between commas. */
-function valuesOf(text, input) {
-  if (isText(input)) return [text];
+/** Returns the values in a field; null if they are no values of JSON between commas, or not one for a column. */
+function valuesOf(text, input, column) {
+  if (isText(input) || (column !== null && input.dtype === "str")) return [text];
   try {
-    return JSON.parse(`[${text}]`).flat(Infinity);
+    const values = JSON.parse(`[${text}]`).flat(Infinity);
+    return column === null || values.length === 1 ? values : null;
   } catch {
     return null;
   }
@@ -26,9 +46,10 @@ function shapeOf(count, [, ...axes]) {
   return [1, ...axes.map((axis) => (axis < 0 ? Math.ceil(count / rest) : axis))];
 }
 
-function textOf({ data }, input) {
-  const values = [data].flat(Infinity);
-  return isText(input) ? String(values[0]) : values.map((value) => JSON.stringify(value)).join(", ");
+function textOf({ data }, input, column) {
+  const flat = [data].flat(Infinity);
+  const values = column === null ? flat : flat.slice(column, column + 1);
+  return isText(input) || (column !== null && input.dtype === "str") ? String(values[0] ?? "") : values.map((value) => JSON.stringify(value)).join(", ");
 }
 
 /** Returns a request with the inputs in the order of the model; null for text that is no request of one sample. */
@@ -50,32 +71,36 @@ function parsed(text, model) {
  */
 export function fields(container, model, write) {
   container.replaceChildren();
-  if (model.inputs.length < 2 && !model.inputs.some(isText)) return () => {};
+  const parts = partsOf(model);
+  if (parts.length < 2 && !model.inputs.some(isText)) return () => {};
   let asking = null; // The request; null while it has no single sample.
   let writes = false;
-  const boxes = model.inputs.map((input, at) => {
-    const box = make("textarea", { id: `field-${at}`, rows: 2, spellcheck: false });
+  const boxes = parts.map(({ at, column }, index) => {
+    const input = model.inputs[at];
+    const box = make("textarea", { id: `field-${index}`, rows: column === null ? 2 : 1, spellcheck: false });
     if (!isKnown(input)) box.readOnly = true;
     box.addEventListener("input", () => {
-      const values = valuesOf(box.value, input);
+      const values = valuesOf(box.value, input, column);
       box.ariaInvalid = String(values === null);
       if (values === null || asking === null) return;
-      asking.inputs[at] = { ...asking.inputs[at], shape: shapeOf(values.length, input.shape), data: values };
+      const data = column === null ? values : [asking.inputs[at].data].flat(Infinity).with(column, values[0]);
+      asking.inputs[at] = { ...asking.inputs[at], shape: shapeOf(data.length, input.shape), data };
       writes = true; // What is being typed stays as it is.
       write(asking);
       writes = false;
     });
     return box;
   });
-  const rows = model.inputs.map(({ name }, at) => make("p", {}, make("label", { htmlFor: boxes[at].id }, name), boxes[at]));
+  const rows = parts.map(({ label }, index) => make("p", {}, make("label", { htmlFor: boxes[index].id }, label), boxes[index]));
   container.replaceChildren(...rows);
   return (text) => {
     if (writes) return;
     asking = parsed(text, model);
-    for (const [at, box] of boxes.entries()) {
+    for (const [index, box] of boxes.entries()) {
+      const { at, column } = parts[index];
       box.disabled = asking === null;
       box.ariaInvalid = "false";
-      box.value = asking === null ? "" : textOf(asking.inputs[at], model.inputs[at]);
+      box.value = asking === null ? "" : textOf(asking.inputs[at], model.inputs[at], column);
     }
   };
 }

@@ -44,16 +44,17 @@ class Checks:
         self._asking = asyncio.Semaphore(MAX_ASKING)
         self._tasks = ShieldedTasks()
 
-    async def check(self, access: Access, text: str) -> Checked:
+    async def check(self, access: Access, text: str, page: str = "") -> Checked:
         """Return the problems of a YAML document, and the shapes of its layers, or why the shapes are unknown.
 
         The checker builds a network to the end even if the browser disconnects, so the next check of the user waits
         until then.
 
         Raises:
-            Refusal: 503, if a newer document of the same user replaces this waiting check, or Studio is busy.
+            Refusal: 503, if a newer document of the same page replaces this waiting check, or too many checks of the
+                user or of all users wait.
         """
-        await self._latest.begin(access.owner)
+        await self._latest.begin(access.owner, page)
         return await self._tasks.run(self._check(access, text), at_end=lambda: self._latest.end(access.owner))
 
     async def close(self) -> None:

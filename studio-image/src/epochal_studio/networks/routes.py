@@ -52,7 +52,7 @@ async def check(request: web.Request) -> web.Response:
     """Return the problems of the YAML document in the body, and the shapes of its layers."""
     body = await read_body(request, CheckRequest)
     access = await confirmed_access(request)
-    return answer(await request.app[STATE].checks.check(access, body.yaml))
+    return answer(await request.app[STATE].checks.check(access, body.yaml, body.page))
 
 
 async def show_templates(request: web.Request) -> web.Response:

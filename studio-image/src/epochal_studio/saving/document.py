@@ -60,7 +60,7 @@ def read_document(text: str, namespace: str) -> tuple[RunKey, Object]:
     return RunKey(kind=kind, namespace=namespace, name=checked_name(kind, name)), document
 
 
-def changed(stored: Mapping[str, Any], document: Mapping[str, Any], *, keeps_labels: bool) -> Object:
+def changed(stored: Mapping[str, Any], document: Mapping[str, Any], seen: Mapping[str, Any]) -> Object:
     """Return a copy of the stored object with the spec, the labels and the annotations of a document.
 
     The status, finalizers, owner references and all other fields keep their stored values, and so does the annotation
@@ -70,14 +70,14 @@ def changed(stored: Mapping[str, Any], document: Mapping[str, Any], *, keeps_lab
     Args:
         stored: The object as the API server has it.
         document: The document to save.
-        keeps_labels: Whether to keep stored labels and annotations that the document lacks, because they may be newer
-            than the version that the user has edited.
+        seen: The metadata that the user has seen. Other stored labels and annotations stay, because the document lacks
+            them for this reason alone.
     """
     metadata = {**mapping(stored.get("metadata"))}
     given = mapping(document.get("metadata"))
     for field in ("labels", "annotations"):
-        before, after = mapping(metadata.get(field)), mapping(given.get(field))
-        kept = {name: value for name, value in before.items() if keeps_labels or name == LAST_APPLIED}
+        before, after, known = mapping(metadata.get(field)), mapping(given.get(field)), mapping(seen.get(field))
+        kept = {name: value for name, value in before.items() if name not in known or name == LAST_APPLIED}
         metadata[field] = {**kept, **after}
         if not metadata[field]:
             del metadata[field]
@@ -87,20 +87,24 @@ def changed(stored: Mapping[str, Any], document: Mapping[str, Any], *, keeps_lab
     return {**stored, **rest, "spec": document.get("spec"), "metadata": {**metadata, **unknown}}
 
 
-def has_other_labels(stored: Mapping[str, Any], document: Mapping[str, Any]) -> bool:
-    """Return whether a label or an annotation of both the document and the stored object has different values.
+def has_other_labels(stored: Mapping[str, Any], document: Mapping[str, Any], seen: Mapping[str, Any]) -> bool:
+    """Return whether another user has changed a label or an annotation that the user has seen or also writes.
 
-    A change of labels or annotations does not change the generation. If the stored object is newer than the version
-    that the user has edited, either the user or another user may have changed such a value.
+    A change of labels or annotations does not change the generation. It is no conflict if the document has the same
+    value.
+
+    Args:
+        stored: The object as the API server has it.
+        document: The document to save.
+        seen: The metadata that the user has seen; empty if it is unknown.
     """
     metadata, given = mapping(stored.get("metadata")), mapping(document.get("metadata"))
-    return any(
-        before[name] != value
-        for field in ("labels", "annotations")
-        for before in (mapping(metadata.get(field)),)
-        for name, value in mapping(given.get(field)).items()
-        if name in before
-    )
+    for field in ("labels", "annotations"):
+        before, after, known = (mapping(each.get(field)) for each in (metadata, given, seen))
+        for name in {*known, *after} - {LAST_APPLIED}:
+            if before.get(name) not in (known.get(name), after.get(name)):
+                return True
+    return False
 
 
 _KNOWN = frozenset({"labels", "annotations", "name", "namespace"})

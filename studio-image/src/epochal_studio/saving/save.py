@@ -76,11 +76,12 @@ def _change(cluster: Cluster, key: RunKey, document: Object, request: SaveReques
         stored = _stored(cluster, kind, key)
         metadata = mapping(stored.get("metadata"))
         is_same = metadata.get("resourceVersion") == request.resource_version
-        if not is_same and (not _has_seen_spec(metadata, request) or has_other_labels(stored, document)):
+        seen = metadata if is_same else request.metadata.model_dump() if request.metadata else {}
+        if not is_same and (not _has_seen_spec(metadata, request) or has_other_labels(stored, document, seen)):
             raise conflict(stored)
         warnings.clear()
         try:
-            return cluster.replace(kind, changed(stored, document, keeps_labels=not is_same), dry_run=request.dry_run)
+            return cluster.replace(kind, changed(stored, document, seen), dry_run=request.dry_run)
         except ApiError as error:
             if error.status != CONFLICT:
                 raise

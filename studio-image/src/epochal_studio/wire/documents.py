@@ -48,6 +48,13 @@ class Exported(Model):
     files: list[ExportedFile]
 
 
+class SeenMetadata(Model):
+    """The labels and annotations of an object that the user has seen, without the annotation of `kubectl apply`."""
+
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+
+
 class SaveRequest(Model):
     """A request to create or change a TrainingJob or Experiment."""
 
@@ -61,6 +68,9 @@ class SaveRequest(Model):
     no conflict, because only its status or metadata has changed."""
     uid: Name | None = None
     """metadata.uid of the object that the user has edited. Another object with the same name is a conflict."""
+    metadata: SeenMetadata | None = None
+    """Labels and annotations of the object that the user has edited. If another user has changed one of them, this is a
+    conflict. If absent, each label with different values in the document and in a newer object is a conflict."""
     dry_run: bool = False
     """Whether the API server only validates the document by schema, policies and quota, and stores nothing."""
 

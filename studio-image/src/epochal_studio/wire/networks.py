@@ -24,6 +24,9 @@ class CheckRequest(Model):
     """A request to check a YAML document: a TrainingJob or an Experiment."""
 
     yaml: Annotated[str, Field(max_length=MAX_YAML)]
+    page: Annotated[str, Field(max_length=64)] = ""
+    """Random text of the open page, such as a tab of the browser. A newer check replaces only the waiting check of the
+    same page."""
 
 
 class DocumentProblem(Model):

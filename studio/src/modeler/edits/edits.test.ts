@@ -8,7 +8,7 @@ import { pasteLayers, copyLayers } from "./clipboard";
 import { connect, canConnect, disconnect, setInputs, setOutputs } from "./connections";
 import type { Edit } from "./edit";
 import { addInput, removeInput, setArgument, setField, setInput, setSpecField } from "./fields";
-import { addLayer, duplicateLayers, removeLayers, renameLayer, setLayerClass, sortLayers } from "./layers";
+import { addLayer, callAgain, duplicateLayers, removeLayers, renameLayer, setLayerClass, sortLayers } from "./layers";
 
 /** Returns the lines that an edit removes (-) and adds (+). */
 function lines(before: string, after: string): string[] {
@@ -101,6 +101,23 @@ test("a layer whose weights another one uses stays", () => {
   expect(session.apply(removeLayers([idOf(graph, "a"), idOf(graph, "a_2")]))).toBeNull();
 });
 
+test("a layer is used again for the input that no layer takes, and each call is one of the same layer", () => {
+  const session = new ModelerSession(example("digits"));
+  const [first = "", second = ""] = session.getState().graph.layerIds;
+  expect(session.apply(addInput())).toBeNull();
+  expect(session.apply(callAgain(first))).toBeNull();
+  const { text, graph, selection } = session.getState();
+  expect(text).toContain("- {use: rescaling_0, inputs: [input_2]}");
+  expect(parseDocument(text).problems).toEqual([]);
+  const [call = ""] = selection;
+  expect(graph.byId.get(call)?.uses).toBe(first);
+  expect(graph.edges.find(({ target }) => target === second)?.source).toBe(first);
+  expect(session.apply(callAgain(call))).toBeNull();
+  expect(session.getState().graph.nodes.filter(({ uses }) => uses === first)).toHaveLength(2);
+  expect(session.undo() && session.undo() && session.undo()).toBe(true);
+  expect(session.getState().text).toBe(example("digits"));
+});
+
 test("connecting names the source, and moves the target behind it", () => {
   const after = edited(BRANCHED, (graph) => connect(idOf(graph, "dense_2"), idOf(graph, "both")));
   expect(edgesOf(after)).toContain("dense_2 > both");
@@ -151,8 +168,9 @@ test("an input is renamed with its references, added and removed", () => {
   expect(text).toContain("- name: second      # the other one");
   expect(text).toContain("inputs: [second]");
   expect(text).toContain("dtype: uint8");
-  const one = edited(example("digits"), () => addInput("extra", [3]));
+  const one = edited(example("digits"), () => addInput());
   expect(one).toContain("- {name: input, shape: [8, 8, 1]}");
+  expect(one).toContain("- {name: input_2, shape: [8, 8, 1]}");
   expect(edgesOf(one)[0]).toBe("input > rescaling_0");
   const removed = edited(BRANCHED, () => removeInput(1));
   expect(removed).not.toContain("right");

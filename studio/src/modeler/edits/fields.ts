@@ -1,6 +1,7 @@
 // Edits of arguments, of the training and of other fields.
 import { getIn, isObject, setIn, without, type Json, type JsonObject, type Path } from "../json";
 import { EditRefused, networkEdit, type Edit } from "./edit";
+import { freeName } from "./layers";
 
 /** What an edit changes of an input of the network. */
 export interface InputChanges {
@@ -55,11 +56,12 @@ export function setInput(index: number, { name, ...changes }: InputChanges): Edi
   }, `input ${index}`);
 }
 
-/** Returns an edit that adds an input to the network. */
-export function addInput(name: string, shape: readonly number[]): Edit {
+/** Returns an edit that adds an input to the network, with the shape of the first one. */
+export function addInput(): Edit {
   return networkEdit("add an input", (network) => {
-    const isTaken = network.inputs.some((other) => other.name === name) || network.layers.some((layer) => layer.name === name);
-    if (isTaken) throw new EditRefused(`Another layer or input has the name ${name}.`, "Choose another name.");
+    const name = freeName("input", network);
+    const [first] = network.inputs;
+    const shape = (isObject(first?.value) ? first.value["shape"] : undefined) ?? [28, 28, 1];
     network.inputs = [...network.inputs, { name, origin: null, value: { name, shape } }];
     network.hasOneInput = false;
     return undefined;

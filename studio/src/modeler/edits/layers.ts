@@ -53,6 +53,24 @@ export function duplicateLayers(nodes: readonly string[]): Edit {
   });
 }
 
+/** Returns an edit that calls a layer again, with the same weights.
+ *
+ * The call takes an input of the network that no layer takes, as in a network with two equal branches; without one, it
+ * takes the inputs of the layer until the user connects others.
+ */
+export function callAgain(node: string): Edit {
+  return networkEdit("use a layer again", (network) => {
+    const chosen = network.layer(node);
+    if (typeof chosen.uses === "string") throw new EditRefused(`${chosen.title} uses a layer that does not exist.`, "Correct its field use in the YAML.");
+    const used = chosen.uses ?? chosen;
+    const free = network.inputs.find((input) => !network.layers.some(({ sources }) => sources.some((source) => source.kind === "input" && source.input === input)));
+    const call = { ...newLayer({ use: used.name ?? used.title }), uses: used, sources: free ? [{ kind: "input" as const, input: free }] : [...used.sources], isImplicit: false };
+    const position = network.layers.indexOf(used) + 1;
+    network.layers = [...network.layers.slice(0, position), call, ...network.layers.slice(position)];
+    return [call];
+  });
+}
+
 /** Returns an edit that renames a layer, with all references to it; null gives it its default name. */
 export function renameLayer(node: string, name: string | null): Edit {
   return networkEdit("rename a layer", (network) => {

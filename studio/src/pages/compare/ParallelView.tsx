@@ -1,7 +1,8 @@
-/** Parallel coordinates of runs or trials. Their table is the form for readers without a picture. */
+/** Parallel coordinates of runs or trials, with a cursor for keys. Their table is the form for readers without a picture. */
 
-import { useMemo } from "react";
+import { type KeyboardEvent, useEffect, useId, useMemo, useRef, useState } from "react";
 import { type ParallelRow, parallel } from "./parallelAxes";
+import { afterKey, type Cursor, KEYS_HELP, orderOn } from "./parallelKeys";
 
 const HEIGHT = 260;
 const TOP = 36;
@@ -17,23 +18,56 @@ export interface ParallelViewProps {
 }
 
 export function ParallelView({ names, rows }: ParallelViewProps) {
-  const { axes, lines, omitted } = useMemo(() => parallel(names, rows), [names, rows]);
+  const drawn = useMemo(() => parallel(names, rows), [names, rows]);
+  const { axes, lines, omitted } = drawn;
+  const [found, setCursor] = useState<Cursor | null>(null);
+  // The results may have become fewer.
+  const cursor = found && found.axis < axes.length && found.line < lines.length ? found : null;
+  const id = useId();
+  const box = useRef<HTMLDivElement>(null);
+  const axisX = cursor ? SIDE + cursor.axis * STEP : null;
+  useEffect(() => {
+    if (box.current && axisX !== null) box.current.scrollLeft = axisX - box.current.clientWidth / 2;
+  }, [axisX]);
   if (axes.length < 2 || lines.length < 2) {
     return <p className="hint">There is nothing to compare yet: it needs two results with different parameters.</p>;
   }
   const width = 2 * SIDE + (axes.length - 1) * STEP;
   const x = (axis: number) => SIDE + axis * STEP;
   const y = (at: number) => HEIGHT - BOTTOM - at * (HEIGHT - TOP - BOTTOM);
+  const summary = `A line for each of ${lines.length} results over ${axes.map((axis) => axis.name).join(", ")}. The table has the same values.`;
+  const at = cursor ?? { axis: axes.length - 1, line: lines.length - 1 };
+  const chosen = lines[at.line];
+  const text = `${axes[at.axis]?.name ?? ""} ${chosen?.values[at.axis] ?? ""}: ${chosen?.label ?? ""}${chosen?.isBest ? ", the best" : ""}`;
+  const press = (event: KeyboardEvent) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const next = afterKey(cursor, event.key, drawn);
+    if (next === undefined) return;
+    event.preventDefault();
+    setCursor(next);
+  };
   return (
     <>
-      <div className="table-wrap" tabIndex={0} role="group" aria-label="Parallel coordinates">
+      <div
+        ref={box}
+        className="table-wrap"
+        tabIndex={0}
+        role="slider"
+        aria-label="Parallel coordinates"
+        aria-describedby={`${id}-help`}
+        aria-orientation="vertical"
+        aria-valuemin={1}
+        aria-valuemax={lines.length}
+        aria-valuenow={orderOn(at.axis, lines).indexOf(at.line) + 1}
+        aria-valuetext={text}
+        onKeyDown={press}
+      >
         <svg
           className="parallel"
           viewBox={`0 0 ${width} ${HEIGHT}`}
           width={width}
           height={HEIGHT}
-          role="img"
-          aria-label={`A line for each of ${lines.length} results over ${axes.map((axis) => axis.name).join(", ")}. The table has the same values.`}
+          aria-hidden="true"
         >
           {lines.map((line) => (
             <polyline
@@ -44,8 +78,11 @@ export function ParallelView({ names, rows }: ParallelViewProps) {
               <title>{line.isBest ? `${line.label}, the best` : line.label}</title>
             </polyline>
           ))}
+          {cursor && chosen && (
+            <polyline className="parallel-line is-chosen" points={chosen.at.map((place, axis) => `${x(axis)},${y(place)}`).join(" ")} />
+          )}
           {axes.map((axis, index) => (
-            <g key={axis.name} className="parallel-axis">
+            <g key={axis.name} className={index === cursor?.axis ? "parallel-axis is-chosen" : "parallel-axis"}>
               <line x1={x(index)} x2={x(index)} y1={y(0)} y2={y(1)} />
               <text x={x(index)} y={16} textAnchor="middle" className="parallel-name">
                 {shortened(axis.name)}
@@ -60,6 +97,15 @@ export function ParallelView({ names, rows }: ParallelViewProps) {
           ))}
         </svg>
       </div>
+      <p id={`${id}-help`} className="visually-hidden">
+        {summary} {KEYS_HELP}
+      </p>
+      {cursor && chosen && (
+        <p className="parallel-values">
+          <strong>{text}</strong>
+          <span className="hint"> {axes.map((axis, index) => `${axis.name} ${chosen.values[index]}`).join(", ")}</span>
+        </p>
+      )}
       <p className="hint">
         {lines.some((line) => line.isBest) && "The thick line is the best result. "}
         {omitted > 0 && `${omitted} more results are in the table alone.`}

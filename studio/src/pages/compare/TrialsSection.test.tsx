@@ -1,7 +1,7 @@
-import { screen, waitFor, within } from "@testing-library/react";
+import { act, screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { expect, test } from "vitest";
-import { detail, pageBackEnd } from "../../testing/pageBackEnd";
+import { detail, pageBackEnd, summary } from "../../testing/pageBackEnd";
 import { TrialsSection } from "./TrialsSection";
 
 const SEARCH = detail(
@@ -42,6 +42,33 @@ test("the best trial is first, marked in words, with a link to its TrainingJob",
   const link = within(first as HTMLElement).getByRole("link", { name: "1" });
   expect(link.getAttribute("href")).toBe("/runs/TrainingJob/vision/search-1-r0");
   expect(within(table).getByRole("columnheader", { name: /value/u }).getAttribute("aria-sort")).toBe("descending");
+});
+
+test("the trials of a running Experiment appear and move without a reload", async () => {
+  const server = pageBackEnd(ANSWERS);
+  const trial = (epoch: number, value: number) => summary({ name: "search-3-r1", experiment: "search", epoch, epochs: 9, metrics: [{ name: "val_accuracy", value }] });
+  server.show(<TrialsSection detail={SEARCH} version="1" />);
+  expect(screen.queryByRole("table", { name: "Trials now" })).toBeNull();
+  const update = (epoch: number, value: number) => act(() => server.update({ isFirst: false, isComplete: false, changed: [{ ...trial(epoch, value), resourceVersion: `${epoch}` }], removed: [] }));
+  update(1, 0.25);
+  const table = await screen.findByRole("table", { name: "Trials now" });
+  const cells = () => within(table).getAllByRole("cell").map((cell) => cell.textContent);
+  expect(cells()).toEqual(["Running", "1", "1/9", "val_accuracy", "0.2500"]);
+  update(2, 0.5);
+  await waitFor(() => expect(cells()).toEqual(["Running", "1", "2/9", "val_accuracy", "0.5000"]));
+});
+
+test("the values of parallel coordinates are read by keys", async () => {
+  pageBackEnd(ANSWERS).show(<TrialsSection detail={SEARCH} version="1" />);
+  const cursor = await screen.findByRole("slider", { name: "Parallel coordinates" });
+  cursor.focus();
+  await userEvent.keyboard("{ArrowLeft}{ArrowLeft}");
+  expect(cursor.getAttribute("aria-valuetext")).toBe("rate 0.01: trial 1, the best");
+  await userEvent.keyboard("{ArrowUp}");
+  expect(cursor.getAttribute("aria-valuetext")).toBe("rate 0.1: trial 0");
+  expect(screen.getByText("rate 0.1: trial 0")).toBeTruthy();
+  await userEvent.keyboard("{Escape}");
+  expect(screen.queryByText("rate 0.1: trial 0")).toBeNull();
 });
 
 test("a column can be sorted by keyboard", async () => {

@@ -2,12 +2,14 @@
 
 import { useMemo, useState } from "react";
 import { keyText, runPath } from "../../api/paths";
+import { groupOf } from "../../parts/state";
 import type { RunDetail, Trials } from "../../wire";
 import { Loaded } from "../run/Loaded";
 import { numberField, textField } from "../run/objectFields";
 import { useResource } from "../run/useResource";
 import { useThrottled } from "../run/useThrottled";
 import { DrawnCurves } from "./DrawnCurves";
+import { LiveTrialsTable } from "./LiveTrialsTable";
 import { ParallelView } from "./ParallelView";
 import { TrialsTable } from "./TrialsTable";
 import { type Drawn, toggled } from "./selection";
@@ -23,10 +25,16 @@ export interface TrialsSectionProps {
 
 export function TrialsSection({ detail, version }: TrialsSectionProps) {
   const trials = useResource<Trials>(`${runPath(detail.summary)}/trials`, useThrottled(version, PERIOD));
+  const { summary, object } = detail;
   return (
-    <Loaded resource={trials} name="the trials" absent="There are no trials yet.">
-      {(data) => <TrialsView trials={data} detail={detail} />}
-    </Loaded>
+    <>
+      {groupOf(summary) !== "ended" && (
+        <LiveTrialsTable experiment={summary} metric={textField(object, "spec.objective.metric")} />
+      )}
+      <Loaded resource={trials} name="the trials" absent="There are no trials yet.">
+        {(data) => <TrialsView trials={data} detail={detail} />}
+      </Loaded>
+    </>
   );
 }
 

@@ -18,8 +18,8 @@ export interface Axis {
 
 export interface Parallel {
   axes: Axis[];
-  /** Lines with a place on each axis; the best one last, above the others. */
-  lines: { id: string; label: string; isBest: boolean; at: number[] }[];
+  /** Lines with a place and a value in words on each axis; the best one last, above the others. */
+  lines: { id: string; label: string; isBest: boolean; at: number[]; values: string[] }[];
   /** Number of rows without a line. */
   omitted: number;
 }
@@ -47,6 +47,7 @@ export function parallel(names: readonly string[], rows: readonly ParallelRow[])
     label: row.label,
     isBest: row.isBest,
     at: scales.map(({ column, scale }) => scale.place(row.cells[column] ?? "")),
+    values: scales.map(({ column }) => row.cells[column] || NOT_SET),
   }));
   return {
     axes: scales.map(({ name, scale }) => ({ name, ticks: scale.ticks })),

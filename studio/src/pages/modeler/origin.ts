@@ -2,6 +2,7 @@
 import type { DraftVersion } from "../../modeler/drafts";
 import { field } from "../../parts/actions/applicable";
 import { versionOf } from "../../parts/actions/requests";
+import { seenMetadata } from "../../parts/actions/seenMetadata";
 import type { RunDetail, RunKey } from "../../wire";
 
 /** A run as it was when it was opened, or as it was saved. */
@@ -30,15 +31,15 @@ export function originOf(detail: RunDetail): Origin {
   const { kind, namespace, name } = detail.summary;
   const key = { kind, namespace, name };
   const { generation, uid } = field(detail.object, "metadata") as { generation?: number; uid?: string };
-  const run = { key, resourceVersion: versionOf(detail.object).resourceVersion || detail.summary.resourceVersion, generation, uid, hasRun: hasRun(detail) };
+  const run = { key, resourceVersion: versionOf(detail.object).resourceVersion || detail.summary.resourceVersion, generation, uid, metadata: seenMetadata(detail.object), hasRun: hasRun(detail) };
   return { text: detail.yaml, storedText: detail.yaml, run, draft: draftOfRun(key) };
 }
 
 /** Returns a run as the version that a draft changes. */
-export function withVersion(run: StoredRun, { resourceVersion, generation, uid }: DraftVersion): StoredRun {
+export function withVersion(run: StoredRun, { resourceVersion, generation, uid, metadata }: DraftVersion): StoredRun {
   // A draft of an earlier Studio has no generation.
   if (resourceVersion === run.resourceVersion) return run;
-  return { ...run, resourceVersion: resourceVersion ?? NO_VERSION, generation, uid };
+  return { ...run, resourceVersion: resourceVersion ?? NO_VERSION, generation, uid, metadata };
 }
 
 /** Returns whether a run has started once. A suspended run that has trained keeps its start time. */

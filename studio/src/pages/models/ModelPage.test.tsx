@@ -92,6 +92,19 @@ test("a CSV file is opened and asked", async () => {
   expect(screen.getByLabelText<HTMLTextAreaElement>("Rows of a table").value).toBe("1,2,3");
 });
 
+test("each named column of a table has a field", async () => {
+  const example = { inputs: [{ name: "features", datatype: "FP32", shape: [1, 3], data: [1, 2, 3] }] };
+  open({ [`GET ${PATH}`]: served(makeModel({ features: ["sepal", "petal", "stem"], example })) });
+  const field = await screen.findByLabelText<HTMLTextAreaElement>("petal");
+  expect(field.value).toBe("2");
+  await userEvent.clear(field);
+  await userEvent.type(field, "4.5");
+  const request = screen.getByLabelText<HTMLTextAreaElement>("In JSON");
+  expect(JSON.parse(request.value)).toMatchObject({ inputs: [{ shape: [1, 3], data: [1, 4.5, 3] }] });
+  await userEvent.type(field, ", 5");
+  expect(field.ariaInvalid).toBe("true");
+});
+
 test("each of several inputs has a field", async () => {
   const model = makeModel({ inputs: [tensor("features", [3]), tensor("note", [1], "str")] });
   open({ [`GET ${PATH}`]: served(model) });

@@ -3,7 +3,7 @@ import { makeModel } from "../../testing/models";
 import { readPage } from "./pageModel";
 
 test("a description of this version is the same one", () => {
-  const page = makeModel({ example: { inputs: [] } });
+  const page = makeModel({ example: { inputs: [] }, features: ["a", "b", "c"] });
   expect(readPage(JSON.parse(JSON.stringify(page)))).toEqual(page);
 });
 

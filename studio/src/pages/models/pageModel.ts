@@ -8,7 +8,7 @@ const CLASS_VALUES = ["probability", "score"] as const;
 /** Returns the description of a model; null for content of another form. */
 export function readPage(page: unknown): PageModel | null {
   if (!isMapping(page)) return null;
-  const { name, version, runtime, limits, example } = page;
+  const { name, version, runtime, limits, example, features } = page;
   const images = IMAGES.find((mode) => mode === page.images);
   const inputs = listOf(page.inputs, tensor);
   const outputs = listOf(page.outputs, output);
@@ -23,6 +23,8 @@ export function readPage(page: unknown): PageModel | null {
     images,
     inputs,
     outputs,
+    // Earlier servers have no names of columns.
+    ...(isTexts(features) ? { features } : {}),
     example: isExample ? (example as unknown as PageModel["example"]) : null,
     limits: { request_bytes: most },
   };
@@ -47,6 +49,10 @@ function listOf<T>(found: unknown, read: (part: unknown) => T | null): T[] | nul
   if (!Array.isArray(found) || found.length === 0) return null;
   const parts = found.map(read).filter((part) => part !== null);
   return parts.length === found.length ? parts : null;
+}
+
+function isTexts(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((each) => typeof each === "string");
 }
 
 function isMapping(value: unknown): value is Record<string, unknown> {

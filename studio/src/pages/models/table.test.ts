@@ -42,6 +42,14 @@ describe("a header", () => {
     expect(readTable("rooms,note,colour,colour,colour\n1,x,1,2,3", SEVERAL).isInOrder).toBe(true);
   });
 
+  test("with the names of the features finds the columns", () => {
+    const flowers = makeModel({ features: ["sepal", "petal", "stem"] });
+    const { request, unused, isInOrder } = readTable("petal,price,stem,sepal\n2,9,3,1", flowers);
+    expect([request.inputs[0]?.data, unused, isInOrder]).toEqual([[1, 2, 3], ["price"], false]);
+    expect(() => readTable("Stem,petal,sepal\n3,2,1", flowers)).toThrow("the model takes sepal, petal and stem");
+    expect(() => readTable("1,2", flowers)).toThrow("the model takes 3: sepal, petal and stem.");
+  });
+
   test("alone is no table", () => {
     expect(() => readTable("a,b,c", makeModel())).toThrow("header alone");
   });

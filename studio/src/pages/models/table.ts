@@ -36,13 +36,28 @@ export function columnsOf({ inputs }: PageModel): number | null {
   return total > 0 && total <= MAX_COLUMNS ? total : null;
 }
 
+/** Returns a name for each column of a model's table: that of its feature, or that of its input. */
+function namesOf({ inputs, features }: PageModel): string[] {
+  return inputs.flatMap((input, at) => {
+    const width = widthOf(input) ?? 0;
+    return at === 0 && features?.length === width ? features : Array.from({ length: width }, () => input.name);
+  });
+}
+
 /** Returns the columns of a model in words, such as `height, width and 3 values of colour`. */
-export function columnsText({ inputs }: PageModel): string {
+export function columnsText(model: PageModel): string {
+  const { inputs } = model;
+  const names = namesOf(model);
+  if (inputs.length === 1 && new Set(names).size === names.length) return listText(names.slice(0, NAMED), names.length - NAMED, "columns");
   const parts = inputs.slice(0, NAMED).map((input) => {
     const width = widthOf(input) ?? 0;
     return width === 1 ? input.name : `${count(width, "value")} of ${input.name}`;
   });
-  if (inputs.length > NAMED) parts.push(`those of ${inputs.length - NAMED} more inputs`);
+  return listText(parts, inputs.length - NAMED, "inputs");
+}
+
+function listText(shown: readonly string[], more: number, noun: string): string {
+  const parts = more > 0 ? [...shown, `those of ${more} more ${noun}`] : [...shown];
   const last = parts.pop() ?? "";
   return parts.length > 0 ? `${parts.join(", ")} and ${last}` : last;
 }
@@ -50,7 +65,7 @@ export function columnsText({ inputs }: PageModel): string {
 /**
  * Returns the request for a table.
  *
- * The first line may be a header. If it names all inputs that take a single value, columns are found by name.
+ * The first line may be a header. If it names all columns, they are found by name.
  */
 export function readTable(text: string, model: PageModel): TableRequest {
   if (text.length > MAX_CHARACTERS) {
@@ -60,13 +75,15 @@ export function readTable(text: string, model: PageModel): TableRequest {
   const [first] = cells.rows;
   if (!first) throw new TableError("The table is empty. Paste rows of values, or open a CSV file.");
   const inputs = model.inputs.map((input) => ({ input, width: widthOf(input) ?? 0 }));
-  const isHeader = isHeaderRow(first, inputs, cells);
+  const names = namesOf(model);
+  const isHeader = isHeaderRow(first, inputs, names, cells);
   const rows = isHeader ? cells.rows.slice(1) : cells.rows;
   if (rows.length === 0) throw new TableError("The table has a header alone. Add rows of values.");
   if (rows.length > MAX_ROWS) throw new TableError(`The table has ${rows.length} rows; at most ${MAX_ROWS} are sent at once.`);
-  const isNamed = isHeader && inputs.every(({ input, width }) => width === 1 && first.includes(input.name));
-  const places = isNamed ? inputs.map(({ input }) => [first.indexOf(input.name)]) : placesInOrder(inputs, first.length, model);
-  if (isHeader && !isNamed) checkOrder(first, inputs, model);
+  const isNamed = isHeader && new Set(names).size === names.length && names.every((name) => first.includes(name));
+  const inOrder = placesInOrder(inputs, isNamed ? names.length : first.length, model);
+  const places = isNamed ? inOrder.map((columns) => columns.map((column) => first.indexOf(names[column] ?? ""))) : inOrder;
+  if (isHeader && !isNamed) checkOrder(first, names, model);
   const taken = new Set(places.flat());
   const request: InferRequest = {
     inputs: inputs.map(({ input }, index) => ({
@@ -91,9 +108,9 @@ interface Part {
   width: number;
 }
 
-/** Whether a row names columns: no cell has the number or truth value that its input takes. Texts must be the names of the inputs. */
-function isHeaderRow(row: readonly string[], inputs: readonly Part[], cells: Cells): boolean {
-  if (inputs.every(({ input }) => row.includes(input.name))) return true;
+/** Whether a row names columns: no cell has the number or truth value that its input takes. Texts must be the names of the columns. */
+function isHeaderRow(row: readonly string[], inputs: readonly Part[], names: readonly string[], cells: Cells): boolean {
+  if (names.every((name) => row.includes(name))) return true;
   const typed = row.map((cell, at) => ({ cell, dtype: inputAt(inputs, at)?.dtype ?? "str" })).filter(({ dtype }) => kindOf(dtype) !== "text");
   return typed.length > 0 && typed.every(({ cell, dtype }) => parsed(cell, dtype, cells) === undefined);
 }
@@ -104,12 +121,12 @@ function inputAt(inputs: readonly Part[], column: number): Tensor | undefined {
   return inputs.find(({ width }) => column < (end += width))?.input;
 }
 
-/** Throws TableError if a header has the name of an input, in any case, at the place of another input. */
-function checkOrder(header: readonly string[], inputs: readonly Part[], model: PageModel): void {
-  const names = new Set(inputs.map(({ input }) => input.name.toLowerCase()));
+/** Throws TableError if a header has the name of a column, in any case, at the place of another one. */
+function checkOrder(header: readonly string[], names: readonly string[], model: PageModel): void {
+  const expected = names.map((name) => name.toLowerCase());
   const isMisplaced = header.some((cell, at) => {
     const name = cell.trim().toLowerCase();
-    return names.has(name) && inputAt(inputs, at)?.name.toLowerCase() !== name;
+    return expected.includes(name) && expected[at] !== name;
   });
   if (!isMisplaced) return;
   const found = header.slice(0, NAMED).join(", ") + (header.length > NAMED ? ", …" : "");

@@ -3,6 +3,7 @@ import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import type { Document } from "yaml";
 import { navigate, runAddress } from "../../navigation";
 import { notify } from "../../parts/announcements";
+import { StoredChangeNote } from "../../parts/actions/StoredChangeNote";
 import { added } from "../../parts/actions/added";
 import { loadDetail } from "../../parts/actions/requests";
 import { problemOf } from "../../api/client";
@@ -199,6 +200,9 @@ function Editor({ draft, view, namespace, session, storageKey, setDraft, write, 
   const problems = byStep(check.checked?.problems ?? []);
   return (
     <FormContext value={form}>
+      {stored && saving.busy === null && (
+        <StoredChangeNote run={stored} onCompare={saving.compare} onDetach={() => setDraft((old) => ({ ...old, stored: null, isEdited: true }))} />
+      )}
       <div className="new-run-columns">
         <Steps problems={problems} storedName={draft.stored?.key.kind === "TrainingJob" ? draft.stored.key.name : ""} isStored={draft.stored !== null} onTemplate={onTemplate} onSearch={onSearch} />
         <ActionPanel check={check} problems={problems.document} saving={saving} stored={stored} />

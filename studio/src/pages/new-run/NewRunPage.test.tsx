@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { screen, waitFor, within } from "@testing-library/react";
+import { act, screen, waitFor, within } from "@testing-library/react";
 import userEvent, { type UserEvent } from "@testing-library/user-event";
 import { beforeEach, expect, test } from "vitest";
 import { detail, pageBackEnd, refusal, summary, type PageBackEnd } from "../../testing/pageBackEnd";
@@ -178,6 +178,28 @@ test("a stored run is changed in place, and a conflict shows both versions", asy
   await user.click(screen.getByRole("button", { name: "Start with mine" }));
   await waitFor(() => expect(window.location.pathname).toBe("/runs/TrainingJob/vision/digits"));
   expect(sent.map(({ resourceVersion, generation, uid }) => [resourceVersion, generation, uid])).toEqual([["3", 3, "u"], ["4", 4, "u"]]);
+});
+
+test("a change by kubectl of the stored run is told at once, and so is its deletion", async () => {
+  const object = (epochs: number, generation: number) => ({ metadata: { name: "digits", resourceVersion: `${generation}`, generation, uid: "u" }, spec: { training: { epochs } } });
+  const path = "GET /api/runs/TrainingJob/vision/digits";
+  const server = backEnd({ [path]: detail({ name: "digits", state: "Suspended" }, { yaml: DIGITS.replace("name: digits", "name: digits\n  namespace: vision"), object: object(8, 3) }) });
+  const live = (generation: number) => act(() => server.update({ isFirst: false, isComplete: false, changed: [summary({ name: "digits", uid: "u", generation, resourceVersion: `${generation}` })], removed: [] }));
+  const sent = jobs(server, { ...SAVED, resourceVersion: "5" });
+  const user = userEvent.setup();
+  server.show(page({ run: KEY }));
+  await screen.findByRole("button", { name: /Training/u });
+  server.answers[path] = detail({ name: "digits" }, { object: object(30, 4) });
+  live(4);
+  await user.click(await screen.findByRole("button", { name: "Show both versions" }));
+  const row = await screen.findByRole("row", { name: /spec.training.epochs/u });
+  expect(row.textContent).toContain("30");
+  await user.click(screen.getByRole("button", { name: "Go on editing" }));
+  server.answers[path] = refusal(404, "NotFound", "There is no digits.");
+  act(() => server.update({ isFirst: false, isComplete: false, changed: [], removed: [KEY] }));
+  await user.click(await screen.findByRole("button", { name: "Keep it as a new run" }));
+  await user.click(screen.getByRole("button", { name: "Save suspended" }));
+  await waitFor(() => expect(sent.map(({ resourceVersion }) => resourceVersion)).toEqual([null]));
 });
 
 test("a run that has begun becomes a new one", async () => {

@@ -1,13 +1,15 @@
 // The draft of a new run: its text, the stored run that it changes, and their place in the browser's session. A tab has
 // its own drafts, so that two tabs never overwrite each other; a reload or a new session of Studio finds them again.
-import type { RunKey, Saved } from "../../wire";
+import type { RunKey, Saved, SeenMetadata } from "../../wire";
 import { keyText } from "../../api/paths";
+import { seenMetadata } from "../../parts/actions/seenMetadata";
 
 /** The version of an object that a user has seen. The operator writes the status of the same generation. */
 export interface Version {
   resourceVersion: string;
   generation: number;
   uid: string;
+  metadata?: SeenMetadata | undefined;
 }
 
 /** The run that a draft changes in place. */
@@ -67,5 +69,5 @@ export function isStoredRun(stored: Stored | null, { kind, namespace, name }: Ru
 /** Returns the draft after it was saved. The user goes on with the text as it was sent. */
 export function afterSave(draft: Draft, saved: Saved, object: Record<string, unknown>): Draft {
   if (saved.resourceVersion === null) return draft;
-  return { ...draft, isEdited: false, stored: { key: saved.key, resourceVersion: saved.resourceVersion, generation: saved.generation ?? 0, uid: saved.uid ?? "", object } };
+  return { ...draft, isEdited: false, stored: { key: saved.key, resourceVersion: saved.resourceVersion, generation: saved.generation ?? 0, uid: saved.uid ?? "", metadata: seenMetadata(object), object } };
 }

@@ -6,9 +6,9 @@ import type { Version } from "./draft";
 
 export type SaveAction = "check" | "start" | "save";
 
-function versionIn({ resourceVersion, generation, uid }: Version): Pick<SaveRequest, "resourceVersion" | "generation" | "uid"> {
+function versionIn({ resourceVersion, generation, uid, metadata }: Version): Partial<SaveRequest> {
   // An empty UID is that of no object.
-  return uid ? { resourceVersion, generation, uid } : { resourceVersion };
+  return uid ? { resourceVersion, generation, uid, ...(metadata ? { metadata } : {}) } : { resourceVersion };
 }
 
 /** Texts of the actions, as their buttons name them. */

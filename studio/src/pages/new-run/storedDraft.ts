@@ -1,6 +1,7 @@
 // The draft of a stored run. A run that has begun cannot change: its draft becomes a new run. Pure.
 import { epochalNames } from "../../parts/actions/epochalNames";
 import { copyName, versionOf } from "../../parts/actions/requests";
+import { seenMetadata } from "../../parts/actions/seenMetadata";
 import { textField } from "../run/objectFields";
 import type { RunDetail } from "../../wire";
 import { contentOf, edit, set } from "./document";
@@ -47,7 +48,7 @@ export function asNew(text: string): string {
 /** Returns the version of an object of the API server. */
 export function versionIn(object: Record<string, unknown>): Version {
   const { resourceVersion, generation = 0 } = versionOf(object);
-  return { resourceVersion, generation, uid: textField(object, "metadata.uid") ?? "" };
+  return { resourceVersion, generation, uid: textField(object, "metadata.uid") ?? "", metadata: seenMetadata(object) };
 }
 
 function isSame(stored: Version | null, version: Version): boolean {

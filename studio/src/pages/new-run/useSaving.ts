@@ -23,6 +23,8 @@ export interface Saving {
   /** Sends the same action for the version that is stored now. */
   overwrite: () => Promise<void>;
   dismiss: () => void;
+  /** Shows the draft beside the object as it is stored now. */
+  compare: (current: Record<string, unknown>) => void;
 }
 
 interface Options {
@@ -67,5 +69,6 @@ export function useSaving({ text, namespace, onSaved }: Options): Saving {
     if (conflict) await run(conflict.action, versionIn(conflict.current));
   }, [conflict, run]);
   const dismiss = useCallback(() => setConflict(null), []);
-  return { busy, refusal, accepted, conflict, run, overwrite, dismiss };
+  const compare = useCallback((current: Record<string, unknown>) => setConflict({ action: "save", current }), []);
+  return { busy, refusal, accepted, conflict, run, overwrite, dismiss, compare };
 }

@@ -5,6 +5,7 @@ import { ResultPicture } from "./ResultPicture";
 import { RunLink } from "./RunLink";
 import { pictureAddress } from "./addresses";
 import { field, numberField, textField } from "./objectFields";
+import { useThrottled } from "./useThrottled";
 
 const PICTURES = [
   { file: "objective.png", title: "Values of the trials", text: "The values of all trials, and the best one so far" },
@@ -18,7 +19,11 @@ export interface ExperimentOverviewProps {
   version: string;
 }
 
-export function ExperimentOverview({ detail }: ExperimentOverviewProps) {
+/** Minimum time between two requests for the plots, in milliseconds. */
+const PERIOD = 10_000;
+
+export function ExperimentOverview({ detail, version }: ExperimentOverviewProps) {
+  const shown = useThrottled(version, PERIOD);
   const { summary, object } = detail;
   return (
     <>
@@ -34,7 +39,7 @@ export function ExperimentOverview({ detail }: ExperimentOverviewProps) {
             <div key={file}>
               <h3>{title}</h3>
               <ResultPicture
-                address={pictureAddress(summary, file)}
+                address={pictureAddress(summary, file, shown)}
                 text={`${text}. The section Trials has the figures.`}
                 absent={`${file} is not stored yet, or you may not read the bucket. The operator stores it after each better trial.`}
               />

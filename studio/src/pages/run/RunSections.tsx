@@ -20,6 +20,7 @@ import { numberField } from "./objectFields";
 import { type Section, TITLES, sectionsOf } from "./sections";
 import { TrialsSection } from "../compare/TrialsSection";
 import { useResource } from "./useResource";
+import { useThrottled } from "./useThrottled";
 
 export interface RunSectionsProps {
   detail: RunDetail;
@@ -83,7 +84,7 @@ function Content({ detail, section, version, isDeleted }: RunSectionsProps) {
     case "evaluation":
       return <EvaluationSection run={summary} state={summary.state} />;
     case "files":
-      return <FilesSection run={summary} state={summary.state} />;
+      return <FilesSection run={summary} version={version} />;
     case "yaml":
       return <YamlView yaml={detail.yaml} file={`${summary.name}.yaml`} />;
   }
@@ -91,7 +92,7 @@ function Content({ detail, section, version, isDeleted }: RunSectionsProps) {
 
 interface PartProps {
   run: RunKey;
-  /** Reports and files appear with another state. */
+  /** Reports appear with another state. */
   state: string;
 }
 
@@ -121,8 +122,12 @@ function EvaluationSection({ run, state }: PartProps) {
   );
 }
 
-function FilesSection({ run, state }: PartProps) {
-  const files = useResource<Files>(`${runPath(run)}/files`, state);
+/** Minimum time between two lists of the files, in milliseconds. */
+const FILES_PERIOD = 10_000;
+
+/** A training stores checkpoints, and an Experiment its plots, while they run. */
+function FilesSection({ run, version }: { run: RunKey; version: string }) {
+  const files = useResource<Files>(`${runPath(run)}/files`, useThrottled(version, FILES_PERIOD));
   return (
     <Loaded resource={files} name="the files" absent="No files are stored yet.">
       {(data) => <FilesView files={data} address={(path) => fileAddress(run, path)} />}

@@ -8,4 +8,5 @@ test("a file of a folder keeps its slashes, and nothing else of its name is a pa
     "/api/runs/TrainingJob/vision/mnist/files/checkpoints/a%3Fb%23c.keras",
   );
   expect(pictureAddress(run, "mistakes-odd.png")).toBe("/api/runs/TrainingJob/vision/mnist/pictures/mistakes-odd.png");
+  expect(pictureAddress(run, "rungs.png", "7")).toBe("/api/runs/TrainingJob/vision/mnist/pictures/rungs.png?version=7");
 });

@@ -8,7 +8,11 @@ export function fileAddress(run: RunKey, path: string): string {
   return `${runPath(run)}/files/${path.split("/").map(encodeURIComponent).join("/")}`;
 }
 
-/** Returns the address of a picture of the results, such as mistakes.png. */
-export function pictureAddress(run: RunKey, file: string): string {
-  return `${runPath(run)}/pictures/${encodeURIComponent(file)}`;
+/** Returns the address of a picture of the results, such as mistakes.png.
+ *
+ * @param version - Another version requests the picture again: an image of the same address is not.
+ */
+export function pictureAddress(run: RunKey, file: string, version = ""): string {
+  const query = version ? `?${new URLSearchParams({ version })}` : "";
+  return `${runPath(run)}/pictures/${encodeURIComponent(file)}${query}`;
 }

@@ -8,8 +8,8 @@ from epochal_studio.networks.latest import Latest
 from epochal_studio.problems import Refusal
 
 
-async def waiting(latest: Latest, owner: str) -> "asyncio.Task[None]":
-    task = asyncio.create_task(latest.begin(owner))
+async def waiting(latest: Latest, owner: str, page: str = "") -> "asyncio.Task[None]":
+    task = asyncio.create_task(latest.begin(owner, page))
     await asyncio.sleep(0)
     return task
 
@@ -24,6 +24,25 @@ async def test_the_newest_request_gets_the_next_turn() -> None:
     assert not newer.done()
     latest.end("ada")
     await newer
+    latest.end("ada")
+    assert latest.count == 0
+
+
+async def test_the_requests_of_several_pages_wait_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_PAGES", 2)
+    latest = Latest()
+    await latest.begin("ada", "a")
+    older, other = await waiting(latest, "ada", "a"), await waiting(latest, "ada", "b")
+    newer = await waiting(latest, "ada", "a")
+    with pytest.raises(Refusal, match="newer version"):
+        await older
+    with pytest.raises(Refusal, match="2 other pages"):
+        await latest.begin("ada", "c")
+    latest.end("ada")
+    await newer
+    assert not other.done()
+    latest.end("ada")
+    await other
     latest.end("ada")
     assert latest.count == 0
 

@@ -132,6 +132,19 @@ async def test_a_user_has_one_question_at_a_time(studio: StudioInMemory, checker
     assert len(checker.asked) == 2
 
 
+async def test_checks_of_two_tabs_are_both_answered(studio: StudioInMemory, checker: FakeChecker) -> None:
+    checker.gate.clear()
+    body = [
+        {"yaml": text(document({"layer": "Dense", "units": number})), "page": f"{number % 2}"} for number in (1, 2, 3)
+    ]
+    first = asyncio.create_task(studio.post("/api/check", body[0]))
+    await eventually(lambda: len(checker.asked) == 1)
+    others = [asyncio.create_task(studio.post("/api/check", each)) for each in body[1:]]
+    await asyncio.wait(others, timeout=0.1)
+    checker.gate.set()
+    assert [found.status for found in await asyncio.gather(first, *others)] == [200, 200, 200]
+
+
 async def test_a_page_that_leaves_does_not_free_its_turn(studio: StudioInMemory, checker: FakeChecker) -> None:
     """The checker builds the network to the end."""
     checker.gate.clear()

@@ -6,7 +6,7 @@ import pytest
 from epochal.errors import EpochalError
 from epochal_studio.problems import Refusal
 from epochal_studio.runs.document import LAST_APPLIED
-from epochal_studio.saving.document import changed, read_document
+from epochal_studio.saving.document import changed, has_other_labels, read_document
 
 from tests.unit.studio.networks.texts import document, text
 
@@ -36,8 +36,8 @@ def test_a_document_without_the_fields_of_the_server() -> None:
 def test_a_misspelled_field_stays_for_the_api_server_to_refuse() -> None:
     _, found = read_document(text({**document(), "spce": {}}), "vision")
     assert "spce" in found
-    assert changed({"metadata": {}, "spec": {}}, found, keeps_labels=False)["spce"] == {}
-    assert changed({"metadata": {}}, read(labls={"a": "b"}), keeps_labels=False)["metadata"]["labls"] == {"a": "b"}
+    assert changed({"metadata": {}, "spec": {}}, found, {})["spce"] == {}
+    assert changed({"metadata": {}}, read(labls={"a": "b"}), {})["metadata"]["labls"] == {"a": "b"}
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_a_name_that_no_object_can_have() -> None:
             read_document(text(document(name=name)), "vision")
 
 
-STORED = {
+STORED: dict[str, Any] = {
     "apiVersion": "epochal.dev/v1alpha1",
     "kind": "TrainingJob",
     "metadata": {
@@ -89,8 +89,8 @@ STORED = {
 
 def test_a_change_replaces_spec_labels_and_annotations_alone() -> None:
     wanted = read(labels={"team": "speech"}, annotations={"note": "new"})
-    found = changed(STORED, wanted, keeps_labels=False)
-    same = {name: value for name, value in STORED["metadata"].items() if name not in {"labels", "annotations"}}  # type: ignore[attr-defined]
+    found = changed(STORED, wanted, STORED["metadata"])
+    same = {name: value for name, value in STORED["metadata"].items() if name not in {"labels", "annotations"}}
     assert found["metadata"] == {
         **same,
         "labels": {"team": "speech"},
@@ -101,17 +101,43 @@ def test_a_change_replaces_spec_labels_and_annotations_alone() -> None:
 
 
 def test_labels_that_the_user_may_not_have_seen_stay() -> None:
-    found = changed(STORED, read(labels={"team": "speech"}), keeps_labels=True)
+    found = changed(STORED, read(labels={"team": "speech"}), {"labels": {"team": "vision"}})
     assert found["metadata"]["labels"] == {"team": "speech", "kept": "no"}
     assert found["metadata"]["annotations"] == {LAST_APPLIED: "{}", "note": "old"}
 
 
 def test_a_document_without_labels_removes_them() -> None:
-    found = changed(STORED, read(), keeps_labels=False)
+    found = changed(STORED, read(), STORED["metadata"])
     assert "labels" not in found["metadata"]
     assert found["metadata"]["annotations"] == {LAST_APPLIED: "{}"}
 
 
 def test_a_document_without_a_spec_does_not_keep_the_stored_one() -> None:
     without = {name: value for name, value in read().items() if name != "spec"}
-    assert changed(STORED, without, keeps_labels=False)["spec"] is None
+    assert changed(STORED, without, {})["spec"] is None
+
+
+@pytest.mark.parametrize(
+    ("stored", "written", "seen", "expected"),
+    [
+        ("a", "b", "a", False),  # the user's own change
+        ("a", None, "a", False),
+        ("b", "b", "a", False),  # the same change of both
+        ("b", "a", "a", True),
+        ("b", "c", "a", True),
+        (None, "a", "a", True),
+        ("b", None, "a", True),
+        ("a", "b", None, True),
+        ("a", None, None, False),  # a label that another user has added stays
+        (None, "a", None, False),
+    ],
+)
+@pytest.mark.parametrize("field", ["labels", "annotations"])
+def test_a_label_that_another_user_has_changed(
+    field: str, stored: str | None, written: str | None, seen: str | None, *, expected: bool
+) -> None:
+    before, after, known = (
+        {field: {} if value is None else {"team": value, LAST_APPLIED: str(number)}}
+        for number, value in enumerate((stored, written, seen))
+    )
+    assert has_other_labels({"metadata": before}, {"metadata": after}, known) == expected

@@ -125,6 +125,21 @@ async def test_a_label_that_another_user_has_changed_is_a_conflict(studio: Studi
     assert (await save(studio, named, **second)).status == 200
 
 
+@pytest.mark.parametrize("field", ["labels", "annotations"])
+async def test_an_own_change_of_a_label_after_a_status_is_no_conflict(studio: StudioInMemory, field: str) -> None:
+    def named(**values: str) -> dict[str, Any]:
+        return {**document(suspend=True), "metadata": {"name": NAME, field: values}}
+
+    first = (await save(studio, named(team="a", old="yes"))).json()
+    studio.set_status("trainingjobs", NAME, {"state": "Suspended"})
+    studio.server.objects.patch("trainingjobs", "vision", NAME, {"metadata": {field: {"added": "yes"}}})
+    seen: dict[str, Any] = {"metadata": {field: {"team": "a", "old": "yes"}}}
+    answer = await save(studio, named(team="b"), **of(first), **seen)
+    assert answer.status == 200, answer.text
+    assert stored(studio)["metadata"][field] == {"team": "b", "added": "yes"}
+    problem(await save(studio, named(team="c"), **of(first), **seen), 409, "Conflict")
+
+
 async def test_another_object_of_the_name_is_a_conflict(studio: StudioInMemory) -> None:
     first = (await save(studio, document(suspend=True))).json()
     studio.server.objects.delete("trainingjobs", "vision", NAME)

@@ -1,7 +1,7 @@
-// What a user has to know of the open document: it is a draft, it has run, or another tab has changed it.
-import type { ReactNode } from "react";
+// What a user has to know of the open document: it is a draft, it has run, another tab has changed it, or another user the stored run.
 import type { DraftState } from "../../../modeler/drafts";
-import { StateIcon } from "../../../parts/icons";
+import { StoredChangeNote } from "../../../parts/actions/StoredChangeNote";
+import { Note } from "../../../parts/Note";
 import { ProblemBox } from "../../../parts/ProblemBox";
 import type { Origin } from "../origin";
 import type { SaveState } from "../save/useSave";
@@ -26,6 +26,7 @@ export function DraftNotes({ origin, draft, save, onKeep, onReopen }: Props) {
         </Note>
       )}
       {save.run?.hasRun && <Note text="This run has trained, so it does not change any more. Save keeps your changes as a new run." />}
+      {save.run && !save.run.hasRun && !save.isBusy && <StoredChangeNote run={save.run} onCompare={save.compare} onDetach={save.detach} />}
       {draft?.kind === "conflict" && (
         <Note text="Another tab of this browser has changed the same draft.">
           <button type="button" className="button" onClick={() => save.takeDraft(draft.other)}>
@@ -37,16 +38,6 @@ export function DraftNotes({ origin, draft, save, onKeep, onReopen }: Props) {
         </Note>
       )}
       {draft?.kind === "failed" && <ProblemBox problem={draft.problem} tone="warning" />}
-    </div>
-  );
-}
-
-function Note({ text, children }: { text: string; children?: ReactNode }) {
-  return (
-    <div className="problem warning" role="note">
-      <StateIcon shape="warning" />
-      <p>{text}</p>
-      {children && <div className="buttons">{children}</div>}
     </div>
   );
 }

@@ -2,10 +2,11 @@ import { act, render, screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { beforeEach, expect, test, vi } from "vitest";
 import { Notices } from "../../../parts/announcements";
-import { fakeFetch, Refused, type SentRequest } from "../../../testing/backEnd";
-import { refusal, detail } from "../../../testing/pageBackEnd";
+import { fakeFetch, fakeRim, Refused, type SentRequest } from "../../../testing/backEnd";
+import { refusal, detail, summary } from "../../../testing/pageBackEnd";
+import { RunsProvider } from "../../../stream/RunsProvider";
 import { DraftStore } from "../../../modeler/drafts";
-import type { Checked, DocumentProblem } from "../../../wire";
+import type { Checked, DocumentProblem, RunsUpdate } from "../../../wire";
 import type { Origin } from "../origin";
 import { CATALOGUE } from "../testing";
 import { Editor } from "./Editor";
@@ -46,6 +47,8 @@ interface Shown {
   sent: SentRequest[];
   answers: Record<string, unknown>;
   drafts: DraftStore;
+  /** Sends an update of the stream. */
+  update: (update: RunsUpdate) => void;
 }
 
 function show(changes: Partial<Origin> = {}, answers: Record<string, unknown> = {}, namespace: string | null = "vision"): Shown {
@@ -53,13 +56,14 @@ function show(changes: Partial<Origin> = {}, answers: Record<string, unknown> = 
   const sent = fakeFetch(known);
   const drafts = new DraftStore("ada", window.localStorage);
   const origin: Origin = { text: TEXT, run: undefined, storedText: changes.run ? TEXT : null, draft: { namespace: "vision", name: "digits" }, ...changes };
+  const { rim, channels } = fakeRim();
   render(
-    <>
+    <RunsProvider namespace="vision" isActive rim={rim}>
       <Editor origin={origin} namespace={namespace} namespaces={["vision", "speech"]} drafts={drafts} catalogue={CATALOGUE} onSaved={onSaved} onReopen={onReopen} />
       <Notices />
-    </>,
+    </RunsProvider>,
   );
-  return { user: userEvent.setup(), sent, answers: known, drafts };
+  return { user: userEvent.setup(), sent, answers: known, drafts, update: (update) => act(() => channels.at(-1)?.send("runs", update)) };
 }
 
 function lastJob(sent: readonly SentRequest[]): Record<string, unknown> {
@@ -149,6 +153,19 @@ test("a used name asks for another one", async () => {
   expect(lastJob(shown.sent)["yaml"]).toContain("name: digits-copy");
 });
 
+test("an input and another use of a layer are added by keys and by buttons", async () => {
+  const { user, sent } = show();
+  const last = () => (sent.at(-1)?.body as { yaml: string }).yaml;
+  const conv = await screen.findByRole("button", { name: /^Conv2D/u });
+  await user.click(screen.getByRole("button", { name: "Add an input" }));
+  await waitFor(() => expect(last()).toContain("- {name: input_2, shape: [8, 8, 1]}"));
+  conv.focus();
+  await user.keyboard("u");
+  await waitFor(() => expect(last()).toContain("- {use: conv2d_0, inputs: [input_2]}"));
+  await user.keyboard("i");
+  await waitFor(() => expect(last()).toContain("- {name: input_3, shape: [8, 8, 1]}"));
+});
+
 test("a conflict shows both versions, and the stored one replaces the drawing", async () => {
   const current = { metadata: { resourceVersion: "9" }, spec: { training: { loss: "MeanSquaredError" } } };
   const stored = detail({ name: "digits" }, { yaml: TEXT.replace("SparseCategoricalCrossentropy", "MeanSquaredError"), object: current });
@@ -164,6 +181,30 @@ test("a conflict shows both versions, and the stored one replaces the drawing", 
   await shown.user.click(screen.getByRole("button", { name: "Take the stored version", hidden: true }));
   await waitFor(() => expect(screen.queryByRole("dialog", { hidden: true })).toBeNull());
   await waitFor(() => expect(JSON.stringify(shown.sent.at(-1)?.body)).toContain("MeanSquaredError"));
+});
+
+test("a change by kubectl of the open run is told at once, with both versions", async () => {
+  const run = { key: RUN, resourceVersion: "7", generation: 2, uid: "u", hasRun: false };
+  const object = { metadata: { uid: "u", resourceVersion: "9", generation: 3 }, spec: { training: { loss: "MeanSquaredError" } } };
+  const shown = show({ run }, { "GET /api/runs/TrainingJob/vision/digits": detail({ name: "digits" }, { object }) });
+  const live = (generation: number, resourceVersion: string) => shown.update({ isFirst: true, isComplete: true, changed: [summary({ name: "digits", uid: "u", generation, resourceVersion })], removed: [] });
+  live(2, "8");
+  expect(shown.sent.filter(({ method }) => method === "GET")).toEqual([]);
+  live(3, "9");
+  await shown.user.click(await screen.findByRole("button", { name: "Show both versions" }));
+  const row = (await screen.findByText("spec.training.loss")).closest("tr");
+  expect(row?.textContent).toContain("SparseCategoricalCrossentropy");
+  expect(row?.textContent).toContain("MeanSquaredError");
+});
+
+test("after the deletion of the open run the drawing becomes a new run", async () => {
+  const run = { key: RUN, resourceVersion: "7", generation: 2, uid: "u", hasRun: false };
+  const shown = show({ run }, { "GET /api/runs/TrainingJob/vision/digits": refusal(404, "NotFound", "There is no digits.") });
+  shown.update({ isFirst: true, isComplete: true, changed: [summary({ name: "digits", uid: "u", generation: 2 })], removed: [] });
+  shown.update({ isFirst: false, isComplete: false, changed: [], removed: [RUN] });
+  await shown.user.click(await screen.findByRole("button", { name: "Keep it as a new run" }));
+  await save(shown);
+  expect(lastJob(shown.sent)).toMatchObject({ resourceVersion: null });
 });
 
 test("a run that has trained becomes a new one", async () => {

@@ -122,6 +122,8 @@ export function Editor({ origin, namespace, namespaces, drafts, catalogue, onSav
       setConnecting(true);
       return true;
     }
+    if (event.key.toLowerCase() === "i") return commands.addInput();
+    if (event.key.toLowerCase() === "u") return commands.callAgain();
     if (event.key === "/") {
       root.current?.querySelector<HTMLElement>("[data-shortcut=palette]")?.focus();
       return true;

@@ -46,6 +46,8 @@ export function Toolbar({ rim, state, commands, save, draft, namespaces, panel, 
         <Tool shape="redo" label={state.redoLabel ? `Redo: ${state.redoLabel}` : "Redo"} keys="Control+Shift+Z" isOff={state.redoLabel === null} onUse={commands.redo} />
         <span className="tools-gap" />
         <Tool shape="connect" label="Connect the layer" keys="c" isOff={!canConnect} onUse={rim.onConnect} />
+        <Tool shape="plus" label="Add an input" keys="i" isOff={state.document === null} onUse={commands.addInput} />
+        <Tool shape="reset" label="Use the layer again, with the same weights" keys="u" isOff={!canConnect} onUse={commands.callAgain} />
         <Tool shape="duplicate" label="Duplicate" keys="Control+D" isOff={!hasLayer} onUse={commands.duplicate} />
         <Tool shape="copy" label="Copy" keys="Control+C" isOff={!hasLayer} onUse={() => void copy()} />
         <Tool shape="paste" label="Paste" keys="Control+V" isOff={state.document === null} onUse={() => void readClipboard().then(commands.paste)} />

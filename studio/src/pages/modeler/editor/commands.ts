@@ -1,7 +1,8 @@
 // What the buttons and keys of the editor do: edits of the session. A text that a user still types becomes an edit first.
 import { copyLayers, pasteLayers } from "../../../modeler/edits/clipboard";
 import type { Edit } from "../../../modeler/edits/edit";
-import { addLayer, duplicateLayers, removeLayers } from "../../../modeler/edits/layers";
+import { addInput } from "../../../modeler/edits/fields";
+import { addLayer, callAgain, duplicateLayers, removeLayers } from "../../../modeler/edits/layers";
 import type { Place } from "../../../modeler/edits/place";
 import type { ModelerSession, ModelerState } from "../../../modeler/session";
 import { announce, notify } from "../../../parts/announcements";
@@ -12,6 +13,10 @@ export interface Commands {
   undo: () => boolean;
   redo: () => boolean;
   add: (className: string) => void;
+  /** Adds an input to the network, and selects it. */
+  addInput: () => boolean;
+  /** Calls the selected layer again, with the same weights. */
+  callAgain: () => boolean;
   remove: () => boolean;
   duplicate: () => boolean;
   selectAll: () => boolean;
@@ -59,6 +64,16 @@ export function commandsFor(session: ModelerSession, pending: PendingTexts): Com
     add: (className) => {
       pending.flush();
       apply(addLayer({ layer: className }, placeOf(session.getState())));
+    },
+    addInput: () => {
+      if (!apply(addInput())) return false;
+      const input = session.getState().graph.nodes.findLast(({ kind }) => kind === "input");
+      session.select(input ? [input.id] : []);
+      return true;
+    },
+    callAgain: () => {
+      const [id, ...others] = layers();
+      return id !== undefined && others.length === 0 && apply(callAgain(id));
     },
     remove: () => onLayers(removeLayers),
     duplicate: () => onLayers(duplicateLayers),

@@ -8,7 +8,7 @@ import type { SaveState } from "../save/useSave";
 export function useAutosave(drafts: DraftStore, { draft, run, isChanged }: SaveState, state: ModelerState): [DraftState | null, () => void] {
   const [opened] = useState(state.version);
   // The version that was opened needs no draft, and neither does one that is stored.
-  const found = useDraft(drafts, { ...draft, resourceVersion: run?.resourceVersion ?? null, generation: run?.generation, uid: run?.uid }, isChanged ? state : { ...state, version: opened });
+  const found = useDraft(drafts, { ...draft, resourceVersion: run?.resourceVersion ?? null, generation: run?.generation, uid: run?.uid, metadata: run?.metadata }, isChanged ? state : { ...state, version: opened });
 
   const { namespace, name } = draft;
   useEffect(() => {

@@ -9,6 +9,8 @@ const KEYS: readonly [string, string][] = [
   ["Enter", "opens the form of the layer, or a block"],
   ["/", "searches a layer to add"],
   ["C", "connects the layer"],
+  ["U", "uses the layer again, with the same weights"],
+  ["I", "adds an input"],
   ["Delete", "removes the selected layers"],
   ["Ctrl+C, X, V, D", "copy, cut, paste, duplicate"],
   ["Ctrl+Z, Ctrl+Shift+Z", "undo, redo"],

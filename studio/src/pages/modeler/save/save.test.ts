@@ -9,6 +9,12 @@ test("a save names the generation that the user has seen, so that a status of th
   expect(saveRequest("text", KEY, RUN)).toEqual({ namespace: "team-a", yaml: "text", resourceVersion: "7", generation: 2, uid: "u", dryRun: false });
 });
 
+test("a save names the labels and annotations that the user has seen", () => {
+  const metadata = { labels: { team: "a" }, annotations: {} };
+  expect(saveRequest("text", KEY, { ...RUN, metadata })).toMatchObject({ uid: "u", metadata });
+  expect(saveRequest("text", KEY, withVersion(RUN, { resourceVersion: "5", generation: 1, uid: "u", metadata }))).toMatchObject({ resourceVersion: "5", metadata });
+});
+
 test("a draft of an older version does not take the generation of the newer one", () => {
   expect(withVersion(RUN, { resourceVersion: "7" })).toBe(RUN);
   expect(saveRequest("text", KEY, withVersion(RUN, { resourceVersion: "5" }))).toEqual({ namespace: "team-a", yaml: "text", resourceVersion: "5", dryRun: false });

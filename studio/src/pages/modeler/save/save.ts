@@ -18,9 +18,10 @@ export function saveRequest(yaml: string, { name, namespace, kind }: Target, run
   const isSame = run !== undefined && run.key.name === name && run.key.namespace === namespace && run.key.kind === kind;
   const request = { namespace, yaml, resourceVersion: null, dryRun: false };
   if (!isSame || run.hasRun) return request;
-  const { resourceVersion, generation, uid } = run;
-  // The operator writes the status of the version that the user has seen.
-  return { ...request, resourceVersion, ...(generation !== undefined && uid !== undefined ? { generation, uid } : {}) };
+  const { resourceVersion, generation, uid, metadata } = run;
+  // The operator writes the status of the version that the user has seen: then only a change of its spec, labels or
+  // annotations is a conflict.
+  return { ...request, resourceVersion, ...(generation !== undefined && uid !== undefined ? { generation, uid } : {}), ...(metadata ? { metadata } : {}) };
 }
 
 /** Stores a document. Throws RequestError: Conflict if another user has changed the run, AlreadyExists for a used name. */

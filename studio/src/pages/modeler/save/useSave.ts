@@ -10,6 +10,7 @@ import type { ModelerSession } from "../../../modeler/session";
 import { added } from "../../../parts/actions/added";
 import { epochalNames } from "../../../parts/actions/epochalNames";
 import { copyName, loadDetail, storedVersion } from "../../../parts/actions/requests";
+import { seenMetadata } from "../../../parts/actions/seenMetadata";
 import type { Problem, RunKey, Saved } from "../../../wire";
 import type { PendingTexts } from "../form/pending";
 import { draftOfRun, originOf, withVersion, type Origin, type StoredRun } from "../origin";
@@ -39,6 +40,10 @@ export interface SaveState {
   saveIn: (namespace: string) => void;
   askName: () => void;
   takeStored: () => void;
+  /** Shows the document beside the object as it is stored now. */
+  compare: (stored: Record<string, unknown>) => void;
+  /** Goes on as a new run: the stored one is deleted. */
+  detach: () => void;
   /** Goes on with the draft of another tab, and with the version that it changes. */
   takeDraft: (other: Draft) => void;
   close: () => void;
@@ -117,7 +122,7 @@ export function useSave({ origin, session, pending, namespace, drafts, onSaved }
     const { resourceVersion, generation, uid } = saved;
     drafts.removeOwn(draft.namespace, draft.name);
     setDraft(draftOfRun(saved.key));
-    setRun({ key: saved.key, resourceVersion: resourceVersion ?? "", generation: generation ?? undefined, uid: uid ?? undefined, hasRun: false });
+    setRun({ key: saved.key, resourceVersion: resourceVersion ?? "", generation: generation ?? undefined, uid: uid ?? undefined, metadata: seenMetadata(readYaml(saved.yaml).value), hasRun: false });
     setStoredText(withAdded(text, saved));
     setStep({ name: "saved", saved });
     onSaved(saved.key);
@@ -185,6 +190,11 @@ export function useSave({ origin, session, pending, namespace, drafts, onSaved }
     saveAs: (name) => sendWith(["metadata", "name"], name),
     saveIn: (chosen) => sendWith(["metadata", "namespace"], chosen),
     takeStored: () => void takeStored(),
+    compare: (stored) => setStep({ name: "conflict", stored }),
+    detach: () => {
+      setRun(undefined);
+      setStoredText(null);
+    },
     close: () => setStep({ name: "closed" }),
   };
 }
