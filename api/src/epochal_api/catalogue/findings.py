@@ -9,6 +9,8 @@ MAX_PROBLEMS = 100
 """Maximum number of problems in a list. If there are more, the last entry gives the number of omitted problems."""
 MAX_LINES = 16
 """Maximum number of problems in a text that `to_text` returns."""
+_MAX_BYTES = 6 * 1024
+"""Maximum bytes of the problems in that text, so that the operator's conditions have room for its last line."""
 MAX_SHOWN = 100
 """Maximum characters of a key or a value in a path or a message."""
 _MAX_HINTS = 20
@@ -37,10 +39,19 @@ class Problem(NamedTuple):
 
 
 def to_text(problems: Sequence[Problem]) -> str:
-    """Return the first MAX_LINES problems as text, one per line, and a last line with the number of the others."""
-    lines = [str(problem) for problem in problems[:MAX_LINES]]
-    if len(problems) > MAX_LINES:
-        lines.append(f"and {len(problems) - MAX_LINES} more problems")
+    """Return the first problems as text, one per line, and a last line with the number of the others.
+
+    The text has at most MAX_LINES problems, and at most _MAX_BYTES of them.
+    """
+    lines, size = list[str](), 0
+    for problem in problems[:MAX_LINES]:
+        line = str(problem)
+        size += len(line.encode(errors="replace")) + 1
+        if size > _MAX_BYTES:
+            break
+        lines.append(line)
+    if more := len(problems) - len(lines):
+        lines.append(f"and {more} more problem{'' if more == 1 else 's'}")
     return "\n".join(lines)
 
 

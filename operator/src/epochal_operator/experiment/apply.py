@@ -16,7 +16,7 @@ from epochal_operator.experiment.actions import (
     WriteTrials,
 )
 from epochal_operator.experiment.blockers import Blockers, next_retry
-from epochal_operator.experiment.events import report_failed
+from epochal_operator.experiment.events import importance_unavailable, report_failed
 from epochal_operator.experiment.ledger.events import Created, NoUntriedParameters
 from epochal_operator.experiment.ledger.events import Event as LedgerEvent
 from epochal_operator.experiment.ledger.store import LedgerRefused, LedgerStore
@@ -162,6 +162,8 @@ class Applier:
             failure, count = str(error), len(action.trials)
             retries_smaller = isinstance(error, SearchTooSlow) and self.batch_sizes.record_timeout(key, count)
             _log.warning("the request to the searcher failed: %s", failure)
+            if action.importance is not None:
+                await self._writer.emit(importance_unavailable(failure), document)
         if action.importance is not None:
             self.importance[key] = Importance(action.importance, dict(response.importance))
         events: list[LedgerEvent] = [

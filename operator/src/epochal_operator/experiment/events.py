@@ -74,6 +74,16 @@ def best_unavailable(metric: str, job_name: str) -> Event:
     return make_event(Reason.BEST_UNAVAILABLE, note, metric)
 
 
+def importance_unavailable(cause: str) -> Event:
+    """Return the Event for parameter importances that the searcher cannot compute; the first failure is reported."""
+    note = (
+        "status.importance is not up to date, because the searcher cannot compute the importance of the parameters. "
+        "The search continues. The operator computes the importances again for a new best trial, and at the end. "
+        f"{cause}"
+    )
+    return make_event(Reason.IMPORTANCE_UNAVAILABLE, note, "importance")
+
+
 def ledger_damaged(version: str) -> Event:
     """Return the Event for a ledger with damaged or too large data, which the operator rebuilds from TrainingJobs."""
     note = (

@@ -12,7 +12,7 @@ from epochal_operator.experiment.actions import ImportanceState
 from epochal_operator.experiment.ledger.encoding import MAX_LEDGER_BYTES
 from epochal_operator.experiment.ledger.events import Event, WarmStartTrial
 from epochal_operator.experiment.ledger.stored import NO_LEDGER, StoredLedger
-from epochal_operator.experiment.reasons import StatusCause
+from epochal_operator.experiment.reasons import Reason, StatusCause
 from epochal_operator.experiment.search.request import BATCH
 from epochal_operator.experiment.search_space.domains import Choice
 from epochal_operator.experiment.search_space.space import Space
@@ -82,7 +82,7 @@ class Observed:
         delayed: The time before which a TrainingJob must not be written again, by trial and rung: a retry is due then,
             or another client undoes writes.
         delay_cause: The cause to report for `delayed`, or None.
-        blocker: The cause that blocks all new TrainingJobs, or None.
+        blocker: The cause that blocks new trials, and see `blocks_existing_trials`; or None.
         batch_size: The maximum number of trials in one request to the searcher.
         importance: The latest parameter importances since the start of this process, or None.
         warm_trials: The trials of other Experiments for the warm start that are not in the ledger yet.
@@ -125,6 +125,11 @@ class Observed:
         """
         expected = {trial.rung_key for trial in self.running}
         return {key: job for key, job in self.jobs.items() if key not in expected and not has_ended(job)}
+
+    @property
+    def blocks_existing_trials(self) -> bool:
+        """Whether the blocker also blocks TrainingJobs of existing trials. A failed search blocks only new trials."""
+        return self.blocker is not None and self.blocker.reason != Reason.SEARCH_FAILED
 
     @property
     def busy_unexpected_jobs(self) -> int:

@@ -79,7 +79,7 @@ def _plan_up_to_date(
     after = derive_status(metadata, spec, before, now, observed)
     status_actions = () if observed.status_apply_had_no_effect else _status_actions(spec, before, after)
     is_first = observed.trials and not (before.trials and before.trials.created)
-    upcoming = NextTrials() if now.is_finished or observed.blocker is not None else trials_to_start(spec, observed)
+    upcoming = NextTrials() if now.is_finished or observed.blocks_existing_trials else trials_to_start(spec, observed)
     trial_actions = actions_on_trials(document, parsed, now, observed, upcoming)
     if (is_first and status_actions) or observed.ledger_refused:
         # Before the first trial is created: from this status on, the API server rejects changes of the search.

@@ -1,6 +1,5 @@
 """The plan for the trials of an Experiment: TrainingJobs to suspend, resume or create, and requests to the searcher."""
 
-from dataclasses import replace
 from itertools import count as count_from
 from itertools import islice
 
@@ -44,7 +43,7 @@ def actions_on_trials(
         elif trial.rung_key not in waiting and not stop:
             missing.append(trial)
     actions = suspensions(observed.jobs, suspend | dict.fromkeys(observed.unexpected_jobs, True), observed.delayed)
-    if suspend_all or now.is_finished or observed.blocker is not None:
+    if suspend_all or now.is_finished or observed.blocks_existing_trials:
         return actions
     occupied = sum(observed.job(trial) is not None for trial in observed.running) + observed.busy_unexpected_jobs
     to_create = (*missing[: max(0, spec.parallelism - occupied)], *upcoming.promote)
@@ -54,13 +53,15 @@ def actions_on_trials(
 def trials_to_start(spec: ExperimentSpec, observed: Observed) -> NextTrials:
     """Return the trials to promote and the number of new trials for the free slots.
 
+    During the backoff of a failed search, trials are promoted, but no new trials are requested.
     A trial whose TrainingJob is blocked occupies no slot; this applies to at most `parallelism` trials.
     """
     blocked = sum(trial.rung_key in observed.blocked for trial in observed.running)
     occupied = len(observed.running) - min(blocked, spec.parallelism) + observed.busy_unexpected_jobs
     exhausted = observed.ledger.is_exhausted or not observed.trial_capacity
     upcoming = next_trials(spec, observed.trials, occupied, exhausted=exhausted, blocked=_waiting(observed))
-    return replace(upcoming, promote=upcoming.promote[: observed.rung_capacity])
+    create = 0 if observed.blocker is not None else upcoming.create
+    return NextTrials(upcoming.promote[: observed.rung_capacity], create)
 
 
 def _waiting(observed: Observed) -> frozenset[RungKey]:

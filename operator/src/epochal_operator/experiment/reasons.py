@@ -66,6 +66,7 @@ class Reason(EpochalReason):
     TRIAL_REJECTED = "TrialRejected"
     METRIC_UNAVAILABLE = "MetricUnavailable"
     BEST_UNAVAILABLE = "BestUnavailable"
+    IMPORTANCE_UNAVAILABLE = "ImportanceUnavailable"
     REPORT_FAILED = "ReportFailed"
     REPORT_WAITING = "ReportWaiting"
     LEDGER_DAMAGED = "LedgerDamaged"

@@ -5,7 +5,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from cachetools import LRUCache
-from epochal_api.experiment.spec import InvalidExperiment, parse
+from epochal_api.catalogue.parse import parse_or_report
+from epochal_api.experiment.spec import Experiment, InvalidExperiment
 
 from epochal_operator.experiment.observed import ParsedSpec
 from epochal_operator.experiment.reasons import Reason
@@ -66,7 +67,7 @@ def _parse_spec(version: tuple[str, int], document: Object) -> CachedSpec:
         return CachedSpec(version, None, str(error))
     size, document = spec_bytes(document), decompress_spec(document)
     try:
-        spec, raw = parse(document).spec, document["spec"]
+        spec, raw = parse_or_report(Experiment, document, InvalidExperiment).spec, document["spec"]
         return CachedSpec(version, ParsedSpec(spec, raw, check(spec, raw["template"]["spec"])), size=size)
     except (InvalidExperiment, InvalidSpace) as error:
         return CachedSpec(version, None, str(error), size=len(str(error)))

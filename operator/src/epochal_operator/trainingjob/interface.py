@@ -1,6 +1,7 @@
 """The names of this package that the code of other kinds may import."""
 
-from epochal_api.trainingjob.spec import InvalidTrainingJob, parse
+from epochal_api.catalogue.parse import parse_or_report
+from epochal_api.trainingjob.spec import InvalidTrainingJob, TrainingJob
 
 from epochal_operator.pods.installation import Installation
 from epochal_operator.runtime.api.resource import Object
@@ -18,7 +19,8 @@ _PLACEHOLDER_UID = "0" * 36
 def spec_error(body: Object, installation: Installation) -> str:
     """Return the InvalidSpec message that a TrainingJob will get after its creation; empty if its spec is valid."""
     try:
-        training_job = parse({**body, "metadata": {**body["metadata"], "uid": _PLACEHOLDER_UID}})
+        document = {**body, "metadata": {**body["metadata"], "uid": _PLACEHOLDER_UID}}
+        training_job = parse_or_report(TrainingJob, document, InvalidTrainingJob)
         require_known_objects(training_job)
         batch_job(training_job, installation)
     except NoStorageEndpoint:  # The TrainingJob waits for an endpoint.

@@ -6,10 +6,11 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
+from epochal_api.catalogue.parse import parse_or_report
 from epochal_api.experiment.spec import KIND as EXPERIMENT
 from epochal_api.kind import GROUP, Metadata
 from epochal_api.read_status import read_status
-from epochal_api.trainingjob.spec import InvalidTrainingJob, parse
+from epochal_api.trainingjob.spec import InvalidTrainingJob, TrainingJob
 from epochal_api.trainingjob.status import Status
 
 from epochal_operator.checker.verdict import (
@@ -26,7 +27,7 @@ from epochal_operator.pods.mutable_fields import MutableFields
 from epochal_operator.runtime.actions import ReconcileState
 from epochal_operator.runtime.api.bounded_reader import SPEC_OMITTED
 from epochal_operator.runtime.api.resource import JOBS, PODS, Key, Object, Resource, key_of
-from epochal_operator.runtime.cache_transform import decompress_spec
+from epochal_operator.runtime.cache_transform import decompress_spec, spec_bytes
 from epochal_operator.runtime.kind import ReconcileContext
 from epochal_operator.runtime.owners import controller_owner
 from epochal_operator.runtime.reconciler import ObjectReconciler
@@ -47,13 +48,16 @@ from epochal_operator.trainingjob.reasons import CHILD_REASONS, Reason, StatusCa
 from epochal_operator.trainingjob.resources import JOB, OWNED_PODS, TRAINING_JOBS
 from epochal_operator.trainingjob.status.predicates import end_condition, failed_before_start
 
+THREAD_BYTES = 8 * 1024
+"""A spec with more bytes is checked in a thread, because the check of a large network takes long."""
+
 
 def parse_and_plan(document: Object, observed: Observed, installation: Installation) -> Plan:
     """Return the plan for a TrainingJob with a valid or an invalid spec."""
     try:
         if spec_error := document.get(SPEC_OMITTED):
             raise InvalidTrainingJob(str(spec_error))  # noqa: TRY301 - like the error of parse
-        training_job = parse(document)
+        training_job = parse_or_report(TrainingJob, document, InvalidTrainingJob)
     except InvalidTrainingJob as error:
         metadata = Metadata.model_validate(document["metadata"])
         status = read_status(Status, document.get("status"))
@@ -126,14 +130,19 @@ class Reconciler(ObjectReconciler[ReconcileState]):
 
     async def plan(self, document: Object, state: ReconcileState) -> Plan | None:
         """Return the plan for a TrainingJob, or None if the cache has received a newer version of it meanwhile."""
+        cached, key = document, key_of(document)
         observed = await self.catch_up(document, self.observe(document, state.blocked))
-        if self.store.get(TRAINING_JOBS, key_of(document)) is not document:
+        if self.store.get(TRAINING_JOBS, key) is not cached:
             return None
-        document = decompress_spec(document)
-        planned = parse_and_plan(document, observed, self.installation())
+        document, installation = decompress_spec(cached), self.installation()
+        if spec_bytes(cached) > THREAD_BYTES:
+            planned = await asyncio.to_thread(parse_and_plan, document, observed, installation)
+            if self.store.get(TRAINING_JOBS, key) is not cached:
+                return None
+        else:
+            planned = parse_and_plan(document, observed, installation)
         if not creates_job(planned) or (question := _network_question(document, observed)) is None:
             return planned
-        key = key_of(document)
         verdict = self._checker.verdict(question, lambda: self.context.enqueue(key))
         if isinstance(verdict, Verdict):
             return refuse_network(document, verdict.message, observed) if verdict.errors else planned

@@ -222,6 +222,19 @@ def test_blocked_trials_and_blockers_are_retried() -> None:
     assert world.settled(blocker=refused) == Plan((), 30)
 
 
+def test_a_failed_search_blocks_only_new_trials() -> None:
+    search_failed = StatusCause(Reason.SEARCH_FAILED, "the searcher process ended with signal 9")
+    (created_again,) = World([created(0)]).settled(blocker=search_failed).actions
+    assert isinstance(created_again, CreateTrial), "the trial is in the ledger, so it needs no search"
+    world = World([created(0), started(0), finished(0, "0.5")])
+    (promoted,) = world.settled(blocker=search_failed).actions
+    assert isinstance(promoted, CreateTrial)
+    assert promoted.rung_key == (0, 1)
+    world.events, world.jobs = (*world.events, started(0, 1)), (job(0, 1),)
+    assert kinds(world.settled(blocker=search_failed)) == ["CreateReport"], "no request to the searcher"
+    assert world.settled().actions == (AskSearcher((1,)),)
+
+
 def test_a_full_ledger_continues_existing_trials() -> None:
     assert World([created(0)], job(0)).settled(free=-50_000).actions == ()
     world = World([created(0), started(0), finished(0, "0.5")])

@@ -854,6 +854,9 @@ async def test_slow_importances_block_no_trial() -> None:
         await cluster.settle()
     assert [(len(one.numbers), one.importance) for one in cluster.requests] == [(20, False), (20, False), (0, True)]
     assert cluster.condition("Ready")["status"] == "True"
+    (event,) = (one for one in cluster.objects.list("events") if one["reason"] == "ImportanceUnavailable")
+    assert event["type"] == "Warning"
+    assert "took longer than 30 s" in event["note"]
 
 
 async def test_an_exhausted_space_ends_the_experiment() -> None:

@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from epochal_api.catalogue.findings import to_text
+from epochal_api.catalogue.problems import problems
 from epochal_operator.experiment import cache_transform
 from epochal_operator.experiment.spec_cache import SpecCache
 from epochal_operator.runtime.api.resource import Key
@@ -42,3 +44,13 @@ async def test_errors_are_cached_by_their_length() -> None:
     found = await cache.read(Key("vision", "search"), cache_transform.experiment(experiment))
     assert found.parsed is None
     assert found.size == len(found.error) > 0
+
+
+async def test_the_error_has_the_problems_that_the_commands_find() -> None:
+    experiment = Cluster().experiment()
+    experiment["spec"]["parallelism"] = 0
+    experiment["spec"]["template"]["spec"]["training"] |= {"epochs": 0, "loss": "msee"}
+    errors = problems(experiment)
+    assert len(errors) == 3
+    found = await SpecCache().read(Key("vision", "search"), cache_transform.experiment(experiment))
+    assert found.error == to_text(errors)

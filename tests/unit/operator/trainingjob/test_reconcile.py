@@ -2,18 +2,21 @@
 
 import copy
 import json
+import threading
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from epochal_api.pod import JOB_ANNOTATION
 from epochal_api.trainingjob.spec import parse
 from epochal_operator.runtime.api.errors import Forbidden
 from epochal_operator.runtime.api.resource import JOBS, Key, Resource
 from epochal_operator.runtime.kind import store_for
 from epochal_operator.runtime.store import Change
+from epochal_operator.trainingjob import reconcile
 from epochal_operator.trainingjob.kind import continuing_jobs
 from epochal_operator.trainingjob.progress.reported_status import reported_status
-from epochal_operator.trainingjob.reconcile import Reconciler
+from epochal_operator.trainingjob.reconcile import THREAD_BYTES, Reconciler, parse_and_plan
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
 
 from tests.unit.operator.api_server import FIRST, SECOND, URI, ApiServer, reconciled, reconciler
@@ -118,3 +121,20 @@ async def test_terminating_namespace() -> None:
     assert server.documents["first"]["status"]["state"] == "Queued"
     store.remove(TRAINING_JOBS, server.documents["first"])
     assert await reconciler(server, store).reconcile(FIRST) is None
+
+
+@pytest.mark.parametrize(("length", "in_thread"), [(0, False), (THREAD_BYTES, True)])
+async def test_a_large_spec_is_checked_in_a_thread(
+    monkeypatch: pytest.MonkeyPatch, length: int, *, in_thread: bool
+) -> None:
+    threads = list[bool]()
+
+    def plan(*inputs: Any) -> Any:
+        threads.append(threading.current_thread() is not threading.main_thread())
+        return parse_and_plan(*inputs)
+
+    monkeypatch.setattr(reconcile, "parse_and_plan", plan)
+    server, store = ApiServer(), store_for([KIND])
+    store.put(TRAINING_JOBS, server.put("first", callbacks=[{"callback": "x" * length}]))
+    await reconciler(server, store).reconcile(FIRST)
+    assert set(threads) == {in_thread}

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from epochal_api.catalogue.findings import MAX_LINES
+from epochal_api.catalogue.findings import MAX_LINES, to_text
 from epochal_api.catalogue.problems import problems
 from epochal_api.trainingjob.status import Status
 from epochal_operator.runtime.actions import CreateChild, EmitEvent
@@ -35,6 +35,30 @@ def test_all_problems_refuse_the_job() -> None:
     assert spec_error(document(**BROKEN), INSTALLATION) == failed.message
 
 
+def with_training(**fields: Any) -> dict[str, Any]:
+    return {**BROKEN, "training": {**BROKEN["training"], **fields}}
+
+
+@pytest.mark.parametrize(
+    ("fields", "count"),
+    [
+        (with_training(epochs=0), 5),
+        (with_training(epochs=0) | {"epoch": 1, "backoffLimit": -1}, 7),
+        (with_training(epoch=1) | {"network": network({"layer": "Dense", "unit": 1, "inputs": ["x"]})}, 5),
+        (BROKEN | {"data": {"bucket": "digits"}}, 5),
+        (with_training(epochs=0) | {"image": "registry.example.com/trainer:9"}, 1),
+    ],
+)
+def test_all_kinds_of_problems_are_in_the_message(fields: dict[str, Any], count: int) -> None:
+    """The message equals the errors of the command `check`, whether the schema or the catalogue finds the problems."""
+    plan = parse_and_plan(document(**fields), seen(), INSTALLATION)
+    failed = condition(applied_status(plan.actions), "Failed")
+    errors = [problem for problem in problems(document(**fields)) if not problem.is_warning]
+    assert len(errors) == count
+    assert (failed.reason, failed.message) == ("InvalidSpec", to_text(errors))
+    assert spec_error(document(**fields), INSTALLATION) == failed.message
+
+
 def test_a_refused_job_is_judged_again() -> None:
     """After an edit, and after an upgrade of Epochal, whose catalogue may know the class."""
     refused = applied_status(parse_and_plan(document(**BROKEN), seen(), INSTALLATION).actions)
@@ -46,11 +70,12 @@ def test_a_refused_job_is_judged_again() -> None:
 
 def test_many_problems_are_limited() -> None:
     layers = [{"layer": "Dense", "units": 1, f"{'x' * 200}{index}": index} for index in range(900)]
-    failed = condition(
-        applied_status(parse_and_plan(document(network=network(*layers)), seen(), INSTALLATION).actions), "Failed"
-    )
-    assert len(failed.message) < 20_000
-    assert len(failed.message.splitlines()) <= MAX_LINES + 1
+    for fields in ({}, {"epoch": 1}):
+        invalid = document(network=network(*layers), **fields)
+        failed = condition(applied_status(parse_and_plan(invalid, seen(), INSTALLATION).actions), "Failed")
+        assert len(failed.message) < 20_000
+        assert len(failed.message.splitlines()) <= MAX_LINES + 1
+        assert failed.message.endswith("more problems")
 
 
 @pytest.mark.parametrize("status", [None, Status(job_name="digits")])
