@@ -81,7 +81,7 @@ export const JOB_FIELDS = {
   "serviceAccountName": {"description":"ServiceAccount of the pods. They get no token for the Kubernetes API. Default: default.","default":"default"},
   "imagePullSecrets": {"description":"Secrets with the credentials to pull the image."},
   "imagePullSecrets[].name": {"description":"Name of the Secret."},
-  "suspend": {"description":"Whether the job is suspended: true frees its pods and resources, false (re)starts it. Default: false.","default":false,"type":"boolean"},
+  "suspend": {"description":"Whether the job is suspended: true frees its pods and resources, false (re)starts it. A job that is created suspended has no batch/v1 Job until it is resumed. Default: false.","default":false,"type":"boolean"},
   "finish": {"description":"Whether to finish early: true ends the training after the running epoch, or after the first one if none is finished yet, stores model and results, and completes the job with the reason FinishedEarly. The trainer receives the request with the response to its next report. The request may be reverted until the trainer has acted on it. A job that waits for a node or a queue, or is suspended, continues to wait, and finishes once it runs. The field has no effect on a job that has ended. Default: false.","type":"boolean"},
   "activeDeadlineSeconds": {"description":"Seconds from the start after which the job fails. A suspension restarts the count. Default: no limit.","minimum":1,"maximum":315360000,"type":"integer"},
   "backoffLimit": {"description":"Crashes after which the job is retried. Evictions, drains and preemptions do not count; invalid input fails at once. Default: 3.","default":3,"minimum":0,"maximum":1000,"type":"integer"},

@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.bench.epochs import steady
 from tests.kit import buckets
-from tests.kit.jobs import Namespace
+from tests.kit.jobs import WAITING, Namespace
 from tests.kit.kubectl import Object, apply, get, kubectl
 
 SECONDS = 900
@@ -42,8 +42,9 @@ def ours(namespace: Namespace, job: Object) -> Run:
 def raw_job(namespace: Namespace, job: Object) -> Object:
     """Returns a raw Job, still without a name, with the same pod as that of a TrainingJob."""
     name = job["metadata"]["name"]
-    namespace.apply(job | {"spec": job["spec"] | {"suspend": True}})
-    namespace.wait_state("Suspended", name=name, seconds=30)
+    scheduling = job["spec"].get("scheduling", {}) | {"queueName": WAITING["scheduling__queueName"]}
+    namespace.apply(job | {"spec": job["spec"] | {"scheduling": scheduling}})
+    namespace.wait_state("Queued", name=name, seconds=30)
     made = get("job", name, namespace=namespace.name)
     template: Any = made["spec"]["template"]
     template["metadata"] = {"annotations": template["metadata"]["annotations"]}

@@ -12,7 +12,7 @@ import pytest
 from tests.faults.cluster import component
 from tests.kit import operator
 from tests.kit.audit import Audit
-from tests.kit.jobs import Namespace, digits
+from tests.kit.jobs import WAITING, Namespace, digits
 from tests.kit.kubectl import get, items, kubectl, wait
 from tests.kit.process import Process, installed_away, token
 from tests.kit.proxy import Proxy
@@ -159,16 +159,16 @@ def test_a_training_completes_under_all_faults_at_once(
 def test_an_operator_without_a_network_loses_the_lease_and_leads_again_later(
     namespace: Namespace, audit: Audit, proxy: Proxy, first: Process
 ) -> None:
-    namespace.apply(digits("before", suspend=True, **NOWHERE))
-    namespace.wait_state("Suspended", name="before", seconds=CALM_SECONDS)
+    namespace.apply(digits("before", **WAITING))
+    namespace.wait_state("Queued", name="before", seconds=CALM_SECONDS)
     with proxy.away():
         # Its writes end with the lease; the metric changes once its work is stopped.
         wait("it to lead no longer", lambda: first.metric("epochal_leader") == 0, seconds=2 * LEASE_SECONDS)
-        namespace.apply(digits("meanwhile", suspend=True, **NOWHERE))
+        namespace.apply(digits("meanwhile", **WAITING))
         kubectl("delete", "tj", "before", "--namespace", namespace.name)
         time.sleep(2)
     first.wait_leads(seconds=20)
-    namespace.wait_state("Suspended", name="meanwhile", seconds=20)
+    namespace.wait_state("Queued", name="meanwhile", seconds=20)
     assert not first.ended()
     audit.assert_clean()
 
@@ -181,11 +181,11 @@ def test_a_paused_leader_writes_nothing_after_it_lost_the_lease(
         namespace.wait_state("Suspended", name=f"early-{number}", seconds=CALM_SECONDS)
     first.signal(signal.SIGSTOP)
     # Changes that the successor has already handled when the paused leader runs again.
-    namespace.apply(*(digits(f"late-{number}", suspend=True, **NOWHERE) for number in range(3)))
+    namespace.apply(*(digits(f"late-{number}", **WAITING) for number in range(3)))
     namespace.patch({"suspend": False}, "early-0")
     second[0].wait_leads(seconds=2 * LEASE_SECONDS)
     for number in range(3):
-        namespace.wait_state("Suspended", name=f"late-{number}", seconds=CALM_SECONDS)
+        namespace.wait_state("Queued", name=f"late-{number}", seconds=CALM_SECONDS)
     wait("early-0 to be queued", lambda: queued(namespace, "early-0"), seconds=CALM_SECONDS)
     kubectl("delete", "tj", "late-0", "early-1", "--namespace", namespace.name)
     asked = len(proxy.calls)
@@ -209,8 +209,8 @@ def test_sigterm_hands_the_lease_over_at_once(
     assert first.stop() == 0
     second[0].wait_leads(seconds=10)
     took = time.monotonic() - began
-    namespace.apply(digits("followed", suspend=True, **NOWHERE))
-    namespace.wait_state("Suspended", name="followed", seconds=CALM_SECONDS)
+    namespace.apply(digits("followed", **WAITING))
+    namespace.wait_state("Queued", name="followed", seconds=CALM_SECONDS)
     assert took < 5
     audit.assert_clean()
 
@@ -218,11 +218,11 @@ def test_sigterm_hands_the_lease_over_at_once(
 def test_a_killed_leader_leads_again_after_its_restart(
     namespace: Namespace, audit: Audit, first: Process, second: tuple[Process, Proxy]
 ) -> None:
-    namespace.apply(digits("killed", suspend=True, **NOWHERE))
+    namespace.apply(digits("killed", **WAITING))
     first.kill()
     first.start()
     first.wait_leads()
-    namespace.wait_state("Suspended", name="killed", seconds=CALM_SECONDS)
+    namespace.wait_state("Queued", name="killed", seconds=CALM_SECONDS)
     assert not second[0].leads()
     audit.assert_clean()
 
@@ -233,9 +233,9 @@ def test_a_component_that_is_restarted_loses_nothing(
 ) -> None:
     namespace.apply(digits(f"{name}-before", suspend=True, **NOWHERE))
     component("restart", name)
-    namespace.apply(digits(f"{name}-after", suspend=True, **NOWHERE))
-    for when in ("before", "after"):
-        namespace.wait_state("Suspended", name=f"{name}-{when}", seconds=CALM_SECONDS)
+    namespace.apply(digits(f"{name}-after", **WAITING))
+    for when, state in (("before", "Suspended"), ("after", "Queued")):
+        namespace.wait_state(state, name=f"{name}-{when}", seconds=CALM_SECONDS)
     namespace.patch({"suspend": False}, f"{name}-before")
     wait("it to be queued", lambda: queued(namespace, f"{name}-before"), seconds=CALM_SECONDS)
     assert not first.ended()

@@ -6,7 +6,7 @@ import pytest
 
 from tests.kit import operator
 from tests.kit.chart import helm, image_option, install
-from tests.kit.jobs import Namespace, digits
+from tests.kit.jobs import WAITING, Namespace, digits
 from tests.kit.kubectl import get, kubectl, wait
 
 pytestmark = pytest.mark.alone
@@ -14,10 +14,10 @@ pytestmark = pytest.mark.alone
 
 def check_labels(namespace: Namespace) -> None:
     """Checks that the label that was chosen, team, is on the Job, its pods and the series of a TrainingJob."""
-    labelled = digits("labelled", suspend=True)
+    labelled = digits("labelled", **WAITING)
     labelled["metadata"]["labels"] = {"team": "vision", "other": "x"}
     namespace.apply(labelled)
-    wait("its Job", lambda: namespace.condition("Ready", "labelled").get("reason") == "Suspended", seconds=60)
+    wait("its Job", lambda: namespace.condition("Ready", "labelled").get("reason") == "WaitingForAdmission", seconds=60)
     job = get("job", "labelled", namespace=namespace.name)
     for metadata in (job["metadata"], job["spec"]["template"]["metadata"]):
         assert metadata["labels"]["team"] == "vision"

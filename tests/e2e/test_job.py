@@ -1,6 +1,6 @@
 """Changes by others to the Job of a TrainingJob, or to its name, are reported and corrected."""
 
-from tests.kit.jobs import Namespace, digits
+from tests.kit.jobs import WAITING, Namespace, digits
 from tests.kit.kubectl import apply, get, kubectl, wait
 
 
@@ -38,8 +38,8 @@ def test_a_client_that_suspends_the_job_again_and_again_is_named(namespace: Name
 
 
 def test_a_finalizer_that_blocks_a_new_job_is_named(namespace: Namespace) -> None:
-    namespace.apply(digits("held", training__epochs=1, suspend=True))
-    namespace.wait_state("Suspended", name="held", seconds=30)
+    namespace.apply(digits("held", training__epochs=1, **WAITING))
+    namespace.wait_state("Queued", name="held", seconds=30)
     where = ("--namespace", namespace.name, "--type=merge")
     kubectl("patch", "job", "held", *where, '--patch={"metadata": {"finalizers": ["example.com/keep"]}}')
     before = get("job", "held", namespace=namespace.name)["metadata"]["uid"]
@@ -50,7 +50,7 @@ def test_a_finalizer_that_blocks_a_new_job_is_named(namespace: Namespace) -> Non
         seconds=30,
     )
     kubectl("patch", "job", "held", *where, '--patch={"metadata": {"finalizers": null}}')
-    namespace.patch({"suspend": False}, "held")
+    namespace.patch({"scheduling": {"queueName": None}}, "held")
     namespace.complete("held")
     assert get("job", "held", namespace=namespace.name)["metadata"]["uid"] != before
 

@@ -35,10 +35,11 @@ def test_a_running_job_with_finish_stores_its_results(namespace: Namespace) -> N
     assert "finished early on request (spec.finish)" in log
 
 
-def test_a_job_created_suspended_has_no_pod_until_it_is_resumed_and_goes_after_its_ttl(namespace: Namespace) -> None:
+def test_a_job_created_suspended_has_no_job_until_it_is_resumed_and_goes_after_its_ttl(namespace: Namespace) -> None:
     namespace.apply(digits("later", suspend=True, finish=True, **LONG))
     namespace.wait_state("Suspended", name="later", seconds=20)
     assert "startTime" not in namespace.status("later")
+    assert namespace.objects("jobs", "later") == []
     assert namespace.pods("later") == []
     namespace.patch({"suspend": False}, "later")
     assert namespace.complete("later")["progress"]["epoch"] == 1

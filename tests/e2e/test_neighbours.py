@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.kit import apiserver, buckets, operator
-from tests.kit.jobs import Namespace, digits
+from tests.kit.jobs import WAITING, Namespace, digits
 from tests.kit.kubectl import apply, items, kubectl, wait
 
 JOBS = 20
@@ -51,21 +51,21 @@ def hanging(namespace: str) -> Iterator[None]:
             kubectl("delete", "validatingwebhookconfiguration", namespace)
 
 
-def suspended(prefix: str, count: int) -> dict[str, Any]:
-    return {name: digits(name, suspend=True) for name in (f"{prefix}-{number}" for number in range(count))}
+def waiting(prefix: str, count: int) -> dict[str, Any]:
+    return {name: digits(name, **WAITING) for name in (f"{prefix}-{number}" for number in range(count))}
 
 
 def test_hanging_events_in_a_namespace_delay_no_other_namespace(namespace: Namespace, hung: Namespace) -> None:
-    held_up, others = suspended("held-up", 12), suspended("beside", 3)
+    held_up, others = waiting("held-up", 12), waiting("beside", 3)
     with hanging(hung.name):
         hung.apply(*held_up.values())
         wait("its first Job", lambda: items("jobs", namespace=hung.name), seconds=SOON_SECONDS)
         namespace.apply(*others.values())
         for name in others:
-            namespace.wait_state("Suspended", name=name, seconds=SOON_SECONDS)
+            namespace.wait_state("Queued", name=name, seconds=SOON_SECONDS)
         # Its own jobs get their status, although no Event can be written.
         for name in held_up:
-            hung.wait_state("Suspended", name=name, seconds=HELD_UP_SECONDS)
+            hung.wait_state("Queued", name=name, seconds=HELD_UP_SECONDS)
 
 
 def deep(name: str, depth: int) -> str:
@@ -82,7 +82,7 @@ def wait_state(namespace: Namespace, state: str, name: str) -> None:
 
 def test_a_deeply_nested_job_fails_and_delays_no_other_job(namespace: Namespace) -> None:
     before = operator.restarts()
-    others = suspended("shallow", JOBS)
+    others = waiting("shallow", JOBS)
     first, *rest = others.values()
     namespace.apply(first)
     path = apiserver.path("trainingjobs", namespace=namespace.name)
@@ -92,7 +92,7 @@ def test_a_deeply_nested_job_fails_and_delays_no_other_job(namespace: Namespace)
     try:
         namespace.apply(*rest)
         for name in others:
-            wait_state(namespace, "Suspended", name)
+            wait_state(namespace, "Queued", name)
         for name in refused:
             wait_state(namespace, "Failed", name)
             words = "--output=jsonpath={.status.conditions[?(@.type=='Failed')].message}"

@@ -10,7 +10,7 @@ from epochal_api.trainingjob.spec import parse
 from epochal_operator.trainingjob.job.batch_job import batch_job
 
 from tests.kit.as_operator import INSTALLATION, OPERATOR
-from tests.kit.jobs import Namespace, digits, search
+from tests.kit.jobs import WAITING, Namespace, digits, search
 from tests.kit.kubectl import Object, Refused, apply, get, kubectl, wait
 
 DENIED = "ValidatingAdmissionPolicy 'epochal-operator' with binding 'epochal-operator' denied request: "
@@ -25,7 +25,7 @@ def job(namespace: Namespace) -> Object:
     namespace.apply(
         digits(
             "owner",
-            suspend=True,
+            suspend=True,  # so that it has no Job
             serviceAccountName="trainer",
             imagePullSecrets=[{"name": "registry"}],
             storage__caConfigMapRef={"name": "authority"},
@@ -40,10 +40,8 @@ def job(namespace: Namespace) -> Object:
             },
         )
     )
-    wait("its Job", lambda: namespace.status("owner").get("jobName"), seconds=30)
     made = batch_job(parse(namespace.job("owner")), INSTALLATION)
-    kubectl("delete", "tj", "owner", "--namespace", namespace.name, "--cascade=orphan")
-    kubectl("delete", "job", "owner", "--namespace", namespace.name, "--wait")
+    kubectl("delete", "tj", "owner", "--namespace", namespace.name)
     return made
 
 
@@ -215,7 +213,7 @@ def test_the_operator_cannot_adopt_a_foreign_job(namespace: Namespace, others: s
 
 
 def test_the_operator_can_change_its_job_except_for_the_pod_template(namespace: Namespace) -> None:
-    namespace.apply(digits("own", suspend=True))
+    namespace.apply(digits("own", **WAITING))
     wait("its Job", lambda: namespace.status("own").get("jobName"), seconds=30)
     patch = ["patch", "job", "own", "--type=merge", "--patch"]
     write(namespace, *patch, '{"spec": {"suspend": false, "parallelism": 1}}')

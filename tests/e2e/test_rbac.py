@@ -17,7 +17,7 @@ from epochal_api.pod import progress_path
 from tests.kit import apiserver, buckets, tokens
 from tests.kit.apiserver import MERGE
 from tests.kit.fleet import FINISHED
-from tests.kit.jobs import Namespace, digits, search
+from tests.kit.jobs import WAITING, Namespace, digits, search
 from tests.kit.kubectl import Object, apply, get, items, kubectl, wait
 from tests.kit.process import PORTS, Process, installed_kept_out, token
 from tests.kit.proxy import Call, Proxy
@@ -97,7 +97,7 @@ class World:
         """Applies a TrainingJob with a new name and returns the name."""
         self._count += 1
         name = f"job-{self._count}"
-        self._namespace.apply(digits(name, **{"suspend": True, **NOWHERE, **changes}))
+        self._namespace.apply(digits(name, **WAITING | NOWHERE | changes))
         return name
 
     def settled(self, **changes: Any) -> str:
@@ -173,8 +173,9 @@ class World:
         self.process.stop()
         self.process.start()
 
-    def resume(self) -> None:
-        self._namespace.patch({"suspend": False}, self.ready)
+    def limit(self) -> None:
+        """Changes a field that the Job has too."""
+        self._namespace.patch({"activeDeadlineSeconds": 900}, self.ready)
 
     def change(self) -> None:
         """Changes a TrainingJob that has not started."""
@@ -227,7 +228,7 @@ class World:
         if right in CHANGES_TRAINING_JOB:
             self.ready = self.settled()
         elif right in REPORTS:
-            self.started = self.settled(suspend=False)
+            self.started = self.settled(scheduling__queueName=None)
         elif right in CHANGES_MODEL_SERVER:
             self.served = self.serving(autoscaling={"maxReplicas": 3})
 
@@ -281,7 +282,7 @@ NEEDS: dict[Right, tuple[Callable[[World], Any], Right | None]] = {
     Right("jobs.batch", "list"): (World.restart, None),
     Right("jobs.batch", "watch"): (lambda world: world.proxy.cut_watches(), None),
     Right("jobs.batch", "create"): (World.job, None),
-    Right("jobs.batch", "patch"): (World.resume, None),
+    Right("jobs.batch", "patch"): (World.limit, None),
     Right("jobs.batch", "delete"): (World.change, None),
     Right("modelservers.epochal.dev", "get"): (World.serve, None),
     Right("modelservers.epochal.dev", "list"): (World.restart, None),
@@ -414,7 +415,7 @@ def test_an_unwatched_namespace_is_ignored(world: World) -> None:
     apply(*buckets.namespace_with_credentials(other.name, "nobody", "nothing"))
     asked = len(world.proxy.calls)
     try:
-        other.apply(digits("alone", suspend=True))
+        other.apply(digits("alone", **WAITING))
         world.settled()
         world.restart()
         world.process.wait_leads()

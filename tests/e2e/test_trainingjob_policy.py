@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.kit.jobs import Namespace, digits, search
+from tests.kit.jobs import WAITING, Namespace, digits, search
 from tests.kit.kubectl import Refused, apply, kubectl, wait
 
 CHART = Path(__file__).parents[2] / "charts" / "epochal"
@@ -35,7 +35,7 @@ TLS: dict[str, Any] = {"storage__endpoint": "https://minio.minio.svc:9000", "sus
 @pytest.fixture(scope="module", autouse=True)
 def _policy(namespace: Namespace) -> Iterator[None]:
     """The chart's policy, in the namespace of these tests alone. One TrainingJob was there before."""
-    namespace.apply(digits("earlier", suspend=True, image="docker.io/other", serviceAccountName="other"))
+    namespace.apply(digits("earlier", **WAITING, image="docker.io/other", serviceAccountName="other"))
     with applied("policy-allowed-values", VALUES, namespace):
         plain = {"storage__endpoint": "http://minio.minio.svc:9000", "suspend": True}
         wait("the policy to hold", lambda: not admitted(namespace, **plain), seconds=30)

@@ -13,7 +13,7 @@ from epochal_operator.experiment.trial_job import training_job
 
 from tests.kit import apiserver
 from tests.kit.apiserver import MERGE
-from tests.kit.jobs import digits
+from tests.kit.jobs import WAITING, digits
 from tests.kit.kubectl import Object, Refused, get, wait
 from tests.kit.process import Process
 
@@ -68,11 +68,11 @@ class Start(NamedTuple):
 
 
 def create(namespace: str, names: Iterable[str], *, finished: bool = False) -> None:
-    """Creates suspended TrainingJobs, or such that have ended, with a bounded number of requests at once."""
+    """Creates TrainingJobs whose Jobs have no pods, or that have ended, with a bounded number of requests."""
     path = apiserver.path("trainingjobs", namespace=namespace)
 
     def create_one(name: str) -> None:
-        apiserver.request("POST", path, digits(name, suspend=True))
+        apiserver.request("POST", path, digits(name, **WAITING))
         if finished:
             apiserver.request("PATCH", f"{path}/{name}/status", {"status": FINISHED}, content_type=MERGE)
 

@@ -17,6 +17,8 @@ DIGITS: Object = yaml.safe_load((EXAMPLES / "digits.yaml").read_text())
 FINISHED = {"Complete", "Failed"}
 FINISH_SECONDS = 180
 SNAPSHOT_LINES = 25
+WAITING: dict[str, Any] = {"scheduling__queueName": "served-by-nobody"}
+"""Changes for `digits`: the Job of the TrainingJob exists and has no pod, because no LocalQueue admits it."""
 CPU = "100m"
 """CPU request of each pod: the node has room for all tests that run side by side, so no pod is Unschedulable."""
 

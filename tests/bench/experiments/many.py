@@ -20,7 +20,7 @@ from tests.bench.experiments.seen import Seen, fills, latencies
 from tests.bench.experiments.trainers import Part, Trainers, session, watch
 from tests.bench.figures import Figure, percentile
 from tests.kit import apiserver, buckets, kwok, operator, proc
-from tests.kit.jobs import digits
+from tests.kit.jobs import WAITING, digits
 from tests.kit.kubectl import Object, apply, get, kubectl, wait
 
 NAMESPACE = "bench-many"
@@ -212,12 +212,12 @@ async def _beside_plain(seen: Seen) -> list[float]:
 
 
 async def _singles(seen: Seen, prefix: str, delay: float) -> None:
-    """Creates single suspended TrainingJobs, for which the operator only creates the Jobs, and deletes them."""
+    """Creates single TrainingJobs in a queue that nobody serves, so that Jobs have no pods, and deletes them."""
     path, waiting = apiserver.path("trainingjobs", namespace=NAMESPACE), list[str]()
     await asyncio.sleep(delay)
     for number in count():
         waiting.append(f"{prefix}-{number:04}")
-        await asyncio.to_thread(apiserver.request, "POST", path, digits(waiting[-1], suspend=True))
+        await asyncio.to_thread(apiserver.request, "POST", path, digits(waiting[-1], **WAITING))
         await asyncio.sleep(EVERY)
         for name in [name for name in waiting if name in seen.jobs]:
             await asyncio.to_thread(apiserver.request, "DELETE", f"{path}/{name}")

@@ -69,7 +69,8 @@ class TrainingJobSpec(Model):
     image_pull_secrets: Annotated[list[SecretRef], Field(max_length=16)] = []
     """Secrets with the credentials to pull the image."""
     suspend: bool = False
-    """Whether the job is suspended: true frees its pods and resources, false (re)starts it. Default: false."""
+    """Whether the job is suspended: true frees its pods and resources, false (re)starts it. A job that is created
+    suspended has no batch/v1 Job until it is resumed. Default: false."""
     finish: Annotated[bool, UNSTORED_DEFAULT] = False
     """Whether to finish early: true ends the training after the running epoch, or after the first one if none is
     finished yet, stores model and results, and completes the job with the reason FinishedEarly. The trainer receives

@@ -12,7 +12,6 @@ from epochal_api.trainingjob.status import ReportedStatus, Status
 
 from epochal_operator.pods.installation import Installation
 from epochal_operator.pods.mutable_fields import MutableFields
-from epochal_operator.pods.pod_template import QUEUE_LABEL
 from epochal_operator.runtime.actions import ApplyStatus, ChildAction, CreateChild, DeleteChild, DeleteSelf, EmitEvent
 from epochal_operator.runtime.actions import Plan as AnyPlan
 from epochal_operator.runtime.api.resource import JOBS
@@ -33,6 +32,8 @@ from epochal_operator.trainingjob.job.spec_changes import (
     delete_job,
     has_run_container,
     is_changed_too_late,
+    is_start_unrecorded,
+    must_leave_queue,
     must_replace_job,
     patch_job,
     removal_action,
@@ -80,8 +81,8 @@ def make_plan(training_job: TrainingJob, observed: Observed, installation: Insta
     if not is_finished(before):
         observed = block_if_spec_lost(before, observed)
         try:
-            action = _child_action(training_job, observed, installation)
             observed = compare_spec(training_job, observed, installation)
+            action = _child_action(training_job, observed, installation)
         except NoStorageEndpoint as error:
             observed = replace(observed, blocked=StatusCause(Reason.NO_STORAGE_ENDPOINT, str(error)))
         except InvalidTrainingJob as error:
@@ -177,7 +178,8 @@ def _child_action(training_job: TrainingJob, observed: Observed, installation: I
         # Build it even if it is blocked, so that an invalid spec is refused first.
         body = batch_job(training_job, installation, observed.continued_from.uri if observed.continued_from else None)
         # Two trainers must never write to one results folder: the pods of a deleted Job must end first.
-        return None if observed.blocked or observed.orphans or _needs_no_job(training_job) else CreateChild(JOBS, body)
+        # A cluster may put each new Job into a queue, which would start the Job of a suspended TrainingJob.
+        return None if observed.blocked or observed.orphans or training_job.spec.suspend else CreateChild(JOBS, body)
     if is_terminating(job) or job_end(job, observed.pods) or observed.in_correction_backoff:
         return None
     if must_replace_job(training_job, observed, installation):
@@ -185,8 +187,9 @@ def _child_action(training_job: TrainingJob, observed: Observed, installation: I
         if isinstance(action, DeleteChild) and not matches_user_spec(training_job, job):
             return replace(action, event=spec_changed_event(training_job.metadata))
         return action
-    if _needs_no_job(training_job):
-        return delete_job(job, _SUSPENDED_IN_QUEUE)
+    before = training_job.status or Status()
+    if training_job.spec.suspend and must_leave_queue(before, observed, job):
+        return None if is_start_unrecorded(before, observed) else delete_job(job, _SUSPENDED_IN_QUEUE)
     spec = job_changes(training_job, job)
     return patch_job(job, spec) if spec else None
 
@@ -196,16 +199,11 @@ def _mutable_fields_action(
 ) -> Action | None:
     if is_terminating(job) or job_end(job, observed.pods) or observed.in_correction_backoff:
         return None
-    # Delete the Job only if the status records the start. Without the Job, no other record exists.
-    if mutable.suspend and before.start_time is not None and QUEUE_LABEL in job["metadata"].get("labels", {}):
-        return delete_job(job, _SUSPENDED_IN_QUEUE)
+    # Without a start, the spec of a deleted Job would be refused. So such a Job is only suspended.
+    if mutable.suspend and has_run_container(before, observed) and must_leave_queue(before, observed, job):
+        return None if is_start_unrecorded(before, observed) else delete_job(job, _SUSPENDED_IN_QUEUE)
     spec = mutable_changes(mutable, job)
     return patch_job(job, spec) if spec else None
-
-
-def _needs_no_job(training_job: TrainingJob) -> bool:
-    """Return whether a TrainingJob must have no Job: it is suspended, and Kueue would resume a Job in a queue."""
-    return training_job.spec.suspend and training_job.spec.scheduling.queue_name is not None
 
 
 def _status_actions(

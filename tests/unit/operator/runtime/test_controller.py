@@ -49,9 +49,8 @@ def controlling(server: FakeApiServer, tmp_path: Path, monkeypatch: pytest.Monke
 
 def create(server: FakeApiServer, *names: str, namespace: str = "vision", **spec: Any) -> None:
     for name in names:
-        server.objects.create(
-            "trainingjobs", namespace, document(suspend=True, **spec) | {"metadata": {"name": name, "labels": {}}}
-        )
+        made = document(**{"suspend": True} | spec) | {"metadata": {"name": name, "labels": {}}}
+        server.objects.create("trainingjobs", namespace, made)
 
 
 def condition(server: FakeApiServer, name: str, kind: str) -> tuple[str, str, str] | None:
@@ -176,7 +175,7 @@ async def test_requests_that_hang_block_no_other_namespace(server: FakeApiServer
 
 async def test_only_the_queue_retries_a_write(server: FakeApiServer, controlling: Any) -> None:
     server.faults.append(Fault("create", "jobs", status=503))
-    create(server, "digits")
+    create(server, "digits", suspend=False)
     registry = CollectorRegistry()
 
     def failed() -> float:

@@ -22,7 +22,7 @@ from epochal_operator.trainingjob.progress.reported_status import reported_statu
 from epochal_operator.trainingjob.reasons import Reason, StatusCause
 from epochal_operator.trainingjob.reconcile import parse_and_plan
 from epochal_operator.trainingjob.resources import PROGRESS_MANAGER
-from epochal_operator.trainingjob.status.predicates import is_finished
+from epochal_operator.trainingjob.status.predicates import is_finished, is_spec_ignored
 from epochal_operator.trainingjob.status.status import derive_status, leader_fields, reported_fields
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -57,10 +57,12 @@ from tests.unit.operator.objects import (
 from tests.unit.operator.planned import applied, applied_status, reported_part, steps
 
 STARTED = {"startTime": at(-60)}
+DONE_REPORT = STARTED | reported_status(report(stage="Done"), NOW).dump()
 DONE = derive_status(training_job(), seen(COMPLETE, succeeded()))
 SOON = NOW + timedelta(seconds=8)
 QUEUE: dict[str, Any] = {"scheduling": {"queueName": "gpus"}}
 QUEUED, OUT_OF_QUEUE = training_job(**QUEUE), training_job(suspend=True, **QUEUE)
+LEAVES_AFTER_START = training_job(STARTED, suspend=True, **QUEUE)
 QUEUED_DEADLINE = training_job(activeDeadlineSeconds=5, **QUEUE)
 CHANGED = training_job(backoffLimit=9, generation=2)
 AFTER_A_MINUTE = MutableFields(ttl_seconds_after_finished=60)
@@ -84,7 +86,7 @@ def managed(job: Any, by: str) -> Any:
     ("job", "observed", "expected"),
     [
         (training_job(), seen(), [CreateChild]),
-        (training_job(suspend=True), seen(), [CreateChild]),
+        (training_job(suspend=True), seen(), [EmitEvent, ApplyStatus]),
         (training_job(STARTED), seen(), [CreateChild]),
         (training_job(STARTED), seen(None, failed()), [CreateChild]),
         (training_job(), seen(child()), [ApplyStatus]),
@@ -131,7 +133,10 @@ def managed(job: Any, by: str) -> Any:
         (QUEUED, seen(by_kueue(child(QUEUED)), running()), [EmitEvent, ApplyStatus]),
         (QUEUED_DEADLINE, seen(child(QUEUED)), [PatchChild]),
         (OUT_OF_QUEUE, seen(), [EmitEvent, ApplyStatus]),
-        (OUT_OF_QUEUE, seen(by_kueue(child(QUEUED)), running()), [DeleteChild]),
+        (OUT_OF_QUEUE, seen(by_kueue(child(QUEUED)), pod()), [DeleteChild]),
+        (OUT_OF_QUEUE, seen(by_kueue(child(QUEUED)), running()), [ApplyStatus]),
+        (LEAVES_AFTER_START, seen(by_kueue(child(QUEUED)), running()), [DeleteChild]),
+        (LEAVES_AFTER_START, seen(child(), running()), [PatchChild]),
         (OUT_OF_QUEUE, seen(deleting(by_kueue(child(QUEUED))), running()), [ApplyStatus]),
         (OUT_OF_QUEUE, seen(COMPLETE), [EmitEvent, ApplyStatus]),
         (training_job(), seen(labelled(child(training_job(suspend=True)))), [ApplyStatus]),
@@ -141,7 +146,16 @@ def managed(job: Any, by: str) -> Any:
             seen(managed(child(training_job(suspend=True)), "kubernetes.io/job-controller")),
             [PatchChild],
         ),
-        (training_job(suspend=True), seen(labelled(child())), [PatchChild]),
+        (training_job(suspend=True), seen(labelled(child())), [DeleteChild]),
+        (training_job(suspend=True), seen(labelled(child(SUSPENDED))), [DeleteChild]),
+        (training_job(STARTED, suspend=True), seen(labelled(child()), succeeded()), [PatchChild]),
+        (training_job(STARTED, suspend=True), seen(labelled(child()), failed(code=65)), [PatchChild]),
+        (training_job(DONE_REPORT, suspend=True), seen(labelled(child()), running()), [PatchChild]),
+        (
+            training_job(STARTED, suspend=True, backoffLimit=9, generation=2),
+            seen(labelled(child()), running()),
+            [PatchChild],
+        ),
         (training_job(suspend=True), seen(COMPLETE), [EmitEvent, ApplyStatus]),
         (training_job(), seen(COMPLETE), [EmitEvent, ApplyStatus]),
         (training_job(DONE), seen(), []),
@@ -617,6 +631,7 @@ class World(RuleBasedStateMachine):
             case CreateChild():
                 assert self.child is None
                 assert not is_finished(self.status)
+                assert not self.spec.get("suspend")
                 assert not any(one["status"]["phase"] in {"Pending", "Running"} for one in self.pods)
                 self.made += 1
                 self.child = {**copy.deepcopy(dict(action.body)), "status": {}}
@@ -626,11 +641,14 @@ class World(RuleBasedStateMachine):
                 self.child["spec"] |= action.spec
             case DeleteChild():
                 assert self.child is not None
-                unqueued = self.spec.get("suspend") and "scheduling" in self.spec
+                in_queue = QUEUE_LABEL in self.child["metadata"]["labels"]
+                unqueued = self.spec.get("suspend") and in_queue
                 started = self.status.start_time is not None or first_run_time(self.status, self.observed()) is not None
                 assert unqueued or not started
                 lives = any(is_live(one) for one in self.observed().pods)
-                assert unqueued or not lives or QUEUE_LABEL in self.child["metadata"]["labels"]
+                assert unqueued or not lives or in_queue
+                assert self.status.start_time is not None or not started
+                assert not is_spec_ignored(self.status)
                 self.child = None
             case ApplyStatus(manager=manager) if manager == PROGRESS_MANAGER:
                 self.status = Status(**dict(leader_fields(self.status)) | dict(action.status))
@@ -681,7 +699,13 @@ class World(RuleBasedStateMachine):
             self.spec |= QUEUE
         self.generation += 1
 
-    @precondition(lambda self: self.child is not None and "scheduling" in self.spec)
+    @precondition(lambda self: self.child is not None)
+    @rule()
+    def the_queue_of_the_namespace_takes_the_job(self) -> None:
+        assert self.child is not None
+        self.child["metadata"]["labels"][QUEUE_LABEL] = "default"
+
+    @precondition(lambda self: self.child is not None)
     @rule()
     def kueue_lets_it_run_or_preempts_it(self) -> None:
         assert self.child is not None

@@ -10,6 +10,7 @@ from epochal_api.trainingjob.status import Status
 
 from epochal_operator.pods.diagnosis import is_live
 from epochal_operator.pods.installation import Installation
+from epochal_operator.pods.pod_template import QUEUE_LABEL
 from epochal_operator.runtime.actions import DeleteChild, PatchChild
 from epochal_operator.runtime.api.resource import JOBS
 from epochal_operator.trainingjob.job.batch_job import (
@@ -18,7 +19,7 @@ from epochal_operator.trainingjob.job.batch_job import (
     starting_controller,
 )
 from epochal_operator.trainingjob.job.observed import Observed, could_create_pods, first_run_time, is_terminating
-from epochal_operator.trainingjob.pod.failures import job_end
+from epochal_operator.trainingjob.pod.failures import is_last_pod, job_end
 from epochal_operator.trainingjob.pod.state import lacks_image
 from epochal_operator.trainingjob.reasons import Reason, StatusCause
 from epochal_operator.trainingjob.status.predicates import failed_before_start, is_spec_ignored
@@ -111,6 +112,30 @@ def removal_action(job: Mapping[str, Any], observed: Observed) -> PatchChild | D
         if any(map(is_live, observed.pods)):
             return None
     return delete_job(job, "was built from an earlier spec, and had not run a container")
+
+
+def must_leave_queue(before: Status, observed: Observed, job: Mapping[str, Any]) -> bool:
+    """Return whether the Job of a suspended TrainingJob must be deleted, because a queue could start it again.
+
+    The label of the Job decides, because a cluster may put a Job into a queue that its spec does not name. Two Jobs are
+    kept and suspended: a Job whose training has ended, so that its results are reported, and the only Job with the
+    trained spec, because the training could not continue without it.
+    """
+    if QUEUE_LABEL not in job["metadata"].get("labels", {}):
+        return False
+    return not (observed.spec_ignored or is_spec_ignored(before) or _has_trained(before, observed, job))
+
+
+def _has_trained(before: Status, observed: Observed, job: Mapping[str, Any]) -> bool:
+    """Return whether the training of a Job has ended, although the Job may not have its end condition yet."""
+    is_done = before.progress is not None and before.progress.stage == "Done"
+    succeeded = any(pod["status"].get("phase") == "Succeeded" for pod in observed.pods)
+    return is_done or succeeded or is_last_pod(job, observed.pods)
+
+
+def is_start_unrecorded(before: Status, observed: Observed) -> bool:
+    """Return whether a container has run, but the status has no start time. Without the Job, no other record exists."""
+    return before.start_time is None and has_run_container(before, observed)
 
 
 def patch_job(job: Mapping[str, Any], spec: Mapping[str, Any]) -> PatchChild:

@@ -40,14 +40,11 @@ class PhaseInputs(NamedTuple):
 
     Args:
         suspend: Value of spec.suspend.
-        has_queue: Whether spec.scheduling.queueName is set. A suspended TrainingJob then has no Job, because the queue
-            would keep a slot for the Job.
         own_image: Whether spec.image is set; None if unknown.
         scheduler: Name of the scheduler in the spec, if any.
     """
 
     suspend: bool
-    has_queue: bool = False
     own_image: bool | None = None
     scheduler: str | None = None
 
@@ -96,7 +93,9 @@ def derive_phase(inputs: PhaseInputs, before: Status, observed: Observed) -> Pha
         return Phase(state_without_job, StatusCause(Reason.CREATING, _replacement_message(observed)))
     has_live_pod = any(map(is_live, observed.pods))
     if job["metadata"].get("deletionTimestamp") and not (inputs.suspend and has_live_pod):
-        return Phase(state_without_job, StatusCause(Reason.CREATING, _deletion_message(job, observed)))
+        return Phase(
+            state_without_job, StatusCause(Reason.CREATING, _deletion_message(job, observed, suspend=inputs.suspend))
+        )
     is_suspended = inputs.suspend and job["spec"].get("suspend") and not has_live_pod
     result = Phase("Suspended", _SUSPENDED) if is_suspended else _phase_of_pods(inputs, before, observed)
     if blocked is None:
@@ -113,7 +112,7 @@ def _phase_without_job(inputs: PhaseInputs, observed: Observed, state_without_jo
         pod_name = observed.orphans[0]["metadata"]["name"]
         message = f"The Job is created once the pod {pod_name} has ended, which belongs to an earlier Job."
         return Phase(state_without_job, StatusCause(Reason.CREATING, message))
-    if inputs.suspend and inputs.has_queue:
+    if inputs.suspend:
         return Phase("Suspended", _SUSPENDED)
     return Phase(state_without_job, StatusCause(Reason.CREATING, "The Job is being created."))
 
@@ -141,15 +140,19 @@ def _replacement_message(observed: Observed) -> str:
     return f"Recreating the Job with the current spec{condition}, because no container of the Job has run."
 
 
-def _deletion_message(job: Mapping[str, Any], observed: Observed) -> str:
+def _deletion_message(job: Mapping[str, Any], observed: Observed, *, suspend: bool) -> str:
     """Return the message for a Job that is being deleted, with the finalizers that delay its deletion."""
     if observed.spec_ignored:
         return "The Job is being deleted. No other Job follows: only this Job has the trained spec (SpecApplied)."
     finalizers = [
         finalizer for finalizer in job["metadata"].get("finalizers") or [] if finalizer not in _KUBERNETES_FINALIZERS
     ]
-    condition = f" once its finalizers are removed (metadata.finalizers: {', '.join(finalizers)})" if finalizers else ""
-    return f"The Job is being deleted. Another Job follows{condition}."
+    conditions = [
+        *(["spec.suspend is false"] if suspend else []),
+        *([f"its finalizers are removed (metadata.finalizers: {', '.join(finalizers)})"] if finalizers else []),
+    ]
+    once = f" once {' and '.join(conditions)}" if conditions else ""
+    return f"The Job is being deleted. Another Job follows{once}."
 
 
 _KUBERNETES_FINALIZERS = frozenset({"foregroundDeletion", "orphan"})

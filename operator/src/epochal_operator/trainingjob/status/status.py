@@ -48,7 +48,6 @@ def derive_status(training_job: TrainingJob, observed: Observed) -> Status:
     spec = training_job.spec
     inputs = PhaseInputs(
         spec.suspend,
-        has_queue=spec.scheduling.queue_name is not None,
         own_image=spec.image is not None,
         scheduler=spec.scheduling.scheduler_name,
     )

@@ -161,7 +161,7 @@ def without_its_node(one: dict[str, Any]) -> dict[str, Any]:
         ),
         (ENDED_EARLY, seen(FAILED, failed()), "Failed", {"Stalled", "Failed", "Finished"}, "Crashed"),
         (training_job(), seen(FAILED, failed()), "Failed", {"Stalled", "Failed", "Finished"}, "Crashed"),
-        (SUSPENDED, seen(), "Suspended", {"Suspended"}, "Creating"),
+        (SUSPENDED, seen(), "Suspended", {"Ready", "Suspended"}, "Suspended"),
         (SUSPENDED, seen(child(SUSPENDED)), "Suspended", {"Ready", "Suspended"}, "Suspended"),
         (SUSPENDED, seen(child(SUSPENDED), failed(code=143)), "Suspended", {"Ready", "Suspended"}, "Suspended"),
         (SUSPENDED, seen(child(SUSPENDED), running()), "Starting", {"Ready"}, "Suspending"),
