@@ -6,6 +6,7 @@ import shutil
 import struct
 import zipfile
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -306,6 +307,8 @@ def test_refusals(tmp_path: Path) -> None:
         ("a,b\n1,\xff\n", "Write it as CSV in UTF-8."),
         ("a,b\n1,x\n2,x\n", "the column b must have 2 to 1,000 different values as labels, found 1"),
         ("a,b\nx1,0\n" + "".join(f"n{i},1\n" for i in range(99)), "has 100 rows and 0 columns of features"),
+        ("a,b\n1,0\n\n1_000,1\n", "row 4, column a: found '1_000', expected a number such as"),
+        ("a,b\n1,2.5\n2,1_0\n", "row 3, column b: found '1_0', expected a number such as"),
         ('a,b\n1,"' + "x" * 200_000, "field larger than field limit"),
     ],
 )
@@ -313,6 +316,31 @@ def test_refused_tables(tmp_path: Path, text: str, expected: str) -> None:
     (tmp_path / "a.csv").write_bytes(text.encode("latin-1"))
     assert expected in refusal(tmp_path, "a.csv")
     assert list(tmp_path.iterdir()) == [tmp_path / "a.csv"]
+
+
+def test_words_that_python_reads_as_numbers_are_classes(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("x,y\n" + "1,1_1\n2,1_2\n" * 20)
+    init(tmp_path, "a.csv")
+    assert np.load(tmp_path / "a.npz")["class_names"].tolist() == ["1_1", "1_2"]
+
+
+@pytest.mark.parametrize("function", ["numpy.savez_compressed", "epochal.init.write.write"])
+def test_a_failure_during_the_write_keeps_the_files_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, function: str
+) -> None:
+    (tmp_path / "a.csv").write_text(TABLE)
+    assert init(tmp_path, "a.csv")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+    def fail(*arguments: Any, **_: Any) -> None:
+        if hasattr(arguments[0], "write"):
+            arguments[0].write(b"half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(function, fail)
+    with suppress(KeyboardInterrupt):
+        epochal("init", "a.csv", "--force", folder=tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 def test_no_file_is_replaced_without_force(tmp_path: Path) -> None:

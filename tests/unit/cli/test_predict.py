@@ -288,7 +288,10 @@ def test_other_arrays_are_refused(array: np.ndarray, tensor: Tensor, message: st
     ("name", "content", "message"),
     [
         ("a.csv", b"1,2,3,4\n1,2\n", "row 2 has 2 columns, and the rows before have 4|shape"),
-        ("a.csv", b"1,2,3,cat\n", "row 1: found 'cat', expected a number for the input row"),
+        ("a.csv", b"1,2,3,cat\n", "row 1, column 4: found 'cat', expected a number for the input row"),
+        ("a.csv", b"1,2,3,4\n1,2_0,3,4\n", "row 2, column 2: found '2_0', expected a number"),
+        ("a.csv", b"1_0,2_0,3_0,4_0\n1,2,3,4\n", "row 1, column 1: found '1_0', expected a number"),
+        ("a.csv", b"1,2,nan,4\n", "row 1, column 3: found 'nan', expected a number"),
         ("a.csv", b"a,b,c,d\n", "has no samples"),
         ("a.csv", b"\n", "has no samples"),
         ("a.bin", b"\xff\x00\xfe", "neither a photograph nor npy, npz or CSV"),

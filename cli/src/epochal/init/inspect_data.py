@@ -1,12 +1,10 @@
 """Detects the format of a user's data, describes the data, and converts tables and photographs to npz."""
 
-import os
 import zipfile
-from contextlib import suppress
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 
 import numpy as np
+from epochal_lib.partial_file import partial_file
 
 from epochal.errors import EpochalError
 from epochal.init.arrays import SAMPLE_BYTES, describe_npz, describe_values
@@ -86,16 +84,8 @@ def _write(table: Table, target: Path, *, replace: bool) -> None:
     """Write arrays to an npz file. An error leaves no partial file."""
     if target.exists() and not replace:
         raise EpochalError(f"{target} exists", "Give another name with --name, or replace it with --force.")
-    with NamedTemporaryFile(dir=target.parent, prefix=".unfinished-", suffix=".npz", delete=False) as file:
-        try:
-            np.savez_compressed(file, **table.arrays)  # type: ignore[arg-type]
-            file.close()
-            os.chmod(file.name, 0o644)  # noqa: PTH101 - the mode of other files
-            os.replace(file.name, target)  # noqa: PTH105
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(file.name)  # noqa: PTH108
-            raise
+    with partial_file(target) as partial, partial.open("wb") as file:
+        np.savez_compressed(file, **table.arrays)  # type: ignore[arg-type]
 
 
 def default_name(path: Path) -> str:

@@ -1,7 +1,6 @@
 """Converts CSV tables to arrays. A feature column of words becomes a column of 0 and 1 for each word."""
 
 import csv
-import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -11,8 +10,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from epochal_api.text import printable
 from numpy.typing import NDArray
 
+from epochal.csv_number import parse_number, resembles_number
 from epochal.errors import EpochalError
 from epochal.init.description import Task
 from epochal.sentences import counted, listed
@@ -56,14 +57,24 @@ class _Column:
     words: Counter[str] = field(default_factory=Counter)
     is_numeric: bool = True
     is_whole: bool = True
+    has_number: bool = False
+    has_word: bool = False
+    unclear: tuple[int, str] | None = None
+    """Row and value of the first cell that Python reads as a number, but `parse_number` refuses."""
 
     @property
     def is_usable(self) -> bool:
         """Whether the column can be a feature: it has only numbers, or at most MAX_WORDS different words."""
         return self.is_numeric or len(self.words) <= MAX_WORDS
 
-    def add(self, text: str, number: float | None, most: int) -> None:
+    def add(self, row: int, text: str, number: float | None, most: int) -> None:
         """Add a value to the column. After more than `most` different values, new values are no longer recorded."""
+        if number is not None:
+            self.has_number = True
+        elif not resembles_number(text):
+            self.has_word = True
+        elif self.unclear is None:
+            self.unclear = row, text
         self.is_numeric = self.is_numeric and number is not None
         self.is_whole = self.is_whole and number is not None and number.is_integer()
         if len(self.words) <= most or text in self.words:
@@ -78,11 +89,7 @@ class _Form(NamedTuple):
 
     def number(self, text: str) -> float | None:
         """Parse a text as a number with the decimal mark of the file. Return None if it is no finite number."""
-        try:
-            found = float(text.replace(",", ".") if self.has_decimal_comma else text)
-        except ValueError:
-            return None
-        return found if math.isfinite(found) else None
+        return parse_number(text.replace(",", ".") if self.has_decimal_comma else text)
 
 
 class _Survey(NamedTuple):
@@ -133,19 +140,27 @@ def read_table(path: Path, label: str | None = None, task: Task | None = None) -
 def _survey(path: Path, form: _Form, label: str | None) -> _Survey:
     """Read all rows of a table once, and return its columns and the number of complete rows."""
     with _rows(path, form) as rows:
-        heading = _heading(next(rows, []), path)
+        heading = _heading(next(rows, (1, []))[1], path)
         target = _label_index(heading, label, path)
         columns = [_Column(name) for name in heading]
         count = left_out = 0
-        for row in rows:
+        for number, row in rows:
             if not _is_complete(row, heading, target):
                 left_out += 1
                 continue
             count += 1
             for index, (column, text) in enumerate(zip(columns, row, strict=True)):
-                column.add(text, form.number(text), MAX_CLASSES if index == target else MAX_WORDS)
+                column.add(number, text, form.number(text), MAX_CLASSES if index == target else MAX_WORDS)
     if not count:
         raise EpochalError(f"{path} has no complete row below its heading", "Fill the empty cells.")
+    for column in columns:
+        if column.unclear and column.has_number and not column.has_word:
+            row_number, text = column.unclear
+            raise EpochalError(
+                f"{path}: row {row_number}, column {listed([column.name])}: found {printable(text)[:100]!r}, expected "
+                "a number such as 1000, -0.5 or 1e-3, as in the other rows",
+                "Correct the value, or leave the cell empty to leave out the row.",
+            )
     return _Survey(columns, target, count, left_out)
 
 
@@ -166,12 +181,13 @@ def _detect_form(path: Path) -> _Form:
 
 
 @contextmanager
-def _rows(path: Path, form: _Form) -> Iterator[Iterator[list[str]]]:
+def _rows(path: Path, form: _Form) -> Iterator[Iterator[tuple[int, list[str]]]]:
+    """Yield the rows that are not empty, each with its number in the file, from 1."""
     csv.field_size_limit(_MAX_CELL)  # a limit of the process, which another reader may have changed
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, delimiter=form.delimiter, skipinitialspace=True)
-            yield ([cell.strip() for cell in row] for row in reader if row)
+            yield ((number, [cell.strip() for cell in row]) for number, row in enumerate(reader, 1) if row)
     except (csv.Error, UnicodeDecodeError, OSError) as error:
         raise EpochalError(f"cannot read {path}: {error}", "Write it as CSV in UTF-8.") from None
 
@@ -233,8 +249,8 @@ def _arrays(
     x = np.zeros((count, len(names)), "float32")
     y = np.zeros(count, "int64" if classes is not None else "float32")
     with _rows(path, form) as rows:
-        heading = next(rows)
-        complete = (row for row in rows if _is_complete(row, heading, target))
+        heading = next(rows)[1]
+        complete = (row for _, row in rows if _is_complete(row, heading, target))
         for line, row in zip(range(count), complete, strict=False):
             place = 0
             for index in used:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from epochal_api.text import printable
 
+from epochal.csv_number import parse_number, resembles_number
 from epochal.errors import EpochalError
 from epochal.exit_codes import ExitCode
 from epochal.serving.tensors import TEXT, Tensor, fit, is_batch
@@ -196,7 +197,7 @@ def _of_csv(path: Path, inputs: Sequence[Tensor], request_bytes: int) -> Iterato
         if first is None:
             raise _empty(str(path))
         cells = first[1]
-        if cells != [tensor.name] if tensor.dtype == TEXT else any(map(_is_number, cells)):
+        if cells != [tensor.name] if tensor.dtype == TEXT else any(map(resembles_number, cells)):
             rows = itertools.chain([first], rows)
         size, is_empty = None, True
         while chunk := list(itertools.islice(rows, size or 1)):
@@ -233,24 +234,22 @@ def _array(path: Path, rows: Sequence[tuple[int, Sequence[str]]], tensor: Tensor
     if tensor.dtype == TEXT:
         texts = np.array([row for _, row in rows], dtype=str)
         return texts[:, 0] if width == 1 and not tensor.shape else texts
-    try:
-        numbers = np.array([[float(cell) for cell in row] for _, row in rows])
-    except ValueError:
-        number, cell = next((number, cell) for number, row in rows for cell in row if not _is_number(cell))
-        raise EpochalError(
-            f"{path}: row {number}: found {printable(cell)[:100]!r}, expected a number for the input {tensor}.",
-            "Remove columns of text, such as labels and names.",
-            exit_code=ExitCode.USAGE,
-        ) from None
+    numbers = np.array(
+        [[_number(path, number, column, cell, tensor) for column, cell in enumerate(row, 1)] for number, row in rows]
+    )
     return numbers[:, 0] if width == 1 and not tensor.shape else numbers
 
 
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+def _number(path: Path, row: int, column: int, cell: str, tensor: Tensor) -> float:
+    number = parse_number(cell)
+    if number is None:
+        raise EpochalError(
+            f"{path}: row {row}, column {column}: found {printable(cell)[:100]!r}, expected a number for the input "
+            f"{tensor}.",
+            "Write numbers such as 1000, -0.5 or 1e-3. Remove columns of text, such as labels and names.",
+            exit_code=ExitCode.USAGE,
+        )
+    return number
 
 
 def _empty(where: str) -> EpochalError:
