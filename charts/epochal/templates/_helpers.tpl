@@ -136,6 +136,17 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 {{- end -}}
 {{- end -}}
 
+{{/* The matchConstraints that limit a policy to watchNamespaces; empty if the operator serves all namespaces. */}}
+{{- define "epochal.watched" -}}
+{{- with .Values.watchNamespaces -}}
+namespaceSelector:
+  matchExpressions:
+  - key: kubernetes.io/metadata.name
+    operator: In
+    values: {{ . | sortAlpha | toJson }}
+{{- end -}}
+{{- end -}}
+
 {{/* CEL that tells whether a variable `name` is one of those in a list: see trainingJobPolicy. */}}
 {{- define "epochal.among" -}}
 {{- range . -}}
