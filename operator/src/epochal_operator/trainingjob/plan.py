@@ -16,7 +16,6 @@ from epochal_operator.pods.pod_template import QUEUE_LABEL
 from epochal_operator.runtime.actions import ApplyStatus, ChildAction, CreateChild, DeleteChild, DeleteSelf, EmitEvent
 from epochal_operator.runtime.actions import Plan as AnyPlan
 from epochal_operator.runtime.api.resource import JOBS
-from epochal_operator.runtime.events import Event
 from epochal_operator.trainingjob.job.batch_job import (
     NoStorageEndpoint,
     batch_job,
@@ -96,9 +95,8 @@ def make_plan(training_job: TrainingJob, observed: Observed, installation: Insta
     remaining = _status_plan(training_job.metadata, before, after, observed, _mutable_fields(training_job))
     if action is not None:  # Save the predecessor's results in the status first: it may be deleted at any time.
         return Plan((*remaining.actions, action))
-    if before.job_name or not after.job_name:
-        return remaining
-    new_job_events = unknown_objects_events(training_job.metadata, unknown_objects(training_job))
+    is_new = after.job_name and not before.job_name
+    new_job_events = unknown_objects_events(training_job.metadata, unknown_objects(training_job)) if is_new else ()
     return replace(remaining, actions=(*map(EmitEvent, new_job_events), *remaining.actions))
 
 
