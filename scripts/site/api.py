@@ -97,10 +97,18 @@ def _row(path: str, node: Schema, is_required: bool) -> tuple[str, ...]:  # noqa
     return code(path) + ("*" if is_required else ""), type_of(node), default, _meaning(node)
 
 
+def _expected(rule: Schema) -> str:
+    """Return the message of a rule without the found value."""
+    if "message" in rule:
+        return str(rule["message"])
+    text: str = rule["messageExpression"]
+    return text.partition(", found %s")[0].removeprefix("'").replace(r"\'", "'")
+
+
 def _meaning(node: Schema) -> str:
     """Return the description, the bounds and the rules of a field."""
     found = [*node.get("x-kubernetes-validations", []), *node.get(ADMISSION, [])]
-    rules = [cell(rule["message"]) for rule in found if "message" in rule]
+    rules = [cell(_expected(rule)) for rule in found]
     sentences = [cell(node.get("description", "")), *bounds(node)]
     if rules:
         sentences.append(f"Rules: {'; '.join(rules)}.")

@@ -111,8 +111,8 @@ function statusOf(run: RunSummary): Record<string, unknown> {
                 "The training set has no samples of the class 7, so the network cannot learn it. Add samples, or use data.shuffle.",
             },
             {
-              reason: "PlainHTTP",
-              message: "The storage has an http endpoint: an attacker in the network can read and replace data.",
+              reason: "ChanceLevel",
+              message: "The network predicts no better than chance. Check the labels, the loss and the learning rate.",
             },
           ]
         : [],

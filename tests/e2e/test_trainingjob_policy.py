@@ -158,14 +158,6 @@ def test_a_model_server_may_name_no_more(namespace: Namespace) -> None:
     assert "spec.storage.endpoint: must be one that is allowed here" in str(refused.value)
 
 
-def test_a_storage_without_tls_gets_a_warning(namespace: Namespace) -> None:
-    def messages() -> list[str]:
-        return [event["message"] for event in namespace.events("earlier") if event["reason"] == "PlainHTTP"]
-
-    (message,) = wait("the warning", messages, seconds=30)
-    assert "http://minio.minio.svc:9000 is not https" in message
-
-
 def test_a_job_older_than_the_policy_runs_on(namespace: Namespace) -> None:
     namespace.patch({"activeDeadlineSeconds": 600}, "earlier")
     with pytest.raises(Refused, match=r"spec\.serviceAccountName: must be one that is allowed here"):

@@ -159,9 +159,8 @@ class Namespace:
         return [event for event in about if event["involvedObject"]["name"] == name]
 
     def warnings(self, name: str = "digits") -> list[str]:
-        """Returns the reasons of the warnings about a TrainingJob, sorted, but PlainHTTP, which each gets here."""
-        reasons = (event["reason"] for event in self.events(name) if event["type"] == "Warning")
-        return sorted(reason for reason in reasons if reason != "PlainHTTP")
+        """Returns the reasons of the warnings about a TrainingJob, sorted."""
+        return sorted(event["reason"] for event in self.events(name) if event["type"] == "Warning")
 
     def snapshot(self) -> str:
         """Return the objects and the latest Events of the namespace, and the operator's log lines about it."""

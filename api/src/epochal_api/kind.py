@@ -58,6 +58,7 @@ def dns_label_rule(max_length: int, owned_objects: str) -> Rule:
         f"self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$') && size(self.metadata.name) <= {max_length}",
         f"metadata.name must be a DNS label of at most {max_length} characters (a-z, 0-9, -), because the names of its "
         f"{owned_objects} begin with it",
+        ("self.metadata.name",),
     )
 
 

@@ -98,13 +98,15 @@ class Rule(NamedTuple):
     Args:
         rule: The CEL expression. `self` is the value to which the rule applies.
         message: The expected value, shown to users who violate the rule.
-        found: CEL expressions of the invalid value, and perhaps of its location. The API server appends them to the
-            message, as in ", found VALUE in LOCATION".
+        found: CEL expressions of the invalid value, and perhaps of its location or of its limit. The API server appends
+            them to the message, as in ", found VALUE in LOCATION".
+        between: The word between the values of `found`.
     """
 
     rule: str
     message: str
     found: tuple[str, ...] = ()
+    between: str = "in"
 
     @property
     def message_expression(self) -> str:
@@ -112,7 +114,7 @@ class Rule(NamedTuple):
         if not self.found:
             return cel_text(self.message)
         # `format` costs little; for `+` and `join`, the API server estimates texts of unlimited length, and refuses it.
-        text = f"{self.message}, found {' in '.join(['%s'] * len(self.found))}"
+        text = f"{self.message}, found {f' {self.between} '.join(['%s'] * len(self.found))}"
         return f"{cel_text(text)}.format([{', '.join(self.found)}])"
 
     def require(self, *, holds: bool, found: str = "") -> None:
@@ -133,10 +135,9 @@ def cel_text(value: str) -> str:
 
 def _api_rule(rule: Rule) -> dict[str, str]:
     """Return a rule as an item of x-kubernetes-validations."""
-    keywords = {"rule": rule.rule, "message": rule.message}
     if rule.found:
-        keywords["messageExpression"] = rule.message_expression
-    return keywords
+        return {"rule": rule.rule, "messageExpression": rule.message_expression}
+    return {"rule": rule.rule, "message": rule.message}
 
 
 def is_one_set(*values: object) -> bool:
@@ -144,11 +145,17 @@ def is_one_set(*values: object) -> bool:
     return [value is None for value in values].count(False) == 1
 
 
+def set_fields(*fields: str) -> str:
+    """Return the CEL expression of the list of the fields that are set."""
+    return " + ".join(f"(has(self.{field}) ? ['{field}'] : [])" for field in fields)
+
+
 def exactly_one(*fields: str) -> Rule:
     """Return the rule that exactly one field is set."""
     has_fields = ", ".join(f"has(self.{field})" for field in fields)
     names = f"{', '.join(fields[:-1])} and {fields[-1]}"
-    return Rule(f"[{has_fields}].filter(given, given).size() == 1", f"give exactly one of {names}")
+    rule = f"[{has_fields}].filter(given, given).size() == 1"
+    return Rule(rule, f"give exactly one of {names}", (set_fields(*fields),))
 
 
 def cel(*rules: Rule, **extra: Any) -> dict[str, Any]:
@@ -156,10 +163,21 @@ def cel(*rules: Rule, **extra: Any) -> dict[str, Any]:
     return {CEL: [_api_rule(rule) for rule in rules], **extra}
 
 
-def matching(pattern: str, message: str, *rules: Rule, max_length: int, min_length: int | None = None) -> Any:
-    """Return the Field that requires a text to match a pattern. Errors show the message in place of the pattern."""
+def matching(
+    pattern: str, message: str, *rules: Rule, max_length: int, min_length: int | None = None, is_shown: bool = True
+) -> Any:
+    """Return the Field that requires a text to match a pattern. Errors show the message in place of the pattern.
+
+    Args:
+        pattern: The regular expression.
+        message: The expected value.
+        rules: Further rules of the text.
+        max_length: Maximum characters.
+        min_length: Minimum characters.
+        is_shown: Whether the message of the API server contains the invalid text, which may be a secret.
+    """
     describe_pattern(pattern, message)
-    rule = Rule(f"self.matches(r'{pattern}')", message)
+    rule = Rule(f"self.matches(r'{pattern}')", message, ("self",) if is_shown else ())
     extra = cel(rule, *rules, pattern=None)
     return Field(pattern=pattern, min_length=min_length, max_length=max_length, json_schema_extra=extra)
 

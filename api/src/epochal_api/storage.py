@@ -4,7 +4,17 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
-from epochal_api.model import UNSTORED_DEFAULT, Model, ObjectName, Rule, admission, cel, is_one_set, matching
+from epochal_api.model import (
+    UNSTORED_DEFAULT,
+    Model,
+    ObjectName,
+    Rule,
+    admission,
+    cel,
+    is_one_set,
+    matching,
+    set_fields,
+)
 from epochal_api.quoted import TEXT_IN_QUOTES, matching_in_quotes
 from epochal_api.text import PRINTABLE_PATTERN
 
@@ -18,8 +28,9 @@ _SCHEME = "s3://"
 _PARENT = Rule(
     "!self.startsWith('/') && !self.split('/').exists(part, part == '..')",
     "must be relative, without a '..' segment",
+    ("self",),
 )
-_KEY = Rule(f"!self.startsWith('{_SCHEME}')", "must be a key in the bucket, without s3://BUCKET/")
+_KEY = Rule(f"!self.startsWith('{_SCHEME}')", "must be a key in the bucket, without s3://BUCKET/", ("self",))
 _BUCKET_NAME = "must be the name of a bucket: lower-case letters, digits, dots and hyphens, without s3://"
 
 
@@ -64,6 +75,7 @@ Endpoint = Annotated[
         "must be http://HOST[:PORT] or https://HOST[:PORT], without a path",
         min_length=1,
         max_length=512,
+        is_shown=False,  # It may contain a password.
     ),
 ]
 
@@ -104,7 +116,11 @@ class Storage(StorageService):
     """Seconds to wait and retry while the service does not answer or is full; then the job fails. Default: 3600."""
 
 
-_FEATURES_AND_LABELS = Rule("has(self.features) == has(self.labels)", "features and labels must be given together")
+_FEATURES_AND_LABELS = Rule(
+    "has(self.features) == has(self.labels)",
+    "features and labels must be given together",
+    (set_fields("features", "labels"),),
+)
 
 
 class _Objects(Model):
@@ -124,7 +140,9 @@ class _Objects(Model):
 
 
 _OBJECT_OR_FEATURES = Rule(
-    "has(self.object) != (has(self.features) || has(self.labels))", "give either object, or features and labels"
+    "has(self.object) != (has(self.features) || has(self.labels))",
+    "give either object, or features and labels",
+    (set_fields("object", "features", "labels"),),
 )
 
 
@@ -214,7 +232,7 @@ class Data(Model):
 
 ExportFormat = Literal["onnx", "savedmodel"]
 """Format of an exported model for programs without Keras."""
-_UNIQUE = Rule("self.all(name, self.exists_one(other, other == name))", "must name each format once")
+_UNIQUE = Rule("self.all(name, self.exists_one(other, other == name))", "must name each format once", ("self",))
 
 
 def _check_unique(formats: list[ExportFormat]) -> list[ExportFormat]:

@@ -136,6 +136,31 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 {{- end -}}
 {{- end -}}
 
+{{/* Images that the policy of ModelServers admits, separated by spaces, from a list of the images of the release, the policy and the
+     operator's Deployment in the cluster. After a complete rollout, only the last release can lead. The Deployment may be absent. */}}
+{{- define "epochal.admittedImages" -}}
+{{- $policy := index . 1 -}}
+{{- $deployment := index . 2 -}}
+{{- $status := $deployment.status | default dict -}}
+{{- $replicas := dig "spec" "replicas" 1 $deployment | int -}}
+{{- $rolledOut := and (eq (dig "metadata" "generation" 0 $deployment | int) ($status.observedGeneration | int))
+    (eq $replicas ($status.updatedReplicas | int)) (eq $replicas ($status.availableReplicas | int)) (eq $replicas ($status.replicas | int)) -}}
+{{- $last := dig "metadata" "annotations" "epochal.dev/images" "" $policy -}}
+{{- $all := dig "metadata" "annotations" "epochal.dev/admitted-images" $last $policy -}}
+{{- concat (index . 0) (ternary $last $all $rolledOut | splitList " " | compact) | uniq | join " " -}}
+{{- end -}}
+
+{{/* The matchConstraints that limit a policy to watchNamespaces; empty if the operator serves all namespaces. */}}
+{{- define "epochal.watched" -}}
+{{- with .Values.watchNamespaces -}}
+namespaceSelector:
+  matchExpressions:
+  - key: kubernetes.io/metadata.name
+    operator: In
+    values: {{ . | sortAlpha | toJson }}
+{{- end -}}
+{{- end -}}
+
 {{/* CEL that tells whether a variable `name` is one of those in a list: see trainingJobPolicy. */}}
 {{- define "epochal.among" -}}
 {{- range . -}}

@@ -1,5 +1,6 @@
 """The CRDs are structural, described and bounded, and the committed files are up to date."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -97,7 +98,30 @@ def test_api_server_explains_bucket_names(field: str) -> None:
     (node,) = [node for path, node in SPEC if path == f"spec.{field}"]
     (rule,) = node["x-kubernetes-validations"]
     assert "pattern" not in node
-    assert rule["message"].endswith("without s3://")
+    assert rule["messageExpression"].endswith("without s3://, found %s'.format([self])")
+
+
+WITHOUT_FOUND = (
+    " cannot change once ",  # The values are whole parts of the spec.
+    " in a template: ",  # The rule refuses any value.
+    "give only one source, found ",
+    "give one of trainingJobRef, experimentRef and uri",
+    "must be http://HOST[:PORT] or https://HOST[:PORT]",  # The value may contain a password.
+    "must be valid labels: ",  # The CRD of Experiments would exceed its size.
+    "template.spec.training.monitor must be omitted or equal the objective",
+)
+"""Parts of the messages of rules that do not end with the found value."""
+
+
+@EACH_KIND
+def test_messages_of_rules_end_with_the_found_value(kind: Kind) -> None:
+    rules = [
+        rule for _, node in nodes(schema(kind.model, kind.content)) for rule in node.get("x-kubernetes-validations", [])
+    ]
+    for rule in rules:
+        if any(part in rule.get("message", "") for part in WITHOUT_FOUND):
+            continue
+        assert re.search(r", found %s( \w+ %s)?'\.format\(", rule.get("messageExpression", "")), rule
 
 
 @EACH_KIND
@@ -144,14 +168,14 @@ def test_immutable_field_message_names_mutable_fields() -> None:
     (message,) = (
         rule["message"]
         for rule in schema(TrainingJob)["x-kubernetes-validations"]
-        if rule["message"].startswith("spec.image cannot change once a container of the job has run")
+        if rule.get("message", "").startswith("spec.image cannot change once a container of the job has run")
     )
     for field in ("spec.finish", "spec.suspend", "spec.activeDeadlineSeconds", "spec.ttlSecondsAfterFinished"):
         assert field in message
 
 
 def test_only_four_fields_are_mutable() -> None:
-    messages = [rule["message"] for rule in schema(TrainingJob)["x-kubernetes-validations"]]
+    messages = [rule.get("message", "") for rule in schema(TrainingJob)["x-kubernetes-validations"]]
     frozen = {message.split()[0] for message in messages if "cannot change" in message}
     fields = {f"spec.{name}" for name in schema(TrainingJob)["properties"]["spec"]["properties"]}
     changing = {"finish", "suspend", "ttlSecondsAfterFinished", "activeDeadlineSeconds"}

@@ -93,6 +93,7 @@ def test_default_objects(render: Render) -> None:
         ("ValidatingAdmissionPolicy", "epochal-operator"),
         ("ValidatingAdmissionPolicy", "epochal-operator-experiments"),
         ("ValidatingAdmissionPolicy", "epochal-operator-servers"),
+        ("ValidatingAdmissionPolicy", "epochal-plain-http"),
         ("ValidatingAdmissionPolicy", "epochal-rules-experiments"),
         ("ValidatingAdmissionPolicy", "epochal-rules-trainingjobs"),
         ("ValidatingAdmissionPolicyBinding", "epochal-immutable"),
@@ -102,6 +103,7 @@ def test_default_objects(render: Render) -> None:
         ("ValidatingAdmissionPolicyBinding", "epochal-operator"),
         ("ValidatingAdmissionPolicyBinding", "epochal-operator-experiments"),
         ("ValidatingAdmissionPolicyBinding", "epochal-operator-servers"),
+        ("ValidatingAdmissionPolicyBinding", "epochal-plain-http"),
         ("ValidatingAdmissionPolicyBinding", "epochal-rules-experiments"),
         ("ValidatingAdmissionPolicyBinding", "epochal-rules-trainingjobs"),
     ]
@@ -476,6 +478,27 @@ def test_unwatched_namespace_warning(render: Render) -> None:
 @pytest.mark.parametrize("values", [{}, {"watchNamespaces": ["vision"], "watchWarning": {"enabled": False}}])
 def test_no_unwatched_namespace_warning(render: Render, values: dict[str, Any]) -> None:
     assert "epochal-watched" not in render(**values).text
+
+
+def test_policies_for_users_hold_only_in_watched_namespaces(render: Render) -> None:
+    """So the policies of two installations do not refuse the objects of each other."""
+
+    def selectors(**values: Any) -> dict[str, Any]:
+        rendered = render(trainingJobPolicy={"enabled": True, "storageEndpoints": ["https://s3:*"]}, **values)
+        return {
+            one["metadata"]["name"]: one["spec"]["matchConstraints"].get("namespaceSelector")
+            for one in rendered.objects
+            if one["kind"] == "ValidatingAdmissionPolicy"
+            and "-operator" not in one["metadata"]["name"]
+            and not one["metadata"]["name"].endswith("-watched")
+        }
+
+    assert set(selectors().values()) == {None}
+    watched = selectors(watchNamespaces=["vision", "1e3"])
+    assert "epochal-trainingjobs" in watched
+    assert len(watched) == len(selectors())
+    expression = {"key": "kubernetes.io/metadata.name", "operator": "In", "values": ["1e3", "vision"]}
+    assert all(selector == {"matchExpressions": [expression]} for selector in watched.values()), watched
 
 
 def test_trainingjob_policy_covers_experiments_and_servers(render: Render) -> None:

@@ -59,9 +59,9 @@ _LINEAR_STEP = Rule(
     "!has(self.step) || self.scale != 'Log'",
     "step requires the scale Linear; with the scale Log, give a list of values instead",
 )
-_INT_ORDERED = Rule("self.min <= self.max", _ORDERED.message)
-_INT_LOG_ABOVE_ZERO = Rule("self.scale != 'Log' || self.min > 0", _LOG_ABOVE_ZERO.message)
-_INT_LINEAR_STEP = Rule("self.scale != 'Log' || self.step == 1", _LINEAR_STEP.message)
+_INT_ORDERED = Rule("self.min <= self.max", _ORDERED.message, ("self.min", "self.max"), "above")
+_INT_LOG_ABOVE_ZERO = Rule("self.scale != 'Log' || self.min > 0", _LOG_ABOVE_ZERO.message, ("self.min",))
+_INT_LINEAR_STEP = Rule("self.scale != 'Log' || self.step == 1", _LINEAR_STEP.message, ("self.step",))
 
 _Range = TypeVar("_Range", bound="FloatRange | IntRange")
 
@@ -128,6 +128,7 @@ _NOT_RESERVED = Rule(
     "must not be the path of "
     + ", ".join(f"training.{name}" for name in RESERVED)
     + ", which are the same for all trials",
+    ("self",),
 )
 
 

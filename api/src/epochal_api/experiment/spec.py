@@ -112,6 +112,7 @@ _VALID_LABELS = Rule(
 _NO_RESERVED_LABELS = Rule(
     "!self.exists(key, key.startsWith('epochal.dev/') || key == 'app.kubernetes.io/managed-by')",
     "must not contain epochal.dev/ keys or app.kubernetes.io/managed-by, which identify the objects of Epochal",
+    ("self.filter(key, key.startsWith('epochal.dev/') || key == 'app.kubernetes.io/managed-by')[0]",),
 )
 
 
@@ -178,6 +179,7 @@ class WarmStart(Model):
 _HAS_PARAMETERS = Rule(
     "self.search.method == 'None' || self.parameters.size() > 0",
     "parameters must not be empty, unless search.method is None",
+    ("self.search.method",),
 )
 _GRID_HAS_STEPS = Rule(
     "self.search.method != 'Grid' || self.parameters.all(one, !has(one.float) || has(one.float.step))",
@@ -202,6 +204,8 @@ _KNOWN_PARAMETERS = Rule(
 _MIN_EPOCHS = Rule(
     "self.schedule.method == 'None' || self.schedule.minEpochs <= self.template.spec.training.epochs",
     "schedule.minEpochs must be at most template.spec.training.epochs",
+    ("self.schedule.minEpochs", "self.template.spec.training.epochs"),
+    "of",
 )
 _MONITOR_IS_OBJECTIVE = Rule(
     "!has(self.template.spec.training.monitor) || (self.template.spec.training.monitor.metric == self.objective.metric "

@@ -65,10 +65,12 @@ _ONE_SOURCE = {pair: _not_both(*pair) for pair in combinations(_SOURCES, 2)}
 _DIGEST_OF_URI = Rule(
     "has(self.uri) == has(self.sha256)",
     "uri and sha256 must be given together: sha256sum prints the SHA-256 of the file. Without uri, set sha256 to null",
+    ("has(self.uri) ? 'uri' : 'sha256'",),
 )
 _SIGNATURE_OF_URI = Rule(
     "!has(self.signatureSha256) || has(self.uri)",
     "signatureSha256 requires uri: the status of a TrainingJob pins the signatures of its models",
+    ("self.signatureSha256",),
 )
 _Digest = Annotated[str, matching(SHA256_PATTERN, SHA256_EXPECTED, max_length=64)]
 
@@ -144,7 +146,10 @@ MAX_REPLICAS = 1000
 """Maximum number of pods."""
 
 _MIN_AT_MOST_MAX = Rule(
-    "!has(self.minReplicas) || self.minReplicas <= self.maxReplicas", "minReplicas must be at most maxReplicas"
+    "!has(self.minReplicas) || self.minReplicas <= self.maxReplicas",
+    "minReplicas must be at most maxReplicas",
+    ("self.minReplicas", "self.maxReplicas"),
+    "above",
 )
 
 
@@ -233,6 +238,7 @@ _SERVICE_NAME = Rule(
     f"self.metadata.name.matches('{NAME_PATTERN}') && size(self.metadata.name) <= {MAX_NAME}",
     f"metadata.name must be a DNS-1035 label of at most {MAX_NAME} characters (a-z, 0-9, -, a letter first), "
     "because it is the name of the Service",
+    ("self.metadata.name",),
 )
 
 

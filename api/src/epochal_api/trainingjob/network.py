@@ -98,7 +98,7 @@ NameOrObject = Annotated[Named, BeforeValidator(_name_to_object), WithJsonSchema
 """A name alone, or a mapping of `name` and arguments. A structural schema has no type for such alternatives."""
 
 
-_SIZES = Rule("self.all(size, size != 0)", "must have sizes from 1, or -1 for an axis of any length")
+_SIZES = Rule("self.all(size, size != 0)", "must have sizes from 1, or -1 for an axis of any length", ("self",))
 
 
 def _check_sizes(shape: list[int]) -> list[int]:

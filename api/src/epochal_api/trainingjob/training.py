@@ -182,14 +182,20 @@ _NO_CLASS_WEIGHT = "classWeight and outputs cannot both be set, as in Keras: giv
 LOSS_OF_EACH_OUTPUT = Rule(
     "has(self.training.outputs) || !has(self.network) || !has(self.network.outputs) || self.network.outputs.size() < 2",
     "training.outputs is required, with a loss for each output, because the network has several",
+    ("self.network.outputs",),
 )
 """A rule of the spec of the TrainingJob."""
 _STOP_WITHIN_EPOCHS = Rule(
-    "!has(self.stopAfterEpoch) || self.stopAfterEpoch <= self.epochs", "stopAfterEpoch must be at most epochs"
+    "!has(self.stopAfterEpoch) || self.stopAfterEpoch <= self.epochs",
+    "stopAfterEpoch must be at most epochs",
+    ("self.stopAfterEpoch", "self.epochs"),
+    "of",
 )
 _VALIDATE_WITHIN_EPOCHS = Rule(
     "!has(self.validationEveryEpochs) || self.validationEveryEpochs <= self.epochs",
     "validationEveryEpochs must be at most epochs, since otherwise no epoch is validated",
+    ("self.validationEveryEpochs", "self.epochs"),
+    "of",
 )
 
 

@@ -15,14 +15,12 @@ from epochal_operator.pods.mutable_fields import MutableFields
 from epochal_operator.runtime.actions import ApplyStatus, ChildAction, CreateChild, DeleteChild, DeleteSelf, EmitEvent
 from epochal_operator.runtime.actions import Plan as AnyPlan
 from epochal_operator.runtime.api.resource import JOBS
-from epochal_operator.runtime.events import Event
 from epochal_operator.trainingjob.job.batch_job import (
     NoStorageEndpoint,
     batch_job,
     job_changes,
     matches_user_spec,
     mutable_changes,
-    storage_endpoint,
 )
 from epochal_operator.trainingjob.job.catalogue_check import require_known_objects, unknown_objects
 from epochal_operator.trainingjob.job.observed import Observed, could_create_pods, is_terminating
@@ -44,7 +42,6 @@ from epochal_operator.trainingjob.reasons import Reason, StatusCause
 from epochal_operator.trainingjob.resources import PROGRESS_MANAGER
 from epochal_operator.trainingjob.status.events import (
     events,
-    plain_http_events,
     spec_changed_event,
     unknown_objects_events,
 )
@@ -99,14 +96,9 @@ def make_plan(training_job: TrainingJob, observed: Observed, installation: Insta
     remaining = _status_plan(training_job.metadata, before, after, observed, _mutable_fields(training_job))
     if action is not None:  # Save the predecessor's results in the status first: it may be deleted at any time.
         return Plan((*remaining.actions, action))
-    new_job_events = _new_job_events(training_job, installation) if after.job_name and not before.job_name else ()
+    is_new = after.job_name and not before.job_name
+    new_job_events = unknown_objects_events(training_job.metadata, unknown_objects(training_job)) if is_new else ()
     return replace(remaining, actions=(*map(EmitEvent, new_job_events), *remaining.actions))
-
-
-def _new_job_events(training_job: TrainingJob, installation: Installation) -> list[Event]:
-    """Return the Warning Events for a new Job: storage without TLS, and unknown Keras objects."""
-    http = plain_http_events(storage_endpoint(training_job, installation))
-    return [*http, *unknown_objects_events(training_job.metadata, unknown_objects(training_job))]
 
 
 def creates_job(plan: Plan) -> bool:

@@ -94,7 +94,6 @@ class Reason(EpochalReason):
     STARTED = "Started", Effect(event="Normal", fault=None)
     RESUMED = "Resumed", Effect(event="Normal", fault=None)
     STORAGE_AVAILABLE = "StorageAvailable", Effect(event="Normal", fault=None)
-    PLAIN_HTTP = "PlainHTTP"
     UNKNOWN_OBJECTS = "UnknownObjects"
     SPEC_CHANGED = "SpecChanged", Effect(event="Normal", fault=None)
 

@@ -314,14 +314,6 @@ def test_finished_job_has_no_events() -> None:
     ]
 
 
-def test_plain_http_event_precedes_the_status() -> None:
-    job = training_job(storage=SPEC["storage"] | {"endpoint": "http://minio:9000"})
-    emitted, written = make_plan(job, seen(child(job)), INSTALLATION).actions
-    assert isinstance(emitted, EmitEvent)
-    assert emitted.event.reason == "PlainHTTP"
-    assert isinstance(written, ApplyStatus)
-
-
 def test_reported_fields_are_written_with_complete() -> None:
     known = reported_status(report(), NOW)
     actions = make_plan(training_job(known), seen(COMPLETE, succeeded()), INSTALLATION).actions

@@ -74,17 +74,6 @@ def unknown_objects_events(metadata: Metadata, problems: str) -> list[Event]:
     return [make_event(Reason.UNKNOWN_OBJECTS, note, str(metadata.generation))]
 
 
-def plain_http_events(endpoint: str | None) -> list[Event]:
-    """Return the Event about storage without TLS for a new Job, or no Event."""
-    if not endpoint or not endpoint.startswith("http://"):
-        return []
-    note = (
-        f"spec.storage.endpoint: {endpoint} is not https, so others on the network can read and change data and "
-        f"checkpoints, and read models and a session token. Secret keys are not sent."
-    )
-    return [make_event(Reason.PLAIN_HTTP, note, endpoint)]
-
-
 def spec_changed_event(metadata: Metadata) -> Event:
     """Return the Event that the Job of a TrainingJob is replaced after a change of the spec."""
     note = "Recreating the Job with the changed spec, because no container of the Job had run."

@@ -8,7 +8,7 @@ from epochal_api.trainingjob.status import ReportedStatus, Status
 from epochal_operator.runtime.conditions import get_condition
 from epochal_operator.trainingjob.progress.reported_status import reported_status
 from epochal_operator.trainingjob.reasons import Reason, StatusCause
-from epochal_operator.trainingjob.status.events import events, plain_http_events
+from epochal_operator.trainingjob.status.events import events
 from epochal_operator.trainingjob.status.status import derive_status, status_of_refused_spec, with_exported_condition
 
 from tests.unit.operator.objects import (
@@ -412,10 +412,3 @@ def test_export_has_no_event() -> None:
 
 ARTIFACTS = {"uri": "s3://results/x/"}
 NOT_EXPORTABLE = {"reason": "NotExportable", "message": "the layer 'hashing_0'"}
-
-
-def test_plain_http_event() -> None:
-    (one,) = plain_http_events("http://minio:9000")
-    assert (one.type, one.reason) == ("Warning", "PlainHTTP")
-    assert one.note.startswith("spec.storage.endpoint: http://minio:9000 is not https")
-    assert plain_http_events("https://minio:9000") == plain_http_events(None) == []
