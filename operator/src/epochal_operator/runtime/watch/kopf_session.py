@@ -2,9 +2,16 @@
 
 kopf lists, then watches from the resourceVersion of its list. The operator makes its own list, in pages of bounded
 size; an object that the list lacks was deleted. kopf receives the resourceVersion of that list, and no objects.
+
+kopf ends the watches of all resources if one watch is refused with 410 Gone, or ends with another error than 410. As in
+client-go, any of these errors must only repeat the list and the watch of the same resource: see `_WatchLines`.
 """
 
+import asyncio
+import logging
+import re
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from http import HTTPStatus
 from os import environ
 from typing import Any
 
@@ -17,6 +24,15 @@ from epochal_operator.runtime.store import Source
 
 ListSource = Callable[[Source, str | None], Coroutine[Any, Any, str]]
 """Lists a source in a namespace (None for all namespaces) and returns the resourceVersion of the list."""
+RELIST_SECONDS = 1.0
+"""Seconds between a failed list or watch and the list that follows."""
+MAX_LOGGED_BYTES = 500
+
+_ERROR = re.compile(rb'\s*\{\s*"type"\s*:\s*"ERROR"')
+_EXPIRED = b'{"type": "ERROR", "object": {"code": 410}}'
+"""The watch event after which kopf lists a resource again."""
+
+_log = logging.getLogger(__name__)
 
 
 class KopfLogin:
@@ -72,8 +88,9 @@ def response_class(
     class Response(aiohttp.ClientResponse):
         async def start(self, connection: Connection) -> aiohttp.ClientResponse:
             await super().start(connection)
-            if "watch" in self.url.query:
-                self.content = _WatchLines(self.content, reader)  # type: ignore[assignment]
+            if "watch" in self.url.query and self.status in {HTTPStatus.OK, HTTPStatus.GONE}:
+                is_gone, self.status = self.status == HTTPStatus.GONE, HTTPStatus.OK
+                self.content = _WatchLines(self.content, reader, is_gone=is_gone)  # type: ignore[assignment]
             return self
 
         async def json(self, **_: Any) -> Any:
@@ -89,16 +106,35 @@ def response_class(
 
 
 class _WatchLines:
-    """The body of a watch response, whose lines a BoundedReader shortens before kopf parses them."""
+    """The body of a watch response, whose lines a BoundedReader shortens before kopf parses them.
 
-    def __init__(self, content: aiohttp.StreamReader, reader: BoundedReader) -> None:
+    Every error ends with the event after which kopf lists the resource again. `is_gone`: the whole watch was refused.
+    """
+
+    def __init__(self, content: aiohttp.StreamReader, reader: BoundedReader, *, is_gone: bool) -> None:
         self._content = content
         self._reader = reader
+        self._is_gone = is_gone
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._content, name)
 
     async def iter_chunked(self, size: int) -> AsyncIterator[bytes]:
         """Yield complete lines of the watch, each with its newline. `size` is the chunk size of the reads."""
+        if self._is_gone:
+            yield await _expired()
+            return
         async for line in self._reader.watch_lines(self._content.iter_chunked(size)):
+            if _ERROR.match(line):
+                _log.info(
+                    "listing again after an error of a watch: %s", line[:MAX_LOGGED_BYTES].decode(errors="replace")
+                )
+                yield await _expired()
+                return
             yield line + b"\n"
+
+
+async def _expired() -> bytes:
+    """Return the line after which kopf lists a resource again, after a pause."""
+    await asyncio.sleep(RELIST_SECONDS)
+    return _EXPIRED + b"\n"

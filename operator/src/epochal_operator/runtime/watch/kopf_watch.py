@@ -27,11 +27,9 @@ from epochal_operator.runtime.api.errors import ApiError
 from epochal_operator.runtime.api.resource import Resource
 from epochal_operator.runtime.informer import Informer
 from epochal_operator.runtime.store import Source
-from epochal_operator.runtime.watch.kopf_session import KopfLogin, ListSource
+from epochal_operator.runtime.watch.kopf_session import RELIST_SECONDS, KopfLogin, ListSource
 
 REQUEST_SECONDS = 10.0
-RELIST_SECONDS = 1.0
-"""Seconds between a failed list and its repetition by kopf."""
 CANCEL_ATTEMPTS, CANCEL_SECONDS = 25, 0.2
 
 _log = logging.getLogger(__name__)

@@ -13,7 +13,10 @@ from aiohttp.test_utils import TestServer
 from epochal_operator.runtime.api.bounded_reader import BoundedReader, Bounds
 from epochal_operator.runtime.api.resource import JOBS, PODS, Resource
 from epochal_operator.runtime.store import Source
+from epochal_operator.runtime.watch import kopf_session
 from epochal_operator.runtime.watch.kopf_session import KopfLogin, response_class
+from kopf._cogs.clients.api import iter_jsonlines
+from kopf._cogs.clients.errors import APINotFoundError, check_response
 
 LIST = {"metadata": {"resourceVersion": "9"}, "items": [{"metadata": {"name": "one"}}]}
 Listed = list[tuple[Resource, str | None]]
@@ -75,6 +78,53 @@ async def test_the_objects_of_a_list_of_kopf_are_not_read() -> None:
     listed: Listed = []
     await read("/api/v1/pods", "[" * 20_000_000, listed)
     assert listed == [(PODS, None)]
+
+
+WATCH = "/apis/batch/v1/jobs?watch=true"
+ADDED = {"type": "ADDED", "object": {"metadata": {"name": "one", "resourceVersion": "7"}}}
+EXPIRED = {"type": "ERROR", "object": {"code": 410}}
+
+
+async def watched(text: str, status: int = 200) -> list[object]:
+    """Return the events that kopf gets from a watch, or its error."""
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(text=text, status=status)
+
+    app = web.Application()
+    app.router.add_get("/{path:.*}", answer)
+    bounded = response_class([Source(JOBS)], never_listed, BoundedReader(Bounds()))
+    async with (
+        TestServer(app) as server,
+        aiohttp.ClientSession(response_class=bounded) as session,
+        await session.get(server.make_url(WATCH)) as response,
+    ):
+        await check_response(response)
+        return [json.loads(line) async for line in iter_jsonlines(response.content)]
+
+
+@pytest.fixture
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kopf_session, "RELIST_SECONDS", 0.0)
+
+
+@pytest.mark.usefixtures("no_pauses")
+@pytest.mark.parametrize("code", [410, 500, 504])
+async def test_an_error_of_a_watch_repeats_the_list_of_the_same_resource(code: int) -> None:
+    """Otherwise kopf ends the watches of all resources, and then none of them may finish its list for minutes."""
+    error = {"type": "ERROR", "object": {"kind": "Status", "code": code, "message": "etcd is away"}}
+    assert await watched(f"{json.dumps(ADDED)}\n{json.dumps(error)}\n") == [ADDED, EXPIRED]
+    assert await watched(json.dumps(error, separators=(",", ":"))) == [EXPIRED]
+
+
+@pytest.mark.usefixtures("no_pauses")
+async def test_a_watch_that_is_gone_repeats_the_list_of_the_same_resource() -> None:
+    assert await watched(json.dumps({"kind": "Status", "code": 410, "message": "Expired"}), status=410) == [EXPIRED]
+
+
+async def test_other_refusals_of_a_watch_stay_errors() -> None:
+    with pytest.raises(APINotFoundError, match="no such resource"):
+        await watched(json.dumps({"kind": "Status", "code": 404, "message": "no such resource"}), status=404)
 
 
 async def never_listed(_: Source, _namespace: str | None) -> str:
