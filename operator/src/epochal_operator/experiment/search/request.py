@@ -8,10 +8,6 @@ from epochal_api.model import Model
 
 IDLE_SECONDS = 60.0
 """Seconds after which an idle searcher process exits."""
-MAX_MEMORY = 192 * 1024**2
-"""Bytes of private memory of the searcher process. The importances for 1,000 trials with 32 parameters take 180 MiB,
-including the imports.
-"""
 BATCH = 64
 """Maximum number of suggestions in one request. A larger request takes long, and leads to the same suggestions."""
 State = Literal["Complete", "Stopped", "Running", "Diverged", "Failed"]

@@ -15,7 +15,7 @@ from epochal_operator.experiment.search.request import BATCH, IDLE_SECONDS, Requ
 from epochal_operator.runtime.api.resource import Key
 
 POOL_SIZE = 2
-"""The number of subprocesses: each may use MAX_MEMORY in addition to the operator's memory."""
+"""The number of subprocesses: each has the limit of memory.py, in addition to the operator's memory."""
 TIMEOUT_SECONDS = 30.0
 """The timeout of a request."""
 FAST_SECONDS = TIMEOUT_SECONDS / 4

@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from epochal_operator.experiment.search.request import MAX_MEMORY, Request, Response
+from epochal_operator.experiment.search.memory import container_bytes, search_bytes
+from epochal_operator.experiment.search.request import Request, Response
 from epochal_operator.experiment.search.searcher_pool import (
     COMMAND,
     POOL_SIZE,
@@ -168,18 +169,17 @@ async def test_a_process_has_a_memory_limit_and_an_oom_score(searcher: Searcher)
     process = Path("/proc") / str(process_id(searcher))
     assert (process / "oom_score_adj").read_text().strip() == "1000"
     (limit,) = (line for line in (process / "limits").read_text().splitlines() if line.startswith("Max data size"))
-    assert limit.split()[3:5] == [str(MAX_MEMORY)] * 2
+    assert limit.split()[3:5] == [str(search_bytes(container_bytes()))] * 2
 
 
 GREEDY = """
 from epochal_operator.experiment.search.__main__ import limit_memory, serve
-limit_memory()
-serve(lambda _: bytearray(2**30))
+serve(lambda _: bytearray(2**30), limit_memory())
 """
 
 
 async def test_a_process_reports_the_exceeded_memory_limit() -> None:
-    with pytest.raises(SearchFailed, match=r"exceeds the memory limit of 192 MiB: use fewer spec\.parameters"):
+    with pytest.raises(SearchFailed, match=r"exceeds the memory limit of \d+ MiB: use fewer spec\.parameters"):
         await ask(ASKED, command=python(GREEDY))
 
 
