@@ -24,7 +24,8 @@ from tests.kit.versitygw import VersityGW
 
 DATA, RESULTS = (DIGITS["spec"][part]["bucket"] for part in ("data", "results"))
 SECRET, CA = "versitygw-credentials", "storage-ca"
-TRAINING: Object = {"training__epochs": 30, "training__callbacks": []}
+TRAINING: Object = {"training__epochs": 30, "training__batchSize": 8, "training__callbacks": []}
+"""Small batches, so that a training is long enough to lose its pod also on a busy machine."""
 NOT_TLS = "https://versitygw.e2e-storage.svc:8333"
 NOWHERE = "http://no-such-service.e2e-storage.svc:9000"
 MINIO_READER = ("reader", "reader-secret")

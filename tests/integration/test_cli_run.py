@@ -13,10 +13,14 @@ from epochal.manifests import read
 from epochal_trainer.run import Folders, run
 from PIL import Image
 
+from tests.kit.documents import blocks
+from tests.kit.documents import run as run_blocks
 from tests.unit.cli.commands import epochal
 
 RNG = np.random.default_rng(0)
 COUNT = 60
+LOWEST_ACCURACY = 0.9
+"""Lower bound of the accuracy on the wines: a guess has 0.4."""
 
 
 def arrays(**found: Any) -> Callable[[Path], str]:
@@ -33,6 +37,13 @@ def table(folder: Path) -> str:
         rows.writerow(["width", "color", "species"])
         rows.writerows([i % 7, ["red", "blue"][i % 2], ["setosa", "virginica"][i % 2]] for i in range(COUNT))
     return "flowers.csv"
+
+
+def wine(folder: Path) -> str:
+    """Writes the table of docs/tables.md."""
+    table, *_ = blocks("docs/tables.md", "python")
+    run_blocks([table], folder, timeout=60)
+    return "wine.csv"
 
 
 def photographs(folder: Path) -> str:
@@ -84,3 +95,12 @@ def test_from_data_to_a_model(tmp_path: Path) -> None:
     assert (results / "model.keras").is_file()
     summary = json.loads((results / "summary.json").read_text())
     assert summary["best"]["value"] != ""
+
+
+def test_the_wines_of_the_documents_are_classified(tmp_path: Path) -> None:
+    path = command(tmp_path, "init", wine(tmp_path), "--label", "cultivar")
+    file = tmp_path / path
+    file.write_text(file.read_text().replace("  results:\n", "  results:\n    exports: []\n    evaluation: false\n"))
+    results = Path(command(tmp_path, "run", path))
+    with (results / "history.csv").open(newline="") as history:
+        assert max(float(epoch["val_accuracy"]) for epoch in csv.DictReader(history)) > LOWEST_ACCURACY
