@@ -313,6 +313,34 @@ def test_no_file_runs_code(tmp_path: Path) -> None:
         list(read_batches(tmp_path / "a.npy", [ROW], 10**6))
 
 
+NAMED = ROW._replace(features=["length", "width", "height", "mass"])
+
+
+def test_a_heading_orders_the_columns_by_the_names_of_the_model(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("mass, width,length,height\n4,2,1,3\n8,6,5,7\n")
+    [batch, rest] = read_batches(tmp_path / "a.csv", [NAMED], 10**6)
+    np.testing.assert_array_equal(np.concatenate([batch["row"], rest["row"]]), [[1, 2, 3, 4], [5, 6, 7, 8]])
+    (tmp_path / "a.csv").write_text("1,2,3,4\n")
+    [batch] = read_batches(tmp_path / "a.csv", [NAMED], 10**6)
+    np.testing.assert_array_equal(batch["row"], [[1, 2, 3, 4]])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("length,width,mass\n1,2,3\n", "has no column height"),
+        ("length,width,height,weight\n1,2,3,4\n", "has no column mass; has the unknown column weight"),
+        ("length,width,height,mass,id\n1,2,3,4,5\n", "has the unknown column id"),
+        ("length,width,height,mass,mass\n1,2,3,4,5\n", "repeats the column mass"),
+        ("length,width,height,mass\n1,2,3\n", "row 2 has 3 columns, and the heading has 4"),
+    ],
+)
+def test_a_heading_with_other_names_is_refused(tmp_path: Path, content: str, message: str) -> None:
+    (tmp_path / "a.csv").write_text(content)
+    with pytest.raises(EpochalError, match=message):
+        list(read_batches(tmp_path / "a.csv", [NAMED], 10**6))
+
+
 @pytest.mark.parametrize(
     ("content", "texts"),
     [("review\ngood\nbad\n", ["good", "bad"]), ("good\nreview\n", ["good", "review"]), ("Review\n", ["Review"])],

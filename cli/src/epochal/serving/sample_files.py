@@ -3,6 +3,7 @@
 import csv
 import itertools
 import zipfile
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from epochal_api.text import printable
 from epochal.csv_number import parse_number, resembles_number
 from epochal.errors import EpochalError
 from epochal.exit_codes import ExitCode
+from epochal.sentences import listed
 from epochal.serving.tensors import TEXT, Tensor, fit, is_batch
 
 MAX_BATCH = 1024
@@ -178,7 +180,7 @@ def _names_in_npz(path: Path, stored: Sequence[str], inputs: Sequence[Tensor]) -
 
 
 def _of_csv(path: Path, inputs: Sequence[Tensor], request_bytes: int) -> Iterator[Arrays]:
-    """Yield the rows of a CSV file in batches. A heading is skipped.
+    """Yield the rows of a CSV file in batches. A heading orders the columns if the model has names for them.
 
     The first row is a heading if none of its cells is a number. For an input of text, it is a heading only if its one
     cell is the name of the input.
@@ -199,6 +201,8 @@ def _of_csv(path: Path, inputs: Sequence[Tensor], request_bytes: int) -> Iterato
         cells = first[1]
         if cells != [tensor.name] if tensor.dtype == TEXT else any(map(resembles_number, cells)):
             rows = itertools.chain([first], rows)
+        elif tensor.features:
+            rows = _ordered(path, cells, rows, tensor.features)
         size, is_empty = None, True
         while chunk := list(itertools.islice(rows, size or 1)):
             is_empty = False
@@ -221,6 +225,37 @@ def _rows(path: Path, reader: Iterator[list[str]]) -> Iterator[tuple[int, list[s
             "Convert it to PNG, JPEG, WebP, npy, npz or CSV.",
             exit_code=ExitCode.USAGE,
         ) from error
+
+
+def _ordered(
+    path: Path, heading: Sequence[str], rows: Iterator[tuple[int, list[str]]], features: Sequence[str]
+) -> Iterator[tuple[int, list[str]]]:
+    """Yield the rows with their columns in the order of the model's features.
+
+    Raises:
+        EpochalError: If the heading has other names, or a row another number of columns.
+    """
+    names = [name.strip() for name in heading]
+    if sorted(names) != sorted(features):
+        parts = {
+            "has no column": [name for name in features if name not in names],
+            "has the unknown column": [name for name in names if name not in features],
+            "repeats the column": [name for name, count in Counter(names).items() if count > 1 and name in features],
+        }
+        found = "; ".join(f"{verb} {printable(listed(each))[:300]}" for verb, each in parts.items() if each)
+        raise EpochalError(
+            f"{path}: the heading {found}.",
+            f"The model takes the columns {printable(listed(features))[:500]}, in any order.",
+            exit_code=ExitCode.USAGE,
+        )
+    order = [names.index(name) for name in features]
+    for number, row in rows:
+        if len(row) != len(names):
+            raise EpochalError(
+                f"{path}: row {number} has {len(row)} columns, and the heading has {len(names)}.",
+                exit_code=ExitCode.USAGE,
+            )
+        yield number, [row[column] for column in order]
 
 
 def _array(path: Path, rows: Sequence[tuple[int, Sequence[str]]], tensor: Tensor) -> np.ndarray:

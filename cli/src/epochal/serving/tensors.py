@@ -23,6 +23,7 @@ class Tensor(NamedTuple):
         dtype: Type of the elements as numpy names it; str for text.
         classes: Names of the classes of an output, if they have names.
         class_values: The meaning of the values if an output has one value for each class: "probability" or "score".
+        features: Names of the columns of a table, in the order of the last axis of an input.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Tensor(NamedTuple):
     dtype: str
     classes: Sequence[str] | None = None
     class_values: str | None = None
+    features: Sequence[str] | None = None
 
     def __str__(self) -> str:
         shape = " × ".join("any" if length == _ANY else str(length) for length in self.shape) or "a single value"
@@ -59,8 +61,10 @@ def describe(content: Mapping[str, Any]) -> Description:
         EpochalError: If the content has another form.
     """
     try:
+        first, *others = map(_tensor, content["inputs"])
+        features = content.get("features")
         return Description(
-            [_tensor(each) for each in content["inputs"]],
+            [first._replace(features=[*map(str, features)] if features else None), *others],
             [_tensor(each) for each in content["outputs"]],
             str(content["images"]),
             int(content["limits"]["request_bytes"]),

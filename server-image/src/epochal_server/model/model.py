@@ -133,6 +133,12 @@ class Model:
         return {spec.name: Tensor.of(spec) for spec in self.signature.inputs}
 
     @cached_property
+    def features(self) -> list[str] | None:
+        """Names of the columns of a table, in the order of the last axis of the first input; None without names."""
+        names, shape = self.signature.features, self.signature.inputs[0].shape
+        return names if names and shape and shape[-1] == len(names) else None
+
+    @cached_property
     def outputs(self) -> Mapping[str, Tensor]:
         """Shape and type of each output, by its name, in the order of `signature`."""
         first, *others = map(Tensor.of, self.signature.outputs)

@@ -40,11 +40,14 @@ def protocol(model: Model) -> Protocol:
         return {"name": SERVER, "version": version(SERVER), "extensions": EXTENSIONS}
 
     def metadata(_: str | None) -> Any:
+        first, *others = _tensors(model.inputs.values())
+        if model.features is not None:
+            first["features"] = model.features
         return {
             "name": model.name,
             "versions": [model.version],
             "platform": model.platform,
-            "inputs": _tensors(model.inputs.values()),
+            "inputs": [first, *others],
             "outputs": _tensors(model.outputs.values()),
         }
 

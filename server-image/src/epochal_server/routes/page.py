@@ -62,6 +62,7 @@ def describe(model: Model, samples: Arrays | None = None) -> dict[str, Any]:
         "version": model.version,
         "runtime": RUNTIMES[model.platform],
         "inputs": _tensors(model.inputs.values()),
+        "features": model.features,
         "outputs": [
             {**tensor, "classes": output.classes, "class_values": value_name(output) if has_classes(output) else None}
             for tensor, output in zip(_tensors(model.outputs.values()), model.outputs.values(), strict=True)

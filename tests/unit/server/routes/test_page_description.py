@@ -21,6 +21,7 @@ def test_describes_a_model() -> None:
             }
         ],
         "images": "Digit",
+        "features": None,
         "example": None,
         "limits": {"request_bytes": 8 * 2**20},
     }

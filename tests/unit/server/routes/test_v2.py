@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from epochal_server.model.model import Arrays
 from epochal_server.refusals import Invalid
+from epochal_server.routes.page import describe
 from epochal_server.worker_pool import WorkerPool
 
 from tests.kit.served import small
@@ -45,6 +46,16 @@ async def test_describes_the_server_and_the_model() -> None:
             assert await (await client.get(f"{path}/ready")).json() == {"name": "digits", "ready": True}
         index = await (await client.post("/v2/repository/index")).json()
         assert index == [{"name": "digits", "version": "3", "state": "READY", "reason": ""}]
+
+
+@pytest.mark.parametrize(("names", "found"), [(["width", "height"], {"features": ["width", "height"]}), (["one"], {})])
+async def test_the_first_input_has_the_names_of_its_columns(names: list[str], found: dict[str, list[str]]) -> None:
+    table = small()
+    table = replace(table, signature=table.signature.model_copy(update={"features": names}))
+    async with serving(protocol_routes(service(table, summed))) as client:
+        (tensor,) = (await (await client.get(AT)).json())["inputs"]
+    assert tensor == {"name": "x", "datatype": "FP32", "shape": [-1, 2]} | found
+    assert describe(table)["features"] == found.get("features")
 
 
 async def test_reports_a_model_that_is_not_ready() -> None:

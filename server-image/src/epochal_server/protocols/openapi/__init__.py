@@ -143,7 +143,12 @@ def _values(model: Model) -> dict[str, Any]:
         else None,
         "v2_inputs": {**_v2_tensors(inputs), "minItems": len(inputs)},
         "v2_outputs": _v2_tensors(outputs),
-        "v2_metadata": _list(_object({"name": TEXT, "datatype": TEXT, "shape": _list({"type": "integer"})})),
+        "v2_metadata": _list(
+            _object(
+                {"name": TEXT, "datatype": TEXT, "shape": _list({"type": "integer"})}
+                | ({"features": _list(TEXT)} if model.features is not None else {})
+            )
+        ),
         "v2_example": {"inputs": [_v2_example(tensor) for tensor in inputs]} if small else None,
         "watson_fields_text": "`fields` is ignored, because the model has a single input. A sample may be a flat list."
         if single
