@@ -18,7 +18,8 @@ ATTEMPTS, PAUSE_SECONDS = 3, 31
 def test_a_mistake_fails_without_a_pod(namespace: Namespace, job: BrokenJob) -> None:
     for attempt in range(ATTEMPTS):
         document = job.broken
-        name = document["metadata"]["name"] = f"{job.name}-{attempt}"
+        name = f"{job.name}-{attempt}"
+        document["metadata"] = {"name": name}
         namespace.apply(document)
         status = namespace.finish(name, seconds=60)
         if not namespace.objects("jobs", name):
