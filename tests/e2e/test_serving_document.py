@@ -132,7 +132,7 @@ def test_make_open_offers_the_page_to_a_machine_outside_of_the_cluster(printed: 
                 assert client.stdout is not None
                 client.stdout.readline()
                 forwarder.send_signal(signal.SIGINT)
-                forwarder.wait(30)  # less than the client sleeps
+                forwarder.wait(10)
                 client.kill()
         finally:
             forwarder.kill()
