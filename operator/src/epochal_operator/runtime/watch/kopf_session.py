@@ -106,9 +106,14 @@ def response_class(
 
 
 class _WatchLines:
-    """The body of a watch response, whose lines a BoundedReader shortens before kopf parses them.
+    """The body of a watch response. A BoundedReader shortens its lines before kopf parses them.
 
-    Every error ends with the event after which kopf lists the resource again. `is_gone`: the whole watch was refused.
+    An error becomes the event after which kopf lists the resource again.
+
+    Args:
+        content: The body.
+        reader: Shortens the lines.
+        is_gone: Whether the API server refused the whole watch with 410 Gone.
     """
 
     def __init__(self, content: aiohttp.StreamReader, reader: BoundedReader, *, is_gone: bool) -> None:
