@@ -12,6 +12,7 @@ an object of Keras is written as a mapping:
 Only names are looked up: nothing here imports a module, opens a file, or runs code from the TrainingJob.
 """
 
+import functools
 import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -156,9 +157,8 @@ def _described_class(module: ModuleType, kind: type) -> KerasClass | None:
 
 
 def _construct(module: ModuleType, kind: type, arguments: Mapping[str, Any]) -> Any:
-    is_wrapper = "layer" in inspect.signature(kind).parameters
     converted = {
-        "layer" if is_wrapper and key == WRAPPED else key: _convert_value(key, value)
+        "layer" if key == WRAPPED and "layer" in _argument_names(kind) else key: _convert_value(key, value)
         for key, value in arguments.items()
     }
     _check_argument_names(module, kind, converted)
@@ -219,9 +219,15 @@ def _check_argument_names(module: ModuleType, kind: type, arguments: Mapping[str
 def _argument_names(kind: type) -> list[str]:
     """Return the names of the arguments of a class and its bases."""
     constructors = [vars(base)["__init__"] for base in kind.__mro__[:-1] if "__init__" in vars(base)]
-    parameters = [item for init in constructors for item in list(inspect.signature(init).parameters.values())[1:]]
+    return list(dict.fromkeys(name for init in constructors for name in _parameter_names(init)))
+
+
+@functools.cache
+def _parameter_names(constructor: Callable[..., None]) -> list[str]:
+    """Return the names of the parameters of a constructor that a call can name, without `self`."""
     kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    return list(dict.fromkeys(item.name for item in parameters if item.kind in kinds))
+    parameters = list(inspect.signature(constructor).parameters.values())[1:]
+    return [item.name for item in parameters if item.kind in kinds]
 
 
 def _refuse_files(described: KerasClass | None, arguments: Mapping[str, Any]) -> None:
@@ -259,7 +265,8 @@ def _build_argument(key: str, value: dict[str, Any]) -> Any:
     return build(module, name, value)
 
 
-def classes(module: ModuleType) -> dict[str, type]:
+@functools.cache
+def classes(module: ModuleType) -> Mapping[str, type]:
     """Return the classes of a module of Keras by their names in the module, without short names such as `mse`."""
     return {name: kind for name, kind in vars(module).items() if inspect.isclass(kind) and name[0].isupper()}
 
