@@ -127,6 +127,7 @@ def run(
     extra: Sequence[Any] = (),
     written: list[Snapshot] | None = None,
     layers: Sequence[dict[str, Any]] = LAYERS,
+    code: Callable[[], keras.Model] | None = None,
     finish: FinishRequest | None = None,
     train: Samples = TRAIN,
     validation: Samples = VALIDATION,
@@ -135,9 +136,13 @@ def run(
     """Trains as an attempt does, without its buckets and reports."""
     described = {"loss": "SparseCategoricalCrossentropy", "optimizer": "Adam", "callbacks": CALLBACKS, **fields}
     spec = Training.model_validate({**described, "epochs": epochs, "batchSize": 16, "metrics": ["accuracy"]})
-    shape = list(TRAIN.features.shape[1:])
-    described_network = Network.model_validate({"input": {"shape": shape}, "layers": list(layers)})
-    model = network.build(described_network, seed=spec.seed, memory=1 << 30, training=spec)
+    if code is None:
+        shape = list(TRAIN.features.shape[1:])
+        described_network = Network.model_validate({"input": {"shape": shape}, "layers": list(layers)})
+        model = network.build(described_network, seed=spec.seed, memory=1 << 30, training=spec)
+    else:
+        keras.utils.set_random_seed(spec.seed)
+        model = code()
     compile_model(model, spec)
     dry_run_metrics(model, spec, TRAIN.labels)
     scratch.mkdir(exist_ok=True)
@@ -294,6 +299,20 @@ MIXED: list[dict[str, Any]] = [
     {"layer": "Dense", "units": 8, "dtype": "bfloat16"},
     {**DENSE[1], "dtype": "mixed_float16"},
 ]
+
+
+def stateful() -> keras.Model:
+    """Returns a network of recurrent layers that keep their states from batch to batch."""
+    inputs = keras.Input(batch_shape=(16, 5, 5, 1))
+    images = keras.layers.ConvLSTM1D(2, 2, stateful=True, return_sequences=True)(inputs)
+    rows = keras.layers.TimeDistributed(keras.layers.Flatten())(images)
+    lstm = keras.layers.LSTM(4, stateful=True, return_sequences=True, dropout=0.2)
+    both = keras.layers.Bidirectional(lstm)(rows)
+    cells = [keras.layers.GRUCell(3), keras.layers.SimpleRNNCell(4)]
+    last = keras.layers.RNN(cells, stateful=True)(both)
+    return keras.Model(inputs, keras.layers.Dense(3, activation="softmax")(last))
+
+
 BEST_OF_STEPS = {
     "callback": "ModelCheckpoint",
     "filepath": "best.keras",
@@ -326,6 +345,10 @@ SCALED = {"name": "LossScaleOptimizer", "inner_optimizer": {"name": "Adam"}}
             },
             [Position(epoch=0, step=1, begun=True), Position(epoch=1, step=2, begun=True)],
         ),
+        (
+            {"code": stateful, "train": samples(48, 0), "validation": samples(32, 1), "stepsPerEpoch": 3},
+            [Position(epoch=0, step=2, begun=True), Position(epoch=0, step=3, begun=True), Position(epoch=1)],
+        ),
     ],
     ids=[
         "averaged weights",
@@ -333,6 +356,7 @@ SCALED = {"name": "LossScaleOptimizer", "inner_optimizer": {"name": "Adam"}}
         "small types",
         "the best of steps",
         "short epochs",
+        "states of recurrent layers",
     ],
 )
 def test_a_training_resumes_with(fields: dict[str, Any], positions: list[Position], tmp_path: Path) -> None:

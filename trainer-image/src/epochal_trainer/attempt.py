@@ -17,7 +17,7 @@ from epochal_trainer.evaluation.store import store_evaluation
 from epochal_trainer.export.prefork import PreforkedExporter
 from epochal_trainer.export.store import export_models, store_signature
 from epochal_trainer.lib.text import format_number
-from epochal_trainer.model import callbacks, compile, graph  # noqa: A004
+from epochal_trainer.model import callbacks, compile, graph, stateful  # noqa: A004
 from epochal_trainer.model.adapt import adapt
 from epochal_trainer.model.monitor import choose_monitor
 from epochal_trainer.reporting import history
@@ -74,6 +74,7 @@ class Attempt:
             model, nodes = network.model, network.nodes
             user_callbacks = callbacks.build(spec.training.callbacks, folder=scratch / CALLBACKS)
             callbacks.check_optimizer(spec.training.callbacks, model.optimizer)
+            stateful.check_batch_size(model, spec.training.batch_size)
             log.info("Network:\n%s", graph.layer_table(model, nodes))
             checks.check_network(model, nodes)
         with timings.measure("storage"):

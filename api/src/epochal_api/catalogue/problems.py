@@ -16,7 +16,7 @@ from epochal_api.catalogue.searched import SearchedPath, paths_in, with_unknown
 from epochal_api.experiment import spec as experiment
 from epochal_api.experiment.spec import Experiment
 from epochal_api.kind import API_VERSION, KubernetesObject
-from epochal_api.model import located_errors
+from epochal_api.model import is_one_set, located_errors
 from epochal_api.modelserver import spec as modelserver
 from epochal_api.modelserver.spec import ModelServer
 from epochal_api.trainingjob import spec as trainingjob
@@ -56,8 +56,8 @@ def problems(document: Any) -> list[Problem]:
     if isinstance(network := spec.get("network"), Mapping):
         check_graph(network, field(path, "network"), graph)
     for invalid_path, message in invalid:
-        # The model stops at the first problem of the graph.
-        if invalid_path != field(path, "network") or graph.is_empty:
+        # The model stops at the first problem of the graph, after the rule of input and inputs.
+        if invalid_path != field(path, "network") or graph.is_empty or not _has_inputs(network):
             findings.add(invalid_path or "spec", message)
     findings.extend(spec_problems(spec, path, paths_in(document) if model is Experiment else ()))
     return findings.to_list()
@@ -122,6 +122,11 @@ def _check_output(output: Mapping[str, Any], path: str, findings: Findings) -> N
     check_named(LOSSES, output.get("loss"), f"{path}.loss", findings)
     for index, metric in enumerate(_list(output, "metrics")):
         check_named(METRICS, metric, item(f"{path}.metrics", index), findings)
+
+
+def _has_inputs(network: Any) -> bool:
+    """Return whether a network has exactly one of input and inputs."""
+    return isinstance(network, Mapping) and is_one_set(network.get("input"), network.get("inputs"))
 
 
 def _list(value: Mapping[str, Any], key: str) -> list[Any]:

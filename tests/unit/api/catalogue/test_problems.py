@@ -190,6 +190,66 @@ def test_unused_inputs() -> None:
     assert [problem.path for problem in problems(document)] == ["spec.network.inputs[2].name"]
 
 
+FAR = {"inputs": ["input"]}
+
+
+@pytest.mark.parametrize(
+    ("layers", "outputs", "paths"),
+    [
+        ([dense(name="encoder"), dense(**FAR), dense(inputs=["encodr"])], None, ["layers[2].inputs[0]", "layers[1]"]),
+        (
+            [dense(name="encoder"), dense(name="other", **FAR), dense(inputs=["encodr"])],
+            ["new"],
+            ["layers[2].inputs[0]", "outputs[0]", "layers[1]"],
+        ),
+        (
+            [dense(name="a"), dense(name="b", **FAR), dense(name="c", **FAR)],
+            ["zz"],
+            ["outputs[0]", "layers[0]", "layers[1]"],
+        ),
+        ([dense(name="a"), dense(name="a"), dense(**FAR), dense(**FAR)], None, ["layers[1].name", "layers[2]"]),
+        (
+            [dense(name="a", inputs=["b"]), dense(name="b"), dense(**FAR), dense(**FAR)],
+            None,
+            ["layers[0].inputs[0]", "layers[2]"],
+        ),
+        (
+            [dense(inputs=["input:1"]), {"use": "input"}, dense(inputs=["no"])],
+            None,
+            ["layers[0].inputs[0]", "layers[1].use", "layers[2].inputs[0]"],
+        ),
+        (
+            [dense(name="a"), {"use": "a", "name": "b"}, {"use": "b"}, dense(name="c")],
+            ["input", "c", "c"],
+            ["layers[2].use", "outputs[0]", "outputs[2]"],
+        ),
+        ([dense(name="a:0"), dense(name="a")], ["a"], ["layers[0].name"]),
+        ([dense(name="a"), dense(name="b_0")], ["a"], ["layers[1]"]),
+        ([dense(name="a"), dense(**FAR), dense(inputs="a")], None, ["layers[2].inputs", "layers[1]"]),
+    ],
+)
+def test_independent_problems_of_the_graph(
+    layers: list[dict[str, Any]], outputs: list[str] | None, paths: list[str]
+) -> None:
+    document = training_job(*layers)
+    if outputs is not None:
+        document["spec"]["network"]["outputs"] = outputs
+    found = [problem.path.removeprefix("spec.network.") for problem in problems(document)]
+    assert found == paths
+
+
+def test_outputs_without_layers_have_no_problem_of_their_own() -> None:
+    document = training_job()
+    document["spec"]["network"] |= {"layers": [], "outputs": ["a"]}
+    assert [problem.path for problem in problems(document)] == [LAYERS]
+
+
+def test_both_kinds_of_inputs_and_a_problem_of_the_graph() -> None:
+    document = training_job(dense(name="a"), dense(inputs=["input"]), dense(inputs=["b"]))
+    document["spec"]["network"]["inputs"] = [{"name": "input", "shape": [2]}]
+    assert [problem.path for problem in problems(document)][:2] == ["spec.network", f"{LAYERS}[2].inputs[0]"]
+
+
 def test_all_problems_at_once() -> None:
     document = training_job({"layer": "Conv2d"}, dense(unit=1), epochs=0, loss="msee", metrics=["acuracy"])
     assert [problem.path for problem in problems(document)] == [

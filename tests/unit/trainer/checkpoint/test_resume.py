@@ -574,6 +574,64 @@ LOOKUPS: list[list[dict[str, Any]]] = [
 TOKENS = np.array([[7], [8], [9], [1]])
 
 
+def stateful(batch: int = 4, *, is_stateful: bool = True) -> keras.Model:
+    inputs = keras.Input(batch_shape=(batch, 5, 3))
+    built = keras.Model(inputs, keras.layers.LSTM(2, stateful=is_stateful, name="lstm")(inputs))
+    built.compile(optimizer="Adam", loss="mse", run_eagerly=True)
+    built.optimizer.build(built.trainable_variables)
+    return built
+
+
+def after_a_batch() -> keras.Model:
+    built = stateful()
+    built(np.ones((4, 5, 3)))
+    return built
+
+
+def restored_states(start: ResumePoint, current: keras.Model) -> list[Any]:
+    match_to_model(start, current, FACTS, VERSIONS).snapshot.restore(current, [])
+    return [np.array(state) for state in current.get_layer("lstm").states or []]
+
+
+@pytest.mark.parametrize("is_own", [True, False])
+def test_states_of_recurrent_layers_are_restored(caplog: pytest.LogCaptureFixture, *, is_own: bool) -> None:
+    stored = after_a_batch()
+    expected = [np.array(state) for state in stored.get_layer("lstm").states]
+    assert all(state.any() for state in expected)
+    np.testing.assert_equal(restored_states(taken(stored, is_own=is_own), stateful()), expected)
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize("is_own", [True, False])
+def test_a_checkpoint_without_states_is_read(caplog: pytest.LogCaptureFixture, *, is_own: bool) -> None:
+    start = taken(after_a_batch(), is_own=is_own)
+    del start.snapshot.state.variables["states"]
+    assert not any(state.any() for state in restored_states(start, stateful()))
+    assert "An earlier version of Epochal wrote the checkpoint, without the states of layers" in caplog.text
+
+
+@pytest.mark.parametrize("current", [{"batch": 8}, {"is_stateful": False}], ids=["batch size", "not stateful"])
+def test_states_that_do_not_fit_begin_at_zero(caplog: pytest.LogCaptureFixture, current: dict[str, Any]) -> None:
+    caplog.set_level("INFO")
+    found = restored_states(taken(after_a_batch()), stateful(**current))
+    assert not any(state.any() for state in found)
+    assert "stateful: true begin at zero, since they have changed: the checkpoint has lstm/rnn_state of" in caplog.text
+    with pytest.raises(Failure, match=r"the checkpoint of attempt 3 .* does not match") as caught:
+        match_to_model(taken(after_a_batch(), is_own=True), stateful(**current), FACTS, VERSIONS)
+    assert caught.value.reason == "CheckpointMismatch"
+
+
+def test_states_begin_at_zero_with_the_best_weights(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    stored = after_a_batch()
+    stored.save(tmp_path / "best.keras")
+    best_file = BestModel(1, "s3://results/best.keras", FileCopy(tmp_path / "best.keras"))
+    current = stateful()
+    assert not any(state.any() for state in restored_states(replace(taken(stored), best_file=best_file), current))
+    np.testing.assert_equal(weights(current), weights(stored))
+    assert "the states begin at zero" in caplog.text
+
+
 def looking_up(layers: list[dict[str, Any]], values: list[Any], name: str | None = None) -> keras.Model:
     """Return a network with lookup layers that are adapted to values."""
     described = [{**layers[0], "name": name} if name else layers[0], *layers[1:], {"layer": "Dense", "units": 1}]

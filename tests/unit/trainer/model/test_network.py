@@ -178,7 +178,7 @@ WRONG: dict[str, tuple[list[int], list[dict[str, Any]], str]] = {
         [{**DENSE, "kernel_initializer": {"class_name": "system", "module": "os", "config": {}}}],
         "kernel_initializer: must be a name, or a mapping with a name of keras.initializers",
     ),
-    "a stateful layer": ([4, 4], [{**LSTM, "stateful": True}], "(LSTM, 'lstm_0') got (None, 4, 4): "),
+    "a stateful layer": ([4, 4], [{**LSTM, "stateful": True}], "; remove stateful, since the batches of spec.network"),
 }
 
 

@@ -71,6 +71,7 @@ def match_to_model(
     found, transfer = _match_variables(resume_point, model, facts.optimizer, versions, arrays)
     _log_optimizer(resume_point, transfer, is_reset=variables.OPTIMIZER not in found)
     try:
+        found[variables.STATES] = _match_states(resume_point, model, arrays)
         same_data = state.facts.data == facts.data
         learned_state.restore(model, state.variables.get(variables.LEARNED, []), arrays, same_data=same_data)
         best_weights = resume_point.snapshot.best_weights and resume_point.snapshot.best_weights.match_to_model(model)
@@ -130,6 +131,37 @@ def _match_variables(
     except VariablesDiffer as error:
         raise _mismatch(resume_point, str(error), _version_changes(state.versions, versions), group) from error
     return found, transfer
+
+
+def _match_states(resume_point: ResumePoint, model: keras.Model, arrays: dict[str, Array]) -> list[VariableState]:
+    """Put a checkpoint's states of recurrent layers into the order of a model, and return their descriptions.
+
+    Return an empty list if all states begin at zero, as in a new model: with the best weights of another training, or
+    if the states of another training have other shapes, for example because of another batch size.
+
+    Raises:
+        VariablesDiffer: If the checkpoint is the training's own, and has other states than the model.
+    """
+    group = variables.STATES
+    current, stored = variables.groups(model)[group], resume_point.snapshot.state.variables.get(group)
+    if not current and not stored:
+        return []
+    if stored is None:
+        log.warning(
+            "An earlier version of Epochal wrote the checkpoint, without the states of layers with stateful: true. The "
+            "states begin at zero, so the result may differ from that of a training without interruption."
+        )
+        return []
+    if resume_point.best_file is not None:
+        log.info("A stored model has no states of layers with stateful: true: the states begin at zero.")
+        return []
+    try:
+        return variables.reorder(stored, current, group, arrays)
+    except VariablesDiffer as error:
+        if resume_point.is_own:
+            raise
+        log.info("The states of layers with stateful: true begin at zero, since they have changed: %s.", error)
+        return []
 
 
 def _log_optimizer(resume_point: ResumePoint, transfer: optimizer_slots.Transfer | None, *, is_reset: bool) -> None:

@@ -14,11 +14,13 @@ from keras.src.random.seed_generator import GLOBAL_SEED_GENERATOR, global_seed_g
 from epochal_trainer import backend
 from epochal_trainer.checkpoint.state import VariableState
 from epochal_trainer.data.arrays import Array
+from epochal_trainer.model.stateful import stateful_layers
 
 MODEL = "model"
 OPTIMIZER = "optimizer"
 METRICS = "metrics"
 RANDOM = "random"
+STATES = "states"
 LEARNED = "learned"
 """The group of learned state, whose arrays are no variables: see learned_state.py."""
 
@@ -37,7 +39,8 @@ def groups(model: keras.Model) -> dict[str, list[Any]]:
 
     `model`: weights and the seed generators of random layers. `optimizer`: all variables of the optimizer, also those
     that Keras omits from `optimizer.variables`. `metrics`: the sums of the metrics in the running epoch. `random`: the
-    state of Keras' global seed generator; empty if it does not exist.
+    state of Keras' global seed generator; empty if it does not exist. `states`: the states of recurrent layers with
+    `stateful`, which Keras omits from `model.variables`.
     """
     generator = get_global_attribute(GLOBAL_SEED_GENERATOR)
     return {
@@ -45,6 +48,7 @@ def groups(model: keras.Model) -> dict[str, list[Any]]:
         OPTIMIZER: list(_optimizer_variables(model.optimizer)),
         METRICS: list(model.metrics_variables),
         RANDOM: [] if generator is None else [generator.state],
+        STATES: [state for layer in stateful_layers(model) for state in keras.tree.flatten(layer.states)],
     }
 
 

@@ -13,6 +13,8 @@ _REMEDIES: Mapping[str, str] = {
     "another axis",
     "Kernel shape must have the same length as input": "use the class for this number of axes, such as Conv1D for "
     "sequences and Conv2D for images",
+    "batch size must be static": "remove stateful, since the batches of spec.network have no fixed size; a model of "
+    "spec.model or spec.code can have a fixed batch_shape",
     "index out of range": "an axis in its arguments exceeds the axes of its input: write axis: -1 for the last one",
     "expected axis": "its weights have the size of its first input: give it inputs of equal size, or use another layer "
     "with weights of its own",

@@ -19,6 +19,7 @@ from epochal_trainer.data.memory import MemoryBudget
 from epochal_trainer.data.training_data import TrainingData
 from epochal_trainer.data.weights import WEIGHT_DTYPE, apply_class_weights, check_part_weights
 from epochal_trainer.lib.text import format_bytes, format_duration
+from epochal_trainer.model import stateful
 from epochal_trainer.storage import Bucket
 from epochal_trainer.training.match_network import DataMatcher
 
@@ -44,6 +45,7 @@ def load_data(
     data = load(spec.data, bucket, scratch, memory, training=training, network=matcher.arrays, prepare=matcher.match)
     matcher.log_added_axes()
     sets = {"training": data.train, "validation": data.validation, "test": data.test}
+    stateful.check_whole_batches(model, {part: len(each) for part, each in sets.items() if each is not None})
     if spec.data.validation is not None and spec.data.validation.split is not None:
         for part in ("training", "validation"):
             check_part_weights(sets[part], part)

@@ -1,0 +1,37 @@
+import keras
+import pytest
+from epochal_trainer.model.stateful import check_batch_size, check_whole_batches, stateful_layers
+
+from tests.unit.trainer.expect import expect_failure
+
+
+def model(batch: int | None = 16, *, stateful: bool = True) -> keras.Model:
+    inputs = keras.Input(batch_shape=(batch, 5, 3), name="x")
+    inner = keras.Sequential([keras.layers.LSTM(4, stateful=stateful, return_sequences=True, name="inner")])
+    both = keras.layers.Bidirectional(keras.layers.GRU(2, stateful=stateful), name="both")(inner(inputs))
+    return keras.Model(inputs, keras.layers.Dense(3)(both))
+
+
+def test_stateful_layers_are_found_inside_wrappers_and_models() -> None:
+    assert sorted(layer.name for layer in stateful_layers(model())) == ["backward_gru", "forward_gru", "inner"]
+    assert stateful_layers(model(stateful=False)) == []
+
+
+def test_the_batch_size_must_be_that_of_the_model() -> None:
+    check_batch_size(model(), 16)
+    message = r"batchSize: found 32, but the layer '.+' has stateful: true, and .* of 16 samples: write batchSize: 16"
+    with expect_failure("InvalidTraining", message):
+        check_batch_size(model(), 32)
+
+
+def test_data_sets_must_have_whole_batches() -> None:
+    check_whole_batches(model(), {"training": 48, "validation": 16})
+    message = r"must have a multiple of 16 samples, .*; found 1,050 training samples, 15 test samples: remove the rest"
+    with expect_failure("InvalidData", message):
+        check_whole_batches(model(), {"training": 1050, "validation": 16, "test": 15})
+
+
+@pytest.mark.parametrize("batch", [16, None])
+def test_other_layers_take_batches_of_any_size(batch: int | None) -> None:
+    check_batch_size(model(batch, stateful=False), 32)
+    check_whole_batches(model(batch, stateful=False), {"training": 50})
