@@ -22,7 +22,9 @@ class AdmissionControl:
 
     Attributes:
         waiting: Number of requests that wait for the model or for a thread, or are being computed.
+        planned: Number of photographs of admitted forms that are not queued yet.
         estimates: Each returns the estimated seconds of one queue. A waiting request is in one of them.
+        later_estimates: Each returns the estimated seconds of parts of admitted requests that are not queued yet.
     """
 
     def __init__(self, max_requests: int, max_bytes: int) -> None:
@@ -31,17 +33,20 @@ class AdmissionControl:
         self._bytes = 0
         self._watched: dict[MemoryReservation, tuple[float, Callable[[], None]]] = {}
         self.waiting = 0
+        self.planned = 0
         self.estimates: list[Callable[[], float]] = []
+        self.later_estimates: list[Callable[[], float]] = []
 
     def estimate(self) -> float:
         """Return the estimated seconds until all waiting requests are answered."""
         return sum(seconds() for seconds in self.estimates)
 
-    def admit(self, more_seconds: float = 0.0) -> None:
+    def admit(self, *, has_parts: bool = False) -> None:
         """Check that the server can accept one more waiting request. This call does not change `waiting`.
 
         Args:
-            more_seconds: Seconds beyond the estimate that this request would wait.
+            has_parts: Whether the request is computed in parts, between the later parts of earlier requests. It thus
+                waits for all of them. A request without parts overtakes them.
 
         Raises:
             Busy: If the maximum number of requests is waiting, or they need more than MAX_QUEUE_SECONDS.
@@ -52,7 +57,12 @@ class AdmissionControl:
                 "raise spec.replicas or spec.limits.queuedRequests of the ModelServer",
                 self.estimate(),
             )
-        if self.waiting and (seconds := self.estimate() + more_seconds) > MAX_QUEUE_SECONDS:
+        if not self.waiting:
+            return
+        seconds = self.estimate()
+        if has_parts:
+            seconds += sum(later() for later in self.later_estimates)
+        if seconds > MAX_QUEUE_SECONDS:
             raise Busy(
                 f"queue is too slow: {self.waiting:,} waiting requests take about {seconds:.0f} s, expected at most "
                 f"{MAX_QUEUE_SECONDS:.0f} s: try again later, or raise spec.replicas or spec.resources.limits.cpu of "

@@ -17,6 +17,7 @@ class JobTiming:
 
     Attributes:
         calls: Number of calls that wait or run, by the name of the function.
+        planned: Number of calls that admitted requests will make later, by the name of the function.
     """
 
     def __init__(self, threads: int) -> None:
@@ -24,6 +25,7 @@ class JobTiming:
         self._averages: dict[str, float] = {}
         self._running: list[tuple[str, float]] = []
         self.calls: Counter[str] = Counter()
+        self.planned: Counter[str] = Counter()
 
     @contextmanager
     def measure(self, name: str) -> Iterator[None]:
@@ -48,5 +50,11 @@ class JobTiming:
             waiting[name] -= 1
             # A late function may take as long again.
             running = max(running, now - began, averages.setdefault(name, now - began))
-        queued = sum(calls * averages.get(name, 0.0) for name, calls in waiting.items())
-        return queued / self._threads + running
+        return self._seconds(waiting, averages) + running
+
+    def planned_seconds(self) -> float:
+        """Return the estimated seconds of the planned calls."""
+        return self._seconds(self.planned, self._averages)
+
+    def _seconds(self, calls: Counter[str], averages: dict[str, float]) -> float:
+        return sum(count * averages.get(name, 0.0) for name, count in calls.items()) / self._threads

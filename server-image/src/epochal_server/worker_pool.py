@@ -2,9 +2,9 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
-from contextlib import asynccontextmanager, nullcontext, suppress
+from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
@@ -28,6 +28,7 @@ class WorkerPool:
         self._unfinished: set[asyncio.Timeout] = set()
         self._refusal: NotReady | None = None
         admission.estimates.append(self.seconds)
+        admission.later_estimates.append(self._planned_seconds)
 
     async def __call__(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run a function in a thread and return its result. Its request counts as waiting meanwhile.
@@ -61,9 +62,47 @@ class WorkerPool:
         """
         return await self._run(self._exclusive, function, *args, **kwargs)
 
+    @contextmanager
+    def plan(self, function: Callable[P, R], exclusive: Sequence[bool]) -> Iterator[Callable[P, Awaitable[R]]]:
+        """Admit a form of several photographs. Yield a coroutine function that runs `function` for the next photograph.
+
+        A planned call is never refused, except by `refuse`: otherwise the work for earlier photographs would be lost.
+        Call one after another, so that other requests have their turns between the calls.
+
+        Args:
+            function: Decodes a photograph. Afterwards the model computes the photograph.
+            exclusive: For each call, whether it takes much memory. See `run_exclusively`.
+
+        Raises:
+            Busy: If the queue is full or too slow. See AdmissionControl.admit.
+        """
+        self._admission.admit(has_parts=True)
+        name = _name(function)
+        later = [self._exclusive if is_exclusive else self._shared for is_exclusive in reversed(exclusive)]
+
+        def add(timing: JobTiming, count: int) -> None:
+            timing.planned[name] += count
+            self._admission.planned += count
+
+        async def call(*args: P.args, **kwargs: P.kwargs) -> R:
+            timing = later.pop()
+            add(timing, -1)
+            return await self._run(timing, function, *args, **kwargs)
+
+        for timing in later:
+            add(timing, 1)
+        try:
+            yield call
+        finally:
+            for timing in later:
+                add(timing, -1)
+
     def seconds(self) -> float:
         """Return the estimated seconds until all calls have ended."""
         return self._shared.remaining() + self._exclusive.remaining()
+
+    def _planned_seconds(self) -> float:
+        return self._shared.planned_seconds() + self._exclusive.planned_seconds()
 
     def refuse(self, why: NotReady) -> None:
         """End all calls, also those that wait, and all later calls with the error `why`. Threads that run continue."""

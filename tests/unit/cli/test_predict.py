@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,21 @@ def test_json_has_values_and_classes(serve: Any, run: Any, tmp_path: Path) -> No
     assert content == [
         {"file": "x.csv", "sample": sample, "outputs": {"y": {"values": [1.0, None, 3.0]}}} for sample in range(2)
     ]
+
+
+def test_the_columns_of_a_table_are_ordered_by_the_servers_features(serve: Any, run: Any, tmp_path: Path) -> None:
+    def compute(inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        assert inputs["x"].tolist() == [[1, 2.5]]
+        return {"y": np.ones((1, 3), np.float32)}
+
+    model = small()
+    named = model.signature.model_copy(update={"features": ["width", "height"]})
+    serve(replace(model, signature=named), compute)
+    (tmp_path / "x.csv").write_text("height,width\n2.5,1\n")
+    code, _, errors = run("x.csv")
+    assert (code, errors) == (0, "")
+    (tmp_path / "x.csv").write_text("height,depth\n2.5,1\n")
+    assert "has no column width; has the unknown column depth" in run("x.csv").errors
 
 
 def test_several_inputs_with_texts_are_a_npz(serve: Any, run: Any, tmp_path: Path) -> None:

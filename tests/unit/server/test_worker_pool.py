@@ -147,6 +147,31 @@ async def test_waiting_functions_count_in_the_estimate(monkeypatch: pytest.Monke
         assert admission.estimate() == 0
 
 
+async def test_a_form_waits_for_the_planned_calls_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(job_timing, "perf_counter", lambda: now)
+    admission = AdmissionControl(2, 1000)
+
+    def decode() -> float:
+        nonlocal now
+        now += 1.0
+        return now
+
+    with ThreadPoolExecutor(4) as pool:
+        work = WorkerPool(pool, admission, 4)
+        await work.run_exclusively(decode)
+        with work.plan(decode, [True] * 21 + [False]) as call:
+            admission.waiting = 1
+            admission.admit()  # a small request overtakes the photographs that are not queued yet
+            with pytest.raises(Busy, match="1 waiting requests take about 21 s"), work.plan(decode, [False]):
+                pass
+            admission.waiting = 2
+            assert (await call(), admission.planned) == (2.0, 21)  # the full queue does not refuse an admitted form
+        admission.waiting = 1
+        assert admission.planned == 0
+        admission.admit(has_parts=True)
+
+
 async def test_a_failed_function_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     now, timing = 0.0, job_timing.JobTiming(2)
     monkeypatch.setattr(job_timing, "perf_counter", lambda: now)

@@ -140,11 +140,21 @@ def _plan(
 
 
 def _suspended(observed: Observed, *, suspend_all: bool, finish: bool) -> dict[RungKey, bool]:
-    """Return the desired `spec.suspend` by trial and rung. Without a readable ledger, no TrainingJob is resumed."""
+    """Return the desired `spec.suspend` by trial and rung. Without a readable ledger, no TrainingJob is resumed.
+
+    A trial trains one rung at a time, so a user has created a TrainingJob for a later rung.
+    """
     trials, suspend = {trial.number: trial for trial in observed.trials}, dict[RungKey, bool]()
+    first_unfinished = dict[int, int]()
+    for number, rung in sorted(observed.jobs):
+        if not has_ended(observed.jobs[number, rung]):
+            first_unfinished.setdefault(number, rung)
     for (number, rung), job in observed.jobs.items():
         trial = trials.get(number)
-        is_expected = may_have_new_events(trial, rung) if trial is not None else not trials
+        if trial is not None:
+            is_expected = may_have_new_events(trial, rung) and rung == len(trial.rungs)
+        else:
+            is_expected = not trials and rung <= first_unfinished.get(number, rung)
         must_suspend = suspend_all or not is_expected or (finish and not has_started(job))
         if observed.ledger.events or must_suspend:
             suspend[number, rung] = must_suspend

@@ -84,6 +84,7 @@ class Batcher:
         self._timing = BatchTiming(seconds_per_sample, max_batch_size)
         self._admission = admission
         admission.estimates.append(self._queued_seconds)
+        admission.later_estimates.append(self._later_seconds)
         self._on_call = on_call
         self._chunks: deque[Chunk] = deque()
         self._samples = 0
@@ -92,11 +93,15 @@ class Batcher:
         self._dropping: asyncio.Handle | None = None
         self._running: RunningCall | None = None
 
-    async def answer(self, inputs: Arrays) -> Arrays:
+    async def answer(self, inputs: Arrays, *, is_admitted: bool = False) -> Arrays:
         """Return all outputs of the model for the samples of a request.
 
         The arrays may be views of shared memory: do not write to them. Do not write to the inputs after the call,
         either.
+
+        Args:
+            inputs: The samples.
+            is_admitted: Whether the request is already admitted. It is then never Busy.
 
         Raises:
             Refused: Invalid, if the inputs are invalid. Busy, if the queue is full or too slow. Failed, if the model
@@ -104,7 +109,8 @@ class Batcher:
         """
         samples = check(inputs, self._inputs)
         admission = self._admission
-        admission.admit(self._overtaken_seconds(samples))
+        if not is_admitted:
+            admission.admit(has_parts=samples > self._max_batch_size)
         admission.waiting += 1  # a context manager takes three times as long, for each request
         try:
             answer: asyncio.Future[Arrays] = asyncio.get_running_loop().create_future()
@@ -125,7 +131,7 @@ class Batcher:
             Refused: Invalid, if the samples do not match the model's inputs. Busy, if the queue is full or too slow.
         """
         samples = check(inputs, self._inputs)
-        self._admission.admit(self._overtaken_seconds(samples))
+        self._admission.admit(has_parts=samples > self._max_batch_size)
         self._admission.waiting += 1
         self._put(inputs, samples, sink)
 
@@ -139,7 +145,7 @@ class Batcher:
 
     def seconds(self) -> float:
         """Return the estimated seconds until all waiting requests are answered."""
-        return self._queued_seconds() + self._remaining_seconds()
+        return self._queued_seconds() + self._later_seconds()
 
     def _queued_seconds(self) -> float:
         """Return the estimated seconds until the queue is computed, with only the next chunk of each large request."""
@@ -152,13 +158,9 @@ class Batcher:
             return queued
         return queued + max(running.expected, perf_counter() - running.began)  # a late call may take as long again
 
-    def _remaining_seconds(self) -> float:
-        """Return the estimated seconds of the chunks that are not queued yet."""
-        return self._timing.seconds(sum(request.remaining for request in self._large))
-
-    def _overtaken_seconds(self, samples: int) -> float:
-        """Return the estimated seconds of the chunks that a small request overtakes, but a large request does not."""
-        return self._remaining_seconds() if samples > self._max_batch_size else 0.0
+    def _later_seconds(self) -> float:
+        """Return the estimated seconds of the chunks and photographs that are not queued yet."""
+        return self._timing.seconds(sum(request.remaining for request in self._large) + self._admission.planned)
 
     def slow_call_message(self, seconds: float, factor: float) -> str | None:
         """Return an error message if the running model call is too slow, else None.

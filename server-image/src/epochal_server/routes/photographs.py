@@ -5,7 +5,7 @@ from typing import Any
 
 from aiohttp import hdrs, web
 
-from epochal_server.model.model import bytes_of, require_images
+from epochal_server.model.model import Model, bytes_of, require_images
 from epochal_server.protocols import media_type, multipart, photographs
 from epochal_server.protocols.multipart import File
 from epochal_server.protocols.photographs import Options
@@ -19,7 +19,7 @@ from epochal_server.protocols.preprocess import (
     sample_bytes,
 )
 from epochal_server.protocols.protocol import JSON
-from epochal_server.refusals import Busy, Invalid, NotReady, Refused
+from epochal_server.refusals import Invalid, NotReady, Refused
 from epochal_server.routes.request_body import reservation
 from epochal_server.routes.service import (
     Service,
@@ -81,7 +81,8 @@ async def _predictions(
 ) -> tuple[list[dict[str, Any]], int]:
     """Return the prediction of each model image, and the bytes that outputs and response of all predictions take.
 
-    The images are computed together, as the samples of one request to the model.
+    The images are computed together, as the samples of one request to the model. The request was admitted before its
+    photograph was decoded.
     """
     if not images:
         return [], 0
@@ -89,7 +90,9 @@ async def _predictions(
     shown = photographs.shown_bytes(images) if options.show else 0
     further = (len(images) - 1) * sample_bytes(model)
     with reservation(request, service.admission).inputs(further):
-        outputs = await compute(request, service, inputs(images, model), memory_factor, earlier_bytes + shown)
+        outputs = await compute(
+            request, service, inputs(images, model), memory_factor, earlier_bytes + shown, is_admitted=True
+        )
     size = shown + memory_factor * bytes_of(outputs)
     return await encode_answer(service, size, photographs.predictions, images, outputs, model, options), size
 
@@ -99,30 +102,33 @@ async def _predict_files(
 ) -> tuple[list[dict[str, Any]], int]:
     """Return the predictions for each file, and the bytes that outputs and response of all predictions take.
 
-    An invalid file gets an error in place of predictions. The files are computed one after another. Other requests are
-    computed between them, and memory contains the model's inputs of one file at a time.
+    An invalid file gets an error in place of predictions. The form is admitted or refused as a whole. Its files are
+    computed one after another. Other requests are computed between them, and memory contains the model's inputs of one
+    file at a time.
 
     Raises:
         Invalid: If every file is invalid.
         TooLarge: If the photographs have too many pixels in total.
-        Busy: If there is no memory for the photographs.
+        Busy: If there is no memory for the photographs, or the queue is full or too slow before the first file.
         NotReady: If the server shuts down before the answer.
     """
-    await service.workers(check_total_pixels, [file.data for file in files], service.model)
+    model = service.model
+    large = await service.workers(_large_files, files, model)
     answers: list[dict[str, Any] | Refused] = []
     size = 0
-    for file in files:
-        with _sample_memory(request, service, file.data):
-            try:
-                images = await _images(service, bytes(file.data), options)
-            except (Busy, NotReady):
-                raise
-            except Refused as refused:
-                answers.append(refused)
-            else:
-                predictions, more = await _predictions(request, service, images, options, size)
-                answers.append(photographs.answer(predictions, options))
-                size += more
+    with service.workers.plan(preprocess, large) as decode:
+        for file in files:
+            with _sample_memory(request, service, file.data):
+                try:
+                    images = await decode(bytes(file.data), model, several=options.several, fit=options.fit)
+                except NotReady:
+                    raise
+                except Refused as refused:
+                    answers.append(refused)
+                else:
+                    predictions, more = await _predictions(request, service, images, options, size)
+                    answers.append(photographs.answer(predictions, options))
+                    size += more
     if all(isinstance(answer, Refused) for answer in answers):
         errors = "; ".join(f"{file.name}: {refused}" for file, refused in zip(files, answers, strict=True))
         raise Invalid(f"body: expected photographs, found no valid photograph: {errors}")
@@ -130,3 +136,13 @@ async def _predict_files(
         {"file": file.name, **({"error": answer.message} if isinstance(answer, Refused) else answer)}
         for file, answer in zip(files, answers, strict=True)
     ], size
+
+
+def _large_files(files: list[File], model: Model) -> list[bool]:
+    """Return for each file whether decoding takes much memory.
+
+    Raises:
+        TooLarge: If the photographs have too many pixels in total.
+    """
+    check_total_pixels([file.data for file in files], model)
+    return [is_large(bytes(file.data), model) for file in files]

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 import orjson
 from aiohttp import hdrs, web
@@ -25,13 +25,19 @@ R = TypeVar("R")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
+class Answer(Protocol):
+    """Checks the samples of a request and computes all outputs of the model. See batching.Batcher.answer."""
+
+    async def __call__(self, inputs: Arrays, /, *, is_admitted: bool = False) -> Arrays:
+        """Return all outputs of the model. An admitted request is never Busy."""
+
+
 @dataclass(frozen=True)
 class Service:
     """The parts of the server that the routes use."""
 
     model: Model
-    answer: Callable[[Arrays], Awaitable[Arrays]]
-    """Checks the samples of a request and computes all outputs of the model. See batching.Batcher.answer."""
+    answer: Answer
     workers: WorkerPool
     """Runs in a thread the functions that would block the event loop."""
     ready: Callable[[], str | None]
@@ -87,19 +93,25 @@ async def read_body(request: web.Request, service: Service) -> bytes:
 
 
 async def compute(
-    request: web.Request, service: Service, inputs: Arrays, memory_factor: int, earlier_bytes: int = 0
+    request: web.Request,
+    service: Service,
+    inputs: Arrays,
+    memory_factor: int,
+    earlier_bytes: int = 0,
+    *,
+    is_admitted: bool = False,
 ) -> Arrays:
     """Return the model's outputs for a request, and reserve the memory of outputs and response.
 
     Outputs and response take `memory_factor` bytes for each byte of the outputs. `earlier_bytes` are those of earlier
-    answers to the same request, which remain reserved.
+    answers to the same request, which remain reserved. `is_admitted` means that the request was admitted before.
 
     Raises:
         Refused: See Batcher.answer; also TooLarge or Busy, if there is no memory.
     """
     reserved = reservation(request, service.admission)
     reserved.add_answer(earlier_bytes + memory_factor * service.model.answer_bytes(inputs))
-    outputs = await service.answer(inputs)
+    outputs = await service.answer(inputs, is_admitted=is_admitted)
     reserved.add_answer(earlier_bytes + memory_factor * bytes_of(outputs))
     return outputs
 

@@ -454,6 +454,26 @@ def test_an_invalid_spec_resumes_only_running_trials() -> None:
     assert not any(isinstance(action, SuspendTrial) for action in actions), "the ledger decides which trials may train"
 
 
+@pytest.mark.parametrize("is_damaged", [False, True])
+def test_a_blocked_experiment_suspends_a_copied_later_rung(*, is_damaged: bool) -> None:
+    trains, copied = job(0, state="Running", startTime=at(0)), job(0, 1, state="Running", startTime=at(1))
+    document = World(status={"state": "Running", "trials": {"created": 1}}).document
+    own = replace(ledger(), owner="e", is_damaged=True) if is_damaged else ledger([created(0), started(0)])
+    seen = Observed(NOW, own, trials=own.trials, jobs=jobs_by_rung([trains, copied], EXPERIMENT))
+    assert plan_invalid_spec(document, "no", seen).actions == (SuspendTrial((0, 1), copied, suspend=True),)
+
+
+@pytest.mark.parametrize("is_damaged", [False, True])
+def test_a_blocked_experiment_continues_a_promoted_trial(*, is_damaged: bool) -> None:
+    first, trains = complete(0), job(0, 1, state="Running", startTime=at(1))
+    document = World(status={"state": "Running", "trials": {"created": 1}}).document
+    events: list[Event] = [created(0), started(0), finished(0, "0.5")]
+    own = replace(ledger(), owner="e", is_damaged=True) if is_damaged else ledger(events)
+    seen = Observed(NOW, own, trials=own.trials, jobs=jobs_by_rung([first, trains], EXPERIMENT))
+    actions = plan_invalid_spec(document, "no", seen).actions
+    assert not any(isinstance(action, SuspendTrial) for action in actions)
+
+
 def test_a_terminating_experiment_has_no_actions() -> None:
     world = World([created(0)])
     world.document["metadata"] = EXPERIMENT | {"generation": 2, "deletionTimestamp": at(0)}

@@ -253,6 +253,20 @@ async def test_refuses_requests_above_the_limit() -> None:
     assert list((await batcher.answer(samples(3)))["y"]) == [9]  # there is room again
 
 
+async def test_an_admitted_request_is_not_refused() -> None:
+    batcher = make_batcher(waiting=0)
+    assert list((await batcher.answer(samples(3), is_admitted=True))["y"]) == [9]
+
+
+async def test_a_large_request_waits_for_planned_photographs() -> None:
+    admission = AdmissionControl(1000, 1000)
+    batcher = make_batcher(seconds_per_sample=SLOW, admission=admission)
+    admission.planned, admission.waiting = 2500, 1
+    with pytest.raises(Busy, match="take about 25 s"):
+        await batcher.answer(samples(*range(20, 29)))
+    assert list((await batcher.answer(samples(3)))["y"]) == [9]
+
+
 async def test_batches_only_equal_shapes() -> None:
     run = RecordingModel()
     batcher = make_batcher(run, model=TEXTS)

@@ -18,9 +18,9 @@ KEY = "Bearer secret"
 NOT_YET = "the model is not loaded yet"
 
 
-def workers(kind: type[WorkerPool] = WorkerPool) -> WorkerPool:
-    """Return a worker pool."""
-    return kind(ThreadPoolExecutor(4), AdmissionControl(1000, 1), 4)
+def workers(kind: type[WorkerPool] = WorkerPool, admission: AdmissionControl | None = None) -> WorkerPool:
+    """Return a worker pool, with its own admission control by default."""
+    return kind(ThreadPoolExecutor(4), admission or AdmissionControl(1000, 1), 4)
 
 
 def service(
@@ -33,7 +33,7 @@ def service(
 ) -> Service:
     """Return a service that computes each request alone, in Python."""
 
-    async def answer(inputs: Arrays) -> Arrays:
+    async def answer(inputs: Arrays, /, *, is_admitted: bool = False) -> Arrays:
         check(inputs, model.inputs)
         return compute(inputs)
 

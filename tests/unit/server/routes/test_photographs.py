@@ -13,12 +13,13 @@ from epochal_api.modelserver.config import Limits
 from epochal_api.signature import ImageSpec
 from epochal_server.admission import AdmissionControl
 from epochal_server.model.model import Arrays
+from epochal_server.routes import photographs as module
 from epochal_server.routes.photographs import routes
 from PIL import Image
 
 from tests.kit.served import digits, model, small, spec
 from tests.unit.server.protocols.test_preprocess import sheet, stored
-from tests.unit.server.routes.asking import KEY, service, serving
+from tests.unit.server.routes.asking import KEY, service, serving, workers
 
 IMAGE = ImageSpec(height=28, width=28, channels=1, lowest=0, highest=1)
 ONE = stored(sheet((180, 100)))
@@ -144,10 +145,30 @@ PICTURES = model(
 TINY = stored(Image.new("RGB", (8, 8), "red"))
 
 
+@pytest.mark.parametrize("large", [False, True])
+async def test_an_admitted_form_is_not_refused_when_the_queue_fills(
+    monkeypatch: pytest.MonkeyPatch, *, large: bool
+) -> None:
+    monkeypatch.setattr(module, "is_large", lambda *_: large)
+    admission, admitted = AdmissionControl(2, 2**20), list[bool]()
+
+    async def compute(inputs: Arrays, /, *, is_admitted: bool = False) -> Arrays:
+        admitted.append(is_admitted)
+        admission.waiting = 2  # other requests fill the queue
+        return answer(inputs)
+
+    busy = replace(service(digits(), answer), answer=compute, admission=admission, workers=workers(admission=admission))
+    async with serving(routes(busy)) as client:
+        response = await client.post("/predict", data=form(("a.png", ONE), ("b.png", ONE)))
+        assert (response.status, len((await response.json())["photographs"])) == (200, 2)
+        refused = await client.post("/predict", data=form(("a.png", ONE)))
+        assert (refused.status, admitted, admission.planned) == (429, [True, True], 0)
+
+
 async def test_the_inputs_made_of_photographs_are_bounded() -> None:
     proceed = asyncio.Event()
 
-    async def compute(inputs: Arrays) -> Arrays:
+    async def compute(inputs: Arrays, /, *, is_admitted: bool = False) -> Arrays:
         await proceed.wait()
         return {"class": np.ones((len(inputs["image"]), 10), np.float32)}
 

@@ -90,7 +90,7 @@ def response_class(
             await super().start(connection)
             if "watch" in self.url.query and self.status in {HTTPStatus.OK, HTTPStatus.GONE}:
                 is_gone, self.status = self.status == HTTPStatus.GONE, HTTPStatus.OK
-                self.content = _WatchLines(self.content, reader, is_gone=is_gone)  # type: ignore[assignment]
+                self.content = _WatchLines(self.content, reader, self.url.path, is_gone=is_gone)  # type: ignore[assignment]
             return self
 
         async def json(self, **_: Any) -> Any:
@@ -113,12 +113,14 @@ class _WatchLines:
     Args:
         content: The body.
         reader: Shortens the lines.
+        path: The URL path of the watched resource, for the log.
         is_gone: Whether the API server refused the whole watch with 410 Gone.
     """
 
-    def __init__(self, content: aiohttp.StreamReader, reader: BoundedReader, *, is_gone: bool) -> None:
+    def __init__(self, content: aiohttp.StreamReader, reader: BoundedReader, path: str, *, is_gone: bool) -> None:
         self._content = content
         self._reader = reader
+        self._path = path
         self._is_gone = is_gone
 
     def __getattr__(self, name: str) -> Any:
@@ -127,13 +129,13 @@ class _WatchLines:
     async def iter_chunked(self, size: int) -> AsyncIterator[bytes]:
         """Yield complete lines of the watch, each with its newline. `size` is the chunk size of the reads."""
         if self._is_gone:
+            _log.info("listing %s again after its watch was refused (410 Gone)", self._path)
             yield await _expired()
             return
         async for line in self._reader.watch_lines(self._content.iter_chunked(size)):
             if _ERROR.match(line):
-                _log.info(
-                    "listing again after an error of a watch: %s", line[:MAX_LOGGED_BYTES].decode(errors="replace")
-                )
+                error = line[:MAX_LOGGED_BYTES].decode(errors="replace")
+                _log.info("listing %s again after an error of its watch: %s", self._path, error)
                 yield await _expired()
                 return
             yield line + b"\n"

@@ -118,6 +118,15 @@ async def test_an_error_of_a_watch_repeats_the_list_of_the_same_resource(code: i
 
 
 @pytest.mark.usefixtures("no_pauses")
+async def test_the_log_names_the_resource_whose_list_is_repeated(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    await watched(json.dumps({"type": "ERROR", "object": {"code": 500, "message": "etcd is away"}}))
+    assert "listing /apis/batch/v1/jobs again after an error of its watch: " in caplog.text
+    await watched("", status=410)
+    assert "listing /apis/batch/v1/jobs again after its watch was refused (410 Gone)" in caplog.text
+
+
+@pytest.mark.usefixtures("no_pauses")
 async def test_a_watch_that_is_gone_repeats_the_list_of_the_same_resource() -> None:
     assert await watched(json.dumps({"kind": "Status", "code": 410, "message": "Expired"}), status=410) == [EXPIRED]
 
