@@ -61,7 +61,7 @@ def check_graph(network: Mapping[str, Any], path: str, findings: Findings) -> No
         is_complete = False
         where = item(field(path, "layers"), 0)
         findings.add(where, "the first layer needs inputs, since the network has several", "add inputs: [NAME]")
-    taken = _taken_without_name(network, layers)
+    taken = _taken_by_default(network, layers)
     for reference in _references(network, layers, path):
         source = names.get(reference.text.partition(":")[0])
         if source is None or source >= reference.before:
@@ -98,10 +98,10 @@ def _sources_by_name(
     return sources
 
 
-def _taken_without_name(network: Mapping[str, Any], layers: Sequence[Any]) -> set[int]:
-    """Return the sources that are taken without a reference to their names.
+def _taken_by_default(network: Mapping[str, Any], layers: Sequence[Any]) -> set[int]:
+    """Return the layers and inputs (as in Edge.source) that are used by default, not by their name.
 
-    These are the source before each layer without `inputs`, and the last layer if the network has no `outputs`.
+    A layer without `inputs` takes the layer above. A network without `outputs` returns the last layer.
     """
     taken = {index - 1 for index, layer in enumerate(layers) if not _get(layer, "inputs")}
     return taken if network.get("outputs") else taken | {len(layers) - 1}

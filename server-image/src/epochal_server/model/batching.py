@@ -142,7 +142,7 @@ class Batcher:
         return self._queued_seconds() + self._remaining_seconds()
 
     def _queued_seconds(self) -> float:
-        """Return the estimated seconds until the queue is computed, with only the next chunk of each large request."""
+        """Return the estimated seconds for the model to compute the running call and all queued chunks."""
         chunks, waiting = len(self._chunks), self._admission.waiting
         # The request of a disconnected client stays in the queue until its turn, but `waiting` does not count it.
         samples = self._samples if waiting >= chunks else self._samples * waiting // chunks
@@ -153,11 +153,11 @@ class Batcher:
         return queued + max(running.expected, perf_counter() - running.began)  # a late call may take as long again
 
     def _remaining_seconds(self) -> float:
-        """Return the estimated seconds of the chunks that are not queued yet."""
+        """Return the estimated seconds for the chunks of large requests that are not queued yet."""
         return self._timing.seconds(sum(request.remaining for request in self._large))
 
     def _overtaken_seconds(self, samples: int) -> float:
-        """Return the estimated seconds of the chunks that a small request overtakes, but a large request does not."""
+        """Return the estimated seconds of later chunks of large requests; 0 for small requests, which overtake."""
         return self._remaining_seconds() if samples > self._max_batch_size else 0.0
 
     def slow_call_message(self, seconds: float, factor: float) -> str | None:

@@ -14,8 +14,8 @@ _REMEDIES: Mapping[str, str] = {
     "Kernel shape must have the same length as input": "use the class for this number of axes, such as Conv1D for "
     "sequences and Conv2D for images",
     "index out of range": "an axis in its arguments exceeds the axes of its input: write axis: -1 for the last one",
-    "expected axis": "its weights have the size of its first input: give it inputs of equal size, or use another layer "
-    "with weights of its own",
+    "expected axis": "the weights of the layer have the size of its first input: give each call inputs of "
+    "equal size, or use another layer with weights of its own",
 }
 """Advice by a text that Keras' message contains."""
 
