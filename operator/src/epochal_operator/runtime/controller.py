@@ -108,7 +108,7 @@ class Controller:
         return {kind for kind, served in answers.items() if served}
 
     async def _is_served(self, kind: Kind) -> bool | None:
-        """Return whether the API server serves a kind, or None if an error leaves this open."""
+        """Return whether the API server serves a kind (its CRD is installed); None if the request failed."""
         name, failed = kind.resource.kind, False
         for namespace in self._namespaces or (None,):
             try:

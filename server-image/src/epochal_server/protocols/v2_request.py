@@ -102,7 +102,7 @@ class Decoder:
 
 
 def parse(text: bytes, model: Model) -> Head:
-    """Return the parsed JSON of a request.
+    """Return the inputs, outputs and parameters in the JSON of a request.
 
     Raises:
         Invalid: If the JSON is invalid, or does not match the model.

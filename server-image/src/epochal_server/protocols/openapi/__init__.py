@@ -66,7 +66,7 @@ def _json(schema: Any) -> dict[str, Any]:
 
 
 def _operation(operation: dict[str, Any], template: dict[str, Any], common: dict[str, Any]) -> dict[str, Any]:
-    """Return an operation of a template, completed with its tag and its responses.
+    """Return an OpenAPI operation from a template, completed with its tag and its responses.
 
     `answer` in a template is the schema of a JSON answer.
     """
