@@ -102,7 +102,7 @@ def test_a_job_waits_for_a_storage_that_does_not_resolve_and_names_it(namespace:
     assert "EndpointUnreachable: " in ready["message"]
     kubectl("wait", "--for=condition=Finished", "tj/nowhere", "--namespace", namespace.name, "--timeout=120s")
     finished = namespace.condition("Finished", "nowhere")
-    assert (finished["reason"], finished["message"]) == ("Failed", "It has ended: EndpointUnreachable.")
+    assert (finished["reason"], finished["message"]) == ("Failed", "The object has ended: EndpointUnreachable.")
 
 
 @pytest.mark.parametrize("name", ["plain", "encrypted"])

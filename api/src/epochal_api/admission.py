@@ -105,7 +105,10 @@ def _problems(checks: list[Check]) -> str:
 
 
 def _problems_of(check: Check) -> str:
-    """Return the CEL expression of a list of error messages: at most one for each item of the path's first list."""
+    """Return the CEL expression of the list of the error messages of a check.
+
+    A path with a list has at most one message for each item of its first list.
+    """
     outer, _, inner = check.path.partition("[]")
     given, owner = _walk("object", outer)
     invalid = f"!({check.holds})"

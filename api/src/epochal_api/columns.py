@@ -6,7 +6,7 @@ from typing import Any
 
 
 def to_columns(values: Sequence[Any]) -> Any:
-    """Return JSON values as columns.
+    """Return a list of JSON values (rows) as columns, which have fewer bytes when compressed.
 
     Objects become one column for each field; lists become their lengths, and one column of all their items.
 
@@ -24,7 +24,7 @@ def to_columns(values: Sequence[Any]) -> Any:
 
 
 def from_columns(columns: Any) -> list[Any]:
-    """Return the values from their columns.
+    """Return the list of JSON values (rows) that `to_columns` has converted to columns.
 
     Args:
         columns: The result of `to_columns`, which may be damaged.
@@ -51,7 +51,7 @@ def from_columns(columns: Any) -> list[Any]:
 
 
 def _are_all(values: Sequence[Any], kind: type) -> bool:
-    """Return whether all values have a type or are None, and at least one of them is not empty."""
+    """Return whether each value is None or of the type `kind`, and at least one is not empty."""
     return any(isinstance(value, kind) and value for value in values) and all(
         value is None or isinstance(value, kind) for value in values
     )

@@ -123,12 +123,12 @@ def read_file(path: Path) -> str:
     except OSError as error:
         raise UnreadableFile(error.strerror or str(error)) from error
     except UnicodeDecodeError as error:
-        raise UnreadableFile(f"it must be text in UTF-8: {error}") from error
+        raise UnreadableFile(f"the file must be text in UTF-8: {error}") from error
 
 
 def _within_limit(content: bytes) -> bytes:
     if len(content) > MAX_BYTES:
-        raise UnreadableFile(f"it must have at most {MAX_BYTES / 2**20:.0f} MiB: split it into several files")
+        raise UnreadableFile(f"the file must have at most {MAX_BYTES / 2**20:.0f} MiB: split it into several files")
     return content
 
 
@@ -153,7 +153,7 @@ def read_documents(text: str) -> Iterator[Document]:
         raise
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         found = " ".join(str(error).split()) or type(error).__name__
-        raise UnreadableFile(f"it must be YAML or JSON: {found[:500]}", _line_of(error, text)) from error
+        raise UnreadableFile(f"the file must be YAML or JSON: {found[:500]}", _line_of(error, text)) from error
     finally:
         if loader is not None:
             loader.dispose()
@@ -174,7 +174,9 @@ def _line_of(error: Exception, text: str) -> int | None:
 
 
 def _places(root: yaml.Node) -> dict[str, Place]:
-    """Return the place of each field by its path, outer fields first, until the paths have _MAX_PATHS characters.
+    """Return line and column of each field by its path, outer fields first.
+
+    Fields are omitted once all paths together have _MAX_PATHS characters.
 
     Raises:
         UnreadableFile: If the object is too large or too deep, or a key is repeated, or is a list or a mapping.
@@ -186,7 +188,7 @@ def _places(root: yaml.Node) -> dict[str, Place]:
         path, node, depth = waiting.popleft()
         if depth > _MAX_DEPTH:
             raise _too_large(f"{_MAX_DEPTH} levels", _place(node).line)
-        for inner_path, key, inner in _inner(path, node):
+        for inner_path, key, inner in _children(path, node):
             nodes += 1  # not the number of places: several keys may have the same path, because paths are cut
             if nodes > _MAX_NODES:
                 raise _too_large(f"{_MAX_NODES:,} values", _place(node).line)
@@ -198,8 +200,8 @@ def _places(root: yaml.Node) -> dict[str, Place]:
     return places
 
 
-def _inner(path: str | None, node: yaml.Node) -> Iterator[tuple[str | None, yaml.Node, yaml.Node]]:
-    """Yield the path, the key and the value of each field or item of a node. An item's key is its value.
+def _children(path: str | None, node: yaml.Node) -> Iterator[tuple[str | None, yaml.Node, yaml.Node]]:
+    """Yield path, key node and value node of each field of a mapping, or of each item (as key and value) of a list.
 
     The paths are None if `path`, the path of the node, is None.
     """

@@ -64,7 +64,7 @@ def expected_value(detail: ErrorDetails) -> str:
 
 
 def found_value(detail: ErrorDetails) -> str:
-    """Return the found value as text, such as `'Adam'` or `a list of 3`; "" if the message needs none or has it."""
+    """Return the found value as text for an error message, such as `'Adam'` or `a list of 3`; "" to omit it."""
     kind, found = detail["type"], detail["input"]
     if kind == "missing" or ", found " in detail["msg"]:
         return ""

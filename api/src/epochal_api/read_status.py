@@ -34,7 +34,7 @@ def read_status(model: type[AnyStatus], document: Any) -> AnyStatus:
         try:
             return model.model_validate(content)
         except ValidationError as error:
-            errors = {_error_path(detail): detail for detail in error.errors(include_url=False)}
+            errors = {_path_to_correct(detail): detail for detail in error.errors(include_url=False)}
             content = copy.deepcopy(content)
             # In reverse order, so that list items keep their index.
             for path in sorted(errors, key=lambda path: [str(part).zfill(9) for part in path], reverse=True):
@@ -49,10 +49,11 @@ def status_validator(model: type[StatusModel]) -> BeforeValidator:
     )
 
 
-def _error_path(error: ErrorDetails) -> tuple[int | str, ...]:
-    """Return the path to correct for an error: that of the object if it has an invalid key, or lacks a field.
+def _path_to_correct(error: ErrorDetails) -> tuple[int | str, ...]:
+    """Return the path of the value that `_correct` must change because of a validation error.
 
-    A missing field with a fallback is corrected itself.
+    It is the path of the invalid value. For an invalid key, or a missing field without a fallback, it is the path of
+    the object around it.
     """
     *parents, last = error["loc"] or ("",)
     is_incomplete = error["type"] == "missing" and last not in _FALLBACKS
@@ -60,7 +61,7 @@ def _error_path(error: ErrorDetails) -> tuple[int | str, ...]:
 
 
 def _correct(document: Any, path: tuple[int | str, ...], error: ErrorDetails) -> Any:
-    """Correct the value at a path in place, and return the document; return {} if the path is empty."""
+    """Shorten, fill in or remove the invalid value at a path, and return the document; {} if the path is empty."""
     if not path:
         return {}
     *parents, last = path

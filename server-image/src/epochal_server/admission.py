@@ -110,7 +110,7 @@ class AdmissionControl:
         self._watched[reservation] = monotonic(), abort
 
     def unwatch_client(self, reservation: "MemoryReservation") -> None:
-        """Remove the mark of `watch_client`: the reservation can no longer be freed for another request."""
+        """Mark a reservation as no longer waiting for its client, so that no other request can free it."""
         self._watched.pop(reservation, None)
 
     def _free_slow(self, size: int, reservation: "MemoryReservation | None") -> None:

@@ -116,7 +116,7 @@ class Keys:
 
 
 def refuse_other_origins(headers: Mapping[str, str]) -> None:
-    """Refuse a request that a browser sends for a web page of another origin, except a followed link.
+    """Refuse a cross-origin request of a browser, except the navigation by a link.
 
     A browser can reach servers that the author of a web page cannot reach. Clients other than browsers send neither
     Sec-Fetch-Site nor Origin, so they are never refused.
@@ -138,7 +138,7 @@ def refuse_other_origins(headers: Mapping[str, str]) -> None:
 
 
 def _key(value: bytes) -> tuple[str, str | None]:
-    """Return the API key in the value of a Secret entry, and None for a valid key or the reason why it is invalid.
+    """Return the API key in a Secret entry, and the reason why it is invalid; None as the reason for a valid key.
 
     The reason does not contain the key.
     """

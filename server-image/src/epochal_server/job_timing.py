@@ -10,7 +10,7 @@ LATEST_WEIGHT = 0.1
 
 
 class JobTiming:
-    """Measures functions of which `threads` run at a time, and estimates the time of those that wait.
+    """Measures the calls in a pool of `threads` threads, and estimates the seconds until all waiting calls have ended.
 
     Each function has its own average, by its name. Otherwise a slow function, such as encoding a large answer, would
     raise the estimate for calls of a fast function.

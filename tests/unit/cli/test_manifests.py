@@ -166,6 +166,6 @@ def test_errors_name_field_and_remedy(tmp_path: Path) -> None:
     path.write_text(DIGITS + "---\n" + DIGITS)
     assert "must have one TrainingJob, found TrainingJob digits, TrainingJob digits\n" in _error(path)
     path.write_bytes(b"\xff")
-    assert "it must be text in UTF-8" in _error(path)
+    assert "the file must be text in UTF-8" in _error(path)
     path.write_bytes(b"#" * (4 * 2**20 + 1))
-    assert "it must have at most 4 MiB" in _error(path)
+    assert "the file must have at most 4 MiB" in _error(path)

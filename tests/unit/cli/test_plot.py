@@ -83,7 +83,7 @@ def test_errors(stored: Stored, tmp_path: Path) -> None:
         (["mnist", "-o", "x.pdf"], ExitCode.USAGE, "expected a name that ends with .png or .svg"),
         (["new"], ExitCode.NOT_FOUND, "new: no epoch is finished yet"),
         (["diverged"], ExitCode.NOT_FOUND, "loss: no epoch has a finite value"),
-        (["mnist", "search"], ExitCode.USAGE, "an Experiment has a panel of its own"),
+        (["mnist", "search"], ExitCode.USAGE, "cannot plot an Experiment together with other objects"),
     ):
         code, output, errors = epochal("plot", *arguments, folder=tmp_path, variables=stored.variables)
         assert (code, output) == (expected, "")

@@ -65,7 +65,7 @@ def check_graph(network: Mapping[str, Any], path: str, findings: Findings) -> No
         explained |= set(range(-len(inputs), 0))
         where = item(field(path, "layers"), 0)
         findings.add(where, "the first layer needs inputs, since the network has several", "add inputs: [NAME]")
-    taken = _taken_without_name(network, layers)
+    taken = _taken_by_default(network, layers)
     wrong: list[_WrongReference] = []
     outputs: set[str] = set()
     hints = 0
@@ -157,10 +157,10 @@ def _sources_by_name(
     return sources, unclear
 
 
-def _taken_without_name(network: Mapping[str, Any], layers: Sequence[Any]) -> set[int]:
-    """Return the sources that are taken without a reference to their names.
+def _taken_by_default(network: Mapping[str, Any], layers: Sequence[Any]) -> set[int]:
+    """Return the layers and inputs (as in Edge.source) that are used by default, not by their name.
 
-    These are the source before each layer without `inputs`, and the last layer if the network has no `outputs`.
+    A layer without `inputs` takes the layer above. A network without `outputs` returns the last layer.
     """
     taken = {index - 1 for index, layer in enumerate(layers) if not _get(layer, "inputs")}
     return taken if network.get("outputs") else taken | {len(layers) - 1}

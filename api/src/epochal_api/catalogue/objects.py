@@ -176,7 +176,11 @@ def _check_text(key: str, argument: Argument, value: str | None, path: str, find
         hint = f"write {key}: {value.strip()}, without quotes" if _is_number(value) else "write a number"
         findings.add(path, f"{key} must be {EXPECTED[expected]}, found {show(value)}", hint)
     elif expected == "list":
-        findings.add(path, f"{key} must be a list, found {show(value)}", "no file of the pod is read")
+        findings.add(
+            path,
+            f"{key} must be a list, found {show(value)}",
+            "a text would be the path of a file in the pod",
+        )
     elif expected in _OBJECTS:
         kind = "layer" if expected == "layer" else "name"
         hint = f"write {key}: {{{kind}: {shown}, …}}" if value.isidentifier() else ""
@@ -202,8 +206,10 @@ def _check_object(key: str, value: Mapping[str, Any], place: _Place, findings: F
     if isinstance(name := value.get("layer"), str):
         arguments, kind = _without(value, "layer"), catalogue().modules[LAYERS].find(name)
         if kind is not None and kind.adapted and arguments.get(kind.adapted) is None:
-            message = f"{name} learns from data as a layer of spec.network.layers, not within another layer"
-            findings.add(place.path, message, f"put it there, or set its {kind.adapted}")
+            message = (
+                f"{name} learns from data (adapt): it must be in spec.network.layers itself, not within another layer"
+            )
+            findings.add(place.path, message, f"move it to spec.network.layers, or set its {kind.adapted}")
         _check_class(LAYERS, name, arguments, place._replace(key="layer"), findings)
         return
     if (module := module_of_argument(key)) is None:

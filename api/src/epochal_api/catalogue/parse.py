@@ -10,7 +10,7 @@ AnyKind = TypeVar("AnyKind", bound=KubernetesObject)
 
 
 def parse_or_report(model: type[AnyKind], document: Any, error_type: type[InvalidObject]) -> AnyKind:
-    """Return an object with all defaults, from plain JSON or YAML values.
+    """Parse an object, and set all defaults. An invalid object raises an error with the lines of all its problems.
 
     The problems of the Keras objects and of the graph of layers alone do not make the object invalid.
 

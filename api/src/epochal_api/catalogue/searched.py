@@ -16,7 +16,7 @@ _MAX_LENGTH = 256
 
 
 class SearchedPath(NamedTuple):
-    """A path of a parameter.
+    """A path of a hyper-parameter of an Experiment.
 
     Args:
         path: The path in the spec of the template, such as network.layers[conv].filters.

@@ -40,19 +40,19 @@ _MAX_INTEGER = 2**53
 _Integer = Annotated[int, Field(ge=-_MAX_INTEGER, le=_MAX_INTEGER)]
 
 
-def _numbers(*names: str) -> str:
-    """Return the CEL expression that is true if all fields are numbers: to compare other texts would raise an error."""
+def _all_numbers(*names: str) -> str:
+    """Return the CEL expression that is true if the text in each field is a number, since double() fails for others."""
     fields = ", ".join(f"self.{name}" for name in names)
     return f"[{fields}].all(number, string(number).matches(r'{NUMBER_PATTERN}'))"
 
 
-_ORDERED = Rule(f"!{_numbers('min', 'max')} || double(self.min) <= double(self.max)", "min must be at most max")
+_ORDERED = Rule(f"!{_all_numbers('min', 'max')} || double(self.min) <= double(self.max)", "min must be at most max")
 _LOG_ABOVE_ZERO = Rule(
-    f"self.scale != 'Log' || !{_numbers('min')} || double(self.min) > 0.0",
+    f"self.scale != 'Log' || !{_all_numbers('min')} || double(self.min) > 0.0",
     "min must be above 0 with the scale Log",
 )
 _STEP_ABOVE_ZERO = Rule(
-    f"!has(self.step) || !{_numbers('step')} || double(self.step) > 0.0",
+    f"!has(self.step) || !{_all_numbers('step')} || double(self.step) > 0.0",
     "step must be above 0",
 )
 _LINEAR_STEP = Rule(

@@ -69,7 +69,7 @@ class ResolvedPath:
         return self.value is not None or bool(self.schema) or isinstance(holder, list) or step in holder
 
     def renames(self, other: "ResolvedPath") -> bool:
-        """Return whether the place is the name of a list item that contains the other place."""
+        """Return whether this place is the `name` of a list item, and the other place is within the same item."""
         *item, key = self.steps
         named = bool(item) and isinstance(item[-1], int) and key in _NAME_FIELDS
         return named and len(other.steps) > len(item) and list(other.steps[: len(item)]) == item
@@ -101,7 +101,7 @@ def resolve(spec: Mapping[str, Any], path: str, names: Names | None = None) -> R
     so_far = ""
     for key, item in _parts(path):
         where = so_far or "spec"
-        node = _holder(node, schema)
+        node = _as_object(node, schema)
         step: str | int
         match node:
             case Mapping():
@@ -199,8 +199,8 @@ def _parts(path: str) -> list[tuple[str, str]]:
     return parts
 
 
-def _holder(node: Any, schema: Mapping[str, Any]) -> Any:
-    """Return a node. If the schema allows an object, a name becomes an object with it, and null an empty object."""
+def _as_object(node: Any, schema: Mapping[str, Any]) -> Any:
+    """Return {name: NAME} for a name and {} for null, if the schema allows an object there; else the unchanged node."""
     if isinstance(node, str) and _is_open(schema) and "type" not in schema:
         return {"name": node}
     if node is None and (_is_open(schema) or schema.get("type") == "object"):

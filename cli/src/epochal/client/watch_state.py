@@ -75,7 +75,7 @@ class WatchState:
         return [*listing.page(objects), *self.end(listing, version)]
 
     def begin(self) -> "Listing":
-        """Return an empty Listing. The caller passes each page of a list to it, and then passes it to `end`."""
+        """Begin a new list: return a Listing, to which the caller passes each page, and which `end` then takes."""
         return Listing(self._tracked, self._limit)
 
     def end(self, listing: "Listing", version: str) -> list[Change]:

@@ -62,4 +62,4 @@ def describe_rights(missing: Sequence[Right], namespace: str) -> Iterator[Findin
         if not right.is_required:
             yield warning(f"you may not {right} in {namespace}, which `epochal` needs for: {right.purpose}", remedy)
     if not missing:
-        yield ok(f"all that the commands need in {namespace}")
+        yield ok(f"you have all rights that the commands need in {namespace}")

@@ -58,7 +58,11 @@ def describe_quotas(quotas: Sequence[Mapping[str, Any]], resources: Resources | 
                     "Wait for other jobs, delete or suspend some (epochal list), request less, or ask for more quota.",
                 )
     if is_free:
-        yield ok(f"room in {counted(len(quotas), 'ResourceQuota')}" if quotas else "the namespace has no ResourceQuota")
+        yield ok(
+            f"room for the worker in {counted(len(quotas), 'ResourceQuota')}"
+            if quotas
+            else "the namespace has no ResourceQuota"
+        )
 
 
 def _needed(resources: Resources | None) -> dict[str, Decimal]:

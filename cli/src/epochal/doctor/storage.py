@@ -207,7 +207,7 @@ def _check_service(subject: Subject, endpoint: str, name: str, namespace: str, p
             f"{endpoint}: the Service {namespace}/{name} has no ready pod",
             f"Find the cause: kubectl get pods --namespace {namespace}",
         )
-    return ok(f"{endpoint} has ready pods")
+    return ok(f"{endpoint}: the Service has ready pods")
 
 
 def _is_ready(endpoint_slice: Mapping[str, Any]) -> bool:

@@ -47,7 +47,10 @@ def statement(text: str, indent: int) -> list[str]:
 
 
 def _last_group(text: str) -> tuple[int, int] | None:
-    """Return start and end of the last outermost brackets with content; of the first if the text begins with it."""
+    """Return start and end of the brackets at which a long statement is broken: the last outermost ones with content.
+
+    If the text begins with brackets, return those.
+    """
     found: tuple[int, int] | None = None
     depth = start = 0
     for position, character in _outside_strings(text):

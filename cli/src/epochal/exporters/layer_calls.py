@@ -56,7 +56,7 @@ class LayerCode:
 
 
 class Call:
-    """A call of a Keras layer on tensors. The function for its class writes the code of the target with it.
+    """A call of a Keras layer on tensors. An exporter's function for the layer's class reads arguments and sets code.
 
     Args:
         where: The layer's place in the spec, for messages.
@@ -100,7 +100,7 @@ class Call:
     def input(self) -> Tensor:
         """The single input tensor. An EpochalError is raised if the call has several inputs."""
         if len(self.inputs) != 1:
-            self.fail(f"it takes one input, found {len(self.inputs)}")
+            self.fail(f"the layer takes one input, found {len(self.inputs)}")
         return self.inputs[0]
 
     def __getitem__(self, key: str) -> Any:
@@ -178,10 +178,10 @@ class Call:
     def size_of(self, tensor: Tensor, axis: int = -1) -> int:
         """Return the size of an axis of a tensor, without the batch axis. An axis of unknown size raises an error."""
         if not tensor.shape:
-            self.fail("its input needs an axis beside the batch axis")
+            self.fail("the input of the layer needs an axis beside the batch axis")
         found = tensor.shape[axis]
         if found is None:
-            self.fail(f"its input has the shape {list(tensor.shape)}, in which axis {axis} must have a known size")
+            self.fail(f"the input of the layer has the shape {list(tensor.shape)}: axis {axis} must have a known size")
         return found
 
     def module(self, code: str) -> str:
@@ -196,7 +196,7 @@ class Call:
     def result(self, code: str, shape: Sequence[int | None], *, channels_first: bool = False) -> Tensor:
         """Return an output tensor with a code and a shape. Raise an error if a size is less than 1."""
         if any(size is not None and size < 1 for size in shape):
-            self.fail(f"its output would have the shape {list(shape)}: its input is too small")
+            self.fail(f"the output of the layer would have the shape {list(shape)}: its input is too small")
         return Tensor(code, tuple(shape), channels_first=channels_first and len(shape) > 1)
 
     def same(self, code: str, tensor: Tensor | None = None) -> Tensor:
@@ -246,5 +246,5 @@ class Call:
         """Return a shape as integers. An axis of unknown size raises an error."""
         sizes = tuple(size for size in shape if size is not None)
         if len(sizes) != len(shape):
-            self.fail(f"its input has the shape {list(shape)}, in which each axis must have a known size")
+            self.fail(f"the input of the layer has the shape {list(shape)}, in which each axis must have a known size")
         return sizes

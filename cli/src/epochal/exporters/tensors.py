@@ -71,6 +71,8 @@ def broadcast(shapes: Sequence[Shape]) -> Shape:
     for sizes in zip(*((*([1] * (rank - len(shape))), *shape) for shape in shapes), strict=True):
         known = {size for size in sizes if size not in {1, None}}
         if len(known) > 1:
-            raise ValueError(f"its inputs have the sizes {' and '.join(map(str, sizes))}, which do not match")
+            raise ValueError(
+                f"the inputs of the layer have the sizes {' and '.join(map(str, sizes))}, which do not match"
+            )
         result.append(known.pop() if known else None if None in sizes else 1)
     return tuple(result)

@@ -111,4 +111,6 @@ def _import_document(document: Any, path: Path, *, name: str | None, strict: boo
 
         return finish_import(convert_manifest(document, name=name, stem=path.stem), strict=strict)
     keys = ", ".join(shown(str(key)) for key in list(document)[:8])
-    raise EpochalError(f"its format is unknown; the first fields in the file are {keys}", f"Known are {KNOWN}.")
+    raise EpochalError(
+        f"the format of the file is unknown; the first fields in the file are {keys}", f"Known are {KNOWN}."
+    )

@@ -96,7 +96,7 @@ def parse_json(text: str, source: str) -> Any:
         message = f"{source} must be JSON, found an error in line {error.lineno}, column {error.colno}: {error.msg}"
         raise EpochalError(f"{message}{end}") from None
     except (RecursionError, ValueError) as error:
-        found = "it is nested too deep" if isinstance(error, RecursionError) else shown(str(error))
+        found = "the JSON is nested too deep" if isinstance(error, RecursionError) else shown(str(error))
         raise EpochalError(f"{source} cannot be read as JSON: {found}") from None
 
 

@@ -81,7 +81,7 @@ class _Column:
             self.words[text] += 1
 
 
-class _Form(NamedTuple):
+class _CsvFormat(NamedTuple):
     """The format of a CSV file: its delimiter, and whether the decimal mark of its numbers is a comma."""
 
     delimiter: str
@@ -137,7 +137,7 @@ def read_table(path: Path, label: str | None = None, task: Task | None = None) -
     return Table(_arrays(path, form, survey, used, task), notes)
 
 
-def _survey(path: Path, form: _Form, label: str | None) -> _Survey:
+def _survey(path: Path, form: _CsvFormat, label: str | None) -> _Survey:
     """Read all rows of a table once, and return its columns and the number of complete rows."""
     with _rows(path, form) as rows:
         heading = _heading(next(rows, (1, []))[1], path)
@@ -164,7 +164,7 @@ def _survey(path: Path, form: _Form, label: str | None) -> _Survey:
     return _Survey(columns, target, count, left_out)
 
 
-def _detect_form(path: Path) -> _Form:
+def _detect_form(path: Path) -> _CsvFormat:
     """Detect the delimiter and the decimal mark of a CSV file from its first lines."""
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
         head = file.read(_HEAD_BYTES)
@@ -177,11 +177,11 @@ def _detect_form(path: Path) -> _Form:
             "Write a table with a heading, a row for each sample and a column for each feature.",
         )
     has_comma = delimiter == ";" and any(re.search(r"(^|;)-?\d+,\d+(;|$)", line) for line in lines[1:])
-    return _Form(delimiter, has_comma)
+    return _CsvFormat(delimiter, has_comma)
 
 
 @contextmanager
-def _rows(path: Path, form: _Form) -> Iterator[Iterator[tuple[int, list[str]]]]:
+def _rows(path: Path, form: _CsvFormat) -> Iterator[Iterator[tuple[int, list[str]]]]:
     """Yield the rows that are not empty, each with its number in the file, from 1."""
     csv.field_size_limit(_MAX_CELL)  # a limit of the process, which another reader may have changed
     try:
@@ -198,7 +198,7 @@ def _heading(row: list[str], path: Path) -> list[str]:
             f"{path} must have 2 to {MAX_COLUMNS:,} columns, found {len(row):,}",
             "Convert it to npz: see docs/tables.md.",
         )
-    if all(_Form(",", has_decimal_comma=False).number(cell) is not None for cell in row):
+    if all(_CsvFormat(",", has_decimal_comma=False).number(cell) is not None for cell in row):
         raise EpochalError(
             f"{path} has no heading: its first line has only numbers",
             "Write the names of the columns into the first line.",
@@ -228,7 +228,7 @@ def _is_complete(row: list[str], heading: list[str], target: int) -> bool:
 
 
 def _arrays(
-    path: Path, form: _Form, survey: _Survey, used: Sequence[int], task: Task | None
+    path: Path, form: _CsvFormat, survey: _Survey, used: Sequence[int], task: Task | None
 ) -> dict[str, NDArray[Any]]:
     """Read the complete rows of a table again, and return the arrays for an npz file."""
     columns, count, target = survey.columns, survey.complete, survey.target
@@ -267,7 +267,7 @@ def _arrays(
     return arrays
 
 
-def _classes(column: _Column, count: int, task: Task | None, form: _Form, path: Path) -> list[str] | None:
+def _classes(column: _Column, count: int, task: Task | None, form: _CsvFormat, path: Path) -> list[str] | None:
     """Return the sorted names of the classes in the column of labels, or None if its values are numbers to predict."""
     values = len(column.words)
     may_be_classes = column.is_whole and values <= max(2, _VALUES_OF_CLASSES * count)

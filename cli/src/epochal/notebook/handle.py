@@ -255,7 +255,7 @@ class Handle:
         )
 
     def stored(self) -> "Found":
-        """Read the object from the cluster again, and return it as a `Found` for other modules of the package.
+        """Read the object from the cluster again, and return it as a `Found`, which functions of the command take.
 
         Raises:
             EpochalError: If it is not in the cluster.

@@ -29,8 +29,8 @@ def find_panels(cluster: Cluster, names: Sequence[str], metrics: Sequence[str]) 
     experiments = [each for each in found if each.kind == EXPERIMENTS]
     if experiments and len(found) > 1:
         raise EpochalError(
-            f"an Experiment has a panel of its own: found {', '.join(map(str, found))}, expected one Experiment or "
-            "TrainingJobs only.",
+            f"cannot plot an Experiment together with other objects: found {', '.join(map(str, found))}, expected one "
+            "Experiment or TrainingJobs only.",
             "Plot them one after another.",
             exit_code=ExitCode.USAGE,
         )

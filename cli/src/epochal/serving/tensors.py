@@ -106,7 +106,7 @@ def is_batch(array: np.ndarray, tensor: Tensor) -> bool:
 
 
 def _reshaped(array: np.ndarray, shape: tuple[int, ...], *, is_batch: bool | None) -> np.ndarray | None:
-    """Return the array as a batch of samples of `shape`, or None if it does not fit."""
+    """Return an array reshaped to a batch of samples of `shape`, or None if that is impossible."""
     if is_batch is not False and array.ndim:
         samples = _as_samples(array, shape)
         if samples is not None:

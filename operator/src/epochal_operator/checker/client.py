@@ -105,7 +105,7 @@ class CheckerClient:
         return NoVerdict.PENDING
 
     def _no_answer(self, digest: bytes) -> NoVerdict:
-        """Return UNKNOWN, or ABSENT once SILENT_SECONDS have passed since the question was first left unanswered."""
+        """Return why there is no verdict: UNKNOWN, or ABSENT if the question has had no answer for SILENT_SECONDS."""
         since = self._silent_since.setdefault(digest, self._clock())
         return NoVerdict.ABSENT if self._clock() - since >= SILENT_SECONDS else NoVerdict.UNKNOWN
 

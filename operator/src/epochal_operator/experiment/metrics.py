@@ -36,13 +36,21 @@ METRICS = KindMetrics(
         ("best_value", "The best value so far of the metric in spec.objective.", "metric", _best),
     ),
     values=(
-        ("epochs_trained", "Epochs that its trials have trained.", status_number("epochs", "trained")),
+        (
+            "epochs_trained",
+            "Epochs that the trials of the Experiment have trained.",
+            status_number("epochs", "trained"),
+        ),
         (
             "epochs_saved",
             "Epochs that were not trained, because trials were paused or stopped early.",
             status_number("epochs", "saved"),
         ),
-        ("epochs_repeated", "Epochs that may have been trained twice.", status_number("epochs", "repeated")),
+        (
+            "epochs_repeated",
+            "Epochs that were trained twice, because the TrainingJob of a rung was lost.",
+            status_number("epochs", "repeated"),
+        ),
         ("created_time_seconds", "When the Experiment was created.", created_time),
         ("start_time_seconds", "When the Experiment started.", status_time("startTime")),
         ("completion_time_seconds", "When the Experiment completed or failed.", status_time("completionTime")),

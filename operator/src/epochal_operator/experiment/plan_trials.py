@@ -65,7 +65,7 @@ def trials_to_start(spec: ExperimentSpec, observed: Observed) -> NextTrials:
 
 
 def _waiting(observed: Observed) -> frozenset[RungKey]:
-    """Return the rungs whose TrainingJob must not be created now, because it is blocked or delayed."""
+    """Return the (trial, rung) of each TrainingJob that must not be created now, because it is blocked or delayed."""
     return frozenset((*observed.blocked, *observed.delayed))
 
 

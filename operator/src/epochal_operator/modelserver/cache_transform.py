@@ -84,10 +84,10 @@ def template_digest(template: Mapping[str, Any]) -> str:
 def child(child: Object) -> Object:
     """Return the cached fields of a Service, PodDisruptionBudget, HorizontalPodAutoscaler or NetworkPolicy."""
     spec = child.get("spec") or {}
-    return {"metadata": _metadata(child), "spec": {name: brief(value) for name, value in spec.items()}}
+    return {"metadata": _metadata(child), "spec": {name: value_or_digest(value) for name, value in spec.items()}}
 
 
-def brief(value: Any) -> Any:
+def value_or_digest(value: Any) -> Any:
     """Return a spec field, or its digest if its JSON is longer than MAX_FIELD_LENGTH. Both suffice to find changes."""
     return value if len(json.dumps(value)) <= MAX_FIELD_LENGTH else f"sha256:{digest(value)}"
 

@@ -89,7 +89,7 @@ def _inputs_digest(server: ModelServer, model: ServedModel, server_config: str) 
 
 
 def template_inputs(desired: Mapping[str, Any]) -> str:
-    """Return the digest of the inputs from the annotation in the pod template of a desired Deployment."""
+    """Return the digest that `_inputs_digest` has written into the pod template of a desired Deployment."""
     return str(desired["spec"]["template"]["metadata"]["annotations"][INPUTS_ANNOTATION])
 
 

@@ -118,8 +118,8 @@ def blocked_phase(cause: StatusCause, observed: Observed, model: ServedModel | N
     return Phase("Degraded" if counts.ready else "Failed", cause, ready, counts, model)
 
 
-def describe(model: ServedModel) -> str:
-    """Return the name of a model for users: its Experiment and TrainingJob, or its TrainingJob, or its URI."""
+def model_label(model: ServedModel) -> str:
+    """Return a text that names a model to users: EXPERIMENT: TRAININGJOB, or the TrainingJob, or the URI."""
     if model.experiment_name is not None:
         return f"{model.experiment_name}: {model.training_job_name}"
     if model.training_job_name is not None:
@@ -154,12 +154,12 @@ def _unfinished_rollout(server: ModelServer, model: ServedModel, counts: PodCoun
     if counts.is_rolled_out:
         return None
     if server.spec.paused and counts.updated < counts.desired:
-        return StatusCause(Reason.PAUSED, f"The rollout of {describe(model)} is paused by spec.paused: true.")
+        return StatusCause(Reason.PAUSED, f"The rollout of {model_label(model)} is paused by spec.paused: true.")
     if counts.existing > counts.updated:
-        message = f"{counts.updated} of {counts.desired} pods have been updated to {describe(model)}."
+        message = f"{counts.updated} of {counts.desired} pods have been updated to {model_label(model)}."
         message += " The previous pods still serve requests." if counts.ready else ""
     else:
-        message = f"{min(counts.updated, counts.ready)} of {counts.desired} pods serve {describe(model)}."
+        message = f"{min(counts.updated, counts.ready)} of {counts.desired} pods serve {model_label(model)}."
     return StatusCause(Reason.ROLLING_OUT, message)
 
 
@@ -184,10 +184,10 @@ def _signature_difference(name: str, observed: Observed) -> StatusCause | None:
 
 def _finished_rollout(model: ServedModel, source_cause: StatusCause | None) -> StatusCause:
     if source_cause is not None:
-        message = f"{source_cause.message} Until then, the pods serve {describe(model)}."
+        message = f"{source_cause.message} Until then, the pods serve {model_label(model)}."
         return StatusCause(source_cause.reason, message)
     runtime = "Keras" if model.runtime == "Keras" else "ONNX Runtime"
-    return StatusCause(Reason.ROLLED_OUT, f"All pods serve {describe(model)} with {runtime}.")
+    return StatusCause(Reason.ROLLED_OUT, f"All pods serve {model_label(model)} with {runtime}.")
 
 
 def _pod_blocker(

@@ -10,7 +10,7 @@ from epochal_api.kind import Metadata
 from epochal_api.modelserver.spec import ModelServer
 from epochal_api.modelserver.status import ModelServerStatus, ServedModel
 
-from epochal_operator.modelserver.cache_transform import brief
+from epochal_operator.modelserver.cache_transform import value_or_digest
 from epochal_operator.modelserver.children import DEPLOYMENT, url
 from epochal_operator.modelserver.config import NoStorageEndpoint, is_converted
 from epochal_operator.modelserver.deployment import replacement, rollout_id, template_inputs
@@ -186,14 +186,16 @@ def _child_action(seen: ObservedChild, desired: Object | None) -> ChildAction | 
     changed = [name for name, value in fields.items() if not _is_equal(value, live[name])]
     # The API server keeps another value of an overruled field than the operator sends.
     overruled = {
-        name for name in changed if seen.stored_values.get(name) == (brief(fields[name]), thing["spec"].get(name))
+        name
+        for name in changed
+        if seen.stored_values.get(name) == (value_or_digest(fields[name]), thing["spec"].get(name))
     }
     spec = {name: _merge_patch(fields[name], live[name]) for name in changed if name not in overruled}
     live_annotations = thing["metadata"].get("annotations") or {}
     annotations = {name: text for name, text in annotations.items() if live_annotations.get(name) != text}
     if not spec and not annotations:
         return None
-    desired = {name: brief(fields[name]) for name in spec if name not in _MUTABLE}
+    desired = {name: value_or_digest(fields[name]) for name in spec if name not in _MUTABLE}
     required = {name: value for name, value in spec.items() if name in _MUTABLE}
     return PatchChild(resource, thing, spec, annotations, desired, required)
 
@@ -236,7 +238,7 @@ def _template_annotations(thing: Object) -> dict[str, str]:
 
 def _is_equal(desired: Any, live: Any) -> bool:
     """Return whether a field of the cached object has the desired value. A missing field is equal to False."""
-    return bool(brief(desired) == live) or (desired is False and live is None)
+    return bool(value_or_digest(desired) == live) or (desired is False and live is None)
 
 
 def _merge_patch(desired: Any, live: Any) -> Any:

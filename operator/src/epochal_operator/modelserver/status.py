@@ -8,7 +8,7 @@ from epochal_api.kind import Metadata
 from epochal_api.modelserver.status import IMAGES_SUITABLE, ModelServerStatus, PreviousModel, ServedModel
 
 from epochal_operator.modelserver.observed import Observed
-from epochal_operator.modelserver.phase import Phase, describe
+from epochal_operator.modelserver.phase import Phase, model_label
 from epochal_operator.modelserver.reasons import Reason, StatusCause, effect
 from epochal_operator.modelserver.resources import NAME_LABEL, UID_LABEL
 from epochal_operator.runtime.conditions import ConditionStatus, make_conditions
@@ -34,7 +34,7 @@ def derive_status(
             _conditions(phase), before.conditions, generation=metadata.generation, now=observed.now
         ),
         display=ServerDisplay(
-            model=describe(phase.model)[:256] if phase.model else None, ready=f"{counts.ready}/{counts.desired}"
+            model=model_label(phase.model)[:256] if phase.model else None, ready=f"{counts.ready}/{counts.desired}"
         ),
     )
 
@@ -62,7 +62,7 @@ def _file(model: ServedModel | PreviousModel | None) -> tuple[str, str] | None:
 
 
 def _with_rollout_time(phase: Phase, now: str) -> ServedModel | None:
-    """Return the current model, with the time at which all pods first served it if they do."""
+    """Return the current model, with `now` as rolledOutTime if all pods serve it for the first time."""
     model = phase.model
     is_served = phase.progress.reason == Reason.ROLLED_OUT and phase.counts.desired > 0
     if model is None or not is_served or model.rolled_out_time is not None:

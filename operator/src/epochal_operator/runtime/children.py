@@ -101,7 +101,7 @@ class Children:
         except (Invalid, Forbidden, NotFound, Conflict) as error:
             return self._quota_cause(resource, key_of(owner), error) or self.rejected(resource, error)
         if is_new:
-            _log.info("created its %s", resource.kind)
+            _log.info("created the %s", resource.kind)
         elif conflict := name_conflict(created, owner, resource, self._owner, self._reasons):
             return conflict
         elif self._missing_label(created, action) is not None:
@@ -110,7 +110,7 @@ class Children:
             except (Invalid, Forbidden) as error:
                 return self.rejected(resource, error)
         if label := self._missing_label(created, action):
-            message = f"The API server stores its {resource.kind} without the label {label}. {_REVERTED}"
+            message = f"The API server stores the {resource.kind} without the label {label}. {_REVERTED}"
             return StatusCause(self._reasons.rejected, message)
         self._writer.put(resource, created)
         return None
@@ -135,7 +135,7 @@ class Children:
             else:
                 written = await self._writer.replace(resource, child, action.replacement)
             self._writer.put(resource, written)
-            _log.info("changed %s: %s", subject or f"its {resource.kind}", ", ".join(fields))
+            _log.info("changed %s: %s", subject or f"the {resource.kind}", ", ".join(fields))
         except REJECTIONS as error:
             rejection = error.message
         cached = self._writer.store.get(resource, key)
@@ -167,7 +167,7 @@ class Children:
         self._deleted.setdefault(key_of(owner), {})[resource] = now
         if action.foreground:
             await self._writer.refresh(resource, key, action.child)
-        _log.info("deleted its %s, which %s", resource.kind, action.cause)
+        _log.info("deleted the %s, which %s", resource.kind, action.cause)
         return True
 
     async def refresh(self, key: Key) -> None:
@@ -184,7 +184,7 @@ class Children:
         """Return the cause for the owner's status if the API server refuses to create or change a child."""
         reason = self._reasons.webhook_failed if isinstance(error, AdmissionFailed) else self._reasons.rejected
         message = self._explain(sanitize_message(error.message))
-        return StatusCause(reason, f"The API server refuses its {resource.kind}: {message}")
+        return StatusCause(reason, f"The API server refuses the {resource.kind}: {message}")
 
     def _missing_label(self, child: Object, action: CreateChild) -> str | None:
         """Return the key of the label with the owner's name if a child lacks this label or its value, or None."""
@@ -193,13 +193,13 @@ class Children:
         return label if (child["metadata"].get("labels") or {}).get(label) != expected else None
 
     def _quota_cause(self, resource: Resource, key: Key, error: ApiError) -> StatusCause | None:
-        """Return the cause `cleanup` if a quota may still count a recently deleted child, or None."""
+        """Return the cause of a refused creation if a quota may still count a recently deleted child, or None."""
         deleted = self._deleted.get(key, {}).get(resource)
         if deleted is None or _QUOTA not in error.message:
             return None
         if self._clock() >= deleted + timedelta(seconds=QUOTA_SECONDS):
             return None
-        message = f"A quota may still count its deleted {resource.kind}: {sanitize_message(error.message)}"
+        message = f"A quota may still count the deleted {resource.kind}: {sanitize_message(error.message)}"
         return StatusCause(self._reasons.cleanup, message)
 
     def _record_stored_values(self, owner: Object, action: PatchChild, child: Object) -> None:
@@ -207,7 +207,7 @@ class Children:
         values = {name: StoredValue(value, child["spec"].get(name)) for name, value in action.desired.items()}
         if fields := [f"spec.{name}" for name, value in values.items() if value.desired != value.stored]:
             kind = action.resource.kind
-            _log.warning("the API server changed values that Epochal sent for %s of its %s", ", ".join(fields), kind)
+            _log.warning("the API server changed values that Epochal sent for %s of the %s", ", ".join(fields), kind)
         if values:
             self.drift.record_stored_values(key_of(owner), action.resource, child["metadata"]["uid"], values)
 
@@ -217,7 +217,7 @@ _ANY = object()
 
 
 def _with_required(stored: Any, required: Any) -> Any:
-    """Return the value that a field must keep: the required value, together with the stored parts that it omits."""
+    """Return the value that the operator must send: the required value, merged with stored parts that it omits."""
     if required is _ANY:
         return stored
     if isinstance(stored, Mapping) and isinstance(required, Mapping):

@@ -99,7 +99,7 @@ def with_finished(conditions: Iterable[Condition]) -> list[Condition]:
     latest = max(ends, key=lambda condition: (condition.status == "True", condition.last_transition_time))
     changes = {"type": FINISHED, "message": ""}
     if latest.status == "True":
-        changes |= {"reason": latest.type, "message": f"It has ended: {latest.reason}."}
+        changes |= {"reason": latest.type, "message": f"The object has ended: {latest.reason}."}
     place = 1 + max(map(others.index, ends))
     return [*others[:place], latest.model_copy(update=changes), *others[place:]]
 

@@ -108,7 +108,7 @@ class Controller:
         return {kind for kind, served in answers.items() if served}
 
     async def _is_served(self, kind: Kind) -> bool | None:
-        """Return whether the API server serves a kind, or None if an error leaves this open."""
+        """Return whether the API server serves a kind (its CRD is installed); None if the request failed."""
         name, failed = kind.resource.kind, False
         for namespace in self._namespaces or (None,):
             try:
@@ -132,7 +132,9 @@ class Controller:
             watching.cancel()
             (error,) = await asyncio.gather(watching, return_exceptions=True)
         if isinstance(error, Exception):
-            _log.warning("the watches ended and start again: %s", str(error) or type(error).__name__)
+            _log.warning(
+                "restarting the watches of the API server after an error: %s", str(error) or type(error).__name__
+            )
 
     async def _wait_for_crd(self, served: set[Kind]) -> None:
         while served != self.queues.keys():
@@ -148,7 +150,7 @@ class Controller:
             try:
                 await resync(self._kube, self._informer, self._namespaces)
             except Exception as error:  # noqa: BLE001 - any error: the next resync lists again
-                _log.warning("cannot list all objects again: %s", str(error) or type(error).__name__)
+                _log.warning("the resync failed, and is retried later: %s", str(error) or type(error).__name__)
 
     def _queue(self, kind: Kind) -> Queue[Key]:
         return Queue(

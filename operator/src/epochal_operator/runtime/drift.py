@@ -41,7 +41,7 @@ class Correction:
     fields: tuple[str, ...]
     writers: tuple[str, ...] = ()
     rejection: str | None = None
-    subject: str = "its Job"
+    subject: str = "the Job"
     spec: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -51,7 +51,7 @@ class Correction:
         return self.at + timedelta(seconds=min(FIRST_SECONDS * 2**doublings, MAX_SECONDS))
 
     def applies_to(self, uid: str, generation: int, now: datetime) -> bool:
-        """Return whether the correction still counts: it is recent, of this UID and of this generation of the owner."""
+        """Return whether the correction still counts for the backoff: it is recent, and has this UID and generation."""
         is_recent = now - self.at < timedelta(seconds=FORGET_SECONDS)
         return is_recent and (self.uid, self.generation) == (uid, generation)
 
@@ -111,7 +111,7 @@ class DriftBackoff:
         """
         uid, generation = child["metadata"]["uid"], owner["metadata"]["generation"]
         times = 1 + (before.times if before else 0)
-        correction = Correction(uid, generation, times, now, fields, subject=subject or f"its {resource.kind}", **facts)
+        correction = Correction(uid, generation, times, now, fields, subject=subject or f"the {resource.kind}", **facts)
         self._latest.setdefault(key_of(owner), {})[resource, key_of(child)] = correction
 
     def latest(self, owner: Object, resource: Resource, child: Key, uid: str, now: datetime) -> Correction | None:

@@ -114,7 +114,7 @@ class Informer:
             _log.exception("cannot read the %s %s", resource.kind, name_of(obj))
 
     def _update_ready(self, namespace: str | None) -> None:
-        """Update the synced kinds of a namespace (None for all), and enqueue the objects of those that are new."""
+        """Update the kinds that are ready in a namespace (None for all), and enqueue the objects of new kinds."""
         before = self._ready.get(namespace, set())
         self._ready[namespace] = {kind for kind in self._add_functions if self._is_synced(kind, namespace)}
         for kind in self._add_functions:

@@ -218,6 +218,8 @@ class OperatorMetrics:
         )
         self.reconcile = Counter("epochal_reconcile", "Reconciles by their result.", ["result"], registry=registry)
         self.workqueue_depth = Gauge("epochal_workqueue_depth", "Objects that wait for a reconcile.", registry=registry)
-        self.leader = Gauge("epochal_leader", "Whether this process reconciles.", registry=registry)
+        self.leader = Gauge(
+            "epochal_leader", "1 if this process is the leader and reconciles, else 0.", registry=registry
+        )
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=registry)

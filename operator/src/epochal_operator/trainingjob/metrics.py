@@ -86,7 +86,7 @@ METRICS = KindMetrics(
         ("epochs", "Epochs of the whole training.", _epochs),
         (
             "progress_ratio",
-            "Finished part of all steps, from 0 to 1.",
+            "Finished steps divided by all steps of the training, from 0 to 1.",
             lambda training_job: (number(_progress(training_job).get("percent")) or 0) / 100,
         ),
         ("attempts", "Attempts so far: 1 + the restarts.", status_number("attempt")),

@@ -62,7 +62,7 @@ Plan = AnyPlan[Action]
 
 _NO_MUTABLE_FIELDS = MutableFields()
 _INVALID_SPEC_REMEDY = (
-    "Its Job no longer exists. The TrainingJob started with another version of Epochal, so its spec cannot change. "
+    "The Job no longer exists. The TrainingJob started with another version of Epochal, so its spec cannot change. "
     "Install a version of Epochal that accepts the spec, or create a new TrainingJob with "
     "spec.training.continueFrom.uri set to status.results.uri of this TrainingJob."
 )

@@ -115,9 +115,12 @@ def renew_due(
         bundle, reason = loaded, renewal_reason(stored, names, now) or ""
     if bundle is not None and (rotation == "finish" or _authority_fault(bundle, now)):
         if _has_next(bundle, now):
-            bundle, reason = bundle.promoted(), "replaced the authority by the next authority"
+            bundle, reason = bundle.promoted(), "replaced the certificate authority by the next one of the rotation"
         else:
-            bundle, reason = None, "replaced the authority at once: running trainers do not trust the new authority"
+            bundle, reason = (
+                None,
+                "replaced the certificate authority at once: running trainers do not trust the new authority",
+            )
     if (cause := renewal_reason(bundle, names, now)) is not None or bundle is None:
         reason = reason or cause or ""
         bundle = renew(bundle, names, now)
@@ -126,7 +129,7 @@ def renew_due(
     if (rotation == "prepare" or expires_soon) and not _has_next(bundle, now):
         authority, key = _issue(None, (), now, AUTHORITY_TTL)
         bundle = replace(bundle, next_authority=authority, next_authority_key=key)
-        reason = reason or "added the next authority"
+        reason = reason or "added the next certificate authority for a rotation"
     return bundle, reason
 
 
@@ -136,7 +139,7 @@ def renewal_reason(bundle: Bundle | None, names: Sequence[str], now: datetime) -
     The server certificate must contain all DNS names in `names`.
     """
     if bundle is None:
-        return "there is no certificate yet"
+        return "the Secret has no TLS certificate yet"
     return _authority_fault(bundle, now) or _certificate_fault(bundle, names, now)
 
 

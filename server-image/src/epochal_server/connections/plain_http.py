@@ -92,7 +92,7 @@ def _keeps_alive(name: bytes, value: bytes) -> bool:
 
 def response(status: int, body: Body, headers: Mapping[str, str], *, closes: bool) -> bytes:
     """Return the bytes of an HTTP response, with the header `Connection: close` if `closes`, else keep-alive."""
-    first = _first(status, body.content_type, *body.headers.items(), *headers.items())
+    first = _head_start(status, body.content_type, *body.headers.items(), *headers.items())
     last = b"close" if closes else b"keep-alive"
     return b"%b%bContent-Length: %d\r\nConnection: %b\r\n\r\n%b" % (
         first,
@@ -104,8 +104,8 @@ def response(status: int, body: Body, headers: Mapping[str, str], *, closes: boo
 
 
 @lru_cache(64)
-def _first(status: int, content_type: str, *headers: tuple[str, str]) -> bytes:
-    """Return a response's status line and headers, except Date, Content-Length and Connection."""
+def _head_start(status: int, content_type: str, *headers: tuple[str, str]) -> bytes:
+    """Return the status line and the first headers of a response. Date, Content-Length and Connection follow them."""
     lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", f"Content-Type: {content_type}"]
     return "".join(f"{line}\r\n" for line in (*lines, *(f"{name}: {value}" for name, value in headers))).encode(
         "latin-1"

@@ -23,7 +23,7 @@ class BatchTiming:
     def seconds(self, samples: int) -> float:
         """Return the expected seconds for `samples` samples in full batches and a last batch with the rest."""
         full, rest = divmod(samples, self._max_batch_size)
-        last = rest * self._seconds[self._size(rest)] if rest else 0
+        last = rest * self._seconds[self._size_range(rest)] if rest else 0
         return full * self._max_batch_size * self._seconds[0] + last
 
     def record(self, samples: int, seconds: float) -> None:
@@ -33,13 +33,13 @@ class BatchTiming:
         reduced, too. Otherwise, after one slow full batch on a stalled node, the server would refuse all queues, and no
         further full batch would correct the measurement.
         """
-        size = self._size(samples)
+        size = self._size_range(samples)
         latest = seconds / samples
         self._seconds[size] += LATEST_WEIGHT * (latest - self._seconds[size])
         for larger in range(size):
             excess = self._seconds[larger] - MAX_RATIO * latest
             self._seconds[larger] -= LATEST_WEIGHT * max(excess, 0)
 
-    def _size(self, samples: int) -> int:
-        """Return 0 if a batch of `samples` fits into the maximum size once, 1 if 2 to 3 times, and so on."""
+    def _size_range(self, samples: int) -> int:
+        """Return the range of a batch size: 0 for over half of the maximum, 1 for over a quarter, and so on."""
         return max(self._max_batch_size // samples, 1).bit_length() - 1

@@ -148,7 +148,7 @@ class Batcher:
         return self._queued_seconds() + self._later_seconds()
 
     def _queued_seconds(self) -> float:
-        """Return the estimated seconds until the queue is computed, with only the next chunk of each large request."""
+        """Return the estimated seconds for the model to compute the running call and all queued chunks."""
         chunks, waiting = len(self._chunks), self._admission.waiting
         # The request of a disconnected client stays in the queue until its turn, but `waiting` does not count it.
         samples = self._samples if waiting >= chunks else self._samples * waiting // chunks

@@ -46,7 +46,9 @@ def read(body: bytes) -> dict[str, Any]:
         raise _invalid_json(error) from None
     if not isinstance(parsed, dict):
         raise Invalid(f"body: expected a JSON object, found {kind(parsed)}: send an object, such as {{…}}")
-    if (body.count(b":") > _colons(parsed) or ESCAPED_COLON in body) and _count(body, ":")[0] > _fields(parsed):
+    if (body.count(b":") > _min_colons(parsed) or ESCAPED_COLON in body) and _count_outside_strings(body, ":")[
+        0
+    ] > _count_fields(parsed):
         repeated = _repeated_field(body)
         found = f'"{repeated}" twice in one object' if repeated is not None else "a field twice in one object"
         raise Invalid(f"body: expected each field once, found {found}: send it once")
@@ -94,7 +96,7 @@ def _invalid_json(error: orjson.JSONDecodeError) -> Invalid:
     return Invalid(f"body: expected JSON in UTF-8, found {error.msg} at character {error.pos}{near}: send valid JSON")
 
 
-def _colons(parsed: dict[str, Any]) -> int:
+def _min_colons(parsed: dict[str, Any]) -> int:
     """Return a lower bound of the number of colons in the JSON text of an object.
 
     For speed, only lists that begin with an object are searched for objects. If this misses some objects, the number is
@@ -115,8 +117,8 @@ def _colons(parsed: dict[str, Any]) -> int:
     return count
 
 
-def _fields(parsed: dict[str, Any]) -> int:
-    """Return the number of fields of an object and of all objects in it."""
+def _count_fields(parsed: dict[str, Any]) -> int:
+    """Return the number of fields of an object, and of all objects nested in it."""
     count, containers = 0, list[Any]([parsed])
     while containers:
         container = containers.pop()
@@ -127,7 +129,7 @@ def _fields(parsed: dict[str, Any]) -> int:
     return count
 
 
-def _count(body: bytes, characters: str) -> list[int]:
+def _count_outside_strings(body: bytes, characters: str) -> list[int]:
     """Return how often each of `characters` occurs in valid JSON, outside of its strings.
 
     NumPy releases Python's lock meanwhile.
@@ -142,7 +144,7 @@ def _check_memory(body: bytes) -> None:
     max_memory = MAX_EXPANSION * len(body)
     if LIST_BYTES * body.count(b"[") + OBJECT_BYTES * body.count(b"{") <= max_memory:
         return
-    lists, objects = _count(body, "[{")
+    lists, objects = _count_outside_strings(body, "[{")
     if LIST_BYTES * lists + OBJECT_BYTES * objects > max_memory:
         raise Invalid(
             f"body: expected fewer lists and objects, found {lists:,} [ and {objects:,} {{ in {len(body):,} bytes: "
@@ -151,7 +153,7 @@ def _check_memory(body: bytes) -> None:
 
 
 def _repeated_field(body: bytes) -> str | None:
-    """Return the name of a repeated field, for the message. None if the body is large or too deeply nested."""
+    """Return the name of a repeated field for the error message; None if the body is too large or deep to search."""
     repeated: list[str] = []
 
     def find(pairs: list[tuple[str, Any]]) -> None:

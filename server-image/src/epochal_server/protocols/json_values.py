@@ -65,7 +65,7 @@ def array(values: list[Any], shape: Sequence[int], tensor: Tensor, where: str) -
     Raises:
         Invalid: If a value has another type, or is out of the type's range.
     """
-    allowed, expected = _allowed(tensor)
+    allowed, expected = _python_types(tensor)
     packed = bytearray(0 if tensor.text else len(values) * tensor.dtype.itemsize)
     for begin in range(0, len(values), BLOCK_VALUES):  # in blocks, because a single call would hold Python's lock
         block = values[begin : begin + BLOCK_VALUES]
@@ -76,9 +76,9 @@ def array(values: list[Any], shape: Sequence[int], tensor: Tensor, where: str) -
                 f"{where}: expected {expected}, found {found} at {_position(at, shape)}: send {expected} only"
             )
         # `struct` packs a list in a third of NumPy's time. Unlike NumPy, it refuses numbers out of the type's range.
-        if not tensor.text and not _pack(packed, begin, block, tensor):
+        if not tensor.text and not _write_values(packed, begin, block, tensor):
             item = bytearray(tensor.dtype.itemsize)
-            at = begin + next(index for index, value in enumerate(block) if not _pack(item, 0, [value], tensor))
+            at = begin + next(index for index, value in enumerate(block) if not _write_values(item, 0, [value], tensor))
             raise Invalid(
                 f"{where}: expected numbers within {tensor.dtype_name}, found {values[at]} at {_position(at, shape)}: "
                 "send numbers of that range"
@@ -132,7 +132,7 @@ def json_blocks(begin: int, end: int, width: int, items: Callable[[int, int], An
     yield b"]"
 
 
-def _allowed(tensor: Tensor) -> tuple[frozenset[type], str]:
+def _python_types(tensor: Tensor) -> tuple[frozenset[type], str]:
     """Return the Python types that a tensor's values in JSON may have, and the name of these types in messages."""
     if tensor.text:
         return STRINGS, "strings"
@@ -158,7 +158,7 @@ def _position(index: int, shape: Sequence[int]) -> list[int]:
     return [int(axis) for axis in np.unravel_index(index, tuple(shape))]
 
 
-def _pack(buffer: bytearray, begin: int, values: Sequence[Any], tensor: Tensor) -> bool:
+def _write_values(buffer: bytearray, begin: int, values: Sequence[Any], tensor: Tensor) -> bool:
     """Write values into a buffer, from index `begin` on. Return False if a value is out of the range of the type."""
     form = f"={len(values)}{tensor.datatype.struct_code}"
     try:

@@ -61,7 +61,7 @@ def predictions(images: Sequence[ModelImage], answers: Arrays, model: Model, opt
     A prediction contains the most probable classes of the first output if it predicts classes. The field `outputs`
     contains each other output, as its most probable classes or as its values.
     """
-    columns = {name: _column(answers[name], output) for name, output in model.outputs.items()}
+    columns = {name: _predictions_of_output(answers[name], output) for name, output in model.outputs.items()}
     predictions = columns.pop(model.first_output.name) if has_classes(model.first_output) else [{} for _ in images]
     if columns:
         rows = zip(*columns.values(), strict=True)
@@ -100,8 +100,8 @@ def _prediction_bytes(output: Tensor) -> int:
     return answer_size.nested_bytes(output)
 
 
-def _column(answers: np.ndarray, output: Tensor) -> list[Any]:
-    """Return, for each sample, the most probable classes of an output, or its values if it predicts no classes."""
+def _predictions_of_output(answers: np.ndarray, output: Tensor) -> list[Any]:
+    """Return, for each sample, the prediction of one output: the most probable classes, else the output's values."""
     if not has_classes(output):
         return list(json_values.jsonable(answers))
     value = value_name(output)

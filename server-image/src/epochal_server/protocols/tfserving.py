@@ -65,7 +65,7 @@ def decode(body: bytes, model: Model) -> tuple[Arrays, bool]:
         instances = json_body.field(request, "instances", "instances", of=list)
         if not instances:
             raise Invalid("instances: expected a list of samples, found an empty list: send at least one sample")
-        return _rows(instances, model), True
+        return _inputs_of_instances(instances, model), True
     return _columns(request["inputs"], model), False
 
 
@@ -76,12 +76,12 @@ def encode(rows: bool, answers: Arrays, named_by: Model | None = None) -> Body: 
     """
     parts = [b'{"predictions":' if rows else b'{"outputs":']
     if len(answers) == 1:
-        parts += _column(next(iter(answers.values())))
+        parts += _json_output(next(iter(answers.values())))
     elif rows:
         parts += _output_rows(answers)
     else:
         for number, (name, values) in enumerate(answers.items()):
-            parts += (b"," if number else b"{", orjson.dumps(name), b":", *_column(values))
+            parts += (b"," if number else b"{", orjson.dumps(name), b":", *_json_output(values))
         parts.append(b"}")
     if named_by is not None:
         parts += (b',"%b":' % CLASS_NAMES.encode(), *_class_names(answers, named_by))
@@ -98,7 +98,7 @@ def _memory_factor(model: Model, *, named: bool = False) -> int:
     return answer_size.memory_factor(model, row)
 
 
-def _column(values: np.ndarray) -> Iterator[bytes]:
+def _json_output(values: np.ndarray) -> Iterator[bytes]:
     """Yield the JSON of one output's values for all samples, in blocks."""
     width = math.prod(values.shape[1:])
     return json_blocks(0, len(values), width, lambda begin, end: json_values.jsonable(values[begin:end]))
@@ -121,7 +121,7 @@ def _output_rows(answers: Arrays) -> Iterator[bytes]:
     return json_blocks(0, len(next(iter(answers.values()))), width, block)
 
 
-def _rows(instances: list[Any], model: Model) -> Arrays:
+def _inputs_of_instances(instances: list[Any], model: Model) -> Arrays:
     """Return the model's inputs from `instances`, a list of samples.
 
     A sample is an object with a value for each input. If the model has only one input, it may be the value itself.
@@ -155,13 +155,15 @@ def _columns(values: Any, model: Model, where: str = "inputs") -> Arrays:
 
 
 def _array(values: Any, tensor: Tensor, where: str) -> np.ndarray:
-    return json_values.nested(_texts(values, len(tensor.shape) + 1, where) if tensor.text else values, tensor, where)
+    return json_values.nested(
+        _decode_base64(values, len(tensor.shape) + 1, where) if tensor.text else values, tensor, where
+    )
 
 
-def _texts(values: Any, axes: int, where: str) -> Any:
+def _decode_base64(values: Any, axes: int, where: str) -> Any:
     """Replace each object {"b64": …} in nested lists by its decoded text, in at most `axes` levels of lists."""
     if isinstance(values, list) and axes:
-        return [_texts(item, axes - 1, where) for item in values]
+        return [_decode_base64(item, axes - 1, where) for item in values]
     if not isinstance(values, dict):
         return values
     encoded = values.get(BASE64)

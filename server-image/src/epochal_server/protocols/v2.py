@@ -103,7 +103,7 @@ def encode(request: Head, model: Model, answers: Arrays) -> Body:
         not output.binary and not output.classification and answers[output.name].size <= BLOCK_VALUES
         for output in request.outputs
     ):
-        return Body(_short(request, answers, model))
+        return Body(_small_response(request, answers, model))
     first_fields = {"model_name": model.name, "model_version": model.version, **request.repeated_fields}
     parts = [orjson.dumps(first_fields)[:-1], b',"outputs":[']
     data: list[v2_binary.Buffer] = []
@@ -123,11 +123,11 @@ def encode(request: Head, model: Model, answers: Arrays) -> Body:
         if number:
             parts.append(b",")
         if output.binary:
-            packed = _packed(array, output, model)
+            packed = _binary_output(array, output, model)
             data += packed
             parts.append(orjson.dumps(entry | {"parameters": {"binary_data_size": sum(map(len, packed))}}))
         else:
-            parts += (orjson.dumps(entry)[:-1], b',"data":', *_data(array, output, model), b"}")
+            parts += (orjson.dumps(entry)[:-1], b',"data":', *_json_output(array, output, model), b"}")
     parts.append(b"]}")
     if not data:
         return Body(b"".join(parts))
@@ -141,8 +141,8 @@ def _with_tensors(head: bytes, data: Sequence[v2_binary.Buffer]) -> Body:
     return Body(b"".join((head, *data)), BYTES, {HEADER_LENGTH: str(len(head))})
 
 
-def _short(request: Head, answers: Arrays, model: Model) -> bytes:
-    """Return the JSON of a response without binary tensors and labels, and of at most BLOCK_VALUES values an output.
+def _small_response(request: Head, answers: Arrays, model: Model) -> bytes:
+    """Return a response as JSON in one piece, if it has no binary tensors or labels, and few values in each output.
 
     Most responses are so small. A single call of orjson is faster than blocks.
     """
@@ -159,7 +159,7 @@ def _short(request: Head, answers: Arrays, model: Model) -> bytes:
     return orjson.dumps(response, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
-def _data(array: np.ndarray, output: Output, model: Model) -> Iterator[bytes]:
+def _json_output(array: np.ndarray, output: Output, model: Model) -> Iterator[bytes]:
     """Yield the JSON list of an output's values, or of its labels if the request asks for a classification."""
     if output.classification:
         tensor = model.outputs[output.name]
@@ -173,8 +173,8 @@ def _data(array: np.ndarray, output: Output, model: Model) -> Iterator[bytes]:
     return json_blocks(0, len(flat), 1, lambda begin, end: json_values.jsonable(flat[begin:end]))
 
 
-def _packed(array: np.ndarray, output: Output, model: Model) -> list[v2_binary.Buffer]:
-    """Return an output in the binary format, its values or its labels, as a list of parts."""
+def _binary_output(array: np.ndarray, output: Output, model: Model) -> list[v2_binary.Buffer]:
+    """Return the bytes of an output in the binary format, as parts: its values, or its classification labels."""
     if not output.classification:
         return [v2_binary.packed(array)]
     step = max(1, BLOCK_VALUES // max(1, math.prod(array.shape[1:])))

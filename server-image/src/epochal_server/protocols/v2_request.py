@@ -102,7 +102,7 @@ class Decoder:
 
 
 def parse(text: bytes, model: Model) -> Head:
-    """Return the parsed JSON of a request.
+    """Return the inputs, outputs and parameters in the JSON of a request.
 
     Raises:
         Invalid: If the JSON is invalid, or does not match the model.
@@ -125,7 +125,7 @@ def parse(text: bytes, model: Model) -> Head:
             kind = json_body.kind(value)
             raise Invalid(f'parameters: expected strings, numbers or booleans, found {kind}: remove "{name}"')
     outputs = _outputs(request, parameters, model)
-    memory_factor = answer_size.memory_factor(model, sum([_bytes(output, model) for output in outputs]))
+    memory_factor = answer_size.memory_factor(model, sum([_max_response_bytes(output, model) for output in outputs]))
     binary_bytes = sum([source.size for source in inputs.values() if isinstance(source, BinaryInput)])
     numbers_only = all(
         output.binary and not output.classification and not model.outputs[output.name].text for output in outputs
@@ -133,7 +133,7 @@ def parse(text: bytes, model: Model) -> Head:
     return Head(inputs, outputs, _fields_to_repeat(request, parameters), memory_factor, binary_bytes, numbers_only)
 
 
-def _bytes(output: Output, model: Model) -> int:
+def _max_response_bytes(output: Output, model: Model) -> int:
     """Return the maximum bytes of one sample of a requested output in the response."""
     tensor = model.outputs[output.name]
     if output.classification:

@@ -139,7 +139,7 @@ def decode_v4(body: bytes, model: Model) -> Request:
             for name, entry in zip(ids, entries, strict=True)
         }
         return Request(inputs, (Part(len(next(iter(inputs.values()))), None),))
-    each = [_entry(entry, model, f"input_data[{at}]") for at, entry in enumerate(entries)]
+    each = [_inputs_of_entry(entry, model, f"input_data[{at}]") for at, entry in enumerate(entries)]
     parts = tuple(Part(len(next(iter(arrays.values()))), name) for arrays, name in zip(each, ids, strict=True))
     return Request({name: _concatenate([arrays[name] for arrays in each]) for name in model.inputs}, parts)
 
@@ -150,7 +150,7 @@ def decode_v3(body: bytes, model: Model) -> Request:
     Raises:
         Invalid: If the body is not such a request, or does not match the model.
     """
-    inputs = _entry(json_body.read(body), model, "body")
+    inputs = _inputs_of_entry(json_body.read(body), model, "body")
     return Request(inputs, (Part(len(next(iter(inputs.values()))), None),))
 
 
@@ -177,7 +177,7 @@ def encode_v3(model: Model, answers: Arrays, *, named: bool = False) -> Body:
     return Body(b"".join((b'{"fields":%b,"values":' % orjson.dumps(fields(model, named=named)), *rows, b"}")))
 
 
-def _entry(entry: dict[str, Any], model: Model, where: str) -> Arrays:
+def _inputs_of_entry(entry: dict[str, Any], model: Model, where: str) -> Arrays:
     """Return the model's inputs from an entry of a request.
 
     `fields` of the entry names the input of each column of `values`. It is ignored if the model has only one input.

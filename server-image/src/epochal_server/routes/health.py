@@ -9,14 +9,14 @@ from epochal_server.monitoring.request_log import HEALTH
 from epochal_server.routes.service import PROTOCOL
 
 
-async def _at_once() -> None:
-    """Do not wait: the default of `wait_for_readiness`."""
+async def _no_wait() -> None:
+    """Return at once: the default of `wait_for_readiness`, without a delay of readiness probes."""
 
 
 def health_routes(
     ready: Callable[[], str | None],
     alive: Callable[[], str | None],
-    wait_for_readiness: Callable[[], Awaitable[None]] = _at_once,
+    wait_for_readiness: Callable[[], Awaitable[None]] = _no_wait,
 ) -> list[web.RouteDef]:
     """Return the routes of Open Inference for liveness and readiness, which answer the kubelet's probes.
 
@@ -38,6 +38,6 @@ def health_routes(
         return handle
 
     return [
-        web.get("/v2/health/live", probe("live", alive, _at_once)),
+        web.get("/v2/health/live", probe("live", alive, _no_wait)),
         web.get("/v2/health/ready", probe("ready", ready, wait_for_readiness)),
     ]

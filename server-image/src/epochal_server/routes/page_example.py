@@ -28,7 +28,7 @@ def example(model: Model, samples: Arrays | None) -> dict[str, Any] | None:
     first = {tensor: samples[name][:1] for name, tensor in model.inputs.items()}
     if not all(_is_accepted(sample) and _is_exact(sample) for sample in first.values()):
         return None
-    if sum(map(_bytes, first.values(), first)) > MAX_BYTES:
+    if sum(map(_max_json_bytes, first.values(), first)) > MAX_BYTES:
         return None
     return {"inputs": [_input(sample, tensor) for tensor, sample in first.items()]}
 
@@ -48,7 +48,7 @@ def _is_exact(sample: np.ndarray) -> bool:
     return sample.dtype.kind not in "iu" or (int(sample.min()) >= -_MAX_INTEGER and int(sample.max()) <= _MAX_INTEGER)
 
 
-def _bytes(sample: np.ndarray, tensor: Tensor) -> int:
+def _max_json_bytes(sample: np.ndarray, tensor: Tensor) -> int:
     """Return the maximum bytes of one input's sample as JSON."""
     if tensor.text:
         return sum(ESCAPED_BYTES * len(text) + len('"",') for text in sample.flat)

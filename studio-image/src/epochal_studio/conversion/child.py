@@ -161,9 +161,9 @@ def export_network(path: Path, target: str, *, simple: bool) -> Exported:
 
 
 def _with_remedy(function: Callable[[], T], remedy: str) -> T:
-    """Call a function of the package `epochal`, and return its result.
+    """Return the result of a function. In its EpochalError, replace a remedy for the command line by one for Studio.
 
-    If its error has a remedy with options of the command `epochal`, replace that remedy by `remedy`.
+    A remedy with options of the command `epochal` is replaced by `remedy`.
     """
     try:
         return function()

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from epochal_studio.preview.arrays import StoredArray
 from epochal_studio.preview.elements import element_type
-from epochal_studio.preview.sentences import must_hold, no_header
+from epochal_studio.preview.sentences import no_header, unreadable_elements
 from epochal_studio.preview.source import Stream
 from epochal_studio.preview.streams import read_exactly
 
@@ -73,7 +73,7 @@ def read_array(name: str, size: int | None, open_: Callable[[], AbstractContextM
     offset = header.size
     array = StoredArray(name, shape, kind.name, open_, offset, kind.elements, is_fortran)
     if kind.elements is None:
-        return replace(array, problem=must_hold(name, kind.words))
+        return replace(array, problem=unreadable_elements(name, kind.words))
     needed = array.count * kind.elements.size
     if size is not None and needed != size - offset:
         found_bytes = f"its header declares {needed:,} bytes of values, but it has {max(0, size - offset):,} bytes"

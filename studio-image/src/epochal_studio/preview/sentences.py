@@ -12,7 +12,7 @@ _OBJECTS = "Python objects"
 _MAX_NAME = 200
 
 
-def must_hold(name: str, words: str) -> str:
+def unreadable_elements(name: str, words: str) -> str:
     """Return the message for an array with elements that a training cannot read, and how to convert the array.
 
     Args:

@@ -55,7 +55,7 @@ def comparison(keys: Sequence[RunKey], runs: Sequence[Run]) -> Comparison:
         runs: The fields and figures of each run, in the same order.
     """
     found = compare(runs)
-    fields, figures = _fitting(found.fields, len(runs)), _fitting(found.figures, len(runs))
+    fields, figures = _within_limits(found.fields, len(runs)), _within_limits(found.figures, len(runs))
     return Comparison(
         runs=[
             ComparedRun(
@@ -106,8 +106,8 @@ def _read(access: Access, key: RunKey, runs: int) -> Run:
     return compared(access.cluster(key.namespace).get(kind_of(key), key.name, key.namespace), runs)
 
 
-def _fitting(names: Sequence[str], runs: int) -> list[str]:
-    """Return the first names: at most MAX_FIELDS, and at most MAX_CHARACTERS if repeated for each run."""
+def _within_limits(names: Sequence[str], runs: int) -> list[str]:
+    """Return the first names within the limits of a comparison: MAX_FIELDS, and MAX_CHARACTERS for all runs."""
     left = MAX_CHARACTERS // runs
     fitting: list[str] = []
     for name in names[:MAX_FIELDS]:

@@ -53,7 +53,7 @@ async def steer(request: web.Request) -> web.Response:
 
 
 async def delete(request: web.Request) -> web.Response:
-    """Delete the run in the path if it has the UID in the query."""
+    """Delete the run in the path, unless its UID differs from the UID in the query."""
     access, key = access_of(request), run_key(request)
     uid = request.query.get("uid", "")
     if not uid or len(uid) > _MAX_UID:

@@ -71,7 +71,7 @@ def check(head: Head, hosts: Collection[str]) -> Refusal | None:
     """
     if head.path in PROBES:
         return None if head.method in READS else _method(head)
-    return _host(head, hosts) or _line(head) or _origin(head) or _body(head)
+    return _check_host(head, hosts) or _line(head) or _check_origin(head) or _body(head)
 
 
 def _line(head: Head) -> Refusal | None:
@@ -82,7 +82,7 @@ def _line(head: Head) -> Refusal | None:
     return None if head.method in READS | CHANGES or raw_body(head.method, head.path) else _method(head)
 
 
-def _host(head: Head, hosts: Collection[str]) -> Refusal | None:
+def _check_host(head: Head, hosts: Collection[str]) -> Refusal | None:
     """Return a Refusal if the header Host is not on the allow-list, or None.
 
     This protects against DNS rebinding: the page of another host name that resolves to Studio's address.
@@ -97,7 +97,7 @@ def _host(head: Head, hosts: Collection[str]) -> Refusal | None:
     )
 
 
-def _origin(head: Head) -> Refusal | None:
+def _check_origin(head: Head) -> Refusal | None:
     """Return a Refusal if a page of another origin sends a request below /api/, or None."""
     if not head.path.startswith(API):
         return None
@@ -125,10 +125,10 @@ def _body(head: Head) -> Refusal | None:
             return refuse(400, "Invalid", f"a {head.method} request must have no body")
         return None
     raw = raw_body(head.method, head.path)
-    return _json(head) if raw is None else _raw(head, raw)
+    return _check_json_headers(head) if raw is None else _check_raw_headers(head, raw)
 
 
-def _json(head: Head) -> Refusal | None:
+def _check_json_headers(head: Head) -> Refusal | None:
     """Return a Refusal for the headers of a body that must be JSON (type, encoding, length), or None."""
     if head.content_type != "application/json" or head.content_encoding not in {"", "identity"}:
         return refuse(415, "NotJSON", "the body must have the content type application/json, and no Content-Encoding")
@@ -139,7 +139,7 @@ def _json(head: Head) -> Refusal | None:
     return None
 
 
-def _raw(head: Head, body: RawBody) -> Refusal | None:
+def _check_raw_headers(head: Head, body: RawBody) -> Refusal | None:
     """Return a Refusal for the headers of an upload, import or prediction, whose body need not be JSON, or None."""
     if head.mark != MARK_VALUE:
         return refuse(403, "ForeignOrigin", f"the request must have the header {MARK}: {MARK_VALUE}")

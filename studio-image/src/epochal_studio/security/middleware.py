@@ -71,8 +71,8 @@ async def _respond(request: web.Request, handler: Handler) -> web.StreamResponse
             await _sign_in(request)
         access: Access | None = request.get(ACCESS)
         signs_out = request.path == SESSION and request.method == hdrs.METH_DELETE
-        with nullcontext(0) if access is None or signs_out else _held(request, access) as reserved:
-            return await _sent(request, await _handled(request, handler), reserved)
+        with nullcontext(0) if access is None or signs_out else _limited(request, access) as reserved:
+            return await _send_response(request, await _call_handler(request, handler), reserved)
     except ConnectionError:  # the browser has gone
         raise
     except Exception as error:  # noqa: BLE001 - one request fails
@@ -90,7 +90,7 @@ async def _respond(request: web.Request, handler: Handler) -> web.StreamResponse
 
 
 @contextmanager
-def _held(request: web.Request, access: Access) -> Iterator[int]:
+def _limited(request: web.Request, access: Access) -> Iterator[int]:
     """Count a request and reserve memory for its answer until the end of the `with` block. Yield the reserved bytes.
 
     Only requests that change an object reserve memory here. A refusal after the change would make the user repeat it.
@@ -103,8 +103,8 @@ def _held(request: web.Request, access: Access) -> Iterator[int]:
         yield reserved
 
 
-async def _handled(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Return the response of a handler. A Refusal with an object (Conflict) becomes its response, too.
+async def _call_handler(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Call a request's handler, and return the response. A Refusal with an object (Conflict) becomes a response, too.
 
     Such a response may be large, so it is sent with the same limits of memory and time as other responses.
     """
@@ -116,7 +116,7 @@ async def _handled(request: web.Request, handler: Handler) -> web.StreamResponse
         return problem_response(refusal)
 
 
-async def _sent(request: web.Request, response: web.StreamResponse, reserved: int) -> web.StreamResponse:
+async def _send_response(request: web.Request, response: web.StreamResponse, reserved: int) -> web.StreamResponse:
     """Send a long response with limits of memory and time, and return it. Return other responses for aiohttp to send.
 
     A successful response also shows that the API server accepts the token, except for a stream.
@@ -194,10 +194,10 @@ def _answer(request: web.Request, error: Exception) -> Refusal:
         headers = {name: value for name, value in error.headers.items() if name == hdrs.ALLOW}
         reason = {404: "NotFound", 405: "MethodNotAllowed", 413: "TooLarge"}.get(error.status, "Invalid")
         return refuse(error.status, reason, f"{request.method} {_path(request)}: {error.reason}", headers=headers)
-    return refusal_of(error) or _of_fault(request, error)
+    return refusal_of(error) or _internal_error(request, error)
 
 
-def _of_fault(request: web.Request, error: Exception) -> Refusal:
+def _internal_error(request: web.Request, error: Exception) -> Refusal:
     """Log an unexpected exception, without the user's token and API key, and return the error 500."""
     access = request.get(ACCESS)
     redact = Redactor([*([access.token] if access else []), *request.headers.getall(API_KEY, [])])

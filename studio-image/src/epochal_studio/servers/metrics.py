@@ -27,7 +27,7 @@ _EXACT = 2**53
 
 
 @dataclass
-class Figures:
+class RequestCounts:
     """The numbers of requests to one or several pods since their start.
 
     Args:
@@ -40,20 +40,20 @@ class Figures:
     refused: int = 0
     classes: Counter[str] = field(default_factory=Counter)
 
-    def add(self, other: "Figures") -> None:
+    def add(self, other: "RequestCounts") -> None:
         """Add the numbers of another pod to this object."""
         self.requests += other.requests
         self.refused += other.refused
         self.classes.update(other.classes)
 
 
-def figures(content: bytes) -> Figures | None:
-    """Return the numbers in the metrics of a pod; None if a line is invalid or too long, or there are too many."""
+def parse_metrics(content: bytes) -> RequestCounts | None:
+    """Return the request counts in the metrics of a pod; None if a line is invalid or long, or there are too many."""
     prefixes = tuple(f"{name}{{".encode() for name in (REQUESTS, PREDICTIONS))
     lines = [line for line in content.split(b"\n") if line.startswith(prefixes)]
     if len(lines) > MAX_LINES or any(len(line) > MAX_LINE for line in lines):
         return None
-    found = Figures()
+    found = RequestCounts()
     try:
         for line in lines:
             name, _, rest = line.decode().partition("{")
@@ -75,16 +75,16 @@ def _parsed(rest: str) -> tuple[dict[str, str], int]:
     position = 0
     while match := _LABEL.match(rest, position):
         if match[1] in labels:
-            raise ValueError("a line has a label twice")
+            raise ValueError("a line of the metrics has a label twice")
         labels[match[1]] = _ESCAPED.sub(lambda escape: _ESCAPES.get(escape[1], escape[0]), match[2])
         position = match.end()
     end = _VALUE.fullmatch(rest, position)
     if end is None:
-        raise ValueError("a line has another form")
+        raise ValueError("a line of the metrics has another form than LABELS} VALUE")
     return labels, int(float(end[1]))
 
 
-def _add(found: Figures, name: str, labels: dict[str, str], value: int) -> None:
+def _add(found: RequestCounts, name: str, labels: dict[str, str], value: int) -> None:
     value = min(max(value, 0), _EXACT)
     if name == PREDICTIONS:
         if label := one_line(labels.get("class"), _MAX_NAME):

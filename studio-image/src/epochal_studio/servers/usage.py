@@ -11,7 +11,7 @@ from epochal.errors import EpochalError
 from epochal_studio.access import Access
 from epochal_studio.problems import Refusal, refusal_of, refuse
 from epochal_studio.runs.values import mapping, text
-from epochal_studio.servers.metrics import Figures, figures
+from epochal_studio.servers.metrics import RequestCounts, parse_metrics
 from epochal_studio.servers.refusals import MEASURE, refusal
 from epochal_studio.servers.requests import ask
 from epochal_studio.servers.server import Server
@@ -45,15 +45,15 @@ async def read_usage(api: ApiServer, access: Access, server: Server) -> Usage:
     except ApiError as error:
         if error.status != FORBIDDEN:
             raise
-        return _usage(server, Figures(), 0, _problem(error))
+        return _usage(server, RequestCounts(), 0, _problem(error))
     problems: list[Problem] = []
-    total, read, turns = Figures(), 0, asyncio.Semaphore(_AT_ONCE)
+    total, read, turns = RequestCounts(), 0, asyncio.Semaphore(_AT_ONCE)
 
     async def add(name: str) -> None:
         nonlocal read
         async with turns:
             try:
-                found = await _figures(api, access, server, name)
+                found = await _read_metrics(api, access, server, name)
             except (Refusal, EpochalError) as error:
                 problems.append(_problem(error))
             else:
@@ -72,8 +72,8 @@ async def read_usage(api: ApiServer, access: Access, server: Server) -> Usage:
     return _usage(server, total, read, problems[0] if problems else None)
 
 
-async def _figures(api: ApiServer, access: Access, server: Server, pod: str) -> Figures:
-    """Return the numbers of requests in the metrics of a pod.
+async def _read_metrics(api: ApiServer, access: Access, server: Server, pod: str) -> RequestCounts:
+    """Read the metrics of a pod, and return its request counts.
 
     Raises:
         Refusal: If the pod does not answer with valid metrics.
@@ -85,9 +85,9 @@ async def _figures(api: ApiServer, access: Access, server: Server, pod: str) -> 
     if answered.status != 200:  # noqa: PLR2004 - HTTP's success
         raise refusal(server, MEASURE, answered)
 
-    def parse() -> Figures | None:
+    def parse() -> RequestCounts | None:
         access.threads.memory.reserve_json(len(answered.body))
-        return figures(answered.body)
+        return parse_metrics(answered.body)
 
     found = None if len(answered.body) > MAX_METRICS else await access.in_thread(parse)
     if found is None:
@@ -105,7 +105,7 @@ def _is_running(pod: dict[str, Any]) -> bool:
     return mapping(pod.get("status")).get("phase") == "Running"
 
 
-def _usage(server: Server, total: Figures, pods: int, problem: Problem | None) -> Usage:
+def _usage(server: Server, total: RequestCounts, pods: int, problem: Problem | None) -> Usage:
     counts = sorted(total.classes.items(), key=lambda item: (-item[1], item[0]))[:MAX_CLASSES]
     return Usage(
         requests=total.requests,

@@ -131,7 +131,7 @@ class Watcher:
                 await asyncio.sleep(wait * random.uniform(0.75, 1))  # noqa: S311 - no secret
 
     def _after(self, error: EpochalError) -> float:
-        """Set the phase for an error, and return the seconds until the next try; 0 if the doubled delay applies."""
+        """Set the phase of the watch after an error; return the seconds until the next try, 0 to double the delay."""
         if isinstance(error, ApiError) and error.status == UNAUTHORIZED:
             self._set(Phase.EXPIRED, EXPIRED)
             return 0.0

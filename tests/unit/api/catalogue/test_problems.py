@@ -78,11 +78,11 @@ NO_CODE = (
         ),
         (
             {"layer": "Pipeline", "layers": [{"layer": "Normalization"}]},
-            "[0].layers[0]: Normalization learns from data as a layer of spec.network.layers, not within another layer",
+            "[0].layers[0]: Normalization learns from data (adapt): it must be in spec.network.layers itself",
         ),
         (
             {"layer": "StringLookup", "vocabulary": "/etc/passwd"},
-            "[0].vocabulary: vocabulary must be a list, found '/etc/passwd'; no file of the pod is read",
+            "[0].vocabulary: vocabulary must be a list, found '/etc/passwd'; a text would be the path of a file",
         ),
     ],
 )

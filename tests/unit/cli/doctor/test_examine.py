@@ -21,7 +21,7 @@ def test_no_problem(cluster: KnownCluster) -> None:
     found = findings(cluster, job())
     assert found["API server"].message == "Kubernetes v1.34.1 at https://cluster, namespace vision"
     assert found["operator"].message == "epochal-system/epochal 0.2.0-dev, 1 ready"
-    assert found["address in pods"].message == "http://minio.minio.svc:9000 has ready pods"
+    assert found["address in pods"].message == "http://minio.minio.svc:9000: the Service has ready pods"
     assert {name for name, text in problems(cluster).items() if text.startswith("skipped: no file")} == {
         "secret",
         "address in pods",

@@ -178,7 +178,7 @@ def test_integers_in_float_arguments_are_floats() -> None:
         (job({"layer": "Own"}, image="own:1"), r"spec.network.layers\[0\] \(Own\): keras.layers has no class Own"),
         (
             job({"layer": "Dense", "units": 1, "a=1, b": 2}, image="own:1"),
-            r"spec.network.layers\[0\] \(Dense\): it has no argument 'a=1, b'",
+            r"spec.network.layers\[0\] \(Dense\): the class has no argument 'a=1, b'",
         ),
         (job({"layer": "Lambda"}, image="own:1"), r"spec.network.layers\[0\] \(Lambda\): "),
         (job({"layer": "Dens", "units": 1}), r"spec.network.layers\[0\].layer: keras.layers has no Dens; did you mean"),

@@ -115,14 +115,14 @@ def test_a_layer_or_argument_without_a_counterpart(layer: dict[str, Any], messag
 @pytest.mark.parametrize(
     ("layer", "message"),
     [
-        ({"layer": "Conv2D", "filters": 2, "kernel_size": 9}, "its output would have the shape [0, 0, 2]"),
-        ({"layer": "Conv1D", "filters": 2, "kernel_size": 2}, "its input must have 1 axes and channels"),
+        ({"layer": "Conv2D", "filters": 2, "kernel_size": 9}, "the output of the layer would have the shape [0, 0, 2]"),
+        ({"layer": "Conv1D", "filters": 2, "kernel_size": 2}, "the input of the layer must have 1 axes and channels"),
         ({"layer": "Conv2D", "filters": "2", "kernel_size": 2}, "filters must be an integer from 1, found '2'"),
         ({"layer": "Conv2D", "filters": 2, "kernel_size": [1, 2, 3]}, "kernel_size must be an integer or 2 integers"),
         ({"layer": "Reshape", "target_shape": [5]}, "target_shape must have 128 elements"),
         ({"layer": "Permute", "dims": [1, 1, 2]}, "dims must have each axis from 1 to 3 once"),
         ({"layer": "Softmax", "axis": 0}, "axis must be an axis of its input except the batch axis"),
-        ({"layer": "Add"}, "it needs at least two inputs to merge, found 1"),
+        ({"layer": "Add"}, "the layer needs at least two inputs to merge, found 1"),
         ({"layer": "Dropout", "rate": 2}, "rate must be from 0 to 1"),
         ({"layer": "TimeDistributed", "wrapped": "Dense"}, "wrapped must be a layer"),
     ],

@@ -99,7 +99,7 @@ CONTENTS: Mapping[str, tuple[str, bytes, str]] = {
     "no text": ("a.nnd", b"\xff\xfe\x00", "must be a text"),
     "too large": ("a.nnd", b" " * (16 * 2**20 + 1), "at most 16 MiB"),
     "list": ("a.json", b"[1]", "must be a mapping, found list"),
-    "unknown": ("a.yaml", b"spec: {a: 1}", "its format is unknown; the first fields in the file are spec"),
+    "unknown": ("a.yaml", b"spec: {a: 1}", "the format of the file is unknown; the first fields in the file are spec"),
     "empty YAML": ("a.yaml", b"# nothing\n", "the file is empty"),
     "large YAML": ("a.yaml", b"a: 1\n" * 200_000, "at most 512 KiB"),
     "YAML with many aliases": (
@@ -227,7 +227,7 @@ def archive(config: bytes, weights: bytes) -> bytes:
 
 def test_a_zip_bomb_in_the_configuration(tmp_path: Path) -> None:
     (tmp_path / "bomb.keras").write_bytes(archive(b"[" + b" " * 200_000_000 + b"]", b""))
-    with pytest.raises(EpochalError, match=r"its config.json must have at most 16 MiB"):
+    with pytest.raises(EpochalError, match=r"the config.json of the .keras file must have at most 16 MiB"):
         import_file(tmp_path / "bomb.keras")
 
 

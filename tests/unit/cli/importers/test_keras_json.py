@@ -456,7 +456,9 @@ def test_an_output_without_a_loss_is_not_trained(read: Importer, loss: Any) -> N
         {"name": "b", "loss": "SparseCategoricalCrossentropy", "weight": "0"},
     ]
     assert len(imported.warnings) == 1
-    assert imported.warnings[0].startswith('loss of the output "b": it is not set, so Keras does not train this output')
+    assert imported.warnings[0].startswith(
+        'loss of the output "b": the loss is not set, so Keras does not train this output'
+    )
     with pytest.raises(EpochalError, match='loss of the output "b"'):
         read(model, strict=True)
 
@@ -496,11 +498,11 @@ BROKEN: Mapping[str, tuple[Any, str]] = {
             ["x", 0, 0],
             ["add", 0, 0],
         ),
-        "its layer add: a call has the input 1.0, which is no output of a layer",
+        "the layer add: a call has the input 1.0, which is no output of a layer",
     ),
     "call with an argument": (
         functional([given("x"), ATTENTION], ["x", 0, 0], ["attention", 0, 0]),
-        "its layer attention: a call has the argument use_causal_mask: True",
+        "the layer attention: a call has the argument use_causal_mask: True",
     ),
     "cycle": (
         functional([given("x"), *LOOP], ["x", 0, 0], ["a", 0, 0]),
@@ -508,7 +510,7 @@ BROKEN: Mapping[str, tuple[Any, str]] = {
     ),
     "missing layer": (
         functional([given("x"), layer("Dense", "a", [tensor("z")], units=1)], ["x", 0, 0], ["a", 0, 0]),
-        "its layer a takes an output of z, which is no such layer or call",
+        "the layer a takes an output of z, which is no such layer or call",
     ),
     "missing output": (
         functional([given("x"), DENSE], ["x", 0, 0], ["y", 0, 0]),
@@ -516,7 +518,7 @@ BROKEN: Mapping[str, tuple[Any, str]] = {
     ),
     "missing second output": (
         functional([given("x"), DENSE], ["x", 0, 0], ["dense", 3, 0]),
-        "its layer dense has no output",
+        "the layer dense has no output",
     ),
     "equal names": (
         functional([given("x"), DENSE, DENSE], ["x", 0, 0], ["dense", 0, 0]),

@@ -923,7 +923,7 @@ async def test_warm_start_needs_the_same_objective(field: str, value: str) -> No
     cluster.copy_experiment("coarse", **{field: value})
     assert await cluster.settle() == 30
     assert cluster.ready() == ("False", "WarmStartMismatch")
-    assert f"found {field} {value} there and " in cluster.condition("Ready")["message"]
+    assert f"found {field} {value} in that Experiment and " in cluster.condition("Ready")["message"]
     assert cluster.jobs() == []
 
 

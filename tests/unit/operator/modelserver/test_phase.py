@@ -8,7 +8,7 @@ from epochal_api.modelserver.status import ServedModel
 from epochal_operator.modelserver import cache_transform
 from epochal_operator.modelserver.model_annotation import metadata_key
 from epochal_operator.modelserver.observed import ModelMetadata
-from epochal_operator.modelserver.phase import PodCounts, blocked_phase, derive_phase, describe, pod_counts
+from epochal_operator.modelserver.phase import PodCounts, blocked_phase, derive_phase, model_label, pod_counts
 from epochal_operator.modelserver.reasons import Reason, StatusCause
 
 from tests.unit.operator.modelserver.servers import (
@@ -211,4 +211,4 @@ def test_pod_counts() -> None:
     ],
 )
 def test_describe_names_the_model(fields: Any, text: str) -> None:
-    assert describe(ServedModel(uri="u", sha256=SHA, **fields)) == text
+    assert model_label(ServedModel(uri="u", sha256=SHA, **fields)) == text

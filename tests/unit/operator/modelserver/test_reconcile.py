@@ -461,7 +461,7 @@ async def test_drift_is_corrected_with_backoff() -> None:
     cluster.objects.patch("deployments", "vision", "digits", {"spec": {"replicas": 7}}, manager="somebody")
     assert await cluster.reconcile() == 16
     assert cluster.condition("Progressing") == ("False", "FieldConflict")
-    assert "somebody and Epochal overwrite each other's spec.replicas of its Deployment" in cluster.message(
+    assert "somebody and Epochal overwrite each other's spec.replicas of the Deployment" in cluster.message(
         "Progressing"
     )
     assert cluster.get("deployments")["spec"]["replicas"] == 7
@@ -542,7 +542,7 @@ async def test_rejected_create_is_reported() -> None:
     cluster.refuse = lambda verb, resource, _: refusal if (verb, resource) == ("create", "services") else None
     assert await cluster.reconcile() == 60
     assert cluster.condition("Progressing") == ("False", "Rejected")
-    assert cluster.message("Progressing") == "The API server refuses its Service: exceeded quota: services"
+    assert cluster.message("Progressing") == "The API server refuses the Service: exceeded quota: services"
     cluster.refuse = lambda *_: None
     await cluster.settle()
     assert cluster.status["state"] == "Ready"
@@ -819,7 +819,7 @@ async def test_overruled_mutable_field_is_a_conflict(field: str) -> None:
         cluster.wait(seconds)
     assert waited == [1, 2, 4, 8, 16]
     assert cluster.condition("Progressing") == ("False", "FieldConflict")
-    assert f"overwrite each other's spec.{field} of its Deployment" in cluster.message("Progressing")
+    assert f"overwrite each other's spec.{field} of the Deployment" in cluster.message("Progressing")
     assert cluster.message("Progressing").startswith("An admission webhook and Epochal")
     assert cluster.condition("Ready")[0] == "True"
 
@@ -836,4 +836,4 @@ async def test_template_without_its_digest_is_replaced_with_backoff() -> None:
         assert await cluster.reconcile() == seconds
         cluster.wait(seconds)
     assert cluster.condition("Progressing") == ("False", "FieldConflict")
-    assert "spec.template of its Deployment" in cluster.message("Progressing")
+    assert "spec.template of the Deployment" in cluster.message("Progressing")

@@ -74,9 +74,9 @@ def ends(**statuses: str) -> list[Condition]:
     ("statuses", "status", "reason", "message"),
     [
         ({"Complete": "False", "Failed": "False"}, "False", "Running", ""),
-        ({"Complete": "True", "Failed": "False"}, "True", "Complete", "It has ended: Running."),
-        ({"Complete": "False", "Failed": "True"}, "True", "Failed", "It has ended: Running."),
-        ({"Failed": "True"}, "True", "Failed", "It has ended: Running."),
+        ({"Complete": "True", "Failed": "False"}, "True", "Complete", "The object has ended: Running."),
+        ({"Complete": "False", "Failed": "True"}, "True", "Failed", "The object has ended: Running."),
+        ({"Failed": "True"}, "True", "Failed", "The object has ended: Running."),
     ],
 )
 def test_a_complete_or_failed_object_is_finished(

@@ -45,9 +45,9 @@ def test_the_latest_correction_is_kept_until_the_owner_is_forgotten() -> None:
     job = {"metadata": {"namespace": "vision", "name": "digits", "uid": "job-uid"}}
     key = key_of(job)
     drift.record(owner, JOBS, job, NOW, fields=("spec.suspend",), before=None)
-    assert drift.latest(owner, JOBS, key, "job-uid", now) == correction(1, subject="its Job")
+    assert drift.latest(owner, JOBS, key, "job-uid", now) == correction(1, subject="the Job")
     drift.record(owner, JOBS, job, NOW, fields=("spec.suspend",), before=correction(1))
-    assert drift.latest(owner, JOBS, key, "job-uid", now) == correction(2, subject="its Job")
+    assert drift.latest(owner, JOBS, key, "job-uid", now) == correction(2, subject="the Job")
     assert drift.latest(owner, JOBS, key, "another", now) is None
     assert drift.latest(owner, PODS, key, "job-uid", now) is None
     assert drift.latest(owner, JOBS, Key("vision", "another"), "job-uid", now) is None
@@ -64,10 +64,10 @@ def cause(of: Correction, now: datetime = NOW) -> StatusCause | None:
 def test_a_field_conflict_is_reported_after_some_corrections() -> None:
     assert cause(correction(1)) is None
     assert cause(correction(2)) is None
-    found = cause(correction(3, writers=("kubectl-edit", "kueue"), subject="its Job"))
+    found = cause(correction(3, writers=("kubectl-edit", "kueue"), subject="the Job"))
     assert found is not None
     assert found.reason == "FieldConflict"
-    assert found.message.startswith("kubectl-edit, kueue and Epochal overwrite each other's spec.suspend of its Job.")
+    assert found.message.startswith("kubectl-edit, kueue and Epochal overwrite each other's spec.suspend of the Job.")
     assert "change the TrainingJob instead" in found.message
     assert cause(correction(3), correction(3).due) is None
 
@@ -76,7 +76,7 @@ def test_a_refusal_is_reported_at_once() -> None:
     found = cause(correction(1, rejection="jobs is forbidden"))
     assert found is not None
     assert found.reason == "JobRejected"
-    assert found.message == "The API server refuses to change its Job (spec.suspend): jobs is forbidden"
+    assert found.message == "The API server refuses to change the Job (spec.suspend): jobs is forbidden"
 
 
 def entry(manager: str, *fields: str) -> Any:

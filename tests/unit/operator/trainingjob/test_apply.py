@@ -130,7 +130,7 @@ async def suspending(store: Store) -> Suspending:
     [
         (Suspending, False, "FieldConflict", "kueue and Epochal overwrite each other's spec.suspend"),
         (Suspending, True, "JobRejected", "jobs.batch is forbidden"),
-        (Reverting, False, "FieldConflict", "overwrite each other's spec.suspend of its Job"),
+        (Reverting, False, "FieldConflict", "overwrite each other's spec.suspend of the Job"),
     ],
 )
 async def test_conflicting_writers_back_off(

@@ -380,7 +380,7 @@ async def test_rejected_job_is_reported_for_any_http_status(world: World, status
     world.sync()
     assert await world.reconcile() == 60
     ready = world.condition("Ready")
-    assert (ready["reason"], ready["message"]) == ("JobRejected", "The API server refuses its Job: denied by policy")
+    assert (ready["reason"], ready["message"]) == ("JobRejected", "The API server refuses the Job: denied by policy")
     assert world.condition("Stalled")["status"] == "True"
     assert len(world.server.asked) < 25
 

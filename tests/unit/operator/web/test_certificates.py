@@ -44,7 +44,7 @@ def test_a_new_bundle_is_valid_for_a_limited_time() -> None:
 @pytest.mark.parametrize(
     ("bundle", "names", "now", "reason"),
     [
-        (None, NAMES, NOW, "no certificate yet"),
+        (None, NAMES, NOW, "no TLS certificate yet"),
         (BUNDLE, NAMES, NOW + CERTIFICATE_TTL - RENEWED_BEFORE - DAY, None),
         (BUNDLE, NAMES, NOW + CERTIFICATE_TTL - RENEWED_BEFORE + DAY, "certificate expires at"),
         (BUNDLE, NAMES, NOW - DAY, "authority expires at"),

@@ -242,7 +242,7 @@ async def test_finish_without_prepare_replaces_the_authority_once(caplog: pytest
     assert serves.authority == replica.authority
     assert serves.authority.count("BEGIN CERTIFICATE") == 1
     assert secrets.writes == 2
-    assert "replaced the authority at once" in caplog.text
+    assert "replaced the certificate authority at once" in caplog.text
 
 
 async def test_a_completed_rotation_step_removes_its_annotation() -> None:

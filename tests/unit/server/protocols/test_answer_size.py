@@ -31,7 +31,7 @@ class Protocol:
 def v2_protocol(**options: Any) -> Protocol:
     def request(served: Model) -> Head:
         outputs = tuple(Output(name, **({"binary": False} | options)) for name in served.outputs)
-        response_bytes = sum(v2_request._bytes(output, served) for output in outputs)
+        response_bytes = sum(v2_request._max_response_bytes(output, served) for output in outputs)
         return Head({}, outputs, {}, answer_size.memory_factor(served, response_bytes), 0)
 
     return Protocol(

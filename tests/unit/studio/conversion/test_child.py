@@ -81,7 +81,7 @@ def test_a_manifest_of_epochal_stays_as_it_is(name: str) -> None:
         ("train.ipynb", "{}", "Studio runs no programs", "epochal import train.ipynb --run model"),
         ("old.h5", b"\x89HDF\r\n\x1a\n", "HDF5", "save the model as a .keras file"),
         ("cut.keras", b"PK\x03\x04cut", "cut.keras", ""),
-        ("unknown.json", "{}", "its format is unknown", "Studio imports flows"),
+        ("unknown.json", "{}", "the format of the file is unknown", "Studio imports flows"),
         (
             "server.yaml",
             "apiVersion: epochal.dev/v1alpha1\nkind: ModelServer\n",

@@ -50,7 +50,7 @@ async def test_code(studio: StudioInMemory) -> None:
 async def test_a_refusal_has_cause_and_remedy(studio: StudioInMemory, temporary: Path) -> None:
     found = await import_file(studio, "x.json", b"{}")
     assert (found.status, found.json()["reason"]) == (422, "Failed")
-    assert found.json()["message"].startswith("x.json: its format is unknown")
+    assert found.json()["message"].startswith("x.json: the format of the file is unknown")
     assert str(temporary) not in found.text
 
 

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 from epochal_server.monitoring.metrics import Metrics
 from epochal_studio.servers import usage
-from epochal_studio.servers.metrics import MAX_LINE, MAX_LINES, Figures, figures
+from epochal_studio.servers.metrics import MAX_LINE, MAX_LINES, RequestCounts, parse_metrics
 from prometheus_client import CollectorRegistry, generate_latest
 
 from tests.kit.served import DIGITS
@@ -121,7 +121,7 @@ def test_names_of_classes_may_have_any_character() -> None:
     names = ['a "b", {c="d"} \\ e', "naïve 猫", "\\\\"]
     metrics.loaded(0.1, names, model="m")
     metrics.predictions(np.array([1, 2, 3]))
-    found = figures(encoded(metrics))
+    found = parse_metrics(encoded(metrics))
     assert found is not None
     assert found.classes == {names[0]: 1, names[1]: 2, names[2]: 3}
 
@@ -131,21 +131,21 @@ def test_a_thousand_classes_fit() -> None:
     metrics.loaded(0.1, [f"{number:04}" + "名" * 124 for number in range(1000)], model="m")
     metrics.predictions(np.arange(1000))
     content = encoded(metrics)
-    found = figures(content)
+    found = parse_metrics(content)
     assert found is not None
     assert (len(found.classes), len(content) < usage.MAX_METRICS) == (1000, True)
 
 
 def test_a_server_without_requests() -> None:
-    assert figures(encoded(Metrics(lambda: 0))) == Figures()
-    assert figures(b"") == Figures()
+    assert parse_metrics(encoded(Metrics(lambda: 0))) == RequestCounts()
+    assert parse_metrics(b"") == RequestCounts()
 
 
 @pytest.mark.parametrize("label", [b"\\\\" * 480, b'\\"' * 480, b"{" * 960, b'",a="' * 190, b"\\" * 959])
 def test_hostile_lines_take_no_time(label: bytes) -> None:
     line = b'epochal_server_requests_total{a="' + label + b'"} 1\n'
     began = time.process_time()
-    figures(line * (usage.MAX_METRICS // len(line)))
+    parse_metrics(line * (usage.MAX_METRICS // len(line)))
     assert time.process_time() - began < 1
 
 
@@ -165,10 +165,10 @@ LINE = b'epochal_server_requests_total{code="200",protocol="v2"} '
     ],
 )
 def test_content_of_another_form(content: bytes) -> None:
-    assert figures(content) is None
+    assert parse_metrics(content) is None
 
 
 def test_counts_stay_exact_for_javascript() -> None:
-    found = figures(LINE + b"1e300\n" + LINE.replace(b"v2", b"v3") + b"-5\n")
+    found = parse_metrics(LINE + b"1e300\n" + LINE.replace(b"v2", b"v3") + b"-5\n")
     assert found is not None
     assert found.requests == 2**53

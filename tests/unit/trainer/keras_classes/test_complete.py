@@ -128,5 +128,5 @@ def test_keras_leaves_a_layer_out_of_a_network() -> None:
 @pytest.mark.parametrize("arguments", ["GRUCell(units=3)", "StackedRNNCells(cells=[layers.GRUCell(units=3)])"])
 def test_cell_outside_of_a_recurrent_layer(arguments: str, tmp_path: Path) -> None:
     script = replace(test_training_classes.NUMBERS, layers=[f"layers.{arguments}"])
-    with pytest.raises(Failure, match=r"spec\.network\.layers\[0\] .*: it needs 2 inputs, .* and states"):
+    with pytest.raises(Failure, match=r"spec\.network\.layers\[0\] .*: the layer needs 2 inputs, .* and states"):
         Trained(script, tmp_path)

@@ -70,7 +70,7 @@ WITH_STATISTICS = {**NORMALIZATION, "mean": 5.0, "variance": 9.0}
 def test_adapted_layer_within_another_layer(around: Any) -> None:
     first = {"layer": "Reshape", "target_shape": [2, 2]}
     assert adapted(first, around(WITH_STATISTICS))[1] == []
-    message = r"layers\[1\] .*: Normalization learns from data as a layer of spec.network.layers, not within another"
+    message = r"layers\[1\] .*: Normalization learns from data \(adapt\): it must be in spec"
     with expect_failure("InvalidNetwork", message):
         adapted(first, around(NORMALIZATION))
 

@@ -227,7 +227,8 @@ def test_advice_for_a_metric_of_other_labels(
 ) -> None:
     spec = training(metrics=["accuracy", metric])
     compile_model(model, spec)
-    found = f"metrics[1] ({metric}): it expects labels with a value for each output, but they are class indices: "
+    wanted = "the metric expects labels with a value for each output, but the labels are class indices"
+    found = f"metrics[1] ({metric}): {wanted}: "
     with pytest.raises(Failure, match=re.escape(f"{found}use {suits} (with labels of shape")) as caught:
         dry_run_metrics(model, spec, labels)
     assert (caught.value.reason, caught.value.exit_code) == ("InvalidTraining", 64)
@@ -241,7 +242,7 @@ def test_no_device_errors_in_messages(metric: str, units: int) -> None:
     spec = training(metrics=[described])
     model = built(spec, {**HIDDEN, "units": units})
     compile_model(model, spec)
-    with pytest.raises(Failure, match=rf"^spec.training.metrics\[0\] \({metric}\): it expects ") as caught:
+    with pytest.raises(Failure, match=rf"^spec.training.metrics\[0\] \({metric}\): the metric expects ") as caught:
         dry_run_metrics(model, spec, np.zeros(9, "int64"))
     assert "function_node" not in caught.value.message
     if metric != "MeanIoU":
@@ -253,7 +254,8 @@ def test_device_error_without_advice() -> None:
     model = built(spec, HIDDEN)
     compile_model(model, spec)
     with pytest.raises(
-        Failure, match=r"metrics\[0\] \(MeanAbsoluteError\): it cannot compare labels and output \(with labels of shape"
+        Failure,
+        match=r"metrics\[0\] \(MeanAbsoluteError\): the loss or metric cannot compare labels and output \(with",
     ):
         dry_run_metrics(model, spec, np.zeros(9, "int64"))
 

@@ -94,7 +94,7 @@ def test_a_name_of_several_inner_layers_is_refused(tmp_path: Path) -> None:
     assert load(model, tmp_path / "base.keras") == ["only_a", "top"]
     np.testing.assert_array_equal(model.get_layer("top").get_weights()[0], source.get_layer("top").get_weights()[0])
     same = build_network(network_spec([3], {"layer": "Dense", "name": "same", "units": 3}))
-    found = "it has 2 layers with the name 'same' within other layers, expected one: save the model with different"
+    found = "the file has 2 layers with the name 'same' within others, expected one: save the model with different"
     with expect_failure("InvalidNetwork", f"base.keras: {found}", 64):
         load(same, tmp_path / "base.keras")
 
@@ -128,7 +128,7 @@ def test_learned_words_are_loaded(tmp_path: Path) -> None:
         (
             {"units": 6},
             None,
-            "its layer 'dense_a' has weights of the shapes (2, 5), (5,), but the layer of the network has (2, 6), (6,)",
+            "the layer 'dense_a' of the file has weights of the shapes (2, 5), (5,), but the layer of the network has ",
         ),
         (
             {"use_bias": False},
@@ -138,7 +138,7 @@ def test_learned_words_are_loaded(tmp_path: Path) -> None:
         (
             {"name": "dense_b"},
             None,
-            "it has no layer 'dense_b', only scale, dense_a, both, ",
+            "the file has no layer 'dense_b', only scale, dense_a, both, ",
         ),
         (
             {"name": "dense_b"},
@@ -155,7 +155,7 @@ def test_learned_words_are_loaded(tmp_path: Path) -> None:
         (
             {"layer": "EinsumDense", "equation": "abc,cd->abd", "output_shape": [None, 5]},
             ["dense_a"],
-            "its layer 'dense_a' is a Dense, but the layer of the network is a EinsumDense: rename",
+            "the layer 'dense_a' of the file is a Dense, but the layer of the network is a EinsumDense: rename",
         ),
     ],
 )
@@ -175,11 +175,11 @@ def test_a_keras_file_that_does_not_fit(
     [
         (
             [LAYERS[0], {**LAYERS[1], "units": 6}],
-            "for the layer 'dense_a' have the shape (2, 5) (kernel), but the network has (2, 6): change the layer",
+            "the layer 'dense_a' in the file have the shape (2, 5) (kernel), but the network has (2, 6)",
         ),
         (
             [*LAYERS[:2], {**LAYERS[2], "wrapped": {"layer": "LSTM", "units": 3}}],
-            "the layer 'both' have the shape (5, 8) (backward_lstm/lstm_cell/kernel), but the network has (5, ",
+            "the layer 'both' in the file have the shape (5, 8) (backward_lstm/lstm_cell/kernel), but the ",
         ),
         (
             [*LAYERS, {"layer": "Dense", "units": 2, "name": "more"}],
@@ -196,7 +196,7 @@ def test_a_weights_file_that_does_not_fit(layers: list[dict[str, Any]], message:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("base.keras", "it is not a model that Keras 3 has saved"),
+        ("base.keras", "the file is not a model that Keras 3 has saved"),
         ("base.weights.h5", "it is no .weights.h5 file .OSError"),
     ],
 )
@@ -211,13 +211,13 @@ def test_a_file_that_needs_too_much_memory_is_refused_before_it_is_read(
     name: str, base_files: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(keras.saving, "load_model", None)
-    with expect_failure("InvalidNetwork", f"weights: s3://models/{name}: it is too large: .* GiB are free", 64):
+    with expect_failure("InvalidNetwork", f"weights: s3://models/{name}: the file is too large: .* GiB are free", 64):
         load(base(), base_files / name, memory=100)
 
 
 def test_memory_that_other_processes_use_may_be_free_later(base_files: Path) -> None:
     weights, memory = InitialWeights(uri="s3://models/base.keras"), FreeMemory(100, used_by_others=1 << 30)
-    with expect_failure("OutOfMemory", "spec.network.weights: s3://models/base.keras: it is too large", 75):
+    with expect_failure("OutOfMemory", "spec.network.weights: s3://models/base.keras: the file is too large", 75):
         initial_weights.load(base(), weights, base_files / "base.keras", memory=memory, seed=1)
 
 
@@ -232,7 +232,7 @@ def rewritten(path: Path, changed: Path, text: str, other: str) -> Path:
 
 def test_a_description_of_a_huge_layer_is_refused_before_it_is_built(base_files: Path, tmp_path: Path) -> None:
     path = rewritten(base_files / "base.keras", tmp_path / "changed.keras", '"units": 3', '"units": 3000000000')
-    with expect_failure("InvalidNetwork", "it is too large: weights .* GiB; .*, but only 1.0 GiB are free", 64):
+    with expect_failure("InvalidNetwork", "the file is too large: weights .* GiB; .*, but only 1.0 GiB are free", 64):
         load(base(), path, ["dense_a"])
 
 

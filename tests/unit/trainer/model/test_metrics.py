@@ -17,11 +17,11 @@ from epochal_trainer.model.metrics import (
 
 from tests.unit.trainer.model.networks import build_network, network_spec
 
-INDICES = "it expects labels with a value for each output, but they are class indices: use "
-ROWS = "it expects class indices, but the labels are one-hot rows: use "
-SEVERAL = "it expects several outputs, but the network has one: use "
-ROWS_ALONE = "it expects one-hot rows, but the labels are class indices: save y as "
-NUMBERS = "it compares classes, but the labels have numbers other than 0 and 1: use a metric such as mae or mse"
+INDICES = "the metric expects labels with a value for each output, but the labels are class indices: use "
+ROWS = "the metric expects class indices, but the labels are one-hot rows: use "
+SEVERAL = "the metric expects several outputs, but the network has one: use "
+ROWS_ALONE = "the metric expects one-hot rows, but the labels are class indices: save y as "
+NUMBERS = "the metric compares classes, but the labels are numbers other than 0 and 1: use mae or mse"
 
 
 def metric(name: str, **arguments: Any) -> Named:
@@ -56,9 +56,9 @@ def metric(name: str, **arguments: Any) -> Named:
         ("Recall", (), (1,), None),
         ("F1Score", (1,), (1,), "add threshold: 0.5"),
         ("BinaryCrossentropy", (1,), (1,), None),
-        ("MeanIoU", (8, 8), (8, 8, 3), "it expects a class index as output, .*: add sparse_y_pred: false"),
+        ("MeanIoU", (8, 8), (8, 8, 3), "the metric expects a class index as output, .*: set sparse_y_pred: false"),
         ("IoU", (3,), (3,), ROWS + "OneHotIoU"),
-        ("Accuracy", (), (4,), "it counts outputs that are equal to their label, .*: use accuracy"),
+        ("Accuracy", (), (4,), "the metric counts outputs that are equal to their label, .*: use accuracy"),
         ("TopKCategoricalAccuracy", (10,), (10,), None),
         ("SparseCategoricalAccuracy", (), (10,), None),
         ("accuracy", (), (10,), None),
@@ -264,7 +264,7 @@ def test_one_warning_for_all_metrics_on_logits() -> None:
     assert warning.reason == "MetricOnLogits"
     assert warning.message.endswith(
         ": spec.training.metrics[1] (Recall): write {name: Recall, thresholds: 0}; spec.training.metrics[2] (F1Score): "
-        "it has no argument for logits, so write activation: sigmoid for the last layer, and remove from_logits"
+        "the metric has no argument for logits, so write activation: sigmoid for the last layer, and remove from_logits"
     )
 
 

@@ -137,7 +137,7 @@ WRONG: dict[str, tuple[list[int], list[dict[str, Any]], str]] = {
     "too few inputs": (
         [4, 4],
         [{"layer": "MultiHeadAttention", "num_heads": 1, "key_dim": 2}],
-        "it needs 2 inputs, query and value: set them in inputs",
+        "the layer needs 2 inputs, query and value: set them in inputs",
     ),
     "one input for a merge": ([4], [{"layer": "Add"}], "(Add, 'add_0') got (None, 4): "),
     "too many inputs": (
@@ -171,7 +171,7 @@ WRONG: dict[str, tuple[list[int], list[dict[str, Any]], str]] = {
     "a path for a vocabulary": (
         [4],
         [{"layer": "IntegerLookup", "vocabulary": "/etc/passwd"}],
-        "vocabulary: must be a list, found '/etc/passwd': no file of the pod is read",
+        "vocabulary: must be a list, found '/etc/passwd': a text would be the path of a file in the pod",
     ),
     "a module to import": (
         [4],
@@ -327,7 +327,7 @@ FLATTEN = {"layer": "Flatten"}
     ],
 )
 def test_weights_for_an_axis_of_any_length(shape: list[int], dtype: str, layers: list[dict[str, Any]]) -> None:
-    message = rf"layers\[{len(layers)}\] \(Dense, .* got \(None, None\): its weights need an input of a fixed size: .*"
+    message = rf"layers\[{len(layers)}\] \(Dense, .* got \(None, None\): the weights of the layer need an input of a .*"
     with expect_failure("InvalidNetwork", f"{message} GlobalAveragePooling1D. .* max_tokens", 64):
         build_network(network_spec(shape, *layers, DENSE, dtype=dtype))
 

@@ -102,10 +102,10 @@ def rename(before: str, after: str) -> Any:
         (rename('"class_name": "Dense"', '"class_name": "TFSMLayer"'), "the layer '.*' is a TFSMLayer, which"),
         (rename('"class_name": "Dense"', '"class_name": "Own"'), "Keras cannot load it: .*Own"),
         (rename('"units": 1,', '"units": 1, "vocabulary": "/etc/passwd",'), "vocabulary: must be a list of terms"),
-        (lambda text: text[:-9], "it is not a model that Keras 3 has saved as .keras .JSONDecodeError"),
-        (lambda _: b"[" * 100_000, "it is not a model that Keras 3 has saved"),
-        (lambda _: b"[]", "its config.json must be a mapping, found list"),
-        (lambda _: b" " * (16 * 1024**2 + 1), "its config.json is larger than 16 MiB"),
+        (lambda text: text[:-9], "the file is not a model that Keras 3 has saved as .keras .JSONDecodeError"),
+        (lambda _: b"[" * 100_000, "the file is not a model that Keras 3 has saved"),
+        (lambda _: b"[]", "the config.json of the file must be a mapping, found list"),
+        (lambda _: b" " * (16 * 1024**2 + 1), "the config.json of the file is larger than 16 MiB"),
         (lambda _: json.dumps({"module": "keras", "class_name": "Model", "config": {}}).encode(), "Keras"),
     ],
 )
@@ -118,7 +118,7 @@ def test_refused_files(tmp_path: Path, change: Any, message: str) -> None:
 @pytest.mark.usefixtures("model")
 def test_compressed_weights(tmp_path: Path) -> None:
     change_file(tmp_path / "base.keras", bytes, compression=zipfile.ZIP_DEFLATED)
-    with expect_failure("InvalidNetwork", "its model.weights.h5 is compressed", 64):
+    with expect_failure("InvalidNetwork", "the model.weights.h5 of the file is compressed", 64):
         load(tmp_path / "base.keras")
 
 
@@ -126,7 +126,7 @@ def test_compressed_weights(tmp_path: Path) -> None:
 def test_damaged_weights(tmp_path: Path) -> None:
     change_file(tmp_path / "base.keras", lambda text: text[:5000], name="model.weights.h5")
     with expect_failure(
-        "InvalidNetwork", "it is not a model that Keras 3 has saved as .keras .OSError: .*truncated", 64
+        "InvalidNetwork", "the file is not a model that Keras 3 has saved as .keras .OSError: .*truncated", 64
     ):
         load(tmp_path / "base.keras")
 

@@ -151,7 +151,7 @@ EARLY, STOPPED = "finished early on request (spec.finish)", "stopped there (spec
         (BOTH, {}, f"{LAST_HOLDS}; best.keras {BEST_HOLDS}"),
         ([*TESTED, BOTH[1]], {}, f"{TRAINED}{ON_TEST_SET}; best.keras {BEST_HOLDS}"),
         (LAST, {"keeps_best": False}, f"{LAST_HOLDS}{EPOCH_2}is not stored: spec.results.best is false"),
-        (LAST, {}, f"{LAST_HOLDS}{EPOCH_2}is not stored: an earlier version of Epochal kept no weights of it"),
+        (LAST, {}, f"{LAST_HOLDS}{EPOCH_2}is not stored: an earlier version of Epochal kept no weights of this epoch"),
         (LAST, {"is_tied": True}, f"{TRAINED}{TIED}"),
         (BOTH, {"epochs": CONTINUED, "earlier_best": EARLIER}, f"{LAST_HOLDS}{BEST_OF_2_3}{EPOCH_1}"),
         (LAST, {"epochs": ONLY_LAST, "earlier_best": EARLIER, "best_epoch": BEST_OF_LAST}, f"{LAST_HOLDS}{EPOCH_1}"),

@@ -196,8 +196,8 @@ class Builders:
 
         Return the new process and its parent. Kept processes that have ended are dropped.
         """
-        candidates = sorted(self._kept, key=lambda kept: _common(kept.chain, chain), reverse=True)
-        for base in [kept for kept in candidates if _common(kept.chain, chain)]:
+        candidates = sorted(self._kept, key=lambda kept: _count_common(kept.chain, chain), reverse=True)
+        for base in [kept for kept in candidates if _count_common(kept.chain, chain)]:
             try:
                 process = base.fork()
             except OSError:
@@ -230,8 +230,8 @@ class Builders:
         process.close()
 
 
-def _common(one: Sequence[bytes], other: Sequence[bytes]) -> int:
-    """Return the number of first layers that two networks share, from their digests."""
+def _count_common(one: Sequence[bytes], other: Sequence[bytes]) -> int:
+    """Return how many layers two networks have in common, counted from the first layer, from their `layer_digests`."""
     return sum(digest == other_digest for digest, other_digest in zip(one, other, strict=False))
 
 

@@ -93,7 +93,7 @@ def describe_columns(array: Array) -> Columns:
 
 
 def _reduced_width(shape: tuple[int, ...], columns: int) -> int:
-    """Return the width to which blocks are reshaped before minimum, maximum and sum are computed over their rows.
+    """Return the row width to which blocks of values are reshaped, so that numpy computes column statistics fast.
 
     The width is a multiple of `columns`: numpy is slow with many rows of a few columns, so the last axes of a sample of
     shape `shape` are joined.

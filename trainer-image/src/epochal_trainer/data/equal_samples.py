@@ -107,7 +107,7 @@ def _common_type(arrays: Sequence[Array]) -> np.dtype[np.generic]:
 
 
 def _smallest_digests(samples: Samples, types: Sequence[np.dtype[np.generic]]) -> tuple[int, Array]:
-    """Return a limit, and all digests of samples up to it. The limit is so low that there are at most MAX_DIGESTS."""
+    """Return the smallest digests of samples, at most MAX_DIGESTS, and their limit: all lower digests are returned."""
     limit, kept, count = np.iinfo(_WORD).max, [np.empty(0, _WORD)], 0
     for digests in _digests(samples, types):
         kept.append(digests[digests <= limit])

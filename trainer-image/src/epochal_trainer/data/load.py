@@ -152,7 +152,7 @@ def _check_arrays(samples: Samples) -> Samples:
     arrays = [*samples.inputs.values(), *samples.outputs.values()]
     for array in arrays:
         if array.values.ndim == 0:
-            must = "its first axis must be that of the samples"
+            must = "the first axis of an array must be that of the samples"
             raise bad_data("ShapeMismatch", f"{array.source} is a single value: {must}")
         if array.values.size == 0:
             shape = f"{format_shape(array.values.shape)} {array.values.dtype}"

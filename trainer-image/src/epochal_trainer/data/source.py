@@ -68,7 +68,7 @@ class DataFile:
             with gzip.open(self.path) as stream:
                 yield cast("BinaryIO", stream)
         except EOFError as error:
-            raise self.truncated("its gzip stream has no end", "it must be complete") from error
+            raise self.truncated("the gzip stream ends too early", "it must be complete") from error
         except (gzip.BadGzipFile, zlib.error) as error:
             raise self.damaged(f"gzip: {error}") from error
 
@@ -115,7 +115,9 @@ class DataFile:
         while position < len(target):
             count = stream.readinto(target[position : position + CHUNK_SIZE])  # type: ignore[attr-defined]
             if not count:
-                raise self.truncated(f"it holds {position:,} bytes of data", f"{len(target):,} must be there")
+                raise self.truncated(
+                    f"the file holds {position:,} bytes of the array", f"the array has {len(target):,} bytes"
+                )
             position += count
 
 

@@ -50,7 +50,7 @@ def find_evaluation_set(data: TrainingData) -> EvaluationSet:
         return EvaluationSet("test", data.test)
     if data.validation is not None:
         return EvaluationSet("validation", data.validation)
-    raise NotEvaluated("it needs spec.data.test or spec.data.validation")
+    raise NotEvaluated("an evaluation needs spec.data.test or spec.data.validation")
 
 
 def find_targets(
@@ -142,7 +142,9 @@ def evaluate(
         seconds=seconds,
     )
     if counts[0].skipped == len(samples):
-        raise NotEvaluated("it was stopped before the first sample: the process must end, or memory is short")
+        raise NotEvaluated(
+            "the evaluation was stopped before the first sample: the process must end, or memory is short"
+        )
     evaluated = {}
     for (name, tally), count in zip(tallies.items(), counts, strict=True):
         names = class_names.get(name, ())

@@ -26,7 +26,7 @@ class PairCounts:
         self._counts = np.zeros(0, np.int64)
 
     def add(self, labels: Array, answers: Array) -> None:
-        """Add the pair of label and predicted class (`answers`) of each sample to the counts."""
+        """Count the pair (label, predicted class) of each sample. `answers` are the predicted classes."""
         keys = np.concatenate([self._keys, labels.astype(np.int64) * self._classes + answers])
         weights = np.concatenate([self._counts, np.ones(len(labels), np.int64)])
         self._keys, positions = np.unique(keys, return_inverse=True)

@@ -11,7 +11,7 @@ _NAME_LENGTH = 8
 
 
 def summary(evaluation: Evaluation) -> str:
-    """Return one line for the log: model, data set, number of samples, and mistakes or mean absolute error."""
+    """Return the log line of an evaluation: model, data set, number of samples, and mistakes or mean absolute error."""
     count = f"{evaluation.evaluated:,}"
     if evaluation.skipped:
         count = f"{count} of {evaluation.samples:,}"

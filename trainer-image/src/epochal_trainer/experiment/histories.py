@@ -56,7 +56,7 @@ def read(report: ExperimentReport, bucket: Bucket, max_trials: int = MAX_TRIALS)
 
     def read_trial(trial: ReportedTrial) -> Points | str:
         if (finished := trial.finished) is None:
-            return "its TrainingJob was deleted before the operator recorded its results"
+            return "the TrainingJob of the trial was deleted before the operator recorded its results"
         key = f"{report.trial_folder(trial, finished)}/{HISTORY}"
         try:
             return parse(bucket.get(key), report.metric)

@@ -72,7 +72,7 @@ def node_full(found: str) -> Failure:
 
 
 def is_machine_error(error: BaseException) -> bool:
-    """Return whether the machine (memory, disk) caused an error in reading a file. If not, the file's content did.
+    """Return whether an error in reading a file is due to the machine (memory, disk), and not to the file's content.
 
     Args:
         error: The error. A file with impossible offsets makes a seek fail, with EINVAL or EOVERFLOW: its content is the

@@ -43,8 +43,8 @@ def read(file: IO[bytes], file_size: int, check_dtype: Callable[[np.dtype[Any], 
             parse = npy.read_array_header_1_0 if npy.read_magic(header) == (1, 0) else npy.read_array_header_2_0
             shape, _, dtype = parse(header)
         except Exception as error:  # even a MemoryError: the parser raises it for deep nesting
-            cause = str(error) or "it is nested too deep"
-            raise ValueError(f"it does not begin with the header of an array: {cause}") from error
+            cause = str(error) or "the header is nested too deep"
+            raise ValueError(f"the data do not begin with the header of an npy array: {cause}") from error
         size, content_size = prod(shape) * dtype.itemsize, file_size - header.tell()
         check_dtype(dtype, size)
         if size != content_size:

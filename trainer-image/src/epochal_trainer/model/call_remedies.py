@@ -16,8 +16,8 @@ _REMEDIES: Mapping[str, str] = {
     "batch size must be static": "remove stateful, since the batches of spec.network have no fixed size; a model of "
     "spec.model or spec.code can have a fixed batch_shape",
     "index out of range": "an axis in its arguments exceeds the axes of its input: write axis: -1 for the last one",
-    "expected axis": "its weights have the size of its first input: give it inputs of equal size, or use another layer "
-    "with weights of its own",
+    "expected axis": "the weights of the layer have the size of its first input: give each call inputs of "
+    "equal size, or use another layer with weights of its own",
 }
 """Advice by a text that Keras' message contains."""
 

@@ -53,7 +53,7 @@ def build(specs: Sequence[Callback], *, folder: Path) -> list[Any]:
 
 
 class KeepAverages(keras.callbacks.Callback):  # type: ignore[misc]
-    """Keeps the averaged weights in the model at the end of a training, also if it stops before its last planned epoch.
+    """Keeps the averaged weights of SwapEMAWeights in the model at any end of a training, also an early end.
 
     The optimizer assigns its averages to the model when training ends. SwapEMAWeights swaps weights for the validation:
     the model then has the averages, and the optimizer has the plain weights in their place. By itself, it copies the

@@ -259,7 +259,7 @@ def _comparison_errors_as(failure: Callable[[str], Exception]) -> Iterator[None]
         try:
             yield
         except backend.current().INPUT_ERRORS as error:
-            raise keras_objects.InvalidObject("it cannot compare labels and output") from error
+            raise keras_objects.InvalidObject("the loss or metric cannot compare labels and output") from error
 
 
 def _build_metrics(output: OutputTraining) -> list[Any]:

@@ -115,25 +115,27 @@ def _check_layers(
     """Raise a Failure unless the file has each layer of the network once, with the same class and weight shapes."""
     for layer in layers:
         if (found_layers := sources.get(layer.name)) is None:
-            found = f"it has no layer {layer.name!r}, only {list_names(list(sources))}"
+            found = f"the file has no layer {layer.name!r}, only {list_names(list(sources))}"
             hint = did_you_mean(layer.name, list(sources))
             advice = f"give the layer the name that it has in the file, or leave it out of {FIELD}.layers"
             raise invalid(f"{found}: {advice}{hint}")
         if len(found_layers) > 1:
-            found = f"it has {len(found_layers)} layers with the name {layer.name!r} within other layers, expected one"
+            found = f"the file has {len(found_layers)} layers with the name {layer.name!r} within others, expected one"
             raise invalid(f"{found}: save the model with different names, or leave the layer out of {FIELD}.layers")
         (source,) = found_layers
         if type(source) is not type(layer):
-            found = f"its layer {layer.name!r} is a {type(source).__name__}, but the layer of the network is a"
+            found = (
+                f"the layer {layer.name!r} of the file is a {type(source).__name__}, but the layer of the network is a"
+            )
             raise invalid(f"{found} {type(layer).__name__}: rename the layer, or leave it out of {FIELD}.layers")
         has, needs = ([tuple(weight.shape) for weight in each.weights] for each in (source, layer))
         if has != needs:
-            found = f"its layer {layer.name!r} has weights of the shapes {_list_shapes(has)}"
+            found = f"the layer {layer.name!r} of the file has weights of the shapes {_list_shapes(has)}"
             raise invalid(f"{found}, but the layer of the network has {_list_shapes(needs)}: {_ADVICE}")
 
 
 def _does_not_fit(invalid: Invalid, name: str, message: str) -> Failure:
-    return invalid(f"its layer {name!r} does not fit: {message}: {_ADVICE}")
+    return invalid(f"the layer {name!r} of the file does not fit: {message}: {_ADVICE}")
 
 
 def _list_shapes(shapes: Sequence[tuple[int, ...]]) -> str:
@@ -164,7 +166,7 @@ def _explain_h5(message: str) -> str:
     """Return a short message with the layer and the shapes, for Keras' message, which includes values of weights."""
     if shapes := _WRONG_SHAPE.search(message):
         name, _, variable = shapes[3].partition("/")
-        found = f"its weights for the layer {name!r} have the shape {shapes[2]} ({variable})"
+        found = f"the weights of the layer {name!r} in the file have the shape {shapes[2]} ({variable})"
         return f"{found}, but the network has {shapes[1]}: {_ADVICE}"
     if count := _WRONG_COUNT.search(message):
         return f"{count[1]}: the file must come from a network with the same layers in the same order. Or {_ADVICE}"
@@ -174,6 +176,6 @@ def _explain_h5(message: str) -> str:
 def _require_memory(memory: FreeMemory, variables: Sequence[Any], size: int, invalid: Invalid) -> None:
     """Raise a Failure unless the file's content (`size` bytes) and the `variables` fit into the memory together."""
     try:
-        memory.require(Footprint.of_variables(variables), "it is too large", temporary={"the file": size})
+        memory.require(Footprint.of_variables(variables), "the file is too large", temporary={"the file": size})
     except Failure as failure:
         raise Failure(failure.reason, invalid(failure.message).message, failure.exit_code) from failure

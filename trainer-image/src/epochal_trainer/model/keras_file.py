@@ -66,7 +66,7 @@ class KerasFile:
             return keras.saving.load_model(self._path, compile=False, safe_mode=True)
 
     def _not_saved_by_keras(self, found: str) -> Failure:
-        return self._invalid(f"it is not a model that Keras 3 has saved as .keras ({found})")
+        return self._invalid(f"the file is not a model that Keras 3 has saved as .keras ({found})")
 
     def _not_loaded(self, message: str) -> Failure:
         advice = "" if "safe_mode" not in message else f". For a model with code: {self._remedy}"
@@ -77,16 +77,16 @@ class KerasFile:
         with damage_as(self._not_saved_by_keras), zipfile.ZipFile(self._path) as archive:
             size = sum(member.file_size for member in archive.infolist())
             if archive.getinfo(CONFIG).file_size > MAX_CONFIG_BYTES:
-                raise self._invalid(f"its {CONFIG} is larger than {MAX_CONFIG_BYTES // 1024**2} MiB")
+                raise self._invalid(f"the {CONFIG} of the file is larger than {MAX_CONFIG_BYTES // 1024**2} MiB")
             with archive.open(CONFIG) as file:
                 config = json.loads(file.read(MAX_CONFIG_BYTES))
             weights = archive.getinfo(_WEIGHTS)
             if weights.compress_type != zipfile.ZIP_STORED:  # Keras never does this, and a search in it would take long
-                raise self._invalid(f"its {_WEIGHTS} is compressed: save the model with Keras again")
+                raise self._invalid(f"the {_WEIGHTS} of the file is compressed: save the model with Keras again")
             with archive.open(weights) as file:
                 size += max(0, arrays_size(file) - weights.file_size)
         if not isinstance(config, dict):
-            raise self._invalid(f"its {CONFIG} must be a mapping, found {type(config).__name__}")
+            raise self._invalid(f"the {CONFIG} of the file must be a mapping, found {type(config).__name__}")
         return config, size
 
     def _check_config(self, config: Mapping[str, Any]) -> None:
@@ -96,7 +96,8 @@ class KerasFile:
                 raise self._invalid(f"the layer{layer_label(item)} is a {name}, which runs code: {self._remedy}")
             if isinstance(value := item.get(_FILE_ARGUMENT), str):
                 raise self._invalid(
-                    f"{_FILE_ARGUMENT}: must be a list of terms, found {value!r:.80}: no file of the pod is read"
+                    f"{_FILE_ARGUMENT}: must be a list of terms, found {value!r:.80}: a text would be the path of a "
+                    "file in the pod"
                 )
 
 

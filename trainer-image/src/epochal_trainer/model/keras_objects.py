@@ -235,7 +235,9 @@ def _refuse_files(described: KerasClass | None, arguments: Mapping[str, Any]) ->
     for key, value in arguments.items():
         is_list = described and key in described.arguments and described.arguments[key].type == "list"
         if is_list and isinstance(value, str):
-            raise InvalidObject(f"{key}: must be a list, found {value[:80]!r}: no file of the pod is read")
+            raise InvalidObject(
+                f"{key}: must be a list, found {value[:80]!r}: a text would be the path of a file in the pod"
+            )
 
 
 def _convert_value(key: str, value: Any) -> Any:
@@ -252,8 +254,10 @@ def _convert_value(key: str, value: Any) -> Any:
 def _build_argument(key: str, value: dict[str, Any]) -> Any:
     if isinstance(name := value.pop("layer", None), str):
         if (argument := adapted_argument(name)) and value.get(argument) is None:
-            message = f"{name} learns from data as a layer of spec.network.layers, not within another layer"
-            raise InvalidObject(f"{message}: put it there, or set its {argument}")
+            message = (
+                f"{name} learns from data (adapt): it must be in spec.network.layers itself, not within another layer"
+            )
+            raise InvalidObject(f"{message}: move it to spec.network.layers, or set its {argument}")
         return build(keras.layers, name, value)
     module = next(
         (module for name, module in _ARGUMENT_MODULES.items() if key == name or key.endswith(f"_{name}")), None

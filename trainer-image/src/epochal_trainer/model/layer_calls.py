@@ -146,9 +146,11 @@ class LayerCalls:
             output = _call(layer, inputs)
         outputs = list(output) if isinstance(output, list | tuple) else [output]
         if not outputs or not all(isinstance(tensor, keras.KerasTensor) for tensor in outputs):
-            raise failure(f"its output is {type(output).__name__}, but must be a tensor, or a list of tensors")
+            raise failure(
+                f"the output of the layer is {type(output).__name__}, but must be a tensor, or a list of tensors"
+            )
         if empty := next((tensor for tensor in outputs if 0 in tensor.shape[1:]), None):
-            raise failure(f"its output has the empty shape {tuple(empty.shape)}: its input is too small")
+            raise failure(f"the output of the layer has the empty shape {tuple(empty.shape)}: its input is too small")
         return outputs
 
     def _missing_axis_advice(self, layer: keras.layers.Layer, node: Node, inputs: Sequence[Any]) -> str | None:
@@ -184,7 +186,7 @@ class LayerCalls:
         """
         if len(inputs) != 1 or None not in inputs[0].shape[1:] or "must be fully-defined" not in message:
             return None
-        needs = "its weights need an input of a fixed size"
+        needs = "the weights of the layer need an input of a fixed size"
         if lookup := self._learned_lookup_above(node):
             how = f"set vocabulary of {lookup}, or its max_tokens with pad_to_max_tokens: true"
             return f"{needs}, but {lookup} has one output for each word that it learns from the data: {how}"
@@ -244,7 +246,7 @@ def _call(layer: keras.layers.Layer, inputs: Sequence[Any]) -> Any:
     ]
     if len(required) > 1:
         if len(inputs) < len(required):
-            raise ValueError(f"it needs {len(required)} inputs, {' and '.join(required)}: set them in inputs")
+            raise ValueError(f"the layer needs {len(required)} inputs, {' and '.join(required)}: set them in inputs")
         return layer(*inputs)
     if len(inputs) == 1:
         return layer(inputs[0])

@@ -21,7 +21,7 @@ def read(layer: keras.layers.Layer) -> dict[str, Array]:
 
 
 def assign(layer: keras.layers.Layer, state: Mapping[str, Array]) -> None:
-    """Set the vocabulary with its IDF weights, or the bin boundaries, of a layer to those that `state` contains."""
+    """Set the learned state of a layer (vocabulary, IDF weights or bin boundaries) to the values in `state`."""
     if (boundaries := state.get(_BOUNDARIES)) is not None:
         layer.bin_boundaries = boundaries.tolist()
     if (vocabulary := state.get(_VOCABULARY)) is not None:

@@ -158,31 +158,31 @@ def metric_advice(
     known = _METRICS.get(name, _Metric(metric.name))
     advice = None
     if numeric and name in _CLASS_METRICS:
-        advice = "it compares classes, but the labels have numbers other than 0 and 1: use a metric such as mae or mse"
+        advice = "the metric compares classes, but the labels are numbers other than 0 and 1: use mae or mse"
     elif metric.name == "Accuracy":
-        advice = "it counts outputs that are equal to their label, but outputs are probabilities: use accuracy"
+        advice = "the metric counts outputs that are equal to their label, but outputs are probabilities: use accuracy"
     elif output[-1] == 1:
         if known.single_output:
-            advice = f"it expects several outputs, but the network has one: use {known.single_output}"
+            advice = f"the metric expects several outputs, but the network has one: use {known.single_output}"
         elif name in _ARGMAX_METRICS and metric.arguments.get("threshold") is None:
             advice = "add threshold: 0.5, since a single output is always the greatest"
     elif axes == 1 or (axes == 0 and label_shape[-1] == 1):
         advice = _advice_for_indices(known, metric, label_shape, output)
     elif axes == 0 and known.rows and not (name in _SPARSE_METRICS and "sparse_y_true" in metric.arguments):
-        advice = f"it expects class indices, but the labels are one-hot rows: use {known.rows}"
+        advice = f"the metric expects class indices, but the labels are one-hot rows: use {known.rows}"
     return advice
 
 
 def _advice_for_indices(known: _Metric, metric: Named, label_shape: Sequence[int], output: OutputShape) -> str | None:
     """Return advice for a metric if labels are class indices and there are several outputs, or None if it may suit."""
     if normalize_name(metric.name) in _SPARSE_METRICS and metric.arguments.get("sparse_y_pred") is not False:
-        return "it expects a class index as output, but the network has a value per class: add sparse_y_pred: false"
+        return "the metric expects a class index as output, but found a value per class: set sparse_y_pred: false"
     if known.indices != _NO_COUNTERPART:
-        expected = "it expects labels with a value for each output, but they are class indices"
+        expected = "the metric expects labels with a value for each output, but the labels are class indices"
         return (known.indices and f"{expected}: use {known.indices}") or None
     y = "y[..., 0]" if len(label_shape) == len(output) else "y"
     return (
-        "it expects one-hot rows, but the labels are class indices: save y as "
+        "the metric expects one-hot rows, but the labels are class indices: save y as "
         f"numpy.eye({output[-1] or 'CLASSES'})[{y}] and use the loss CategoricalCrossentropy, or use the metric "
         "SparseCategoricalAccuracy (accuracy) instead"
     )
@@ -204,7 +204,7 @@ class LogitsMetric(NamedTuple):
 
     def __str__(self) -> str:
         if not self.arguments:
-            no_argument = "it has no argument for logits, so write activation: "
+            no_argument = "the metric has no argument for logits, so write activation: "
             return f"{no_argument}{self.activation} for the last layer, and remove from_logits"
         arguments = (f"{key}: {str(value).lower()}" for key, value in self.arguments.items())
         return f"write {{name: {self.name}, {', '.join(arguments)}}}"

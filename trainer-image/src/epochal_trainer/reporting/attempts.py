@@ -39,7 +39,7 @@ class Attempts:
         self._own = StartedAttempt(0, pod)
 
     def begin(self, spec_digest: str) -> int:
-        """Record this process' attempt in the bucket, and return its unique number. So the results bucket is writable.
+        """Record the attempt of this process in the results bucket, and return its unique number.
 
         Not every storage supports a write that fails if the key exists, so two pods may take the same number. Each pod
         lists the attempts after its own write, so at least one pod sees the other. The higher attempt takes the next

@@ -111,7 +111,7 @@ class HistoryWriter:
                 self._warn_once(error)
 
     def _due(self) -> Sequence[Epoch]:
-        """Wait until INTERVAL has passed and a new history exists, and return it; return () when the context ends."""
+        """Wait until the next upload of a history is due, and return this history; () when the context ends."""
         with self._changed:
             while not self._closed:
                 remaining = self._next - self._clock()

@@ -97,7 +97,7 @@ class TerminationMessage:
 
     @contextmanager
     def _lock_for_end(self) -> Iterator[None]:
-        """Hold the lock, but continue without it after LOCK_SECONDS, because another thread's write may hang."""
+        """Hold the lock for the final write, but only wait LOCK_SECONDS for it: another thread's write may hang."""
         locked = self._lock.acquire(timeout=LOCK_SECONDS)
         try:
             yield

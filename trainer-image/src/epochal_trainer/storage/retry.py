@@ -173,7 +173,7 @@ class RetryPolicy:
 
     @contextmanager
     def _report_slow(self, caller: object, slow_failure: Failure | None) -> Iterator[None]:
-        """Report `slow_failure` as a wait if the code within the context takes more than SILENT_SECONDS."""
+        """Begin a wait with the cause `slow_failure` if the code within the context takes more than SILENT_SECONDS."""
         if slow_failure is None:
             yield
             return

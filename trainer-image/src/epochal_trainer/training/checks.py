@@ -33,7 +33,7 @@ from epochal_trainer.training.chance import check_better_than_chance
 
 
 class WarningChecks:
-    """Runs the checks of network, data, checkpoint and epochs, each as soon as its subject is available.
+    """Runs the checks that may yield a training warning: of network, data, checkpoint and epochs, each when possible.
 
     Args:
         spec: The spec of the TrainingJob.
@@ -47,7 +47,7 @@ class WarningChecks:
         self._checks_of_epochs: list[Callable[[Sequence[Epoch]], Iterator[TrainingWarning]]] = []
 
     def check_network(self, model: keras.Model, nodes: Sequence[Node]) -> None:
-        """Check that the last layer and the metrics of each output suit its loss. The network is built."""
+        """Check that the last layer and the metrics of each output suit its loss. Requires a built network."""
         run, outputs = self._warnings.run_check, self._spec.training.output_list(output_names(model))
         for index, (_, field, loss, metrics, _) in enumerate(outputs):
             run(partial(check_last_layer, model, nodes, loss, index=index, field=field))
@@ -89,7 +89,7 @@ class WarningChecks:
         return summary
 
     def check_monitor(self, model: keras.Model) -> None:
-        """Check spec.training.monitor.mode against Keras' direction of the metric. The model's metrics are built."""
+        """Warn if spec.training.monitor.mode is opposite to Keras' direction of the metric. Requires built metrics."""
         self._warnings.run_check(lambda: check_monitor_mode(self._spec.training, model))
 
     def check_resume(self, facts: ResumeFacts) -> None:
@@ -97,7 +97,7 @@ class WarningChecks:
         self._warnings.run_check(lambda: _check_resume(facts))
 
     def check_best_weights(self, lost_best_epoch: int | None) -> None:
-        """Warn if the weights of the best epoch so far are lost. Its number is given, or None if they are not lost."""
+        """Warn if the weights of the best epoch so far are lost: `lost_best_epoch` is its number, or None."""
         self._warnings.run_check(lambda: _check_best_weights(lost_best_epoch))
 
     def check_epochs(self, epochs: Sequence[Epoch]) -> None:

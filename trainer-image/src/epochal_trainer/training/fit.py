@@ -188,7 +188,7 @@ def _failures(position: Callable[[], str]) -> Iterator[None]:
 
 
 def _is_trainer_error(error: Exception) -> bool:
-    """Return whether the trainer's own code raised an error, directly or below, and not Keras when called from here.
+    """Return whether an error is due to the trainer's own code, and not to Keras, data or spec.
 
     Keras removes its own frames from tracebacks, but keeps the frames of the trainer's modules, also of functions that
     Keras calls.

@@ -162,7 +162,11 @@ def summary_sentence(
         in_brackets = f" ({'; '.join(values)})" if values else ""
         parts.append(f"{model.name} holds epoch {model.epoch}{rank}{in_brackets}")
     if best is not None and not result.is_tied and all(model.epoch != best.epoch for model in models):
-        why = "an earlier version of Epochal kept no weights of it" if keeps_best else "spec.results.best is false"
+        why = (
+            "an earlier version of Epochal kept no weights of this epoch"
+            if keeps_best
+            else "spec.results.best is false"
+        )
         parts.append(
             f"epoch {best.epoch} was better ({best.metric} {format_number(best.value)}), but is not stored: {why}"
         )

@@ -124,7 +124,10 @@ def _with_weights(
     *,
     memory: FreeMemory,
 ) -> BuiltNetwork:
-    """Load initial weights from a file into the network. `memory` was free before the network was built."""
+    """Download the file of initial weights (spec.network.weights), and load it into the network.
+
+    `memory` is the memory that was free before the network was built.
+    """
     suffix = keras_file.SUFFIX if weights.uri.endswith(keras_file.SUFFIX) else _WEIGHTS_SUFFIX
     path = scratch / f"{_INITIAL_FILE}{suffix}"
     sha256 = _download(weights.uri, f"{initial_weights.FIELD}.uri", spec, buckets, path)

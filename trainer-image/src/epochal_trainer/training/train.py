@@ -248,7 +248,7 @@ def _facts(
     monitor: Monitor,
     network_files: Mapping[str, str],
 ) -> checkpoint.ResumeFacts:
-    """Return the facts about the training that its checkpoints store, to check later whether it may be resumed."""
+    """Return the data order, loss, files and versions of a training. Checkpoints store them to check a later resume."""
     training = job.spec.training
     order = data.train.order(batch_size=training.batch_size, seed=training.seed, steps=training.steps_per_epoch)
     facts = checkpoint.ResumeFacts(

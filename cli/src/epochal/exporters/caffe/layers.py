@@ -188,7 +188,7 @@ def _rescaling(call: Call, caffe: CaffeNetwork, _: str) -> Tensor:
 def _eltwise(call: Call, caffe: CaffeNetwork, _: str, operation: str) -> Tensor:
     inputs = call.inputs
     if len(inputs) < 2:  # noqa: PLR2004 - a merge has two sides
-        call.fail(f"it needs at least two inputs to merge, found {len(inputs)}")
+        call.fail(f"the layer needs at least two inputs to merge, found {len(inputs)}")
     if len({x.shape for x in inputs}) > 1 or len({caffe.segments(x) for x in inputs if len(x.shape) == 1}) > 1:
         call.no_counterpart("inputs of different shapes")
     share = {"Average": repr(1 / len(inputs)), "Subtract": "-1"}.get(call.kind)
@@ -200,7 +200,7 @@ def _eltwise(call: Call, caffe: CaffeNetwork, _: str, operation: str) -> Tensor:
 def _concatenate(call: Call, caffe: CaffeNetwork, _: str) -> Tensor:
     inputs, axis = call.inputs, call.axis()
     if len({x.rank for x in inputs}) != 1:
-        call.fail("its inputs must have the same number of axes")
+        call.fail("the inputs of the layer must have the same number of axes")
     shape = list(inputs[0].shape)
     shape[axis - 1] = sum(call.size_of(x, axis - 1) for x in inputs)
     position = 1 if axis == inputs[0].rank - 1 else axis + 1

@@ -105,7 +105,7 @@ class _Builder:
         return self._code
 
     def _first_call(self, index: int) -> int:
-        """Return the index of the layer that an entry of the spec calls: its own, or that of the layer in `use`."""
+        """Return the index of the entry that defines the called layer: this entry, or the entry that `use` names."""
         use = self._network.layers[index].use
         return index if use is None else self._by_name[use]
 
@@ -175,7 +175,7 @@ class _Builder:
         return f"first_output({variable})"
 
     def _output(self, edge: Edge, name: str) -> str:
-        """Return the variable of an output. An Identity layer names it, unless its own layer has its name already."""
+        """Return the variable of an output. Add an Identity layer with the output's name if its layer lacks it."""
         tensor = self._tensor(edge)
         if edge.output is None and self._network.layers[edge.source].use is None:
             return tensor

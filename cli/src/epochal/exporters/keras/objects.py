@@ -113,7 +113,7 @@ def _construct(module: str, name: str, arguments: Mapping[str, Any], place: str)
     for key, value in arguments.items():
         argument = described.arguments.get(key)
         if argument is None or not is_identifier(key):
-            raise unsupported(f"{place} ({name})", f"it has no argument {key!r:.{_MAX_SHOWN}}", "keras")
+            raise unsupported(f"{place} ({name})", f"the class has no argument {key!r:.{_MAX_SHOWN}}", "keras")
         given = as_float(value) if argument.takes_floats else value
         found["layer" if key == WRAPPED and module == LAYERS else key] = _value(key, given, f"{place}.{key}")
     short = "layers" if module == LAYERS else module
@@ -139,7 +139,7 @@ def _registered(spec: Named, place: str) -> Group:
     found: dict[str, Expression] = {}
     for key, value in spec.arguments.items():
         if not is_identifier(key):
-            raise unsupported(f"{place} ({spec.name})", f"it has no argument {key!r:.{_MAX_SHOWN}}", "keras")
+            raise unsupported(f"{place} ({spec.name})", f"the class has no argument {key!r:.{_MAX_SHOWN}}", "keras")
         given = as_float(value) if key in catalogue().float_names else value
         found[key] = _value(key, given, f"{place}.{key}")
     return call("registered", found, literal(spec.name))

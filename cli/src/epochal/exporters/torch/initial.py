@@ -56,8 +56,8 @@ _DRAWS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
 """Code of the torch.nn.init call for each class of keras.initializers. {0} is the weight."""
 
 
-def draw(call: Call, weights: Mapping[str, str]) -> None:
-    """Add the initializer and the regularizer of each weight to the code of a layer.
+def add_initializers(call: Call, weights: Mapping[str, str]) -> None:
+    """Add the initializer and the regularizer of each weight of a layer to the exported code.
 
     Args:
         call: The call of the layer.
@@ -65,7 +65,7 @@ def draw(call: Call, weights: Mapping[str, str]) -> None:
             {"weight": "kernel"} for kernel_initializer and kernel_regularizer.
     """
     for name, prefix in weights.items():
-        weight = below("{layer}", name)
+        weight = weight_code("{layer}", name)
         call.code.initializers.append(_initializer(call, f"{prefix}_initializer").format(weight))
         if (regularizer := call[f"{prefix}_regularizer"]) is not None:
             call.code.penalties.append((name, (f"{prefix}_regularizer", regularizer)))
@@ -73,7 +73,7 @@ def draw(call: Call, weights: Mapping[str, str]) -> None:
             call.no_counterpart(f"{prefix}_constraint")
 
 
-def below(layer: str, name: str) -> str:
+def weight_code(layer: str, name: str) -> str:
     """Return the code of a layer's weight, such as self.conv.weight, or self.conv[0].weight for the name [0].weight."""
     return f"{layer}{name}" if name.startswith("[") else f"{layer}.{name}"
 

@@ -104,7 +104,7 @@ class _Writer:
         return module
 
     def _find_consumers(self) -> Mapping[int, list[int]]:
-        """Return, by index of a layer or input, the indices of the layers that read it. `len(names)` is an output."""
+        """Return for each layer or input the indices of the layers that take its tensor; `len(names)` is an output."""
         consumers: dict[int, list[int]] = {}
         for index, edges in enumerate(self._edges):
             for edge in edges:
@@ -146,7 +146,7 @@ class _Writer:
             kept = ModuleLayer(self._names[first], self._attributes[first], call.kind, call.code, trainable, source)
             self._module.layers.append(kept)
         elif self._codes[first].constructor != call.code.constructor:
-            call.fail("its inputs must have the same sizes as in the layer's first call, since both share the weights")
+            call.fail("the inputs of the layer must have the same sizes as in its first call, since both share weights")
 
     def _assign(self, index: int, outputs: Sequence[Tensor]) -> None:
         name = "x" if self._is_chained(index) and len(outputs) == 1 else self._attributes[index]
@@ -176,7 +176,7 @@ class _Writer:
 
 
 def _write(call: Call) -> Sequence[Tensor]:
-    """Write the code of a call into it, and return the output tensors."""
+    """Write the torch code for a call of a Keras layer into `call`, and return its output tensors."""
     if call.kind not in LAYERS:
         call.no_counterpart()
     integer = convert_integers(call)

@@ -6,7 +6,7 @@ from epochal.errors import EpochalError
 from epochal.exporters.code_text import literal, statement
 from epochal.exporters.python_code import WIDTH
 from epochal.exporters.support import no_counterpart
-from epochal.exporters.torch.initial import below
+from epochal.exporters.torch.initial import weight_code
 from epochal.exporters.torch.module import Module, ModuleLayer
 from epochal.exporters.torch.snippets import source
 
@@ -72,7 +72,7 @@ def _class(module: Module) -> Iterator[str]:
     if drawn:
         yield "        self.initialize()"
     for layer in module.layers:
-        yield from _fixed(layer)
+        yield from _frozen_weights(layer)
     yield ""
     yield f"    def forward(self, {', '.join(module.inputs)}):"
     for line in module.forward:
@@ -84,13 +84,13 @@ def _class(module: Module) -> Iterator[str]:
     yield from _frozen(module.layers)
 
 
-def _fixed(layer: ModuleLayer) -> Iterator[str]:
+def _frozen_weights(layer: ModuleLayer) -> Iterator[str]:
     """Yield lines that exclude weights from training: all of a frozen layer, or only those that Keras does not have."""
     if not layer.trainable and layer.code.constructor is not None:
         yield f"        self.{layer.attribute}.requires_grad_(False)"
         return
     for name in layer.code.fixed:
-        yield f"        {below(f'self.{layer.attribute}', name)}.requires_grad_(False)"
+        yield f"        {weight_code(f'self.{layer.attribute}', name)}.requires_grad_(False)"
 
 
 def _initialize(layers: Sequence[ModuleLayer]) -> Iterator[str]:
@@ -114,7 +114,7 @@ def _initialize(layers: Sequence[ModuleLayer]) -> Iterator[str]:
 
 def _penalty(layers: Sequence[ModuleLayer]) -> Iterator[str]:
     terms = [
-        _regularizer(layer, below(f"self.{layer.attribute}", name), key, value)
+        _regularizer(layer, weight_code(f"self.{layer.attribute}", name), key, value)
         for layer in layers
         for name, (key, value) in layer.code.penalties
         if layer.trainable
@@ -174,14 +174,14 @@ def convert_file(title: str, module: Module) -> str:
     body = ["def convert(model):", '    """Return the weights of the Keras model under their names in torch."""']
     body.append("    state = {}")
     for layer in layers:
-        body += ["", *_state(layer)]
+        body += ["", *_state_lines(layer)]
     body += ["", "    return state"] if layers else ["    return state"]
     swaps = [_GATES.strip("\n")] if any("swap_gates(" in line for line in body) else []
     head = f'"""{title}"""\n\nimport argparse\n\nimport keras\nimport numpy as np'
     return "\n\n\n".join([head, *swaps, "\n".join(body), _MAIN.strip("\n")]) + "\n"
 
 
-def _state(layer: ModuleLayer) -> Iterator[str]:
+def _state_lines(layer: ModuleLayer) -> Iterator[str]:
     """Yield the lines of convert.py that convert the weights of one layer to the state of the torch module."""
     if layer.code.arrays:
         yield f"    layer = model.get_layer({literal(layer.keras_name)})"

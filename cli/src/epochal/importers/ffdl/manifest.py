@@ -102,7 +102,7 @@ def _heading(document: Mapping[str, Any], name: Any) -> list[str]:
     framework = document.get("framework")
     if isinstance(framework, Mapping):
         parts = [shown(framework[key]) for key in ("name", "version", "image_tag") if framework.get(key)]
-        lines.append(f"Its program ran with {' '.join(parts) or 'another framework'}.")
+        lines.append(f"The program of the manifest ran with {' '.join(parts) or 'another framework'}.")
     return lines
 
 
@@ -119,7 +119,9 @@ def _set_stores(value: Any, draft: Draft) -> None:
         is_second = main is not None and store is not main and store is results
         if main is not None and is_second and _address(store) != _address(main):
             other = f"a TrainingJob has one storage, here that of {_store_label(main)}"
-            draft.warn(label, f"it has another address, but {other}: copy the bucket of one of them to the other")
+            draft.warn(
+                label, f"the address of this data store is another, but {other}: copy the buckets to one storage"
+            )
     draft.set_storage(_storage(main, draft) if main else None)
     draft.set_unknown_data()
     if data is not None and (bucket := _bucket(data, "training_data", draft)):

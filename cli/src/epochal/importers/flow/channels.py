@@ -36,8 +36,8 @@ _ELEMENTWISE = frozenset(
 """Layers that compute the same values for each order of the axes."""
 
 
-class Moved(NamedTuple):
-    """A layer after its input got the channels last.
+class ChannelsLastLayer(NamedTuple):
+    """A layer of a flow, converted for images with the channels last.
 
     Args:
         layer: The layer in the notation of a TrainingJob.
@@ -48,7 +48,7 @@ class Moved(NamedTuple):
     is_image: bool
 
 
-def with_channels_last(layer: Mapping[str, Any], node: Node, draft: Draft) -> Moved:
+def with_channels_last(layer: Mapping[str, Any], node: Node, draft: Draft) -> ChannelsLastLayer:
     """Convert a layer whose inputs are images with the channels first in the flow, and last in the TrainingJob.
 
     Args:
@@ -74,4 +74,4 @@ def with_channels_last(layer: Mapping[str, Any], node: Node, draft: Draft) -> Mo
             f"the channels of its input are last in the TrainingJob, so this {name} may compute other values",
         )
     is_image = is_known and name != "Flatten" and not name.startswith("Global")
-    return Moved(without_defaults(result, known), is_image)
+    return ChannelsLastLayer(without_defaults(result, known), is_image)

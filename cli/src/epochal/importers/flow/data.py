@@ -155,7 +155,7 @@ def _sets(node: Node, draft: Draft) -> dict[str, dict[str, str]]:
         if name is None:
             draft.warn(node.label, f"{key} is {shown(value)}: it is no valid key of an S3 object")
         elif name in used:
-            reason = f"the same as {used[name]}, so this value is lost, because both must differ"
+            reason = f"the same as {used[name]}, so this value is lost: each data set needs its own object"
             draft.warn(node.label, f"{key} is {shown(name)}, {reason}")
         else:
             used[name] = key

@@ -98,7 +98,9 @@ class _Flow:
             return outputs
         taken = {source for node in self._layers for source in node.sources}
         last = [node for node in self._layers if node.id not in taken]
-        self._draft.warn(last[-1].label, "the flow has no loss for this last layer: a suitable loss is used")
+        self._draft.warn(
+            last[-1].label, "the flow has no loss node for this last layer: a loss that suits the layer is used"
+        )
         return {last[-1].id: None}
 
     def _source_layers(self, node: Node) -> list[str]:
@@ -128,7 +130,7 @@ class _Flow:
         classes = {identity: data.class_count(self._inputs[0]) for identity in self._last_dense(outputs)}
         for node in self._layers:
             if node.id not in used:
-                self._draft.warn(node.label, "it leads to no loss, and is left out")
+                self._draft.warn(node.label, "no loss node depends on this layer, so the layer is left out")
                 continue
             layer = self._with_channels_last(node, convert_layer(node, self._draft, classes=classes.get(node.id)))
             self._add(layers, node, layer, [self._name_of[each] for each in node.sources])
@@ -139,17 +141,20 @@ class _Flow:
         return network
 
     def _with_channels_last(self, node: Node, layer: dict[str, Any]) -> dict[str, Any]:
-        """Return a layer with the axes of its inputs in the TrainingJob."""
+        """Convert a layer for inputs with the channels last, if its inputs have them first in the flow."""
         moved = self._moved.intersection(node.sources)
         if moved and len(moved) < len(set(node.sources)):
-            self._draft.warn(node.label, "some of its inputs have the channels first: check its arguments")
+            self._draft.warn(
+                node.label,
+                "some inputs of this layer have the channels first and others last: check the arguments of the layer",
+            )
         elif moved:
             layer, is_image = with_channels_last(layer, node, self._draft)
             self._moved |= {node.id} if is_image else set()
         return layer
 
     def _add(self, layers: list[dict[str, Any]], node: Node, layer: dict[str, Any], inputs: list[str]) -> None:
-        """Append a layer with a unique name. The field inputs is written only if they are not just the layer before."""
+        """Append a layer with a unique name, without the field `inputs` if its only input is the layer above."""
         name = self._names.add(node.name, layer["layer"].lower())
         above = layers[-1]["name"] if layers else (_INPUT if len(self._inputs) == 1 else None)
         entry = {
@@ -176,7 +181,7 @@ class _Flow:
         return found
 
     def _last_dense(self, outputs: Sequence[str]) -> list[str]:
-        """Return, for each output, the id of the last Dense up to it: its default units are the number of classes."""
+        """Return for each output the id of the last Dense node: it needs as many units as there are classes."""
         found = []
         for identity in outputs:
             node = self._nodes[identity]
@@ -214,7 +219,7 @@ class _Flow:
         classes = data.class_count(self._inputs[0])
         if classes and last.units and last.units not in {1, classes} and last.activation == "softmax":
             label = self._nodes[identity].label
-            self._draft.warn(label, f"it has {last.units} outputs, but the data has {classes} classes")
+            self._draft.warn(label, f"the layer has {last.units} outputs, but the data has {classes} classes")
 
     def _optimizer(self) -> str | dict[str, Any]:
         found = [node for node in self._nodes.values() if node.category == training.OPTIMIZER]
@@ -222,5 +227,5 @@ class _Flow:
             self._draft.warn(other.label, f"the optimizer is {found[0].label}, so this second optimizer is lost")
         if found:
             return training.convert_optimizer(found[0], self._draft)
-        self._draft.warn("flow", f"it has no optimizer: {optimizers.DEFAULT} is used")
+        self._draft.warn("flow", f"the flow has no optimizer: {optimizers.DEFAULT} is used")
         return optimizers.DEFAULT

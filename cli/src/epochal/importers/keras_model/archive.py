@@ -91,10 +91,10 @@ def _read_json(archive: zipfile.ZipFile, member: str) -> Mapping[str, Any]:
     with archive.open(member) as file:
         content = file.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
-        raise EpochalError(f"its {member} must have at most {MAX_BYTES / 2**20:g} MiB")
-    value = parse_json(content.decode("utf-8"), f"its {member}")
+        raise EpochalError(f"the {member} of the .keras file must have at most {MAX_BYTES / 2**20:g} MiB")
+    value = parse_json(content.decode("utf-8"), f"the {member} of the .keras file")
     if not isinstance(value, Mapping):
-        raise EpochalError(f"its {member} must be a mapping, found {type(value).__name__}")
+        raise EpochalError(f"the {member} of the .keras file must be a mapping, found {type(value).__name__}")
     return value
 
 
@@ -104,6 +104,6 @@ def _damage_as_error() -> Iterator[None]:
         yield
     except _DAMAGE as error:
         found = shown(str(error)) or type(error).__name__
-        raise EpochalError(f"it is no .keras file, or is damaged: {found}", "Save the model again.") from None
+        raise EpochalError(f"the file is no .keras file, or is damaged: {found}", "Save the model again.") from None
     except OSError as error:
         raise EpochalError(f"cannot read or write the weights: {error.strerror or error}") from None

@@ -109,19 +109,19 @@ def _read_calls(entries: Mapping[str, Mapping[str, Any]]) -> list[Call]:
         try:
             found = calls.calls(entry, masks)
         except NotImportable as error:
-            raise NotImportable(f"its layer {shown(name)}: {error}") from None
+            raise NotImportable(f"the layer {shown(name)}: {error}") from None
         if not found:
-            raise NotImportable(f"its layer {shown(name)} is never called")
+            raise NotImportable(f"the layer {shown(name)} has no call (inbound_nodes is empty)")
         taken += (Call(name, number, inputs) for number, inputs in enumerate(found))
         if len(taken) > MAX_LAYERS:
-            raise NotImportable(f"its layer {shown(name)}: a network has at most {MAX_LAYERS:,} layers")
+            raise NotImportable(f"the layer {shown(name)}: a network has at most {MAX_LAYERS:,} layers")
     return taken
 
 
 def _with_numbers_of_references(
     taken: Sequence[Call], references: Sequence[Ref], entries: Mapping[str, Mapping[str, Any]]
 ) -> list[Call]:
-    """Return the calls with the numbers by which references name them.
+    """Return the calls, numbered from 0 or 1 for each layer, as the references in the file number them.
 
     Keras numbers the calls of a layer from 0, but those of most inner models from 1.
     """
@@ -149,7 +149,7 @@ def _sort(taken: Sequence[Call], given: set[tuple[str, int]]) -> list[Call]:
         needed = {(each.layer, each.call) for each in call.inputs} - given
         if unknown := next((each for each in sorted(needed) if each not in places), None):
             raise NotImportable(
-                f"its layer {shown(call.layer)} takes an output of {shown(unknown[0])}, which is no such layer or call"
+                f"the layer {shown(call.layer)} takes an output of {shown(unknown[0])}, which is no such layer or call"
             )
         missing.append(len(needed))
         for each in needed:
@@ -165,5 +165,5 @@ def _sort(taken: Sequence[Call], given: set[tuple[str, int]]) -> list[Call]:
                 heapq.heappush(ready, index)
     if len(ordered) < len(taken):
         stuck = next(taken[index].layer for index, count in enumerate(missing) if count)
-        raise NotImportable(f"its layer {shown(stuck)} takes its own output, directly or through other layers")
+        raise NotImportable(f"the layer {shown(stuck)} takes its own output, directly or through other layers")
     return ordered

@@ -25,10 +25,13 @@ def read_input(entry: Mapping[str, Any], draft: Draft) -> dict[str, Any]:
     name = str(entry.get("name") or config.get("name") or INPUT)
     shape = _sample_shape(config.get("batch_shape", config.get("batch_input_shape")))
     if shape is None:
-        raise NotImportable(f"its input {shown(name)} has no shape")
+        raise NotImportable(f"the input {shown(name)} of the model has no shape")
     for key in ("sparse", "ragged"):
         if config.get(key):
-            draft.warn(label_of("input", name), f"its option {key} is lost: inputs of a TrainingJob are dense arrays")
+            draft.warn(
+                label_of("input", name),
+                f"the option {key} of the input is lost: inputs of a TrainingJob are dense arrays",
+            )
     return _input(name, shape, config.get("dtype"))
 
 

@@ -212,7 +212,7 @@ def _name_of_tensor(known: dict[Ref, str], each: Ref) -> str:
         return known[each]
     first = known.get(each._replace(output=0), "")
     if not first.endswith(":0"):
-        raise NotImportable(f"its layer {shown(each.layer)} has no output {each.output}")
+        raise NotImportable(f"the layer {shown(each.layer)} has no output {each.output}")
     return f"{first.removesuffix(':0')}:{each.output}"
 
 

@@ -163,9 +163,12 @@ def _losses(value: Any, imported: ImportedNetwork, draft: Draft, *, is_compiled:
             draft.warn(label, f"{reason}: {kind}, which suits the last layer, takes its place")
         elif given:
             untrained = (
-                "it is not set, so Keras does not train this output: weight is 0. A TrainingJob needs a loss and labels"
+                "the loss is not set, so Keras does not train this output: weight is 0. A TrainingJob needs a loss"
             )
-            draft.warn(label, f"{untrained} also for such an output: {kind} has no effect, and the labels may be zeros")
+            draft.warn(
+                label,
+                f"{untrained} and labels also for such an output: {kind} has no effect, and the labels may be zeros",
+            )
     return result
 
 

@@ -97,7 +97,7 @@ def read_parameters(
     return parameters
 
 
-def finish(search: Search, draft: Draft, *, strict: bool) -> Imported:
+def build_experiment(search: Search, draft: Draft, *, strict: bool) -> Imported:
     """Return the Experiment of a search.
 
     Args:
@@ -180,7 +180,11 @@ def _parameters(found: Sequence[Parameter], draft: Draft) -> tuple[list[dict[str
             continue
         path = find_path(*names)
         if path is None or path in taken:
-            reason = f"{taken[path]} sets {path} already" if path else "its field in a TrainingJob is not known"
+            reason = (
+                f"{taken[path]} sets {path} already"
+                if path
+                else "the field of this hyper-parameter in a TrainingJob is not known"
+            )
             draft.warn(each.label, f"{reason}: it is only in a comment of spec.parameters, to which you add the path")
             without_path.append(each)
             continue
@@ -212,7 +216,9 @@ def _domain_of(parameter: Parameter, path: str) -> dict[str, Any]:
         values: Sequence[str] = domain.get("values", ())
         classes = [optimizers.class_of(text) for text in values]
         if not classes or None in classes:
-            raise InvalidDomain(f"its values must be optimizers of Keras, found {', '.join(values) or 'a range'}")
+            raise InvalidDomain(
+                f"the values of the hyper-parameter must be optimizers of Keras, found {', '.join(values) or 'a range'}"
+            )
         return value_list(list(classes))
     if path in INTEGERS and "float" in domain:
         limits = domain["float"]

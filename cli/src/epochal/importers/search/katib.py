@@ -12,7 +12,7 @@ from epochal.importers.ffdl.manifest import set_placeholder_network
 from epochal.importers.imported import Imported
 from epochal.importers.reading import mapping, shown
 from epochal.importers.search.domains import InvalidDomain, float_range, int_range, text_of, value_list
-from epochal.importers.search.experiment import Search, finish, goal_of, read_parameters
+from epochal.importers.search.experiment import Search, build_experiment, goal_of, read_parameters
 from epochal.importers.search.katib_algorithm import set_algorithm
 from epochal.importers.search.katib_template import read_template
 from epochal.importers.values import integer, is_nothing, number
@@ -69,7 +69,7 @@ def import_katib(document: Mapping[str, Any], *, name: str | None, strict: bool)
     for key, value in spec.items():
         if key not in _READ and not is_nothing(value):
             draft.warn("spec", f"{shown(str(key))} is lost: an Experiment has no such field")
-    return finish(search, draft, strict=strict)
+    return build_experiment(search, draft, strict=strict)
 
 
 def _objective(objective: Mapping[str, Any], draft: Draft) -> Search:

@@ -39,7 +39,9 @@ def set_algorithm(spec: Mapping[str, Any], search: Search, draft: Draft) -> str 
     method = _METHODS.get(name)
     if method is None:
         method = _OTHERS.get(name, "TPE")
-        draft.warn(f"algorithm {shown(name)}", f"it is not available: {method}, another algorithm, takes its place")
+        draft.warn(
+            f"algorithm {shown(name)}", f"the algorithm is not available: {method}, another algorithm, takes its place"
+        )
     search.fields["search"] = {"method": method}
     settings = _settings(algorithm.get("algorithmSettings"))
     resource = settings.pop("resource_name", None) if name == "hyperband" else None

@@ -36,10 +36,10 @@ def read_template(value: Any, draft: Draft) -> dict[str, Sequence[str]]:
             names[references[name]].append(argument)
     if container is not None:
         image = f"the image {shown(container.get('image'))}" if container.get("image") else "a program"
-        draft.warn("trialTemplate", f"its trials run {image}, which cannot be imported: write its network as layers")
+        draft.warn("trialTemplate", f"the trials run {image}, which cannot be imported: write its network as layers")
         _set_resources(container.get("resources"), draft)
     elif template.keys() - {"trialParameters"}:
-        draft.warn("trialTemplate", "its trials run a program, which cannot be imported: write its network as layers")
+        draft.warn("trialTemplate", "the trials run a program, which cannot be imported: write its network as layers")
     return dict(names)
 
 

@@ -10,7 +10,7 @@ from epochal.importers.ffdl.manifest import MANIFEST_FIELDS, convert_manifest
 from epochal.importers.imported import Imported
 from epochal.importers.reading import mapping, mappings_within, shown
 from epochal.importers.search.domains import InvalidDomain, float_range, int_range, powers, value_list
-from epochal.importers.search.experiment import Search, finish, goal_of, read_parameters
+from epochal.importers.search.experiment import Search, build_experiment, goal_of, read_parameters
 from epochal.importers.values import integer, is_nothing
 
 _KEY = "hyper_parameters_optimization"
@@ -56,7 +56,7 @@ def import_search(
         metric=str(settings.pop("objective", "accuracy")), goal=goal_of(settings.pop("maximize_or_minimize", None))
     )
     if kind == "rbfopt":
-        draft.warn("method rbfopt", "it is not available: TPE, another algorithm, takes its place")
+        draft.warn("method rbfopt", "the method is not available: TPE, another algorithm, takes its place")
     elif kind and kind not in _METHODS:
         draft.warn(f"method {shown(kind)}", f"the method must be one of {', '.join(_METHODS)}: TPE takes its place")
     result.fields = dict(_METHODS.get(kind, {"search": {"method": "TPE"}}))
@@ -72,7 +72,7 @@ def import_search(
             f"{shown(key)} is {shown(value)}: an Experiment has no such field, so this value is lost",
         )
     result.parameters = read_parameters("hyper_parameters", search.get("hyper_parameters"), _domain)
-    return finish(result, draft, strict=strict)
+    return build_experiment(result, draft, strict=strict)
 
 
 def _settings(value: Any) -> dict[str, Any]:

@@ -73,7 +73,9 @@ def _objective_differences(own: Objective, other: Object) -> str:
     default = {"strategy": Objective.model_fields["strategy"].default}
     theirs, ours = default | (decompress_spec(other)["spec"].get("objective") or {}), own.dump()
     fields = [name for name in ("metric", "goal", "strategy") if theirs.get(name) != ours[name]]
-    return ", ".join(f"found {name} {theirs.get(name)} there and {ours[name]} here" for name in fields)
+    return ", ".join(
+        f"found {name} {theirs.get(name)} in that Experiment and {ours[name]} in this one" for name in fields
+    )
 
 
 def _add_trials(

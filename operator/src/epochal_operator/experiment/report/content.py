@@ -104,7 +104,7 @@ def best_job(experiment: Mapping[str, Any], spec: ExperimentSpec, trial: Trial) 
 
 
 def _concise(spec: Object) -> Object:
-    """Return the spec of a TrainingJob as a user would write it.
+    """Return the spec of a TrainingJob without default values, as a user would write it.
 
     Defaults are omitted, fields have the order of the schema, and a Keras object without arguments is its name.
     """

@@ -61,6 +61,6 @@ def _best_trials(trials: Sequence[Trial], rung: int, spec: ExperimentSpec, *, mi
 
 
 def _is_replaced(trial: Trial, rung: int) -> bool:
-    """Return whether another trial is promoted in place of this trial, which failed, diverged or was dropped."""
+    """Return whether this trial failed, diverged or was dropped, so that another trial is promoted in its place."""
     dropped = trial.dropped and trial.state == "Paused" and len(trial.rungs) == rung + 1
     return dropped or trial.state in {"Failed", "Diverged"}

@@ -80,7 +80,7 @@ def _known_trial(trial: Trial, trials: Sequence[Trial], spec: ExperimentSpec) ->
 def _promoted_values(
     values: tuple[tuple[int, float], ...], trials: Sequence[Trial], spec: ExperimentSpec
 ) -> tuple[tuple[int, float], ...]:
-    """Return the values of trial 0 up to the first rung from which it would not be promoted by its value.
+    """Return the values of trial 0 up to the first rung after which its value is too bad for a promotion.
 
     Trial 0 is always trained to the end, but the sampler assumes that only good trials reach a late rung.
     """

@@ -93,7 +93,11 @@ class Searcher:
         await _kill(process)
 
     async def _send(self, request: Request) -> Response:
-        """Return the response of the process. Keep the process or its successor, but kill the process if it fails."""
+        """Send a request to the process, and return the response.
+
+        After that, the process is kept for the next request, or replaced after its last allowed request. It is killed
+        after an error.
+        """
         process, self.process = self.process, None  # `close` must not end a process that answers.
         assert process is not None  # noqa: S101 - `ask` has started it
         try:

@@ -92,7 +92,10 @@ def _sample(search: Search, space: Space, study: optuna.Study, number: int, trie
 
 
 def _continuous_branch(space: Space, seed: int) -> dict[str, str]:
-    """Return values with which a random continuous parameter is active: all other combinations may be tried already."""
+    """Return values of the conditions (`when`) of a random continuous parameter, with which the parameter is active.
+
+    All combinations in which no continuous parameter is active may be tried already.
+    """
     draw = random.Random(seed)  # noqa: S311
     continuous = draw.choice([name for name, domain in space.domains.items() if domain.size is None])
     return {name: draw.choice(sorted(values)) for name, values in space.activating_values(continuous).items()}

@@ -123,7 +123,7 @@ def _initial_faults(
 
 
 def _schema_error(template: TrainingJobSpec, field: paths.ResolvedPath, value: Any) -> str:
-    """Return why the template with this value in a field is invalid; empty if it is valid."""
+    """Return why the template is invalid with a value of a parameter in its field; "" if it is valid."""
     spec = _replace_value(template, field.steps, value)
     try:
         parse({"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": "trial"}, "spec": spec})
@@ -168,7 +168,7 @@ def _validation_faults(spec: ExperimentSpec, space: Space, fields: Mapping[str, 
     found = {"template.spec.training.validationEveryEpochs": [training.validation_every_epochs]}
     for parameter in space.parameters:
         if any(path in fields and fields[path].steps == _EVERY_STEPS for path in parameter.paths):
-            found[f"parameter {parameter.name} with the value"] = _intervals(space.domains[parameter.name])
+            found[f"parameter {parameter.name} with the value"] = _valid_intervals(space.domains[parameter.name])
     for source, intervals in found.items():
         unknown = ((end, every) for every in intervals for end in ends if end < every or (needs_last and end % every))
         for end, every in islice(unknown, 1):
@@ -179,8 +179,8 @@ def _validation_faults(spec: ExperimentSpec, space: Space, fields: Mapping[str, 
             )
 
 
-def _intervals(domain: Domain) -> list[int]:
-    """Return the first MAX_CHECKED_VALUES values of a parameter of `validationEveryEpochs` that are valid there."""
+def _valid_intervals(domain: Domain) -> list[int]:
+    """Return the integers above 0 among the first MAX_CHECKED_VALUES values of a parameter `validationEveryEpochs`."""
     values = (domain.parse(domain.at(index)) for index in range(min(domain.size or 0, MAX_CHECKED_VALUES)))
     return [value for value in values if type(value) is int and value > 0]
 

@@ -107,7 +107,7 @@ def termination_deadline(pod: Object) -> datetime | None:
 
 
 def lost_at(pod: Object) -> datetime | None:
-    """Return the time when a terminating pod counts as lost with its node, or None if it is not terminating."""
+    """Return the time from which a terminating pod that still exists counts as lost with its node, or None."""
     deadline = termination_deadline(pod)
     return deadline and deadline + timedelta(seconds=LOST_SECONDS)
 

@@ -13,7 +13,7 @@ DEFAULT_DISPLAY_METRICS = ("val_loss", "loss")
 
 
 def limit_names(names: Iterable[str], known: Iterable[str], preferred: Sequence[str]) -> list[str]:
-    """Return the names used before, and further names up to the limits, with those in `preferred` before others."""
+    """Return the metric names for a status: earlier names, then new names (`preferred` first), within limits."""
     new_names = sorted(set(names) - set(known), key=lambda name: (name not in preferred, name))
     result: list[str] = []
     bytes_left = MAX_NAMES_BYTES

@@ -119,7 +119,7 @@ def _export_events(before: Status, after: Status) -> Iterator[Event]:
 
 
 def _started_events(previous: Condition | None, observed: Observed) -> Iterator[Event]:
-    """Yield the Event that the trainer of a pod runs, once for each pod."""
+    """Yield the Event Started, which reports the node of a running pod, once for each pod."""
     pod = observed.pods[-1]
     name = pod["metadata"]["name"]
     if previous is None or previous.reason not in _RUNS or not names_pod(previous.message, name):

@@ -186,7 +186,7 @@ _TRAINER_STATES: tuple[State, ...] = ("Starting", "Waiting", "Running", "Storing
 
 
 def _missing_pod_cause(job: Mapping[str, Any], observed: Observed) -> StatusCause | None:
-    """Return why a Job has no next pod: a queue, a rejected pod, or no pod yet; None if its pods decide the phase."""
+    """Return the cause for which a Job has no next pod: a queue, a rejected pod, or no pod yet; None if it has pods."""
     is_suspended = job.get("spec", {}).get("suspend") and not any(map(is_live, observed.pods))
     if is_suspended and (controller := starting_controller(job)):
         message = f"Waiting until {controller} admits the Job.{_kueue_advice(job)}"

@@ -150,7 +150,7 @@ def reported_fields(status: Status) -> ReportedStatus:
 
 
 def _with_generation(before: Status, generation: int) -> Status:
-    """Return a finished status with another observedGeneration: a change of mutable fields changes nothing else."""
+    """Return the status of a finished TrainingJob, with a new observedGeneration in the status and its conditions."""
     fields = leader_fields(before)
     conditions = [
         condition.model_copy(update={"observed_generation": generation}) for condition in fields.conditions or []
@@ -211,7 +211,7 @@ def _spec_applied_conditions(before: Status, observed: Observed) -> Iterator[_Co
 
 
 _SPEC_IGNORED = (
-    "The spec was changed too late: a container of its Job had already started, so the training continues with the "
+    "The spec was changed too late: a container of the Job had already started, so the training continues with the "
     "earlier spec. To train with the new spec, create a new TrainingJob, which can continue from this TrainingJob "
     "(spec.training.continueFrom)."
 )

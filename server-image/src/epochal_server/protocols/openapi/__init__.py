@@ -31,7 +31,7 @@ def document(model: Model) -> dict[str, Any]:
     if model.images == "None":
         del files["photographs.json"]
     templates = sorted(files.values(), key=itemgetter("order"))
-    values = {**_values(model), **_photograph_values(model)}
+    values = {**_placeholder_values(model), **_photograph_values(model)}
     paths: dict[str, Any] = {}
     for template in templates:
         for path, operations in template["paths"].items():
@@ -50,7 +50,7 @@ def document(model: Model) -> dict[str, Any]:
         "paths": paths,
         "components": {
             "securitySchemes": common["securitySchemes"],
-            # Central for all protocols, like `_values`: `error` in a template names one of the two bodies of errors.
+            # For all protocols, as `_placeholder_values` is. `error` in a template names one of two error bodies.
             "responses": {
                 f"{error}{status}": {"description": text, "content": _json({"$ref": f"#/components/schemas/{error}"})}
                 for error in ("Error", "WatsonError")
@@ -66,7 +66,7 @@ def _json(schema: Any) -> dict[str, Any]:
 
 
 def _operation(operation: dict[str, Any], template: dict[str, Any], common: dict[str, Any]) -> dict[str, Any]:
-    """Return an operation of a template, completed with its tag and its responses.
+    """Return an OpenAPI operation from a template, completed with its tag and its responses.
 
     `answer` in a template is the schema of a JSON answer.
     """
@@ -108,7 +108,7 @@ def _description(model: Model) -> str:
     )
 
 
-def _values(model: Model) -> dict[str, Any]:
+def _placeholder_values(model: Model) -> dict[str, Any]:
     """Return the values for the placeholders `$NAME` in the templates, except in the template of photographs.
 
     All protocols use the same values, because the protocols share shapes and examples.
@@ -192,13 +192,15 @@ def _prediction(model: Model) -> dict[str, Any]:
     integer = {"type": "integer"}
     box = _object(dict.fromkeys(("left", "top", "right", "bottom"), integer))
     more = {"image": {**TEXT, "format": "uri"}} | ({"box": box} if model.images == "Digit" else {})
-    outputs = {name: (_class if has_classes(tensor) else _sample)(tensor) for name, tensor in model.outputs.items()}
+    outputs = {
+        name: (_class_schema if has_classes(tensor) else _sample)(tensor) for name, tensor in model.outputs.items()
+    }
     first = outputs.pop(model.first_output.name) if has_classes(model.first_output) else _object({})
     others = {"outputs": _object(outputs, *outputs)} if outputs else {}
     return _object({**first["properties"], **others, **more}, *first.get("required", ()), *others)
 
 
-def _class(tensor: Tensor) -> dict[str, Any]:
+def _class_schema(tensor: Tensor) -> dict[str, Any]:
     """Return the schema of the most probable classes in an output."""
     prediction = {"class": {"type": "integer"}, "name": TEXT, (value := value_name(tensor)): {"type": "number"}}
     top = {**_list(_object(prediction)), "maxItems": TOP_CLASSES}

@@ -106,8 +106,8 @@ def test_transition_time_is_kept() -> None:
     ("observed", "expected"),
     [
         (seen(child(), running()), ("False", "Unfinished", "")),
-        (seen(COMPLETE, succeeded()), ("True", "Complete", "It has ended: Completed.")),
-        (seen(FAILED, failed()), ("True", "Failed", "It has ended: Crashed.")),
+        (seen(COMPLETE, succeeded()), ("True", "Complete", "The object has ended: Completed.")),
+        (seen(FAILED, failed()), ("True", "Failed", "The object has ended: Crashed.")),
     ],
 )
 def test_finished_condition(observed: Observed, expected: tuple[str, str, str]) -> None:

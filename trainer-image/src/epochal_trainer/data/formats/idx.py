@@ -31,16 +31,16 @@ def read(file: DataFile, memory: MemoryBudget) -> Array:
     with file.open() as stream:
         head = stream.read(4)
         if not is_idx(head):
-            raise file.damaged(f"it begins with {head!r}, which is not an idx header")
+            raise file.damaged(f"the file begins with {head!r}, which is not an idx header")
         axes = stream.read(4 * head[3])
         if len(axes) < 4 * head[3]:
-            raise file.truncated("its header has no end", f"{head[3]} sizes must be in it")
+            raise file.truncated("the idx header is incomplete", f"the header must have {head[3]} sizes")
         shape = struct.unpack(f">{head[3]}I", axes)
         dtype = np.dtype(TYPES[head[2]])
         size = prod(shape) * dtype.itemsize
         declared = f"its header declares {format_shape(shape)} {dtype.name}"
         if 4 + len(axes) + size > file.max_size():
-            raise file.truncated(f"it can hold at most {file.max_size():,} bytes", f"{declared}, {size:,} bytes")
+            raise file.truncated(f"the file can hold at most {file.max_size():,} bytes", f"{declared}, {size:,} bytes")
         memory.reserve(size, file.name)
         try:
             array = np.empty(shape, dtype)
@@ -48,7 +48,7 @@ def read(file: DataFile, memory: MemoryBudget) -> Array:
             raise file.damaged(f"{declared}, but {error}") from error
         file.read_into(array, stream)
         if stream.read(1):
-            raise file.damaged(f"it holds more data than the {size:,} bytes that its header declares")
+            raise file.damaged(f"the file holds more data than the {size:,} bytes that the idx header declares")
     if dtype.isnative:
         return array
     return array.byteswap(inplace=True).view(dtype.newbyteorder("="))

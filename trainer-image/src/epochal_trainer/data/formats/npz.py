@@ -65,17 +65,17 @@ def read(
             raise
         raise file.damaged(str(error)) from error
     except EOFError as error:
-        raise file.truncated("an array in it has no end", "must be complete") from error
+        raise file.truncated("an array in the npz file is incomplete", "all arrays must be complete") from error
 
 
 def _open_archive(file: DataFile, stream: BinaryIO) -> zipfile.ZipFile:
     try:
         end = read_end_record(stream)
         if end and (size := end[DIRECTORY_SIZE_FIELD]) > MAX_DIRECTORY_SIZE:
-            raise file.damaged(f"its zip directory takes {size:,} bytes, far more than arrays need")
+            raise file.damaged(f"the zip directory takes {size:,} bytes, far more than arrays need")
         return zipfile.ZipFile(stream)
     except (zipfile.BadZipFile, struct.error) as error:
-        raise file.truncated(f"zip: {error}", "it must end with the directory of a zip archive") from error
+        raise file.truncated(f"zip: {error}", "the file must end with the directory of a zip archive") from error
 
 
 class _Reader:

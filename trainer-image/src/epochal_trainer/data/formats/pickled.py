@@ -70,7 +70,7 @@ def read(file: DataFile, memory: MemoryBudget) -> Samples:
             if is_machine_error(error):
                 raise
             if opcodes.is_truncated:
-                raise file.truncated("the pickle has no end", "it must be complete") from error
+                raise file.truncated("the pickle ends too early", "it must be complete") from error
             raise _failure(file, error) from error
     names: NamesArray | None = None
     match content:
@@ -96,7 +96,7 @@ def _failure(file: DataFile, error: Exception) -> Failure:
         case NotNumeric():
             return unsupported_type(file.name, message, may_be_text=message in NON_NUMERIC_TYPES.values())
         case _:
-            return file.damaged(f"it is not a valid pickle ({type(error).__name__}: {message})")
+            return file.damaged(f"the file is not a valid pickle ({type(error).__name__}: {message})")
 
 
 class Opcodes:

@@ -88,7 +88,7 @@ def detect_format(file: DataFile, expected: str) -> str:
     with file.open() as stream:
         head = stream.read(HEAD_SIZE)
     if not head:
-        raise file.truncated("it is empty", "it must hold data")
+        raise file.truncated("the file is empty", "it must hold data")
     for name, known in FORMATS.items():
         if expected in ("auto", name) and known.matches(head):
             return name

@@ -36,7 +36,7 @@ _FLOOR = 0.14
 
 
 @dataclass(frozen=True)
-class Numbers:
+class NumberScale:
     """The vertical scale of a numeric parameter. `optional`: some trials do not set the parameter."""
 
     low: float
@@ -85,8 +85,8 @@ class Numbers:
 
 
 @dataclass(frozen=True)
-class Names:
-    """The vertical scale of a parameter with listed values. `optional`: some trials do not set the parameter."""
+class NameScale:
+    """The vertical scale of a parameter with a list of values. `optional`: some trials do not set the parameter."""
 
     names: tuple[str, ...]
     optional: bool = False
@@ -113,7 +113,7 @@ class Names:
         return (index + 0.5 + self.optional) / (len(self.names) + self.optional)
 
 
-Scale = Numbers | Names
+Scale = NumberScale | NameScale
 
 
 def scale(axis: ReportedParameter, values: Sequence[str], *, optional: bool = False) -> Scale:
@@ -125,10 +125,10 @@ def scale(axis: ReportedParameter, values: Sequence[str], *, optional: bool = Fa
         optional: Whether some trials do not set the parameter.
     """
     if axis.values is not None:
-        return Names(tuple(dict.fromkeys((*axis.values, *values))), optional)
+        return NameScale(tuple(dict.fromkeys((*axis.values, *values))), optional)
     numbers = [value for text in values if (value := number(text)) is not None]
     log = axis.log and all(value > 0 for value in numbers)
-    return Numbers(min(numbers, default=0.0), max(numbers, default=0.0), log, optional)
+    return NumberScale(min(numbers, default=0.0), max(numbers, default=0.0), log, optional)
 
 
 def draw(report: ExperimentReport, path: Path) -> None:
@@ -141,7 +141,7 @@ def draw(report: ExperimentReport, path: Path) -> None:
             show_message(axes, f"no trial has a {metric} yet" if report.axes else "no parameters are searched")
             return
         limits = visible_range(list(values.values()), maximize=report.maximize)
-        scales: list[Scale] = [*(_scale_in(report, axis) for axis in report.axes), Numbers(*limits)]
+        scales: list[Scale] = [*(_scale_in(report, axis) for axis in report.axes), NumberScale(*limits)]
         colors, is_few = colormaps["viridis"], len(report.trials) <= _MAX_THICK
 
         def quality(value: float) -> float:

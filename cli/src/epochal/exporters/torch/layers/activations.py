@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from epochal.exporters.code_text import call as code_of_call
 from epochal.exporters.layer_calls import Call
 from epochal.exporters.tensors import Tensor
-from epochal.exporters.torch.initial import draw
+from epochal.exporters.torch.initial import add_initializers
 
 _FUNCTIONS: Mapping[str, str] = {
     "celu": "F.celu({x})",
@@ -87,7 +87,7 @@ def _prelu(call: Call) -> Tensor:
     if not all(isinstance(axis, int) and 1 <= axis <= len(x.shape) for axis in axes):
         call.fail(f"shared_axes must have axes from 1 to {len(x.shape)}, found {axes!r:.40}")
     sizes = [1 if axis in axes else call.size_of(x, axis - 1) for axis in range(1, x.rank)]
-    draw(call, {"slope": "alpha"})
+    add_initializers(call, {"slope": "alpha"})
     call.helpers.add("PReLU")
     if x.channels_first:
         sizes = [sizes[-1], *sizes[:-1]]

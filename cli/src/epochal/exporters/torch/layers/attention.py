@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from epochal.exporters.layer_calls import Call
 from epochal.exporters.tensors import Tensor
-from epochal.exporters.torch.initial import draw
+from epochal.exporters.torch.initial import add_initializers
 
 _AXES = 2
 """Number of axes of an input, without the batch axis: steps and features."""
@@ -15,7 +15,10 @@ def _sources(call: Call) -> tuple[Tensor, Tensor, Tensor]:
     inputs = [x.last() for x in call.inputs]
     if len(inputs) not in {2, 3} or any(len(x.shape) != _AXES for x in inputs):
         shapes = [list(x.shape) for x in inputs]
-        call.fail(f"its inputs must be query, value and optionally key, each with steps and features, found {shapes}")
+        call.fail(
+            "the inputs of the layer must be query, value and optionally key, each with steps and features, "
+            f"found {shapes}"
+        )
     return inputs[0], inputs[1], inputs[-1]
 
 
@@ -58,7 +61,7 @@ def _multi_head(call: Call) -> Tensor:
     values |= {"output.bias": "output_bias"} if bias else {}
     call.weights(names, values)
     for part in ("query", "key", "value", "output"):
-        draw(call, {f"{part}.weight": "kernel", **({f"{part}.bias": "bias"} if bias else {})})
+        add_initializers(call, {f"{part}.weight": "kernel", **({f"{part}.bias": "bias"} if bias else {})})
     return call.result(f"{layer}({query.code}, {value.code}, {key.code})", (query.shape[0], width))
 
 

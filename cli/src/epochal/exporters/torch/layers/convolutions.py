@@ -7,7 +7,7 @@ from epochal.exporters.code_text import call as code_of_call
 from epochal.exporters.code_text import crop_slice, size
 from epochal.exporters.layer_calls import Call
 from epochal.exporters.tensors import Tensor
-from epochal.exporters.torch.initial import draw
+from epochal.exporters.torch.initial import add_initializers
 from epochal.exporters.torch.layers.activations import activate
 from epochal.exporters.torch.layers.windows import image, options, padded
 from epochal.exporters.windows import Window, read_window
@@ -57,7 +57,9 @@ def _separable(call: Call, count: int) -> Tensor:
     depthwise = code_of_call(f"nn.Conv{count}d", *arguments)
     pointwise = code_of_call(f"nn.Conv{count}d", str(between), str(filters), "1", bias=None if bias else False)
     layer = call.module(code_of_call("nn.Sequential", depthwise, pointwise))
-    draw(call, {"[0].weight": "depthwise", "[1].weight": "pointwise"} | ({"[1].bias": "bias"} if bias else {}))
+    add_initializers(
+        call, {"[0].weight": "depthwise", "[1].weight": "pointwise"} | ({"[1].bias": "bias"} if bias else {})
+    )
     values = {"0.weight": _depthwise_kernel(window, between), "1.weight": _transposed("pointwise", count)}
     names = ["kernel", "pointwise", *(["bias"] if bias else [])]
     call.weights(names, values | ({"1.bias": "bias"} if bias else {}))
@@ -101,7 +103,7 @@ def _window_arguments(window: Window, padding: Sequence[int]) -> list[str]:
 
 
 def _add_weights(call: Call, values: Mapping[str, str], kernel: str = "kernel", *, bias: bool) -> None:
-    draw(call, {"weight": kernel, **({"bias": "bias"} if bias else {})})
+    add_initializers(call, {"weight": kernel, **({"bias": "bias"} if bias else {})})
     call.weights(["kernel", *(["bias"] if bias else [])], {**values, **({"bias": "bias"} if bias else {})})
 
 

@@ -5,14 +5,14 @@ from collections.abc import Callable, Mapping, Sequence
 from epochal.exporters.code_text import call as code_of_call
 from epochal.exporters.layer_calls import Call
 from epochal.exporters.tensors import Tensor
-from epochal.exporters.torch.initial import draw
+from epochal.exporters.torch.initial import add_initializers
 from epochal.exporters.torch.layers.activations import activate
 
 
 def _dense(call: Call) -> Tensor:
     x, units, bias = call.input.last(), call.integer("units"), call.flag("use_bias")
     layer = call.module(code_of_call("nn.Linear", str(call.size_of(x)), str(units), bias=None if bias else False))
-    draw(call, {"weight": "kernel", "bias": "bias"} if bias else {"weight": "kernel"})
+    add_initializers(call, {"weight": "kernel", "bias": "bias"} if bias else {"weight": "kernel"})
     names = ["kernel", "bias"] if bias else ["kernel"]
     call.weights(names, {"weight": "kernel.T", **({"bias": "bias"} if bias else {})})
     return activate(call, call.result(f"{layer}({x.code})", (*x.shape[:-1], units)))
@@ -23,7 +23,7 @@ def _embedding(call: Call) -> Tensor:
     words, size = call.integer("input_dim"), call.integer("output_dim")
     call.off("mask_zero")
     layer = call.module(f"nn.Embedding({words}, {size})")
-    draw(call, {"weight": "embeddings"})
+    add_initializers(call, {"weight": "embeddings"})
     call.weights(["embeddings"], {"weight": "embeddings"})
     return call.result(f"{layer}({x.code}.long())", (*x.shape, size))
 

@@ -11,7 +11,7 @@ from epochal.exporters.tensors import Shape, Tensor, broadcast
 def _aligned(call: Call) -> list[Tensor]:
     """Return the inputs with the same number of axes, new axes first, and with the channels in the same position."""
     if len(call.inputs) < 2:  # noqa: PLR2004 - a merge has two sides
-        call.fail(f"it needs at least two inputs to merge, found {len(call.inputs)}")
+        call.fail(f"the layer needs at least two inputs to merge, found {len(call.inputs)}")
     if all(x.channels_first for x in call.inputs) and len({x.rank for x in call.inputs}) == 1:
         return call.inputs
     inputs, rank = [x.last() for x in call.inputs], max(x.rank for x in call.inputs)
@@ -38,7 +38,7 @@ def _average(call: Call) -> Tensor:
 
 def _subtract(call: Call) -> Tensor:
     if len(call.inputs) != 2:  # noqa: PLR2004 - a difference has two sides
-        call.fail(f"it takes two inputs, found {len(call.inputs)}")
+        call.fail(f"the layer takes two inputs, found {len(call.inputs)}")
     return _merge(call, "-")
 
 
@@ -61,14 +61,14 @@ def _concatenate(call: Call) -> Tensor:
     shape = list(inputs[0].shape)
     shape[axis - 1] = None if None in sizes else sum(size for size in sizes if size is not None)
     if len({len(x.shape) for x in call.inputs}) != 1:
-        call.fail("its inputs must have the same number of axes")
+        call.fail("the inputs of the layer must have the same number of axes")
     code = f"torch.cat(({', '.join(x.code for x in inputs)}), dim={inputs[0].dim(axis)})"
     return call.result(code, shape, channels_first=inputs[0].channels_first)
 
 
 def _dot(call: Call) -> Tensor:
     if len(call.inputs) != 2:  # noqa: PLR2004 - a product has two sides
-        call.fail(f"it takes two inputs, found {len(call.inputs)}")
+        call.fail(f"the layer takes two inputs, found {len(call.inputs)}")
     left, right = (x.last() for x in call.inputs)
     axes = call.sizes("axes", 2, least=-8)
     summed = [_dot_axis(call, x, axis) for x, axis in zip((left, right), axes, strict=True)]

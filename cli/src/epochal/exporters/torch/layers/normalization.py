@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from epochal.exporters.code_text import literal
 from epochal.exporters.layer_calls import Call
 from epochal.exporters.tensors import Tensor
-from epochal.exporters.torch.initial import draw
+from epochal.exporters.torch.initial import add_initializers
 
 _MAX_AXES = 3
 """Maximum number of axes of an input of torch's batch normalization, without batch axis and channels."""
@@ -31,7 +31,7 @@ def _batch(call: Call) -> Tensor:
     )
     names = _scale_and_shift(call)
     if (call["moving_mean_initializer"], call["moving_variance_initializer"]) != ("zeros", "ones"):
-        draw(call, {"running_mean": "moving_mean", "running_var": "moving_variance"})
+        add_initializers(call, {"running_mean": "moving_mean", "running_var": "moving_variance"})
     values = {"weight": "gamma", "bias": "beta"}
     full = {key: names[value] for key, value in values.items()}
     arrays = [*(value for value in ("gamma", "beta") if names[value] == value), "mean", "variance"]
@@ -44,7 +44,7 @@ def _scale_and_shift(call: Call, like: str = "mean") -> dict[str, str]:
     names = {"gamma": "gamma", "beta": "beta"}
     for key, flag, name, missing in (("gamma", "scale", "weight", "ones"), ("beta", "center", "bias", "zeros")):
         if call.flag(flag):
-            draw(call, {name: key})
+            add_initializers(call, {name: key})
         else:
             call.ignore(f"{key}_initializer", f"{key}_regularizer", f"{key}_constraint")
             call.code.fixed.append(name)

@@ -9,7 +9,7 @@ from epochal_api.catalogue.classes import catalogue
 
 from epochal.exporters.layer_calls import Call
 from epochal.exporters.tensors import Tensor
-from epochal.exporters.torch.initial import draw
+from epochal.exporters.torch.initial import add_initializers
 
 _OUTPUT_AXES = 2
 
@@ -94,9 +94,9 @@ def _add_weights(call: Call, options: _Options, ends: Sequence[str] = ("",)) -> 
         own = [f"{start}{name}" for name in ("kernel", "recurrent", *(["bias"] if options.bias else []))]
         names += own
         values |= _values(options.kind, own, end)
-        draw(call, {f"weight_ih_l0{end}": "kernel", f"weight_hh_l0{end}": "recurrent"})
+        add_initializers(call, {f"weight_ih_l0{end}": "kernel", f"weight_hh_l0{end}": "recurrent"})
         if options.bias:
-            draw(call, {f"bias_ih_l0{end}": "bias"})
+            add_initializers(call, {f"bias_ih_l0{end}": "bias"})
             call.code.initializers.append(f"nn.init.zeros_({{layer}}.bias_hh_l0{end})")
         if options.bias and options.kind == "LSTM" and call.flag("unit_forget_bias"):
             call.code.initializers.append(
@@ -111,7 +111,7 @@ def _sequence(call: Call, options: _Options) -> tuple[str, int | None, int]:
     """Return the code of a recurrent layer's input, and its numbers of steps (None if unknown) and of features."""
     x = call.inputs[0].last()
     if len(x.shape) != _OUTPUT_AXES:
-        call.fail(f"its input must have steps and features, found the shape {list(x.shape)}")
+        call.fail(f"the input of the layer must have steps and features, found the shape {list(x.shape)}")
     code = f"{x.code}.flip(1)" if options.backwards else x.code
     if options.dropout:
         call.helpers.add("drop_features")
@@ -126,7 +126,7 @@ def _recurrent(call: Call) -> Sequence[Tensor]:
     _add_weights(call, options)
     states = call.inputs[1:]
     if states and len(states) != options.states:
-        call.fail(f"it takes {options.states} states beside its input, found {len(states)}")
+        call.fail(f"the layer takes {options.states} states beside its input, found {len(states)}")
     given = [f"{state.code}.unsqueeze(0).contiguous()" for state in states]
     start = f", ({', '.join(given)})" if len(given) > 1 else f", {given[0]}" if given else ""
     run = f"{layer}({code}{start})"
@@ -187,7 +187,7 @@ def _time_distributed(call: Call) -> Tensor:
     x, wrapped = call.input.last(), call["wrapped"]
     _kind(call, wrapped)
     if len(x.shape) < _OUTPUT_AXES:
-        call.fail(f"its input must have steps and features, found the shape {list(x.shape)}")
+        call.fail(f"the input of the layer must have steps and features, found the shape {list(x.shape)}")
     steps = x.shape[0]
     (result,), code = call.wrapped(wrapped, [Tensor(f"{x.code}.flatten(0, 1)", x.shape[1:], integer=x.integer)])
     call.code = code

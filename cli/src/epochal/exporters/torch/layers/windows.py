@@ -14,7 +14,9 @@ def image(call: Call, count: int) -> Tensor:
     The batch axis does not count.
     """
     if len(call.input.shape) != count + 1:
-        call.fail(f"its input must have {count} axes and channels, found the shape {list(call.input.shape)}")
+        call.fail(
+            f"the input of the layer must have {count} axes and channels, found the shape {list(call.input.shape)}"
+        )
     return call.input.first()
 
 
