@@ -328,3 +328,15 @@ def test_a_flow_is_imported_and_exported_as_a_script(chromium: Browser, app: Stu
         script = download.value.path().read_text()
         compile(script, "digits-of-2018.py", "exec")
         assert "Conv2D" in script
+
+
+def test_a_part_that_cannot_be_loaded_is_loaded_by_a_retry(chromium: Browser, app: Studio) -> None:
+    with opened(chromium, MODELER.format(app.url), size=WIDE, complains=(*REFUSED, "net::ERR_")) as page:
+        page.route("**/layerParts-*", lambda route: route.abort())
+        open_draft(page, app, "retried")
+        node(page, "Dense").click()
+        expect(page.get_by_text("Studio could not load the form.")).to_be_visible()
+        assert_accessible(page, "modeler, form not loaded")
+        page.unroute("**/layerParts-*")
+        page.get_by_role("button", name="Try again").click()
+        expect(page.get_by_label("units")).to_be_visible()

@@ -1,6 +1,7 @@
 /** A chart with its legend and its table. The plot is mounted while it is on the screen, and its code loaded with the first one. */
 
-import { Suspense, lazy, useCallback, useState } from "react";
+import { useCallback, useState } from "react";
+import { onDemand } from "../parts/onDemand";
 import { Legend } from "./Legend";
 import { type View } from "./keys";
 import { type Line } from "./lines";
@@ -9,7 +10,10 @@ import { ValueTable } from "./ValueTable";
 import { useOnScreen } from "./useOnScreen";
 import "./charts.css";
 
-const LineChart = lazy(() => import("./LineChart"));
+const LineChart = onDemand(() => import("./LineChart"), {
+  name: "the chart",
+  waiting: <p className="hint">Loading the chart …</p>,
+});
 
 export interface MetricChartProps {
   /** Title of the chart, such as loss. */
@@ -35,9 +39,7 @@ export function MetricChart({ label, axis, lines, styles, isLogarithmic }: Metri
       <div className="chart-body">
         <div className="chart-place">
           {isOnScreen && (
-            <Suspense fallback={<p className="hint">Loading the chart …</p>}>
-              <LineChart {...{ label, axis, lines, styles, hidden, isLogarithmic, view }} onView={setView} />
-            </Suspense>
+            <LineChart {...{ label, axis, lines, styles, hidden, isLogarithmic, view }} onView={setView} />
           )}
         </div>
         <Legend {...{ label, axis, lines, styles, hidden }} point={view.point} onToggle={toggle} />

@@ -14,7 +14,7 @@ import { ShapeEdge } from "./ShapeEdge";
 import { stepFrom, type Place, type Step } from "./steps";
 import { useActiveNode } from "./useActiveNode";
 import { useVisible } from "./useVisible";
-import { useViewport } from "./useViewport";
+import { useViewport, ZOOM } from "./useViewport";
 import "@xyflow/react/dist/base.css";
 import "./canvas.css";
 
@@ -148,8 +148,8 @@ function Flow({ rim, graph, selection, isStale, onSelect, onOpenForm, onKey }: C
           panActivationKeyCode={null}
           zoomActivationKeyCode={null}
           zoomOnDoubleClick={false}
-          minZoom={0.1}
-          maxZoom={1.75}
+          minZoom={ZOOM.min}
+          maxZoom={ZOOM.max}
           onlyRenderVisibleElements
           panOnScroll
         >

@@ -3,12 +3,15 @@ import { useReactFlow, useStoreApi, type Viewport } from "@xyflow/react";
 import { useCallback, useEffect, useRef } from "react";
 import type { Layout } from "../../../modeler/layout/types";
 import { useMedia } from "../../../parts/useMedia";
+import { glide, zoomedAbout } from "./glide";
 import { NODE_HEIGHT, NODE_WIDTH } from "./LayerNode";
 import type { Place } from "./steps";
 
 /** Below this scale the words of a node are too small to read. */
 const READABLE = 0.9;
 const EDGE = 32;
+/** Scales of the canvas. */
+export const ZOOM = { min: 0.1, max: 1.75 };
 
 export interface ViewportMoves {
   fit: () => void;
@@ -27,14 +30,28 @@ export function useViewport(layout: Layout | null, places: readonly Place[]): Vi
   const isShown = useRef(false);
   /** Where the last move ends, and when. */
   const goal = useRef<Viewport & { until: number }>({ x: 0, y: 0, zoom: 1, until: 0 });
+  const stop = useRef(() => {});
   const latest = useRef({ layout, places });
   latest.current = { layout, places };
 
+  const interrupt = useCallback(() => {
+    goal.current.until = 0;
+    stop.current();
+  }, []);
+  useEffect(() => interrupt, [interrupt]);
+
   const moveTo = useCallback(
     (viewport: Viewport, time: number) => {
+      interrupt();
       goal.current = { ...viewport, until: performance.now() + time };
-      void flow.setViewport(viewport, { duration: time });
+      stop.current = glide(flow.getViewport(), viewport, time, (each) => void flow.setViewport(each));
     },
+    [flow, interrupt],
+  );
+
+  /** Returns where the canvas is, or where its present move ends: clicks and keys come faster than it moves. */
+  const place = useCallback(
+    (): Viewport => (performance.now() < goal.current.until ? goal.current : flow.getViewport()),
     [flow],
   );
 
@@ -67,29 +84,25 @@ export function useViewport(layout: Layout | null, places: readonly Place[]): Vi
 
   const show = useCallback(
     (id: string) => {
-      const place = latest.current.places.find((each) => each.id === id);
-      const { width, height, transform } = store.getState();
-      if (!place || width === 0) return;
-      // Keys come faster than the canvas moves: the next one starts from where this move ends.
-      const { x, y, zoom } = performance.now() < goal.current.until ? goal.current : { x: transform[0], y: transform[1], zoom: transform[2] };
-      const left = (place.x - NODE_WIDTH / 2) * zoom + x;
-      const top = (place.y - NODE_HEIGHT / 2) * zoom + y;
+      const node = latest.current.places.find((each) => each.id === id);
+      const { width, height } = store.getState();
+      if (!node || width === 0) return;
+      const { x, y, zoom } = place();
+      const left = (node.x - NODE_WIDTH / 2) * zoom + x;
+      const top = (node.y - NODE_HEIGHT / 2) * zoom + y;
       const isInside = left >= 0 && top >= 0 && left + NODE_WIDTH * zoom <= width && top + NODE_HEIGHT * zoom <= height;
-      if (!isInside) moveTo({ x: width / 2 - place.x * zoom, y: height / 2 - place.y * zoom, zoom }, duration);
+      if (!isInside) moveTo({ x: width / 2 - node.x * zoom, y: height / 2 - node.y * zoom, zoom }, duration);
     },
-    [moveTo, store, duration],
+    [moveTo, place, store, duration],
   );
 
-  const fit = useCallback(() => fitTo(0.1, duration), [fitTo, duration]);
-  const interrupt = useCallback(() => {
-    goal.current.until = 0;
-  }, []);
+  const fit = useCallback(() => fitTo(ZOOM.min, duration), [fitTo, duration]);
   const zoom = useCallback(
     (factor: number) => {
-      interrupt();
-      void flow.zoomTo(flow.getZoom() * factor, { duration });
+      const { width, height } = store.getState();
+      moveTo(zoomedAbout(place(), factor, { x: width / 2, y: height / 2 }, ZOOM), duration);
     },
-    [flow, interrupt, duration],
+    [moveTo, place, store, duration],
   );
   return { fit, zoom, show, interrupt };
 }

@@ -1,13 +1,15 @@
 // The editor: palette, canvas, forms and YAML of one document, under a bar with its actions.
-import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState, type ClipboardEvent, type KeyboardEvent } from "react";
+import { useCallback, useEffect, useMemo, useRef, useState, type ClipboardEvent, type KeyboardEvent } from "react";
 import type { DraftStore } from "../../../modeler/drafts";
 import { useChecked, useModeler } from "../../../modeler/hooks";
+import { Dialog } from "../../../parts/Dialog";
+import { onDemand } from "../../../parts/onDemand";
 import type { RunKey } from "../../../wire";
 import { Canvas } from "../canvas/Canvas";
 import type { Catalogue } from "../catalogue";
 import { PendingContext, PendingTexts } from "../form/pending";
 import { FieldProblems } from "../form/problems";
-import { SelectionForm } from "../form/SelectionForm";
+import { NodeForm, SelectionForm } from "../form/SelectionForm";
 import type { Origin } from "../origin";
 import { Palette } from "../palette/Palette";
 import { useSave } from "../save/useSave";
@@ -22,11 +24,18 @@ import { useAutosave } from "./useAutosave";
 import { useSession } from "./useSession";
 
 // On demand, but before they are needed: the first load of the modeler is smaller, and the dialogs open at once.
-const loadConnectDialog = () => import("./ConnectDialog");
-const loadSaveDialogs = () => import("../save/SaveDialogs");
-const ConnectDialog = lazy(loadConnectDialog);
-const SaveDialogs = lazy(loadSaveDialogs);
-const ExportDialog = lazy(() => import("./ExportDialog"));
+const ConnectDialog = onDemand(async () => ({ default: (await import("./layerParts")).ConnectDialog }), {
+  name: "the dialog for connections",
+  frame: (failure, { onClose }) => <Dialog title="Connect the layer" onClose={onClose}>{failure}</Dialog>,
+});
+const SaveDialogs = onDemand(() => import("../save/SaveDialogs"), {
+  name: "the dialog for saving",
+  frame: (failure, { save }) => <Dialog title="Save" onClose={save.close}>{failure}</Dialog>,
+});
+const ExportDialog = onDemand(() => import("./ExportDialog"), {
+  name: "the dialog for exports",
+  frame: (failure, { onClose }) => <Dialog title="Export the network" onClose={onClose}>{failure}</Dialog>,
+});
 const PRELOADED_AFTER = 1_000;
 
 export type Panel = "form" | "yaml";
@@ -61,8 +70,9 @@ export function Editor({ origin, namespace, namespaces, drafts, catalogue, onSav
   const [draft, keepDraft] = useAutosave(drafts, save, state);
 
   useEffect(() => {
-    // A failure shows itself when a dialog opens.
-    const timer = window.setTimeout(() => void Promise.allSettled([loadConnectDialog(), loadSaveDialogs()]), PRELOADED_AFTER);
+    const timer = window.setTimeout(() => {
+      for (const part of [NodeForm, ConnectDialog, SaveDialogs]) void part.preload();
+    }, PRELOADED_AFTER);
     return () => window.clearTimeout(timer);
   }, []);
 
@@ -74,8 +84,7 @@ export function Editor({ origin, namespace, namespaces, drafts, catalogue, onSav
 
   const openForm = useCallback(() => {
     setPanel("form");
-    // The form is drawn first.
-    window.setTimeout(() => form.current?.querySelector<HTMLElement>("input, select, button")?.focus());
+    afterForm(() => form.current?.querySelector<HTMLElement>("input, select, button")?.focus());
   }, []);
 
   const onSelect = useCallback((ids: readonly string[]) => {
@@ -90,7 +99,7 @@ export function Editor({ origin, namespace, namespaces, drafts, catalogue, onSav
     if (node !== null && typeof problem.line !== "number") {
       onSelect([node]);
       setPanel("form");
-      window.setTimeout(() => {
+      afterForm(() => {
         const field = form.current?.querySelector<HTMLElement>(`[data-path="${CSS.escape(problem.path)}"] :is(input, select)`);
         // A problem of the whole layer is often a required argument that is still empty.
         const required = [...(form.current?.querySelectorAll<HTMLInputElement>('[aria-required="true"]') ?? [])];
@@ -176,11 +185,9 @@ export function Editor({ origin, namespace, namespaces, drafts, catalogue, onSav
             <YamlPanel text={state.text} marks={marks} target={target} onType={session.type.bind(session)} onUndo={commands.undo} onRedo={commands.redo} onSave={save.begin} />
           )}
         </aside>
-        <Suspense>
-          {isConnecting && only && <ConnectDialog rim={rim} graph={state.graph} node={only} onClose={() => setConnecting(false)} />}
-          {isExporting && <ExportDialog text={exportedText} onClose={() => setExporting(false)} />}
-          {save.step.name !== "closed" && <SaveDialogs save={save} namespaces={namespaces} />}
-        </Suspense>
+        {isConnecting && only && <ConnectDialog rim={rim} graph={state.graph} node={only} onClose={() => setConnecting(false)} />}
+        {isExporting && <ExportDialog text={exportedText} onClose={() => setExporting(false)} />}
+        {save.step.name !== "closed" && <SaveDialogs save={save} namespaces={namespaces} />}
       </div>
     </PendingContext>
   );
@@ -188,4 +195,9 @@ export function Editor({ origin, namespace, namespaces, drafts, catalogue, onSav
 
 function isNode(target: EventTarget): boolean {
   return target instanceof HTMLElement && target.dataset["node"] !== undefined;
+}
+
+/** Calls a function when the form of the selection is drawn. */
+function afterForm(act: () => void): void {
+  void NodeForm.preload().then(() => window.setTimeout(act));
 }

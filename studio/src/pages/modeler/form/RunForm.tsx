@@ -1,8 +1,8 @@
 // The run itself, while no layer is selected.
 import { FormHead } from "./FormHead";
 import type { EditorRim } from "../editor/rim";
-import { DataFields } from "./DataForm";
-import { TrainingFields } from "./TrainingForm";
+import { DataFields } from "./DataFields";
+import { TrainingFields } from "./TrainingFields";
 
 const KEYS: readonly [string, string][] = [
   ["Arrow keys", "go along the connections"],

@@ -1,11 +1,15 @@
 // The form of what is selected: a layer, an input, the data, the training, or the run itself.
 import type { Graph, GraphNode } from "../../../modeler/graph/types";
 import type { EditorRim } from "../editor/rim";
-import { DataForm } from "./DataForm";
-import { InputForm } from "./InputForm";
-import { LayerForm } from "./LayerForm";
+import { onDemand } from "../../../parts/onDemand";
 import { RunForm } from "./RunForm";
-import { TrainingForm } from "./TrainingForm";
+
+/** The modeler opens without a selection, so its first drawing needs no form of a node. */
+export const NodeForm = onDemand(async () => ({ default: (await import("../editor/layerParts")).NodeForm }), {
+  name: "the form",
+  waiting: <p className="page-wait" role="status">Loading the form…</p>,
+  frame: (failure) => <div className="form-body">{failure}</div>,
+});
 
 interface Props {
   rim: EditorRim;
@@ -18,20 +22,8 @@ export function SelectionForm({ rim, graph, nodes }: Props) {
   const [node, ...others] = nodes;
   if (!node) return <RunForm rim={rim} />;
   if (others.length > 0) return <ManyForm nodes={nodes} />;
-  switch (node.kind) {
-    case "layer":
-      return <LayerForm key={node.id} rim={rim} graph={graph} node={node} />;
-    case "input":
-      return <InputForm key={node.id} rim={rim} graph={graph} node={node} />;
-    case "data":
-      return <DataForm rim={rim} />;
-    case "loss":
-    case "metrics":
-    case "optimizer":
-      return <TrainingForm rim={rim} graph={graph} node={node} />;
-    case "source":
-      return <SourceForm node={node} />;
-  }
+  if (node.kind === "source") return <SourceForm node={node} />;
+  return <NodeForm rim={rim} graph={graph} node={node} />;
 }
 
 /** Its fields would be empty, as if nothing was set. */

@@ -1,4 +1,4 @@
-// The training: loss and metrics of each output, optimizer, epochs and batch size.
+// The form of a loss, of metrics or of the optimizer, with the fields of the training.
 import { setField } from "../../../modeler/edits/fields";
 import type { Graph, GraphNode } from "../../../modeler/graph/types";
 import type { Json } from "../../../modeler/json";
@@ -7,7 +7,7 @@ import { LOSSES, METRICS, OPTIMIZERS } from "../catalogue";
 import { formRim, valueAt, type EditorRim } from "../editor/rim";
 import { FormHead } from "./FormHead";
 import { NamedFields } from "./NamedFields";
-import { SpecField } from "./SpecField";
+import { TrainingFields } from "./TrainingFields";
 
 interface Props {
   rim: EditorRim;
@@ -29,22 +29,6 @@ export function TrainingForm({ rim, graph, node }: Props) {
       {kind === "optimizer" && <NamedFields rim={formRim(rim, setField)} label="Optimizer" module={OPTIMIZERS} value={valueAt(rim, node.path)} path={node.path} standard="RMSprop" hasDocs />}
       <TrainingFields rim={rim} />
     </div>
-  );
-}
-
-export function TrainingFields({ rim }: { rim: EditorRim }) {
-  return (
-    <fieldset className="fields">
-      <legend>Training</legend>
-      <div className="field-pair">
-        <SpecField rim={rim} label="Epochs" path={["training", "epochs"]} type="integer" placeholder="1" />
-        <SpecField rim={rim} label="Batch size" path={["training", "batchSize"]} type="integer" placeholder="32" />
-      </div>
-      <div className="field-pair">
-        <SpecField rim={rim} label="Seed" path={["training", "seed"]} type="integer" placeholder="random" />
-        <SpecField rim={rim} label="Precision" path={["training", "precision"]} type="string" placeholder="Float32" />
-      </div>
-    </fieldset>
   );
 }
 
@@ -72,4 +56,3 @@ function MetricList({ rim, node }: { rim: EditorRim; node: GraphNode }) {
     </div>
   );
 }
-

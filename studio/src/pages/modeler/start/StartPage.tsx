@@ -14,6 +14,7 @@ import { useRuns } from "../../../stream/RunsProvider";
 import type { Problem, RunSummary, Template, Templates } from "../../../wire";
 import { draftKey, runOfDraft } from "../origin";
 import { ImportFile } from "./ImportFile";
+import "./start.css";
 
 /** Runs that are listed; the search finds the others. */
 const MAX_RUNS = 12;

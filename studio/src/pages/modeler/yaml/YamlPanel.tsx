@@ -1,19 +1,8 @@
 // Loads the YAML editor when it is first shown.
-import { lazy, Suspense } from "react";
-import type { YamlEditorProps } from "./YamlEditor";
+import { onDemand } from "../../../parts/onDemand";
 
-const YamlEditor = lazy(() => import("./YamlEditor"));
-
-export function YamlPanel(props: YamlEditorProps) {
-  return (
-    <Suspense
-      fallback={
-        <p className="page-wait" role="status">
-          Loading the YAML editor…
-        </p>
-      }
-    >
-      <YamlEditor {...props} />
-    </Suspense>
-  );
-}
+export const YamlPanel = onDemand(() => import("./YamlEditor"), {
+  name: "the YAML editor",
+  waiting: <p className="page-wait" role="status">Loading the YAML editor…</p>,
+  frame: (failure) => <div className="form-body">{failure}</div>,
+});
