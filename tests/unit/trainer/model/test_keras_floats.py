@@ -109,7 +109,8 @@ def classes() -> Iterator[tuple[ModuleType, str]]:
                 yield module, name
 
 
-def parameters(kind: type) -> dict[str, inspect.Parameter]:
+@cache
+def parameters(kind: type) -> Mapping[str, inspect.Parameter]:
     """Returns the parameters of a class, and those of its bases to which it passes arguments."""
     found: dict[str, inspect.Parameter] = {}
     for base in kind.__mro__[:-1]:
