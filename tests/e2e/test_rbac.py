@@ -328,7 +328,7 @@ NEEDS: dict[Right, tuple[Callable[[World], Any], Right | None]] = {
     Right("pods", "watch"): (lambda world: world.proxy.cut_watches(), None),
     Right("events.events.k8s.io", "list"): (World.restart, None),
     Right("events.events.k8s.io", "watch"): (World.restart, None),
-    Right("events.events.k8s.io", "create"): (World.job, None),
+    Right("events.events.k8s.io", "create"): (World.take_name, None),
     Right("tokenreviews.authentication.k8s.io", "create"): (World.report, None),
     Right("secrets", "get"): (World.restart, None),
     Right("secrets", "update"): (World.empty_secret, None),
