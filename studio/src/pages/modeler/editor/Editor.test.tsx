@@ -8,6 +8,7 @@ import { RunsProvider } from "../../../stream/RunsProvider";
 import { DraftStore } from "../../../modeler/drafts";
 import type { Checked, DocumentProblem, RunsUpdate } from "../../../wire";
 import type { Origin } from "../origin";
+import { PAUSE } from "../form/pending";
 import { CATALOGUE } from "../testing";
 import { Editor } from "./Editor";
 
@@ -108,6 +109,7 @@ test("a changed argument keeps the comments of the document", async () => {
   await shown.user.click(await screen.findByRole("button", { name: /few/u }));
   const filters = await screen.findByLabelText("filters");
   await shown.user.clear(filters);
+  await new Promise((done) => setTimeout(done, 2 * PAUSE)); // an empty field keeps the argument
   await shown.user.type(filters, "32");
   // Ctrl+S while the text is not an edit yet.
   await shown.user.keyboard("{Control>}s{/Control}");

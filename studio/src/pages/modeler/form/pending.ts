@@ -62,7 +62,9 @@ export function usePendingText(value: Value, format: (value: Value) => string, p
   useEffect(() => {
     if (!isTyping) return undefined;
     const remove = pending.add(flush);
-    const timer = window.setTimeout(flush, PAUSE);
+    // An empty text removes the key, and the next text would add it at the end: it waits until the field is left.
+    const isRemoval = latest.current.parse(text) === undefined;
+    const timer = isRemoval ? undefined : window.setTimeout(flush, PAUSE);
     return () => {
       window.clearTimeout(timer);
       remove();
