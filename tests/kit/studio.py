@@ -1,9 +1,6 @@
 """Studio as a process on the loopback, with a fake API server of users and an S3 service in memory beside it."""
 
 import os
-import subprocess
-import sys
-import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,15 +11,13 @@ from tests.kit.fake.fields import Object
 from tests.kit.fake.guarded_server import GuardedApiServer, User
 from tests.kit.fake.resources import Selector
 from tests.kit.fake.thread import ServerThread
-from tests.kit.kubectl import wait
 from tests.kit.ports import hold, port_of
 from tests.kit.s3_server import Service
+from tests.kit.studio_process import StudioProcess
 
 PAGES = Path(__file__).parents[2] / "studio" / "dist"
 NAMESPACE = "vision"
 OTHER_NAMESPACE = "speech"
-START_SECONDS = 60
-STOP_SECONDS = 20
 EDITOR, VIEWER, ADMINISTRATOR = "token-of-ada", "token-of-victor", "token-of-root"
 WRITES = ("create", "update", "patch", "delete")
 KINDS = ("trainingjobs", "experiments", "modelservers")
@@ -51,14 +46,14 @@ class Studio:
         cluster: The API server.
         storage: The S3 service, with the bucket `bucket`.
         log: The file of its log.
-        pid: Its process.
+        process: Its process.
     """
 
     url: str
     cluster: ServerThread
     storage: Service
     log: Path
-    pid: int
+    process: StudioProcess
 
     @property
     def server(self) -> GuardedApiServer:
@@ -134,28 +129,13 @@ def studio(folder: Path, *, pages: Path = PAGES, **variables: str) -> Iterator[S
         **variables,
     }
     environment = os.environ | {f"EPOCHAL_STUDIO_{name}": value for name, value in settings.items()}
-    with log.open("wb") as output, held:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "epochal_studio"], env=environment, stdout=output, stderr=output
-        )
+    url = f"http://localhost:{port}"
+    process = StudioProcess(url, environment, log)
+    with held:
         try:
-            found = Studio(f"http://localhost:{port}", cluster, storage, log, process.pid)
-            _wait_for(process, found)
-            yield found
+            process.start()
+            yield Studio(url, cluster, storage, log, process)
         finally:
-            process.terminate()
-            process.wait(STOP_SECONDS)
+            process.stop()
             storage.stop()
             cluster.stop()
-
-
-def _wait_for(process: "subprocess.Popen[bytes]", studio: Studio) -> None:
-    def answers() -> bool:
-        assert process.poll() is None, studio.log.read_text()
-        try:
-            with urllib.request.urlopen(f"{studio.url}/healthz", timeout=5) as answer:
-                return bool(answer.status == 200)
-        except OSError:
-            return False
-
-    wait("Studio to answer", answers, seconds=START_SECONDS, every=0.1)

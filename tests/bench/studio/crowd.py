@@ -29,28 +29,28 @@ def crowd() -> list[Figure]:
             put_running(app, f"run-{index:03}")
         tokens = [f"token-of-user-{index}" for index in range(USERS)]
         app.server.users.update({token: User({NAMESPACE}, name=token) for token in tokens})
-        before = peak(app.pid)
+        before = peak(app.process.pid)
         with ExitStack() as streams:
             readers = [_Reader(app, tokens[index % USERS]) for index in range(BROWSERS)]
             for reader in readers:
                 reader.start()
                 streams.callback(reader.stop)
             time.sleep(5)
-            begin, busy = time.monotonic(), cpu(app.pid)[0]
+            begin, busy = time.monotonic(), cpu(app.process.pid)[0]
             sent = 0
             while (now := time.monotonic() - begin) < SECONDS:
                 if sent < now * UPDATES_A_SECOND:
                     app.set_status("trainingjobs", f"run-{sent % RUNS:03}", **running(1 + sent // RUNS % 7))
                     sent += 1
                 time.sleep(0.01)
-            share = (cpu(app.pid)[0] - busy) / SECONDS
+            share = (cpu(app.process.pid)[0] - busy) / SECONDS
             sent_bytes = sum(reader.bytes for reader in readers)
             watches = len(app.server.watches) / (USERS * len(KINDS))
         return [
             Figure(
                 f"back end with {BROWSERS} browsers of {RUNS} runs: memory",
                 f"{before:.0f} MB alone",
-                f"{peak(app.pid):.0f} MB",
+                f"{peak(app.process.pid):.0f} MB",
             ),
             Figure(
                 f"the same, CPU while {UPDATES_A_SECOND} runs a second change",
