@@ -5,6 +5,7 @@ https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resou
 """
 
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -130,7 +131,7 @@ def schema(model: type[Model], content: str = "spec") -> dict[str, Any]:
 
 def marked_schema(model: type[Model], content: str = "spec") -> dict[str, Any]:
     """Return the result of `schema`, with the keywords QUOTED and ADMISSION, and with the types of QUOTED fields."""
-    raw = model.model_json_schema(mode="validation", schema_generator=DescribedJsonSchema)
+    raw = _json_schema(model)
     root = _to_structural(raw, raw.get("$defs", {}))
     root["description"] = model.__doc__
     root["properties"]["metadata"] = {"type": "object"}
@@ -139,6 +140,11 @@ def marked_schema(model: type[Model], content: str = "spec") -> dict[str, Any]:
         root["properties"][to_camel(name)] = described
     root["required"] = [content]
     return root
+
+
+@cache  # The generation takes tens of milliseconds.
+def _json_schema(model: type[Model]) -> dict[str, Any]:
+    return model.model_json_schema(mode="validation", schema_generator=DescribedJsonSchema)
 
 
 def definition_name(kind: Kind) -> str:
