@@ -105,6 +105,12 @@ export function useStreamStatus(): StreamStatus {
   );
 }
 
+/** Returns whether the connection is lost; false outside of a provider, where no stream can tell. */
+export function useIsLost(): boolean {
+  const stream = useContext(Context)?.stream;
+  return useSyncExternalStore(stream?.subscribe ?? subscribeNothing, () => stream?.status().status === "lost");
+}
+
 function subscribeNothing(): () => void {
   return () => undefined;
 }

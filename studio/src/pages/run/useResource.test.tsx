@@ -1,7 +1,8 @@
 import { act, renderHook, waitFor } from "@testing-library/react";
 import { expect, test } from "vitest";
 import { signIn } from "../../api/session";
-import { fakeFetch } from "../../testing/backEnd";
+import { RunsProvider } from "../../stream/RunsProvider";
+import { fakeFetch, fakeRim } from "../../testing/backEnd";
 import { refusal } from "../../testing/pageBackEnd";
 import { useResource } from "./useResource";
 
@@ -57,4 +58,20 @@ test("after the end of the session, it waits for the next one without a problem"
   await act(() => signIn("another"));
   await waitFor(() => expect(result.current.data).toBe("found"));
   expect(sent).toHaveLength(4);
+});
+
+test("an answer that failed during a lost connection is requested again after its return", async () => {
+  const answers: Record<string, unknown> = { "GET /api/a": () => Promise.reject(new TypeError("Failed to fetch")) };
+  fakeFetch(answers);
+  const { rim, channels } = fakeRim();
+  const { result } = renderHook(() => useResource<string>("/api/a"), {
+    wrapper: ({ children }) => <RunsProvider namespace="team-a" isActive rim={rim}>{children}</RunsProvider>,
+  });
+  act(() => channels[0]?.send("error", null));
+  await waitFor(() => expect(result.current.problem?.reason).toBe("Unreachable"));
+  answers["GET /api/a"] = "found";
+  await waitFor(() => expect(channels).toHaveLength(2), { timeout: 5000 });
+  expect(result.current.data).toBeUndefined();
+  act(() => channels[1]?.send("connection", { isConnected: true, kinds: ["TrainingJob"], problem: null }));
+  await waitFor(() => expect(result.current.data).toBe("found"));
 });

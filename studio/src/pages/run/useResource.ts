@@ -3,6 +3,7 @@
 import { useCallback, useEffect, useRef, useState } from "react";
 import { isAbort, problemOf, request, RequestError } from "../../api/client";
 import { useIsSignedOut } from "../../api/session";
+import { useIsLost } from "../../stream/RunsProvider";
 import type { Problem } from "../../wire";
 
 export interface Resource<T> {
@@ -25,6 +26,7 @@ interface Found<T> {
  *
  * There is one request at a time: another version waits until the request in flight has its answer, so that answers
  * arrive however slow they are. After the end of a session it waits for the next one, and then requests the answer again.
+ * A request that failed without an answer is repeated when the stream has restored a lost connection.
  *
  * @param path - Null to request nothing.
  * @param version - Another version requests the answer again, such as the resourceVersion of its run.
@@ -36,6 +38,8 @@ export function useResource<T>(path: string | null, version: unknown = null, api
   const [tries, setTries] = useState(0);
 
   const isSignedOut = useIsSignedOut();
+  const isLost = useIsLost();
+  const isUnanswered = useRef(false);
   const load = useRef<() => void>(undefined);
 
   useEffect(() => {
@@ -47,10 +51,12 @@ export function useResource<T>(path: string | null, version: unknown = null, api
         const headers = apiKey ? { "x-api-key": apiKey } : {};
         const data = await request<T>(path, { signal: abort.signal, headers });
         if (abort.signal.aborted) return;
+        isUnanswered.current = false;
         setFound({ path, data, problem: null });
       } catch (error) {
         if (abort.signal.aborted || isAbort(error)) return;
         if (error instanceof RequestError && error.isSignedOut) return;
+        isUnanswered.current = error instanceof RequestError && error.status === 0;
         // The last answer of the same path stays: it is the best that is known.
         setFound((last) => ({ path, data: last.path === path ? last.data : undefined, problem: problemOf(error) }));
       }
@@ -63,6 +69,10 @@ export function useResource<T>(path: string | null, version: unknown = null, api
   }, [path, isSignedOut, apiKey]);
 
   useEffect(() => load.current?.(), [path, isSignedOut, apiKey, version, tries]);
+
+  useEffect(() => {
+    if (!isLost && isUnanswered.current) load.current?.();
+  }, [isLost]);
 
   const retry = useCallback(() => setTries((count) => count + 1), []);
   const isCurrent = found.path === path;
