@@ -41,12 +41,15 @@ class AdmissionControl:
         """Return the estimated seconds until all waiting requests are answered."""
         return sum(seconds() for seconds in self.estimates)
 
-    def admit(self, *, has_parts: bool = False) -> None:
+    def later_seconds(self) -> float:
+        """Return the estimated seconds of the parts of admitted requests that are not queued yet."""
+        return sum(seconds() for seconds in self.later_estimates)
+
+    def admit(self, more_seconds: float = 0.0) -> None:
         """Check that the server can accept one more waiting request. This call does not change `waiting`.
 
         Args:
-            has_parts: Whether the request is computed in parts, between the later parts of earlier requests. It thus
-                waits for all of them. A request without parts overtakes them.
+            more_seconds: Seconds beyond the estimate that this request would wait.
 
         Raises:
             Busy: If the maximum number of requests is waiting, or they need more than MAX_QUEUE_SECONDS.
@@ -57,12 +60,7 @@ class AdmissionControl:
                 "raise spec.replicas or spec.limits.queuedRequests of the ModelServer",
                 self.estimate(),
             )
-        if not self.waiting:
-            return
-        seconds = self.estimate()
-        if has_parts:
-            seconds += sum(later() for later in self.later_estimates)
-        if seconds > MAX_QUEUE_SECONDS:
+        if self.waiting and (seconds := self.estimate() + more_seconds) > MAX_QUEUE_SECONDS:
             raise Busy(
                 f"queue is too slow: {self.waiting:,} waiting requests take about {seconds:.0f} s, expected at most "
                 f"{MAX_QUEUE_SECONDS:.0f} s: try again later, or raise spec.replicas or spec.resources.limits.cpu of "

@@ -44,17 +44,23 @@ class JobTiming:
         """Return the estimated seconds until the present calls have ended."""
         now = perf_counter()
         waiting = Counter(self.calls)
-        averages = dict(self._averages)
+        averages = self._known_averages(now)
         running = 0.0
-        for name, began in self._running:  # those that began first are first
+        for name, began in self._running:
             waiting[name] -= 1
-            # A late function may take as long again.
-            running = max(running, now - began, averages.setdefault(name, now - began))
+            running = max(running, now - began, averages[name])  # a late function may take as long again
         return self._seconds(waiting, averages) + running
 
     def planned_seconds(self) -> float:
         """Return the estimated seconds of the planned calls."""
-        return self._seconds(self.planned, self._averages)
+        return self._seconds(self.planned, self._known_averages(perf_counter()))
+
+    def _known_averages(self, now: float) -> dict[str, float]:
+        """Return the average seconds by function. A first call that still runs counts with its seconds so far."""
+        averages = dict(self._averages)
+        for name, began in self._running:  # those that began first are first
+            averages.setdefault(name, now - began)
+        return averages
 
     def _seconds(self, calls: Counter[str], averages: dict[str, float]) -> float:
         return sum(count * averages.get(name, 0.0) for name, count in calls.items()) / self._threads

@@ -76,7 +76,7 @@ class WorkerPool:
         Raises:
             Busy: If the queue is full or too slow. See AdmissionControl.admit.
         """
-        self._admission.admit(has_parts=True)
+        self._admission.admit(self._admission.later_seconds())
         name = _name(function)
         later = [self._exclusive if is_exclusive else self._shared for is_exclusive in reversed(exclusive)]
 

@@ -8,6 +8,7 @@ import { type Line } from "./lines";
 import { type LineStyle } from "./lineStyle";
 import { ValueTable } from "./ValueTable";
 import { useOnScreen } from "./useOnScreen";
+import "uplot/dist/uPlot.min.css"; // not with the plot: a style sheet that fails is not requested again
 import "./charts.css";
 
 const LineChart = onDemand(() => import("./LineChart"), {

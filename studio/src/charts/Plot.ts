@@ -1,7 +1,6 @@
 /** A plot of lines, drawn by uPlot. The only module that knows uPlot; it is loaded with the first chart. */
 
 import uPlot from "uplot";
-import "uplot/dist/uPlot.min.css";
 import { type Band, columnWidth, DENSE, isDense, toBand } from "./band";
 import type { Columns } from "./lines";
 import { formatValue } from "./numbers";

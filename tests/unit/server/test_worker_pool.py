@@ -147,6 +147,16 @@ async def test_waiting_functions_count_in_the_estimate(monkeypatch: pytest.Monke
         assert admission.estimate() == 0
 
 
+def test_planned_calls_count_before_the_first_one_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(job_timing, "perf_counter", lambda: now)
+    timing = job_timing.JobTiming(1)
+    timing.planned["decode"] = 3
+    with timing.measure("decode"):
+        now = 2.0
+        assert timing.planned_seconds() == 6
+
+
 async def test_a_form_waits_for_the_planned_calls_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
     monkeypatch.setattr(job_timing, "perf_counter", lambda: now)
@@ -169,7 +179,7 @@ async def test_a_form_waits_for_the_planned_calls_of_another(monkeypatch: pytest
             assert (await call(), admission.planned) == (2.0, 21)  # the full queue does not refuse an admitted form
         admission.waiting = 1
         assert admission.planned == 0
-        admission.admit(has_parts=True)
+        admission.admit(admission.later_seconds())
 
 
 async def test_a_failed_function_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:

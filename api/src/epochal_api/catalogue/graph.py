@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from epochal_api.catalogue.findings import MAX_SHOWN, Findings, field, item
-from epochal_api.suggestions import close_matches, did_you_mean
+from epochal_api.suggestions import close_matches
 from epochal_api.trainingjob.network import INPUT, output_name
 
 _MAX_COMPARED = 100
@@ -75,7 +75,7 @@ def check_graph(network: Mapping[str, Any], path: str, findings: Findings) -> No
         if source is None:
             hints += 1
             similar = _similar(name, reference.before, names) if hints <= _MAX_HINTS else []
-            hint = did_you_mean(name, similar) or _NAME_HINT
+            hint = f"did you mean {' or '.join(similar)}?" if similar else _NAME_HINT
             findings.add(reference.path, f"no layer above has the name {name[:MAX_SHOWN]}", hint)
             wrong.append(_WrongReference(reference, [names[each] for each in similar]))
         elif source >= reference.before:

@@ -142,23 +142,25 @@ def _plan(
 def _suspended(observed: Observed, *, suspend_all: bool, finish: bool) -> dict[RungKey, bool]:
     """Return the desired `spec.suspend` by trial and rung. Without a readable ledger, no TrainingJob is resumed.
 
-    A trial trains one rung at a time, so a user has created a TrainingJob for a later rung.
+    A trial trains one rung at a time: of several unfinished TrainingJobs, a user has created all but the oldest.
     """
     trials, suspend = {trial.number: trial for trial in observed.trials}, dict[RungKey, bool]()
-    first_unfinished = dict[int, int]()
-    for number, rung in sorted(observed.jobs):
+    current = dict[int, int]()
+    for number, rung in sorted(observed.jobs, key=lambda key: (_creation_time(observed.jobs[key]), key)):
         if not has_ended(observed.jobs[number, rung]):
-            first_unfinished.setdefault(number, rung)
+            current.setdefault(number, rung)
     for (number, rung), job in observed.jobs.items():
         trial = trials.get(number)
-        if trial is not None:
-            is_expected = may_have_new_events(trial, rung) and rung == len(trial.rungs)
-        else:
-            is_expected = not trials and rung <= first_unfinished.get(number, rung)
+        is_of_ledger = may_have_new_events(trial, rung) if trial is not None else not trials
+        is_expected = is_of_ledger and rung == current.get(number, rung)
         must_suspend = suspend_all or not is_expected or (finish and not has_started(job))
         if observed.ledger.events or must_suspend:
             suspend[number, rung] = must_suspend
     return suspend
+
+
+def _creation_time(job: Object) -> str:
+    return str(job["metadata"].get("creationTimestamp", ""))
 
 
 def _has_trials(before: ExperimentStatus) -> bool:

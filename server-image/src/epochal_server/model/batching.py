@@ -110,7 +110,7 @@ class Batcher:
         samples = check(inputs, self._inputs)
         admission = self._admission
         if not is_admitted:
-            admission.admit(has_parts=samples > self._max_batch_size)
+            admission.admit(self._overtaken_seconds(samples))
         admission.waiting += 1  # a context manager takes three times as long, for each request
         try:
             answer: asyncio.Future[Arrays] = asyncio.get_running_loop().create_future()
@@ -131,7 +131,7 @@ class Batcher:
             Refused: Invalid, if the samples do not match the model's inputs. Busy, if the queue is full or too slow.
         """
         samples = check(inputs, self._inputs)
-        self._admission.admit(has_parts=samples > self._max_batch_size)
+        self._admission.admit(self._overtaken_seconds(samples))
         self._admission.waiting += 1
         self._put(inputs, samples, sink)
 
@@ -160,7 +160,12 @@ class Batcher:
 
     def _later_seconds(self) -> float:
         """Return the estimated seconds of the chunks and photographs that are not queued yet."""
-        return self._timing.seconds(sum(request.remaining for request in self._large) + self._admission.planned)
+        chunks = self._timing.seconds(sum(request.remaining for request in self._large))
+        return chunks + self._admission.planned * self._timing.seconds(1)  # a photograph has a call of its own
+
+    def _overtaken_seconds(self, samples: int) -> float:
+        """Return the estimated seconds of the later parts that a small request overtakes, but a large one does not."""
+        return self._later_seconds() if samples > self._max_batch_size else 0.0
 
     def slow_call_message(self, seconds: float, factor: float) -> str | None:
         """Return an error message if the running model call is too slow, else None.

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tests.unit.api.catalogue.documents import experiment, training_job
 
 LAYERS = "spec.network.layers"
+SHORT_NAME, LONG_NAME = "encoder_block_output_number", "encoder_block_output_number_with_a_long_suffix"
 NO_CODE = (
     "it runs code, but a TrainingJob cannot contain code; write a layer of your own in spec.code, or use Rescaling, "
     "Activation or Reshape"
@@ -129,6 +130,13 @@ def dense(**fields: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("layers", "found"),
     [
+        (
+            [
+                dense(name=SHORT_NAME),
+                dense(inputs=[LONG_NAME]),
+            ],
+            f"{LAYERS}[1].inputs[0]: no layer above has the name {LONG_NAME}; did you mean {SHORT_NAME}?",
+        ),
         ([dense(name="a"), dense(inputs=["b"])], f"{LAYERS}[1].inputs[0]: no layer above has the name b"),
         (
             [dense(name="hidden"), dense(inputs=["hiden"])],

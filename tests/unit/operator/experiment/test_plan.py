@@ -464,6 +464,17 @@ def test_a_blocked_experiment_suspends_a_copied_later_rung(*, is_damaged: bool) 
 
 
 @pytest.mark.parametrize("is_damaged", [False, True])
+def test_a_blocked_experiment_continues_the_older_rung_of_a_trial(*, is_damaged: bool) -> None:
+    trains, copied = job(0, 1, state="Running", startTime=at(1)), job(0, state="Running", startTime=at(2))
+    copied["metadata"]["creationTimestamp"] = at(200)
+    document = World(status={"state": "Running", "trials": {"created": 1}}).document
+    # A ledger that was restored from a backup lacks the end of the first rung.
+    own = replace(ledger(), owner="e", is_damaged=True) if is_damaged else ledger([created(0), started(0)])
+    seen = Observed(NOW, own, trials=own.trials, jobs=jobs_by_rung([trains, copied], EXPERIMENT))
+    assert plan_invalid_spec(document, "no", seen).actions == (SuspendTrial((0, 0), copied, suspend=True),)
+
+
+@pytest.mark.parametrize("is_damaged", [False, True])
 def test_a_blocked_experiment_continues_a_promoted_trial(*, is_damaged: bool) -> None:
     first, trains = complete(0), job(0, 1, state="Running", startTime=at(1))
     document = World(status={"state": "Running", "trials": {"created": 1}}).document

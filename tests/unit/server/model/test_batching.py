@@ -258,6 +258,14 @@ async def test_an_admitted_request_is_not_refused() -> None:
     assert list((await batcher.answer(samples(3), is_admitted=True))["y"]) == [9]
 
 
+async def test_a_large_request_does_not_wait_until_planned_photographs_are_decoded() -> None:
+    admission = AdmissionControl(1000, 1000)
+    batcher = make_batcher(admission=admission)
+    admission.later_estimates.append(lambda: 25.0)
+    admission.waiting = 1
+    assert len((await batcher.answer(samples(*range(20, 29))))["y"]) == 9
+
+
 async def test_a_large_request_waits_for_planned_photographs() -> None:
     admission = AdmissionControl(1000, 1000)
     batcher = make_batcher(seconds_per_sample=SLOW, admission=admission)

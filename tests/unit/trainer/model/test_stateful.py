@@ -1,6 +1,6 @@
 import keras
 import pytest
-from epochal_trainer.model.stateful import check_batch_size, check_whole_batches, stateful_layers
+from epochal_trainer.model.stateful import check_batch_size, check_whole_batches, recurrent_states, stateful_layers
 
 from tests.unit.trainer.expect import expect_failure
 
@@ -15,6 +15,14 @@ def model(batch: int | None = 16, *, stateful: bool = True) -> keras.Model:
 def test_stateful_layers_are_found_inside_wrappers_and_models() -> None:
     assert sorted(layer.name for layer in stateful_layers(model())) == ["backward_gru", "forward_gru", "inner"]
     assert stateful_layers(model(stateful=False)) == []
+
+
+def test_other_values_in_the_states_of_a_class_of_users_are_no_variables() -> None:
+    for stateful, count in ((False, 0), (True, 1)):
+        inputs, layer = keras.Input(batch_shape=(16, 5, 3)), keras.layers.SimpleRNN(2, stateful=stateful)
+        built = keras.Model(inputs, layer(inputs))
+        object.__setattr__(layer, "states", [None, *(layer.states or [])])  # as a class without tracking
+        assert len(recurrent_states(built)) == count
 
 
 def test_the_batch_size_must_be_that_of_the_model() -> None:

@@ -14,7 +14,7 @@ from keras.src.random.seed_generator import GLOBAL_SEED_GENERATOR, global_seed_g
 from epochal_trainer import backend
 from epochal_trainer.checkpoint.state import VariableState
 from epochal_trainer.data.arrays import Array
-from epochal_trainer.model.stateful import stateful_layers
+from epochal_trainer.model.stateful import recurrent_states
 
 MODEL = "model"
 OPTIMIZER = "optimizer"
@@ -48,7 +48,7 @@ def groups(model: keras.Model) -> dict[str, list[Any]]:
         OPTIMIZER: list(_optimizer_variables(model.optimizer)),
         METRICS: list(model.metrics_variables),
         RANDOM: [] if generator is None else [generator.state],
-        STATES: [state for layer in stateful_layers(model) for state in keras.tree.flatten(layer.states)],
+        STATES: recurrent_states(model),
     }
 
 

@@ -11,7 +11,14 @@ from epochal_trainer.lib.failures import bad_data, bad_spec
 def stateful_layers(model: keras.Model) -> list[Any]:
     """Return the built recurrent layers of a model with `stateful`, also those inside wrappers and nested models."""
     layers = model._flatten_layers(include_self=False)  # noqa: SLF001 - also finds layers inside wrappers
-    return [layer for layer in layers if isinstance(layer, keras.layers.RNN) and layer.states is not None]
+    return [layer for layer in layers if isinstance(layer, keras.layers.RNN) and layer.stateful and layer.states]
+
+
+def recurrent_states(model: keras.Model) -> list[Any]:
+    """Return the variables with the states of the stateful layers of a model."""
+    states = [state for layer in stateful_layers(model) for state in keras.tree.flatten(layer.states)]
+    # A class of spec.code may keep other values there.
+    return [state for state in states if isinstance(state, keras.Variable)]
 
 
 def check_batch_size(model: keras.Model, batch_size: int) -> None:

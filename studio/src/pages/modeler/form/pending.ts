@@ -8,6 +8,8 @@ type Value = Json | undefined;
 
 /** Pause after which a text is an edit, in milliseconds. */
 export const PAUSE = 250;
+/** The same for an empty text: it removes its key, and the next text would add the key at the end. */
+export const REMOVAL_PAUSE = 1500;
 
 export class PendingTexts {
   readonly #flushes = new Set<() => void>();
@@ -62,9 +64,8 @@ export function usePendingText(value: Value, format: (value: Value) => string, p
   useEffect(() => {
     if (!isTyping) return undefined;
     const remove = pending.add(flush);
-    // An empty text removes the key, and the next text would add it at the end: it waits until the field is left.
     const isRemoval = latest.current.parse(text) === undefined;
-    const timer = isRemoval ? undefined : window.setTimeout(flush, PAUSE);
+    const timer = window.setTimeout(flush, isRemoval ? REMOVAL_PAUSE : PAUSE);
     return () => {
       window.clearTimeout(timer);
       remove();
