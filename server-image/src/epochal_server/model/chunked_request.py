@@ -32,13 +32,15 @@ class Chunk:
     shapes: tuple[tuple[int, ...], ...] | None
     """Shape of a sample in each input, or None if the model's shapes are fixed. Only equal shapes share a batch."""
     answer: ResultSink
+    is_part: bool
+    """Whether the chunk is a part of a large request, which takes several calls of the model."""
 
 
 class ChunkedRequest:
     """Splits a large request into chunks, and passes the concatenated answers to the request's ResultSink.
 
     Each chunk is queued only after the answer to the previous chunk. Smaller requests are thus computed between the
-    chunks.
+    chunks. See ChunkQueue.
     """
 
     def __init__(
@@ -70,7 +72,7 @@ class ChunkedRequest:
         begin, end = self._begun, min(self._begun + self._max_batch_size, self._samples)
         self._begun = end
         chunk = {name: array[begin:end] for name, array in self._inputs.items()}
-        self._append(Chunk(chunk, end - begin, self._shapes, self))
+        self._append(Chunk(chunk, end - begin, self._shapes, self, is_part=True))
 
     def done(self) -> bool:
         """Return whether the request no longer needs an answer, because its client has disconnected."""

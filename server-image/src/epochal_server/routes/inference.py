@@ -47,7 +47,7 @@ def _infer(service: Service, endpoint: Endpoint) -> Handler:
             decoded = await _decode(request, service, endpoint)
             outputs = await compute(request, service, decoded.inputs, decoded.memory_factor)
             size = decoded.memory_factor * bytes_of(outputs)
-            encoded = await encode_answer(service, size, decoded.encode, outputs)
+            encoded = await encode_answer(service, size, partial(decoded.encode, outputs))
         except Refused as refused:
             return refusal(refused, endpoint.encode_error)
         return answer(encoded.content, encoded.headers, content_type=encoded.content_type)
