@@ -59,6 +59,9 @@ several times as many bytes."""
 DEFAULT_BODY_BYTES = 256 * 2**20
 """Limit for request bodies and answers if the container has no memory limit."""
 LOADING = "the model is not loaded yet"
+WORKER_BYTES = 256 * 2**20
+"""Memory of the container for each thread that decodes requests. A photograph of few bytes takes up to 64 MiB there.
+Without a CPU limit, a server on a large node would have too many of these threads for its memory."""
 UNREADY_FACTOR = 2
 """A server is not ready while a model call takes longer than `MAX_QUEUE_SECONDS` and than this multiple of its usual
 time. It refuses all requests until the call ends."""
@@ -104,6 +107,7 @@ class Server:
         connections = _max_connections(config.limits.queued_requests)
         queued = min(config.limits.queued_requests, connections - SPARE_CONNECTIONS)
         self._admission = AdmissionControl(queued, max(config.limits.request_bytes, body_bytes))
+        self._workers = max(1, min(self._threads, memory // WORKER_BYTES)) if memory else self._threads
         self._metrics = Metrics(lambda: self._admission.waiting)
         self._access_log = AccessLog()
         self._request_log = RequestLog(self._metrics, self._access_log, self._shutdown.is_set)
@@ -158,7 +162,7 @@ class Server:
             request_log=self._request_log,
             metrics=self._metrics,
             authorize=self._keys.authorize if self._keys else refuse_other_origins,
-            threads=self._threads,
+            threads=self._workers,
             ready=self._ready,
         )
         serving = self._listener([*health_routes(self._ready, self._alive), *routes], fast_path)
