@@ -18,8 +18,8 @@ from epochal_server.refusals import MAX_MESSAGE, Refused
 INLINE_SECONDS = 0.0025
 """Expected time of a model call up to which the event loop itself computes it. For many small calls, the start and end
 of a thread would cost as much. Longer calls run in a thread, so that the event loop can answer other requests, such
-as the kubelet's probes. Samples of variable length also run in a thread, since the time of a short sample does not
-predict the time of a long sample."""
+as the kubelet's probes. Samples of variable length and texts also run in a thread, since the time of a short sample
+does not predict the time of a long sample."""
 
 log = logging.getLogger(__name__)
 
@@ -77,6 +77,7 @@ class Batcher:
         self._inputs = model.inputs
         self._outputs = model.outputs
         self._varies = any(-1 in tensor.shape for tensor in model.inputs.values())
+        self._may_run_inline = not self._varies and not any(tensor.text for tensor in model.inputs.values())
         self._run = run
         self._max_batch_size = max_batch_size
         self._delay = delay
@@ -237,7 +238,7 @@ class Batcher:
         if not batch:
             return
         expected = self._timing.seconds(samples)
-        if not self._varies and expected <= INLINE_SECONDS:
+        if self._may_run_inline and expected <= INLINE_SECONDS:
             self._finish(batch, samples, self._compute(batch))
             return
         self._running = RunningCall(samples, perf_counter(), expected)

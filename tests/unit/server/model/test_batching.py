@@ -27,6 +27,7 @@ NUMBER = model(
 TEXTS = model(
     signature([TensorSpec(name="x", shape=[-1], dtype="int64")], [TensorSpec(name="y", shape=[], dtype="int64")])
 )
+NOTES = model(signature([TensorSpec(name="x", shape=[], dtype="str")], [TensorSpec(name="y", shape=[], dtype="int64")]))
 BAD = 13
 """A sample that no call of the model survives."""
 SLOW = 0.01
@@ -358,6 +359,18 @@ async def test_samples_of_variable_length_are_computed_in_a_thread() -> None:
 
     answer = await make_batcher(run, model=TEXTS, seconds_per_sample=FAST).answer({"x": np.ones((1, 1000), np.int64)})
     assert list(answer["y"]) == [1000]
+    assert threading.main_thread() not in threads
+
+
+async def test_texts_are_computed_in_a_thread() -> None:
+    threads: list[threading.Thread] = []
+
+    def run(inputs: Arrays) -> Arrays:
+        threads.append(threading.current_thread())
+        return {"y": np.array([len(text) for text in inputs["x"]])}
+
+    answer = await make_batcher(run, model=NOTES, seconds_per_sample=FAST).answer({"x": np.array(["a" * 9], object)})
+    assert list(answer["y"]) == [9]
     assert threading.main_thread() not in threads
 
 
