@@ -139,6 +139,18 @@ def test_threads_that_decode_are_bounded_by_memory(
     assert (server._workers, server._threads) == (workers, 64)
 
 
+async def test_few_readiness_probes_wait_for_the_model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(serve, "PROBE_WAIT_SECONDS", 60.0)
+    server = Server(ServerConfig.model_validate(CONFIG), Folders(*[tmp_path] * 3))
+    waiting = [asyncio.create_task(server._wait_for_readiness()) for _ in range(serve.MAX_WAITING_PROBES)]
+    await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        await server._wait_for_readiness()
+        assert not any(task.done() for task in waiting)
+        server._is_readiness_known.set()
+        await asyncio.gather(*waiting)
+
+
 async def test_without_keys_refuses_pages_of_other_origins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     async with ready(monkeypatch, tmp_path, Fast()) as (_, client):
         host = str(client._base_url)
