@@ -173,7 +173,16 @@ class MemoryReservation:
 
     @contextmanager
     def inputs(self, size: int) -> Iterator[None]:
-        """Reserve memory for model inputs of `size` bytes, made from a small body, until the end of the `with` block.
+        """Reserve memory for model inputs as `take_inputs` does, until the end of the `with` block."""
+        self.take_inputs(size)
+        try:
+            yield
+        finally:
+            self._admission.release(size)
+            self.size -= size
+
+    def take_inputs(self, size: int) -> None:
+        """Add `size` bytes of model inputs to the reservation: those by which they exceed the body.
 
         Raises:
             TooLarge: If request and inputs together exceed the whole memory for requests and answers.
@@ -182,15 +191,10 @@ class MemoryReservation:
         if self.size + size > (max_bytes := self._admission.max_bytes):  # a retry cannot help
             raise TooLarge(
                 f"inputs are too large: the model's inputs take {size:,} bytes, expected at most "
-                f"{max_bytes - self.size:,}: send fewer photographs at a time, or raise spec.resources.limits.memory "
-                "of the ModelServer"
+                f"{max_bytes - self.size:,}: send fewer samples or photographs at a time, or raise "
+                "spec.resources.limits.memory of the ModelServer"
             )
         self.take(size)
-        try:
-            yield
-        finally:
-            self._admission.release(size)
-            self.size -= size
 
     def shrink(self, size: int) -> None:
         """Set the reservation to the `size` bytes of an encoded answer, even above the limit of memory."""

@@ -44,6 +44,9 @@ if TYPE_CHECKING:
 PROBE_WAIT_SECONDS = 2.0
 """Time for which a readiness probe waits for the model while it is loading. It is shorter than the kubelet's timeout of
 the probe. The kubelet would repeat a failed probe only a second later."""
+MAX_WAITING_PROBES = 16
+"""Maximum number of readiness probes that wait for the model. Each keeps a connection, which a liveness probe of the
+kubelet may need."""
 SHUTDOWN_SECONDS = 3.0
 """Seconds at the end of the pod's grace period that are reserved for the shutdown after the last answer."""
 REFUSE_SECONDS = 1.0
@@ -56,6 +59,9 @@ SPARE_FILES = 128
 BODY_MEMORY_DIVISOR = 8
 """The limit for request bodies and answers is the container's memory limit divided by this number. A decoded body takes
 several times as many bytes."""
+WORKER_BYTES = 256 * 2**20
+"""Memory of the container for each thread that decodes requests. A photograph of few bytes takes up to 64 MiB there.
+Without a CPU limit, a server on a large node would have too many of these threads for its memory."""
 DEFAULT_BODY_BYTES = 256 * 2**20
 """Limit for request bodies and answers if the container has no memory limit."""
 LOADING = "the model is not loaded yet"
@@ -95,11 +101,13 @@ class Server:
         self._not_ready_reason: str | None = LOADING
         # Set if the server is ready, waits for the storage, or shuts down: then readiness probes need not wait.
         self._is_readiness_known = asyncio.Event()
+        self._waiting_probes = asyncio.Semaphore(MAX_WAITING_PROBES)
         self._loaded: Loaded | None = None
         self._batcher: Batcher | None = None
         self._shutdown = asyncio.Event()
         self._threads = max(1, math.ceil(cgroups.cores()))
         memory = cgroups.limit()
+        self._workers = max(1, min(self._threads, memory // WORKER_BYTES)) if memory else self._threads
         body_bytes = memory // BODY_MEMORY_DIVISOR if memory else DEFAULT_BODY_BYTES
         connections = _max_connections(config.limits.queued_requests)
         queued = min(config.limits.queued_requests, connections - SPARE_CONNECTIONS)
@@ -158,7 +166,7 @@ class Server:
             request_log=self._request_log,
             metrics=self._metrics,
             authorize=self._keys.authorize if self._keys else refuse_other_origins,
-            threads=self._threads,
+            threads=self._workers,
             ready=self._ready,
         )
         serving = self._listener([*health_routes(self._ready, self._alive), *routes], fast_path)
@@ -203,8 +211,10 @@ class Server:
         return self._batcher.slow_call_message(seconds, factor) if self._batcher is not None else None
 
     async def _wait_for_readiness(self) -> None:
+        if self._waiting_probes.locked():
+            return
         with suppress(TimeoutError):
-            async with asyncio.timeout(PROBE_WAIT_SECONDS):
+            async with self._waiting_probes, asyncio.timeout(PROBE_WAIT_SECONDS):
                 await self._is_readiness_known.wait()
 
     async def _not_ready(self, _: web.Request) -> web.StreamResponse:

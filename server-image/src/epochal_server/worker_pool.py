@@ -11,6 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 from epochal_server.admission import AdmissionControl
 from epochal_server.job_timing import JobTiming
 from epochal_server.refusals import NotReady
+from epochal_server.turns import Turns
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -21,9 +22,8 @@ class WorkerPool:
 
     def __init__(self, pool: Executor, admission: AdmissionControl, threads: int) -> None:
         self._pool = pool
-        self._free = asyncio.Semaphore(threads)
+        self._thread_turns, self._exclusive_turns = Turns(threads), Turns(1)
         self._admission = admission
-        self._turn = asyncio.Lock()
         self._shared, self._exclusive = JobTiming(threads), JobTiming(1)
         self._unfinished: set[asyncio.Timeout] = set()
         self._refusal: NotReady | None = None
@@ -39,7 +39,7 @@ class WorkerPool:
             Exception: The exception of the function, such as Refused.
         """
         self._admission.admit()
-        return await self._run(self._shared, function, *args, **kwargs)
+        return await self._run(self._shared, partial(function, *args, **kwargs))
 
     async def run_exclusively(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run a function that takes much memory in a thread and return its result. Only one of these runs at a time.
@@ -52,7 +52,7 @@ class WorkerPool:
             NotReady: The error of `refuse`.
         """
         self._admission.admit()
-        return await self._run(self._exclusive, function, *args, **kwargs)
+        return await self._run(self._exclusive, partial(function, *args, **kwargs))
 
     async def run_for_answer(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run a function in a thread after the model's answer, such as encoding a large answer, and return its result.
@@ -60,14 +60,19 @@ class WorkerPool:
         The function never runs at the same time as a function of `run_exclusively`. Its request counts as waiting, but
         is never refused, except by `refuse`.
         """
-        return await self._run(self._exclusive, function, *args, **kwargs)
+        return await self._run(self._exclusive, partial(function, *args, **kwargs))
+
+    async def run_for_part(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run a function like `run_for_answer`, for one photograph of a form. See `plan`."""
+        return await self._run(self._exclusive, partial(function, *args, **kwargs), is_part=True)
 
     @contextmanager
     def plan(self, function: Callable[P, R], exclusive: Sequence[bool]) -> Iterator[Callable[P, Awaitable[R]]]:
         """Admit a form of several photographs. Yield a coroutine function that runs `function` for the next photograph.
 
         A planned call is never refused, except by `refuse`: otherwise the work for earlier photographs would be lost.
-        Call one after another, so that other requests have their turns between the calls.
+        Call one after another, so that other requests have their turns between the calls. Planned calls and all other
+        calls take turns, so that small requests do not delay each photograph by the whole queue.
 
         Args:
             function: Decodes a photograph. Afterwards the model computes the photograph.
@@ -87,7 +92,7 @@ class WorkerPool:
         async def call(*args: P.args, **kwargs: P.kwargs) -> R:
             timing = later.pop()
             add(timing, -1)
-            return await self._run(timing, function, *args, **kwargs)
+            return await self._run(timing, partial(function, *args, **kwargs), is_part=True)
 
         for timing in later:
             add(timing, 1)
@@ -98,8 +103,12 @@ class WorkerPool:
                 add(timing, -1)
 
     def seconds(self) -> float:
-        """Return the estimated seconds until all calls have ended."""
-        return self._shared.remaining() + self._exclusive.remaining()
+        """Return the estimated seconds until all calls have ended. Planned calls take every second turn meanwhile."""
+        return sum(
+            remaining + min(remaining, timing.planned_seconds())
+            for timing in (self._shared, self._exclusive)
+            if (remaining := timing.remaining())
+        )
 
     def _planned_seconds(self) -> float:
         return self._shared.planned_seconds() + self._exclusive.planned_seconds()
@@ -110,10 +119,12 @@ class WorkerPool:
         for call in self._unfinished:
             call.reschedule(0)
 
-    async def _run(self, timing: JobTiming, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        name = _name(function)
-        async with self._call(timing, name), self._turn if timing is self._exclusive else nullcontext():
-            return await self._done(timing, name, partial(function, *args, **kwargs))
+    async def _run(self, timing: JobTiming, function: Callable[[], R], *, is_part: bool = False) -> R:
+        name, is_exclusive = _name(function), timing is self._exclusive
+        exclusive = self._exclusive_turns.wait(is_part=is_part) if is_exclusive else nullcontext()
+        # The pool's own queue would keep the arguments of cancelled calls.
+        async with self._call(timing, name), exclusive, self._thread_turns.wait(is_part=is_part):
+            return await self._done(timing, name, function)
 
     @asynccontextmanager
     async def _call(self, timing: JobTiming, name: str) -> AsyncIterator[None]:
@@ -137,17 +148,16 @@ class WorkerPool:
             self._unfinished.discard(call)
 
     async def _done(self, timing: JobTiming, name: str, function: Callable[[], R]) -> R:
-        async with self._free:  # the pool's own queue would keep the arguments of cancelled calls
-            with timing.measure(name):
-                job = self._pool.submit(function)
-                try:
-                    return await asyncio.wrap_future(job)
-                except asyncio.CancelledError:
-                    # A started function takes memory until its end, even without its client.
-                    if not job.cancelled() and self._refusal is None:
-                        with suppress(Exception):
-                            await asyncio.wrap_future(job)
-                    raise
+        with timing.measure(name):
+            job = self._pool.submit(function)
+            try:
+                return await asyncio.wrap_future(job)
+            except asyncio.CancelledError:
+                # A started function takes memory until its end, even without its client.
+                if not job.cancelled() and self._refusal is None:
+                    with suppress(Exception):
+                        await asyncio.wrap_future(job)
+                raise
 
 
 def _name(function: Callable[..., Any]) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from aiohttp import ClientSession, FormData
 from epochal_api.modelserver.config import ServerConfig
+from epochal_lib import cgroups
 from epochal_lib.sockets import listen
 from epochal_server import serve
 from epochal_server.connections import connection as connections
@@ -126,6 +127,28 @@ async def ready(
             server._begin_shutdown()
             await running
             metrics.close()
+
+
+@pytest.mark.parametrize(("memory", "workers"), [(None, 64), (2**40, 64), (2**30, 4), (2**29, 2), (2**26, 1)])
+def test_threads_that_decode_are_bounded_by_memory(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, memory: int | None, workers: int
+) -> None:
+    monkeypatch.setattr(cgroups, "cores", lambda: 64.0)
+    monkeypatch.setattr(cgroups, "limit", lambda: memory)
+    server = Server(ServerConfig.model_validate(CONFIG), Folders(*[tmp_path] * 3))
+    assert (server._workers, server._threads) == (workers, 64)
+
+
+async def test_few_readiness_probes_wait_for_the_model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(serve, "PROBE_WAIT_SECONDS", 60.0)
+    server = Server(ServerConfig.model_validate(CONFIG), Folders(*[tmp_path] * 3))
+    waiting = [asyncio.create_task(server._wait_for_readiness()) for _ in range(serve.MAX_WAITING_PROBES)]
+    await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        await server._wait_for_readiness()
+        assert not any(task.done() for task in waiting)
+        server._is_readiness_known.set()
+        await asyncio.gather(*waiting)
 
 
 async def test_without_keys_refuses_pages_of_other_origins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

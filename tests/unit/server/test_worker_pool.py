@@ -182,6 +182,52 @@ async def test_a_form_waits_for_the_planned_calls_of_another(monkeypatch: pytest
         admission.admit(admission.later_seconds())
 
 
+@pytest.mark.parametrize("is_exclusive", [False, True])
+async def test_planned_calls_and_other_calls_take_turns(*, is_exclusive: bool) -> None:
+    calls, is_over = list[str](), False
+    with ThreadPoolExecutor(1) as pool:
+        work = WorkerPool(pool, AdmissionControl(1000, 1000), 1)
+        run = work.run_exclusively if is_exclusive else work
+
+        async def send() -> None:
+            while not is_over:
+                await run(calls.append, "other")
+
+        clients = [asyncio.create_task(send()) for _ in range(20)]
+        await asyncio.sleep(0)
+        with work.plan(calls.append, [is_exclusive] * 5) as call:
+            for _ in range(5):
+                await call("planned")
+                await work.run_for_part(calls.append, "planned")
+        is_over = True
+        await asyncio.gather(*clients)
+    while_planned = calls[: len(calls) - calls[::-1].index("planned")]
+    assert while_planned.count("other") <= 2 * 10  # without turns, twenty for each planned call
+
+
+async def test_an_estimate_counts_planned_calls_as_every_second_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(job_timing, "perf_counter", lambda: now)
+    admission, began, proceed = AdmissionControl(1000, 1000), threading.Event(), threading.Event()
+
+    def decode() -> None:
+        began.set()
+        proceed.wait(10)
+
+    with ThreadPoolExecutor(1) as pool:
+        work = WorkerPool(pool, admission, 1)
+        first = asyncio.create_task(work(decode))
+        await asyncio.to_thread(began.wait, 10)
+        now = 3.0
+        with work.plan(decode, [False]):
+            assert admission.estimate() == 6.0
+        with work.plan(decode, [False] * 4):
+            assert admission.estimate() == 6.0, "at most as long as the calls that wait"
+        assert admission.estimate() == 3.0
+        proceed.set()
+        await first
+
+
 async def test_a_failed_function_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     now, timing = 0.0, job_timing.JobTiming(2)
     monkeypatch.setattr(job_timing, "perf_counter", lambda: now)

@@ -18,7 +18,9 @@ UID_LABEL = f"{GROUP}/modelserver-uid"
 INPUTS_ANNOTATION = f"{GROUP}/inputs-sha256"
 """Annotation of the pod template: digest of its inputs, without values that belong to the operator, such as images."""
 TEMPLATE_ANNOTATION = f"{GROUP}/template-sha256"
-"""Annotation of the Deployment: digest of its pod template as the API server stores it, with defaults."""
+"""Annotation of the Deployment: digest of its pod template as the API server stores it, with defaults and the changes
+of admission webhooks. The operator learns this template from the answer to its write, so a patch after the creation
+sets the annotation."""
 RESTART_ANNOTATION = "kubectl.kubernetes.io/restartedAt"
 """Annotation of the pod template that `kubectl rollout restart` writes."""
 RESTARTED_ANNOTATION = f"{GROUP}/restarted-at"

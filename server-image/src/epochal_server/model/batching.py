@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from weakref import WeakSet
 
 from epochal_server.admission import AdmissionControl
 from epochal_server.model.batch_timing import BatchTiming
+from epochal_server.model.chunk_queue import ChunkQueue
 from epochal_server.model.chunked_request import Chunk, ChunkedRequest, ResultSink, concatenate, model_error, split
 from epochal_server.model.model import Arrays, Model, check
 from epochal_server.refusals import MAX_MESSAGE, Refused
@@ -18,8 +18,8 @@ from epochal_server.refusals import MAX_MESSAGE, Refused
 INLINE_SECONDS = 0.0025
 """Expected time of a model call up to which the event loop itself computes it. For many small calls, the start and end
 of a thread would cost as much. Longer calls run in a thread, so that the event loop can answer other requests, such
-as the kubelet's probes. Samples of variable length also run in a thread, since the time of a short sample does not
-predict the time of a long sample."""
+as the kubelet's probes. Samples of variable length and texts also run in a thread, since the time of a short sample
+does not predict the time of a long sample."""
 
 log = logging.getLogger(__name__)
 
@@ -77,23 +77,23 @@ class Batcher:
         self._inputs = model.inputs
         self._outputs = model.outputs
         self._varies = any(-1 in tensor.shape for tensor in model.inputs.values())
+        self._may_run_inline = not self._varies and not any(tensor.text for tensor in model.inputs.values())
         self._run = run
         self._max_batch_size = max_batch_size
         self._delay = delay
         self._thread = thread
         self._timing = BatchTiming(seconds_per_sample, max_batch_size)
         self._admission = admission
-        admission.estimates.append(self._queued_seconds)
+        admission.estimates.append(self._small_request_seconds)
         admission.later_estimates.append(self._later_seconds)
         self._on_call = on_call
-        self._chunks: deque[Chunk] = deque()
-        self._samples = 0
+        self._queue = ChunkQueue(max_batch_size)
         self._large: WeakSet[ChunkedRequest] = WeakSet()
         self._next: asyncio.Handle | None = None
         self._dropping: asyncio.Handle | None = None
         self._running: RunningCall | None = None
 
-    async def answer(self, inputs: Arrays, *, is_admitted: bool = False) -> Arrays:
+    async def answer(self, inputs: Arrays, *, is_admitted: bool = False, is_part: bool = False) -> Arrays:
         """Return all outputs of the model for the samples of a request.
 
         The arrays may be views of shared memory: do not write to them. Do not write to the inputs after the call,
@@ -102,6 +102,7 @@ class Batcher:
         Args:
             inputs: The samples.
             is_admitted: Whether the request is already admitted. It is then never Busy.
+            is_part: Whether the samples are a part of a form, which is a large request. See ChunkQueue.
 
         Raises:
             Refused: Invalid, if the inputs are invalid. Busy, if the queue is full or too slow. Failed, if the model
@@ -114,7 +115,7 @@ class Batcher:
         admission.waiting += 1  # a context manager takes three times as long, for each request
         try:
             answer: asyncio.Future[Arrays] = asyncio.get_running_loop().create_future()
-            self._put(inputs, samples, answer)
+            self._put(inputs, samples, answer, is_part=is_part)
             return await answer
         except asyncio.CancelledError:
             self.drop_disconnected()
@@ -149,22 +150,29 @@ class Batcher:
 
     def _queued_seconds(self) -> float:
         """Return the estimated seconds for the model to compute the running call and all queued chunks."""
-        chunks, waiting = len(self._chunks), self._admission.waiting
+        chunks, waiting, samples = len(self._queue), self._admission.waiting, self._queue.samples
         # The request of a disconnected client stays in the queue until its turn, but `waiting` does not count it.
-        samples = self._samples if waiting >= chunks else self._samples * waiting // chunks
+        samples = samples if waiting >= chunks else samples * waiting // chunks
         queued = self._timing.seconds(samples)
         running = self._running
         if running is None:
             return queued
         return queued + max(running.expected, perf_counter() - running.began)  # a late call may take as long again
 
+    def _small_request_seconds(self) -> float:
+        """Return the estimated seconds until a small request would begin: later parts take every second call."""
+        queued = self._queued_seconds()
+        return queued + min(queued, self._later_seconds()) if queued else 0.0
+
     def _later_seconds(self) -> float:
         """Return the estimated seconds of the chunks and photographs that are not queued yet."""
+        if not self._large and not self._admission.planned:
+            return 0.0  # for speed, since almost every request asks
         chunks = self._timing.seconds(sum(request.remaining for request in self._large))
         return chunks + self._admission.planned * self._timing.seconds(1)  # a photograph has a call of its own
 
     def _overtaken_seconds(self, samples: int) -> float:
-        """Return the estimated seconds of the later parts that a small request overtakes, but a large one does not."""
+        """Return the estimated seconds for which a large request waits longer than a small one: for the later parts."""
         return self._later_seconds() if samples > self._max_batch_size else 0.0
 
     def slow_call_message(self, seconds: float, factor: float) -> str | None:
@@ -186,21 +194,18 @@ class Batcher:
 
     def fail_queued(self, why: Refused) -> None:
         """Remove all samples from the queue, and answer their requests with the error `why`."""
-        while self._chunks:
-            chunk = self._chunks.popleft()
-            self._samples -= chunk.samples
+        for chunk in self._queue.clear():
             if not chunk.answer.done():
                 chunk.answer.set_exception(why)
 
     def _drop_disconnected_now(self) -> None:
         self._dropping = None
-        self._chunks = deque(chunk for chunk in self._chunks if not chunk.answer.done())
-        self._samples = sum(chunk.samples for chunk in self._chunks)
+        self._queue.drop_disconnected()
 
-    def _put(self, inputs: Arrays, samples: int, sink: ResultSink) -> None:
+    def _put(self, inputs: Arrays, samples: int, sink: ResultSink, *, is_part: bool = False) -> None:
         shapes = tuple(array.shape[1:] for array in inputs.values()) if self._varies else None
         if samples <= self._max_batch_size:
-            self._append(Chunk(inputs, samples, shapes, sink))
+            self._append(Chunk(inputs, samples, shapes, sink, is_part))
         else:
             request = ChunkedRequest(
                 inputs, samples, shapes, sink, max_batch_size=self._max_batch_size, append=self._append
@@ -209,8 +214,7 @@ class Batcher:
             request.next()
 
     def _append(self, chunk: Chunk) -> None:
-        self._chunks.append(chunk)
-        self._samples += chunk.samples
+        self._queue.append(chunk)
         if self._running is None:
             self._schedule()
 
@@ -220,7 +224,7 @@ class Batcher:
         Without a delay, or if the queue fills a batch, the call starts in the next turn of the event loop.
         """
         loop = asyncio.get_running_loop()
-        if self._delay and self._samples < self._max_batch_size:
+        if self._delay and self._queue.samples < self._max_batch_size:
             self._next = self._next or loop.call_later(self._delay, self._start)
             return
         if isinstance(self._next, asyncio.TimerHandle):
@@ -230,34 +234,16 @@ class Batcher:
 
     def _start(self) -> None:
         self._next = None
-        batch, samples = self._take_batch()
+        batch, samples = self._queue.take_batch()
         if not batch:
             return
         expected = self._timing.seconds(samples)
-        if not self._varies and expected <= INLINE_SECONDS:
+        if self._may_run_inline and expected <= INLINE_SECONDS:
             self._finish(batch, samples, self._compute(batch))
             return
         self._running = RunningCall(samples, perf_counter(), expected)
         computing = asyncio.get_running_loop().run_in_executor(self._thread, self._compute, batch)
         computing.add_done_callback(lambda done: self._finish(batch, samples, done.result()))
-
-    def _take_batch(self) -> tuple[list[Chunk], int]:
-        """Remove the chunks for one call from the queue, and return them with their number of samples.
-
-        Chunks of disconnected clients are dropped.
-        """
-        batch: list[Chunk] = []
-        samples = 0
-        while self._chunks:
-            chunk = self._chunks[0]
-            if not chunk.answer.done():
-                if batch and (samples + chunk.samples > self._max_batch_size or chunk.shapes != batch[0].shapes):
-                    break
-                batch.append(chunk)
-                samples += chunk.samples
-            self._chunks.popleft()
-            self._samples -= chunk.samples
-        return batch, samples
 
     def _finish(self, batch: Sequence[Chunk], samples: int, result: BatchResult) -> None:
         self._running = None
@@ -272,7 +258,7 @@ class Batcher:
                 chunk.answer.set_exception(answer)
             else:
                 chunk.answer.set_result(answer)
-        if self._chunks:
+        if self._queue:
             self._schedule()
         self._on_call(samples, result.outputs)
 

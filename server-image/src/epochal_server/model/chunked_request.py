@@ -32,13 +32,15 @@ class Chunk:
     shapes: tuple[tuple[int, ...], ...] | None
     """Shape of a sample in each input, or None if the model's shapes are fixed. Only equal shapes share a batch."""
     answer: ResultSink
+    is_part: bool
+    """Whether the chunk is a part of a large request, which takes several calls of the model."""
 
 
 class ChunkedRequest:
-    """Splits a large request into chunks, and passes the concatenated answers to the request's ResultSink.
+    """Splits a large request into chunks, and passes the answer to all samples to the request's ResultSink.
 
     Each chunk is queued only after the answer to the previous chunk. Smaller requests are thus computed between the
-    chunks.
+    chunks. See ChunkQueue.
     """
 
     def __init__(
@@ -58,7 +60,8 @@ class ChunkedRequest:
         self._max_batch_size = max_batch_size
         self._append = append
         self._begun = 0
-        self._answers: list[Arrays] = []
+        self._answered = 0
+        self._outputs: dict[str, np.ndarray] = {}
 
     @property
     def remaining(self) -> int:
@@ -70,29 +73,48 @@ class ChunkedRequest:
         begin, end = self._begun, min(self._begun + self._max_batch_size, self._samples)
         self._begun = end
         chunk = {name: array[begin:end] for name, array in self._inputs.items()}
-        self._append(Chunk(chunk, end - begin, self._shapes, self))
+        self._append(Chunk(chunk, end - begin, self._shapes, self, is_part=True))
 
     def done(self) -> bool:
         """Return whether the request no longer needs an answer, because its client has disconnected."""
         return self._sink.done()
 
     def set_result(self, answer: Arrays) -> None:
-        """Store the answer to a chunk. Then queue the next chunk, or pass the answers to all chunks to the sink."""
-        self._answers.append(answer)
+        """Store the answer to a chunk. Then queue the next chunk, or pass the answer to all samples to the sink."""
+        try:
+            self._store(answer)
+        except (ValueError, MemoryError) as error:
+            self.set_exception(model_error(error))
+            return
         if self._begun < self._samples:
             self.next()
-            return
-        try:
-            answers = concatenate(self._answers)
-        except ValueError as error:  # an output of variable length differs between the chunks
-            self.set_exception(model_error(error))
         else:
-            self._sink.set_result(answers)
+            self._sink.set_result(self._outputs)
 
     def set_exception(self, error: Refused) -> None:
         """Pass the error of a chunk to the request's sink. The remaining chunks are not computed."""
         self._begun = self._samples
         self._sink.set_exception(error)
+
+    def _store(self, answer: Arrays) -> None:
+        """Copy the answer to a chunk into the outputs of the request.
+
+        The arrays of thousands of small chunks would take more memory than their values.
+
+        Raises:
+            ValueError: If an output of variable length differs between the chunks.
+            MemoryError: If there is no memory for the outputs of all samples.
+        """
+        for name, values in answer.items():
+            if name not in self._outputs:
+                self._outputs[name] = np.empty((self._samples, *values.shape[1:]), values.dtype)
+            output = self._outputs[name]
+            if output.shape[1:] != values.shape[1:]:
+                raise ValueError(
+                    f'output "{name}" has the shapes {list(output.shape[1:])} and {list(values.shape[1:])} of a sample'
+                )
+            output[self._answered : self._begun] = values
+        self._answered = self._begun
 
 
 def concatenate(parts: Sequence[Arrays]) -> Arrays:

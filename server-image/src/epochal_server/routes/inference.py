@@ -11,6 +11,7 @@ from epochal_server.model.model import bytes_of
 from epochal_server.protocols import media_type
 from epochal_server.protocols.protocol import Decoded, Document, Endpoint, Protocol
 from epochal_server.refusals import Refused, Unknown
+from epochal_server.routes.request_body import reservation
 from epochal_server.routes.service import (
     PROTOCOL,
     Service,
@@ -44,10 +45,12 @@ def _infer(service: Service, endpoint: Endpoint) -> Handler:
         request[PROTOCOL] = endpoint.protocol(request.headers)
         try:
             _require_model(request, service)
-            decoded = await _decode(request, service, endpoint)
-            outputs = await compute(request, service, decoded.inputs, decoded.memory_factor)
-            size = decoded.memory_factor * bytes_of(outputs)
-            encoded = await encode_answer(service, size, decoded.encode, outputs)
+            decoded, inputs_bytes = await _decode(request, service, endpoint)
+            reserved = reservation(request, service.admission)
+            with reserved.inputs(max(0, inputs_bytes - reserved.size)):
+                outputs = await compute(request, service, decoded.inputs, decoded.memory_factor)
+                size = decoded.memory_factor * bytes_of(outputs)
+                encoded = await encode_answer(service, size, partial(decoded.encode, outputs))
         except Refused as refused:
             return refusal(refused, endpoint.encode_error)
         return answer(encoded.content, encoded.headers, content_type=encoded.content_type)
@@ -70,23 +73,33 @@ def _describe(service: Service, document: Document) -> Handler:
     return describe
 
 
-async def _decode(request: web.Request, service: Service, endpoint: Endpoint) -> Decoded:
-    """Read and decode a request. A body above INLINE_BYTES is decoded in a thread."""
+async def _decode(request: web.Request, service: Service, endpoint: Endpoint) -> tuple[Decoded, int]:
+    """Read a request, and return it decoded, with the bytes of its inputs in memory.
+
+    A body above INLINE_BYTES is decoded in a thread.
+    """
     body = await read_body(request, service)
     media_type.check_json(body, media_type.declared(request.headers))
     decode = partial(endpoint.decode, body, request.headers, request.query)
-    return decode() if len(body) <= INLINE_BYTES else await service.workers.run_exclusively(_without_collection, decode)
+    if len(body) <= INLINE_BYTES:
+        return _measured(decode)
+    return await service.workers.run_exclusively(_without_collection, decode)
 
 
-def _without_collection(decode: Callable[[], Decoded]) -> Decoded:
-    """Return the result of `decode`, with the garbage collector off meanwhile, since JSON has no reference cycles.
+def _measured(decode: Callable[[], Decoded]) -> tuple[Decoded, int]:
+    decoded = decode()
+    return decoded, bytes_of(decoded.inputs)
 
-    While 8 MiB become millions of objects, the collector would scan all of them repeatedly. That takes eight times as
-    long as decoding, and stops all threads meanwhile.
+
+def _without_collection(decode: Callable[[], Decoded]) -> tuple[Decoded, int]:
+    """Return the result of `decode`, and the bytes of its inputs. The garbage collector is off meanwhile.
+
+    JSON has no reference cycles. While 8 MiB become millions of objects, the collector would scan all of them
+    repeatedly. That takes eight times as long as decoding, and stops all threads meanwhile.
     """
     gc.disable()
     try:
-        return decode()
+        return _measured(decode)
     except Refused as refused:
         # Frames of a traceback would keep all those objects in memory until the event loop has handled the error.
         refused.__context__ = None

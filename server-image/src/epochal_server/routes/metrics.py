@@ -18,6 +18,9 @@ from epochal_server.routes.service import PROTOCOL
 _OPENMETRICS, _VERSION = "application/openmetrics-text", ";version=1.0.0"
 T = TypeVar("T")
 
+MAX_SCRAPES = 32
+"""Maximum number of scrapes that wait. Each keeps a connection. The kubelet needs connections, too: it would restart a
+server that does not answer its probes."""
 MAX_CPU_SHARE = 0.05
 """Maximum share of one CPU's time that a SharedResult spends on its function, for any number of callers."""
 
@@ -57,12 +60,16 @@ def metrics_routes(registry: CollectorRegistry, model: Callable[[], Signature | 
     # Only two formats: a client may name any number of versions, and each would be encoded separately.
     encoders = {accepted: choose_encoder(accepted) for accepted in ("", _OPENMETRICS + _VERSION)}
     encoded = {accepted: SharedResult(partial(encode, registry)) for accepted, (encode, _) in encoders.items()}
+    slots = asyncio.Semaphore(MAX_SCRAPES)
 
     async def metrics(request: web.Request) -> web.Response:
         request[PROTOCOL] = HEALTH
         accepted = _OPENMETRICS + _VERSION if _OPENMETRICS in request.headers.get("Accept", "") else ""
         _, content_type = encoders[accepted]
-        return web.Response(body=await encoded[accepted](), headers={"Content-Type": content_type})
+        if slots.locked():
+            return web.json_response({"error": f"{MAX_SCRAPES} scrapes are waiting: try again later"}, status=503)
+        async with slots:
+            return web.Response(body=await encoded[accepted](), headers={"Content-Type": content_type})
 
     async def send_signature(request: web.Request) -> web.Response:
         request[PROTOCOL] = HEALTH

@@ -1,6 +1,7 @@
 """POST /predict: a photograph, or a form with several photographs."""
 
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any
 
 from aiohttp import hdrs, web
@@ -52,15 +53,15 @@ def routes(service: Service) -> list[web.RouteDef]:
         if content_type.startswith("multipart/"):
             files = multipart.files(body, request.headers[hdrs.CONTENT_TYPE], MAX_FILES)
             answers, size = await _predict_files(request, service, files, options)
-            return await encode_answer(service, size, json_answer, {"photographs": answers})
+            return await encode_answer(service, size, partial(json_answer, {"photographs": answers}))
         media_type.check_photograph(body, content_type, model.name)
         with _sample_memory(request, service, body):
             images = await _images(service, body, options)
             if options.show and PNG in request.headers.get("Accept", "") and len(images) == 1:
                 size = photographs.shown_bytes(images)
-                return answer(await encode_answer(service, size, png, images[0]), content_type=PNG)
+                return answer(await encode_answer(service, size, partial(png, images[0])), content_type=PNG)
             predictions, size = await _predictions(request, service, images, options)
-        return await encode_answer(service, size, json_answer, photographs.answer(predictions, options))
+        return await encode_answer(service, size, partial(json_answer, photographs.answer(predictions, options)))
 
     return [web.post("/predict", with_protocol(PHOTOGRAPHS, predict))]
 
@@ -77,12 +78,18 @@ async def _images(service: Service, data: bytes, options: Options) -> list[Model
 
 
 async def _predictions(
-    request: web.Request, service: Service, images: list[ModelImage], options: Options, earlier_bytes: int = 0
+    request: web.Request,
+    service: Service,
+    images: list[ModelImage],
+    options: Options,
+    earlier_bytes: int = 0,
+    *,
+    is_part: bool = False,
 ) -> tuple[list[dict[str, Any]], int]:
     """Return the prediction of each model image, and the bytes that outputs and response of all predictions take.
 
     The images are computed together, as the samples of one request to the model. The request was admitted before its
-    photograph was decoded.
+    photograph was decoded. `is_part` means that the photograph is one of a form.
     """
     if not images:
         return [], 0
@@ -91,10 +98,17 @@ async def _predictions(
     further = (len(images) - 1) * sample_bytes(model)
     with reservation(request, service.admission).inputs(further):
         outputs = await compute(
-            request, service, inputs(images, model), memory_factor, earlier_bytes + shown, is_admitted=True
+            request,
+            service,
+            inputs(images, model),
+            memory_factor,
+            earlier_bytes + shown,
+            is_admitted=True,
+            is_part=is_part,
         )
     size = shown + memory_factor * bytes_of(outputs)
-    return await encode_answer(service, size, photographs.predictions, images, outputs, model, options), size
+    encode = partial(photographs.predictions, images, outputs, model, options)
+    return await encode_answer(service, size, encode, is_part=is_part), size
 
 
 async def _predict_files(
@@ -103,8 +117,8 @@ async def _predict_files(
     """Return the predictions for each file, and the bytes that outputs and response of all predictions take.
 
     An invalid file gets an error in place of predictions. The form is admitted or refused as a whole. Its files are
-    computed one after another. Other requests are computed between them, and memory contains the model's inputs of one
-    file at a time.
+    computed one after another. Forms and other requests take turns, and memory contains the model's inputs of one file
+    at a time.
 
     Raises:
         Invalid: If every file is invalid.
@@ -126,7 +140,7 @@ async def _predict_files(
                 except Refused as refused:
                     answers.append(refused)
                 else:
-                    predictions, more = await _predictions(request, service, images, options, size)
+                    predictions, more = await _predictions(request, service, images, options, size, is_part=True)
                     answers.append(photographs.answer(predictions, options))
                     size += more
     if all(isinstance(answer, Refused) for answer in answers):

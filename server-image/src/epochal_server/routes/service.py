@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ParamSpec, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import orjson
 from aiohttp import hdrs, web
@@ -20,7 +20,6 @@ from epochal_server.worker_pool import WorkerPool
 PROTOCOL = web.RequestKey("protocol", str)
 """A request's key for its protocol, such as v2 or watson-v4. Each route sets it first, also for refused requests. The
 middleware counts and logs by it."""
-P = ParamSpec("P")
 R = TypeVar("R")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -28,8 +27,8 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class Answer(Protocol):
     """Checks the samples of a request and computes all outputs of the model. See batching.Batcher.answer."""
 
-    async def __call__(self, inputs: Arrays, /, *, is_admitted: bool = False) -> Arrays:
-        """Return all outputs of the model. An admitted request is never Busy."""
+    async def __call__(self, inputs: Arrays, /, *, is_admitted: bool = False, is_part: bool = False) -> Arrays:
+        """Return all outputs of the model. An admitted request is never Busy. Parts of forms have their own queue."""
 
 
 @dataclass(frozen=True)
@@ -100,27 +99,31 @@ async def compute(
     earlier_bytes: int = 0,
     *,
     is_admitted: bool = False,
+    is_part: bool = False,
 ) -> Arrays:
     """Return the model's outputs for a request, and reserve the memory of outputs and response.
 
     Outputs and response take `memory_factor` bytes for each byte of the outputs. `earlier_bytes` are those of earlier
-    answers to the same request, which remain reserved. `is_admitted` means that the request was admitted before.
+    answers to the same request, which remain reserved. `is_admitted` means that the request was admitted before, and
+    `is_part` that the inputs are a part of a form. See Batcher.answer.
 
     Raises:
         Refused: See Batcher.answer; also TooLarge or Busy, if there is no memory.
     """
     reserved = reservation(request, service.admission)
     reserved.add_answer(earlier_bytes + memory_factor * service.model.answer_bytes(inputs))
-    outputs = await service.answer(inputs, is_admitted=is_admitted)
+    outputs = await service.answer(inputs, is_admitted=is_admitted, is_part=is_part)
     reserved.add_answer(earlier_bytes + memory_factor * bytes_of(outputs))
     return outputs
 
 
-async def encode_answer(service: Service, size: int, encode: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+async def encode_answer(service: Service, size: int, encode: Callable[[], R], *, is_part: bool = False) -> R:
     """Return the result of `encode`. If outputs and response take more than INLINE_ANSWER_BYTES, a thread calls it.
 
-    `size` is the number of bytes that outputs and response take.
+    `size` is the number of bytes that outputs and response take. `is_part` means that they are a part of the answer to
+    a form.
     """
     if size <= INLINE_ANSWER_BYTES:
-        return encode(*args, **kwargs)
-    return await service.workers.run_for_answer(encode, *args, **kwargs)
+        return encode()
+    run = service.workers.run_for_part if is_part else service.workers.run_for_answer
+    return await run(encode)

@@ -1,6 +1,7 @@
 """ModelServers in a simulated cluster, from the model to the rollouts."""
 
 import json
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
@@ -84,6 +85,14 @@ async def test_a_model_from_a_bucket_is_served() -> None:
     assert cluster.condition("Stalled") == ("False", "Progressing")
     assert cluster.events() == ["RolledOut"]
     assert server_config(cluster)["source"] == {"uri": URI, "sha256": SHA}
+
+
+async def test_the_log_names_changed_annotations(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    await serving()
+    names = ("epochal.dev/template-sha256", "epochal.dev/restarted-at")
+    changes = ", ".join(f"metadata.annotations[{name}]" for name in names)
+    assert f"changed the Deployment: {changes}" in caplog.messages
 
 
 @pytest.mark.parametrize("dies_after", [1, 2, 3])

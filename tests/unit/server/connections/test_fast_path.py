@@ -46,6 +46,7 @@ from tests.kit.models import model, signature
 NUMBERS = model(
     signature([TensorSpec(name="x", shape=[2], dtype="float32")], [TensorSpec(name="y", shape=[2], dtype="float32")])
 )
+WORDS = model(signature([TensorSpec(name="x", shape=[], dtype="str")], [TensorSpec(name="y", shape=[], dtype="str")]))
 INFER = "/v2/models/digits/infer"
 
 
@@ -284,6 +285,16 @@ async def test_a_queued_body_counts_in_memory() -> None:
         assert (await first)[0][0] == 200
         await until(lambda: server.request_log.in_progress == 0)
         server.admission.reserve(200_000)
+
+
+@pytest.mark.parametrize("with_fast_path", [True, False])
+@pytest.mark.parametrize("count", [1000, 60_000])
+async def test_the_inputs_count_in_memory_if_they_exceed_the_body(*, with_fast_path: bool, count: int) -> None:
+    async with running(served=WORDS, memory=40 * count, with_fast_path=with_fast_path) as server:
+        words = {"name": "x", "shape": [count], "datatype": "BYTES", "data": ["ab"] * count}
+        ((status, _, body),) = await server.exchange([post(json.dumps({"inputs": [words]}).encode())], 1)
+        assert (status, b"the model's inputs take" in body) == (413, True)
+        server.admission.reserve(40 * count)
 
 
 async def test_refuses_before_the_body_is_complete(monkeypatch: pytest.MonkeyPatch) -> None:

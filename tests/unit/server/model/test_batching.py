@@ -27,6 +27,7 @@ NUMBER = model(
 TEXTS = model(
     signature([TensorSpec(name="x", shape=[-1], dtype="int64")], [TensorSpec(name="y", shape=[], dtype="int64")])
 )
+NOTES = model(signature([TensorSpec(name="x", shape=[], dtype="str")], [TensorSpec(name="y", shape=[], dtype="int64")]))
 BAD = 13
 """A sample that no call of the model survives."""
 SLOW = 0.01
@@ -132,6 +133,55 @@ async def test_a_small_request_overtakes_a_large_one(seconds_per_sample: float) 
     assert len(run.sizes) < 10
     assert len((await large)["y"]) == 8000
     assert len(run.sizes) == 1001
+
+
+async def test_small_requests_and_the_photographs_of_a_form_take_turns() -> None:
+    run, is_over = RecordingModel(), False
+    batcher = make_batcher(run)
+
+    async def send() -> None:
+        while not is_over:
+            await batcher.answer(samples(1))
+
+    clients = [asyncio.create_task(send()) for _ in range(80)]
+    await asyncio.sleep(0)
+    for _ in range(10):
+        await batcher.answer(samples(2), is_admitted=True, is_part=True)
+    is_over = True
+    assert len(run.sizes) <= 20  # without turns, ten calls for each photograph
+    await asyncio.gather(*clients)
+
+
+async def test_small_requests_do_not_delay_each_part_of_a_large_request() -> None:
+    run, is_over = RecordingModel(), False
+    batcher = make_batcher(run)
+
+    async def send() -> None:
+        while not is_over:
+            await batcher.answer(samples(1))
+
+    clients = [asyncio.create_task(send()) for _ in range(80)]
+    await asyncio.sleep(0)
+    assert len((await batcher.answer(samples(*range(20, 100))))["y"]) == 80
+    is_over = True
+    assert len(run.sizes) <= 20  # ten calls for each of the two
+    await asyncio.gather(*clients)
+
+
+async def test_a_small_request_waits_for_the_later_parts_of_every_second_call() -> None:
+    proceed, admission = threading.Event(), AdmissionControl(1000, 1000)
+    batcher = make_batcher(held(proceed), seconds_per_sample=3.0, max_batch_size=1, admission=admission)
+    waiting = [asyncio.create_task(batcher.answer(samples(2))) for _ in range(4)]
+    await asyncio.sleep(0.01)
+    assert admission.estimate() == 12.0
+    admission.planned = 2
+    with pytest.raises(Busy, match="4 waiting requests take about 24 s"):
+        batcher.put(samples(*[2] * 2), Sink())
+    assert admission.estimate() == 18.0
+    admission.planned = 100
+    assert admission.estimate() == 24.0
+    proceed.set()
+    await asyncio.gather(*waiting)
 
 
 @pytest.mark.parametrize("seconds_per_sample", [FAST, SLOW])
@@ -312,6 +362,18 @@ async def test_samples_of_variable_length_are_computed_in_a_thread() -> None:
     assert threading.main_thread() not in threads
 
 
+async def test_texts_are_computed_in_a_thread() -> None:
+    threads: list[threading.Thread] = []
+
+    def run(inputs: Arrays) -> Arrays:
+        threads.append(threading.current_thread())
+        return {"y": np.array([len(text) for text in inputs["x"]])}
+
+    answer = await make_batcher(run, model=NOTES, seconds_per_sample=FAST).answer({"x": np.array(["a" * 9], object)})
+    assert list(answer["y"]) == [9]
+    assert threading.main_thread() not in threads
+
+
 async def test_an_error_of_the_callback_blocks_no_request() -> None:
     def on_call(_: int, __: Sequence[Arrays]) -> None:
         raise ValueError("no such class")
@@ -459,7 +521,9 @@ async def test_a_failed_large_request_does_not_count_in_the_estimate() -> None:
 async def test_fails_queued_requests_at_shutdown() -> None:
     proceed = threading.Event()
     batcher = make_batcher(held(proceed), seconds_per_sample=SLOW, max_batch_size=1)
-    first, second, large = (asyncio.create_task(batcher.answer(samples(*[3] * count))) for count in (1, 1, 5))
+    first = asyncio.create_task(batcher.answer(samples(3)))
+    await asyncio.sleep(0.01)
+    second, large = (asyncio.create_task(batcher.answer(samples(*[3] * count))) for count in (1, 5))
     await asyncio.sleep(0.01)
     batcher.fail_queued(NotReady("it ends"))
     for one in (second, large):

@@ -33,7 +33,7 @@ def service(
 ) -> Service:
     """Return a service that computes each request alone, in Python."""
 
-    async def answer(inputs: Arrays, /, *, is_admitted: bool = False) -> Arrays:
+    async def answer(inputs: Arrays, /, *, is_admitted: bool = False, is_part: bool = False) -> Arrays:
         check(inputs, model.inputs)
         return compute(inputs)
 

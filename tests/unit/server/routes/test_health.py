@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from epochal_server.routes.health import health_routes
-from epochal_server.routes.metrics import metrics_routes
+from epochal_server.routes.metrics import MAX_SCRAPES, metrics_routes
 from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
@@ -45,6 +45,23 @@ async def test_metrics_are_encoded_once_for_all_waiting_scrapes() -> None:
             for response in await asyncio.gather(*scrapes):
                 assert "one 1.0" in await response.text()
     assert held.calls <= 2
+
+
+async def test_few_scrapes_wait() -> None:
+    held, registry = Held(), CollectorRegistry()
+    held.proceed.set()
+    registry.register(held)
+    routes = metrics_routes(registry, lambda: None)
+    held.proceed.clear()
+    async with serving(routes) as client, asyncio.timeout(5):
+        scrapes = [asyncio.create_task(client.get("/metrics")) for _ in range(MAX_SCRAPES + 8)]
+        refused, waiting = list[int](), set(scrapes)
+        while len(refused) < 8:
+            done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            refused += [task.result().status for task in done]
+        held.proceed.set()
+        assert refused == [503] * 8
+        assert [response.status for response in await asyncio.gather(*waiting)] == [200] * MAX_SCRAPES
 
 
 @pytest.mark.parametrize(

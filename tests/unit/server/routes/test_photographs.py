@@ -150,10 +150,10 @@ async def test_an_admitted_form_is_not_refused_when_the_queue_fills(
     monkeypatch: pytest.MonkeyPatch, *, large: bool
 ) -> None:
     monkeypatch.setattr(module, "is_large", lambda *_: large)
-    admission, admitted = AdmissionControl(2, 2**20), list[bool]()
+    admission, admitted = AdmissionControl(2, 2**20), list[tuple[bool, bool]]()
 
-    async def compute(inputs: Arrays, /, *, is_admitted: bool = False) -> Arrays:
-        admitted.append(is_admitted)
+    async def compute(inputs: Arrays, /, *, is_admitted: bool = False, is_part: bool = False) -> Arrays:
+        admitted.append((is_admitted, is_part))
         admission.waiting = 2  # other requests fill the queue
         return answer(inputs)
 
@@ -162,13 +162,13 @@ async def test_an_admitted_form_is_not_refused_when_the_queue_fills(
         response = await client.post("/predict", data=form(("a.png", ONE), ("b.png", ONE)))
         assert (response.status, len((await response.json())["photographs"])) == (200, 2)
         refused = await client.post("/predict", data=form(("a.png", ONE)))
-        assert (refused.status, admitted, admission.planned) == (429, [True, True], 0)
+        assert (refused.status, admitted, admission.planned) == (429, [(True, True)] * 2, 0)
 
 
 async def test_the_inputs_made_of_photographs_are_bounded() -> None:
     proceed = asyncio.Event()
 
-    async def compute(inputs: Arrays, /, *, is_admitted: bool = False) -> Arrays:
+    async def compute(inputs: Arrays, /, *, is_admitted: bool = False, is_part: bool = False) -> Arrays:
         await proceed.wait()
         return {"class": np.ones((len(inputs["image"]), 10), np.float32)}
 
