@@ -79,6 +79,17 @@ test("at most 300 nodes are mounted, whatever is opened, and all layers have a p
   }
 });
 
+test("a repeat of blocks that begin with a repeat opens", () => {
+  const pair = ["Conv2D", "BatchNormalization"];
+  const named = Array.from({ length: 24 }, (_, index) => `{layer: ${pair[index % 2]}, name: b${Math.floor(index / 6)}_${index % 6}}`);
+  const graph = graphOf(["{layer: Rescaling}", ...named, "{layer: Dense}"]);
+  const blocks = findBlocks(graph);
+  const all = flat(blocks);
+  expect(new Set(all.map(({ id }) => id)).size).toBe(all.length);
+  const opened = visibleGraph(graph, blocks, [blocks[0]?.id ?? ""]);
+  expect(opened.nodes.flatMap(({ block }) => block?.title ?? [])).toEqual(["b0", "b1", "b2", "b3"]);
+});
+
 test("a closed block around an open one hides it", () => {
   const graph = graphOf(["stage1_block1_a", "stage1_block1_b", "stage1_block1_c", "stage1_x", "stage1_y"].map((name, index) => `{layer: L${index}, name: ${name}}`).concat("{layer: Dense}"));
   const blocks = findBlocks(graph);
