@@ -1,6 +1,6 @@
 /** Properties of runs: a column for each run if they are few, else a row for each run, with some properties at once. */
 
-import { memo, useState } from "react";
+import { Fragment, memo, useState } from "react";
 import { keyText } from "../../api/paths";
 import { Pager } from "../../parts/Pager";
 import type { ComparedRun } from "../../wire";
@@ -57,7 +57,9 @@ function ByProperty({ caption, runs, names, value, label, isDecisive }: Property
         <tbody>
           {names.map((name) => (
             <tr key={name}>
-              <th scope="row">{name}</th>
+              <th scope="row">
+                <DottedName name={name} />
+              </th>
               {runs.map((run) => (
                 <Value
                   key={keyText(run.key)}
@@ -83,7 +85,7 @@ function ByRun({ caption, runs, names, value, label, isDecisive }: PropertyTable
             <th scope="col">Run</th>
             {names.map((name) => (
               <th scope="col" key={name}>
-                {name}
+                <DottedName name={name} />
               </th>
             ))}
           </tr>
@@ -113,6 +115,16 @@ function Value({ text, isBest }: { text: string | null | undefined; isBest: bool
       {isBest && <BestMark />}
     </td>
   );
+}
+
+/** A path of a field, which breaks after a dot before it breaks elsewhere. */
+function DottedName({ name }: { name: string }) {
+  return name.split(/(?<=\.)/u).map((part, index) => (
+    <Fragment key={index}>
+      {part}
+      <wbr />
+    </Fragment>
+  ));
 }
 
 export function BestMark() {
