@@ -3,7 +3,6 @@
 import io
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +11,11 @@ from minio import Minio
 from sklearn.datasets import load_digits
 
 from tests.kit import digits_model
-from tests.kit.documents import ROOT, Block, blocks, commands, run, run_by_heading
+from tests.kit.documents import Block, blocks, commands, run, run_by_heading
 from tests.kit.jobs import Namespace, digits
 from tests.kit.kubectl import wait
 from tests.kit.model_server import ask
+from tests.kit.open_ports import open_ports
 from tests.kit.servers import Server
 
 PAGE, README = "docs/serving.md", "README.md"
@@ -114,28 +114,19 @@ def test_the_readme_has_the_same_commands() -> None:
 
 
 def test_make_open_offers_the_page_to_a_machine_outside_of_the_cluster(printed: dict[str, str], server: Server) -> None:
-    # A network namespace of its own stands for the machine: nothing in it reaches the cluster.
-    command = f"ip link set lo up && exec {sys.executable} tests/cluster open"
-    with subprocess.Popen(
-        ["unshare", "--net", "sh", "-c", command], cwd=ROOT, stdout=subprocess.PIPE, text=True
-    ) as forwarder:
-        try:
-            assert forwarder.stdout is not None
-            name = f"ModelServer {server.namespace}/{server.name}"
-            url = next(line.split()[0] for line in forwarder.stdout if line.rstrip().endswith(name))
-            outside = ["nsenter", f"--net=/proc/{forwarder.pid}/ns/net"]
-            curl = [*outside, "curl", "--silent", "--max-time", "10", url]
-            assert "<html" in subprocess.run(curl, check=True, capture_output=True, text=True).stdout
-            port = url.rpartition(":")[2]
-            idle = ["bash", "-c", f"exec 3<> /dev/tcp/127.0.0.1/{port}; echo connected; exec sleep 60"]
-            with subprocess.Popen([*outside, *idle], stdout=subprocess.PIPE) as client:
-                assert client.stdout is not None
-                client.stdout.readline()
-                forwarder.send_signal(signal.SIGINT)
-                forwarder.wait(10)
-                client.kill()
-        finally:
-            forwarder.kill()
+    with open_ports() as ports:
+        url = ports.url(f"ModelServer {server.namespace}/{server.name}")
+        outside = ["nsenter", f"--net={ports.network}"]
+        curl = [*outside, "curl", "--silent", "--max-time", "10", url]
+        assert "<html" in subprocess.run(curl, check=True, capture_output=True, text=True).stdout
+        port = url.rpartition(":")[2]
+        idle = ["bash", "-c", f"exec 3<> /dev/tcp/127.0.0.1/{port}; echo connected; exec sleep 60"]
+        with subprocess.Popen([*outside, *idle], stdout=subprocess.PIPE) as client:
+            assert client.stdout is not None
+            client.stdout.readline()
+            ports.process.send_signal(signal.SIGINT)
+            ports.process.wait(10)
+            client.kill()
 
 
 def test_the_rollout_commands_work(printed: dict[str, str], server: Server, kubeconfig: str, tmp_path: Path) -> None:

@@ -7,13 +7,17 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.kit import tokens
-from tests.kit.browser import opened, tab_to
+from tests.kit.browser import browser, opened, tab_to
 from tests.kit.buckets import ENDPOINT
+from tests.kit.documents import ROOT
 from tests.kit.jobs import Namespace, digits
 from tests.kit.kubectl import kubectl, wait
+from tests.kit.machine_network import CHROMIUM
+from tests.kit.open_ports import open_ports
 from tests.kit.operator import NAMESPACE
 from tests.kit.studio_client import Client
 from tests.kit.studio_cluster import create_user, studio_address, studio_in_browser
+from tests.kit.studio_page import sign_in
 
 RUN = "watched"
 KIND = "TrainingJob"
@@ -178,6 +182,22 @@ def test_a_user_finds_the_run_in_the_browser_by_keyboard_alone(
         tab_to(page, page.get_by_role("navigation", name="Sections").get_by_role("link", name="Log"))
         page.keyboard.press("Enter")
         expect(page.get_by_role("log")).to_contain_text("/100000")
+
+
+def test_a_browser_of_the_machine_opens_the_address_of_make_demo_studio(
+    run: str, namespace: Namespace, users: dict[str, Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = (ROOT / "Makefile").read_text().partition("\ndemo-studio:")[2].partition("\n\n")[0]
+    assert recipe.endswith("\n\t@$(CLUSTER) open")
+    assert users["ada"].cookies
+    token = kubectl("create", "token", "ada", "--namespace", namespace.name).strip()
+    with open_ports() as ports:
+        monkeypatch.setenv("EPOCHAL_MACHINE_NETWORK", ports.network)
+        with browser(CHROMIUM) as chromium, opened(chromium, ports.url("Studio"), complains=("status of 401",)) as page:
+            sign_in(page, token)
+            page.get_by_role("main").get_by_label("Namespace", exact=True).fill(namespace.name)
+            page.keyboard.press("Enter")
+            expect(page.get_by_role("link", name=run, exact=True)).to_be_visible()
 
 
 def test_signing_out_deletes_the_cookies(address: str, namespace: Namespace, users: dict[str, Client]) -> None:

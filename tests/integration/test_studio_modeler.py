@@ -16,6 +16,7 @@ from tests.unit.cli.importers.flows import digits
 
 WIDE = (1360, 860)
 MODELER = f"{{}}/modeler?namespace={NAMESPACE}"
+NOT_LOADED = ("net::ERR_", "Studio could not load")
 TEXT = """# Keeps its comments
 apiVersion: epochal.dev/v1alpha1
 kind: TrainingJob
@@ -331,7 +332,7 @@ def test_a_flow_is_imported_and_exported_as_a_script(chromium: Browser, app: Stu
 
 
 def test_a_part_that_cannot_be_loaded_is_loaded_by_a_retry(chromium: Browser, app: Studio) -> None:
-    with opened(chromium, MODELER.format(app.url), size=WIDE, complains=(*REFUSED, "net::ERR_")) as page:
+    with opened(chromium, MODELER.format(app.url), size=WIDE, complains=(*REFUSED, *NOT_LOADED)) as page:
         page.route("**/layerParts-*", lambda route: route.abort())
         open_draft(page, app, "retried")
         node(page, "Dense").click()
@@ -340,3 +341,21 @@ def test_a_part_that_cannot_be_loaded_is_loaded_by_a_retry(chromium: Browser, ap
         page.unroute("**/layerParts-*")
         page.get_by_role("button", name="Try again").click()
         expect(page.get_by_label("units")).to_be_visible()
+        expect(page.get_by_role("complementary", name="Form").locator("input").first).to_be_focused()
+
+
+def test_a_dialog_of_saving_that_cannot_be_loaded_says_that_the_run_is_saved(chromium: Browser, app: Studio) -> None:
+    with opened(chromium, MODELER.format(app.url), size=WIDE, complains=(*REFUSED, *NOT_LOADED)) as page:
+        page.route("**/SaveDialogs-*", lambda route: route.abort())
+        open_draft(page, app, "undrawn")
+        page.get_by_role("button", name="Save", exact=True).click()
+        dialog = page.get_by_role("dialog", name="The run is saved")
+        expect(dialog).to_contain_text(f"undrawn is stored in {NAMESPACE}")
+        assert_accessible(page, "modeler, dialog not loaded")
+        dialog.get_by_role("button", name="Try again").click()
+        expect(dialog.get_by_role("button", name="Load the page again")).to_have_class("button primary")
+        expect(dialog.get_by_role("button", name="Try again")).to_be_focused()
+        page.unroute("**/SaveDialogs-*")
+        dialog.get_by_role("button", name="Try again").click()
+        saved = page.get_by_role("dialog", name="undrawn is saved")
+        expect(saved.get_by_role("button", name="Go on drawing")).to_be_focused()

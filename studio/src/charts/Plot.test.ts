@@ -49,6 +49,21 @@ test("a step of a moving chart draws few rectangles and no path for many points"
   plot.destroy();
 });
 
+test("a line with more points than are marked is stroked in pieces", () => {
+  const { plot } = opened();
+  plot.setRange({ min: 4000, max: 4300 });
+  calls.clear();
+  plot.setRange({ min: 4010, max: 4310 });
+  // Grid and ticks are a stroke each.
+  expect(calls.get("stroke")).toBeGreaterThan((LINES * 300) / 20);
+  expect(calls.get("fillRect")).toBeUndefined();
+  calls.clear();
+  plot.setRange({ min: 4010, max: 4060 });
+  // Lines and marks of few points are drawn by uPlot.
+  expect(calls.get("stroke")).toBeLessThan(3 * LINES);
+  plot.destroy();
+});
+
 test("a range that is shown already is not drawn again, and a hidden cursor changes no element", async () => {
   const { plot, element, onPoint } = opened();
   plot.setRange({ min: 4000, max: 7000 });

@@ -31,8 +31,16 @@ const WHEEL_FACTOR = 1.25;
 /** Place of a cursor that is hidden, in pixels. */
 const HIDDEN = -10;
 const LINE_WIDTH = 1.75;
+const POINT_SIZE = 6;
+/** Points of a piece of a line: software strokes a long path at a third of the speed of its pieces. */
+const PIECE = 20;
 
 const drawLine = uPlot.paths.linear?.();
+/** uPlot draws nothing. The line is drawn after it. */
+const NO_PATH: uPlot.Series.Paths = { stroke: null, fill: null, flags: 0 };
+
+/** The form of a line with more points than uPlot marks: pieces of its points, or a band. */
+type Form = { from: number; to: number } | (Band & { pixels: number });
 
 export class Plot {
   private readonly plot: uPlot;
@@ -40,8 +48,8 @@ export class Plot {
   private range: Range | null = null;
   private isSilent = false;
   private isPanning = false;
-  /** The bands of dense lines with the pixels of their columns, by the index of their series. */
-  private readonly bands = new Map<number, Band & { pixels: number }>();
+  /** The lines that uPlot does not draw, by the index of their series. */
+  private readonly forms = new Map<number, Form>();
   private readonly stop = new AbortController();
 
   constructor(
@@ -131,7 +139,7 @@ export class Plot {
           dash: [...style.dash],
           spanGaps: true,
           paths: (plot, index, from, to) => this.pathsOf(plot, index, from, to),
-          points: { size: 6, fill: surface, stroke: style.colour },
+          points: { size: POINT_SIZE, fill: surface, stroke: style.colour },
         })),
       ],
       axes: [
@@ -162,7 +170,7 @@ export class Plot {
       hooks: {
         setCursor: [(plot) => this.onCursor(plot)],
         setSelect: [(plot) => this.onSelect(plot)],
-        drawSeries: [(plot, index) => this.drawBand(plot, index)],
+        drawSeries: [(plot, index) => this.drawForm(plot, index)],
       },
     };
   }
@@ -171,42 +179,38 @@ export class Plot {
     if (!this.isSilent && !this.isPanning) this.options.onPoint(this.columns.x[plot.cursor.idx ?? -1] ?? null);
   }
 
-  /** Returns the path of a line. A dense one has none: its band is drawn after it. */
+  /** Returns the path of a line. One with many points has none: its form is drawn after it. */
   private pathsOf(plot: uPlot, index: number, from: number, to: number): uPlot.Series.Paths | null {
+    const form = this.formOf(plot, index, from, to);
+    if (form === null) {
+      this.forms.delete(index);
+      return drawLine?.(plot, index, from, to) ?? null;
+    }
+    this.forms.set(index, form);
+    return NO_PATH;
+  }
+
+  private formOf(plot: uPlot, index: number, from: number, to: number): Form | null {
     const { width } = plot.bbox;
+    // uPlot marks up to half as many points, and a form would cover the marks. Pieces would begin dashes again.
+    const isShort = to - from <= width / (POINT_SIZE * uPlot.pxRatio);
+    const pieces = isShort || this.options.styles[index - 1]?.dash.length ? null : { from, to };
+    if (to - from < DENSE * width) return pieces;
     const { min = 0, max = 1 } = plot.scales["x"] ?? {};
     const pixels = columnWidth(width, plot.series.filter(({ show }, place) => place > 0 && show).length);
     const columns = width / pixels / (max - min);
-    const band =
-      to - from < DENSE * width
-        ? null
-        : toBand(plot.data[0], plot.data[index] ?? [], from, to, (x) => Math.round((x - min) * columns));
-    if (band === null || !isDense(band)) {
-      this.bands.delete(index);
-      return drawLine?.(plot, index, from, to) ?? null;
-    }
-    this.bands.set(index, { ...band, pixels });
-    return { stroke: null, fill: null, flags: 0 };
+    const band = toBand(plot.data[0], plot.data[index] ?? [], from, to, (x) => Math.round((x - min) * columns));
+    return isDense(band) ? { ...band, pixels } : pieces;
   }
 
-  /** Fills the columns of a band as rectangles: software fills them far faster than any path. */
-  private drawBand(plot: uPlot, index: number): void {
-    const { ctx, bbox } = plot;
-    const band = this.bands.get(index);
-    if (band === undefined) return;
-    const half = (LINE_WIDTH * uPlot.pxRatio) / 2;
-    const bottom = bbox.top + bbox.height;
-    ctx.save();
-    ctx.fillStyle = this.options.styles[index - 1]?.colour ?? "";
-    const { pixels } = band;
-    band.column.forEach((column, at) => {
-      const x = Math.max(bbox.left, bbox.left + column * pixels);
-      const right = Math.min(bbox.left + bbox.width, bbox.left + (column + 1) * pixels);
-      const top = Math.max(bbox.top, Math.floor(plot.valToPos(band.highest[at] ?? 0, "y", true) - half));
-      const end = Math.min(bottom, Math.ceil(plot.valToPos(band.lowest[at] ?? 0, "y", true) + half));
-      if (right > x && end > top) ctx.fillRect(x, top, right - x, end - top);
-    });
-    ctx.restore();
+  private drawForm(plot: uPlot, index: number): void {
+    const form = this.forms.get(index);
+    if (form === undefined) return;
+    const colour = this.options.styles[index - 1]?.colour ?? "";
+    plot.ctx.save();
+    if ("column" in form) fillBand(plot, form, colour);
+    else strokePieces(plot, plot.data[index] ?? [], form, colour);
+    plot.ctx.restore();
   }
 
   private onSelect(plot: uPlot): void {
@@ -265,6 +269,62 @@ export class Plot {
   private whole(): Range {
     return wholeRange(this.columns.x);
   }
+}
+
+/** Strokes a line piece by piece, where and as uPlot strokes it at once. */
+function strokePieces(
+  plot: uPlot,
+  y: ArrayLike<number | null | undefined>,
+  { from, to }: { from: number; to: number },
+  colour: string,
+): void {
+  const { ctx, bbox, data } = plot;
+  const width = LINE_WIDTH * uPlot.pxRatio;
+  ctx.beginPath();
+  // Whole pixels: another clip is slow.
+  ctx.rect(bbox.left, bbox.top, bbox.width + Math.ceil(width), bbox.height + Math.ceil(width));
+  ctx.clip();
+  ctx.translate((width % 2) / 2, (width % 2) / 2);
+  ctx.strokeStyle = colour;
+  ctx.lineWidth = width;
+  ctx.lineJoin = "round";
+  ctx.setLineDash([]);
+  ctx.beginPath();
+  let points = 0;
+  let last = { left: 0, top: 0 };
+  for (let at = from; at <= to; at += 1) {
+    const value = y[at];
+    if (value === null || value === undefined) continue;
+    const left = Math.round(plot.valToPos(data[0][at] ?? 0, "x", true));
+    const top = Math.round(plot.valToPos(value, "y", true));
+    ctx.lineTo(left, top);
+    points += 1;
+    if (points === PIECE) {
+      ctx.stroke();
+      ctx.beginPath();
+      // The next piece repeats the last segment, so that the two are joined.
+      ctx.moveTo(last.left, last.top);
+      ctx.lineTo(left, top);
+      points = 2;
+    }
+    last = { left, top };
+  }
+  ctx.stroke();
+}
+
+/** Fills the columns of a band as rectangles: software fills them far faster than any path. */
+function fillBand(plot: uPlot, { column, highest, lowest, pixels }: Band & { pixels: number }, colour: string): void {
+  const { ctx, bbox } = plot;
+  const half = (LINE_WIDTH * uPlot.pxRatio) / 2;
+  const bottom = bbox.top + bbox.height;
+  ctx.fillStyle = colour;
+  column.forEach((place, at) => {
+    const x = Math.max(bbox.left, bbox.left + place * pixels);
+    const right = Math.min(bbox.left + bbox.width, bbox.left + (place + 1) * pixels);
+    const top = Math.max(bbox.top, Math.floor(plot.valToPos(highest[at] ?? 0, "y", true) - half));
+    const end = Math.min(bottom, Math.ceil(plot.valToPos(lowest[at] ?? 0, "y", true) + half));
+    if (right > x && end > top) ctx.fillRect(x, top, right - x, end - top);
+  });
 }
 
 /** Steps between the ticks of epochs and trials: whole numbers. */

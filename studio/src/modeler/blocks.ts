@@ -33,7 +33,17 @@ const SEPARATOR = /[/\\>._-]/u;
 /** Returns the outermost blocks of a graph. */
 export function findBlocks(graph: Graph): readonly Block[] {
   const layers = graph.layerIds.flatMap((id) => graph.byId.get(id) ?? []);
-  return inParts(withRepeats(byPrefix(layers, ""), graph), graph).filter((item) => typeof item !== "string");
+  return distinct(inParts(withRepeats(byPrefix(layers, ""), graph), graph), new Set()).filter((item) => typeof item !== "string");
+}
+
+/** Returns items whose blocks differ in their ids from the blocks around them: a repeat may begin with a repeat. */
+function distinct(items: readonly Item[], around: ReadonlySet<string>): Item[] {
+  return items.map((item) => {
+    if (typeof item === "string") return item;
+    let { id } = item;
+    while (around.has(id)) id += "'";
+    return { ...item, id, children: distinct(item.children, new Set([...around, id])) };
+  });
 }
 
 /** Returns items in which layers with a common start of their names are blocks. `prefix` is the start that all share. */

@@ -2,7 +2,7 @@
 import type { Block } from "./blocks";
 import type { Graph, GraphEdge, GraphNode } from "./graph/types";
 
-/** Maximum number of nodes in the page. */
+/** Maximum number of nodes in the page, with the frames of open blocks. */
 export const MAX_MOUNTED = 300;
 /** A graph with fewer nodes opens with open blocks. */
 const SMALL = 60;
@@ -92,8 +92,8 @@ function fitting(known: readonly { block: Block; parents: readonly Block[] }[], 
     const found = byId.get(id);
     if (!found?.parents.every((parent) => wanted.has(parent.id))) continue;
     const missing = [...found.parents, found.block].filter((each) => !opened.has(each.id));
-    // An open block is replaced by its children.
-    const more = missing.reduce((sum, { children }) => sum + children.length - 1, 0);
+    // An open block is replaced by its children and a frame.
+    const more = missing.reduce((sum, { children }) => sum + children.length, 0);
     if (count + more > MAX_MOUNTED) continue;
     count += more;
     for (const each of missing) opened.add(each.id);

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from tests.bench.command import measure
 from tests.bench.figures import Figure
+from tests.bench.studio.compared import compared
 from tests.bench.studio.crowd import crowd
 from tests.bench.studio.curves import curves
 from tests.bench.studio.first_list import first_list
@@ -14,6 +15,7 @@ from tests.bench.studio.runs_list import runs_list
 ROWS: dict[str, Callable[[], list[Figure]]] = {
     "first-list": first_list,
     "list": runs_list,
+    "compared": compared,
     "curves": curves,
     "modeler": modeler,
     "crowd": crowd,
@@ -26,7 +28,9 @@ navigation or the event, and ends with the frame after the page has the result. 
 duration of its tasks, by the developer tools. A browser of the crowd is a client that reads the stream. The checker of
 the modeler is a process of this machine; beside it, the same networks are sent to it without a page. The first
 row and the last use the installed Studio on the local cluster, by a port-forward. For the list, each page has another
-token, so that no watch is shared. The keys include Tab, and 0.1 s pass after an arrow key, in which a person looks.
+token, so that no watch is shared. Compared runs have 100 epochs each. Layers that move stand in branches beside each
+other, zoomed out, with as many open blocks as the modeler mounts: its nodes are layers, blocks and frames. The keys
+include Tab, and 0.1 s pass after an arrow key, in which a person looks.
 """
 
 if __name__ == "__main__":

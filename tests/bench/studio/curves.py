@@ -55,12 +55,12 @@ def curves() -> list[Figure]:
     ]
 
 
-def history(seed: int) -> bytes:
+def history(seed: int, epochs: int = EPOCHS) -> bytes:
     """Returns history.csv with noisy curves."""
     out = io.StringIO()
     rows = csv.writer(out)
     rows.writerow(["epoch", "seconds", "learning_rate", "loss", "val_loss"])
-    for epoch in range(1, EPOCHS + 1):
+    for epoch in range(1, epochs + 1):
         noise = math.sin(epoch * (12.9898 + seed)) * 0.1
         rows.writerow([epoch, 1.0, 0.001, f"{1 / epoch + noise + 0.2:.6f}", f"{1.1 / epoch + noise + 0.3:.6f}"])
     return out.getvalue().encode()

@@ -1,4 +1,4 @@
-import { screen, within } from "@testing-library/react";
+import { screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { expect, test } from "vitest";
 import { pageBackEnd, refusal } from "../../testing/pageBackEnd";
@@ -40,7 +40,7 @@ test("few runs have a column each, with the best one in words", async () => {
   expect(within(table).getByRole("columnheader", { name: /run-1.*best/u })).toBeTruthy();
   const row = within(table).getByRole("row", { name: /best val_loss/u });
   expect(within(row).getByRole("cell", { name: "0.1 best" })).toBeTruthy();
-  const fields = screen.getByRole("table", { name: "Differing fields of the specs" });
+  const fields = await screen.findByRole("table", { name: "Differing fields of the specs" });
   expect(within(fields).getByRole("cell", { name: "–" })).toBeTruthy();
 });
 
@@ -69,7 +69,7 @@ test("of many runs none is drawn, and at most twelve can be chosen", async () =>
   for (const box of boxes.slice(0, 12)) await userEvent.click(box);
   expect(boxes[12]?.disabled).toBe(true);
   expect(boxes[0]?.disabled).toBe(false);
-  expect(new Set(server.paths().filter((path) => path.includes("/history"))).size).toBe(12);
+  await waitFor(() => expect(new Set(server.paths().filter((path) => path.includes("/history"))).size).toBe(12));
 });
 
 test("a run that was deleted can be left out", async () => {

@@ -1,6 +1,6 @@
 /** Runs side by side: the table of the runs first, then figures, differing fields and the curves of chosen runs. */
 
-import { useMemo, useState } from "react";
+import { memo, useCallback, useMemo, useState } from "react";
 import { keyText } from "../../api/paths";
 import { compareAddress, navigate } from "../../navigation";
 import { Link } from "../../parts/Link";
@@ -15,9 +15,12 @@ import { DrawnCurves } from "./DrawnCurves";
 import { ParallelView } from "./ParallelView";
 import { PropertyTable } from "./PropertyTable";
 import { firstDrawn, toggled } from "./selection";
+import { useStaged } from "./useStaged";
 import { useStates } from "./useStates";
 import "../run/run.css";
 
+/** The cards of a comparison. */
+const CARDS = 5;
 /** Minimum time between two comparisons, in milliseconds: each reads all runs. */
 const PERIOD = 5000;
 
@@ -53,10 +56,13 @@ function Compared({ runs }: { runs: readonly RunKey[] }) {
   const version = useThrottled(useStates(runs), PERIOD);
   const query = new URLSearchParams(runs.map((run) => ["run", keyText(run)]));
   const comparison = useResource<Comparison>(`/api/compare?${query}`, version);
-  const remove = (run: RunKey) => {
-    const rest = runs.filter((each) => keyText(each) !== keyText(run));
-    navigate(compareAddress(rest, new URLSearchParams(window.location.search).get("namespace")), { replace: true });
-  };
+  const remove = useCallback(
+    (run: RunKey) => {
+      const rest = runs.filter((each) => keyText(each) !== keyText(run));
+      navigate(compareAddress(rest, new URLSearchParams(window.location.search).get("namespace")), { replace: true });
+    },
+    [runs],
+  );
   return (
     <>
       <Loaded resource={comparison} name="the comparison">
@@ -70,6 +76,8 @@ function Compared({ runs }: { runs: readonly RunKey[] }) {
 function Tables({ comparison, onRemove }: { comparison: Comparison; onRemove: (run: RunKey) => void }) {
   const { runs, fields, figures } = comparison;
   const [drawn, setDrawn] = useState(() => firstDrawn(drawable(runs).map((run) => keyText(run.key))));
+  const toggle = useCallback((id: string) => setDrawn((before) => toggled(before, id)), []);
+  const cards = useStaged(CARDS);
   const label = useMemo(() => labels(runs), [runs]);
   const shown = useMemo(
     () =>
@@ -87,52 +95,66 @@ function Tables({ comparison, onRemove }: { comparison: Comparison; onRemove: (r
           runs={runs}
           label={label}
           drawn={drawn}
-          onToggle={(id) => setDrawn(toggled(drawn, id))}
+          onToggle={toggle}
           onRemove={onRemove}
         />
       </section>
-      <section className="card" aria-labelledby="figures">
-        <h2 id="figures">Figures</h2>
-        {figures.length > 0 ? (
-          <PropertyTable
-            caption="Figures of the results"
-            runs={runs}
-            names={figures}
-            value={(run, name) => run.figures[name]}
-            label={label}
-            isDecisive={isDecisive}
-          />
-        ) : (
-          <p className="hint">No run has figures yet.</p>
-        )}
-      </section>
-      <section className="card" aria-labelledby="fields">
-        <h2 id="fields">Differing fields</h2>
-        {fields.length > 0 ? (
-          <PropertyTable
-            caption="Differing fields of the specs"
-            runs={runs}
-            names={fields}
-            value={(run, name) => run.fields[name]}
-            label={label}
-          />
-        ) : (
-          <p className="hint">
-            {runs.length > 1 ? "The specs are the same." : "A comparison needs at least two runs."}
-          </p>
-        )}
-        {(comparison.omittedFields ?? 0) > 0 && <p className="hint">{comparison.omittedFields} more fields differ.</p>}
-        {runs.some((run) => run.isCut) && (
-          <p className="hint">Some specs have more fields than are compared. Read them with kubectl.</p>
-        )}
-      </section>
-      {runs.length > 1 && <ParallelSection comparison={comparison} label={label} />}
-      <section className="card" aria-labelledby="curves">
-        <h2 id="curves">Curves</h2>
-        <DrawnCurves runs={shown} />
-      </section>
+      {cards >= 2 && (
+        <section className="card" aria-labelledby="figures">
+          <h2 id="figures">Figures</h2>
+          {figures.length > 0 ? (
+            <PropertyTable
+              caption="Figures of the results"
+              runs={runs}
+              names={figures}
+              value={figureOf}
+              label={label}
+              isDecisive={isDecisive}
+            />
+          ) : (
+            <p className="hint">No run has figures yet.</p>
+          )}
+        </section>
+      )}
+      {cards >= 3 && (
+        <section className="card" aria-labelledby="fields">
+          <h2 id="fields">Differing fields</h2>
+          {fields.length > 0 ? (
+            <PropertyTable
+              caption="Differing fields of the specs"
+              runs={runs}
+              names={fields}
+              value={fieldOf}
+              label={label}
+            />
+          ) : (
+            <p className="hint">
+              {runs.length > 1 ? "The specs are the same." : "A comparison needs at least two runs."}
+            </p>
+          )}
+          {(comparison.omittedFields ?? 0) > 0 && <p className="hint">{comparison.omittedFields} more fields differ.</p>}
+          {runs.some((run) => run.isCut) && (
+            <p className="hint">Some specs have more fields than are compared. Read them with kubectl.</p>
+          )}
+        </section>
+      )}
+      {cards >= 4 && runs.length > 1 && <ParallelSection comparison={comparison} label={label} />}
+      {cards >= 5 && (
+        <section className="card" aria-labelledby="curves">
+          <h2 id="curves">Curves</h2>
+          <DrawnCurves runs={shown} />
+        </section>
+      )}
     </>
   );
+}
+
+function figureOf(run: ComparedRun, name: string): string | null | undefined {
+  return run.figures[name];
+}
+
+function fieldOf(run: ComparedRun, name: string): string | null | undefined {
+  return run.fields[name];
 }
 
 /** Returns whether a figure decides which run is the best. */
@@ -140,7 +162,13 @@ function isDecisive(figure: string): boolean {
   return figure.startsWith("best ") && figure !== "best epoch";
 }
 
-function ParallelSection({ comparison, label }: { comparison: Comparison; label: (run: ComparedRun) => string }) {
+interface ParallelSectionProps {
+  comparison: Comparison;
+  label: (run: ComparedRun) => string;
+}
+
+/** Not drawn again when a run is chosen for the curves. */
+const ParallelSection = memo(function ParallelSection({ comparison, label }: ParallelSectionProps) {
   const { names, rows } = useMemo(() => {
     const { runs, fields, figures } = comparison;
     const results = figures.filter(isDecisive);
@@ -158,7 +186,7 @@ function ParallelSection({ comparison, label }: { comparison: Comparison; label:
       <ParallelView names={names} rows={rows} />
     </section>
   );
-}
+});
 
 /** The runs of a comparison that failed, so that a deleted run can be left out. */
 function Removable({ runs, onRemove }: { runs: readonly RunKey[]; onRemove: (run: RunKey) => void }) {

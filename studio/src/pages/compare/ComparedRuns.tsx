@@ -1,5 +1,6 @@
 /** The compared runs, with a choice of those whose curves are drawn. */
 
+import { memo } from "react";
 import { keyText } from "../../api/paths";
 import { Swatch } from "../../charts/Legend";
 import { lineStyle } from "../../charts/lineStyle";
@@ -38,43 +39,8 @@ export function ComparedRuns({ runs, label, drawn, onToggle, onRemove }: Compare
             {runs.map((run) => {
               const id = keyText(run.key);
               const style = drawn.get(id);
-              return (
-                <tr key={id}>
-                  <td>
-                    {run.key.kind === "TrainingJob" ? (
-                      <span className="draw-choice">
-                        <input
-                          type="checkbox"
-                          aria-label={`Draw ${label(run)}`}
-                          checked={style !== undefined}
-                          disabled={style === undefined && drawn.size >= MAX_DRAWN}
-                          onChange={() => onToggle(id)}
-                        />
-                        {style !== undefined && <Swatch style={lineStyle(style)} />}
-                      </span>
-                    ) : (
-                      <span className="hint">see its page</span>
-                    )}
-                  </td>
-                  <th scope="row">
-                    <RunLink run={run.key}>{label(run)}</RunLink>
-                    {run.isBest && <BestMark />}
-                  </th>
-                  <td>
-                    <StateBadge state={run.state} />
-                  </td>
-                  <td>
-                    <button
-                      type="button"
-                      className="button icon-button"
-                      aria-label={`Remove ${label(run)}`}
-                      onClick={() => onRemove(run.key)}
-                    >
-                      <StateIcon shape="close" />
-                    </button>
-                  </td>
-                </tr>
-              );
+              const isFull = style === undefined && drawn.size >= MAX_DRAWN;
+              return <Row key={id} {...{ run, style, isFull, onToggle, onRemove }} label={label(run)} />;
             })}
           </tbody>
         </table>
@@ -85,3 +51,55 @@ export function ComparedRuns({ runs, label, drawn, onToggle, onRemove }: Compare
     </>
   );
 }
+
+interface RowProps {
+  run: ComparedRun;
+  label: string;
+  /** Index of its style, if it is drawn. */
+  style: number | undefined;
+  /** Whether no more runs can be drawn. */
+  isFull: boolean;
+  onToggle: (id: string) => void;
+  onRemove: (run: RunKey) => void;
+}
+
+/** Not drawn again when another run is chosen. */
+const Row = memo(function Row({ run, label, style, isFull, onToggle, onRemove }: RowProps) {
+  return (
+    <tr>
+      <td>
+        {run.key.kind === "TrainingJob" ? (
+          <span className="draw-choice">
+            <input
+              type="checkbox"
+              aria-label={`Draw ${label}`}
+              checked={style !== undefined}
+              disabled={isFull}
+              onChange={() => onToggle(keyText(run.key))}
+            />
+            {style !== undefined && <Swatch style={lineStyle(style)} />}
+          </span>
+        ) : (
+          <span className="hint">see its page</span>
+        )}
+      </td>
+      <th scope="row">
+        <RunLink run={run.key}>{label}</RunLink>
+        {run.isBest && <BestMark />}
+      </th>
+      <td>
+        <StateBadge state={run.state} />
+      </td>
+      <td>
+        <button
+          type="button"
+          className="button icon-button"
+          aria-label={`Remove ${label}`}
+          onClick={() => onRemove(run.key)}
+        >
+          <StateIcon shape="close" />
+        </button>
+      </td>
+    </tr>
+  );
+});

@@ -1,6 +1,6 @@
 /** Properties of runs: a column for each run if they are few, else a row for each run, with some properties at once. */
 
-import { useState } from "react";
+import { Fragment, memo, useState } from "react";
 import { keyText } from "../../api/paths";
 import { Pager } from "../../parts/Pager";
 import type { ComparedRun } from "../../wire";
@@ -23,7 +23,8 @@ export interface PropertyTableProps {
   isDecisive?: (name: string) => boolean;
 }
 
-export function PropertyTable(props: PropertyTableProps) {
+/** Not drawn again when a run is chosen for the curves. */
+export const PropertyTable = memo(function PropertyTable(props: PropertyTableProps) {
   const [page, setPage] = useState(0);
   const { caption, runs, names } = props;
   if (runs.length <= MAX_COLUMNS) return <ByProperty {...props} />;
@@ -35,7 +36,7 @@ export function PropertyTable(props: PropertyTableProps) {
       <Pager label={caption} unit="Columns" page={shown} size={PAGE} total={names.length} onPage={setPage} />
     </>
   );
-}
+});
 
 function ByProperty({ caption, runs, names, value, label, isDecisive }: PropertyTableProps) {
   return (
@@ -56,7 +57,9 @@ function ByProperty({ caption, runs, names, value, label, isDecisive }: Property
         <tbody>
           {names.map((name) => (
             <tr key={name}>
-              <th scope="row">{name}</th>
+              <th scope="row">
+                <DottedName name={name} />
+              </th>
               {runs.map((run) => (
                 <Value
                   key={keyText(run.key)}
@@ -82,7 +85,7 @@ function ByRun({ caption, runs, names, value, label, isDecisive }: PropertyTable
             <th scope="col">Run</th>
             {names.map((name) => (
               <th scope="col" key={name}>
-                {name}
+                <DottedName name={name} />
               </th>
             ))}
           </tr>
@@ -112,6 +115,16 @@ function Value({ text, isBest }: { text: string | null | undefined; isBest: bool
       {isBest && <BestMark />}
     </td>
   );
+}
+
+/** A path of a field, which breaks after a dot before it breaks elsewhere. */
+function DottedName({ name }: { name: string }) {
+  return name.split(/(?<=\.)/u).map((part, index) => (
+    <Fragment key={index}>
+      {part}
+      <wbr />
+    </Fragment>
+  ));
 }
 
 export function BestMark() {

@@ -12,6 +12,7 @@ import { FieldProblems } from "../form/problems";
 import { NodeForm, SelectionForm } from "../form/SelectionForm";
 import type { Origin } from "../origin";
 import { Palette } from "../palette/Palette";
+import { stepText } from "../save/stepText";
 import { useSave } from "../save/useSave";
 import { marksOf, placeOf } from "../yaml/marks";
 import { YamlPanel } from "../yaml/YamlPanel";
@@ -30,7 +31,12 @@ const ConnectDialog = onDemand(async () => ({ default: (await import("./layerPar
 });
 const SaveDialogs = onDemand(() => import("../save/SaveDialogs"), {
   name: "the dialog for saving",
-  frame: (failure, { save }) => <Dialog title="Save" onClose={save.close}>{failure}</Dialog>,
+  frame: (failure, { save }) => (
+    <Dialog title={save.step.name === "saved" ? "The run is saved" : "The run is not saved"} onClose={save.close}>
+      <p>{stepText(save.step)}</p>
+      {failure}
+    </Dialog>
+  ),
 });
 const ExportDialog = onDemand(() => import("./ExportDialog"), {
   name: "the dialog for exports",

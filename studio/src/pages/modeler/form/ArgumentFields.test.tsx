@@ -59,6 +59,28 @@ test("reset removes a value, so that the default holds", async () => {
   expect(screen.getByLabelText("padding").getAttribute("placeholder")).toBe("valid");
 });
 
+test("an emptied field keeps its place, so that the click below it arrives", async () => {
+  const { user, values } = show({ filters: 8, kernel_size: 3, padding: "same", filterz: 1 });
+  const more = screen.getByRole("group");
+  for (const name of ["padding", "filterz"]) {
+    const field = screen.getByLabelText(name);
+    await user.clear(field);
+    await user.tab();
+    expect(screen.getByLabelText(name)).toBe(field);
+    expect(more.contains(field)).toBe(false);
+  }
+  expect(values.at(-1)).toEqual({ filters: 8, kernel_size: 3 });
+});
+
+test("a field with a first value keeps its place and the focus", async () => {
+  const { user, values } = show({ filters: 8, kernel_size: 3 });
+  const field = screen.getByLabelText("padding");
+  await user.type(field, "same{Enter}");
+  expect(document.activeElement).toBe(field);
+  expect(screen.getByRole("group")).toHaveProperty("open", true);
+  expect(values.at(-1)).toEqual({ filters: 8, kernel_size: 3, padding: "same" });
+});
+
 test("an initializer is its short name, and an object with its arguments", async () => {
   const { user, values } = show({ filters: 8, kernel_size: 3 });
   await user.selectOptions(screen.getByLabelText("kernel_initializer"), "HeNormal");

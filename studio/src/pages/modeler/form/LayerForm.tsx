@@ -53,7 +53,7 @@ export function LayerForm({ rim, graph, node }: Props) {
       <OutputField rim={rim} graph={graph} node={node} />
       {!isUse && (
         <>
-          <ArgumentFields rim={formRim(rim, argumentEdit(node))} module={LAYERS} name={node.className} value={node.arguments} path={node.path} hidden={OWN_FIELDS} shown={["activation"]} />
+          <ArgumentFields key={node.className} rim={formRim(rim, argumentEdit(node))} module={LAYERS} name={node.className} value={node.arguments} path={node.path} hidden={OWN_FIELDS} shown={["activation"]} />
           {found && <ClassDocs module={LAYERS} name={found.name} />}
         </>
       )}

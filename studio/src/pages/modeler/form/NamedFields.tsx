@@ -73,7 +73,7 @@ export function NamedFields({ rim, label, module, value, path, standard, isRequi
         )}
       </Field>
       {className && (
-        <ArgumentFields rim={{ ...rim, onSet: setArguments }} module={module} name={className} value={record} path={path} hidden={["name"]} shown={["learning_rate"]} />
+        <ArgumentFields key={className} rim={{ ...rim, onSet: setArguments }} module={module} name={className} value={record} path={path} hidden={["name"]} shown={["learning_rate"]} />
       )}
       {className && hasDocs && <ClassDocs module={module} name={className} />}
     </div>

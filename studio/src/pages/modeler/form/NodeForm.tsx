@@ -23,7 +23,7 @@ export default function NodeForm({ rim, graph, node }: Props) {
     case "loss":
     case "metrics":
     case "optimizer":
-      return <TrainingForm rim={rim} graph={graph} node={node} />;
+      return <TrainingForm key={node.id} rim={rim} graph={graph} node={node} />;
     case "source":
       return null;
   }

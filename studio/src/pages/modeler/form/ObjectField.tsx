@@ -88,7 +88,7 @@ export function ObjectField({ rim, name, argument, value, path }: Props) {
       </Field>
       {found && nested > 0 && (
         <div className="nested" role="group" aria-label={`Arguments of ${name}`}>
-          <ArgumentFields rim={{ ...rim, onSet: setNested }} module={type.module} name={found.name} value={record} path={path} hidden={[type.key]} />
+          <ArgumentFields key={found.name} rim={{ ...rim, onSet: setNested }} module={type.module} name={found.name} value={record} path={path} hidden={[type.key]} />
         </div>
       )}
     </div>

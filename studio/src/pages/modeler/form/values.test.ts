@@ -41,7 +41,7 @@ test("placeholders are the defaults", () => {
 
 test("required arguments come first, seldom ones last", () => {
   const known = { trainable: { default: true }, bias: { default: true }, rate: { default: 0 }, units: { required: true }, name: {} };
-  const { first, rest } = groupArguments(known, { rate: 0.5 }, ["name"]);
+  const { first, rest } = groupArguments(known, ["name"], ["rate"]);
   expect(first.map(([name]) => name)).toEqual(["units", "rate"]);
   expect(rest.map(([name]) => name)).toEqual(["bias", "trainable"]);
 });

@@ -54,15 +54,15 @@ export function recordOf(value: Json | undefined): JsonObject {
 const SELDOM = ["trainable", "dtype", "autocast", "activity_regularizer"];
 
 export interface ArgumentGroups {
-  /** Required ones, and those that the document sets. */
+  /** Required ones, and those that are shown. */
   first: [string, Argument][];
   rest: [string, Argument][];
 }
 
-/** Returns the arguments of a form, required ones first, without those that have a field of their own. */
-export function groupArguments(known: Record<string, Argument>, value: JsonObject, hidden: readonly string[], shown: readonly string[] = []): ArgumentGroups {
+/** Returns the arguments of a form, required ones and those of `shown` first, without those of `hidden`. */
+export function groupArguments(known: Record<string, Argument>, hidden: readonly string[], shown: readonly string[]): ArgumentGroups {
   const entries = Object.entries(known).filter(([name]) => !hidden.includes(name));
-  const isFirst = ([name, argument]: [string, Argument]) => Boolean(argument.required) || name in value || shown.includes(name);
+  const isFirst = ([name, argument]: [string, Argument]) => Boolean(argument.required) || shown.includes(name);
   const first = [...entries.filter(([, argument]) => argument.required), ...entries.filter((entry) => !entry[1].required && isFirst(entry))];
   const rest = entries.filter((entry) => !isFirst(entry));
   const isSeldom = ([name]: [string, Argument]) => SELDOM.includes(name);
