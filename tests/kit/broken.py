@@ -95,7 +95,7 @@ def to_table(jobs: Sequence[BrokenJob]) -> str:
 
 
 def _read(path: Path) -> BrokenJob:
-    spec, answer = yaml.safe_load_all(path.read_text(encoding="utf-8"))
+    spec, answer = yaml.load_all(path.read_text(encoding="utf-8"), yaml.CSafeLoader)
     return BrokenJob(path.stem, spec, **answer)
 
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import yaml
 
-NETWORKS: Mapping[str, dict[str, Any]] = yaml.safe_load("""
+NETWORKS: Mapping[str, dict[str, Any]] = yaml.load(
+    """
 digits:
   input: {shape: [29, 29, 1]}
   layers:
@@ -61,4 +62,6 @@ graph:
   - {layer: Dense, name: odd.1, units: 1, activation: sigmoid, inputs: [all]}
   - {layer: Dense, name: size, units: 1, activation: exponential, inputs: [top]}
   outputs: [digit, odd.1, size]
-""")
+""",
+    yaml.CSafeLoader,
+)

@@ -13,7 +13,7 @@ from tests.kit import operator
 from tests.kit.kubectl import Object, Refused, apply, get, items, kubectl, wait
 
 EXAMPLES = Path(__file__).parents[2] / "manifests" / "examples"
-DIGITS: Object = yaml.safe_load((EXAMPLES / "digits.yaml").read_text())
+DIGITS: Object = yaml.load((EXAMPLES / "digits.yaml").read_text(), yaml.CSafeLoader)
 FINISHED = {"Complete", "Failed"}
 FINISH_SECONDS = 180
 SNAPSHOT_LINES = 25

@@ -9,7 +9,8 @@ import yaml
 from tests.kit import usual_networks
 
 EXAMPLES = Path(__file__).parents[2] / "manifests" / "examples"
-NETWORKS: Mapping[str, dict[str, Any]] = yaml.safe_load("""
+NETWORKS: Mapping[str, dict[str, Any]] = yaml.load(
+    """
 digits:
   input: {shape: [28, 28, 1]}
   layers:
@@ -211,7 +212,9 @@ types:
   - {layer: Dense, name: flags_dense, units: 3, inputs: [flags]}
   - {layer: Concatenate, name: all, inputs: [scaled, normal, short_dense, text, flags_dense]}
   - {layer: Dense, name: odd, units: 1, activation: sigmoid}
-""")
+""",
+    yaml.CSafeLoader,
+)
 ACTIVATIONS = [
     "celu",
     "elu",
@@ -241,7 +244,8 @@ ACTIVATIONS = [
     "tanh_shrink",
 ]
 
-TRAININGS: Mapping[str, dict[str, Any]] = yaml.safe_load("""
+TRAININGS: Mapping[str, dict[str, Any]] = yaml.load(
+    """
 digits:
   loss: SparseCategoricalCrossentropy
   metrics: [accuracy, AUC]
@@ -274,7 +278,9 @@ graph:
 types:
   loss: BinaryCrossentropy
   optimizer: {name: Adam, learning_rate: 0.01}
-""")
+""",
+    yaml.CSafeLoader,
+)
 """Settings of the training of some of the networks."""
 
 
@@ -307,7 +313,7 @@ def job(network: dict[str, Any], **training: Any) -> dict[str, Any]:
 def examples() -> dict[str, Any]:
     """Returns the networks of TrainingJobs in manifests/examples."""
     files = ("digits.yaml", "mnist.yaml")
-    return {file: yaml.safe_load((EXAMPLES / file).read_text())["spec"]["network"] for file in files}
+    return {file: yaml.load((EXAMPLES / file).read_text(), yaml.CSafeLoader)["spec"]["network"] for file in files}
 
 
 def all_networks() -> dict[str, dict[str, Any]]:

@@ -5,7 +5,8 @@ from typing import Any
 
 import yaml
 
-NETWORKS: Mapping[str, dict[str, Any]] = yaml.safe_load("""
+NETWORKS: Mapping[str, dict[str, Any]] = yaml.load(
+    """
 regression:
   input: {shape: [8]}
   layers:
@@ -187,4 +188,6 @@ labels:
   - {layer: Dense, name: size, units: 1, inputs: [flat]}
   - {layer: Dense, name: flag, units: 1, activation: hard_sigmoid, inputs: [flat]}
   outputs: [kind, size, flag]
-""")
+""",
+    yaml.CSafeLoader,
+)

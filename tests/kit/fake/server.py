@@ -173,7 +173,11 @@ class FakeApiServer:
         """Executes a request and returns the answer."""
         name, _, subresource = question.resource.partition("/")
         place, objects = (name, question.namespace, question.name), self.objects
-        body: Object = json.loads(text) if text and request.content_type != _PATCHES[0] else yaml.safe_load(text) or {}
+        body: Object = (
+            json.loads(text)
+            if text and request.content_type != _PATCHES[0]
+            else yaml.load(text, yaml.CSafeLoader) or {}
+        )
         agent = request.headers.get("User-Agent", "").partition("/")[0]
         options: dict[str, Any] = {"manager": request.query.get("fieldManager") or agent}
         match question.verb:

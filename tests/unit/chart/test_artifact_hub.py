@@ -14,7 +14,7 @@ from epochal_api.trainingjob.spec import parse as parse_job
 from tests.unit.chart.conftest import ROOT
 
 CHART: dict[str, Any] = yaml.safe_load((ROOT / "charts" / "epochal" / "Chart.yaml").read_text())
-VALUES: dict[str, Any] = yaml.safe_load((ROOT / "charts" / "epochal" / "values.yaml").read_text())
+VALUES: dict[str, Any] = yaml.load((ROOT / "charts" / "epochal" / "values.yaml").read_text(), yaml.CSafeLoader)
 PREFIX = "artifacthub.io/"
 TEXTS: dict[str, str] = {key.removeprefix(PREFIX): text for key, text in CHART["annotations"].items()}
 LISTS = {"changes", "crds", "crdsExamples", "images", "links"}

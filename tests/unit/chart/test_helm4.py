@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.unit.chart.conftest import REGISTRY, ROOT, Render, renderer
+from tests.unit.chart.conftest import REGISTRY, ROOT, Render, Rendering, renderer
 
 EVERYTHING: dict[str, Any] = {
     "createNamespace": True,
@@ -28,15 +28,18 @@ def render4(helm4: str) -> Render:
     return renderer(helm4)
 
 
+def _texts(rendering: Rendering) -> list[str]:
+    """Return the sorted texts of the objects of a rendering."""
+    return sorted(str(yaml.dump(each, Dumper=yaml.CSafeDumper)) for each in rendering.objects)
+
+
 @pytest.mark.parametrize(
     "values",
     [{}, EVERYTHING, {"crds": {"install": False}, "checker": {"enabled": False}}],
     ids=["defaults", "everything", "less"],
 )
 def test_both_render_the_same_objects(render: Render, render4: Render, values: dict[str, Any]) -> None:
-    assert sorted(map(yaml.safe_dump, render4(**values).objects)) == sorted(
-        map(yaml.safe_dump, render(**values).objects)
-    )
+    assert _texts(render4(**values)) == _texts(render(**values))
 
 
 def test_both_refuse_a_wrong_value(render: Render, render4: Render) -> None:

@@ -31,7 +31,7 @@ from tests.unit.operator.objects import INSTALLATION, training_job
 Render = Callable[..., Any]
 
 VERSION = yaml.safe_load((ROOT / "charts" / "epochal" / "Chart.yaml").read_text())["appVersion"]
-VALUES = yaml.safe_load((ROOT / "charts" / "epochal" / "values.yaml").read_text())
+VALUES = yaml.load((ROOT / "charts" / "epochal" / "values.yaml").read_text(), yaml.CSafeLoader)
 
 CUSTOM_CA = {"secretRef": {"name": "credentials"}, "caConfigMapRef": {"name": "authority"}}
 
@@ -301,7 +301,7 @@ def test_two_installations_share_only_the_crds(helm: str, render: Render) -> Non
     assert (install, options.pop(0)) == ("helm", "install")
     command = [helm, "template", "--kube-version=1.34.0", *options]
     second = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60).stdout
-    objects = [one for one in yaml.safe_load_all(second) if one]
+    objects = [one for one in yaml.load_all(second, yaml.CSafeLoader) if one]
     first = render(watchNamespaces=["vision"], watchWarning={"enabled": False}).objects
 
     def names(of: list[Any]) -> set[tuple[str, str, str]]:
@@ -616,7 +616,7 @@ def test_operator_policy_names_all_fields_of_server_pods(render: Render, model: 
 def test_documented_installation_pins_every_image(render: Render) -> None:
     readme = (ROOT / "charts/epochal/README.md").read_text()
     installation = readme[readme.index("helm install epochal charts/epochal") :].partition("```")[0]
-    values = yaml.safe_load((ROOT / "charts/epochal/values.yaml").read_text())
+    values = yaml.load((ROOT / "charts/epochal/values.yaml").read_text(), yaml.CSafeLoader)
     images = {key for key, value in values.items() if isinstance(value, dict) and "digest" in value}
     assert images == {"image", "trainerImage", "serverImage", "studioImage"}
     assert {image for image in images if f"--set {image}.digest=sha256:" not in installation} == set()

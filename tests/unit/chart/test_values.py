@@ -11,7 +11,7 @@ import yaml
 
 CHART = Path(__file__).resolve().parents[3] / "charts" / "epochal"
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())
-VALUES = yaml.safe_load((CHART / "values.yaml").read_text())
+VALUES = yaml.load((CHART / "values.yaml").read_text(), yaml.CSafeLoader)
 
 Render = Callable[..., Any]
 

@@ -112,7 +112,7 @@ class Script:
             "metadata": {"name": "script", "namespace": "default"},
             "spec": spec,
         }
-        return parse(as_served(yaml.safe_load(yaml.safe_dump(document))))
+        return parse(as_served(yaml.load(yaml.dump(document, Dumper=yaml.CSafeDumper), yaml.CSafeLoader)))
 
     @property
     def dtype(self) -> str:
