@@ -26,7 +26,7 @@ export const JOB_FIELDS = {
   "data": {"description":"The data to train on."},
   "data.bucket": {"description":"Bucket that holds the data."},
   "data.prefix": {"description":"Prefix of every object's key, without an added slash: end it with a slash for a folder. Default: none.","default":""},
-  "data.format": {"description":"Format of the objects. auto detects idx, npz and pickle by their first bytes; each may be compressed with gzip. Default: auto.","options":["auto","idx","npz","pickle"],"default":"auto"},
+  "data.format": {"description":"Format of the objects: idx, npz or pickle, which may be compressed with gzip. auto detects it by the first bytes. Default: auto.","options":["auto","idx","npz","pickle"],"default":"auto"},
   "data.train": {"description":"Data set to train on."},
   "data.train.object": {"description":"Object with features and labels in one (npz, pickle), below data.prefix."},
   "data.train.features": {"description":"Object with the features (idx), below data.prefix."},

@@ -526,7 +526,7 @@ export interface RunDetail {
   layers: string[][];
 }
 /**
- * A row of the list of runs.
+ * A row of the list of runs: a TrainingJob, an Experiment or a ModelServer.
  */
 export interface RunSummary {
   kind: "TrainingJob" | "Experiment" | "ModelServer";

@@ -14,7 +14,7 @@ CHECK = "check.npz"
 """File of samples and of each model's outputs for them. Arrays: `input:NAME`, and `best:NAME` or `last:NAME`."""
 
 MAX_CHECK_BYTES = 4 * 2**20
-"""Maximum uncompressed bytes of the arrays in CHECK: samples and outputs."""
+"""Maximum uncompressed bytes of the arrays in CHECK: samples and outputs. Further samples are left out."""
 
 MAX_CLASSES = 4096
 """Maximum number of named classes."""

@@ -184,7 +184,7 @@ LOSS_OF_EACH_OUTPUT = Rule(
     "training.outputs is required, with a loss for each output, because the network has several",
     ("self.network.outputs",),
 )
-"""A rule of the spec of the TrainingJob."""
+"""Rule of the TrainingJob's spec: a network with several outputs needs training.outputs."""
 _STOP_WITHIN_EPOCHS = Rule(
     "!has(self.stopAfterEpoch) || self.stopAfterEpoch <= self.epochs",
     "stopAfterEpoch must be at most epochs",
