@@ -8,7 +8,7 @@ from pydantic import Field
 from epochal_studio.wire.common import Name, Problem
 
 MAX_YAML = 128 * 1024
-"""Maximum characters of a document."""
+"""Maximum characters of a YAML document. A longer document is refused."""
 
 
 class ClassText(Model):

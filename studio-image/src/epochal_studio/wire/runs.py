@@ -36,7 +36,7 @@ class ServerSummary(Model):
 
 
 class RunSummary(RunKey):
-    """A row of the list of runs."""
+    """A row of the list of runs: a TrainingJob, an Experiment or a ModelServer."""
 
     uid: str
     resource_version: str
