@@ -166,7 +166,7 @@ def _check_value(key: str, argument: Argument, value: Any, place: _Place, findin
 
 
 def _check_text(key: str, argument: Argument, value: str | None, path: str, findings: Findings) -> None:
-    """Find the problem of a text, or of null for a required number."""
+    """Add the problem of a text, or of null for a required number, to `findings`."""
     if value is None:
         if argument.required and argument.type in _NEVER_NULL:
             findings.add(path, f"{key} must be {EXPECTED[argument.type]}, found null", "write a number")

@@ -256,7 +256,7 @@ class Status(ReportedStatus):
     gpus: int | None = None
     """GPUs that the job requests."""
     job_name: str | None = None
-    """The batch/v1 Job that runs it."""
+    """Name of the batch/v1 Job that runs the training."""
     continued_from: ContinuedFrom | None = None
     """The results from which the job continues, if spec.training.continueFrom names a TrainingJob: set once, after its
     end."""

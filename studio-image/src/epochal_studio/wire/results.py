@@ -63,7 +63,7 @@ class Files(Model):
 
     uri: str
     files: list[StoredFile]
-    """At most 1,000."""
+    """The files, at most 1,000."""
     is_complete: bool
 
 

@@ -174,7 +174,7 @@ class State(Part):
     attempt: Annotated[int, Field(ge=1)]
     """The attempt that wrote the checkpoint."""
     time: AwareDatetime
-    """Time of the capture."""
+    """Time at which the state was copied for the checkpoint."""
     position: Position
     """Position of the training."""
     seconds: Seconds

@@ -53,7 +53,7 @@ def build(
     training: Training,
     keeps_best: bool,
 ) -> keras.Model:
-    """Run the user's Python file, and return the model that its function builds, in the form of `plain_model`.
+    """Run the user's Python file, and return the model that its function builds, as `plain_model` converts it.
 
     Args:
         source: spec.code, with the name of the function (entrypoint).
