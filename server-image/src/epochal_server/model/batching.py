@@ -159,12 +159,12 @@ class Batcher:
         return queued + max(running.expected, perf_counter() - running.began)  # a late call may take as long again
 
     def _later_seconds(self) -> float:
-        """Return the estimated seconds to compute accepted samples and photographs that are not in the queue yet."""
+        """Return the estimated seconds of the chunks and photographs that are not queued yet."""
         chunks = self._timing.seconds(sum(request.remaining for request in self._large))
         return chunks + self._admission.planned * self._timing.seconds(1)  # a photograph has a call of its own
 
     def _overtaken_seconds(self, samples: int) -> float:
-        """Return the estimated seconds to compute samples that precede a large request, but not a small one."""
+        """Return the estimated seconds of the later parts that a small request overtakes, but a large one does not."""
         return self._later_seconds() if samples > self._max_batch_size else 0.0
 
     def slow_call_message(self, seconds: float, factor: float) -> str | None:
