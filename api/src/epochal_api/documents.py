@@ -165,7 +165,7 @@ def _too_large(limit: str, line: int) -> UnreadableFile:
 
 
 def _line_of(error: Exception, text: str) -> int | None:
-    """Return the line of an error in a text, from 1, or None."""
+    """Return the line of an error in a text, counted from 1; None if it is unknown."""
     if isinstance(error, yaml.MarkedYAMLError):
         mark = error.problem_mark or error.context_mark
         return mark.line + 1 if mark else None
