@@ -206,11 +206,11 @@ export interface ClassSamples {
  */
 export interface FoundSamples {
   /**
-   * Number of samples that were checked.
+   * Number of samples for which an equal sample was searched.
    */
   checked: number;
   /**
-   * Number of these samples for which an equal sample was found.
+   * Number of these samples that have an equal sample.
    */
   found: number;
 }
@@ -219,19 +219,19 @@ export interface FoundSamples {
  */
 export interface SharedSamples {
   /**
-   * Number of samples that were checked.
+   * Number of samples for which an equal sample was searched.
    */
   checked: number;
   /**
-   * Number of these samples for which an equal sample was found.
+   * Number of these samples that have an equal sample.
    */
   found: number;
   /**
-   * The data set whose samples were checked.
+   * The data set whose samples were searched for in `other`.
    */
   set: "train" | "validation" | "test";
   /**
-   * The data set in which equal samples were searched.
+   * The data set that was searched for equal samples.
    */
   other: "train" | "validation" | "test";
 }

@@ -72,7 +72,7 @@ export interface Buckets {
  */
 export interface Capacity {
   /**
-   * At most 500; None if the user may not list nodes.
+   * The nodes, at most 500; None if the user may not list nodes.
    */
   nodes: NodeCapacity[] | null;
   problem?: Problem | null;
@@ -145,7 +145,7 @@ export interface CheckRequest {
  */
 export interface Checked {
   /**
-   * At most 200.
+   * The problems of the document, at most 200.
    */
   problems: DocumentProblem[];
   /**
@@ -366,7 +366,7 @@ export interface ExportedFile {
 export interface Files {
   uri: string;
   /**
-   * At most 1,000.
+   * The files, at most 1,000.
    */
   files: StoredFile[];
   isComplete: boolean;
@@ -446,7 +446,7 @@ export interface Phase {
   name: "Queue" | "Start" | "Data" | "Training" | "Storing" | "Suspended";
   begin: string;
   /**
-   * None while the phase lasts.
+   * End of the phase; None while it lasts.
    */
   end: string | null;
   /**
@@ -462,7 +462,7 @@ export interface Preview {
   size: number;
   format: "npz" | "npy" | "idx" | "csv" | "unknown";
   /**
-   * At most 50.
+   * The arrays of the file, at most 50.
    */
   arrays: ArrayPreview[];
   /**
@@ -526,7 +526,7 @@ export interface RunDetail {
   layers: string[][];
 }
 /**
- * A row of the list of runs.
+ * A row of the list of runs: a TrainingJob, an Experiment or a ModelServer.
  */
 export interface RunSummary {
   kind: "TrainingJob" | "Experiment" | "ModelServer";
@@ -828,7 +828,7 @@ export interface Usage {
   requests: number;
   refused: number;
   /**
-   * At most 1,000, most frequent first.
+   * The predicted classes, most frequent first, at most 1,000.
    */
   classes: ClassCount[];
   /**

@@ -19,7 +19,7 @@ from epochal_api.quoted import IN_QUOTES, MAX_EXACT
 
 _KINDS = (EXPERIMENTS, TRAINING_JOBS)
 _MAX_SHOWN = 3
-"""Maximum number of problems in a message."""
+"""Maximum number of problems in a message, which ends in the number of the other problems."""
 _INTEGER = (
     f" || type(self) == int || (type(self) == double && self >= -{MAX_EXACT}.0 && self <= {MAX_EXACT}.0 "
     "&& self == double(int(self)))"

@@ -16,11 +16,11 @@ CHECK_PATH = "/v1alpha1/check"
 CATALOGUE_PATH = "/v1alpha1/catalogue"
 """Path of the catalogue of Keras' classes with their docstrings."""
 MAX_QUESTION_BYTES = MAX_SPEC_BYTES
-"""Maximum bytes of a question."""
+"""Maximum bytes of a question. A network that needs more is not checked."""
 MAX_ANSWER_BYTES = 4 * 2**20
 """Maximum bytes of an answer: a checker truncates texts, and a client reads no more."""
 MAX_ERROR = 1000
-"""Maximum characters of an error."""
+"""Maximum characters of an error. A checker cuts longer errors."""
 MAX_MESSAGE = 4096
 """Maximum characters of the errors in one message of `describe`."""
 

@@ -95,18 +95,18 @@ class FoundSamples(TolerantModel):
     """
 
     checked: Count
-    """Number of samples that were checked."""
+    """Number of samples for which an equal sample was searched."""
     found: Count
-    """Number of these samples for which an equal sample was found."""
+    """Number of these samples that have an equal sample."""
 
 
 class SharedSamples(FoundSamples):
     """The samples of a data set that another data set also has."""
 
     set: SetName
-    """The data set whose samples were checked."""
+    """The data set whose samples were searched for in `other`."""
     other: SetName
-    """The data set in which equal samples were searched."""
+    """The data set that was searched for equal samples."""
 
 
 class SetSummary(TolerantModel):

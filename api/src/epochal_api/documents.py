@@ -11,13 +11,14 @@ import yaml
 from epochal_api.catalogue.findings import MAX_SHOWN, field, item
 
 MAX_BYTES = 4 * 2**20
-"""Maximum size of a file. An object in Kubernetes is smaller."""
+"""Maximum bytes of a file. A larger file is refused. An object in Kubernetes is smaller."""
 _MAX_NODES = 100_000
-"""Maximum number of values of an object. Each use of an alias counts, because aliases can multiply per level."""
+"""Maximum number of values of an object. An object with more is refused. Each use of an alias counts, because aliases
+can multiply per level."""
 _MAX_PATHS = 8 * 2**20
 """Maximum characters of all paths of an object together. A path contains the path of its parent, so nesting adds up."""
 _MAX_DEPTH = 200
-"""Maximum nesting, because parsers recurse. A TrainingJob has at most 100 levels."""
+"""Maximum nesting, because parsers recurse. A deeper object is refused. A TrainingJob has at most 100 levels."""
 _TEXT, _MERGE = "tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"
 _NUMBERS = frozenset({"tag:yaml.org,2002:int", "tag:yaml.org,2002:float"})
 _LAST_PART = re.compile(r"(\.[^.\[\]]*|\[\d+\])$")
@@ -164,7 +165,7 @@ def _too_large(limit: str, line: int) -> UnreadableFile:
 
 
 def _line_of(error: Exception, text: str) -> int | None:
-    """Return the line of an error in a text, from 1, or None."""
+    """Return the line of an error in a text, counted from 1; None if it is unknown."""
     if isinstance(error, yaml.MarkedYAMLError):
         mark = error.problem_mark or error.context_mark
         return mark.line + 1 if mark else None

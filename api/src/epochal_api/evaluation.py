@@ -17,15 +17,15 @@ MISTAKES = "mistakes.png"
 """The images of the worst mistakes."""
 
 MAX_MATRIX = 100
-"""Maximum number of classes with a full confusion matrix."""
+"""Maximum number of classes with a full confusion matrix. With more, only the most confused pairs are stored."""
 MAX_LISTED_CLASSES = 1000
 """Maximum number of classes whose figures are listed: those with the most mistakes."""
 MAX_CONFUSED = 100
-"""Maximum number of confused pairs."""
+"""Maximum number of confused pairs: those with the most samples."""
 MAX_WORST = 36
 """Maximum number of samples that are listed as the worst."""
 MAX_VALUES = 16
-"""Maximum number of values of the label, and of the model's answer, for a listed sample."""
+"""Maximum number of values of the label, and of the model's answer, for a listed sample: the first values."""
 
 Share = Annotated[float, Field(ge=0, le=1)]
 """A number from 0 to 1."""

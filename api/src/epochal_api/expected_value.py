@@ -40,7 +40,7 @@ _LENGTHS: Mapping[str, str] = {
 """Key of the limit in the context of pydantic's error, by the error's type. A text may have the type of a list."""
 _PATTERNS: dict[str, str] = {}
 _MAX_SHOWN = 80
-"""Maximum number of characters of a value."""
+"""Maximum characters of a value in a message. A longer value is cut."""
 
 
 def describe_pattern(pattern: str, expected: str) -> None:

@@ -14,7 +14,7 @@ CHECK = "check.npz"
 """File of samples and of each model's outputs for them. Arrays: `input:NAME`, and `best:NAME` or `last:NAME`."""
 
 MAX_CHECK_BYTES = 4 * 2**20
-"""Maximum uncompressed bytes of the arrays in CHECK: samples and outputs."""
+"""Maximum uncompressed bytes of the arrays in CHECK: samples and outputs. Further samples are left out."""
 
 MAX_CLASSES = 4096
 """Maximum number of named classes."""
@@ -55,7 +55,7 @@ class ChannelRange(TolerantModel):
 
 
 class ImageSpec(TolerantModel):
-    """Format of the images on which the model was trained."""
+    """Size, channels and range of values of the images on which the model was trained."""
 
     height: Annotated[int, Field(ge=1)]
     """Height in pixels."""
@@ -127,7 +127,7 @@ class Signature(TolerantModel):
     probabilities: bool = False
     """Whether the first output contains class probabilities: it ends with softmax, or with sigmoid of one unit."""
     image: ImageSpec | None = None
-    """Format of images, if the model's input is an image."""
+    """Size, channels and range of values of images, if the model's input is an image."""
     models: Annotated[list[ModelFiles], Field(min_length=1)]
     """The models that the signature describes."""
     check: ExportedFile | None = None

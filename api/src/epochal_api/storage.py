@@ -216,7 +216,7 @@ class Data(Model):
     prefix: Prefix = ""
     """Prefix of every object's key, without an added slash: end it with a slash for a folder. Default: none."""
     format: Literal["auto", "idx", "npz", "pickle"] = "auto"
-    """Format of the objects. auto detects idx, npz and pickle by their first bytes; each may be compressed with gzip.
+    """Format of the objects: idx, npz or pickle, which may be compressed with gzip. auto detects it by the first bytes.
     Default: auto."""
     train: DataSet
     """Data set to train on."""

@@ -11,7 +11,7 @@ _CUTOFF = 0.6
 
 
 def close_matches(name: str, known: Iterable[str]) -> list[str]:
-    """Return the existing names most similar to a name, ignoring case, best first; MAX_SUGGESTIONS at most.
+    """Return the names in `known` most similar to a name, ignoring case, best first; MAX_SUGGESTIONS at most.
 
     If names that differ only in case exist, return only these. If no name is similar, return the names that begin with
     `name`.
@@ -27,6 +27,6 @@ def close_matches(name: str, known: Iterable[str]) -> list[str]:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return a question with the existing names most similar to a name, or "" if no name is similar."""
+    """Return a question with the names in `known` most similar to a name, or "" if no name is similar."""
     matches = close_matches(name, known)
     return f"did you mean {' or '.join(matches)}?" if matches else ""

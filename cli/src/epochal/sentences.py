@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 MAX_NAMES = 8
 MAX_CHARACTERS = 64
-"""Maximum characters of a name in a list."""
+"""Maximum characters of a name in a list. A longer name is cut."""
 
 
 def counted(count: int, noun: str) -> str:

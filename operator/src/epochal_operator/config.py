@@ -14,7 +14,7 @@ from epochal_operator.runtime.metrics import label_name
 
 LEVELS = ("debug", "info", "warning", "error")
 MAX_METRIC_LABELS = 8
-"""Maximum number of labels in `--metric-labels`: each metric series of each object gets all these labels."""
+"""Maximum number of labels in `--metric-labels`. More are refused: each metric series gets all these labels."""
 _LABEL = re.compile(r"([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 """https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set."""
 _RESERVED = re.compile(r"^([^/]*\.)?(kubernetes\.io|k8s\.io|epochal\.dev)/|^(controller-uid|job-name)$")

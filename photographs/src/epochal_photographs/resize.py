@@ -23,7 +23,7 @@ result shows no difference."""
 
 
 def resized(data: bytes, *, height: int, width: int, channels: Literal[1, 3], fit: Fit, max_pixels: int) -> Pixels:
-    """Decode a photograph, and resize it. See `resize`.
+    """Decode a photograph, and resize it to `height` × `width` pixels as `resize` does.
 
     Returns:
         Bytes of shape (height, width, channels).
@@ -37,7 +37,7 @@ def resized(data: bytes, *, height: int, width: int, channels: Literal[1, 3], fi
 
 
 def min_side_for(height: int, width: int) -> int:
-    """Return the minimum length of the shorter side of a picture that `resize` reduces to `height` × `width` pixels."""
+    """Return the minimum shorter side of a JPEG that is decoded at a reduced size and resized to `height` × `width`."""
     return _FINER * max(height, width)
 
 

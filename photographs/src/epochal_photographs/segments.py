@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from epochal_photographs.errors import InvalidPicture
 
 MAX_SEGMENTS = 2**16
-"""Maximum number of segments in a JPEG's head, or of chunks in a PNG.
+"""Maximum number of segments in a JPEG's head, or of chunks in a PNG. A picture with more is refused.
 
 Ten are usual, and a thousand in a PNG of 8 MiB. Pillow takes a tenth of a second for this maximum. Bytes between
 segments count, too, because Pillow reads them one by one.
 """
 MAX_SCANS = 200
-"""Maximum number of scans of a JPEG, each over the whole picture. A JPEG usually has 1, and 10 if it is progressive."""
+"""Maximum number of scans of a JPEG, each over the whole picture. A JPEG with more is refused. It usually has 1, and 10
+if it is progressive."""
 
 _JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 _MARKER = re.compile(rb"\xff[^\x00\xff]")

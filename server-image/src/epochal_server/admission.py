@@ -104,7 +104,7 @@ class AdmissionControl:
             self.unwatch_client(reservation)
 
     def watch_client(self, reservation: "MemoryReservation", abort: Callable[[], None]) -> None:
-        """Mark a reservation as waiting for its client to send or read data. See `waiting_for_client`."""
+        """Mark a reservation as waiting for its client to send or read data, until `unwatch_client`."""
         self._watched[reservation] = monotonic(), abort
 
     def unwatch_client(self, reservation: "MemoryReservation") -> None:

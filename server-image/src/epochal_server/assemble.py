@@ -26,7 +26,7 @@ PROTOCOLS = (v2, tfserving, watson)
 
 
 def protocols(model: Model) -> list[Protocol]:
-    """Return the endpoints and documents of a model for each protocol: Open Inference, TensorFlow Serving, Watson."""
+    """Return the endpoints and JSON descriptions of each protocol: Open Inference, TensorFlow Serving, Watson."""
     return [module.protocol(model) for module in PROTOCOLS]
 
 

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from epochal_api.text import printable
 
 MAX_MESSAGE = 2000
-"""Maximum number of characters of a message, which may repeat content of the request."""
+"""Maximum number of characters of a message. A longer message is cut: it may repeat content of the request."""
 
 
 class Refused(Exception):

@@ -34,9 +34,10 @@ if TYPE_CHECKING:
 
 FIELD_MANAGER = "epochal-studio"
 MAX_ANSWER = 4 * 2**20
-"""Maximum bytes of the API server's answer to one request."""
+"""Maximum bytes of the API server's answer to one request. A larger answer is an error."""
 MAX_OBJECT = 512 * 1024
-"""Maximum bytes of an object that Studio reads. No other thread of Python runs while the object is parsed."""
+"""Maximum bytes of an object that Studio reads. A larger object is an error: no other thread of Python runs while an
+object is parsed."""
 PAGE = 50
 """Maximum objects in one answer to a list request."""
 MAX_TOKEN = 16_384

@@ -18,7 +18,7 @@ KIND_PATH = "/api/runs/{kind}/{namespace}/{name}"
 """Path of a TrainingJob, Experiment or ModelServer, for `run_key`."""
 KINDS = {kind.name: kind for kind in EPOCHAL_KINDS}
 _MAX_LABEL = 63
-"""Maximum length of the name of a namespace."""
+"""Maximum length of the name of a namespace. A longer name is refused."""
 
 M = TypeVar("M", bound=Model)
 

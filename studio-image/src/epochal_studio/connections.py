@@ -21,7 +21,8 @@ from epochal_studio.access import ACCESS
 
 MAX_CONNECTIONS = 1000
 MAX_HEAD = 48 * 1024
-"""Maximum bytes of a head. It fits the cookies of the longest token, or the query of the largest comparison."""
+"""Maximum bytes of a head. Then the connection is aborted. It fits the cookies of the longest token, or the query of
+the largest comparison."""
 MAX_HEADERS = 40
 HEAD_SECONDS = 10.0
 """Time limit for the TLS handshake, and then again for each head."""

@@ -13,7 +13,10 @@ from epochal_studio.shares import Shares
 from epochal_studio.shielded import ShieldedTasks
 
 MAX_REQUESTS, MAX_USER_REQUESTS = 900, 128
-"""Maximum concurrent requests of all signed-in users, and of one user: fewer than the 1,000 connections."""
+"""Maximum concurrent requests of all signed-in users, and of one user: fewer than the 1,000 connections.
+
+Requests above this or a following maximum for all users and one user are refused.
+"""
 MAX_ANSWERS = 64
 """Maximum concurrent downloads and logs of all users. Each keeps at most one piece of a file in memory."""
 MAX_USER_ANSWERS = 6

@@ -7,7 +7,7 @@ from typing import ParamSpec, TypeVar
 from epochal_studio.shares import Shares
 
 MAX_BYTES, MAX_USER_BYTES = 384 * 2**20, 192 * 2**20
-"""Maximum bytes of memory of all users, and of one user."""
+"""Maximum bytes of memory of all users, and of one user. Requests that need more are refused."""
 JSON = 24
 """Maximum bytes of memory that one byte of JSON needs after it is parsed."""
 

@@ -63,7 +63,7 @@ class Refusal(Exception):
 def refuse(
     status: int, reason: str, message: str, remedy: str = "", headers: Mapping[str, str] | None = None
 ) -> Refusal:
-    """Return a Refusal with a Problem: reason, message (at most MAX_MESSAGE characters) and remedy."""
+    """Return a Refusal with a Problem: reason, message (cut after MAX_MESSAGE characters) and remedy."""
     return Refusal(status, Problem(reason=reason, message=message[:MAX_MESSAGE], remedy=remedy), headers)
 
 

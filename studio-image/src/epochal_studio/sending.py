@@ -11,7 +11,7 @@ from epochal_studio.access import Access
 WRITE_SECONDS = 30.0
 """Maximum seconds until a browser has read a part. Then its connection is aborted."""
 PART = 2**16
-"""Maximum bytes of a part: the write buffer after which aiohttp waits for the browser."""
+"""Maximum bytes of a part: the size of aiohttp's write buffer. When it is full, aiohttp waits for the browser."""
 
 
 class SendAborted(ConnectionError):

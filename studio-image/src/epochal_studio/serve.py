@@ -16,7 +16,7 @@ from epochal_studio.connections import MAX_HEAD, MAX_HEADERS, Server
 from epochal_studio.conversion.process import remove_leftovers
 
 STOP_SECONDS = 2.0
-"""Maximum seconds that running requests may continue when the process ends."""
+"""Maximum seconds that running requests may continue when the process ends. Then they are cancelled."""
 KEEP_ALIVE_SECONDS = 75.0
 CERTIFICATE_SECONDS = 60.0
 """Seconds between two reads of the TLS certificate's files, which may have been renewed."""

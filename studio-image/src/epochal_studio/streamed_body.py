@@ -8,7 +8,7 @@ from aiohttp import web
 from epochal_studio.problems import Refusal, refuse
 
 IDLE_SECONDS = 30.0
-"""Maximum seconds without a byte from the browser."""
+"""Maximum seconds without a byte from the browser. Then the request is refused."""
 GRACE_SECONDS, MIN_RATE = 60.0, 64 * 1024
 """Minimum rate in bytes per second, and the seconds that a browser may need in addition to the time at this rate."""
 _CHUNK = 2**18

@@ -12,14 +12,16 @@ from epochal_studio.problems import refuse, too_busy
 
 MAX_THREADS = 24
 MAX_CALLS = 96
-"""Maximum calls of all users that run or wait."""
+"""Maximum calls of all users that run or wait. Further calls are refused."""
 MAX_USER_CALLS = 12
-"""Maximum calls of one user that run or wait. Other users still have free threads if this user's calls hang."""
+"""Maximum calls of one user that run or wait. Further calls are refused. So other users still have free threads if this
+user's calls hang."""
 SIGN_IN = ""
 """Key of the calls that find the owner of a token. They have a common limit, because their owner is not known yet. No
 owner has this key."""
 MAX_SIGN_INS = 16
-"""Maximum calls with the key SIGN_IN. Signed-in users still have free threads while a program tries many tokens."""
+"""Maximum calls with the key SIGN_IN. Further calls are refused. So signed-in users still have free threads while a
+program tries many tokens."""
 DEADLINE_SECONDS = 40.0
 
 P = ParamSpec("P")

@@ -12,11 +12,12 @@ MAX_LINES = 16
 _MAX_BYTES = 6 * 1024
 """Maximum bytes of the problems in that text, so that the operator's conditions have room for its last line."""
 MAX_SHOWN = 100
-"""Maximum characters of a key or a value in a path or a message."""
+"""Maximum characters of a key or a value in a path or a message. Longer texts are cut."""
 _MAX_HINTS = 20
-"""Maximum number of computed hints: the search for similar names takes milliseconds."""
+"""Maximum number of computed hints: the search for similar names takes milliseconds. Further problems get no computed
+hint."""
 _MAX_LENGTH = 400
-"""Maximum characters of a message, and of a hint."""
+"""Maximum characters of a message, and of a hint. Longer texts are cut."""
 
 
 class Problem(NamedTuple):

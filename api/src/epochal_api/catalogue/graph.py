@@ -232,7 +232,7 @@ def _add_later(reference: _Reference, source: int, findings: Findings) -> None:
 
 
 def _check_reference(reference: _Reference, source: int, layers: Sequence[Any], findings: Findings) -> None:
-    """Find the problem of a reference to an existing layer or input: a `use` of no layer, or an output of an input."""
+    """Add the problem of a reference to an existing layer or input: a `use` of no layer, or an output of an input."""
     name, _, output = reference.text.partition(":")
     shown = name[:MAX_SHOWN]
     if source < 0 and not reference.takes_output:
@@ -246,7 +246,7 @@ def _check_reference(reference: _Reference, source: int, layers: Sequence[Any], 
 
 
 def _check_output_name(reference: _Reference, names: Collection[str], seen: set[str], findings: Findings) -> None:
-    """Find a name that another output or a layer has too, and add the output's name to `seen`."""
+    """Add a problem if another output or a layer has an output's name, and add the name to `seen`."""
     name = output_name(reference.text)
     if name in seen or (name != reference.text and name in names):
         findings.add(reference.path, f"another output or layer has the name {name[:MAX_SHOWN]}", "rename it")

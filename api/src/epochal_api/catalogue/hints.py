@@ -7,7 +7,8 @@ from epochal_api.catalogue.classes import CALLBACKS, LAYERS, LOSSES, METRICS, OP
 from epochal_api.suggestions import MAX_SUGGESTIONS, did_you_mean
 
 _MAX_LISTED = 12
-"""Maximum number of names in a remedy that lists all names of a module or all arguments of a class."""
+"""Maximum number of names in a remedy that lists all names of a module or all arguments of a class. The number of the
+others follows."""
 _INPUT_SHAPE = "remove it: spec.network.input.shape has the shape of the input"
 MISTAKEN_CLASSES: Mapping[str, Mapping[str, str]] = {
     LAYERS: {

@@ -21,7 +21,7 @@ from epochal_api.catalogue.hints import argument_hint, class_hint, name_hint
 UNKNOWN: Final = object()
 """Stands for a value that a parameter of an Experiment sets in each trial. The checks accept it everywhere."""
 MAX_DEPTH = 100
-"""Maximum nesting of objects and lists, as in `spec.MAX_SPEC_DEPTH`."""
+"""Maximum nesting of objects and lists, as in `spec.MAX_SPEC_DEPTH`. Deeper nesting is a problem of the document."""
 _MODULES: Mapping[str, str] = {
     "initializer": "keras.initializers",
     "regularizer": "keras.regularizers",
@@ -82,19 +82,19 @@ def module_of_argument(key: str) -> str | None:
 
 
 def check_layer(spec: Mapping[str, Any], path: str, findings: Findings) -> None:
-    """Find the problems of an entry of spec.network.layers."""
+    """Add the problems of an entry of spec.network.layers to `findings`."""
     if isinstance(name := spec.get("layer"), str):
         _check_class(LAYERS, name, _without(spec, "layer", "inputs", "use"), _Place(path, key="layer"), findings)
 
 
 def check_callback(spec: Mapping[str, Any], path: str, findings: Findings) -> None:
-    """Find the problems of an entry of spec.training.callbacks."""
+    """Add the problems of an entry of spec.training.callbacks to `findings`."""
     if isinstance(name := spec.get("callback"), str):
         _check_class(CALLBACKS, name, _without(spec, "callback"), _Place(path, key="callback"), findings)
 
 
 def check_named(module: str, spec: Any, path: str, findings: Findings) -> None:
-    """Find the problems of an optimizer, a loss or a metric: a name, or a mapping with `name` and arguments."""
+    """Add the problems of an optimizer, a loss or a metric (a name, or a mapping with arguments) to `findings`."""
     if isinstance(spec, str):
         name, place, arguments = spec, _Place(path), dict[str, Any]()
     elif isinstance(spec, Mapping) and isinstance(spec.get("name"), str):
@@ -113,7 +113,7 @@ def check_named(module: str, spec: Any, path: str, findings: Findings) -> None:
 
 
 def _check_class(module: str, name: str, arguments: Mapping[str, Any], place: _Place, findings: Findings) -> None:
-    """Find the problems of the name of a class and of its arguments."""
+    """Add the problems of the name of a class, and of its arguments, to `findings`."""
     found = catalogue().modules[module].find(name)
     if found is None:
         shown = name[:MAX_SHOWN]
@@ -143,7 +143,7 @@ def _described(key: str, argument: Argument) -> str:
 
 
 def _check_value(key: str, argument: Argument, value: Any, place: _Place, findings: Findings) -> None:
-    """Find the problems of the value of an argument, and of all objects in it."""
+    """Add the problems of the value of an argument, and of all objects in it, to `findings`."""
     path, depth = place.path, place.depth + 1
     if depth > MAX_DEPTH:
         findings.add(path, f"it is nested deeper than {MAX_DEPTH} levels", "use fewer levels")
@@ -166,7 +166,7 @@ def _check_value(key: str, argument: Argument, value: Any, place: _Place, findin
 
 
 def _check_text(key: str, argument: Argument, value: str | None, path: str, findings: Findings) -> None:
-    """Find the problem of a text, or of null for a required number."""
+    """Add the problem of a text, or of null for a required number, to `findings`."""
     if value is None:
         if argument.required and argument.type in _NEVER_NULL:
             findings.add(path, f"{key} must be {EXPECTED[argument.type]}, found null", "write a number")
@@ -200,7 +200,7 @@ def _is_number(text: str) -> bool:
 
 
 def _check_object(key: str, value: Mapping[str, Any], place: _Place, findings: Findings) -> None:
-    """Find the problems of a mapping in an argument: a layer, or an object of the module that the argument takes."""
+    """Add the problems of a mapping in an argument to `findings`: a layer, or an object of the argument's module."""
     if value.get("layer", value.get("name")) is UNKNOWN:
         return
     if isinstance(name := value.get("layer"), str):

@@ -118,7 +118,7 @@ def _check_training(training: Mapping[str, Any], path: str, findings: Findings) 
 
 
 def _check_output(output: Mapping[str, Any], path: str, findings: Findings) -> None:
-    """Find the problems of the fields `loss` and `metrics`, of the training or of one output."""
+    """Add the problems of the fields `loss` and `metrics`, of the training or of one output, to `findings`."""
     check_named(LOSSES, output.get("loss"), f"{path}.loss", findings)
     for index, metric in enumerate(_list(output, "metrics")):
         check_named(METRICS, metric, item(f"{path}.metrics", index), findings)

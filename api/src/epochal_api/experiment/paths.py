@@ -19,7 +19,7 @@ from epochal_api.trainingjob.spec import TrainingJobSpec
 Object = dict[str, Any]
 
 MAX_NAMES = 20
-"""The largest number of names in a message."""
+"""Maximum number of names in a message. The number of the others follows."""
 _MAX_COMPARED = 100
 """Maximum number of valid names with which an unknown name is compared: those with the most equal characters."""
 _MAX_COMPARED_LENGTH = 64

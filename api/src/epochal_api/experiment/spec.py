@@ -135,16 +135,22 @@ class TemplateMetadata(Model):
     """Labels of each trial's TrainingJob, in addition to epochal.dev/experiment, …/trial and …/rung."""
 
 
-def _must_be_unset(field: str, reason: str, *, flag: bool = False) -> tuple[str, Rule]:
-    """Return a field of the template's spec that the Experiment controls, and the rule that the template omits it."""
+def _must_be_unset(field: str, reason: str, *, is_boolean: bool = False) -> tuple[str, Rule]:
+    """Return the name of a field that the Experiment controls, and the rule that the template's spec does not set it.
+
+    Args:
+        field: Python name of the field in the template's spec, with dots.
+        reason: Why the template must not set the field, for the message.
+        is_boolean: Whether the field is boolean. The template may then set it to false.
+    """
     path = ".".join(map(to_camel, field.split(".")))
-    absent = f"!has(self.spec.{path})" + (f" || !self.spec.{path}" if flag else "")
-    return field, Rule(absent, f"spec.{path} must not be {'true' if flag else 'set'} in a template: {reason}")
+    absent = f"!has(self.spec.{path})" + (f" || !self.spec.{path}" if is_boolean else "")
+    return field, Rule(absent, f"spec.{path} must not be {'true' if is_boolean else 'set'} in a template: {reason}")
 
 
 _UNSET_FIELDS = (
-    _must_be_unset("suspend", "suspend of the Experiment suspends all its trials", flag=True),
-    _must_be_unset("finish", "finish of the Experiment finishes the search", flag=True),
+    _must_be_unset("suspend", "suspend of the Experiment suspends all its trials", is_boolean=True),
+    _must_be_unset("finish", "finish of the Experiment finishes the search", is_boolean=True),
     _must_be_unset("ttl_seconds_after_finished", "trials are deleted with their Experiment"),
     _must_be_unset("training.continue_from", "each trial continues from its previous rung"),
     _must_be_unset("training.stop_after_epoch", "the schedule stops trials"),

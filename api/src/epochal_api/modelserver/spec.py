@@ -134,9 +134,9 @@ class ServerLimits(Model):
     """Limits for requests, checked before a request is read or decoded."""
 
     request_bytes: Annotated[int, Field(ge=1, le=2**30)] = 8 * 2**20
-    """Maximum bytes of a request's body. Default: 8388608."""
+    """Maximum bytes of a request's body. A larger body is refused. Default: 8388608."""
     image_pixels: Annotated[int, Field(ge=1, le=2**28)] = 16 * 2**20
-    """Maximum pixels of an image. Default: 16777216."""
+    """Maximum pixels of an image. A larger image is refused. Default: 16777216."""
     queued_requests: Annotated[int, Field(ge=1, le=65536)] = 256
     """Maximum requests of a pod that wait for the model. Further requests are refused with a retry delay. Default:
     256."""

@@ -49,7 +49,7 @@ class ServedModel(StatusModel):
     signature: Uri | None = None
     """URI of the signature, if the training has stored one."""
     signature_sha256: Sha256 | None = None
-    """SHA-256 of the signature, in hex, if no other signature is accepted."""
+    """SHA-256 of the signature, in hex; absent if the pods accept any signature."""
     training_job_name: _Name | None = None
     """The TrainingJob that trained the model. It may no longer exist."""
     training_job_uid: Annotated[str, Field(max_length=64)] | None = Field(default=None, alias="trainingJobUID")
@@ -72,7 +72,8 @@ class PreviousModel(StatusModel):
     sha256: Sha256
     """SHA-256 of the file, in hex, for spec.source.sha256."""
     signature_sha256: Sha256 | None = None
-    """SHA-256 of its signature, in hex, for spec.source.signatureSha256, if no other signature was accepted."""
+    """SHA-256 of the model's signature, in hex, for spec.source.signatureSha256; absent if the pods accepted any
+    signature."""
     time: Time
     """When the rollout of the next model began."""
 

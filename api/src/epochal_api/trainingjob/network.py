@@ -30,7 +30,7 @@ MODEL_FILE_PATTERN = r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[^\x00-\x1f\x7f]+\
 INPUT = "input"
 """Name of the only input of a network."""
 MAX_NAMES = 20
-"""Maximum number of names in a message."""
+"""Maximum number of names in a message. The number of the others follows."""
 MAX_OUTPUTS = 16
 """Maximum number of inputs, and of outputs, of a network."""
 MAX_LAYERS = 1000
@@ -280,7 +280,10 @@ def _edge(ref: str, sources: dict[str, int]) -> Edge:
 
 
 def _require_source(what: str, ref: str, names: "dict[str, Layer | None]") -> None:
-    """Raise ValueError if no layer above and no input has the name in `ref`, or if `ref` is NAME:N of an input."""
+    """Raise ValueError if no layer above and no input has the name in `ref`, or if `ref` is NAME:N of an input.
+
+    `what` is the beginning of the message.
+    """
     name, _, output = ref.partition(":")
     if name not in names:
         more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""

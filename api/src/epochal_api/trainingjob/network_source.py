@@ -11,7 +11,7 @@ from epochal_api.trainingjob.network import ClassName
 MODEL_PATTERN = r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[^\x00-\x1f\x7f]+\.keras$"
 LayerPattern = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 MAX_CODE_BYTES = 1024**2
-"""Maximum size of a file of code."""
+"""Maximum bytes of a file of code. The trainer refuses a larger file."""
 
 
 class SavedModel(Model):

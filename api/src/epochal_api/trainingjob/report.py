@@ -148,7 +148,7 @@ class Report(TolerantModel):
     epochs: Count
     step: Count = 0
     steps_per_epoch: Count = 0
-    """0 while unknown."""
+    """Steps of an epoch; 0 while unknown."""
     seconds_per_epoch: Duration | None = None
     seconds_left: Duration | None = None
     """Expected seconds until the training ends."""

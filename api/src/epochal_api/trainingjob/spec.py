@@ -59,7 +59,7 @@ class TrainingJobSpec(Model):
     code: NetworkCode | None = None
     """A file of Python code that builds the network to train, in place of network."""
     training: Training
-    """How to train it."""
+    """How to train the network."""
     resources: Resources = Resources()
     """Resources of the worker: CPU, memory, GPUs."""
     scheduling: Scheduling = Scheduling()

@@ -24,17 +24,17 @@ Mode = Literal["Min", "Max"]
 MAX_NAMES = 64
 """Maximum number of metric names in a training, as in a report."""
 MAX_MODELS = 4
-"""Maximum number of models in a status."""
+"""Maximum number of models in a status. Further models are left out."""
 MAX_EXPORTS = 4
-"""Maximum number of exports in a status."""
+"""Maximum number of exports in a status. Further exports are left out."""
 MAX_EXPORT_MESSAGE = 512
-"""Maximum characters of the message about the exports."""
+"""Maximum characters of the message about the exports. A longer message is cut."""
 MAX_WARNINGS = 16
 """Maximum number of warnings of a training, one for each reason."""
 MAX_UNSTARTED = 64
-"""Maximum number of pods in `unstarted.pods`."""
+"""Maximum number of pods in `unstarted.pods`. Further pods are left out."""
 MAX_WARNING_MESSAGE = 512
-"""Maximum characters of a warning."""
+"""Maximum characters of a warning's message. A longer message is cut."""
 STORAGE = "StorageAvailable"
 """Type of the condition that shows whether the trainer can use its storage."""
 SPEC_APPLIED = "SpecApplied"
@@ -256,7 +256,7 @@ class Status(ReportedStatus):
     gpus: int | None = None
     """GPUs that the job requests."""
     job_name: str | None = None
-    """The batch/v1 Job that runs it."""
+    """Name of the batch/v1 Job that runs the training."""
     continued_from: ContinuedFrom | None = None
     """The results from which the job continues, if spec.training.continueFrom names a TrainingJob: set once, after its
     end."""

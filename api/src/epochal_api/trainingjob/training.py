@@ -184,7 +184,7 @@ LOSS_OF_EACH_OUTPUT = Rule(
     "training.outputs is required, with a loss for each output, because the network has several",
     ("self.network.outputs",),
 )
-"""A rule of the spec of the TrainingJob."""
+"""Rule of the TrainingJob's spec: a network with several outputs needs training.outputs."""
 _STOP_WITHIN_EPOCHS = Rule(
     "!has(self.stopAfterEpoch) || self.stopAfterEpoch <= self.epochs",
     "stopAfterEpoch must be at most epochs",
@@ -240,8 +240,8 @@ class Training(Model):
     total weight: SAMPLES / (CLASSES * SAMPLES OF THE CLASS). It multiplies the sample weights of an npz
     (sample_weight). Validation and test do not use it. Default: all samples have the weight 1."""
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
-    """Seed of the weights, the order of samples, a randomly drawn validation part, and every random layer: same seed,
-    same image, same result. Default: 0."""
+    """Seed of the weights, the order of samples, a randomly drawn validation part, and every random layer. The same
+    seed in the same container image gives the same result. Default: 0."""
     precision: Annotated[Literal["float32", "mixed_bfloat16", "mixed_float16"], UNSTORED_DEFAULT] = "float32"
     """Data types for computation, as Keras' dtype policy; weights stay float32. Default: float32. mixed_bfloat16 and
     mixed_float16 are faster on GPUs that support them. With mixed_float16 the loss is scaled, as by Keras'

@@ -8,7 +8,7 @@ from epochal.client.kinds import Kind, checked_name
 from epochal.client.transport import Transport
 
 PAGE = 500
-"""Maximum number of objects in one answer to a list request."""
+"""Maximum number of objects in one answer to a list request. Further requests return the other objects."""
 _SHRINK = 4
 """Divisor of the number of objects in a page, after an answer with too many bytes. The smallest page has one object."""
 _RELISTS = 3

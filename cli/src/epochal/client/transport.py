@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from kubernetes.client import ApiClient
 
 MAX_ANSWER = 256 * 2**20
-"""Maximum bytes of an answer: enough for 500 of the largest TrainingJobs that users have in practice."""
+"""Maximum bytes of an answer: enough for 500 of the largest TrainingJobs that users have in practice. A larger page of
+a list is requested again with fewer objects; any other larger answer is an error."""
 _PIECE = 2**18
 """Bytes that are read at a time."""
 CONNECT_SECONDS, READ_SECONDS = 10.0, 60.0

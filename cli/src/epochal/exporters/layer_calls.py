@@ -190,7 +190,7 @@ class Call:
         return self.attribute
 
     def weights(self, names: Sequence[str], values: Mapping[str, str]) -> None:
-        """Set how the weights of the layer are converted; see `WeightConversion`."""
+        """Set the conversion of the layer's weights: variables for Keras' arrays, and the code of each torch weight."""
         self.code.weights = WeightConversion(names, values)
 
     def result(self, code: str, shape: Sequence[int | None], *, channels_first: bool = False) -> Tensor:

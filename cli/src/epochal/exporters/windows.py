@@ -53,7 +53,10 @@ class Window:
 
 
 def read_window(call: Call, count: int, kernel: str, *, dilated: bool = True) -> Window:
-    """Return the window of a layer with `count` spatial axes. `kernel` is the name of the argument with its size."""
+    """Return the window of a layer with `count` spatial axes.
+
+    `kernel` is the name of the argument with the window's size. `dilated` is whether the layer has a dilation rate.
+    """
     sizes = call.sizes(kernel, count)
     strides = sizes if call["strides"] is None else call.sizes("strides", count)
     dilation = call.sizes("dilation_rate", count) if dilated else (1,) * count

@@ -15,7 +15,8 @@ from epochal.importers.reading import parse_json, read_start, read_text, shown
 _ZIP, _HDF5 = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"
 _PROGRAMS = frozenset({".py", ".ipynb"})
 _MAX_YAML = 2**19
-"""Maximum characters of a YAML manifest of another tool: the YAML parser needs seconds for a megabyte."""
+"""Maximum characters of a YAML manifest of another tool. A longer manifest is refused: the parser needs seconds for a
+megabyte."""
 KNOWN = (
     "a flow (.nnd), a Keras model (.keras, .h5, JSON of model.to_json()), a program (.py or .ipynb, with --run), "
     "an Experiment of Katib, a manifest with hyper_parameters_optimization, or a manifest.yml of FfDL"

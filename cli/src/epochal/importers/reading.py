@@ -12,9 +12,10 @@ from epochal.errors import EpochalError
 from epochal.exit_codes import ExitCode
 
 MAX_BYTES = 16 * 2**20
-"""Maximum bytes of a file to parse. Parsed values need many times this memory. The JSON of ResNet152 has 0.3 MB."""
+"""Maximum bytes of a file to parse. A larger file is refused: parsed values need many times this memory. The JSON of
+ResNet152 has 0.3 MB."""
 MAX_SHOWN = 100
-"""Maximum characters of a name or a value in a message."""
+"""Maximum characters of a name or a value in a message. A longer text is cut."""
 _MAX_SEARCHED = 10_000
 
 

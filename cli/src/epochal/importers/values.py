@@ -10,7 +10,7 @@ from epochal_api.catalogue.objects import EXPECTED, NAMED
 _NOTHING = frozenset({"", "null", "none", "nil", "undefined", "nan"})
 _TRUE, _FALSE = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off"})
 _MAX_NUMBER = 40
-"""Maximum characters of a text that is parsed as a number."""
+"""Maximum characters of a text that is parsed as a number. A longer text is no number."""
 _SCALARS = frozenset({"integer", "number"})
 _PAIRS = frozenset({"factor", "kernel_size"})
 """Arguments that Keras documents as one number, but may store as a pair: the range of a factor, the size of a blur."""

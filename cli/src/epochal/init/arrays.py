@@ -18,11 +18,11 @@ from epochal.init.labels import describe_labels
 from epochal.sentences import listed
 
 MAX_LABEL_BYTES = 256 * 2**20
-"""Maximum bytes of an array of labels, which is read completely."""
+"""Maximum bytes of an array of labels, which is read completely. A larger array is refused."""
 SAMPLE_BYTES = 8 * 2**20
-"""Maximum bytes of the features that are read to find their lowest and highest value."""
+"""Maximum bytes of the features that are read to find their lowest and highest value: those of the first samples."""
 MAX_ARRAYS = 1000
-"""Maximum number of arrays in an npz file."""
+"""Maximum number of arrays in an npz file. A file with more is refused."""
 _SUFFIX = ".npy"
 _SETS = {"train": "_train", "validation": "_val", "test": "_test"}
 _PAIRS = (("x", "y"), ("features", "labels"))

@@ -81,7 +81,7 @@ def _convert(table: Table, source: Path, target: Path, *, replace: bool) -> Data
 
 
 def _write(table: Table, target: Path, *, replace: bool) -> None:
-    """Write arrays to an npz file. An error leaves no partial file."""
+    """Write arrays to an npz file, and replace an existing file only if `replace`. An error leaves no partial file."""
     if target.exists() and not replace:
         raise EpochalError(f"{target} exists", "Give another name with --name, or replace it with --force.")
     with partial_file(target) as partial, partial.open("wb") as file:

@@ -20,12 +20,13 @@ from epochal.sentences import counted, listed
 
 MAX_FILE_BYTES = 2**30
 MAX_ARRAY_BYTES = 2**30
-"""Maximum bytes of the array of features."""
+"""Maximum bytes of the array of features. Larger data are refused."""
 MAX_COLUMNS = 10_000
 MAX_WORDS = 64
 """Maximum number of different words in a feature column. A column with more words is left out: it has names or IDs."""
 MAX_CLASSES = 1000
-"""Maximum number of classes: different values in the column of labels."""
+"""Maximum number of classes: different values in the column of labels. A column with more is refused, unless its labels
+are numbers to predict."""
 _MAX_CELL = 128 * 1024
 _HEAD_BYTES = 64 * 1024
 _DELIMITERS = ",;\t|"
@@ -182,7 +183,7 @@ def _detect_form(path: Path) -> _CsvFormat:
 
 @contextmanager
 def _rows(path: Path, form: _CsvFormat) -> Iterator[Iterator[tuple[int, list[str]]]]:
-    """Yield the rows that are not empty, each with its number in the file, from 1."""
+    """Yield the rows that are not empty, each with its row number, which starts at 1 and counts empty rows."""
     csv.field_size_limit(_MAX_CELL)  # a limit of the process, which another reader may have changed
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:

@@ -12,7 +12,7 @@ from epochal.notebook import svg
 from epochal.views.table import table
 
 MAX_ROWS = 200
-"""Maximum number of rows (inputs and layers) in a table."""
+"""Maximum number of rows (inputs and layers) in a table. The number of the others follows."""
 MAX_NODES = 80
 """Maximum number of inputs and layers in a graph. A larger graph is unreadable, so only the table is shown."""
 _HEADER = ("NAME", "LAYER", "TAKES", "ARGUMENTS")

@@ -8,7 +8,7 @@ from epochal.runs.flattening import LIMITS, Limits, flatten
 from epochal.views.progress import state
 
 MAX_RUNS = 100
-"""Maximum number of runs in a comparison."""
+"""Maximum number of runs in a comparison. More runs are refused."""
 NOT_SET = "-"
 _STEERING = frozenset({"suspend", "finish"})
 """Fields of the spec that are not compared: they suspend or end a run, and do not change its result."""

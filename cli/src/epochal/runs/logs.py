@@ -238,7 +238,8 @@ class LogReader:
     def _wait_or_raise(self, error: EpochalError, since: float | None, *, follow: bool) -> float:
         """Wait after a lost connection, and return the seconds since the loss. Raise any other error.
 
-        `since` is the previous result; None for a new loss. The error is also raised after GIVE_UP_SECONDS.
+        `since` is the previous result; None for a new loss. The error is also raised after GIVE_UP_SECONDS, and always
+        without `follow`.
         """
         seconds = 0.0 if since is None else since
         # The API server answers 500 if it does not reach the kubelet of a node.

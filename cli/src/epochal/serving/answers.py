@@ -10,7 +10,7 @@ from epochal_api.text import printable
 from epochal.serving.tensors import Tensor
 
 TOP = 3
-"""Maximum number of classes in a cell."""
+"""Maximum number of classes in a cell: those with the highest probabilities."""
 _MAX_VALUES = 8
 
 

@@ -74,7 +74,7 @@ def decode(body: bytes, headers: Mapping[str, str]) -> dict[str, np.ndarray]:
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise EpochalError(
             "the response of the server does not have the form of Open Inference v2.",
-            "Use `epochal` in the version of the server.",
+            "Install `epochal` in the same version as the server.",
         ) from error
     return found
 

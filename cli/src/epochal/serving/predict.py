@@ -154,5 +154,7 @@ def _json(body: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         content = None
     if not isinstance(content, dict):
-        raise EpochalError("the server answered no JSON object.", "Use `epochal` in the version of the server.")
+        raise EpochalError(
+            "the server answered no JSON object.", "Install `epochal` in the same version as the server."
+        )
     return content

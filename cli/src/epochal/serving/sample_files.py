@@ -17,9 +17,9 @@ from epochal.sentences import listed
 from epochal.serving.tensors import TEXT, Tensor, fit, is_batch
 
 MAX_BATCH = 1024
-"""Maximum number of samples in a request."""
+"""Maximum number of samples in a request. Further samples are sent in further requests."""
 MAX_NPZ_BYTES = 4 * 2**30
-"""Maximum bytes of all decompressed arrays in an npz file."""
+"""Maximum bytes of all decompressed arrays in an npz file. A file with more is refused."""
 MAX_CSV_FIELD = 2**20
 _HEAD = 16
 _IMAGES = ((b"\xff\xd8\xff", "image/jpeg"), (b"\x89PNG\r\n\x1a\n", "image/png"))

@@ -72,7 +72,7 @@ def describe(content: Mapping[str, Any]) -> Description:
     except (KeyError, TypeError, ValueError) as error:
         raise EpochalError(
             f"the description of the model from the server has an unknown form ({printable(str(error))[:200]}).",
-            "Use `epochal` in the version of the server.",
+            "Install `epochal` in the same version as the server.",
         ) from error
 
 

@@ -10,7 +10,7 @@ from epochal.client.kinds import EXPERIMENTS, MODEL_SERVERS
 from epochal.views.table import duration, parse_time
 
 MAX_METRICS = 6
-"""Maximum number of metrics in a line."""
+"""Maximum number of metrics in a line. The number of the others follows."""
 _WAITING = frozenset({"Queued", "Starting", "Waiting", "Suspended", "Failed", "Stopped", "Degraded", "Updating"})
 """States for which `reason` returns a text."""
 _MAX_MESSAGE = 500
@@ -48,7 +48,7 @@ def figures(found: Mapping[str, Any]) -> str:
 
 
 def remaining(found: Mapping[str, Any], now: datetime) -> str:
-    """Return the duration from `now` to the estimated end of a training; "" if it is unknown or the training ended."""
+    """Return the time until a training's estimated end, such as 2m13s; "" if it is unknown or the training ended."""
     if state(found) in FINISHED:
         return ""
     end = parse_time((_status(found).get("progress") or {}).get("estimatedCompletionTime"))

@@ -8,7 +8,8 @@ from typing import Any
 
 CONFIG = "config.json"
 MAX_CONFIG_BYTES = 16 * 1024**2
-"""Maximum bytes of config.json, which needs many times its size in memory. That of ResNet152 has 0.3 MB."""
+"""Maximum bytes of config.json. A larger file is not parsed, because it needs many times its size in memory. That of
+ResNet152 has 0.3 MB."""
 _KNOWN_PACKAGES = frozenset({"builtins", "keras"})
 """Packages whose classes Keras can load without the code of a user."""
 _REMEDY = (

@@ -1,4 +1,4 @@
-"""The inputs and outputs of a Keras model as entries of a signature, without an import of Keras."""
+"""Describes the inputs and outputs of a loaded Keras model as entries of a signature. It does not import Keras."""
 
 import itertools
 from collections.abc import Iterable

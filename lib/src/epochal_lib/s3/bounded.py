@@ -15,7 +15,7 @@ from urllib3.exceptions import HTTPError, ReadTimeoutError
 from urllib3.response import BaseHTTPResponse
 
 HEADER_SECONDS = 60.0
-"""Maximum seconds until the headers of an answer are complete."""
+"""Maximum seconds until the headers of an answer are complete. Then the connection ends with an error."""
 _PART = 2**16
 _MAX_ERROR = 64 * 1024
 """Maximum bytes of the body of an error, which the client reads into memory."""

@@ -154,7 +154,10 @@ def explain(error: Exception, request: Request, redact: Callable[[str], str] = s
 
 
 def unreachable(request: Request, fault: str, *, temporary: bool = True) -> StorageErrorInfo:
-    """Return the information for users if an S3 service does not answer, or the answer is not from an S3 service."""
+    """Return the information for users if an S3 service does not answer, or the answer is not from an S3 service.
+
+    `temporary` is whether a retry may succeed.
+    """
     return StorageErrorInfo("EndpointUnreachable", f"cannot {request}: {fault}", temporary)
 
 

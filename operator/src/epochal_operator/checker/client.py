@@ -28,7 +28,8 @@ VERDICT_SECONDS = 3600.0
 """Seconds for which a verdict is cached. It expires, because another image may be pushed under the same name."""
 MAX_VERDICTS = 1024
 MAX_PENDING = 16
-"""Maximum number of questions that wait for an answer. A checker on two cores answers this number in a second."""
+"""Maximum number of questions that wait for an answer. With more, networks are not checked for a while. A checker on
+two cores answers this number in a second."""
 MAX_CONNECTIONS = 8
 
 _log = logging.getLogger(__name__)

@@ -18,7 +18,7 @@ SILENT_SECONDS = 600.0
 """Seconds without an answer after which the result for a question changes from UNKNOWN to ABSENT."""
 
 MAX_ERRORS = 16
-"""Maximum number of errors in a verdict, because the operator caches many verdicts."""
+"""Maximum number of errors in a verdict, because the operator caches many verdicts. Further errors are only counted."""
 
 
 class NoVerdict(Enum):

@@ -60,6 +60,6 @@ def report_job(job: Object) -> Object:
 
 
 def _short_annotations(job: Object, limits: dict[str, int]) -> dict[str, str]:
-    """Return the annotations of a Job or TrainingJob that are in `limits` and have at most that many characters."""
+    """Return the annotations with a name in `limits`, without values above the name's maximum number of characters."""
     annotations = pick(job["metadata"].get("annotations") or {}, limits)
     return {name: text for name, text in annotations.items() if len(text) <= limits[name]}

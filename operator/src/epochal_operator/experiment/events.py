@@ -11,7 +11,7 @@ from epochal_operator.runtime.conditions import began_suspension, ended_suspensi
 from epochal_operator.runtime.events import Event, make_event
 
 MAX_PARAMETERS = 8
-"""The largest number of parameters in the message of an Event."""
+"""Maximum number of parameters in the message of an Event. Others are left out."""
 
 
 def transition_events(

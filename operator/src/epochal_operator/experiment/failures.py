@@ -12,9 +12,10 @@ from epochal_operator.runtime.api.resource import Object
 from epochal_operator.runtime.conditions import condition_of
 
 MAX_CAUSES = 3
-"""Maximum number of different causes in a message."""
+"""Maximum number of different causes in a message. The number of the others follows."""
 MAX_CAUSE = 224
-"""Maximum characters of the message in a cause: three causes fit into the message of a condition."""
+"""Maximum characters of the message in a cause. A longer message is cut: three causes fit into the message of a
+condition."""
 _READ_CHARACTERS = 4 * MAX_CAUSE
 """Length of the beginning of a TrainingJob's message that a cause uses, before repeated white space is removed."""
 

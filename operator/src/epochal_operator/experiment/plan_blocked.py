@@ -143,6 +143,7 @@ def _suspended(observed: Observed, *, suspend_all: bool, finish: bool) -> dict[R
     """Return the desired `spec.suspend` by trial and rung. Without a readable ledger, no TrainingJob is resumed.
 
     A trial trains one rung at a time: of several unfinished TrainingJobs, a user has created all but the oldest.
+    `finish` suspends TrainingJobs that have not started.
     """
     trials, suspend = {trial.number: trial for trial in observed.trials}, dict[RungKey, bool]()
     current = dict[int, int]()

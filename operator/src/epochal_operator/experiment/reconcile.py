@@ -72,7 +72,7 @@ class _Inputs:
 
 @dataclass(frozen=True)
 class _FinishedExperiment:
-    """A finished Experiment that needs no plan until one of the resourceVersions changes or `due` is reached."""
+    """A finished Experiment, with no action to plan until one of the resourceVersions changes or `due` is reached."""
 
     versions: tuple[str, ...]
     due: datetime | None

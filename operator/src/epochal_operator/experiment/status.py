@@ -28,7 +28,7 @@ from epochal_operator.runtime.conditions import ConditionStatus, make_conditions
 from epochal_operator.trainingjob.interface import format_metric
 
 MAX_EXPERIMENT_MESSAGE_BYTES = 1024
-"""Maximum bytes of the message of an Experiment's condition: several conditions may repeat the message."""
+"""Maximum bytes of the message of an Experiment's condition. A longer message is cut: conditions may repeat it."""
 MAX_UID = 64
 """Maximum characters of a uid: more than Kubernetes uses."""
 

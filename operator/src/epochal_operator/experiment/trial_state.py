@@ -14,7 +14,7 @@ from epochal_operator.trainingjob.interface import Reason as TrialReason
 
 _TRIAL = re.compile(r"-(0|[1-9][0-9]{0,8})-r(0|[1-9][0-9]{0,3})")
 MAX_METRIC_NAMES = 32
-"""Maximum number of reported metrics in a message about a missing metric."""
+"""Maximum number of reported metrics in a message about a missing metric. Further metrics are left out."""
 _TRAINING_STATES = frozenset({"Running", "Storing"})
 MAX_CACHED_NAMES = 4096
 """Maximum number of cached results of `parse_trial_name`."""

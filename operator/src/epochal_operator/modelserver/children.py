@@ -94,7 +94,7 @@ def network_policy(
 
 
 def _deployment(server: ModelServer, model: ServedModel, installation: Installation, _: Observed) -> Object:
-    """Return the Deployment of a ModelServer: `deployment` with the parameters of `OwnedType.build`."""
+    """Return the Deployment of a ModelServer, which does not depend on the observed state."""
     return deployment(server, model, installation)
 
 

@@ -15,7 +15,8 @@ MAX_LABELS = 64
 """Maximum number of labels that the cache keeps. Of an object with more labels, it keeps only the requested labels."""
 MAX_OWNERS = 8
 MAX_NAME = 253
-"""Maximum characters of a cached annotation or field of an owner reference, which the API server does not limit."""
+"""Maximum characters of a cached annotation, which is cut, and of a field of an owner reference. A longer reference is
+not cached. The API server limits neither."""
 MAX_SHARED = 64
 """Maximum characters of a text that cached objects share. Longer texts are messages, which are rarely equal."""
 

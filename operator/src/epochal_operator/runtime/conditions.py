@@ -11,7 +11,7 @@ from epochal_operator.runtime.reasons import StatusCause
 ConditionStatus = Literal["True", "False", "Unknown"]
 
 MAX_CONDITION_MESSAGE_BYTES = 7168
-"""Maximum bytes of a condition's message."""
+"""Maximum bytes of a condition's message. A longer message is cut."""
 FINISHED = "Finished"
 ENDS = ("Complete", "Failed")
 """Condition types of finished objects: of a finished object, exactly one of these conditions is True."""

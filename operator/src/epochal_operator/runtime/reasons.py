@@ -16,7 +16,8 @@ ExternalReason = NewType("ExternalReason", str)
 """A reason outside Epochal's tables, from Kubernetes or from another version of Epochal."""
 
 MAX_EXTERNAL_MESSAGE_BYTES = 4096
-"""Maximum bytes of a message from another component, such as the end of a log or an error of the API server."""
+"""Maximum bytes of a message from another component, such as the end of a log or an error of the API server: its last
+bytes."""
 
 
 class Effect(NamedTuple):

@@ -99,10 +99,9 @@ class Writer:
         return await self.kube.patch(resource, *key_of(obj), patch, **_precondition(obj), manager=LEADER_MANAGER)
 
     async def replace(self, resource: Resource, obj: Object, replacement: Callable[[Object], Object]) -> dict[str, Any]:
-        """Replace an object, even if it has changed since it was read.
+        """Read an object again from the API server, and replace it by the result of `replacement` for this object.
 
-        `replacement` returns the object to write, from the object as the API server now has it. Raise Conflict if that
-        object has another UID.
+        Raise Conflict if the new object has another UID, or changes between the two requests.
         """
         live = await self.kube.get(resource, *key_of(obj))
         if live["metadata"]["uid"] != obj["metadata"]["uid"]:

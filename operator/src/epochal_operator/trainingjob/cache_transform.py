@@ -39,7 +39,7 @@ def pod(document: Object) -> Object:
 
 
 def cached_object(document: Object, spec: dict[str, Any], labels: Iterable[str] = ()) -> dict[str, Any]:
-    """Return the cached part of an object: its metadata within limits, its status, and `spec` as its spec."""
+    """Return the cached part of an object: its metadata with few labels and annotations, its status, and `spec`."""
     labels = (UID_LABEL, QUEUE_LABEL, *labels)
     annotations = (RESOLVED_SPEC_ANNOTATION, USER_SPEC_ANNOTATION, LIMIT_RANGER_ANNOTATION)
     metadata = bounded_metadata(document["metadata"], labels=labels, annotations=annotations, owner=KIND)

@@ -14,12 +14,12 @@ from aiohttp.typedefs import Handler
 from epochal_operator.web.connections import Connections
 
 MAX_CONNECTIONS = 128
-"""Maximum number of open connections.
+"""Maximum number of open connections. With more, `Connections.admit` closes one, or lets a new one wait.
 
 A TLS connection takes a third of a MiB of memory: https://github.com/python/cpython/blob/3.11/Lib/asyncio/sslproto.py.
 """
 MAX_PER_CLIENT = 16
-"""Maximum number of connections from one address."""
+"""Maximum number of connections from one address. Further connections are closed."""
 BACKLOG = 128
 """Connections that wait in the listen queue."""
 CONNECTION_SECONDS = 60.0

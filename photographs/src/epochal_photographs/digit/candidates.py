@@ -33,7 +33,8 @@ round part has two thirds."""
 _THINNER = 0.8
 """Maximum width of strokes on paper, as a fraction of the stroke width of the part that is the paper."""
 _MUCH_THINNER = 0.3
-"""Like _THINNER, for paper that shadows cut into pieces. Background between a digit's strokes is never so thin."""
+"""Maximum width of strokes on paper that shadows cut into pieces, as a fraction of the stroke width of the paper.
+Background between a digit's strokes is never so thin."""
 _EVEN = 0.9
 """Minimum evenness of the strokes on paper. Streaks within the strokes of a marker are less even."""
 _RIM = 2

@@ -10,8 +10,8 @@ from aiohttp import StreamReader, web
 from epochal_server.connections.connection import PIPELINED_BYTES, Connection, Connections
 
 HEAD_BYTES = 32 * 1024
-"""Maximum size of a request's line and headers together. aiohttp limits each header and their number, to a MiB in
-total. With the maximum number of connections, that would exceed the server's memory."""
+"""Maximum size of a request's line and headers together. A larger head is refused. aiohttp limits each header and their
+number, to a MiB in total. With the maximum number of connections, that would exceed the server's memory."""
 HEAD_TOO_LONG = f"expected at most {HEAD_BYTES:,} bytes of request line and headers, found more: send fewer headers"
 END = b"\r\n\r\n"
 _BODY = f'{{"error":"{HEAD_TOO_LONG}"}}'.encode()

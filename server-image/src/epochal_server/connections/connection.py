@@ -12,7 +12,7 @@ from epochal_server.refusals import Busy
 MAX_CONNECTIONS = 1024
 """Default maximum number of connections. Each takes about 20 kB of memory, and 70 kB more with TLS."""
 HEAD_SECONDS = 10.0
-"""Maximum seconds from the first byte of a request to the end of its headers."""
+"""Maximum seconds from the first byte of a request to the end of its headers. Then the connection is closed."""
 KEEP_ALIVE_SECONDS = 620.0
 """Seconds for which an idle connection stays open. This is longer than the keep-alive time of usual proxies, so that no
 proxy sends a request on a connection that the server is closing."""

@@ -44,7 +44,7 @@ class FastPath:
 
 
 def fast_endpoints(protocols: Iterable[Protocol], model: Model) -> Mapping[str, Endpoint]:
-    """Return the endpoints with `fast`, by URL path. The paths contain the model's name and version."""
+    """Return the endpoints that the fast path serves, by URL path with the model's name and version."""
     return {
         path.format(name=model.name, version=model.version): endpoint
         for protocol in protocols

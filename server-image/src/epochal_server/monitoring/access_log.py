@@ -18,8 +18,8 @@ MAX_LINES = 20_000
 """Maximum number of lines in memory; further lines are dropped. A log that no reader consumes must not fill memory."""
 
 MAX_PATH = 512
-"""Maximum characters of a request's path in its line. A client may send a path of thousands of bytes that are escaped,
-and the lines of such requests must not fill memory, either."""
+"""Maximum characters of a request's path in its line. A longer path is cut. A client may send a path of thousands of
+bytes that are escaped, and the lines of such requests must not fill memory, either."""
 
 
 class Entry(NamedTuple):

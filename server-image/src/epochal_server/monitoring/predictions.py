@@ -10,7 +10,8 @@ import numpy as np
 from epochal_server.model.model import Arrays, Model
 
 MAX_CLASSES = 1000
-"""Maximum number of classes of a model whose predictions are counted: each class is a Prometheus series."""
+"""Maximum number of classes of a model whose predictions are counted: each class is a Prometheus series. Of a model
+with more classes, no predictions are counted."""
 THRESHOLD = 0.5
 
 

@@ -8,7 +8,7 @@ from epochal_server.monitoring.access_log import AccessLog, Entry
 from epochal_server.monitoring.metrics import Metrics
 
 HEALTH = ""
-"""Protocol name of requests without metrics and log lines: health probes, and requests of /metrics."""
+"""Protocol of requests that get no metrics and no log line: health probes, and requests of /metrics."""
 CLIENT_CLOSED_REQUEST = 499
 """Status code for requests that the client cancelled before the answer."""
 

@@ -12,7 +12,8 @@ RAW_DEFLATE = -15
 ZLIB_METHOD = 8
 GZIP = frozenset({"gzip", "x-gzip"})
 MAX_MEMBERS = 4096
-"""Maximum number of members (compressed parts) in a gzip body. Each member takes time, even if it is short."""
+"""Maximum number of members (compressed parts) in a gzip body. A body with more is refused: each member takes time,
+even if it is short."""
 PART_BYTES = 64 * 1024
 """Bytes passed to zlib at a time, because zlib copies all bytes after a member."""
 

@@ -17,9 +17,10 @@ ESCAPED_COLON = b"\\u003"
 LIST_BYTES, OBJECT_BYTES = 88, 232
 """Bytes of memory of a Python list in a list, and of a dict with one field."""
 MAX_EXPANSION = 30
-"""Maximum memory of the lists and objects of a parsed body, as a multiple of the body's bytes."""
+"""Maximum memory of the lists and objects of a parsed body, as a multiple of the body's bytes. A body that needs more
+is refused."""
 CHECKED_BYTES = 256 * 1024
-"""Minimum size of a body that is checked for too many lists. There is enough memory for any smaller body."""
+"""Maximum size of a body that is not checked for too many lists: there is enough memory for any such body."""
 CONTAINERS = frozenset({dict, list})
 CONTEXT_CHARACTERS = 12
 

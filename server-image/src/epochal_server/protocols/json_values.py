@@ -16,7 +16,7 @@ from epochal_server.refusals import Invalid
 BLOCK_VALUES = 16384
 """Number of values in a block of JSON. Larger blocks would delay other threads, and smaller blocks add overhead."""
 MAX_AXES = 32
-"""Maximum number of axes of an array. No network has as many, and NumPy allows 64."""
+"""Maximum number of axes of an array. An array with more is refused. No network has as many, and NumPy allows 64."""
 NUMBERS = frozenset({int, float})
 INTEGERS = frozenset({int})
 BOOLEANS = frozenset({bool})

@@ -9,10 +9,11 @@ from epochal_server.refusals import Invalid
 END = b"--"
 LINE = b"\r\n"
 MAX_BOUNDARY = 70
-"""Maximum length of a boundary, by RFC 2046."""
+"""Maximum length of a boundary, by RFC 2046. A longer boundary is refused."""
 MAX_HEAD_BYTES = 4096
 MAX_PARAMETERS = 64
-"""Maximum number of semicolons in a header, of parameters or in a filename: the parser takes quadratic time."""
+"""Maximum number of semicolons in a header, of parameters or in a filename. More are refused: the parser takes
+quadratic time."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,8 @@ from epochal_server.model.model import Arrays, Model
 from epochal_server.refusals import Invalid, TooLarge
 
 MAX_TOGETHER = 4
-"""Maximum pixels of all photographs in a request, as a multiple of the limit for one photograph. A million pixels take
-about 60 ms."""
+"""Maximum pixels of all photographs in a request, as a multiple of the limit for one photograph. More are refused: a
+million pixels take about 60 ms."""
 Fit = Literal["crop", "pad"]
 
 

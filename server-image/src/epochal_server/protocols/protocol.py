@@ -1,4 +1,4 @@
-"""The interface of a protocol: its inference endpoints, its documents and the form of its errors."""
+"""The interface of a protocol: its inference endpoints, its JSON descriptions and the form of its errors."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -63,14 +63,14 @@ class Document:
     path: str
     protocol: str
     content: Callable[[str | None], Any]
-    """Returns the document. The argument is the reason why the model is not ready, or None if it is ready."""
+    """Returns the JSON value. The argument is the reason why the model is not ready, or None if it is ready."""
     method: str = "GET"
     needs_key: bool = True
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """The endpoints and documents of one protocol for one model."""
+    """The endpoints and JSON descriptions of one protocol for one model."""
 
     endpoints: Sequence[Endpoint]
     documents: Sequence[Document] = ()

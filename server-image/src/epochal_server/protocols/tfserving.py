@@ -27,7 +27,7 @@ URL_PREFIXES = ("/v1/models/{name:[^/:]+}", "/v1/models/{name:[^/:]+}/versions/{
 
 
 def protocol(model: Model) -> Protocol:
-    """Return the endpoints and documents of TensorFlow Serving's REST API for a model."""
+    """Return the endpoints and JSON descriptions of TensorFlow Serving's REST API for a model."""
     memory_factors = {named: _memory_factor(model, named=named) for named in (False, True)}
 
     def decoded(body: bytes, _headers: Mapping[str, str], query: Mapping[str, str]) -> Decoded:
@@ -90,7 +90,7 @@ def encode(rows: bool, answers: Arrays, named_by: Model | None = None) -> Body: 
 
 
 def _memory_factor(model: Model, *, named: bool = False) -> int:
-    """Return the maximum bytes of outputs and response together, for each byte of the outputs."""
+    """Return the maximum bytes of outputs and response, with class names if `named`, for each byte of the outputs."""
     outputs = model.outputs
     class_bytes = class_names.name_bytes(model) if named else 0
     names = sum(len(orjson.dumps(name)) + len(":,") for name in outputs) + len("{},") if len(outputs) > 1 else 0
@@ -187,7 +187,7 @@ def _quoted(names: Iterable[str]) -> str:
 
 
 def status(model: Model, why_not: str | None) -> dict[str, Any]:
-    """Return the document with a model's readiness, with the fields of TensorFlow Serving and of KServe's version 1.
+    """Return a model's readiness as JSON, with the fields of TensorFlow Serving and of KServe's version 1.
 
     `why_not` is the reason why the model is not ready, or None if it is ready.
     """
@@ -206,7 +206,7 @@ def status(model: Model, why_not: str | None) -> dict[str, Any]:
 
 
 def metadata(model: Model) -> dict[str, Any]:
-    """Return the document with the names, types and shapes of a model's inputs and outputs."""
+    """Return the names, types and shapes of a model's inputs and outputs as JSON."""
     signature = {
         "inputs": _tensors(model.inputs.values()),
         "outputs": _tensors(model.outputs.values()),

@@ -1,4 +1,4 @@
-"""Open Inference v2: its endpoints and documents, and the responses to inference.
+"""Open Inference v2: its endpoints and JSON descriptions, and the responses to inference.
 
 https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/inference_rest.md
 """
@@ -29,7 +29,7 @@ URL_PREFIXES = ("/v2/models/{name}", "/v2/models/{name}/versions/{version}")
 
 
 def protocol(model: Model) -> Protocol:
-    """Return the endpoints and documents of Open Inference for a model. The health probes are in routes/health.py."""
+    """Return the endpoints and JSON descriptions of Open Inference. The health probes are in routes/health.py."""
     decoder = Decoder(model)
 
     def decode(body: bytes, headers: Mapping[str, str], _query: Mapping[str, str]) -> Decoded:

@@ -16,7 +16,7 @@ from epochal_server.protocols.protocol import HEADER_LENGTH
 from epochal_server.refusals import Invalid
 
 MAX_PARAMETERS = 64
-"""Maximum number of parameters of a request, since its response repeats them."""
+"""Maximum number of parameters of a request. More are refused, since the response repeats them."""
 MAX_CACHED = 256
 MAX_CACHED_BYTES = 4096
 

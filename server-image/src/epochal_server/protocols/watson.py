@@ -29,7 +29,8 @@ PREDICTION, CLASS, PROBABILITY = "prediction", "prediction_classes", "probabilit
 LIST_VALUES = 16
 """Number of values that take as long to encode in JSON as the list around a row."""
 MAX_ENTRIES = 1000
-"""Maximum number of entries of input_data. Each entry takes as long as a hundred numbers, and a kilobyte of memory."""
+"""Maximum number of entries of input_data. More are refused: each takes as long as a hundred numbers, and a kilobyte of
+memory."""
 URL_PREFIXES = ("/ml", "")
 """URL prefixes of version 4. The API had no prefix in its first years, and old clients still send none."""
 INSTANCE = "/v3/wml_instances/{instance}"
@@ -240,7 +241,7 @@ def fields(model: Model, *, named: bool = False) -> list[str]:
 def _memory_factor(model: Model, *, named: bool = False) -> int:
     """Return the maximum bytes of outputs and response together, for each byte of the outputs.
 
-    The response contains probabilities twice: as prediction and as probability.
+    The response contains probabilities twice: as prediction and as probability. `named` adds class names.
     """
     row = class_names.name_bytes(model) if named else 0
     row += answer_size.LIST_BYTES + sum(map(answer_size.nested_bytes, model.outputs.values()))
@@ -252,7 +253,7 @@ def _memory_factor(model: Model, *, named: bool = False) -> int:
 
 
 def _columns(answers: Arrays, model: Model, begin: int, end: int, *, named: bool) -> list[Any]:
-    """Return the values of each field of the response, for the samples from `begin` to before `end`. See `fields`."""
+    """Return the values of each of the response's `fields`, for the samples from `begin` to before `end`."""
     names = [class_names.names(answers, model, begin, end)] if named else []
     if len(model.outputs) > 1:
         return [*(json_values.jsonable(answers[name][begin:end]) for name in model.outputs), *names]

@@ -1,4 +1,4 @@
-"""The routes of the protocols for inference, with their documents."""
+"""The routes of the protocols for inference, and of their JSON descriptions of server and model."""
 
 import gc
 from collections.abc import Callable, Iterable
@@ -29,7 +29,7 @@ a list in a list in a list. Binary tensors take no time at all."""
 
 
 def routes(service: Service, protocols: Iterable[Protocol]) -> list[web.RouteDef]:
-    """Return the HTTP routes of the inference endpoints and the documents of all protocols."""
+    """Return the HTTP routes of the inference endpoints and JSON descriptions of all protocols."""
     definitions = []
     for protocol in protocols:
         for endpoint in protocol.endpoints:

@@ -18,7 +18,7 @@ from epochal_server.routes.request_body import reservation
 from epochal_server.routes.service import PROTOCOL
 
 OTHER = "other"
-"""Protocol name of requests that match no route."""
+"""Value of the label `protocol` in metrics and logs for requests that match no route."""
 
 log = logging.getLogger(__name__)
 

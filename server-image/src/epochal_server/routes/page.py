@@ -1,4 +1,4 @@
-"""The web pages: GET / to try the model, GET /docs to write a client, with the documents that they load.
+"""The web pages: GET / to try the model, GET /docs to write a client, with the JSON documents that they load.
 
 The pages are the same for every model and need no key, because a browser sends none when it opens a page. The pages
 load the model's description with the key that the user enters.
@@ -20,7 +20,7 @@ from epochal_server.routes.page_example import example
 from epochal_server.routes.service import PROTOCOL, Service, answer, with_protocol
 
 PAGE = "page"
-"""Protocol name of the web pages and of the documents that they load."""
+"""Value of the label `protocol` in metrics and logs for the web pages, and for the JSON documents that they load."""
 PAGES = {"/": "index.html", "/docs": "docs.html"}
 FOLDER = "/page/"
 RUNTIMES = {"onnxruntime_onnx": "ONNX Runtime", "keras": "Keras"}

@@ -34,7 +34,8 @@ from epochal_server.routes.service import (
 
 PHOTOGRAPHS = "photographs"
 MAX_FILES = 64
-"""Maximum number of photographs in a request. Each may take a tenth of a second, while other requests wait."""
+"""Maximum number of photographs in a request. More are refused: each may take a tenth of a second, while other requests
+wait."""
 PNG = "image/png"
 
 

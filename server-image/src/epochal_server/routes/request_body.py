@@ -13,7 +13,7 @@ from epochal_server.auth import Authorize
 from epochal_server.refusals import Busy, Invalid, TooLarge, TooSlow
 
 READ_SECONDS = 30.0
-"""Maximum seconds to read a body. At 2.2 Mbit/s, 8 MiB arrive in this time."""
+"""Maximum seconds to read a body. Then the request is refused. At 2.2 Mbit/s, 8 MiB arrive in this time."""
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 RESERVATION = web.RequestKey("reservation", MemoryReservation)

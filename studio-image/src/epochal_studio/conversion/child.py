@@ -31,12 +31,12 @@ MEMORY = 192 * 2**20
 """Maximum bytes of the child's address space. Python and its modules need about a quarter of it."""
 CPU_SECONDS = 20
 MAX_CODE = 4 * 2**20
-"""Maximum bytes of all files of an export. A script of 10,000 layers has 1 MiB."""
+"""Maximum bytes of all files of an export. A larger export is refused. A script of 10,000 layers has 1 MiB."""
 REFUSED = 3
 """Exit code when standard output has a Problem for the user. Exit code 1 is an unexpected exception."""
 OUT_OF_MEMORY = 4
 _MAX_LINE = 500
-"""Maximum characters of a warning or placeholder."""
+"""Maximum characters of a warning or placeholder. A longer text is cut."""
 _IMPORT = "Import it with the command on your computer: epochal import FILE -o NAME.yaml"
 _EXPORT = "Export it with the command on your computer: epochal export FILE --to TARGET"
 _FORMATS = (

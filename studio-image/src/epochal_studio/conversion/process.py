@@ -21,7 +21,7 @@ from epochal_studio.problems import Refusal, refuse
 from epochal_studio.wire.common import Problem
 
 SECONDS = 40.0
-"""Maximum seconds of a child process."""
+"""Maximum seconds of a child process. Then it is killed, and the request fails."""
 _ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
 """Environment variables of the child process. Each thread of OpenBLAS would need a part of its address space."""
 _MAX_TRACE = 4000

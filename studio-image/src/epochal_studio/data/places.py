@@ -17,7 +17,7 @@ from epochal_studio.results.folders import LIMITS, bucket_errors, open_storage
 from epochal_studio.state import endpoints_of
 
 MAX_KEY = 1024
-"""Maximum bytes of a key of S3."""
+"""Maximum bytes of a key of S3. A longer key is refused."""
 MAX_TOKEN = 4096
 """Maximum characters of the token that continues a list at its next page."""
 MAX_TEXT = 512
@@ -93,7 +93,7 @@ async def with_bucket(
 ) -> T:
     """Open a bucket with the keys in the user's Secret, call a function with the bucket, and return its result.
 
-    Both happen in a thread.
+    Both happen in a thread. `limits` bounds the answers of the S3 service.
 
     Raises:
         Refusal: If Studio may not connect to the S3 service, or the service refuses the request.

@@ -10,7 +10,7 @@ from typing import ParamSpec, TypeVar
 from epochal_studio.long_answers import LongAnswers
 
 MAX_UPLOADS, MAX_USER_UPLOADS = 8, 2
-"""Maximum uploads of all users, and of one user. Each upload keeps one part in memory."""
+"""Maximum uploads of all users, and of one user. Further uploads are refused. Each upload keeps one part in memory."""
 CLOSE_SECONDS = 4.0
 """Maximum seconds that the process waits for deletions of parts when it ends. The kubelet kills it after 10 s."""
 

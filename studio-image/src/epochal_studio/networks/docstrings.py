@@ -19,7 +19,7 @@ REMEMBERED_SECONDS = 3600.0
 RETRY_SECONDS = 10.0
 """Seconds after an error until the docstrings are requested from the checker again."""
 MAX_TEXT = 32 * 1024
-"""Maximum characters of a docstring."""
+"""Maximum characters of a docstring. A longer docstring is cut."""
 
 Texts = Mapping[tuple[str, str], str]
 

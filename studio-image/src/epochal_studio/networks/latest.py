@@ -7,7 +7,7 @@ from epochal_studio.problems import too_busy
 MAX_TURNS = 48
 """Maximum running and waiting checks of all users. Each keeps a document in memory."""
 MAX_PAGES = 8
-"""Maximum pages of a user, such as tabs of the browser, whose checks wait."""
+"""Maximum pages of a user, such as tabs of the browser, whose checks wait. Checks of further pages are refused."""
 
 
 class Latest:

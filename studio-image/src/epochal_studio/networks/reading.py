@@ -11,9 +11,10 @@ from epochal_api.documents import Document, UnreadableFile, read_documents
 from epochal_studio.wire.networks import MAX_YAML, DocumentProblem
 
 MAX_CHARACTERS = 2 * MAX_YAML
-"""Maximum characters of all strings in an object. A YAML alias (*name) may repeat a long string thousands of times."""
+"""Maximum characters of all strings in an object. An object with more is refused. A YAML alias (*name) may repeat a
+long string thousands of times."""
 _MAX_BITS = 64
-"""Maximum bits of an integer in JSON of Kubernetes."""
+"""Maximum bits of an integer in JSON of Kubernetes. A larger integer is refused."""
 
 
 class UnreadableDocument(ValueError):

@@ -12,7 +12,8 @@ from epochal_studio.preview.streams import read_exactly, skip
 MAX_CONTENT = 4 * 2**20
 """Maximum bytes of values that one call of `StoredArray.content` reads."""
 MAX_REORDERED = 2**20
-"""Maximum bytes of an array in Fortran order. Such an array must be read as a whole for its first samples."""
+"""Maximum bytes of an array in Fortran order. Studio shows no values of a larger array, because it must read such an
+array as a whole for the first samples."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from epochal_api.text import printable
 
 Value = bool | int | float | str
 MAX_ITEM = 64 * 1024
-"""Maximum bytes of an element that is a text."""
+"""Maximum bytes of an element that is a text. Studio shows no values of an array with longer elements."""
 _TYPE = re.compile(r"([<>|=]?)([a-zA-Z?])([0-9]{0,9})(\[[^\]]{0,16}\])?")
 _CODES = {
     "b1": "?",

@@ -10,13 +10,13 @@ from epochal.client.buckets import Bucket
 from epochal_studio.results.pieces import read_piece
 
 MAX_BYTES = 12 * 2**20
-"""Maximum bytes that a preview reads from an object."""
+"""Maximum bytes that a preview reads from an object. Then the preview ends with an error."""
 MAX_REQUESTS = 120
-"""Maximum requests of a preview. Each of at most 50 arrays needs one or two."""
+"""Maximum requests of a preview. Then it ends with an error. Each of at most 50 arrays needs one or two requests."""
 SECONDS = 25.0
-"""Maximum seconds of a preview, less than DEADLINE_SECONDS in threads.py."""
+"""Maximum seconds of a preview, less than DEADLINE_SECONDS in threads.py. Then the preview ends with an error."""
 MAX_READ = 2**20
-"""Maximum bytes of one `read_at`. Only the directory of a zip archive could need more."""
+"""Maximum bytes of one `read_at`. More are an error. Only the directory of a zip archive could need more."""
 MIN_FETCH, MAX_FETCH = 2**15, 2**20
 """Minimum and maximum bytes of one request. The size doubles with each request that continues the one before."""
 KEPT = 4

@@ -19,7 +19,8 @@ from epochal_studio.wire.common import Problem
 from epochal_studio.wire.results import MAX_METRICS, Curve, History
 
 MAX_BYTES = 16 * 2**20
-"""Maximum bytes that are read: 160,000 epochs with ten metrics, which need two seconds. Hostile lines need six."""
+"""Maximum bytes that are read: 160,000 epochs with ten metrics, which need two seconds. Hostile lines need six. The
+curves lack the epochs in the rest of the file."""
 SECONDS = 25.0
 """Maximum seconds to read from a slow storage, less than DEADLINE_SECONDS of a call."""
 _NOT_FOUND = 404

@@ -12,7 +12,7 @@ PIECE = 4 * 2**20
 """Maximum bytes of one request. A download needs several requests, because S3 services close connections whose client
 reads too slowly."""
 SECONDS = 30.0
-"""Maximum seconds of one `read_piece`, and of one `read_whole`."""
+"""Maximum seconds of one `read_piece`, and of one `read_whole`. Then the request fails."""
 _PART = 2**16
 
 

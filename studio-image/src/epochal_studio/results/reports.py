@@ -19,8 +19,8 @@ from epochal_studio.results.pieces import read_whole
 
 MAX_REPORT = 4 * 2**20
 MAX_VALUES = 64_000
-"""Maximum values of a report. Each may need a kilobyte of memory when parsed, and several in the errors of a damaged
-report. The report of the largest model output has about 20,000 values."""
+"""Maximum values of a report. Studio does not show a report with more. Each may need a kilobyte of memory when parsed,
+and several in the errors of a damaged report. The report of the largest model output has about 20,000 values."""
 _MEMORY = 5
 """Bytes of memory that each byte of a report needs, without the Python objects of the report that is being parsed."""
 MAX_PICTURE = 8 * 2**20

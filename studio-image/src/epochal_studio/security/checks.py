@@ -16,7 +16,7 @@ The answer is `ok` without a sign-in."""
 STREAM = "/api/stream"
 MAX_PATH = 2048
 MAX_QUERY = 32 * 1024
-"""Maximum bytes of a query. The query of a comparison may name 200 runs."""
+"""Maximum bytes of a query. A longer query is refused. The query of a comparison may name 200 runs."""
 READS = frozenset({"GET", "HEAD"})
 CHANGES = frozenset({"POST", "DELETE"})
 _TRICKS = re.compile(r"%(2f|5c|0[0-9a-f]|1[0-9a-f]|7f)|\\|//|[\x00-\x20\x7f]|(^|/)(\.|%2e){1,2}(/|$)", re.IGNORECASE)

@@ -39,7 +39,7 @@ _RAW_BODIES: Sequence[tuple[str, re.Pattern[str], RawBody]] = (
     ("POST", re.compile(IMPORT), RawBody(_BYTES, MAX_IMPORT)),
     ("PUT", re.compile(r"/api/buckets/[^/]+/object"), RawBody(_BYTES, MAX_UPLOAD)),
 )
-"""Method, path and limits of each such body. The method PUT is allowed only for the path here."""
+"""Method, path and limits of each request body that may be other than JSON. PUT is allowed only for the path here."""
 
 
 def raw_body(method: str, path: str) -> RawBody | None:

@@ -18,7 +18,7 @@ from epochal_studio.wire.servers import ServedModel
 
 PATH = "/page/model.json"
 MAX_PAGE = 2**20
-"""Maximum bytes of a description. The description of a model with 1,000 named classes has 150 KiB."""
+"""Maximum bytes of a description. A larger description is refused. A model with 1,000 named classes needs 150 KiB."""
 SECONDS = 10.0
 _MAX_TENSORS = 256
 

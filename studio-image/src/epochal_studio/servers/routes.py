@@ -19,7 +19,7 @@ from epochal_studio.wire.common import RunKey
 
 SERVER_PATH = "/api/servers/{namespace}/{name}"
 MAX_ANSWER = 4 * 2**20
-"""Maximum bytes of a model server's answer to a prediction."""
+"""Maximum bytes of a model server's answer to a prediction. Studio does not show a larger answer."""
 PREDICT_SECONDS = 50.0
 """Maximum seconds of a prediction, including the upload of its body. A model server refuses requests that would wait
 for more than 20 s. The page waits for 60 s."""

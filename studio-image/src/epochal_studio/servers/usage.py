@@ -20,9 +20,9 @@ from epochal_studio.wire.common import Problem
 from epochal_studio.wire.servers import ClassCount, Usage
 
 MAX_PODS = 16
-"""Maximum number of pods whose metrics are read."""
+"""Maximum number of pods whose metrics are read. The metrics of further pods are left out."""
 MAX_METRICS = 2**20
-"""Maximum bytes of a pod's metrics. The metrics of a model with 1,000 classes have 200 KiB."""
+"""Maximum bytes of a pod's metrics. Larger metrics are left out. Those of a model with 1,000 classes have 200 KiB."""
 MAX_CLASSES = 1000
 POD_SECONDS, SECONDS = 8.0, 20.0
 """Maximum seconds for the metrics of one pod, and of all pods. A pod delays too frequent requests for its metrics."""

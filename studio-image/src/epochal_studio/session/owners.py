@@ -16,7 +16,7 @@ from epochal_studio.problems import Refusal, expired, refusal_of
 from epochal_studio.threads import DEADLINE_SECONDS, SIGN_IN, Threads
 
 MAX_KNOWN = 2000
-"""Maximum tokens whose owners are cached."""
+"""Maximum tokens whose owners (user names) are cached."""
 MAX_AGE_SECONDS = 60.0
 """Seconds for which a token counts as valid after a review by the API server."""
 CONFIRM_SECONDS = 5.0

@@ -11,7 +11,7 @@ from collections.abc import Callable
 SECONDS = 30.0
 """Seconds after the first refusal when a token counts as invalid, unless the API server accepts it in between."""
 MAX_TOKENS = 2000
-"""Maximum tokens in memory."""
+"""Maximum tokens in memory. The token with the oldest first refusal is removed first."""
 
 
 class RefusedTokens:

@@ -21,9 +21,9 @@ from epochal_studio.wire.common import RUN_KINDS, RunKind
 from epochal_studio.wire.runs import RunSummary
 
 MAX_STREAMS, MAX_USER_STREAMS = 300, 20
-"""Maximum streams of all users, and of one owner with any number of tokens."""
+"""Maximum streams of all users, and of one user with any number of tokens. Further streams are refused."""
 MAX_ROWS, MAX_USER_ROWS = 100_000, 25_000
-"""Maximum rows of all watches together, and of the watches of one owner. A row has about 1 KiB."""
+"""Maximum rows of the watches of all users, and of one user. Further objects get no row. A row has about 1 KiB."""
 _LISTS = len(RUN_KINDS)
 """Maximum list requests at the same time, because a page of objects is large: one for each kind of a browser. The API
 server may need 0.1 s for a first page, while it waits for its own cache."""
@@ -141,14 +141,14 @@ class Hub:
         return row.model_copy(update=update)
 
     def reserve_row(self, owner: str) -> bool:
-        """Count one more row of an owner, and return True. Return False if a maximum number of rows is reached."""
+        """Count one more row of a user, and return True. Return False if a maximum number of rows is reached."""
         if self.rows >= MAX_ROWS or self._rows[owner] >= MAX_USER_ROWS:
             return False
         self._rows[owner] += 1
         return True
 
     def free_rows(self, owner: str, number: int) -> None:
-        """Reduce the number of rows of an owner."""
+        """Reduce the number of rows of a user."""
         self._rows[owner] -= number
         if not self._rows[owner]:
             del self._rows[owner]

@@ -13,7 +13,7 @@ from epochal_lib.json_spans import JsonText
 from pydantic_core import from_json
 
 MAX_OBJECT = 256 * 1024
-"""Maximum bytes of an object that is parsed as a whole."""
+"""Maximum bytes of an object that is parsed as a whole. The large fields of a larger object are left out."""
 OMITTED = "omitted"
 """Field that is added to an object above MAX_OBJECT, whose large fields are left out. Its value is the size in bytes.
 No API of Kubernetes has this field."""

@@ -38,7 +38,7 @@ class Shared(Protocol):
         """Return the row of an object in the list of runs."""
 
     def reserve_row(self, owner: str) -> bool:
-        """Count one more row of an owner, and return True. Return False if a maximum number of rows is reached."""
+        """Count one more row of a user, and return True. Return False if a maximum number of rows is reached."""
 
     def free_rows(self, owner: str, number: int) -> None:
-        """Reduce the number of rows of an owner."""
+        """Reduce the number of rows of a user."""

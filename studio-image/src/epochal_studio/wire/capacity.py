@@ -26,5 +26,5 @@ class Capacity(Model):
     """The nodes of the cluster with their resources."""
 
     nodes: list[NodeCapacity] | None
-    """At most 500; None if the user may not list nodes."""
+    """The nodes, at most 500; None if the user may not list nodes."""
     problem: Problem | None = None

@@ -10,7 +10,8 @@ from epochal_studio.wire.common import Name, RunKey
 from epochal_studio.wire.networks import MAX_YAML
 
 MAX_IMPORT = 64 * 2**20
-"""Maximum bytes of a file to import. The file is stored on the disk, for which the chart reserves enough space."""
+"""Maximum bytes of a file to import. A larger file is refused. The file is stored on the disk, for which the chart
+reserves enough space."""
 
 
 class Imported(Model):

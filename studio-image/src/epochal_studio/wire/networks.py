@@ -8,7 +8,7 @@ from pydantic import Field
 from epochal_studio.wire.common import Name, Problem
 
 MAX_YAML = 128 * 1024
-"""Maximum characters of a document."""
+"""Maximum characters of a YAML document. A longer document is refused."""
 
 
 class ClassText(Model):
@@ -58,7 +58,7 @@ class Checked(Model):
     """The result of a check: the problems of a document, and the shapes of its layers."""
 
     problems: list[DocumentProblem]
-    """At most 200."""
+    """The problems of the document, at most 200."""
     layers: list[LayerShapes]
     """In the order of the network's `layers`; empty if the checker has not answered."""
     parameters: int | None

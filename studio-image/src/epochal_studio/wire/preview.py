@@ -41,7 +41,7 @@ class Preview(Model):
     size: int
     format: Literal["npz", "npy", "idx", "csv", "unknown"]
     arrays: list[ArrayPreview]
-    """At most 50."""
+    """The arrays of the file, at most 50."""
     samples: list[SamplePicture]
     """The first samples, if they look like pictures: at most 12."""
     columns: list[str]

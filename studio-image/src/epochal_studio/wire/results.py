@@ -8,11 +8,11 @@ from epochal_studio.wire.common import Finite, Problem, RunKey
 
 MAX_RUNS_COMPARED = 200
 MAX_POINTS = 2000
-"""Maximum points of a curve in one answer."""
+"""Maximum points of a curve in one answer. A longer curve is thinned."""
 MAX_METRICS = 100
-"""Maximum metrics of a history in one answer."""
+"""Maximum metrics of a history in one answer. Further metrics are left out."""
 MAX_FIELDS = 500
-"""Maximum number of differing fields, and of figures, in a comparison."""
+"""Maximum number of differing fields, and of figures, in a comparison. Others are left out."""
 
 
 class Trials(Model):
@@ -63,7 +63,7 @@ class Files(Model):
 
     uri: str
     files: list[StoredFile]
-    """At most 1,000."""
+    """The files, at most 1,000."""
     is_complete: bool
 
 

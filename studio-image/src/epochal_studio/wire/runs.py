@@ -36,7 +36,7 @@ class ServerSummary(Model):
 
 
 class RunSummary(RunKey):
-    """A row of the list of runs."""
+    """A row of the list of runs: a TrainingJob, an Experiment or a ModelServer."""
 
     uid: str
     resource_version: str
@@ -107,7 +107,7 @@ class Phase(Model):
     name: Literal["Queue", "Start", "Data", "Training", "Storing", "Suspended"]
     begin: datetime
     end: datetime | None
-    """None while the phase lasts."""
+    """End of the phase; None while it lasts."""
     is_estimated: bool = False
     """Whether `begin` is estimated from the progress in the status, because the cluster stores no exact time."""
 

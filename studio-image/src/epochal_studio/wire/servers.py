@@ -35,7 +35,7 @@ class Usage(Model):
     requests: int
     refused: int
     classes: list[ClassCount]
-    """At most 1,000, most frequent first."""
+    """The predicted classes, most frequent first, at most 1,000."""
     pods: int
     """Number of pods whose metrics were read."""
     problem: Problem | None = None

@@ -1,8 +1,8 @@
 """Functions that need the framework below Keras, such as TensorFlow: one interface, and a module for each framework.
 
-Each framework has its own type of batch pipeline. Each also has its own errors of the machine, which any call of Keras
-can raise. The packages `data` and `model` import this package. To read and assign variables, they use Keras, which can
-do both in any framework (`keras.ops.convert_to_numpy`, `assign`).
+Each framework has its own type of batch pipeline. Each also has its own errors for exhausted memory and for faults of
+the machine or its GPU, which any call of Keras can raise. The packages `data` and `model` import this package. To read
+and assign variables, they use Keras, which can do both in any framework (`keras.ops.convert_to_numpy`, `assign`).
 
 Frameworks take seconds to import, so a framework is imported only when it is needed.
 """

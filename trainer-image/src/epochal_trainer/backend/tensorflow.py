@@ -139,7 +139,7 @@ def _pipeline(
 
 
 def variable_value(variable: Any) -> Array:
-    """Return the value of a variable; see `Backend.variable_value`."""
+    """Return the value of a Keras variable, without a copy if possible; see `Backend.variable_value`."""
     with tf.device("CPU"):
         tensor = tf.identity(variable.value)
     try:

@@ -27,7 +27,8 @@ CONCURRENCY = 2
 MAX_WAITING = 16
 """Maximum number of questions that wait for a process. Further questions are refused as Busy."""
 MAX_KEPT = 4
-"""Maximum number of processes that are kept after their answer, each with the layers that it built."""
+"""Maximum number of processes that are kept after their answer, each with the layers that it built. With more, the
+least recently used process is ended."""
 _GRACE_SECONDS = 1.0
 """Seconds that the server waits beyond `forks.LIMIT_SECONDS`, in which the kernel kills the process."""
 MAX_GREETING_BYTES = 16 * 2**20

@@ -1,4 +1,4 @@
-"""A process that forks itself when the server orders it, and a fork's answer to one question, within limits.
+"""A process that forks itself when the server orders it, and a fork's answer to one question, with limited memory.
 
 A forked process has neither the threads of its parent nor the locks that they hold. So only a process with one thread
 is forked, and TensorFlow computes in the calling thread (see `zygote`).

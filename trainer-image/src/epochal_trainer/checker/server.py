@@ -15,7 +15,7 @@ from epochal_trainer.checker.builders import Builders, NoAnswer
 from epochal_trainer.checker.questions import BadQuestion, layer_digests
 
 READ_SECONDS = 5.0
-"""Maximum seconds until the body of a request is received."""
+"""Maximum seconds until the body of a request is received. Then the request is refused."""
 _STATUSES = {"Invalid": 422, "Busy": 503, "Starting": 503, "TimeLimit": 504, "MemoryLimit": 507, "Failed": 500}
 _RETRY_SECONDS = "5"
 

@@ -161,7 +161,7 @@ class BestState(Part):
     in_checkpoint: Annotated[bool, Field(alias="own")]
     """Whether the best weights are those of the checkpoint's model. Else BEST_FILE has them as arrays best/INDEX."""
     variables: Annotated[list[VariableState], FailFast()]
-    """Descriptions of the weights, in the order of the model's weights."""
+    """Descriptions of the best weights, in the order of the model's weights."""
 
 
 class State(Part):
@@ -174,7 +174,7 @@ class State(Part):
     attempt: Annotated[int, Field(ge=1)]
     """The attempt that wrote the checkpoint."""
     time: AwareDatetime
-    """Time of the capture."""
+    """Time at which the state was copied for the checkpoint."""
     position: Position
     """Position of the training."""
     seconds: Seconds

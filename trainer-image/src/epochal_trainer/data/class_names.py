@@ -20,7 +20,7 @@ MAX_BYTES = 16 * 2**20
 valid array."""
 _NAME: TypeAdapter[str] = TypeAdapter(ClassName, config=ConfigDict(hide_input_in_errors=True))
 _MAX_SHOWN = 40
-"""Maximum number of characters of a name in a message."""
+"""Maximum number of characters of a name in a message. A longer name is cut."""
 
 
 class InvalidNames(Exception):

@@ -13,11 +13,12 @@ from epochal_trainer.data.training_data import TrainingData
 from epochal_trainer.lib.failures import training_warning
 
 MAX_INDICES = 10
-"""Maximum number of class indices in a message."""
+"""Maximum number of class indices in a message. The number of the others follows."""
 MAX_CLASS_SHARE = 0.95
 """Maximum fraction of the training samples in one class without the warning MostlyOneClass."""
 MAX_RANGES = 5
-"""Maximum number of single classes and ranges of classes, such as `0 to 7`, in a message."""
+"""Maximum number of single classes and ranges of classes, such as `0 to 7`, in a message. The number of the other
+classes follows."""
 
 
 class NotClassLabels(ValueError):

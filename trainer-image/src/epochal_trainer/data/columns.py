@@ -24,7 +24,7 @@ _MIN_REDUCED_WIDTH, _MAX_REDUCED_WIDTH = 64, 2**14
 _MAX_INT32_ROWS = 2**23
 """Maximum number of 8-bit integers whose sum always fits in 32 bits."""
 _MAX_SHOWN = 5
-"""Maximum number of columns in a message."""
+"""Maximum number of columns in a message. The number of the others follows."""
 _TABLE_AXES = (1, 2)
 """Numbers of axes of a sample whose columns are separate quantities: 1 for a table, 2 for a series of table rows."""
 _MIN_BACKGROUND_COLUMNS = 8

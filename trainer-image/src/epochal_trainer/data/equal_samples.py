@@ -18,7 +18,7 @@ from epochal_trainer.data.texts import as_characters
 from epochal_trainer.lib.failures import training_warning
 
 MAX_DIGESTS = 2**17
-"""Maximum number of digests of a data set that are compared. They take 1 MiB."""
+"""Maximum number of digests of a data set that are compared: the smallest digests. They take 1 MiB."""
 MIN_SHARED = 2
 """Minimum number of samples in both sets for the warning Leakage: one equal pair is common in small tables."""
 MIN_SHARED_SHARE = 0.01

@@ -20,7 +20,7 @@ MAX_DEFLATE_RATIO = 1032
 """Maximum number of bytes that a byte of a deflate stream expands to, see https://zlib.net/zlib_tech.html."""
 CHUNK_SIZE = 1024**2
 MAX_SHOWN = 300
-"""Maximum number of characters from the data in a message."""
+"""Maximum number of characters from the data in a message. A longer text is cut."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from epochal_api.evaluation import Evaluation, Mistake, OutputEvaluation, WorstS
 from epochal_trainer.lib.text import escape, format_number
 
 _NAME_LENGTH = 8
-"""Maximum number of characters of a class name in a caption, so that two names fit below an image."""
+"""Maximum number of characters of a class name in a caption. A longer name is cut, so that two names fit below an
+image."""
 
 
 def summary(evaluation: Evaluation) -> str:

@@ -27,7 +27,8 @@ from epochal_trainer.lib.text import format_bytes, format_duration
 log = logging.getLogger(__name__)
 
 TIMEOUT_SECONDS = 600.0
-"""Maximum seconds of an export. ResNet50 took a twelfth of it on two cores shared with ten other processes."""
+"""Maximum seconds of an export. Then it is ended and counts as failed. ResNet50 took a twelfth of it on two cores
+shared with ten other processes."""
 TERMINATION_SECONDS = 40.0
 """Seconds that an export may continue after the trainer received SIGTERM: a third of epochal_api.pod.GRACE_SECONDS."""
 MIN_MEMORY = 320 * 2**20 + MIN_FREE_MEMORY
@@ -40,7 +41,7 @@ _REQUEST = "request.json"
 _LINES = 20
 """Maximum number of last lines of the export's log that the trainer logs if the process ends without an outcome."""
 _MAX_MESSAGE = 200
-"""Maximum characters of the export's last log line in the message of the outcome."""
+"""Maximum characters of the export's last log line in the message of the outcome. A longer line is cut."""
 
 
 def run(

@@ -25,9 +25,10 @@ _FORMATTED_CALLBACK = "ModelCheckpoint"
 _METRIC_FORMAT = re.compile(r"0?[0-9]{0,2}(\.[0-9]{1,2})?[deEfFgG%]?")
 """Allowed format of a metric value in a path. The width is limited, because a huge width would fill the memory."""
 _MAX_NAME_BYTES = 150
-"""Maximum bytes of a file's name before Keras fills in values, which lengthen it: file systems allow 255 bytes."""
+"""Maximum bytes of a file's name before Keras fills in values, which lengthen it. A longer name is refused: file
+systems allow 255 bytes."""
 _MAX_SHOWN = 100
-"""Maximum characters of an argument in a message."""
+"""Maximum characters of an argument in a message. A longer text is cut."""
 _REPLACED = frozenset({"History", "ProgbarLogger"})
 """Callbacks that are skipped, because the trainer does their work: it keeps the history, and logs the progress."""
 

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 Arrays: TypeAlias = np.ndarray[Any, Any] | tuple[np.ndarray[Any, Any], ...]
 
 _MAX_LAYERS = 10
-"""Maximum number of layers in a message."""
+"""Maximum number of layers in a message. The number of the others follows."""
 _LOSS_SCALE_OPTIMIZER = keras.optimizers.LossScaleOptimizer.__name__
 
 

@@ -255,7 +255,10 @@ def _documented_floats(kind: type) -> Iterator[str]:
 
 
 def _type_of(name: str, parameter: inspect.Parameter, text: str, *, takes_floats: bool) -> str | None:
-    """Return the type of an argument from its name, default and docstring, or None if they do not agree on a type."""
+    """Return the type of an argument from its name, default and docstring, or None if they do not agree on a type.
+
+    `takes_floats` is whether the argument takes floats, by its name.
+    """
     if found := _TYPES.get(name) or next((end for end in _OBJECTS if f"_{name}".endswith(f"_{end}")), None):
         return found
     default = None if parameter.default is parameter.empty else parameter.default

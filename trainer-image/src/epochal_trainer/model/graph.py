@@ -17,11 +17,11 @@ from epochal_trainer.model.footprint import count_bytes
 from epochal_trainer.model.plain_model import layers_of
 
 MAX_WIDTH = 100
-"""Maximum number of characters of a line in the table."""
+"""Maximum number of characters of a line in the table. A longer line is cut."""
 _MAX_ROWS = 1000
 """Maximum number of layers in the table: the maximum length of spec.network.layers."""
 _MAX_DEPTH = 900
-"""Maximum number of layers in a row.
+"""Maximum number of layers in a row. A network with more is refused.
 
 Keras traverses them recursively when it builds or loads a model, and Python's recursion limit is 1,000 calls."""
 

@@ -22,7 +22,7 @@ FIELD = "spec.network.weights"
 _CODE_REMEDY = "save the weights of its other layers as .weights.h5"
 _ADVICE = f"change the layer, or leave it out of {FIELD}.layers"
 _MAX_SHAPES = 8
-"""Maximum number of a layer's weight shapes that a message lists."""
+"""Maximum number of a layer's weight shapes in a message. `…` stands for the others."""
 _WRONG_SHAPE = re.compile(
     r"variable\.shape=(\(.*?\)), Received: value\.shape=(\(.*?\))\. Target variable: <Variable path=(.*?), shape"
 )

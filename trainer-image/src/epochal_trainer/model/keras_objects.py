@@ -52,7 +52,7 @@ _UNKNOWN_IDENTIFIER = re.compile(
     rf"Could not interpret ({'|'.join(_IDENTIFIER_MODULES)})(?: function)? identifier: ([\w.]{{1,100}})"
 )
 _MAX_SHOWN = 100
-"""Maximum characters of an argument's value or name in a message."""
+"""Maximum characters of an argument's value or name in a message. A longer text is cut."""
 _ANSI_COLOR = re.compile("\x1b\\[[0-9;]*m")
 _FUNCTION_NODE = re.compile(r"\{\{function_node [^}]*\}\} ?")
 """Text in TensorFlow's messages that names a node of its graph. Messages for users omit this text."""
@@ -66,7 +66,7 @@ class InvalidObject(ValueError):
 def errors_as(failure: Callable[[str], Exception]) -> Iterator[None]:
     """Convert any error within the context to `failure(message)`, with the short message of `explain`.
 
-    Errors of the machine pass unchanged, so that the attempt is retried.
+    Errors of the machine, such as exhausted memory, pass unchanged, so that the attempt is retried.
     """
     try:
         yield

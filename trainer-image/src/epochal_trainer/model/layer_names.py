@@ -9,7 +9,7 @@ from epochal_trainer.lib.failures import bad_spec
 from epochal_trainer.model.keras_objects import did_you_mean
 
 _MAX_SHOWN = 20
-"""Maximum number of layer names in a message."""
+"""Maximum number of layer names in a message. The number of the others follows."""
 
 
 def named_layers(model: keras.Model) -> dict[str, list[keras.layers.Layer]]:

@@ -16,7 +16,7 @@ NAMES = (_BOUNDARIES, _VOCABULARY, _WEIGHTS)
 
 
 def read(layer: keras.layers.Layer) -> dict[str, Array]:
-    """Return the parts of the state that a layer has learned, by their names of NAMES. See `learned_names`."""
+    """Return the parts of the state that a layer has learned by `adapt` and has in no variable, by name (NAMES)."""
     return _read(layer, learned_names(layer))
 
 

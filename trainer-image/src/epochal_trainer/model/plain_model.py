@@ -1,4 +1,4 @@
-"""Converts a model from a file or from spec.code to the form of the models that Epochal builds."""
+"""Converts a model from a file or from spec.code: inputs and outputs that are not nested, and unique output names."""
 
 from collections.abc import Callable
 from typing import Any

@@ -20,7 +20,7 @@ _CODE_REMEDY = "replace this layer by others, or build the network with spec.cod
 def load(
     source: SavedModel, path: Path, *, seed: int, memory: FreeMemory, training: Training, keeps_best: bool
 ) -> keras.Model:
-    """Return the model in a file in the form of `plain_model`, with the layers of spec.model.freeze frozen.
+    """Return the model in a file as `plain_model` converts it, with the layers of spec.model.freeze frozen.
 
     Args:
         source: spec.model.

@@ -28,9 +28,9 @@ _FIELD = "spec.code.object"
 _MODULE = "epochal_user_code"
 """Name of the module that the user's file becomes. Classes of the file have this name in their `__module__`."""
 _MACHINE_ERRORS: tuple[type[Exception], ...] = (MemoryError, *backend.current().MACHINE_ERRORS)
-"""Errors of the machine, not of the user's code. An OSError is not among them: the code may cause it."""
+"""Errors of the machine, such as exhausted memory. An OSError is not among them: the user's code may cause it."""
 _MAX_TRACEBACK = 10_000
-"""Maximum characters of a traceback in the log."""
+"""Maximum characters of a traceback in the log. Of a longer traceback, the log has the end."""
 
 
 def check_size(size: int, name: str) -> None:
@@ -53,7 +53,7 @@ def build(
     training: Training,
     keeps_best: bool,
 ) -> keras.Model:
-    """Run the user's Python file, and return the model that its function builds, in the form of `plain_model`.
+    """Run the user's Python file, and return the model that its function builds, as `plain_model` converts it.
 
     Args:
         source: spec.code, with the name of the function (entrypoint).

@@ -15,7 +15,7 @@ from pydantic.alias_generators import to_camel
 from epochal_trainer.lib.text import format_duration, format_number
 
 MAX_METRICS = 64
-"""Maximum number of metrics in a report."""
+"""Maximum number of metrics in a report. Further metrics are left out."""
 
 
 @dataclass(frozen=True)

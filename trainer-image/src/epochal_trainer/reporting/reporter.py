@@ -229,7 +229,10 @@ class Reporter:
     def _handle_rejection(
         self, report: Report, error: ReportRejected, delay: float, *, urgent: bool
     ) -> tuple[float, Pause]:
-        """Return the delays after a rejected report: until a retry while closing, and until the next report."""
+        """Return the delays after a rejected report: until a retry while closing, and until the next report.
+
+        If the report is `urgent`, it is sent again as soon as the operator allows.
+        """
         if error.is_permanent:
             # An older operator refuses reports without an attempt, and accepts all others.
             if report.attempt:

@@ -74,7 +74,7 @@ class TerminationMessage:
                     self._stop_writing(error)
 
     def write_cause(self, reason: str, message: str) -> None:
-        """Write reason and message of a failure into the preliminary message. `write_final` needs them again."""
+        """Write reason and message of a failure into the preliminary message. Pass them to `write_final` again."""
         self._cause = reason, message
         with self._lock_for_end():
             self._write_preliminary()

@@ -8,7 +8,7 @@ from pathlib import Path
 from epochal_trainer.lib.failures import Failure, bad_data, is_disk_full, scratch_full
 
 SMALL_BYTES = 64 * 1024**2
-"""Maximum size in bytes of an object that is read into memory as a whole."""
+"""Maximum size in bytes of an object that is read into memory as a whole. A larger object is refused."""
 OBJECT_REASONS = ("ObjectNotFound", "ObjectChanged", "DamagedData")
 """Reasons of failures that concern a single object, while the bucket itself works."""
 

@@ -349,7 +349,7 @@ class S3Bucket:
             return error if error.reason == "BucketNotFound" else not_found(location, None)
 
     def _with_bucket_names(self, found: Failure) -> Failure:
-        """Add the names of existing buckets to the failure for a missing bucket, if the credentials may list them."""
+        """Return the failure for a missing bucket, with the names of existing buckets if they may be listed."""
         try:
             names = [bucket.name for bucket in self._client.list_buckets()]
         except (MinioException, HTTPError, ParseError, ValueError):

@@ -12,7 +12,7 @@ MAX_ENTRIES = 200
 MAX_LISTINGS = 12
 """Maximum number of listing requests to find suggestions for a missing key."""
 MAX_NAMES = 3
-"""Maximum number of names in a message."""
+"""Maximum number of names in a message. The number of the others follows."""
 PREFIX_LENGTH = 2
 """Number of first characters of a missing key's part that are assumed correct, to limit a listing to this prefix."""
 

@@ -33,7 +33,9 @@ from epochal_trainer.training.chance import check_better_than_chance
 
 
 class WarningChecks:
-    """Runs the checks that may yield a training warning: of network, data, checkpoint and epochs, each when possible.
+    """Runs the checks that may yield a training warning: of network, data, checkpoint and epochs.
+
+    The trainer calls each method as soon as its arguments are known.
 
     Args:
         spec: The spec of the TrainingJob.

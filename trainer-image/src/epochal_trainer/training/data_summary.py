@@ -1,4 +1,4 @@
-"""Stores data.json, the summary of the data sets. An error of this does not fail a training."""
+"""Stores data.json, the summary of the data sets. If this fails, the training continues without the file."""
 
 import logging
 

@@ -19,7 +19,7 @@ from epochal_trainer.reporting.timings import Timings
 log = logging.getLogger(__name__)
 
 _MAX_TEST_METRICS = 8
-"""Maximum number of test metrics in the summary sentence."""
+"""Maximum number of test metrics in the summary sentence: the first metrics."""
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,8 @@ def title(job: TrainingJob) -> str:
 def sections(job: TrainingJob, *, simple: bool) -> list[Section]:
     """Return the sections of the script in their order.
 
+    If `simple`, Keras shuffles the samples, in another order than Epochal.
+
     Raises:
         EpochalError: If a part of the TrainingJob has no counterpart in plain Keras code.
     """
@@ -50,7 +52,7 @@ def sections(job: TrainingJob, *, simple: bool) -> list[Section]:
         )
     if simple and training.steps_per_epoch is not None:
         raise EpochalError(
-            "cannot export to keras in the simple form: spec.training.stepsPerEpoch needs the exact order of samples",
+            "cannot export to keras with --simple: spec.training.stepsPerEpoch needs the exact order of samples",
             "Leave --simple out.",
         )
     settings = Section("Settings", constants=[f"SEED = {training.seed}", f"BATCH_SIZE = {training.batch_size}"])

@@ -41,7 +41,8 @@ _FLOATS = frozenset(
         "SimpleRNN",
     }
 )
-"""Layers that convert integers to float32 in Keras. In Keras, other layers refuse integers, round, or overflow."""
+"""Layers that convert integers to float32 in Keras. Other layers refuse integers, round, or overflow in Keras. So their
+export with integer inputs is refused."""
 
 
 def convert_integers(call: Call) -> str:

@@ -10,7 +10,8 @@ from epochal.importers.draft import label_of
 from epochal.importers.reading import mapping, shown
 
 _MAX_NODES = MAX_LAYERS + 100
-"""Maximum number of nodes: MAX_LAYERS layers, and 100 nodes for data, losses, metrics and the optimizer."""
+"""Maximum number of nodes of a file, which is refused if it has more: MAX_LAYERS layers, and 100 nodes for data,
+losses, metrics and the optimizer."""
 _MAX_LINKS = 64 * MAX_LAYERS
 _MAX_CYCLE = 8
 """Maximum number of nodes of a cycle that a message names."""

@@ -170,6 +170,8 @@ def _keyword(name: str, value: Any, masks: set[str], *, is_legacy: bool) -> Iter
 def _tensors(value: Any, *, depth: int, is_legacy: bool = False, allows_values: bool = False) -> Iterator[Ref]:
     """Yield the tensors in an argument of a call, also those in nested lists.
 
+    With `is_legacy`, a list [NAME, CALL, OUTPUT] is a tensor too, as in files of Keras 1 and 2.
+
     Raises:
         NotImportable: If the argument has a value that is no tensor, unless `allows_values` is set.
     """

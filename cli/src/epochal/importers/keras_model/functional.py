@@ -13,7 +13,8 @@ from epochal.importers.keras_model.objects import MODELS, NotImportable
 from epochal.importers.reading import mapping, shown
 
 _MAX_ENTRIES = 2 * MAX_LAYERS
-"""Maximum number of entries in `layers` of a model: layers, InputLayers, and operations that compute masks."""
+"""Maximum number of entries in `layers` of a model: layers, InputLayers, and operations that compute masks. A model
+with more is refused."""
 INPUT_LAYER = "InputLayer"
 
 
@@ -140,7 +141,7 @@ def _with_numbers_of_references(
 def _sort(taken: Sequence[Call], given: set[tuple[str, int]]) -> list[Call]:
     """Return the calls in topological order: each call after the calls that compute its inputs.
 
-    Calls that are independent of each other stay in the order of the file.
+    Calls that are independent of each other stay in the order of the file. `given` are the calls that exist already.
     """
     places = {(call.layer, call.number): index for index, call in enumerate(taken)}
     waiting: dict[tuple[str, int], list[int]] = defaultdict(list)

@@ -15,6 +15,8 @@ from epochal.importers.reading import MAX_BYTES, parse_json, shown
 def import_hdf5(path: Path, *, name: str | None, strict: bool) -> Imported:
     """Return the TrainingJob for the Keras model in an .h5 file, with the weights of the model.
 
+    If `strict`, a detail of the file that is not imported is an error.
+
     Raises:
         EpochalError: If the file is damaged, has no model, or its model is not importable; or if epochal-trainer is
             missing.

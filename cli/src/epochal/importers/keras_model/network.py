@@ -16,9 +16,9 @@ from epochal.importers.old_arguments import HARD_SIGMOID, uses_hard_sigmoid
 from epochal.importers.reading import shown
 
 _MAX_DEPTH = 20
-"""Maximum depth of models within models."""
+"""Maximum depth of models within models. A deeper model is refused."""
 _MAX_NAME = 64
-"""Maximum characters of the name of a network input."""
+"""Maximum characters of the name of a network input. A longer name is cut."""
 Path = tuple[str, ...]
 """The path of a layer: the names of the inner models that contain it, from the outside, and its own name."""
 

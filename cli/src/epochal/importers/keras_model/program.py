@@ -45,6 +45,8 @@ class _ProgramWeights:
 def import_program(path: Path, *, name: str | None, strict: bool, variable: str | None) -> Imported:
     """Run a program, and return the TrainingJob for the Keras model in one of its variables.
 
+    If `strict`, a detail of the model that is not imported is an error.
+
     Raises:
         EpochalError: If `variable` is None, the program fails, or the model is not importable.
     """

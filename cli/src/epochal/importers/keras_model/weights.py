@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     import keras
 
 _MAX_RATIO = 100
-"""Maximum ratio of the size of the arrays to the size of their HDF5 file, which may be compressed."""
+"""Maximum ratio of the size of the arrays to the size of their HDF5 file, which may be compressed. A file with a higher
+ratio is refused."""
 
 
 @dataclass(frozen=True)

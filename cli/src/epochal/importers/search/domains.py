@@ -8,7 +8,7 @@ from epochal.importers.reading import shown
 from epochal.importers.values import integer, number
 
 MAX_VALUES = 256
-"""Maximum number of values in the list of an Experiment's parameter."""
+"""Maximum number of values in the list of an Experiment's parameter. A parameter with more is refused."""
 _MAX_INTEGER = 2**53
 _MAX_TEXT = 256
 

@@ -35,11 +35,11 @@ from epochal_operator.experiment.ledger.events import (
 )
 
 MAX_LEDGER_BYTES = MAX_DATA
-"""Maximum bytes of a ledger as base64 text."""
+"""Maximum bytes of a ledger as base64 text. Events that would exceed it are not stored: `LedgerFull`."""
 _MAX_PACKED_BYTES = MAX_LEDGER_BYTES * 3 // 4
 """Maximum bytes of a compressed ledger before base64."""
 MAX_DECOMPRESSED_BYTES = 4 * 1024**2
-"""Maximum bytes of the decompressed lines of a ledger: 4 KiB for each of 1,000 trials."""
+"""Maximum bytes of the decompressed lines of a ledger: 4 KiB for each of 1,000 trials. Above it: `LedgerFull`."""
 EVENT_BYTES = 128
 """Estimated bytes of an event object in memory, without its strings."""
 MAX_LINE = 128 * 1024

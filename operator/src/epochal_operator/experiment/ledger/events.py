@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 MAX_EVENTS = 32 * 1024
-"""Maximum number of events in a ledger: several times as many as the largest search causes."""
+"""Maximum number of events in a ledger, which then is full: several times as many as the largest search causes."""
 MAX_NUMBER = 10**9
 """The largest number in an event: larger than any trial number, epoch or duration in seconds."""
 MAX_STRING = 256

@@ -81,7 +81,7 @@ def _objective_differences(own: Objective, other: Object) -> str:
 def _add_trials(
     trials: tuple[WarmStartTrial, ...], name: str, ledger: StoredLedger, parsed: ParsedSpec
 ) -> tuple[WarmStartTrial, ...]:
-    """Return `trials` and the trials in another ledger that have an objective value, limited by `_limit_bytes`."""
+    """Return `trials` and another ledger's trials that have a value, or the best that fit into half a ledger."""
     values = {(event.trial, event.rung): event.value for event in ledger.events if isinstance(event, Finished)}
     added = [
         WarmStartTrial(name, trial.number, dict(trial.parameters), value, trial.epoch)

@@ -76,7 +76,10 @@ def retry_delay(failed: datetime, end: datetime | None) -> timedelta | None:
 
 
 def _is_due(spec: ExperimentSpec, observed: Observed, *, is_finished: bool, end: datetime | None) -> bool:
-    """Return whether a report is due: the previous report lacks new results, or its Job failed and must be retried."""
+    """Return whether a report is due: the previous report lacks new results, or its Job failed and must be retried.
+
+    Until the search `is_finished`, results are new only if the best trial has finished its last rung.
+    """
     events, report = observed.ledger.events, observed.report
     unreported = events[_reported_events(report, len(events)) :]
     failed = report is not None and has_failed(report)

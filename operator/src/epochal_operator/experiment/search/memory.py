@@ -10,11 +10,11 @@ _LIMIT_FILES = ("memory.max", "memory/memory.limit_in_bytes")
 _UNLIMITED = 2**60
 """From this number of bytes on, cgroup v1 means no limit."""
 DEFAULT_BYTES = 192 * 1024**2
-"""The limit without a limit of the container. The importances for 1,000 trials with 32 parameters take 180 MiB,
+"""The limit in bytes if the container has no limit. The importances for 1,000 trials with 32 parameters take 180 MiB,
 including the imports.
 """
 _MIN_BYTES = 128 * 1024**2
-"""The imports and a small search need less."""
+"""Minimum of the limit in bytes: the imports and a small search need less."""
 _MAX_BYTES = 1024**3
 _MAX_OOM_SCORE = "1000"
 

@@ -29,7 +29,7 @@ _CHANGES_METRICS = re.compile(r"training\.(metrics|outputs(?!\[[^\]]+\]\.(loss|w
 """The beginning of a path that may change the names of the reported metrics."""
 _EVERY_STEPS = ("training", "validationEveryEpochs")
 _MAX_SHOWN = 256
-"""Maximum characters of the names of metrics in a message."""
+"""Maximum characters of the names of metrics in a message. A longer list is cut."""
 
 
 def check(spec: ExperimentSpec, template: Mapping[str, Any]) -> Space:

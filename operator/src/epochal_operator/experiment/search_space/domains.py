@@ -16,7 +16,7 @@ DIGITS = 6
 _EXACT = 17
 """Significant digits with which all floats differ."""
 _MAX_TEXT = 256
-"""Maximum characters of a value: the same limit as for a listed value."""
+"""Maximum characters of a value: the same limit as for a listed value. A longer text is cut, and ends in a digest."""
 _MAX_DIGEST = 16
 """Characters of the digest at the end of a shortened text."""
 
@@ -68,7 +68,7 @@ class Range:
         return min(DIGITS + int(math.log10(max(float(ratio), 1.0))), _EXACT)
 
     def parse(self, text: str) -> float | None:
-        """Return the number in a text; None if it is not finite, or not whole in the range of an `int` parameter."""
+        """Return the number in a text; None if the text is no finite number, or no integer for an `int` parameter."""
         try:
             number = float(text)
             if self.is_whole and text.lstrip("+-").isdecimal():

@@ -15,7 +15,7 @@ from epochal_operator.experiment.search_space.domains import Domain, domain_of
 Values = Mapping[str, str]
 """The values of parameters as text, by parameter name."""
 MAX_FAULTS = 16
-"""The largest number of faults in one message."""
+"""Maximum number of faults in one message. No further fault is searched."""
 
 
 class InvalidSpace(ValueError):

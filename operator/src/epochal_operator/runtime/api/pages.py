@@ -13,7 +13,8 @@ MAX_OBJECTS = 500
 PAGE_BYTES = 512 * 1024
 """Target size of a page in bytes of JSON."""
 MAX_PAGE_BYTES = 2 * 1024 * 1024
-"""Maximum bytes of a page of several objects. Python objects can take 28 times the bytes of their JSON."""
+"""Maximum bytes of a page of several objects. A larger page is requested again with fewer objects. Python objects can
+take 28 times the bytes of their JSON."""
 GROWTH = 4
 """Maximum factor by which the number of objects grows to the next page, and shrinks after a page that is too large."""
 

@@ -1,1 +1,1 @@
-"""The watches of kopf, and the lists that precede and follow them."""
+"""The watches of kopf, and the operator's own lists: before each watch, and periodically."""

@@ -120,7 +120,7 @@ def storage_endpoint(training_job: TrainingJob, installation: Installation) -> s
 def job_changes(training_job: TrainingJob, job: Mapping[str, Any]) -> Object:
     """Return the fields to change in the spec of a TrainingJob's Job; the value None removes a field.
 
-    If another controller, such as Kueue, starts the Job, the result never resumes the Job.
+    If another controller, such as Kueue, decides when the Job starts, the result never resumes the Job.
     """
     desired = _mutable_fields(training_job.spec) | {"parallelism": _PARALLELISM}
     return _differing_fields(desired, job, "parallelism")
@@ -141,7 +141,7 @@ def _differing_fields(desired: Object, job: Mapping[str, Any], *excluded: str) -
 
 
 def starting_controller(job: Mapping[str, Any]) -> str | None:
-    """Return the name of the other controller that starts a Job (a queue, for example), or None."""
+    """Return the name of another controller that decides when a Job starts, such as Kueue; None if there is none."""
     if queue := job["metadata"].get("labels", {}).get(QUEUE_LABEL):
         return f"Kueue (queue {queue})"
     manager: str | None = job["spec"].get("managedBy")

@@ -84,7 +84,10 @@ class ReportBudget:
         return now.phase != before.phase or is_epoch_end
 
     def take(self, *, is_milestone: bool) -> bool:
-        """Return whether a report may be written to a status; if so, the report uses a token of the burst."""
+        """Return whether a report may be written to a status; if so, the report uses a token of the burst.
+
+        Half of the tokens are only for reports of milestones (`is_milestone`).
+        """
         bucket, wait = self._bucket.take(self._clock(), burst=self._burst, per_second=self._per_second)
         if wait or (bucket.tokens < self._burst / 2 - 1 and not is_milestone):
             return False

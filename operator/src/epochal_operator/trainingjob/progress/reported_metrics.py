@@ -7,13 +7,14 @@ from epochal_api.trainingjob.report import Values
 from epochal_api.trainingjob.status import MAX_NAMES
 
 MAX_NAMES_BYTES = 1980
-"""Maximum bytes of all metric names as JSON. A status has each name up to three times: 8 KiB in all with values."""
+"""Maximum bytes of all metric names as JSON. Further names are left out. A status has each name up to three times: 8
+KiB in all with values."""
 DEFAULT_DISPLAY_METRICS = ("val_loss", "loss")
-"""Default metrics for the display, for trainers that do not report the metric of the best epoch."""
+"""Names of the metrics to display if a trainer does not report the name of the metric that decides the best epoch."""
 
 
 def limit_names(names: Iterable[str], known: Iterable[str], preferred: Sequence[str]) -> list[str]:
-    """Return the metric names for a status: earlier names, then new names (`preferred` first), within limits."""
+    """Return metric names for a status: the `known` names, then new names (`preferred` first), up to a maximum size."""
     new_names = sorted(set(names) - set(known), key=lambda name: (name not in preferred, name))
     result: list[str] = []
     bytes_left = MAX_NAMES_BYTES

@@ -1,4 +1,4 @@
-"""The stored results of a training in the status, from a trainer's report: the URIs of files within limits."""
+"""The stored results of a training in the status: the URIs of files in a trainer's report, up to a maximum size."""
 
 from collections.abc import Sequence
 
@@ -19,11 +19,11 @@ from epochal_operator.runtime.reasons import sanitize_message
 from epochal_operator.trainingjob.progress.reported_metrics import json_size, metric_texts
 
 MAX_URI_BYTES = 1100
-"""Maximum bytes of a URI: a bucket's name has at most 63 bytes, and an S3 key 1,024."""
+"""Maximum bytes of a URI. A longer URI is left out. A bucket's name has at most 63 bytes, and an S3 key 1,024."""
 MAX_URI_SIZE = 2 * MAX_URI_BYTES
 """Maximum bytes of a URI as JSON, which needs six bytes for some characters."""
 MAX_MODELS_BYTES = 2560
-"""Maximum bytes of the models' URIs and test metrics as JSON: enough for two URIs in any bucket."""
+"""Maximum bytes of the models' URIs and test metrics as JSON: enough for two URIs in any bucket. More are left out."""
 MAX_EXPORTS_BYTES = 5120
 """Maximum bytes of the URIs of exports and the signature as JSON: enough unless the S3 keys are very long."""
 

@@ -1,4 +1,4 @@
-"""The phase of a TrainingJob, derived from its children: its state and the cause."""
+"""The phase of a TrainingJob, derived from its children: the TrainingJob's state and the cause of this state."""
 
 from collections.abc import Mapping
 from datetime import datetime

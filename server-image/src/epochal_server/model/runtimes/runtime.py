@@ -34,7 +34,7 @@ class Load(Protocol):
     """Loads a model file into a runtime."""
 
     def __call__(self, path: Path, signature: Signature | None, threads: int, *, has_check: bool) -> Runtime:
-        """Return the loaded model of a file.
+        """Return the loaded model of a file. `has_check` is whether its answers are compared with stored answers later.
 
         Raises:
             ServeError: ModelRefused, if the library cannot load the model, or the model does not match its signature.

@@ -25,8 +25,8 @@ from epochal_trainer.lib.failures import is_machine_error
 
 ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
 MAX_DIRECTORY_SIZE = 1024**2
-"""Maximum size in bytes of the archive's directory, enough for thousands of arrays: in memory, a directory takes ten
-times as much."""
+"""Maximum size in bytes of the archive's directory, enough for thousands of arrays. A larger directory is refused: in
+memory, it takes ten times as much."""
 read_end_record: Any = zipfile._EndRecData  # type: ignore[attr-defined]  # noqa: SLF001
 """The standard library's function that reads a zip's end record, which declares the size of the directory."""
 DIRECTORY_SIZE_FIELD = 5

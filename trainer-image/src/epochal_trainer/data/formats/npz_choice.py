@@ -25,7 +25,7 @@ MAX_NAMES = 20
 MAX_RENAMES = 3
 """Maximum number of arrays for which a message suggests a new name."""
 MAX_SHOWN = 100
-"""Maximum number of characters of an array's name in a message."""
+"""Maximum number of characters of an array's name in a message. A longer name is cut."""
 _MAX_COMPARED = 1000
 """Maximum number of arrays in the file whose names are compared with a missing name for a suggestion."""
 _NUMBERED = re.compile("arr_[0-9]+")

@@ -33,7 +33,8 @@ from epochal_trainer.lib.failures import Failure, bad_data, is_machine_error
 
 BINARY_PROTOCOLS = range(2, pickle.HIGHEST_PROTOCOL + 1)
 MAX_OPCODES = 100_000
-"""Maximum number of opcodes in a pickle. A tuple of arrays of any size needs fewer than a hundred."""
+"""Maximum number of opcodes in a pickle. A pickle with more is refused. A tuple of arrays of any size needs fewer than
+a hundred."""
 UTF_8 = re.compile(rb"[\xc4-\xff]")
 WIDE_CHARACTERS = {
     "unicodestring1": UTF_8,

@@ -12,13 +12,13 @@ from epochal_trainer.data.arrays import Array, format_shape
 from epochal_trainer.data.source import DataFile
 
 MAX_AXES = 64
-"""Maximum number of axes of an array, as in NumPy."""
+"""Maximum number of axes of an array, as in NumPy. An array with more is refused."""
 BYTE_ORDERS = ("<", ">", "=", "|")
 TYPE_CODE = re.compile(r"b1|[iu][1248]|f[248]")
 NON_NUMERIC_TYPES = {"O": "Python objects", "S": "strings", "U": "strings"}
 """Names in messages for elements that are not numbers, by the first letter of the NumPy type."""
 MAX_SHOWN = 100
-"""Maximum number of characters from the file in a message."""
+"""Maximum number of characters from the file in a message. A longer text is cut."""
 
 
 class UnsafeName(Exception):
