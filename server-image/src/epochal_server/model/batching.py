@@ -165,7 +165,7 @@ class Batcher:
         return queued + min(queued, self._later_seconds()) if queued else 0.0
 
     def _later_seconds(self) -> float:
-        """Return the estimated seconds of the chunks and photographs that are not queued yet."""
+        """Return the estimated seconds to compute admitted samples and photographs that are not in the queue yet."""
         if not self._large and not self._admission.planned:
             return 0.0  # for speed, since almost every request asks
         chunks = self._timing.seconds(sum(request.remaining for request in self._large))
