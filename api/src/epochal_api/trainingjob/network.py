@@ -262,7 +262,7 @@ class Network(Model):
             seen.add(name)
 
 
-def check_references(index: int, layer: Layer, names: "Mapping[str, Layer | None]") -> None:
+def check_references(index: int, layer: Layer, names: Mapping[str, Layer | None]) -> None:
     """Check the name, the inputs and the `use` of a layer.
 
     Args:
@@ -294,7 +294,7 @@ def _edge(ref: str, sources: dict[str, int]) -> Edge:
     return Edge(sources[name], int(output) if output else None)
 
 
-def _require_source(what: str, ref: str, names: "Mapping[str, Layer | None]") -> None:
+def _require_source(what: str, ref: str, names: Mapping[str, Layer | None]) -> None:
     """Raise ValueError if no layer above and no input has the name in `ref`, or if `ref` is NAME:N of an input."""
     name, _, output = ref.partition(":")
     if name not in names:
@@ -304,7 +304,7 @@ def _require_source(what: str, ref: str, names: "Mapping[str, Layer | None]") ->
         raise ValueError(f"{what}, but {name!r} is an input, which has one output: write {name}")
 
 
-def _check_use(where: str, used: str, names: "Mapping[str, Layer | None]") -> None:
+def _check_use(where: str, used: str, names: Mapping[str, Layer | None]) -> None:
     """Raise ValueError if `used` is not the name of a layer above, or if that layer is itself a `use`."""
     _require_source(f"{where}: found use: {used}", used, names)
     layer = names[used]
