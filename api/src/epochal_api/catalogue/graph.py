@@ -54,14 +54,15 @@ def unused_sources(
 def check_graph(network: Mapping[str, Any], path: str, findings: Findings) -> None:
     """Add the problems of a network to `findings`: wrong names and references, and unused layers and inputs.
 
-    An unused layer or input is left out if another problem explains it, such as a reference to a misspelled name.
+    An unused layer or input is left out if another problem explains it, such as a reference to a misspelled name, or
+    a reference that is no text. The check of the schema reports references that are no text.
     """
     layers: Sequence[Any] = network["layers"] if isinstance(network.get("layers"), list) else []
     inputs = _inputs(network, path)
     names, explained = _sources_by_name(inputs, layers, path, findings)
     if not layers:  # the schema requires them, and no reference can be valid
         return
-    if len(inputs) > 1 and not _get(layers[0], "inputs"):
+    if len(inputs) > 1 and _get(layers[0], "inputs") in (None, []):
         explained |= set(range(-len(inputs), 0))
         where = item(field(path, "layers"), 0)
         findings.add(where, "the first layer needs inputs, since the network has several", "add inputs: [NAME]")
@@ -90,6 +91,7 @@ def check_graph(network: Mapping[str, Any], path: str, findings: Findings) -> No
             if reference.is_output:
                 _check_output_name(reference, names, outputs, findings)
     explained |= _explained(taken | explained, wrong, len(layers), len(inputs))
+    explained |= set(range(-len(inputs), _end_of_unreadable(network, layers, -len(inputs))))
     has_outputs = bool(network.get("outputs"))
     for unused in unused_sources(taken | explained, layers=len(layers), inputs=len(inputs), has_outputs=has_outputs):
         place = item(field(path, "layers"), unused.source) if unused.source >= 0 else inputs[unused.source][0]
@@ -162,7 +164,7 @@ def _taken_by_default(network: Mapping[str, Any], layers: Sequence[Any]) -> set[
 
     A layer without `inputs` takes the layer above. A network without `outputs` returns the last layer.
     """
-    taken = {index - 1 for index, layer in enumerate(layers) if not _get(layer, "inputs")}
+    taken = {index - 1 for index, layer in enumerate(layers) if _get(layer, "inputs") in (None, [])}
     return taken if network.get("outputs") else taken | {len(layers) - 1}
 
 
@@ -221,6 +223,20 @@ def _texts(value: Any, path: str) -> Iterator[tuple[str, str]]:
     for number, text in enumerate(value if isinstance(value, list) else ()):
         if isinstance(text, str):
             yield item(path, number), text
+
+
+def _end_of_unreadable(network: Mapping[str, Any], layers: Sequence[Any], start: int) -> int:
+    """Return the index after the last layer that a reference may mean that is no text; `start` if all are texts."""
+    fields = [(index, _get(layer, "inputs")) for index, layer in enumerate(layers)]
+    fields.append((len(layers), network.get("outputs")))
+    return max((before for before, value in fields if not _is_readable(value)), default=start)
+
+
+def _is_readable(value: Any) -> bool:
+    """Return whether `inputs` or `outputs` is missing, a text, or a list of texts."""
+    if isinstance(value, list):
+        return all(isinstance(each, str) for each in value)
+    return value is None or isinstance(value, str)
 
 
 def _add_later(reference: _Reference, source: int, findings: Findings) -> None:

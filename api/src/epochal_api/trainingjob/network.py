@@ -5,6 +5,7 @@ Optimizers, losses, metrics (`name`) and callbacks (`callback`) follow the same 
 """
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, NamedTuple, Self
 
 from pydantic import (
@@ -243,16 +244,8 @@ class Network(Model):
                 raise ValueError(f"inputs: another input has the name {item.name!r}: names must be unique")
             names[item.name] = None
         for index, layer in enumerate(self.layers):
-            where = f"layers[{index}] ({layer.layer or f'use: {layer.use}'})"
-            for ref in layer.inputs or []:
-                _require_source(f"{where}: inputs contain {ref!r}", ref, names)
-            if layer.inputs is None and index == 0 and len(names) > 1:
-                raise ValueError(f"{where}: inputs are required, because the network has several: {', '.join(names)}")
-            if layer.use is not None:
-                _check_use(where, layer.use, names)
+            check_references(index, layer, names)
             if layer.name is not None:
-                if layer.name in names:
-                    raise ValueError(f"{where}: another layer or input has the name {layer.name!r}: use another name")
                 names[layer.name] = layer
         self._check_outputs(names)
         return self
@@ -269,6 +262,28 @@ class Network(Model):
             seen.add(name)
 
 
+def check_references(index: int, layer: Layer, names: Mapping[str, Layer | None]) -> None:
+    """Check the name, the inputs and the `use` of a layer.
+
+    Args:
+        index: Index of the layer in the network.
+        layer: The layer.
+        names: The layers above and the inputs of the network, by name; an input is None.
+
+    Raises:
+        ValueError: If the name is taken, or a reference is wrong or missing.
+    """
+    where = f"layers[{index}] ({layer.layer or f'use: {layer.use}'})"
+    for ref in layer.inputs or []:
+        _require_source(f"{where}: inputs contain {ref!r}", ref, names)
+    if layer.inputs is None and index == 0 and len(names) > 1:
+        raise ValueError(f"{where}: inputs are required, because the network has several: {', '.join(names)}")
+    if layer.use is not None:
+        _check_use(where, layer.use, names)
+    if layer.name in names:
+        raise ValueError(f"{where}: another layer or input has the name {layer.name!r}: use another name")
+
+
 def output_name(ref: str) -> str:
     """Return the name of an output of a network, in metrics, data sets and signatures: NAME, or NAME_N for NAME:N."""
     return ref.replace(":", "_")
@@ -279,7 +294,7 @@ def _edge(ref: str, sources: dict[str, int]) -> Edge:
     return Edge(sources[name], int(output) if output else None)
 
 
-def _require_source(what: str, ref: str, names: "dict[str, Layer | None]") -> None:
+def _require_source(what: str, ref: str, names: Mapping[str, Layer | None]) -> None:
     """Raise ValueError if no layer above and no input has the name in `ref`, or if `ref` is NAME:N of an input.
 
     `what` is the beginning of the message.
@@ -292,7 +307,7 @@ def _require_source(what: str, ref: str, names: "dict[str, Layer | None]") -> No
         raise ValueError(f"{what}, but {name!r} is an input, which has one output: write {name}")
 
 
-def _check_use(where: str, used: str, names: "dict[str, Layer | None]") -> None:
+def _check_use(where: str, used: str, names: Mapping[str, Layer | None]) -> None:
     """Raise ValueError if `used` is not the name of a layer above, or if that layer is itself a `use`."""
     _require_source(f"{where}: found use: {used}", used, names)
     layer = names[used]

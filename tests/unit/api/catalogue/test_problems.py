@@ -187,6 +187,35 @@ def test_graph_with_several_inputs_and_outputs() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("fields", "outputs", "path"),
+    [
+        ({"inputs": [1]}, None, "layers[1].inputs[0]"),
+        ({"inputs": [["one"]]}, None, "layers[1].inputs[0]"),
+        ({"inputs": [None]}, None, "layers[1].inputs[0]"),
+        ({"inputs": 0}, None, "layers[1].inputs"),
+        ({"inputs": {"one": 1}}, None, "layers[1].inputs"),
+        ({"use": 3, "layer": None, "units": None}, None, "layers[1].use"),
+        ({"inputs": ["a"]}, 5, "outputs"),
+        ({"inputs": ["a"]}, {"one": 1}, "outputs"),
+        ({"inputs": ["a"]}, [1], "outputs[0]"),
+    ],
+)
+def test_a_reference_that_is_no_text_is_the_only_problem(fields: dict[str, Any], outputs: Any, path: str) -> None:
+    layer = {key: value for key, value in dense(**fields).items() if value is not None}
+    document = training_job(dense(name="one", inputs=["a"]), layer)
+    document["spec"]["network"] |= {"inputs": [{"name": "a", "shape": [2]}], "outputs": outputs}
+    del document["spec"]["network"]["input"]
+    assert [problem.path for problem in problems(document)] == [f"spec.network.{path}"]
+
+
+def test_the_first_of_several_inputs_is_no_problem_if_the_inputs_of_the_first_layer_are_no_text() -> None:
+    document = training_job(dense(inputs=0))
+    document["spec"]["network"]["inputs"] = [{"name": name, "shape": [2]} for name in "ab"]
+    del document["spec"]["network"]["input"]
+    assert [problem.path for problem in problems(document)] == [f"{LAYERS}[0].inputs"]
+
+
 def test_unused_inputs() -> None:
     document = training_job(dense(name="one", inputs=["b"]), dense(inputs=["one"]))
     network = document["spec"]["network"]

@@ -67,6 +67,12 @@ def test_all_data_stores_are_read(tmp_path: Path) -> None:
     assert (spec["data"]["bucket"], spec["results"]["bucket"]) == ("data", "results")
     about = [line for line in imported.warnings if line.startswith("data store")]
     assert [line.split('"')[1] for line in about] == ["out", "third", "third"]
+    for part in (
+        "connection.auth_url is https://other.example.org",
+        'here http://s3 of data store "in"',
+        "results.bucket",
+    ):
+        assert part in about[0]
 
 
 def test_lost_details_are_named(tmp_path: Path) -> None:

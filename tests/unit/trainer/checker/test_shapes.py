@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from epochal_api.catalogue.problems import problems
 from epochal_trainer.checker.shapes import shape_problems
 
@@ -35,6 +36,55 @@ def test_a_layer_with_a_known_problem_is_left_out() -> None:
     assert {"spec.network.layers[0]"} == {problem.path for problem in shape_problems(document, known)} - {
         "spec.network.layers[1]"
     }
+
+
+WIDE = {"layer": "Conv2D", "filters": 8, "kernel_size": 9}
+"""A layer that is larger than its input."""
+
+
+@pytest.mark.parametrize(
+    "faulty",
+    [
+        {"layer": "Dense", "units": 1, "inputs": ["missing"]},
+        {"layer": "Dense", "units": 1, "inputs": [1]},
+        {"layer": "Dense", "units": 1, "inputs": ["input"], "name": "twice"},
+        {"layer": "Dense", "units": 1, "inputs": ["input"], "name": 5},
+        {"use": "missing", "inputs": ["input"]},
+        {"use": "input"},
+        {"use": 3},
+        {},
+        5,
+    ],
+)
+def test_a_fault_of_the_graph_hides_no_shape_problem_of_another_layer(faulty: Any) -> None:
+    layers = [
+        {"layer": "Flatten", "name": "flat"},
+        {**WIDE, "inputs": ["input"]},
+        faulty,
+        WIDE,  # depends on the layer with the fault
+        {"layer": "Dense", "units": 1, "inputs": ["flat"], "name": "twice"},
+        {"layer": "Concatenate", "inputs": ["flat", "input"]},
+        {"layer": "Dense", "units": 1, "inputs": ["twice"]},
+        {"layer": "Concatenate", "inputs": ["flat", "input"]},
+    ]
+    found = shape_problems(job(network={"input": {"shape": [8, 8, 1]}, "layers": layers}))
+    assert [problem.path for problem in found] == [f"spec.network.layers[{index}]" for index in (1, 5, 7)]
+    assert "(None, 64)" in found[1].message
+
+
+def test_wrong_outputs_hide_no_shape_problem() -> None:
+    for outputs in (["missing"], [1], {"conv": 1}):
+        network = {"input": {"shape": [8, 8, 1]}, "layers": [WIDE], "outputs": outputs}
+        assert [problem.path for problem in shape_problems(job(network=network))] == ["spec.network.layers[0]"]
+
+
+def test_layers_of_several_inputs_are_built_beside_a_fault() -> None:
+    inputs = [{"name": "a", "shape": [8, 8, 1]}, {"name": "b", "shape": [-1]}]
+    layers = [{"layer": "Dense", "units": 1}, {**WIDE, "inputs": ["a"]}]
+    (problem,) = shape_problems(job(network={"inputs": inputs, "layers": layers}))
+    assert problem.path == "spec.network.layers[1]"
+    assert shape_problems(job(network={"inputs": [{"name": "a"}], "layers": layers})) == []
+    assert shape_problems(job(network={"inputs": 5, "layers": layers})) == []
 
 
 def test_an_experiment_has_the_problems_of_its_template() -> None:

@@ -56,7 +56,12 @@ def metric(name: str, **arguments: Any) -> Named:
         ("Recall", (), (1,), None),
         ("F1Score", (1,), (1,), "add threshold: 0.5"),
         ("BinaryCrossentropy", (1,), (1,), None),
-        ("MeanIoU", (8, 8), (8, 8, 3), "the metric expects a class index as output, .*: set sparse_y_pred: false"),
+        (
+            "MeanIoU",
+            (8, 8),
+            (8, 8, 3),
+            "the metric expects the index of a class .* 3 values, .*: add sparse_y_pred: false",
+        ),
         ("IoU", (3,), (3,), ROWS + "OneHotIoU"),
         ("Accuracy", (), (4,), "the metric counts outputs that are equal to their label, .*: use accuracy"),
         ("TopKCategoricalAccuracy", (10,), (10,), None),

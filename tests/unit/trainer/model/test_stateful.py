@@ -1,6 +1,14 @@
+from itertools import islice
+
 import keras
+import numpy as np
 import pytest
+from epochal_api.trainingjob.training import Training
+from epochal_trainer.checkpoint import Position
+from epochal_trainer.data.samples import Samples
+from epochal_trainer.model.compile import compile_model
 from epochal_trainer.model.stateful import check_batch_size, check_whole_batches, recurrent_states, stateful_layers
+from epochal_trainer.training.fit import batches_from
 
 from tests.unit.trainer.expect import expect_failure
 
@@ -37,6 +45,39 @@ def test_data_sets_must_have_whole_batches() -> None:
     message = r"must have a multiple of 16 samples, .*; found 1,050 training samples, 15 test samples: remove the rest"
     with expect_failure("InvalidData", message):
         check_whole_batches(model(), {"training": 1050, "validation": 16, "test": 15})
+
+
+@pytest.mark.parametrize(
+    ("samples", "epochs", "steps", "is_partial"),
+    [
+        (48, 9, None, False),
+        (50, 1, None, True),
+        (50, 1, 3, False),
+        (50, 1, 4, True),
+        (50, 3, 1, False),
+        (50, 2, 2, True),
+    ],
+)
+def test_partial_batches_that_are_never_reached(
+    samples: int, epochs: int, steps: int | None, *, is_partial: bool
+) -> None:
+    data = Samples.single(np.zeros((samples, 5, 3)), np.zeros(samples), "x", "y")
+    order = data.order(batch_size=16, seed=1, steps=steps)
+    batches = data.shuffled_batches(order)
+    taken = islice(batches.from_step(0, 0, until_pass=epochs * order.steps).as_numpy_iterator(), epochs * order.steps)
+    assert any(len(labels) < 16 for _, labels in taken) == is_partial
+    assert order.has_partial_batch(epochs) == is_partial
+
+
+def test_keras_trains_on_the_whole_batches_before_a_partial_batch() -> None:
+    data = Samples.single(np.ones((50, 5, 3), "float32"), np.zeros(50), "x", "y")
+    trained = model()
+    training = Training.model_validate({"loss": "SparseCategoricalCrossentropy", "epochs": 3, "stepsPerEpoch": 1})
+    compile_model(trained, training)
+    order = data.order(batch_size=16, seed=1, steps=1)
+    batches = batches_from(data.shuffled_batches(order), order, Position(epoch=0), until=3)
+    history = trained.fit(batches, epochs=3, steps_per_epoch=1, shuffle=False, verbose=0)
+    assert len(history.epoch) == 3
 
 
 @pytest.mark.parametrize("batch", [16, None])

@@ -11,6 +11,7 @@ from epochal_api.experiment.searched_layers import first_searched_layer
 from epochal_api.experiment.spec import KIND as EXPERIMENT
 from pydantic import ValidationError
 
+from epochal_trainer.checker.faulty_network import make_readable
 from epochal_trainer.model.sketch import sketch
 
 
@@ -18,27 +19,32 @@ def shape_problems(document: Mapping[str, Any], known: Sequence[Problem] = ()) -
     """Return the problems that Keras finds in the network of a TrainingJob or of an Experiment's template.
 
     In a template, only the layers before the first layer that a parameter changes are checked, since all trials share
-    them.
+    them. Layers with a wrong type, name or reference, and layers that depend on them, are left out.
 
     Args:
-        document: The document as plain JSON or YAML values. The result is empty without a valid spec.network, and with
-            spec.image or spec.code, which may have classes that this image lacks.
+        document: The document as plain JSON or YAML values. The result is empty without spec.network, if its inputs are
+            invalid, and with spec.image or spec.code, which may have classes that this image lacks.
         known: Problems of the document from other checks. Layers with such a problem are left out.
     """
     spec = training_spec(document)
     if spec is None or has_other_classes(spec):
         return []
     precision = {"precision": value} if (value := _training(spec).get("precision")) else {}
+    if (readable := make_readable(spec.get("network"))) is None:
+        return []
     try:
-        question = Question.model_validate({"network": spec.get("network"), **precision})
+        question = Question.model_validate({"network": readable.network, **precision})
     except ValidationError:
         return []
     found = sketch(question.network, precision=question.precision)
     is_template = document.get("kind") == EXPERIMENT
     path = "spec.template.spec.network" if is_template else "spec.network"
     end = first_searched_layer(spec, [each.path for each in paths_in(document)]) if is_template else None
-    problems = [Problem(path, message) for message in found.errors] if end is None else []
+    problems = [Problem(path, message) for message in found.errors] if end is None and not readable.replaced else []
     for layer in found.layers[:end]:
+        # Beside replaced layers, a layer that was called can only have a wrong error: that no layer takes its output.
+        if layer.index in readable.replaced or (readable.replaced and layer.shapes is not None):
+            continue
         place = f"{path}.layers[{layer.index}]"
         if layer.error is not None and not any(_is_within(problem.path, place) for problem in known):
             problems.append(Problem(place, layer.error.partition(": ")[2] or layer.error))

@@ -28,6 +28,10 @@ class Order:
         """Number of steps in a pass through all samples."""
         return -(-self.samples // self.batch_size)
 
+    def has_partial_batch(self, epochs: int) -> bool:
+        """Return whether a step of the first `epochs` epochs has fewer samples than `batch_size`."""
+        return self.samples % self.batch_size != 0 and epochs * self.steps >= self.steps_per_pass
+
 
 class Dataset(ABC):
     """Samples for training or evaluation.

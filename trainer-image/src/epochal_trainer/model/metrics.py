@@ -176,7 +176,11 @@ def metric_advice(
 def _advice_for_indices(known: _Metric, metric: Named, label_shape: Sequence[int], output: OutputShape) -> str | None:
     """Return advice for a metric if labels are class indices and there are several outputs, or None if it may suit."""
     if normalize_name(metric.name) in _SPARSE_METRICS and metric.arguments.get("sparse_y_pred") is not False:
-        return "the metric expects a class index as output, but found a value per class: set sparse_y_pred: false"
+        size = output[-1] or "several"
+        return (
+            "the metric expects the index of a class as output of the network, but the output has "
+            f"{size} values, one for each class: add sparse_y_pred: false to the metric"
+        )
     if known.indices != _NO_COUNTERPART:
         expected = "the metric expects labels with a value for each output, but the labels are class indices"
         return (known.indices and f"{expected}: use {known.indices}") or None

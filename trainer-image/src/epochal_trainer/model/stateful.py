@@ -41,7 +41,7 @@ def check_whole_batches(model: keras.Model, samples: Mapping[str, int]) -> None:
 
     Args:
         model: The model.
-        samples: The number of samples of each data set, by the name of the set.
+        samples: The number of samples of each data set whose last batch is reached, by the name of the set.
 
     Raises:
         Failure: InvalidData, with each data set whose last batch would be smaller.

@@ -45,7 +45,11 @@ def load_data(
     data = load(spec.data, bucket, scratch, memory, training=training, network=matcher.arrays, prepare=matcher.match)
     matcher.log_added_axes()
     sets = {"training": data.train, "validation": data.validation, "test": data.test}
-    stateful.check_whole_batches(model, {part: len(each) for part, each in sets.items() if each is not None})
+    order = data.train.order(batch_size=training.batch_size, seed=training.seed, steps=training.steps_per_epoch)
+    counts = {part: len(each) for part, each in sets.items() if each is not None}
+    if not order.has_partial_batch(training.epochs):
+        del counts["training"]
+    stateful.check_whole_batches(model, counts)
     if spec.data.validation is not None and spec.data.validation.split is not None:
         for part in ("training", "validation"):
             check_part_weights(sets[part], part)

@@ -118,10 +118,9 @@ def _set_stores(value: Any, draft: Draft) -> None:
             draft.warn(label, "a mounted volume is no bucket: upload its files into a bucket of S3")
         is_second = main is not None and store is not main and store is results
         if main is not None and is_second and _address(store) != _address(main):
-            other = f"a TrainingJob has one storage, here that of {_store_label(main)}"
-            draft.warn(
-                label, f"the address of this data store is another, but {other}: copy the buckets to one storage"
-            )
+            found = f"connection.auth_url is {shown(_address(store))}"
+            expected = f"a TrainingJob has one storage, here {shown(_address(main))} of {_store_label(main)}"
+            draft.warn(label, f"{found}, but {expected}: write a bucket of that storage into results.bucket")
     draft.set_storage(_storage(main, draft) if main else None)
     draft.set_unknown_data()
     if data is not None and (bucket := _bucket(data, "training_data", draft)):
