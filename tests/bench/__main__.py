@@ -33,11 +33,11 @@ ROWS: dict[str, Callable[[Namespace], list[Figure]]] = {
     "mnist": mnist,
 }
 HOW = f"""\
-How trainings are compared: the trainer and a plain Keras script, which stores no checkpoints, run in pods of the same
-image and resources, one at a time, in turn (ours, plain, plain, ours, ...), {ROUNDS} of each ({LARGE.rounds} of
-{LARGE.says}), {EPOCHS} epochs each. An epoch counts from the end of the one before to its own end, as the pod's log
-tells it, with all that lies between; the first one does not count. Ratios stand with their 95 % interval, by a
-bootstrap that draws rounds. A goal is met if the whole interval lies below it: where the spread hides it, it is not.
+Method of the comparisons: the trainer, and a plain Keras script that stores no checkpoints, run in pods of the same
+image and resources, one at a time, in turn (trainer, script, script, trainer, ...): {ROUNDS} runs of each
+({LARGE.rounds} of {LARGE.says}) with {EPOCHS} epochs each. An epoch lasts from the end of the previous epoch to its own
+end in the log of the pod. The first epoch does not count. Ratios have their 95 % interval, by a bootstrap over the
+runs. A goal is met if the whole interval meets it.
 """
 
 

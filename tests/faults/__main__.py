@@ -40,18 +40,18 @@ SCENARIOS: tuple[Tryable, ...] = (
 )
 
 LEGEND = """\
-Each fault hits a training of digits (Dropout, BatchNormalization, Adam, ReduceLROnPlateau, EarlyStopping) at random.
-It is survived if the job completes, no status runs backwards and no Event is told twice. Identical are all variables of
-the model and of its optimizer, the history and the test figures, bit for bit, beside a training that nothing disturbed.
-Training goes on with its first new step, or its results where none was left, counted from the end of the fault; 0 where
-it never stopped. Where a fault is one trainer's own, two trainings share the machine.
+Each fault hits a training of digits (Dropout, BatchNormalization, Adam, ReduceLROnPlateau, EarlyStopping) at a random
+time. The training survives if it completes, no status goes backwards and no Event is emitted twice. It is identical if
+all variables of the model and of its optimizer, the history and the test metrics equal those of an undisturbed training
+bit for bit. It continues with its first new step, or with its results if no step was left. The time counts from the end
+of the fault, and is 0 if the training never stopped. If a fault hits a single trainer, two trainings share the machine.
 
-Hostile ledgers and annotations lie in another namespace than the training: ledgers of the largest size, which a cluster
+Hostile ledgers and annotations are in another namespace than the training: ledgers of the largest size, which a cluster
 administrator writes, Experiments that warm-start from them, and annotations of 200 KiB, which an editor of that
 namespace writes. The training must take no longer than usual. The operator must not restart, must keep its lease, and
 its memory must stay below its limit.
 
-A load of 8 processes a core holds for three minutes: the operator must not restart, and must keep its lease.
+A load of 8 processes for each core lasts three minutes: the operator must not restart, and must keep its lease.
 """
 
 

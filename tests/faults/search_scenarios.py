@@ -51,13 +51,13 @@ GONE_SECONDS = 120
 OWNED = ("trainingjobs", "jobs", "pods")
 
 LEGEND = """\
-Several faults hit the same search of 8 trials of digits, two at a time, rungs after 4 and 12 epochs. Its Grid does not
-learn, and who goes on does not depend on the order in which trials end: trials, their parameters, the figures of all
-their epochs and the best must be those of a search that nothing disturbed. While the operator is killed, in every other
-round right after something was written, a search that learns (TPE) goes on beside it. Of each search must hold: no two
-trials are the same, the ledger only grows and knows what each rung was worth, no epoch is trained twice (but those of a
-rung whose TrainingJob a person deletes), the best is the best, no Event is told twice, and `epochal-operator replay`
-suggests the same again.
+Several faults hit the same search: 8 trials of digits, two at a time, with rungs after 4 and 12 epochs. Its Grid does
+not learn, and promotions do not depend on the order in which trials end. So the trials, their parameters, the metrics
+of all epochs and the best trial must equal those of an undisturbed search. While the operator is killed, in every other
+round directly after a write, a search that learns (TPE) runs beside it. For each search: no two trials are equal, the
+ledger only grows and contains the value of each rung, no epoch is trained twice (except those of a rung whose
+TrainingJob a user deletes), `status.best` is the trial with the best value, no Event is emitted twice, and
+`epochal-operator replay` computes the same suggestions.
 """
 
 

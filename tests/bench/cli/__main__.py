@@ -15,11 +15,11 @@ ROWS: dict[str, Callable[[], list[Figure]]] = {
     "watch": watched,
 }
 HOW = """\
-How commands are measured: each run is a process, whose seconds of CPU the kernel tells, those of the user and of the
-kernel; median (least-greatest, runs). A command and its comparison run in turn (there and back), after a first run that
-writes the bytecode. A command that stops at its first request meets a port where no server listens. The 1,000
-TrainingJobs are those of a fake API server in another process. Only the row of `watch` needs the local cluster: an
-epoch is in the status when the first of the two watches shows it.
+Method: each run is a process. Its seconds of CPU are the user and the system time that the kernel reports; median
+(least-greatest, runs). A command and its baseline run in turn (there and back), after a first run that writes the
+bytecode. A command that stops at its first request connects to a port where no server listens. A fake API server in
+another process has the 1,000 TrainingJobs. Only the row of `watch` needs the local cluster: an epoch counts as visible
+in the status when the first of the two watches shows it.
 """
 
 if __name__ == "__main__":

@@ -18,15 +18,15 @@ ROWS: dict[str, Callable[[], list[Figure]]] = {
     "many": many,
 }
 HOW = f"""\
-How searches are compared: in virtual time, by the operator's own decisions and suggestions, four trials at a time, on
-learning curves of 200 trials of digits.yaml that were recorded once ([experiments](experiments)). A trial that
-was not recorded has the mean of the four nearest curves. Each way to search runs with {SEEDS} seeds; medians stand with
-their 95 % interval, by a bootstrap that draws seeds, and inf is for searches that never got there. A trial is worth the
-validation loss of its best epoch so far. Random is compared with what it has found in the end, with the same seed. A
-goal is met if the whole interval lies below it.
+Method of the comparisons: searches run in virtual time, with the operator's own decisions and suggestions and four
+trials at a time, on learning curves of 200 trials of digits.yaml that were recorded once ([experiments](experiments)).
+A trial that was not recorded has the mean of the four nearest curves. Each search method runs with {SEEDS} seeds.
+Medians have their 95 % interval, by a bootstrap over the seeds; inf is the value of searches that did not reach the
+result. The value of a trial is the validation loss of its best epoch so far. The baseline is the final result of Random
+with the same seed. A goal is met if the whole interval meets it.
 
-Suggestions and the search on the cluster: median (least-greatest, runs). What the cluster's objects tell are whole
-seconds; goals are met if the greatest meets them.
+Suggestions, and the search on the cluster: median (least-greatest, runs). Times in the objects of the cluster are whole
+seconds. A goal is met if the greatest value meets it.
 """
 
 if __name__ == "__main__":

@@ -14,12 +14,12 @@ ROWS: dict[str, Callable[[Path], list[Figure]]] = {
     "cluster": on_cluster,
 }
 HOW = f"""\
-How servers are compared: `epochal-server` as a process of its own on one core, with one thread that computes; `wrk` on
-the other core, with {CONNECTIONS} connections but where it says otherwise. Its requests are those that tritonclient
-writes, each with another image of MNIST's test set. What it is measured beside has the same core, one at a time and in
-turn (there and back), {ROUNDS} rounds of {SECONDS} s each; median (least-greatest, runs). Ratios stand with their 95 %
-interval, by a bootstrap that draws rounds. A goal is met if the whole interval meets it: where the spread hides it, it
-is not. On the cluster, where times are those at which a watch saw it, goals are met if the greatest meets them.
+Method: `epochal-server` runs as a process on one core and computes with one thread. `wrk` sends the load from the other
+core, with {CONNECTIONS} connections if the row gives no other number. tritonclient has written the requests, each with
+another image of MNIST's test set. The baseline runs on the same core. Server and baseline run in turn (there and
+back), {ROUNDS} rounds of {SECONDS} s each; median (least-greatest, runs). Ratios have their 95 % interval, by a
+bootstrap over the rounds. A goal is met if the whole interval meets it. On the cluster, times are those at which a
+watch saw the change, and a goal is met if the greatest value meets it.
 """
 
 

@@ -22,15 +22,13 @@ ROWS: dict[str, Callable[[], list[Figure]]] = {
     "keyboard": keyboard,
 }
 HOW = """\
-How Studio is measured: the built pages in Chromium with software rendering, on Studio's own process, beside a fake API
-server and an S3 service on the loopback address; median (least-greatest, runs). A time in a page begins with the
-navigation or the event, and ends with the frame after the page has the result. The work of the main thread is the
-duration of its tasks, by the developer tools. A browser of the crowd is a client that reads the stream. The checker of
-the modeler is a process of this machine; beside it, the same networks are sent to it without a page. The first
-row and the last use the installed Studio on the local cluster, by a port-forward. For the list, each page has another
-token, so that no watch is shared. Compared runs have 100 epochs each. Layers that move stand in branches beside each
-other, zoomed out, with as many open blocks as the modeler mounts: its nodes are layers, blocks and frames. The keys
-include Tab, and 0.1 s pass after an arrow key, in which a person looks.
+Method: Chromium with software rendering shows the built pages of Studio's own process, beside a fake API server and an
+S3 service on the loopback address; median (least-greatest, runs). A time in a page begins with the navigation or the
+event, and ends with the frame after the page has the result. The work of the main thread is the duration of its tasks,
+from the developer tools. A browser of the crowd is a client that reads the stream. The checker of the modeler is a
+process of this machine; its baseline are the same networks without a page. The first row and the last row use the
+installed Studio on the local cluster, by a port-forward. For the list, each page has another token, so that no watch is
+shared. The keys include Tab. After an arrow key 0.1 s pass, the time in which a person looks.
 """
 
 if __name__ == "__main__":

@@ -18,11 +18,10 @@ from tests.faults.serving.table import goals, table
 RESULTS = Path(__file__).parents[1] / "RESULTS.md"
 NAMESPACE = "faults-serving"
 LEGEND = f"""\
-Each fault hits a server of the network of digits.yaml with {REPLICAS} pods, which {pod_faults.CONNECTIONS} connections
-ask all the time by its Service's name, each time something else. It is survived if each request was answered with what
-that model gives for that image, and the server is Ready again in the end. Lost are requests that were accepted and not
-answered. A pod that is killed loses those that it has, and their callers see a closed connection; until Kubernetes has
-seen it, others find nobody there.
+Each fault hits a server of the network of digits.yaml with {REPLICAS} pods. Meanwhile {pod_faults.CONNECTIONS} connections send requests to its
+Service, each with another image. The server survives a fault if each request gets the model's answer to its image, and
+the server is Ready at the end. Lost requests were accepted and not answered. A killed pod loses its requests: their
+clients see a closed connection. Until Kubernetes has noticed the end of the pod, further connections are refused.
 
 The last three faults have a server of their own, with one pod. Hostile requests come from several clients, without
 end, beside the plain requests that the table counts. Each plain request must be answered within a second. The server
