@@ -53,7 +53,7 @@ test("a small graph opens with its layers, and a large one with closed blocks", 
   expect(edges.map(({ source, target }) => `${source} ${target}`)).toContain(`input-0 ${blocks[0]?.id}`);
 });
 
-test("at most 300 nodes are mounted, whatever is opened, and all layers have a place", () => {
+test("at most MAX_MOUNTED nodes are mounted, whatever is opened, and all layers have a place", () => {
   const classes = ["Dense", "Conv2D", "ReLU", "Add", "Dropout", "Flatten", "LSTM", "GRU"];
   for (let seed = 1; seed <= 12; seed++) {
     const chance = random(seed);

@@ -32,7 +32,7 @@ BRANCHES, BRANCH_LAYERS = 12, 83
 FRAMES = 120
 START_SECONDS = 120
 NODES = "document.querySelectorAll('.react-flow__node').length"
-MANY_NODES = 250
+MANY_NODES = 160
 """Fewer nodes than these would not be as many as the modeler mounts."""
 LOOKS, LOOK_MS = 10, 500
 """Time in which a layout and the animated moves of the canvas end."""

@@ -18,10 +18,11 @@ from tests.faults.serving.table import goals, table
 RESULTS = Path(__file__).parents[1] / "RESULTS.md"
 NAMESPACE = "faults-serving"
 LEGEND = f"""\
-Each fault hits a server of the network of digits.yaml with {REPLICAS} pods. Meanwhile {pod_faults.CONNECTIONS} connections send requests to its
-Service, each with another image. The server survives a fault if each request gets the model's answer to its image, and
-the server is Ready at the end. Lost requests were accepted and not answered. A killed pod loses its requests: their
-clients see a closed connection. Until Kubernetes has noticed the end of the pod, further connections are refused.
+Each fault hits a server of the network of digits.yaml with {REPLICAS} pods. Meanwhile {pod_faults.CONNECTIONS}
+connections send requests to its Service, each with another image. The server survives a fault if each request gets the
+model's answer to its image, and the server is Ready at the end. Lost requests were accepted and not answered. A killed
+pod loses its requests: their clients see a closed connection. Until Kubernetes has noticed the end of the pod, further
+connections are refused.
 
 The last three faults have a server of their own, with one pod. Hostile requests come from several clients, without
 end, beside the plain requests that the table counts. Each plain request must be answered within a second. The server

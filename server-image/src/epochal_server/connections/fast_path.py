@@ -277,7 +277,8 @@ class FastPathConnection(Connection):
             self._admission.admit()
             request.reservation.take(len(body) - request.reservation.size)  # the bytes that are not reserved yet
             request.decoded = decoded = request.endpoint.decode(body, request.head.headers, NO_HEADERS)
-            request.reservation.take_inputs(max(0, bytes_of(decoded.inputs) - len(body)))
+            if (excess := bytes_of(decoded.inputs) - len(body)) > 0:
+                request.reservation.take_inputs(excess)
             request.reservation.add_answer(decoded.memory_factor * path.model.answer_bytes(decoded.inputs))
             path.batcher.put(decoded.inputs, request)
             request.queued = True

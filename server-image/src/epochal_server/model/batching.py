@@ -162,12 +162,12 @@ class Batcher:
     def _small_request_seconds(self) -> float:
         """Return the estimated seconds until a small request would begin: later parts take every second call."""
         queued = self._queued_seconds()
-        return queued + min(queued, self._later_seconds()) if queued else 0.0
+        if not self._large and not self._admission.planned:
+            return queued  # for speed, since almost every request asks
+        return queued + min(queued, self._later_seconds())
 
     def _later_seconds(self) -> float:
         """Return the estimated seconds to compute admitted samples and photographs that are not in the queue yet."""
-        if not self._large and not self._admission.planned:
-            return 0.0  # for speed, since almost every request asks
         chunks = self._timing.seconds(sum(request.remaining for request in self._large))
         return chunks + self._admission.planned * self._timing.seconds(1)  # a photograph has a call of its own
 

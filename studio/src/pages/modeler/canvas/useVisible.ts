@@ -1,4 +1,4 @@
-// The visible part of a graph, with its layout: blocks are open or closed, and at most 300 nodes are shown.
+// The visible part of a graph, with its layout: blocks are open or closed, and at most MAX_MOUNTED nodes are mounted.
 import { useCallback, useMemo, useState } from "react";
 import { findBlocks, type Block } from "../../../modeler/blocks";
 import type { Graph } from "../../../modeler/graph/types";
