@@ -24,7 +24,8 @@ class AdmissionControl:
         waiting: Number of requests that wait for the model or for a thread, or are being computed.
         planned: Number of photographs of admitted forms that are not queued yet.
         estimates: Each returns the estimated seconds of one queue. A waiting request is in one of them.
-        later_estimates: Each returns the estimated seconds of parts of admitted requests that are not queued yet.
+        extra_estimates: Each returns the estimated seconds that a form or large request waits longer in one queue than
+            other requests: for parts of admitted requests that are not queued yet.
     """
 
     def __init__(self, max_requests: int, max_bytes: int) -> None:
@@ -35,15 +36,15 @@ class AdmissionControl:
         self.waiting = 0
         self.planned = 0
         self.estimates: list[Callable[[], float]] = []
-        self.later_estimates: list[Callable[[], float]] = []
+        self.extra_estimates: list[Callable[[], float]] = []
 
     def estimate(self) -> float:
         """Return the estimated seconds until all waiting requests are answered."""
         return sum(seconds() for seconds in self.estimates)
 
-    def later_seconds(self) -> float:
-        """Return the estimated seconds of the parts of admitted requests that are not queued yet."""
-        return sum(seconds() for seconds in self.later_estimates)
+    def extra_seconds(self) -> float:
+        """Return the estimated seconds that a form or large request waits longer than other requests."""
+        return sum(seconds() for seconds in self.extra_estimates)
 
     def admit(self, more_seconds: float = 0.0) -> None:
         """Check that the server can accept one more waiting request. This call does not change `waiting`.

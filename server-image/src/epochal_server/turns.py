@@ -1,12 +1,13 @@
-"""Limits how many calls run at a time, with two queues of waiting calls that take turns."""
+"""Limits how many calls run at a time, with several queues of waiting calls that take turns."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections import defaultdict
+from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager
 
 
 class Turns:
-    """Lets at most `calls` calls run at a time. Parts of large requests and all other calls wait in two queues.
+    """Lets at most `calls` calls run at a time. The others wait in queues, such as one for the parts of large requests.
 
     At most the first call of each queue waits for the semaphore, which admits calls in the order of their arrival. The
     queues thus take turns.
@@ -14,12 +15,12 @@ class Turns:
 
     def __init__(self, calls: int) -> None:
         self._semaphore = asyncio.Semaphore(calls)
-        self._parts, self._others = asyncio.Lock(), asyncio.Lock()
+        self._first = defaultdict[Hashable, asyncio.Lock](asyncio.Lock)
 
     @asynccontextmanager
-    async def wait(self, *, is_part: bool) -> AsyncIterator[None]:
-        """Wait for the turn of a call, which runs until the end of the `with` block."""
-        async with self._parts if is_part else self._others:
+    async def wait(self, queue: Hashable) -> AsyncIterator[None]:
+        """Wait in a queue for the turn of a call, which runs until the end of the `with` block."""
+        async with self._first[queue]:
             await self._semaphore.acquire()
         try:
             yield

@@ -28,7 +28,7 @@ class WorkerPool:
         self._unfinished: set[asyncio.Timeout] = set()
         self._refusal: NotReady | None = None
         admission.estimates.append(self.seconds)
-        admission.later_estimates.append(self._planned_seconds)
+        admission.extra_estimates.append(self._extra_seconds)
 
     async def __call__(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run a function in a thread and return its result. Its request counts as waiting meanwhile.
@@ -81,7 +81,7 @@ class WorkerPool:
         Raises:
             Busy: If the queue is full or too slow. See AdmissionControl.admit.
         """
-        self._admission.admit(self._admission.later_seconds())
+        self._admission.admit(self._admission.extra_seconds())
         name = _name(function)
         later = [self._exclusive if is_exclusive else self._shared for is_exclusive in reversed(exclusive)]
 
@@ -110,8 +110,10 @@ class WorkerPool:
             if (remaining := timing.remaining())
         )
 
-    def _planned_seconds(self) -> float:
-        return self._shared.planned_seconds() + self._exclusive.planned_seconds()
+    def _extra_seconds(self) -> float:
+        """Return the estimated seconds of the planned calls that `seconds` does not contain."""
+        timings = (self._shared, self._exclusive)
+        return sum(max(0.0, timing.planned_seconds() - timing.remaining()) for timing in timings)
 
     def refuse(self, why: NotReady) -> None:
         """End all calls, also those that wait, and all later calls with the error `why`. Threads that run continue."""
@@ -121,9 +123,11 @@ class WorkerPool:
 
     async def _run(self, timing: JobTiming, function: Callable[[], R], *, is_part: bool = False) -> R:
         name, is_exclusive = _name(function), timing is self._exclusive
-        exclusive = self._exclusive_turns.wait(is_part=is_part) if is_exclusive else nullcontext()
+        exclusive = self._exclusive_turns.wait(is_part) if is_exclusive else nullcontext()
+        # The holder of the exclusive turn has a queue of its own: all other exclusive calls wait for it.
+        thread = self._thread_turns.wait("exclusive" if is_exclusive else is_part)
         # The pool's own queue would keep the arguments of cancelled calls.
-        async with self._call(timing, name), exclusive, self._thread_turns.wait(is_part=is_part):
+        async with self._call(timing, name), exclusive, thread:
             return await self._done(timing, name, function)
 
     @asynccontextmanager

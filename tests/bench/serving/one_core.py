@@ -6,7 +6,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -116,8 +116,8 @@ def slow_network(mnist: Path) -> list[Figure]:
             loads = in_turn({"bare": bench.bare_loop, "binary": ours}, ROUNDS)
     _all_answered(loads)
     call = median(load.p50 for load in loads["bare"]) / 1000
-    what = f"one image, {CONNECTIONS} connections, a network of {call:.1f} ms an image"
-    return [share(what, loads, "binary", "bare", 0.9)]
+    figure = share(f"one image, {CONNECTIONS} connections, a slow network", loads, "binary", "bare", 0.9)
+    return [replace(figure, beside=f"{figure.beside}, {call:.1f} ms an image")]
 
 
 def share(what: str, loads: Loads, ours: str, theirs: str, goal: float) -> Figure:

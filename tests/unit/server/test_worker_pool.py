@@ -179,7 +179,46 @@ async def test_a_form_waits_for_the_planned_calls_of_another(monkeypatch: pytest
             assert (await call(), admission.planned) == (2.0, 21)  # the full queue does not refuse an admitted form
         admission.waiting = 1
         assert admission.planned == 0
-        admission.admit(admission.later_seconds())
+        admission.admit(admission.extra_seconds())
+
+
+async def test_planned_calls_that_small_requests_wait_for_count_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(job_timing, "perf_counter", lambda: now)
+    admission, begins, proceed = AdmissionControl(100, 1000), asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    def decode(*, waits: bool) -> None:
+        nonlocal now
+        if waits:
+            loop.call_soon_threadsafe(begins.set)
+            proceed.wait(10)
+        else:
+            now += 1.0
+
+    with ThreadPoolExecutor(1) as pool:
+        work = WorkerPool(pool, admission, 1)
+        await work(decode, waits=False)
+        with work.plan(decode, [False] * 12):
+            running = [asyncio.create_task(work(decode, waits=True)) for _ in range(7)]
+            await begins.wait()
+            assert (work.seconds(), admission.extra_seconds()) == (14.0, 5.0)
+            proceed.set()
+            await asyncio.gather(*running)
+
+
+async def test_a_large_photograph_passes_the_queue_of_small_calls() -> None:
+    calls = list[str]()
+    with ThreadPoolExecutor(1) as pool:
+        work = WorkerPool(pool, AdmissionControl(1000, 1000), 1)
+        small = [asyncio.create_task(work(calls.append, "small")) for _ in range(50)]
+        await asyncio.sleep(0)
+        large = asyncio.create_task(work.run_exclusively(calls.append, "large JSON"))
+        await asyncio.sleep(0)
+        with work.plan(calls.append, [True]) as call:
+            await call("photograph")
+        assert len(calls) < 10
+        await asyncio.gather(large, *small)
 
 
 @pytest.mark.parametrize("is_exclusive", [False, True])

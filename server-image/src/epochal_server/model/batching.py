@@ -85,7 +85,7 @@ class Batcher:
         self._timing = BatchTiming(seconds_per_sample, max_batch_size)
         self._admission = admission
         admission.estimates.append(self._small_request_seconds)
-        admission.later_estimates.append(self._later_seconds)
+        admission.extra_estimates.append(self._extra_seconds)
         self._on_call = on_call
         self._queue = ChunkQueue(max_batch_size)
         self._large: WeakSet[ChunkedRequest] = WeakSet()
@@ -111,7 +111,7 @@ class Batcher:
         samples = check(inputs, self._inputs)
         admission = self._admission
         if not is_admitted:
-            admission.admit(self._overtaken_seconds(samples))
+            admission.admit(self._extra_seconds() if samples > self._max_batch_size else 0.0)
         admission.waiting += 1  # a context manager takes three times as long, for each request
         try:
             answer: asyncio.Future[Arrays] = asyncio.get_running_loop().create_future()
@@ -132,7 +132,7 @@ class Batcher:
             Refused: Invalid, if the samples do not match the model's inputs. Busy, if the queue is full or too slow.
         """
         samples = check(inputs, self._inputs)
-        self._admission.admit(self._overtaken_seconds(samples))
+        self._admission.admit(self._extra_seconds() if samples > self._max_batch_size else 0.0)
         self._admission.waiting += 1
         self._put(inputs, samples, sink)
 
@@ -171,9 +171,13 @@ class Batcher:
         chunks = self._timing.seconds(sum(request.remaining for request in self._large))
         return chunks + self._admission.planned * self._timing.seconds(1)  # a photograph has a call of its own
 
-    def _overtaken_seconds(self, samples: int) -> float:
-        """Return the estimated seconds for which a large request waits longer than a small one: for the later parts."""
-        return self._later_seconds() if samples > self._max_batch_size else 0.0
+    def _extra_seconds(self) -> float:
+        """Return the estimated seconds that a large request waits longer than a small one: for the rest of the parts.
+
+        A small request waits for as many calls of parts as there are calls before it.
+        """
+        later = self._later_seconds()
+        return max(0.0, later - self._queued_seconds()) if later else 0.0
 
     def slow_call_message(self, seconds: float, factor: float) -> str | None:
         """Return an error message if the running model call is too slow, else None.

@@ -175,11 +175,11 @@ async def test_a_small_request_waits_for_the_later_parts_of_every_second_call() 
     await asyncio.sleep(0.01)
     assert admission.estimate() == 12.0
     admission.planned = 2
-    with pytest.raises(Busy, match="4 waiting requests take about 24 s"):
-        batcher.put(samples(*[2] * 2), Sink())
-    assert admission.estimate() == 18.0
+    assert (admission.estimate(), admission.extra_seconds()) == (18.0, 0.0)  # a large request waits as long
     admission.planned = 100
     assert admission.estimate() == 24.0
+    with pytest.raises(Busy, match="4 waiting requests take about 312 s"):
+        batcher.put(samples(*[2] * 2), Sink())
     proceed.set()
     await asyncio.gather(*waiting)
 
@@ -311,7 +311,7 @@ async def test_an_admitted_request_is_not_refused() -> None:
 async def test_a_large_request_does_not_wait_until_planned_photographs_are_decoded() -> None:
     admission = AdmissionControl(1000, 1000)
     batcher = make_batcher(admission=admission)
-    admission.later_estimates.append(lambda: 25.0)
+    admission.extra_estimates.append(lambda: 25.0)
     admission.waiting = 1
     assert len((await batcher.answer(samples(*range(20, 29))))["y"]) == 9
 
@@ -323,6 +323,18 @@ async def test_a_large_request_waits_for_planned_photographs() -> None:
     with pytest.raises(Busy, match="take about 25 s"):
         await batcher.answer(samples(*range(20, 29)))
     assert list((await batcher.answer(samples(3)))["y"]) == [9]
+
+
+async def test_photographs_that_small_requests_wait_for_count_once() -> None:
+    admission = AdmissionControl(1000, 1000)
+    batcher = make_batcher(seconds_per_sample=1.0, admission=admission)
+    waiting = [asyncio.ensure_future(batcher.answer(samples(number))) for number in range(7)]
+    await asyncio.sleep(0)
+    admission.planned = 9
+    seconds = admission.estimate(), admission.extra_seconds(), batcher.seconds()
+    assert seconds == pytest.approx((14.0, 2.0, 16.0), abs=0.5)
+    admission.planned = 0
+    await asyncio.gather(*waiting)
 
 
 async def test_batches_only_equal_shapes() -> None:

@@ -78,6 +78,12 @@ def test_wrong_outputs_hide_no_shape_problem() -> None:
         assert [problem.path for problem in shape_problems(job(network=network))] == ["spec.network.layers[0]"]
 
 
+def test_a_wrong_output_is_no_fault_of_the_layer_that_it_means() -> None:
+    layers = [{"layer": "Flatten", "name": name, "inputs": ["input"]} for name in ("a", "b")]
+    network = {"input": {"shape": [8, 8, 1]}, "layers": layers, "outputs": ["a", "bb"]}
+    assert shape_problems(job(network=network)) == []
+
+
 def test_layers_of_several_inputs_are_built_beside_a_fault() -> None:
     inputs = [{"name": "a", "shape": [8, 8, 1]}, {"name": "b", "shape": [-1]}]
     layers = [{"layer": "Dense", "units": 1}, {**WIDE, "inputs": ["a"]}]

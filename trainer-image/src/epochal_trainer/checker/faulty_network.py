@@ -14,10 +14,12 @@ class ReadableNetwork(NamedTuple):
     Args:
         network: The network, with the index of each layer as in the document, and with the default output.
         replaced: The indices of the layers that have a fault, or depend on a layer with a fault.
+        is_changed: Whether the network differs from the document, such as in its outputs.
     """
 
     network: Network
     replaced: Collection[int] = ()
+    is_changed: bool = False
 
 
 def make_readable(document: Any) -> ReadableNetwork | None:
@@ -56,9 +58,10 @@ def make_readable(document: Any) -> ReadableNetwork | None:
             names[layer.name] = layer
         layers.append(layer)
     try:
-        return ReadableNetwork(Network.model_validate({**fields, "layers": layers}), frozenset(replaced))
+        network = Network.model_validate({**fields, "layers": layers})
     except ValidationError:  # such as an input with a wrong shape, or too many layers
         return None
+    return ReadableNetwork(network, frozenset(replaced), is_changed=True)
 
 
 def _names(items: Any) -> list[str]:

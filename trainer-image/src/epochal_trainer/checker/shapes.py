@@ -40,10 +40,10 @@ def shape_problems(document: Mapping[str, Any], known: Sequence[Problem] = ()) -
     is_template = document.get("kind") == EXPERIMENT
     path = "spec.template.spec.network" if is_template else "spec.network"
     end = first_searched_layer(spec, [each.path for each in paths_in(document)]) if is_template else None
-    problems = [Problem(path, message) for message in found.errors] if end is None and not readable.replaced else []
+    problems = [Problem(path, message) for message in found.errors] if end is None and not readable.is_changed else []
     for layer in found.layers[:end]:
-        # Beside replaced layers, a layer that was called can only have a wrong error: that no layer takes its output.
-        if layer.index in readable.replaced or (readable.replaced and layer.shapes is not None):
+        # In a changed network, a layer that was called can only have a wrong error: that no layer takes its output.
+        if layer.index in readable.replaced or (readable.is_changed and layer.shapes is not None):
             continue
         place = f"{path}.layers[{layer.index}]"
         if layer.error is not None and not any(_is_within(problem.path, place) for problem in known):

@@ -126,8 +126,7 @@ def _set_stores(value: Any, draft: Draft) -> None:
     if data is not None and (bucket := _bucket(data, "training_data", draft)):
         draft.spec["data"]["bucket"] = bucket
         draft.comments["data"] = "Fill in: the objects in the bucket, and how much of the data is for validation."
-    found = _bucket(results, "training_results", draft) if results is not None else None
-    draft.set_results(found)
+    draft.set_results(_bucket(results, "training_results", draft) if results is not None else None)
 
 
 def _stores(value: Any) -> list[Mapping[str, Any]]:
