@@ -259,7 +259,7 @@ USES: Mapping[ModuleType, Sequence[Callable[[Any], Any]]] = {
     keras.losses: [called(*each) for each in FIGURES],
     keras.metrics: [fed(*each) for each in FIGURES],
     keras.optimizers: [optimized],
-    keras.optimizers.schedules: [lambda instance: instance(keras.ops.cast(3, "int64"))],
+    keras.optimizers.schedules: [lambda instance: float(instance(keras.ops.cast(3, "int64")))],
     keras.initializers: [called((4, 4))],
     keras.regularizers: [called(ROWS)],
     keras.constraints: [called(ROWS)],
