@@ -205,7 +205,7 @@ def test_pod_has_no_rights(namespace: Namespace, finished: Object) -> None:
 def test_explain_reads_well() -> None:
     text = kubectl("explain", "tj.spec.data")
     assert "Bucket that holds the data." in text
-    assert "Format of the objects." in text
+    assert "Format of the objects: idx, npz or pickle" in text
     text = " ".join(kubectl("explain", "tj.spec.training").split())
     for default in ("Default: 1.", "Default: 32.", "Default: RMSprop", "Default: 0."):
         assert default in text

@@ -401,7 +401,9 @@ def test_without_this_right_something_is_refused(world: World, roles: list[Objec
         wait(
             f"the operator to be refused to {right.verb} {right.resource}",
             lambda: any(call.status == 403 and used(call) == (refused or right) for call in world.proxy.calls[asked:]),
-            seconds=2 * SECONDS,  # the operator may still back off from the refusal before
+            # The operator may still back off from the refusal before. It writes a refused ledger again after a minute:
+            # directly after the installation of the CRDs, the API server may not know the kind of its owner.
+            seconds=4 * SECONDS,
         )
     finally:
         apiserver.request("PATCH", path_of(role), {"rules": role["rules"]}, content_type=MERGE)
