@@ -54,17 +54,14 @@ class WorkerPool:
         self._admission.admit()
         return await self._run(self._exclusive, partial(function, *args, **kwargs))
 
-    async def run_for_answer(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    async def run_for_answer(self, function: Callable[[], R], *, is_part: bool = False) -> R:
         """Run a function in a thread after the model's answer, such as encoding a large answer, and return its result.
 
         The function never runs at the same time as a function of `run_exclusively`. Its request counts as waiting, but
-        is never refused, except by `refuse`.
+        is never refused, except by `refuse`. `is_part` means that it encodes the answer to one photograph of a form,
+        so that it waits with the calls of `plan`.
         """
-        return await self._run(self._exclusive, partial(function, *args, **kwargs))
-
-    async def run_for_part(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run a function like `run_for_answer`, for one photograph of a form. See `plan`."""
-        return await self._run(self._exclusive, partial(function, *args, **kwargs), is_part=True)
+        return await self._run(self._exclusive, function, is_part=is_part)
 
     @contextmanager
     def plan(self, function: Callable[P, R], exclusive: Sequence[bool]) -> Iterator[Callable[P, Awaitable[R]]]:

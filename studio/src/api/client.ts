@@ -35,6 +35,11 @@ export function problemOf(error: unknown): Problem {
   return problem("PageError", `The page failed: ${message}`, "Reload the page.");
 }
 
+/** Returns the message of a problem with its remedy. */
+export function problemText({ message, remedy }: Problem): string {
+  return remedy ? `${message} ${remedy}` : message;
+}
+
 export interface RequestOptions {
   method?: "GET" | "POST" | "DELETE";
   /** Sent as JSON. */

@@ -6,7 +6,14 @@ from playwright.sync_api import BrowserContext
 
 from tests.bench.figures import Figure, spread
 from tests.bench.studio.curves import history
-from tests.bench.studio.measured_page import measured_studio, signed_in, until
+from tests.bench.studio.measured_page import (
+    RECORD_LONG_TASKS,
+    long_tasks,
+    longest,
+    measured_studio,
+    signed_in,
+    until,
+)
 from tests.bench.studio.runs_list import LONG_TASK_MS, name_of
 from tests.kit.studio import NAMESPACE, Studio
 from tests.kit.studio_runs import EXAMPLE, complete, spec
@@ -34,11 +41,6 @@ STAND = """(() => {
   const isLoaded = document.querySelector(".draw-status")?.textContent === "";
   return isLoaded && chart?.querySelector("canvas") && chart.querySelectorAll(".chart-legend tbody tr").length === %d;
 })()"""
-TASKS = """
-window.longTasks = [];
-new PerformanceObserver((list) => window.longTasks.push(...list.getEntries().map((entry) => entry.duration)))
-  .observe({ type: "longtask", buffered: true });
-"""
 
 
 def compared() -> list[Figure]:
@@ -52,15 +54,14 @@ def compared() -> list[Figure]:
             app.put_results("trainingjobs", name, {"history.csv": history(index, EPOCHS)})
         query = urlencode([*(("run", f"TrainingJob/{NAMESPACE}/{name}") for name in names), ("namespace", NAMESPACE)])
         with signed_in(app) as context:
-            context.add_init_script(TASKS)
+            context.add_init_script(RECORD_LONG_TASKS)
             # The first page compiles the scripts.
             shown, drawn, tasks = zip(*[_page(context, app, query) for _ in range(REPEATS + 1)][1:], strict=True)
     found = [task for each in tasks for task in each]
-    longest = f"longest {max(found):.0f} ms" if found else "none"
     return [
         Figure(f"{RUNS} runs compared: tables", "-", spread(list(shown))),
         Figure(f"the same, {DRAWN} curves", "-", spread(list(drawn))),
-        Figure(f"the same, tasks over {LONG_TASK_MS} ms", "-", f"{len(found) / REPEATS:g} on a page, {longest}"),
+        Figure(f"the same, tasks over {LONG_TASK_MS} ms", "-", f"{len(found) / REPEATS:g} on a page, {longest(found)}"),
     ]
 
 
@@ -71,6 +72,6 @@ def _page(context: BrowserContext, app: Studio, query: str) -> tuple[float, floa
     shown = until(page, SHOWN % RUNS)
     chosen: float = page.evaluate(DRAW, DRAWN)
     drawn = until(page, STAND % DRAWN) - chosen
-    tasks: list[float] = page.evaluate("() => window.longTasks")
+    tasks = long_tasks(page)
     page.close()
     return shown / 1000, drawn / 1000, tasks

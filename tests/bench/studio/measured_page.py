@@ -1,7 +1,7 @@
 """A page of Studio that is measured: signed in, on a Studio with a fake API server in this process."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,14 @@ UNTIL = """([test, seconds]) => new Promise((resolve, reject) => {
 })"""
 """Waits for an expression of JavaScript in each frame, and returns the time of the frame after it, in milliseconds
 since the navigation."""
+
+
+RECORD_LONG_TASKS = """
+window.longTasks = [];
+new PerformanceObserver((list) => window.longTasks.push(...list.getEntries().map((entry) => entry.duration)))
+  .observe({ type: "longtask" });
+"""
+"""Records the tasks of the main thread over 50 ms from now on."""
 
 
 @contextmanager
@@ -85,3 +93,14 @@ class MainThread:
     def frame(self) -> None:
         """Waits for the end of a frame."""
         self._page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+def long_tasks(page: Page) -> list[float]:
+    """Returns the milliseconds of the tasks since RECORD_LONG_TASKS."""
+    tasks: list[float] = page.evaluate("() => window.longTasks")
+    return tasks
+
+
+def longest(tasks: Sequence[float]) -> str:
+    """Returns the longest task for a row of the results."""
+    return f"longest {max(tasks):.0f} ms" if tasks else "none"

@@ -6,7 +6,14 @@ from statistics import median
 from playwright.sync_api import BrowserContext, Page
 
 from tests.bench.figures import Figure, percentile, spread
-from tests.bench.studio.measured_page import measured_studio, signed_in, until
+from tests.bench.studio.measured_page import (
+    RECORD_LONG_TASKS,
+    long_tasks,
+    longest,
+    measured_studio,
+    signed_in,
+    until,
+)
 from tests.kit.studio import NAMESPACE, Studio
 from tests.kit.studio_runs import EPOCHS, put_running, running
 
@@ -22,11 +29,6 @@ FILTERED = """([text]) => {
   const begin = performance.now();
   field.dispatchEvent(new Event("input", { bubbles: true }));
   return begin;
-}"""
-TASKS = """() => {
-  window.longTasks = [];
-  new PerformanceObserver((list) => window.longTasks.push(...list.getEntries().map((entry) => entry.duration)))
-    .observe({ type: "longtask" });
 }"""
 
 
@@ -91,7 +93,7 @@ def _epochs(context: BrowserContext, app: Studio) -> list[Figure]:
 
 def _updated(context: BrowserContext, app: Studio) -> list[Figure]:
     page = _page(context, app)
-    page.evaluate(TASKS)
+    page.evaluate(RECORD_LONG_TASKS)
     begin = time.monotonic()
     sent = 0
     while (now := time.monotonic() - begin) < UPDATE_SECONDS:
@@ -99,14 +101,13 @@ def _updated(context: BrowserContext, app: Studio) -> list[Figure]:
             app.set_status("trainingjobs", name_of(sent % RUNS), **running(1 + sent // RUNS % 7))
             sent += 1
         time.sleep(0.01)
-    tasks: list[float] = page.evaluate("() => window.longTasks")
+    tasks = long_tasks(page)
     page.close()
-    longest = f"longest {max(tasks):.0f} ms" if tasks else "none"
     return [
         Figure(
             f"tasks over {LONG_TASK_MS} ms while {sent / UPDATE_SECONDS:.0f} runs a second change",
             "-",
-            f"{len(tasks)} in {UPDATE_SECONDS} s, {longest}",
+            f"{len(tasks)} in {UPDATE_SECONDS} s, {longest(tasks)}",
             "0",
             not tasks,
         )

@@ -5,6 +5,7 @@ import gc
 import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 from epochal_server import job_timing
@@ -237,7 +238,7 @@ async def test_planned_calls_and_other_calls_take_turns(*, is_exclusive: bool) -
         with work.plan(calls.append, [is_exclusive] * 5) as call:
             for _ in range(5):
                 await call("planned")
-                await work.run_for_part(calls.append, "planned")
+                await work.run_for_answer(partial(calls.append, "planned"), is_part=True)
         is_over = True
         await asyncio.gather(*clients)
     while_planned = calls[: len(calls) - calls[::-1].index("planned")]

@@ -62,7 +62,7 @@ def check_graph(network: Mapping[str, Any], path: str, findings: Findings) -> No
     names, explained = _sources_by_name(inputs, layers, path, findings)
     if not layers:  # the schema requires them, and no reference can be valid
         return
-    if len(inputs) > 1 and _get(layers[0], "inputs") in (None, []):
+    if len(inputs) > 1 and _takes_layer_above(layers[0]):
         explained |= set(range(-len(inputs), 0))
         where = item(field(path, "layers"), 0)
         findings.add(where, "the first layer needs inputs, since the network has several", "add inputs: [NAME]")
@@ -164,7 +164,7 @@ def _taken_by_default(network: Mapping[str, Any], layers: Sequence[Any]) -> set[
 
     A layer without `inputs` takes the layer above. A network without `outputs` returns the last layer.
     """
-    taken = {index - 1 for index, layer in enumerate(layers) if _get(layer, "inputs") in (None, [])}
+    taken = {index - 1 for index, layer in enumerate(layers) if _takes_layer_above(layer)}
     return taken if network.get("outputs") else taken | {len(layers) - 1}
 
 
@@ -223,6 +223,11 @@ def _texts(value: Any, path: str) -> Iterator[tuple[str, str]]:
     for number, text in enumerate(value if isinstance(value, list) else ()):
         if isinstance(text, str):
             yield item(path, number), text
+
+
+def _takes_layer_above(layer: Any) -> bool:
+    """Return whether a layer has no `inputs`, so that it takes the layer above."""
+    return _get(layer, "inputs") in (None, [])
 
 
 def _end_of_unreadable(network: Mapping[str, Any], layers: Sequence[Any], start: int) -> int:

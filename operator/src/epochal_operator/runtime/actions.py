@@ -50,6 +50,12 @@ class PatchChild:
         """Names of the changed spec fields."""
         return tuple(self.spec)
 
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Paths of the changed spec fields and annotations."""
+        annotations = (f"metadata.annotations[{name}]" for name in self.annotations)
+        return (*(f"spec.{field}" for field in self.spec), *annotations)
+
 
 @dataclass(frozen=True)
 class ReplaceChild:
@@ -73,6 +79,11 @@ class ReplaceChild:
     def fields(self) -> tuple[str, ...]:
         """Names of the changed spec fields."""
         return (self.field,)
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Paths of the changed spec fields."""
+        return (f"spec.{self.field}",)
 
 
 @dataclass(frozen=True)

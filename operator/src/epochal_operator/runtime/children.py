@@ -122,10 +122,7 @@ class Children:
         """
         resource, child, now = action.resource, action.child, self._clock()
         key, uid = key_of(child), child["metadata"]["uid"]
-        spec_fields = tuple(f"spec.{field}" for field in action.fields)
-        fields = spec_fields or ("metadata.annotations",)
-        names = action.annotations if isinstance(action, PatchChild) else ()
-        changed = (*spec_fields, *(f"metadata.annotations[{name}]" for name in names))
+        fields = tuple(f"spec.{field}" for field in action.fields) or ("metadata.annotations",)
         before = self.drift.latest(owner, resource, key, uid, now)
         if before is not None and (set(before.fields) != set(fields) or before.is_in_place(child)):
             before = None  # This is a new correction: no writer has undone the earlier one.
@@ -138,7 +135,7 @@ class Children:
             else:
                 written = await self._writer.replace(resource, child, action.replacement)
             self._writer.put(resource, written)
-            _log.info("changed %s: %s", subject or f"the {resource.kind}", ", ".join(changed))
+            _log.info("changed %s: %s", subject or f"the {resource.kind}", ", ".join(action.paths))
         except REJECTIONS as error:
             rejection = error.message
         cached = self._writer.store.get(resource, key)

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from time import monotonic, perf_counter, time
 
@@ -100,7 +101,7 @@ class FastRequest:
             self.reservation.add_answer(size)
             if size > INLINE_ANSWER_BYTES:
                 self.encoding = asyncio.ensure_future(
-                    self.connection.path.workers.run_for_answer(self.decoded.encode, answer)
+                    self.connection.path.workers.run_for_answer(partial(self.decoded.encode, answer))
                 )
                 self.encoding.add_done_callback(self._encoded)
                 return

@@ -125,5 +125,4 @@ async def encode_answer(service: Service, size: int, encode: Callable[[], R], *,
     """
     if size <= INLINE_ANSWER_BYTES:
         return encode()
-    run = service.workers.run_for_part if is_part else service.workers.run_for_answer
-    return await run(encode)
+    return await service.workers.run_for_answer(encode, is_part=is_part)

@@ -1,7 +1,7 @@
 /** Requests for answers of a served model. Errors become those that the parts of the server's page show. */
 
 import { Refusal } from "server-page/refusal.js";
-import { problemOf, request, RequestError } from "../../api/client";
+import { problemOf, problemText, request, RequestError } from "../../api/client";
 import { servedPath } from "../../api/paths";
 import type { RunKey } from "../../wire";
 
@@ -41,9 +41,9 @@ export function clientOf(server: Pick<RunKey, "namespace" | "name">, keyOf: () =
 }
 
 function refusalOf(error: unknown): Refusal {
-  const { reason, message, remedy } = problemOf(error);
-  const text = remedy ? `${message} ${remedy}` : message;
-  if (reason === KEY_REQUIRED) return new Refusal(401, text);
+  const found = problemOf(error);
+  const text = problemText(found);
+  if (found.reason === KEY_REQUIRED) return new Refusal(401, text);
   // The form for signing in is shown above; a key of the server would not help.
   return new Refusal(error instanceof RequestError && !error.isSignedOut ? error.status : 0, text);
 }

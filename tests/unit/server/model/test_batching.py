@@ -5,8 +5,9 @@ import gc
 import threading
 import time
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from typing import Any
 
 import numpy as np
@@ -135,9 +136,10 @@ async def test_a_small_request_overtakes_a_large_one(seconds_per_sample: float) 
     assert len(run.sizes) == 1001
 
 
-async def test_small_requests_and_the_photographs_of_a_form_take_turns() -> None:
-    run, is_over = RecordingModel(), False
-    batcher = make_batcher(run)
+@asynccontextmanager
+async def small_requests(batcher: Batcher) -> AsyncIterator[None]:
+    """Send requests of 80 clients in the `with` block, each again after its answer."""
+    is_over = False
 
     async def send() -> None:
         while not is_over:
@@ -145,27 +147,26 @@ async def test_small_requests_and_the_photographs_of_a_form_take_turns() -> None
 
     clients = [asyncio.create_task(send()) for _ in range(80)]
     await asyncio.sleep(0)
-    for _ in range(10):
-        await batcher.answer(samples(2), is_admitted=True, is_part=True)
+    yield
     is_over = True
-    assert len(run.sizes) <= 20  # without turns, ten calls for each photograph
     await asyncio.gather(*clients)
+
+
+async def test_small_requests_and_the_photographs_of_a_form_take_turns() -> None:
+    run = RecordingModel()
+    batcher = make_batcher(run)
+    async with small_requests(batcher):
+        for _ in range(10):
+            await batcher.answer(samples(2), is_admitted=True, is_part=True)
+        assert len(run.sizes) <= 20  # without turns, ten calls for each photograph
 
 
 async def test_small_requests_do_not_delay_each_part_of_a_large_request() -> None:
-    run, is_over = RecordingModel(), False
+    run = RecordingModel()
     batcher = make_batcher(run)
-
-    async def send() -> None:
-        while not is_over:
-            await batcher.answer(samples(1))
-
-    clients = [asyncio.create_task(send()) for _ in range(80)]
-    await asyncio.sleep(0)
-    assert len((await batcher.answer(samples(*range(20, 100))))["y"]) == 80
-    is_over = True
-    assert len(run.sizes) <= 20  # ten calls for each of the two
-    await asyncio.gather(*clients)
+    async with small_requests(batcher):
+        assert len((await batcher.answer(samples(*range(20, 100))))["y"]) == 80
+        assert len(run.sizes) <= 20  # ten calls for each of the two
 
 
 async def test_a_small_request_waits_for_the_later_parts_of_every_second_call() -> None:

@@ -1,4 +1,5 @@
 // What the dialog of a step of saving says, in place of a dialog that could not be loaded. Pure.
+import { problemText } from "../../../api/client";
 import type { Step } from "./useSave";
 
 /** Returns the result or the question of a step; empty for the closed dialog. */
@@ -13,7 +14,7 @@ export function stepText(step: Step): string {
     case "conflict":
       return "Another user or program has changed the stored run. The dialog shows both versions.";
     case "failed":
-      return step.problem.remedy ? `${step.problem.message} ${step.problem.remedy}` : step.problem.message;
+      return problemText(step.problem);
     case "saved":
       return `${step.saved.key.name} is stored in ${step.saved.key.namespace}, and waits to be started.`;
   }
