@@ -9,7 +9,7 @@ from tests.bench.at_once import many_at_once
 from tests.bench.checker import asked_and_not, checker
 from tests.bench.command import arguments, report
 from tests.bench.figures import Figure, measure_rows
-from tests.bench.memory import operator_memory
+from tests.bench.memory import operator_memory, policy_memory
 from tests.bench.mnist import mnist
 from tests.bench.networks import LARGE, NETWORKS, ROUNDS
 from tests.bench.pod_time import pod_time
@@ -23,6 +23,7 @@ from tests.kit.kubectl import apply, kubectl
 NAMESPACE = "bench"
 ROWS: dict[str, Callable[[Namespace], list[Figure]]] = {
     "memory": operator_memory,
+    "policy-memory": policy_memory,
     "running": apply_to_running,
     "at-once": many_at_once,
     "checker": checker,

@@ -5,7 +5,6 @@ import json
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from pathlib import Path
 from statistics import mean
 
 from tests.bench.experiments.trainers import session, watch
@@ -120,16 +119,8 @@ def _names(resources: str, namespace: str) -> list[str]:
 def _cpu() -> tuple[float, float]:
     """Returns the CPU seconds of the API server, and of the operators."""
     own = [operator.process_of(_uid(pod)) for pod in operator.pods()]
-    return proc.cpu(_api_server())[0], sum(proc.cpu(pid)[0] for pid in own)
+    return proc.cpu(proc.find("kube-apiserver"))[0], sum(proc.cpu(pid)[0] for pid in own)
 
 
 def _uid(pod: str) -> str:
     return kubectl("get", "pod", pod, "--namespace", operator.NAMESPACE, "--output", "jsonpath={.metadata.uid}")
-
-
-def _api_server() -> int:
-    for command in Path("/proc").glob("[0-9]*/cmdline"):
-        with suppress(OSError):
-            if command.read_text().partition("\0")[0].endswith("kube-apiserver"):
-                return int(command.parent.name)
-    raise LookupError("no process kube-apiserver")
