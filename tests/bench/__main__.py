@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from tests.bench.at_once import many_at_once
-from tests.bench.checker import asked_and_not, checker
+from tests.bench.checker import asked_and_not, checker, refused
 from tests.bench.command import arguments, report
 from tests.bench.figures import Figure, measure_rows
 from tests.bench.memory import operator_memory, policy_memory
@@ -27,6 +27,7 @@ ROWS: dict[str, Callable[[Namespace], list[Figure]]] = {
     "running": apply_to_running,
     "at-once": many_at_once,
     "checker": checker,
+    "refused": refused,
     "checked": asked_and_not,
     "visible": epoch_to_status,
     "pod-time": pod_time,

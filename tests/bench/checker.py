@@ -14,7 +14,7 @@ from tests.bench import pods
 from tests.bench.at_once import NODES, RESOURCES, SCHEDULING, clear, start_rate
 from tests.bench.figures import Figure, percentile, spread
 from tests.bench.ratio import Ratio
-from tests.bench.schedule import timed, until_created
+from tests.bench.schedule import Changes, timed, until_created
 from tests.bench.turns import Who, abba
 from tests.kit import kwok, operator
 from tests.kit.jobs import Namespace, digits
@@ -71,6 +71,31 @@ def checker(namespace: Namespace) -> list[Figure]:
     edits = [_ask(network(500, 10 + next(numbers))) for _ in range(QUESTIONS)]
     figures.append(figure("the checker: an edit at the end of 500 layers", "", edits, EDIT_SECONDS))
     return [*figures, Figure("memory of the checker", "", f"{_megabytes():.0f} MB with 4 networks")]
+
+
+def refused(namespace: Namespace) -> list[Figure]:
+    """Measures the time from `kubectl apply` of a network with a wrong shape until its TrainingJob is Failed."""
+    seconds = list[float]()
+    with timed(namespace.name, "tj") as seen:
+        for number in range(ROUNDS):
+            job, began = digits(f"refused-{number}"), time.time()
+            layers = [{"layer": "Conv2D", "filters": 8 + number, "kernel_size": 9}, {"layer": "Flatten"}]
+            job["spec"]["network"] = {"input": {"shape": [8, 8, 1]}, "layers": layers}
+            namespace.apply(job)
+            seconds.append(_until_refused(seen, job["metadata"]["name"]) - began)
+    return [figure("apply -> InvalidNetwork, a convolution larger than its input, without a pod", "", seconds, 1.0)]
+
+
+def _until_refused(seen: Changes, name: str) -> float:
+    """Waits until a TrainingJob is Failed, and returns when that was seen, in seconds since 1970."""
+    while True:
+        at, job = seen.get(timeout=60)
+        status = job.get("status", {})
+        if job["metadata"]["name"] == name and status.get("state") == "Failed":
+            (failed,) = [condition for condition in status["conditions"] if condition["type"] == "Failed"]
+            assert failed["reason"] == "InvalidNetwork", failed
+            assert "startTime" not in status, "a pod has run"
+            return at
 
 
 def asked_and_not(namespace: Namespace) -> list[Figure]:

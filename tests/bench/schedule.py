@@ -13,14 +13,17 @@ from tests.bench.pods import raw_job
 from tests.kit.jobs import Namespace, digits
 from tests.kit.kubectl import Object, apply, kubectl, watch
 
+Changes = queue.Queue[tuple[float, Object]]
+"""Changes of objects, each with its time in seconds since 1970."""
+
 ROUNDS = 15
 EPOCHS = 240
 
 
 @contextmanager
-def timed(namespace: str, kind: str) -> Iterator["queue.Queue[tuple[float, Object]]"]:
+def timed(namespace: str, kind: str) -> Iterator[Changes]:
     """Watches a kind of objects; each change comes with its time in seconds since 1970."""
-    seen: queue.Queue[tuple[float, Object]] = queue.Queue()
+    seen: Changes = queue.Queue()
     with watch(kind, namespace=namespace) as changes:
 
         def read() -> None:
@@ -32,7 +35,7 @@ def timed(namespace: str, kind: str) -> Iterator["queue.Queue[tuple[float, Objec
         yield seen
 
 
-def until_running(seen: "queue.Queue[tuple[float, Object]]", prefix: str) -> float:
+def until_running(seen: Changes, prefix: str) -> float:
     """Waits until a pod whose name begins so runs, and returns when that was seen, in seconds since 1970."""
     while True:
         at, pod = seen.get(timeout=60)
@@ -40,7 +43,7 @@ def until_running(seen: "queue.Queue[tuple[float, Object]]", prefix: str) -> flo
             return at
 
 
-def until_created(seen: "queue.Queue[tuple[float, Object]]", prefix: str) -> float:
+def until_created(seen: Changes, prefix: str) -> float:
     """Waits until a pod whose name begins so exists, and returns when that was seen, in seconds since 1970.
 
     The kubelet looks at its pods each second, which hides differences of milliseconds until a pod runs.

@@ -74,6 +74,7 @@ class CheckerClient:
         self._verdicts: TTLCache[bytes, Verdict, float] = TTLCache(MAX_VERDICTS, VERDICT_SECONDS, clock)
         self._unanswered: TTLCache[bytes, None, float] = TTLCache(MAX_VERDICTS, UNANSWERED_SECONDS, clock)
         self._silent_since: LRUCache[bytes, float] = LRUCache(MAX_VERDICTS)
+        self._last_verdict = float("-inf")
         self._paused_until = float("-inf")
         self._pending: dict[bytes, list[Callable[[], None]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -93,21 +94,25 @@ class CheckerClient:
             self._pending[digest].append(notify)
             return NoVerdict.PENDING
         if digest in self._unanswered:
-            return self._no_answer(digest)
+            return self._no_answer(self._first_failure(digest))
         if len(self._pending) >= MAX_PENDING and self._clock() >= self._paused_until:
             self._pause(f"{MAX_PENDING} questions already wait for an answer")
         if self._clock() < self._paused_until:
             self._metrics.questions.labels("skipped").inc()
-            return self._no_answer(digest)
+            # A checker that answers other questions is not silent: this one only waits for its turn.
+            return self._no_answer(max(self._first_failure(digest), self._last_verdict))
         self._pending[digest] = [notify]
         task = asyncio.create_task(self._answer(digest, question.body))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return NoVerdict.PENDING
 
-    def _no_answer(self, digest: bytes) -> NoVerdict:
-        """Return why there is no verdict: UNKNOWN, or ABSENT if the question has had no answer for SILENT_SECONDS."""
-        since = self._silent_since.setdefault(digest, self._clock())
+    def _first_failure(self, digest: bytes) -> float:
+        """Return the time since which a question has had no answer, which begins now for a new question."""
+        return self._silent_since.setdefault(digest, self._clock())
+
+    def _no_answer(self, since: float) -> NoVerdict:
+        """Return why there is no verdict: UNKNOWN, or ABSENT if there has been no answer for SILENT_SECONDS."""
         return NoVerdict.ABSENT if self._clock() - since >= SILENT_SECONDS else NoVerdict.UNKNOWN
 
     def _pause(self, cause: str) -> None:
@@ -140,6 +145,7 @@ class CheckerClient:
                 self._unanswered[digest] = None
             else:
                 self._verdicts[digest] = verdict
+                self._last_verdict = self._clock()
                 self._silent_since.pop(digest, None)
             for notify in self._pending.pop(digest):
                 notify()

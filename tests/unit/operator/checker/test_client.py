@@ -190,6 +190,27 @@ async def test_a_question_that_is_never_answered_is_given_up(world: World) -> No
     assert await world.verdict() == Verdict([])
 
 
+async def test_a_question_that_waits_to_be_sent_is_not_given_up_while_others_are_answered(world: World) -> None:
+    more = 25 * module.MAX_PENDING
+    found: dict[int, Verdict | NoVerdict] = {}
+    for seconds in range(0, 780, 30):
+        world.now = seconds
+        for units in range(1, more + 1):
+            found[units] = world.client.verdict(ask(units), world.wake)
+        assert NoVerdict.ABSENT not in found.values(), f"after {seconds} s"
+        await asyncio.gather(*world.client._tasks)
+    assert all(isinstance(verdict, Verdict) for verdict in found.values())
+
+
+async def test_questions_that_wait_to_be_sent_are_given_up_if_none_is_answered(world: World) -> None:
+    world.status = 503
+    for seconds in range(0, 630, 30):
+        world.now = seconds
+        found = [world.client.verdict(ask(units), world.wake) for units in range(1, 100)]
+        assert found[-1] is (NoVerdict.UNKNOWN if seconds < 600 else NoVerdict.ABSENT), f"after {seconds} s"
+        await asyncio.gather(*world.client._tasks)
+
+
 async def test_closing_ends_the_questions(world: World) -> None:
     world.delay = 5
     assert world.client.verdict(ask(10), world.wake) is NoVerdict.PENDING
