@@ -20,7 +20,8 @@ export interface Evaluation {
    */
   samples: number;
   /**
-   * Number of samples in the figures below. Each counts once, whatever its sample weight above 0 is.
+   * Number of samples from which `classes` or `numbers` is computed. Each counts once, whatever its sample weight
+   * above 0 is.
    */
   evaluated: number;
   /**
@@ -45,7 +46,7 @@ export interface Evaluation {
    */
   numbers?: NumberEvaluation | null;
   /**
-   * Of a model with several outputs, the output that the figures above are for: the first one that can be evaluated.
+   * Of a model with several outputs, the output of `classes` or `numbers`: the first one that can be evaluated.
    * Absent for a model with one output.
    */
   output?: string | null;
@@ -311,7 +312,7 @@ export interface WorstSample {
  */
 export interface OutputEvaluation {
   /**
-   * Number of samples in the figures below.
+   * Number of samples from which `classes` or `numbers` is computed.
    */
   evaluated: number;
   /**

@@ -38,9 +38,11 @@ _NO_SUFFIX: Sequence[tuple[str, str]] = (*_ANY_SUFFIX, ("features", "labels"))
 def array_names(inputs: Sequence[str], outputs: Sequence[str], role: Role | None) -> list[ArrayNames]:
     """Return the alternative sets of names that the arrays of a data set may have, the preferred set first.
 
-    If a network has several inputs and one output, or the reverse, the array of the single output or input may also
-    have its usual name, such as y: the layer of an output may have no name of its own. A usual name that is the name
-    of another input or output is omitted, since one array would be both.
+    With one input and one output, the arrays have the usual names, such as x and y. With any other network, they have
+    the names of its inputs and outputs. If it has several inputs and one output, or the reverse, the array of the
+    single output or input may also have its usual name, such as y: the layer of an output may have no name of its own.
+    The name of the input or output is preferred to the usual name. A usual name that is the name of another input or
+    output is omitted, since one array would be both.
 
     Args:
         inputs: Names of the network's inputs.

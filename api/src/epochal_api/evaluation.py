@@ -194,7 +194,7 @@ class OutputEvaluation(TolerantModel):
     """
 
     evaluated: Count
-    """Number of samples in the figures below."""
+    """Number of samples from which `classes` or `numbers` is computed."""
     unlabeled: Count
     """Number of samples without a class, with the label `ignore_class` of the loss, or with the weight 0."""
     not_finite: Count
@@ -224,7 +224,8 @@ class Evaluation(TolerantModel):
     samples: Count
     """Number of samples in the data set."""
     evaluated: Count
-    """Number of samples in the figures below. Each counts once, whatever its sample weight above 0 is."""
+    """Number of samples from which `classes` or `numbers` is computed. Each counts once, whatever its sample weight
+    above 0 is."""
     skipped: Count
     """Number of samples that were not evaluated because the time for this step was over. The others are spread evenly
     over the data set."""
@@ -237,7 +238,7 @@ class Evaluation(TolerantModel):
     numbers: NumberEvaluation | None = None
     """Figures of a model that predicts numbers."""
     output: str | None = None
-    """Of a model with several outputs, the output that the figures above are for: the first one that can be evaluated.
+    """Of a model with several outputs, the output of `classes` or `numbers`: the first one that can be evaluated.
     Absent for a model with one output."""
     outputs: dict[str, OutputEvaluation] | None = None
     """Figures of each output that can be evaluated, by its name; absent for a model with one output."""

@@ -28,7 +28,7 @@ def make_runner(app: web.Application) -> web.AppRunner:
 
 
 def make_server(runner: web.AppRunner, listener: socket.socket, context: ssl.SSLContext | None = None) -> Server:
-    """Return the server of an application.
+    """Return the server of an application, which accepts connections when the caller runs its method `run`.
 
     It limits the heads of requests, does not decompress bodies, and writes no access log of aiohttp, which would have
     the queries.

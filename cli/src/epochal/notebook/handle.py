@@ -27,11 +27,11 @@ DELETE_SECONDS = 60.0
 
 
 class Place(NamedTuple):
-    """The cluster and namespace of a handle, as the user gave them.
+    """The cluster and namespace of a handle. `connect` replaces None by the default.
 
     Args:
-        namespace: Namespace; None for the default.
-        context: Context of the kubeconfig; None for the default.
+        namespace: Namespace; None for $EPOCHAL_NAMESPACE, or that of the context.
+        context: Context of the kubeconfig; None for $EPOCHAL_CONTEXT, or the current one.
         environment: Streams, variables and folder.
     """
 

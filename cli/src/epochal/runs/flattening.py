@@ -67,7 +67,11 @@ class _Flattener:
         self._left = limits.characters
 
     def add(self, value: Any, path: str) -> None:
-        """Add the fields of `value`, the part of the document at `path`."""
+        """Add the texts of `value`, the part of the document at `path`, to `values`.
+
+        The fields of a mapping are added one by one, and so are the items of a list that has mappings or lists. Any
+        other value, such as a list of numbers, is one text.
+        """
         if isinstance(value, Mapping) and value:
             for key, inner in value.items():
                 self._add_inner(inner, path, ".", str(key), "")

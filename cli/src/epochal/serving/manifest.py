@@ -38,7 +38,7 @@ def model_server(found: Found, name: str, *, images: ImageMode | None, replicas:
         found: The TrainingJob or Experiment.
         name: Name of the ModelServer.
         images: How the server converts photographs. Default: Resize for a network of color images, otherwise "None".
-        replicas: Number of pods; None for the default.
+        replicas: Number of pods; None for the default of spec.replicas.
 
     Raises:
         EpochalError: If a Service cannot have this name.

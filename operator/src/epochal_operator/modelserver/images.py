@@ -40,9 +40,9 @@ def images_suitable(mode: ImageMode, model: ServedModel | None) -> ImagesSuitabl
         return ImagesSuitable("False", StatusCause(Reason.NOT_THE_SIZE_OF_MNIST, message))
     if mode == "Resize" and channels == _GRAY:
         message = (
-            "spec.images.mode: Resize does not invert photographs, and a server cannot know the background of its "
-            "training data. If the training images are light on dark, invert photographs that are dark on light before "
-            "you send them. For handwritten digits in the form of MNIST set Digit."
+            "spec.images.mode: Resize does not invert photographs, and the model takes gray images: a server cannot "
+            "know the background of its training data. If the training images are light on dark, invert photographs "
+            "that are dark on light before you send them. For handwritten digits in the form of MNIST set Digit."
         )
         return ImagesSuitable("Unknown", StatusCause(Reason.BACKGROUND_UNKNOWN, message))
     return ImagesSuitable("True", StatusCause(Reason.SUITABLE, ""))

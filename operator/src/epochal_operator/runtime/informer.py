@@ -85,7 +85,10 @@ class Informer:
                 self.enqueue(kind, key)
 
     def enqueue(self, kind: Kind, key: Key) -> None:
-        """Enqueue an object if all sources of its kind are synced. If not, it is enqueued as soon as they are."""
+        """Enqueue an object if all sources of its kind are synced in its namespace, else do nothing.
+
+        As soon as they are synced, the informer enqueues all cached objects of the kind.
+        """
         if self._is_ready(kind, key):
             self._add_functions[kind](key)
 

@@ -166,7 +166,7 @@ class Leadership:
         return self._clock() - self._observed[1]
 
     async def _has_ended(self, holder: str, renew_time: str | None) -> bool:
-        """Return whether the operator of the holder's pod has ended since the last renewal, or the pod does not exist.
+        """Return whether the holder's pod does not exist, or its operator ended at or after the renewal of the lease.
 
         Return False if this is unknown.
         """
@@ -197,10 +197,10 @@ class Leadership:
 
 
 def has_ended(pod: Object, renew_time: str | None) -> bool:
-    """Return whether the operator of a pod has ended since it renewed its lease, as far as its kubelet has reported.
+    """Return whether a pod has ended, or the container of its operator ended at or after the renewal of the lease.
 
-    A pod on a node that is lost or cut off counts as running: its operator may still write. A container that ended
-    before the renewal has restarted: the kubelet of a busy node reports the restart late.
+    The pod's kubelet reports both. A pod on a node that is lost or cut off counts as running: its operator may still
+    write. A container that ended before the renewal has restarted: the kubelet of a busy node reports the restart late.
     """
     status = pod.get("status") or {}
     if status.get("phase") in {"Succeeded", "Failed"}:

@@ -114,7 +114,10 @@ class Part:
         return bool(min(box.left, box.top, wide - box.right, high - box.bottom) <= _RIM)
 
     def surrounds(self, box: Box) -> bool:
-        """Return whether this part has pixels on all four sides of `box`, and is not much larger than `box`."""
+        """Return whether this part has pixels on all four sides of `box`, and is not much larger than `box`.
+
+        It needs pixels left and right of `box` in the middle row of `box`, and above and below it in the middle column.
+        """
         around = self.box
         if not around.contains(box) or box.longer < _SMALL * around.longer:
             return False

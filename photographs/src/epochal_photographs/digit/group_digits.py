@@ -20,17 +20,20 @@ Each stroke is compared with all others, which takes a third of a second for thi
 _LEAST, _MOST = 0.35, 2.5
 """Limits of a digit's longer side, relative to that of the clearest digit."""
 _PIECE = 0.12
-"""Minimum longer side of a piece of a digit, relative to a digit's longer side."""
+"""Minimum longer side of a piece of a digit, relative to the longer side of the clearest digit."""
 _ABOVE = 0.25
-"""Maximum vertical gap between pieces of a digit, relative to a digit's longer side."""
+"""Maximum vertical gap between pieces of a digit, relative to the usual longer side of a digit."""
 _ASTRIDE = 0.4
 """Minimum horizontal overlap of pieces of a digit above each other, relative to the width of the narrower piece."""
 _BESIDE = 0.06
-"""Maximum gap between a digit and a piece beside it, relative to a digit's longer side."""
+"""Maximum gap between a digit and a piece beside it, relative to the usual longer side of a digit."""
 _WHOLE = 0.7
-"""Minimum longer side of a region that counts as another digit, relative to a digit's longer side."""
+"""Minimum longer side of a region that is another digit although it almost touches a digit beside it.
+
+The side is relative to the usual longer side of a digit. A smaller region is a piece of the digit beside it.
+"""
 _LONGEST = 1.4
-"""Maximum longer side of a digit that is made of pieces, relative to the usual longer side."""
+"""Maximum longer side of a digit that is made of pieces, relative to the usual longer side of a digit."""
 _ON_LINE = 0.3
 """Minimum vertical overlap of neighbouring digits on a line, relative to the smaller of both heights."""
 

@@ -17,7 +17,7 @@ _CONTRAST = 0.5
 """Minimum contrast of another part, relative to the main part's."""
 
 _LETTER = 0.03
-"""Minimum height of a letter on a line of print, relative to the digit's longer side."""
+"""Minimum height of a letter on a line of print, relative to the main part's longer side."""
 _FAINTER = 0.6
 """Minimum contrast and stroke width of letters, relative to the minimum for a part of the digit."""
 _SPACE = 1.5

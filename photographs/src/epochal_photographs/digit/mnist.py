@@ -13,7 +13,8 @@ THIN, THICK = 0.1, 0.2
 """Limits of the stroke width, as fractions of the digit's longer side: nearly all digits of MNIST are within."""
 
 _FINE = 160
-"""Minimum length in pixels of a digit's longer side while its strokes are thickened or thinned."""
+"""Minimum length in pixels of a digit's longer side before its strokes are thickened or thinned. A smaller digit is
+enlarged to this length first."""
 
 _EMPTY = 32
 """Maximum value of a pixel without ink."""

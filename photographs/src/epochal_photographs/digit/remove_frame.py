@@ -33,7 +33,7 @@ def without_frame(part: Part) -> Mask | None:
 
 
 def _distances(rows: Ints, columns: Ints, start: tuple[int, int], end: tuple[int, int]) -> Floats:
-    """Return the distances of pixels from the line through two points, given as row and column."""
+    """Return the distances (at least 0) of pixels from the line through two points, given as row and column."""
     down, across = end[0] - start[0], end[1] - start[1]
     away: Floats = np.abs((rows - start[0]) * across - (columns - start[1]) * down) / max(np.hypot(down, across), 1)
     return away

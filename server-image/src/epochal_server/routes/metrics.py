@@ -22,7 +22,10 @@ MAX_SCRAPES = 32
 """Maximum number of scrapes that wait. Each keeps a connection. The kubelet needs connections, too: it would restart a
 server that does not answer its probes."""
 MAX_CPU_SHARE = 0.05
-"""Maximum share of one CPU's time that a SharedResult spends on its function, for any number of callers."""
+"""Maximum share of one CPU's time that a SharedResult spends on its function, for any number of callers.
+
+Callers wait until this share allows the next call of the function. They get no earlier result.
+"""
 
 
 class SharedResult(Generic[T]):

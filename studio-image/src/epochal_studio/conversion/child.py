@@ -37,7 +37,7 @@ REFUSED = 3
 OUT_OF_MEMORY = 4
 _MAX_LINE = 500
 """Maximum characters of a warning or placeholder. A longer text is cut."""
-_IMPORT = "Import it with the command on your computer: epochal import FILE -o NAME.yaml"
+_IMPORT = "with the command on your computer: epochal import FILE -o NAME.yaml"
 _EXPORT = "Export it with the command on your computer: epochal export FILE --to TARGET"
 _FORMATS = (
     "Studio imports flows (.nnd), models (.keras, and the JSON of model.to_json()), Experiments of Katib, manifests of "
@@ -79,7 +79,10 @@ def import_network(path: Path) -> Imported:
     with path.open("rb") as file:
         if file.read(len(_HDF5)) == _HDF5:
             message = f"{path}: Studio does not read HDF5 files"
-            raise EpochalError(message, f"Save the model as a .keras file in Keras. {_IMPORT}")
+            remedy = (
+                f"Save the model as a .keras file in Keras, and import that file. Or import the HDF5 file {_IMPORT}"
+            )
+            raise EpochalError(message, remedy)
     if suffix in _MANIFESTS and (own := _own_manifest(path)) is not None:
         return own
     found = _with_remedy(lambda: import_file(path), _FORMATS)
@@ -126,7 +129,7 @@ def _own_manifest(path: Path) -> Imported | None:
 def _bounded(text: str) -> str:
     if len(text) > MAX_YAML:
         message = f"the YAML has more than {MAX_YAML:,} characters, the maximum that Studio edits"
-        raise EpochalError(message, _IMPORT)
+        raise EpochalError(message, f"Import it {_IMPORT}")
     return text
 
 

@@ -46,7 +46,10 @@ class Uploads:
         return self._places.hold(owner)
 
     async def run(self, function: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:
-        """Call a blocking function in a thread, and return its result. A cancelled coroutine does not stop the call."""
+        """Call a blocking function in a thread, and return its result.
+
+        If the caller is cancelled, a call that has begun continues, and a call that waits for a thread is not made.
+        """
         return await asyncio.wrap_future(self._executor.submit(function, *args, **options))
 
     async def clean_up(self, function: Callable[[], None]) -> None:

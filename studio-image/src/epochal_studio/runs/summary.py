@@ -60,7 +60,10 @@ def summary(found: Mapping[str, Any], now: datetime, sparkline: Sequence[float] 
 
 
 def key(found: Mapping[str, Any]) -> RunKey:
-    """Return the kind, namespace and name of an object, even if its fields have invalid values."""
+    """Return the kind, namespace and name of an object with any content.
+
+    The kind is TrainingJob if it is invalid. The namespace or the name is _NO_NAME if it is invalid.
+    """
     return RunKey(**_key(readable({"kind": found.get("kind"), "metadata": found.get("metadata")})))
 
 

@@ -46,7 +46,7 @@ class Sealer:
         self._cipher = AESGCM(key or os.urandom(32))
 
     def seal(self, session: Sealed) -> str:
-        """Return an encrypted session as text for cookies."""
+        """Return an encrypted session as URL-safe text, which `cookies.store` splits over one or several cookies."""
         content = json.dumps([session.token, session.expires.timestamp(), session.owner]).encode()
         # A random nonce of 96 bits is safe for 2^32 sessions of one key.
         nonce = os.urandom(_NONCE)

@@ -42,7 +42,7 @@ class FolderBucket:
             raise _not_readable(self.root)
 
     def stat(self, key: str) -> ObjectInfo:
-        """Return the metadata of a file; see `Bucket.stat`."""
+        """Return the metadata of a file, or raise ObjectNotFound or another Failure of `Bucket.stat`."""
         path = self._path(key)
         try:
             found = path.stat()
@@ -80,7 +80,7 @@ class FolderBucket:
             raise _not_readable(self.root / folder) from None
 
     def get(self, key: str) -> bytes:
-        """Return the content of a small file; see `Bucket.get`."""
+        """Return the content of a small file, or raise ObjectNotFound or another Failure of `Bucket.get`."""
         self.stat(key)
         try:
             with self._path(key).open("rb") as file:

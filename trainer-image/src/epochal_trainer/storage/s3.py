@@ -140,7 +140,7 @@ class S3Bucket:
                 raise
 
     def stat(self, key: str) -> ObjectInfo:
-        """Return the metadata of an object; see `Bucket.stat`."""
+        """Return the metadata of an object, or raise ObjectNotFound or another Failure of `Bucket.stat`."""
 
         def send() -> ObjectInfo:
             try:
@@ -182,7 +182,7 @@ class S3Bucket:
         return self._request("list", prefix, send)
 
     def get(self, key: str) -> bytes:
-        """Return the content of a small object; see `Bucket.get`."""
+        """Return the content of a small object, or raise ObjectNotFound or another Failure of `Bucket.get`."""
 
         def send() -> bytes:
             with open_object(self._client, self.name, key) as response:

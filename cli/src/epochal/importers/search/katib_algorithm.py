@@ -86,7 +86,8 @@ def _set_early_stopping(value: Any, search: Search, draft: Draft) -> None:
     for key, setting in _settings(value.get("algorithmSettings")).items():
         draft.warn(
             f"earlyStopping {shown(name)}",
-            f"{shown(key)} is {shown(setting)}: ASHA has no such field, so this value is lost",
+            f"{shown(key)} is {shown(setting)}: ASHA, which takes the place of early stopping, has no such field, so "
+            "this value is lost",
         )
     search.fields.setdefault("schedule", {"method": "ASHA", "minEpochs": 1, "factor": 3})
 

@@ -233,7 +233,10 @@ def _spec_json(spec: TrainingJobSpec, **options: Any) -> Object:
 
 
 def _digest(training_job: TrainingJob) -> str:
-    """Return a digest of a spec without its mutable fields. The predecessor's state does not change the digest."""
+    """Return a digest of a spec without its mutable fields.
+
+    The digest includes the name in training.continueFrom, but no state of the TrainingJob of that name.
+    """
     # Omit defaults: more defaults in a newer schema must not change the digest.
     immutable_fields = _spec_json(training_job.spec, exclude_defaults=True, exclude=set(MUTABLE))
     return hashlib.sha256(json.dumps(immutable_fields, sort_keys=True).encode()).hexdigest()

@@ -21,7 +21,7 @@ _MAX_MARKS = 12
 
 
 def draw(report: ExperimentReport, histories: Histories, path: Path) -> None:
-    """Draw the metric by epoch for each trial with a history; the best trial is orange."""
+    """Draw the metric by epoch for each trial with a history, coloured by its highest rung; the best is orange."""
     metric = escape(report.metric)
     shown = len(histories.points) + len(histories.missing)
     some = f", the {shown:,} of {shown + histories.omitted:,} trials with most epochs" if histories.omitted else ""
