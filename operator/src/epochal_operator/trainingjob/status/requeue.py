@@ -19,6 +19,10 @@ from epochal_operator.trainingjob.status.predicates import is_finished
 START_DELAY_SECONDS = 5.0
 """Seconds after each step of a start during which a status that only shows the next step is not written."""
 
+STAGE_DELAY_SECONDS = 3.0
+"""Seconds after a report of a trainer's start during which a status that only shows the next stage is not written. This
+is shorter than the interval of reports, so the reports of a long stage cannot delay its write again and again."""
+
 END_DELAY_SECONDS = 5.0
 """Seconds after each step of an end during which a status that only shows the coming end is not written."""
 
@@ -40,7 +44,11 @@ def start_delay(before: Status, after: Status, observed: Observed) -> float | No
     times = [datetime.fromisoformat(time) for time in _start_times(observed) if time]
     if before.observed_generation not in {None, after.observed_generation} or not times:
         return None
-    return _remaining(START_DELAY_SECONDS, max(times), observed.now)
+    delay = _remaining(START_DELAY_SECONDS, max(times), observed.now)
+    if not is_next_step or before.progress is None or before.progress.last_report_time is None:
+        return delay
+    reported = datetime.fromisoformat(before.progress.last_report_time)
+    return max(filter(None, (delay, _remaining(STAGE_DELAY_SECONDS, reported, observed.now))), default=None)
 
 
 _STARTING_REASONS = frozenset({Reason.QUEUED, Reason.STARTING, Reason.PULLING_IMAGE})

@@ -4,12 +4,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from epochal_api.trainingjob.report import INTERVAL_SECONDS
 from epochal_api.trainingjob.status import Status
 from epochal_operator.runtime.actions import ApplyStatus, CreateChild, DeleteSelf
 from epochal_operator.trainingjob.plan import Action, Plan, make_plan
 from epochal_operator.trainingjob.progress.reported_status import reported_status
 from epochal_operator.trainingjob.reasons import Reason, StatusCause
-from epochal_operator.trainingjob.status.requeue import START_DELAY_SECONDS
+from epochal_operator.trainingjob.status.requeue import STAGE_DELAY_SECONDS, START_DELAY_SECONDS
 from epochal_operator.trainingjob.status.status import derive_status
 
 from tests.unit.operator.objects import (
@@ -168,26 +169,32 @@ def test_other_first_status_is_written_at_once(observed: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("ran", "stage", "attempt", "written"),
+    ("ran", "reported", "stage", "attempt", "delay"),
     [
-        (2, "LoadingData", 1, False),
-        (6, "LoadingData", 1, True),
-        (2, None, 1, True),  # it trains
-        (2, "LoadingData", 2, True),  # of another pod
+        (2, 1, "LoadingData", 1, START_DELAY_SECONDS - 2),
+        (6, 1, "LoadingData", 1, STAGE_DELAY_SECONDS - 1),
+        (6, STAGE_DELAY_SECONDS, "LoadingData", 1, None),
+        (2, 1, None, 1, None),  # it trains
+        (2, 1, "LoadingData", 2, None),  # of another pod
     ],
 )
-def test_steps_of_a_trainers_first_seconds_are_not_written(
-    ran: float, stage: str | None, attempt: int, *, written: bool
+def test_short_stages_of_a_start_are_not_written(
+    ran: float, reported: float, stage: str | None, attempt: int, delay: float | None
 ) -> None:
     trainer = pod(phase="Running", running={"startedAt": at(-ran)})
     before = derive_status(training_job(), seen(made(60), trainer))
-    reported = reported_status(
-        report(stage="Loading" if stage else "Training", start_stage=stage, attempt=attempt), NOW
-    )
-    job = training_job(Status(**dict(before) | dict(reported)))
+    stages = report(stage="Loading" if stage else "Training", start_stage=stage, attempt=attempt)
+    progress = reported_status(stages, NOW - timedelta(seconds=reported))
+    job = training_job(Status(**dict(before) | dict(progress)))
     found = make_plan(job, seen(made(60), trainer), INSTALLATION)
-    assert (ApplyStatus in [type(action) for action in found.actions]) is written
-    assert written or found.requeue_after == START_DELAY_SECONDS - ran
+    if delay is None:
+        assert ApplyStatus in [type(action) for action in found.actions]
+    else:
+        assert found == Plan(requeue_after=delay)
+
+
+def test_delay_of_a_stage_ends_before_the_next_report() -> None:
+    assert STAGE_DELAY_SECONDS < INTERVAL_SECONDS
 
 
 def test_resume_is_written_at_once() -> None:
