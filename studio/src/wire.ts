@@ -841,6 +841,7 @@ export interface Usage {
 export const MAX_FIELDS = 500;
 export const MAX_IMPORT = 67108864;
 export const MAX_METRICS = 100;
+export const MAX_OUTPUTS = 16;
 export const MAX_POINTS = 2000;
 export const MAX_RUNS_COMPARED = 200;
 export const MAX_SPARKLINE = 32;

@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 from playwright.sync_api import expect
 
-from tests.kit import tokens
+from tests.kit import operator, tokens
 from tests.kit.browser import browser, opened, tab_to
 from tests.kit.buckets import ENDPOINT
 from tests.kit.documents import ROOT
@@ -116,6 +116,28 @@ def test_a_change_of_an_older_version_is_a_conflict(run: str, namespace: Namespa
     assert "finish" not in namespace.job(run)["spec"]
     namespace.patch({"suspend": False}, run)
     namespace.wait_state("Running", name=run)
+
+
+@pytest.mark.alone
+def test_an_open_page_shows_the_next_epochs_after_a_restart_of_the_operator(namespace: Namespace) -> None:
+    name = "long"
+    namespace.apply(digits(name, training__epochs=100_000, training__callbacks=[]))
+    namespace.wait_epoch(1, name)
+    token = create_user(namespace.name, "grace", "edit")
+    with studio_in_browser() as (chromium, address), opened(chromium, address, complains=("status of 401",)) as page:
+        sign_in(page, token)
+        page.get_by_role("main").get_by_label("Namespace", exact=True).fill(namespace.name)
+        page.keyboard.press("Enter")
+        row = page.get_by_role("row").filter(has=page.get_by_role("link", name=name, exact=True))
+        expect(row).to_contain_text("Running")
+        before = namespace.status(name)["progress"]["epoch"]
+        operator.kill()
+        namespace.wait_epoch(before + 20, name)
+        namespace.patch({"suspend": True}, name)
+        ended = namespace.wait_state("Suspended", name=name)["progress"]["epoch"]
+        expect(row).to_contain_text("Suspended")
+        expect(row).to_contain_text(f"{ended}/100000")
+    kubectl("delete", "tj", name, "--namespace", namespace.name, "--wait=false")
 
 
 def test_curves_log_and_files_are_read_from_minio(run: str, namespace: Namespace, users: dict[str, Client]) -> None:

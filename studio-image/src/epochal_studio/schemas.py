@@ -10,6 +10,7 @@ from pathlib import Path
 
 from epochal_api.descriptions import DescribedJsonSchema
 from epochal_api.model import Model
+from epochal_api.trainingjob.network import MAX_OUTPUTS
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from epochal_studio.wire import capacity, common, documents, networks, preview, results, runs, servers, session, storage
@@ -57,6 +58,7 @@ CONSTANTS: Mapping[str, int] = {
     "MAX_FIELDS": results.MAX_FIELDS,
     "MAX_IMPORT": documents.MAX_IMPORT,
     "MAX_METRICS": results.MAX_METRICS,
+    "MAX_OUTPUTS": MAX_OUTPUTS,
     "MAX_POINTS": results.MAX_POINTS,
     "MAX_RUNS_COMPARED": results.MAX_RUNS_COMPARED,
     "MAX_SPARKLINE": runs.MAX_SPARKLINE,

@@ -90,6 +90,11 @@ test("a repeat of blocks that begin with a repeat opens", () => {
   expect(opened.nodes.flatMap(({ block }) => block?.title ?? [])).toEqual(["b0", "b1", "b2", "b3"]);
 });
 
+test("a name of 40,000 characters is no start of blocks", () => {
+  const graph = graphOf([1, 2, 3].map((number) => `{layer: Dense, name: ${"a/".repeat(20_000)}${number}}`));
+  expect(findBlocks(graph)).toEqual([]);
+});
+
 test("a closed block around an open one hides it", () => {
   const graph = graphOf(["stage1_block1_a", "stage1_block1_b", "stage1_block1_c", "stage1_x", "stage1_y"].map((name, index) => `{layer: L${index}, name: ${name}}`).concat("{layer: Dense}"));
   const blocks = findBlocks(graph);

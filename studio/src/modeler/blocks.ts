@@ -28,6 +28,8 @@ const MIN_LAYERS = 3;
 const MAX_ITEMS = 60;
 const PART = 25;
 const MAX_TITLE = 60;
+/** A longer name, which the API refuses, has no start: each of its separators would be a level of blocks. */
+const MAX_NAME = 128;
 const SEPARATOR = /[/\\>._-]/u;
 
 /** Returns the outermost blocks of a graph. */
@@ -65,7 +67,7 @@ function byPrefix(layers: readonly GraphNode[], prefix: string): Item[] {
 
 /** Returns the start of a name that a block may have: up to the next separator, and with a digit unless it ends with / or a dot. */
 function nextPrefix(name: string | null, prefix: string): string | null {
-  if (name === null || !name.startsWith(prefix)) return null;
+  if (name === null || name.length > MAX_NAME || !name.startsWith(prefix)) return null;
   for (let end = prefix.length + 1; end < name.length; end++) {
     const character = name[end] ?? "";
     if (!SEPARATOR.test(character)) continue;

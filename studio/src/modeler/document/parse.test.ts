@@ -56,6 +56,8 @@ test.each([
   ["questions a hundred thousand deep", "? ".repeat(MAX_YAML / 2), "too deep"],
   ["indents", Array.from({ length: 300 }, (_, depth) => `${" ".repeat(depth)}a:`).join("\n"), "levels"],
   ["a billion laughs", `a0: &a0 [x, x]\n${Array.from({ length: 40 }, (_, level) => `a${level + 1}: &a${level + 1} [*a${level}, *a${level}]`).join("\n")}`, "values"],
+  ["30,000 outputs", `${NETWORK}    outputs: [${"a,".repeat(30_000)}]\n`, "30,000 outputs. At most 16"],
+  ["17 inputs", `${NETWORK}    inputs: [${"a,".repeat(17)}]\n`, "17 inputs. At most 16"],
   ["1,001 layers", NETWORK + "    - {layer: Dense}\n".repeat(1000), "1,001 layers"],
 ])("%s are bounded, with a message", (_, text, message) => {
   const { document, problems } = parseDocument(text);

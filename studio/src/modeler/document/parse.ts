@@ -3,12 +3,14 @@
 // Only faults that make a drawing impossible are found here. The rules of the API are those of the back end alone.
 import { LineCounter, parseDocument as parseYaml, type Document, type ParsedNode, type Tags } from "yaml";
 import type { DocumentProblem } from "../../wire";
-import { MAX_YAML } from "../../wire";
+import { MAX_OUTPUTS, MAX_YAML } from "../../wire";
 import { getIn, isList, isObject, pathText, type Json, type JsonObject, type Path } from "../json";
 import { build, TooLarge, type Fault } from "./build";
 import { nodeAt } from "./nodes";
 
 export const MAX_LAYERS = 1000;
+/** The greatest number of items in each list of a network. */
+const MAX_ITEMS = { layers: MAX_LAYERS, inputs: MAX_OUTPUTS, outputs: MAX_OUTPUTS };
 const MAX_PROBLEMS = 50;
 /** More nesting than this is refused before the parser, which recurses. */
 const MAX_BRACKETS = 200;
@@ -98,11 +100,11 @@ function* undrawable({ value, specPath }: ModelerDocument): Generator<{ path: Pa
     const found = getIn(value, path) ?? null;
     if (found !== null && !isObject(found)) yield { path, message: "It must be an object." };
   }
-  for (const name of ["layers", "inputs", "outputs"]) {
+  for (const [name, most] of Object.entries(MAX_ITEMS)) {
     const path = [...specPath, "network", name];
     const found = getIn(value, path) ?? null;
     if (found !== null && !isList(found)) yield { path, message: "It must be a list." };
-    if (name === "layers" && isList(found) && found.length > MAX_LAYERS) yield { path, message: `It has ${found.length.toLocaleString("en")} layers. At most ${MAX_LAYERS.toLocaleString("en")} are possible.` };
+    if (isList(found) && found.length > most) yield { path, message: `It has ${found.length.toLocaleString("en")} ${name}. At most ${most.toLocaleString("en")} are possible.` };
   }
 }
 
