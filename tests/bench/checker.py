@@ -65,8 +65,8 @@ def checker(namespace: Namespace) -> list[Figure]:
     alone, numbers, figures = json.loads(log.rpartition("Seconds:")[2]), count(1), []
     for layers, goal in GOALS.items():
         seconds = [_ask(network(layers, 10, 8 + next(numbers))) for _ in range(QUESTIONS)]
-        beside = f"Keras' own calls: {spread(alone[str(layers)])}"
-        figures.append(figure(f"the checker: a new network of {layers} layers", beside, seconds, goal))
+        baseline = f"Keras' own calls: {spread(alone[str(layers)])}"
+        figures.append(figure(f"the checker: a new network of {layers} layers", baseline, seconds, goal))
     _ask(network(500, 10))
     edits = [_ask(network(500, 10 + next(numbers))) for _ in range(QUESTIONS)]
     figures.append(figure("the checker: an edit at the end of 500 layers", "", edits, EDIT_SECONDS))
@@ -149,10 +149,10 @@ def _different(name: str, number: int, image: str | None, *, on_kwok: bool = Fal
     return job
 
 
-def figure(what: str, beside: str, seconds: list[float], goal: float) -> Figure:
+def figure(name: str, baseline: str, seconds: list[float], goal: float) -> Figure:
     """Returns the line for questions that took these seconds."""
     p95 = percentile(seconds, 0.95)
-    return Figure(what, beside, f"p95 {p95:.3g} s, {spread(seconds)}", f"p95 {goal:g} s", p95 <= goal)
+    return Figure(name, baseline, f"p95 {p95:.3g} s, {spread(seconds)}", f"p95 {goal:g} s", p95 <= goal)
 
 
 def _pod() -> Any:

@@ -8,16 +8,18 @@ from statistics import median
 
 @dataclass(frozen=True)
 class Figure:
-    """One line of the results.
+    """A row of the results.
 
     Args:
-        beside: What it was measured beside.
-        measured: The figure, with its unit.
-        goal: What it should be; empty for what is only told.
+        name: What was measured.
+        baseline: The result of the baseline; empty without one.
+        measured: The result, with its unit.
+        goal: The value that the result should reach; empty for a result that is only reported.
+        met: Whether the result reaches the goal.
     """
 
-    what: str
-    beside: str
+    name: str
+    baseline: str
     measured: str
     goal: str = ""
     met: bool = True
@@ -25,7 +27,7 @@ class Figure:
     def line(self) -> str:
         """Returns the line of the table."""
         met = ("yes" if self.met else "no") if self.goal else ""
-        return f"| {self.what} | {self.beside} | {self.measured} | {self.goal} | {met} |"
+        return f"| {self.name} | {self.baseline} | {self.measured} | {self.goal} | {met} |"
 
 
 def measure_rows(rows: Iterable[str], measure: Callable[[str], list[Figure]]) -> list[Figure]:
@@ -35,7 +37,7 @@ def measure_rows(rows: Iterable[str], measure: Callable[[str], list[Figure]]) ->
         print(f"{row} ...", flush=True)
         measured = measure(row)
         for figure in measured:
-            print(f"  {figure.what}: {figure.measured}", flush=True)
+            print(f"  {figure.name}: {figure.measured}", flush=True)
         figures += measured
     return figures
 
@@ -51,5 +53,5 @@ def spread(values: list[float], unit: str = "s") -> str:
 
 
 def table(figures: list[Figure]) -> str:
-    head = ["| what | beside | measured | goal | met |", "|---|---|---|---|---|"]
+    head = ["| measurement | baseline | result | goal | met |", "|---|---|---|---|---|"]
     return "\n".join([*head, *(figure.line() for figure in figures)]) + "\n"

@@ -31,7 +31,7 @@ def put_figures(title: str, figures: Iterable[Figure], path: Path = RESULTS) -> 
     lines = by_title[f"# {title}"].splitlines()
     for figure in figures:
         line = replace(figure, measured=f"{figure.measured}; {_day()}").line()
-        found = [index for index, known in enumerate(lines) if known.startswith(f"| {figure.what} |")]
+        found = [index for index, known in enumerate(lines) if known.startswith(f"| {figure.name} |")]
         end = 1 + max(index for index, known in enumerate(lines) if known.startswith("|"))
         (at,) = found or (end,)
         lines[at : at + len(found)] = [line]

@@ -54,7 +54,7 @@ def convert() -> list[Figure]:
     ]
 
 
-def _figure(what: str, used: list[Used]) -> Figure:
+def _figure(name: str, used: list[Used]) -> Figure:
     cpu = [each.cpu for each in used]
     memory = max(each.megabytes for each in used)
-    return Figure(what, f"memory at its peak: {memory:.0f} MB", spread(cpu), f"{SECONDS:g} s", median(cpu) <= SECONDS)
+    return Figure(name, f"memory at its peak: {memory:.0f} MB", spread(cpu), f"{SECONDS:g} s", median(cpu) <= SECONDS)

@@ -89,12 +89,12 @@ def on_a_cluster() -> list[Figure]:
     ]
 
 
-def more(what: str, modules: str, ours: list[float], imports: list[float], goal: float) -> Figure:
+def more(name: str, modules: str, ours: list[float], imports: list[float], goal: float) -> Figure:
     """Returns the line for a command beside the import of modules."""
     above = median(ours) - median(imports)
-    beside = f"`import {modules}`: {spread(imports)}"
+    baseline = f"`import {modules}`: {spread(imports)}"
     measured = f"{spread(ours)}: {above * 1000:+.0f} ms"
-    return Figure(what, beside, measured, f"at most +{goal * 1000:.0f} ms at the median", above <= goal)
+    return Figure(name, baseline, measured, f"at most +{goal * 1000:.0f} ms at the median", above <= goal)
 
 
 def _cpu(contenders: dict[str, Callable[[], Used]]) -> dict[str, list[float]]:

@@ -136,5 +136,5 @@ def _beside_zero(runs: Runs, ours: Method, theirs: Method) -> Figure:
 def _repeated(runs: Runs) -> Figure:
     counted = [run for method, those in runs.items() if method.from_checkpoints for run in those]
     repeated = sum(run.repeated for run in counted)
-    beside = f"{sum(run.epochs for run in counted)} epochs of {len(counted)} searches"
-    return Figure("epochs trained twice", beside, str(repeated), "0", not repeated)
+    baseline = f"{sum(run.epochs for run in counted)} epochs of {len(counted)} searches"
+    return Figure("epochs trained twice", baseline, str(repeated), "0", not repeated)

@@ -79,7 +79,7 @@ def suggestions() -> list[Figure]:
             assert len(answer.suggestions) == count
     alone = {1: [item["one"] for item in theirs], 100: [item["hundred"] for item in theirs]}
     imports, peak = spread([item["import"] for item in theirs]), max(item["megabytes"] for item in theirs)
-    figure = partial(_figure, beside=f"and {imports} its import, {peak:.0f} MB")
+    figure = partial(_figure, baseline=f"and {imports} its import, {peak:.0f} MB")
     return [*(figure(count, ours[count], alone[count]) for count in GOALS), _memory(asked[1], peak)]
 
 
@@ -92,11 +92,11 @@ async def _asked(question: Request) -> Response:
         await searcher.close()
 
 
-def _figure(count: int, ours: list[float], alone: list[float], *, beside: str) -> Figure:
+def _figure(count: int, ours: list[float], alone: list[float], *, baseline: str) -> Figure:
     goal, asked = GOALS[count], "one suggestion" if count == 1 else f"{count} suggestions in one call"
     return Figure(
         f"{asked} with {KNOWN} trials known, the child's process and start included",
-        f"Optuna alone in one process: {spread(alone)}, {beside}",
+        f"Optuna alone in one process: {spread(alone)}, {baseline}",
         spread(ours),
         f"under {goal:g} s",
         max(ours) < goal,

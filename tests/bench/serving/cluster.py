@@ -142,14 +142,14 @@ def ends(bed: Bed) -> Figure:
     return failures(f"requests that failed while {TIMES} pods were told to end", load.asked)
 
 
-def failures(what: str, asked: Sequence[SentRequest]) -> Figure:
+def failures(name: str, asked: Sequence[SentRequest]) -> Figure:
     """Returns how many requests failed."""
     failed = [request for request in asked if not request.answered]
     for request in failed[:5]:
         print(f"  {request}", flush=True)
     slowest = percentile([request.seconds for request in asked], 0.999) * 1000
     return Figure(
-        f"{what}, {REPLICAS} replicas",
+        f"{name}, {REPLICAS} replicas",
         f"{len(asked)} requests, 99.9 % of them within {slowest:.0f} ms",
         str(len(failed)),
         "0",

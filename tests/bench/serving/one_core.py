@@ -117,14 +117,14 @@ def slow_network(mnist: Path) -> list[Figure]:
     _all_answered(loads)
     call = median(load.p50 for load in loads["bare"]) / 1000
     figure = share(f"one image, {CONNECTIONS} connections, a slow network", loads, "binary", "bare", 0.9)
-    return [replace(figure, beside=f"{figure.beside}, {call:.1f} ms an image")]
+    return [replace(figure, baseline=f"{figure.baseline}, {call:.1f} ms an image")]
 
 
-def share(what: str, loads: Loads, ours: str, theirs: str, goal: float) -> Figure:
+def share(name: str, loads: Loads, ours: str, theirs: str, goal: float) -> Figure:
     """Returns the share of the bare loop's throughput that the server reaches."""
     ratio = _rates(loads, ours, theirs)
     return Figure(
-        f"{what}: throughput",
+        f"{name}: throughput",
         f"a bare loop, {'batch 64' if '64' in theirs else 'batch 1'}: {_spread(loads[theirs])}",
         f"{_spread(loads[ours])}: {ratio.describe_minimum(goal)}",
         f"at least {goal}",

@@ -35,11 +35,11 @@ def first_list() -> list[Figure]:
             listed.append(_listed())
     kubectl("delete", "namespace", NAMESPACE, "--wait=false")
     # The first page starts the browser's processes.
-    beside, measured = spread(listed[1:]), spread(shown[1:])
+    baseline, measured = spread(listed[1:]), spread(shown[1:])
     return [
         Figure(
             f"{RUNS:,} runs of the local cluster shown",
-            f"a list of the API server: {beside}",
+            f"a list of the API server: {baseline}",
             measured,
             f"{SECONDS:g} s",
             median(shown[1:]) <= SECONDS,

@@ -20,4 +20,4 @@ def test_figures(onnx: float, *, met: bool) -> None:
     assert (with_export.goal, with_export.met) == ("at most 1.8", met)
     assert (without.goal, without.met) == ("at most 1.4", True)
     assert without.measured == "2.6 s (2.6-2.6, n=6): ratio 1.300 (1.300-1.300)"
-    assert without.beside == "`import tensorflow, keras` in the same pod: 2 s (2-2, n=6)"
+    assert without.baseline == "`import tensorflow, keras` in the same pod: 2 s (2-2, n=6)"

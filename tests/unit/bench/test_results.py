@@ -41,7 +41,7 @@ TABLE = """\
 
 some day
 
-| what | beside | measured | goal | met |
+| measurement | baseline | result | goal | met |
 |---|---|---|---|---|
 | pods | raw | 1 s | 2 s | yes |
 | memory |  | 9 MB |  |  |

@@ -17,7 +17,7 @@ def test_figures_of_equals() -> None:
     assert steady.measured == "4 s (4-4, n=24): ratio 1.000 (1.000-1.000) by medians, 1.000 by minima"
     assert whole.met
     assert whole.measured == "28 s (28-28, n=6): ratio 1.000 (1.000-1.000) by means, +0.0 s"
-    assert checkpoint.beside == "an epoch: 4 s; 5 taken in 5"
+    assert checkpoint.baseline == "an epoch: 4 s; 5 taken in 5"
     assert checkpoint.measured == "1 MB, captured in 10 ms, written beside the training in 0.1 s"
     assert not checkpoint.goal
 

@@ -41,7 +41,7 @@ def test_the_earlier_watch_tells_when_the_status_had_an_epoch(late: float, *, me
     found = figure({1: 10.0 + late, 2: 11.0, 3: 12.0}, shown, {1: 9.5})
     assert found.met is met
     assert "n=3" in found.measured
-    assert "p95 100 ms" in found.beside
+    assert "p95 100 ms" in found.baseline
 
 
 def test_the_large_model_can_be_imported(tmp_path: Path) -> None:

@@ -41,10 +41,10 @@ RUNGS = [ran(0, 5), ran(0, 9), ran(7, 20)]
 
 def test_figures_of_a_search() -> None:
     found, repeated, overhead, waited = figures(experiment(), RUNGS, [0.2, 0.1])
-    assert (found.met, found.beside) == (True, "its template: 0.1")
+    assert (found.met, found.baseline) == (True, "its template: 0.1")
     assert found.measured == "0.05; Complete after 3 rungs and 30 epochs"
     assert (repeated.met, repeated.measured) == (True, "0")
-    assert overhead.beside == "an epoch of 20 s: 35%"
+    assert overhead.baseline == "an epoch of 20 s: 35%"
     assert overhead.measured.startswith("7 s (7-7, n=3): until the container begins 0 s, import 2 s, start 0.5 s")
     assert "checkpoints and what else lies between epochs 0.5 s" in overhead.measured
     assert (waited.met, waited.measured) == (True, "2 s (2-2, n=1)")

@@ -28,7 +28,7 @@ def figures_by_name(**changes: Run) -> dict[str, Figure]:
     runs |= {theirs: [run(40)] * SEEDS for _, theirs in FROM_ZERO}
     names: dict[str, Method] = {"asha_tpe": ASHA_TPE, "random": RANDOM, "short": SHORT}
     runs |= {names[name]: [changed] * SEEDS for name, changed in changes.items()}
-    return {figure.what: figure for figure in figures(runs)}
+    return {figure.name: figure for figure in figures(runs)}
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ BESIDE_RANDOM = "epochs until ASHA + TPE is as good as Random with full training
 def test_as_good_as_random_in_a_third_of_its_epochs(usual: dict[str, Figure]) -> None:
     figure = usual[BESIDE_RANDOM]
     assert figure.met
-    assert figure.beside == "Random: 90 epochs (90-90)"
+    assert figure.baseline == "Random: 90 epochs (90-90)"
     assert figure.measured == "30 epochs (30-30): ratio 0.333 (0.333-0.333), with 20 of 20 seeds at all"
 
 
@@ -63,7 +63,7 @@ def test_going_on_from_checkpoints_is_compared_with_the_same_rungs_from_zero(epo
     name = "epochs with promotion from checkpoints: 60 trials of at most 9 epochs"
     figure = figures_by_name(short=run(epochs, first=40 - epochs))[name]
     assert figure.met is met
-    assert figure.beside == (
+    assert figure.baseline == (
         "the same rungs from zero: 40 epochs (40-40); a search from zero, which promotes others: 40 epochs (40-40)"
     )
 
