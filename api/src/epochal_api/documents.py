@@ -101,8 +101,10 @@ class Document(NamedTuple):
 class UnreadableFile(ValueError):
     """A file that cannot be read as Kubernetes objects: it is missing, no YAML, too large, or has an invalid key.
 
+    A key is invalid if it is repeated, or is a list or a mapping.
+
     Args:
-        message: The requirement that the file violates.
+        message: The requirement that the file violates, or the operating system's error if the file cannot be opened.
         line: The line, from 1, if it is known.
     """
 

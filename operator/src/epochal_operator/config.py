@@ -84,8 +84,9 @@ class Config:
     """The settings of the operator: from options of the command line, except `namespace` and `instance`.
 
     Args:
-        namespace: Namespace of the operator, from POD_NAMESPACE.
-        instance: Unique name of this replica: the name of its pod (POD_NAME), or HOST_PID outside of a cluster.
+        namespace: Namespace of the operator, from POD_NAMESPACE. Default: epochal-system.
+        instance: Unique name of this replica: the name of its pod, from POD_NAME. Outside of a cluster: the host name,
+            an underscore and the process ID.
     """
 
     namespaces: tuple[str, ...] = _option("namespaces to serve; default: all", "A,B", type=_names, default=())

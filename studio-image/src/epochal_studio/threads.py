@@ -61,14 +61,16 @@ class Threads:
         """Call a function in a thread, and return its result.
 
         Args:
-            user: Key of the user's limits for calls and memory.
+            user: Key of the user; SIGN_IN if the user is not known yet. Two limits of each user apply: the number of
+                calls, and the memory that the function reserves, see `Memory.reserve`.
             seconds: Maximum seconds until the result, including the wait for a thread.
             function: The function.
             args: Positional arguments of the function.
             options: Keyword arguments of the function.
 
         Raises:
-            Refusal: 503, if too many calls run or wait; 504, after the deadline.
+            Refusal: 503, if too many calls run or wait, or if the function reserves too much memory. 504, after the
+                deadline.
         """
         if self.calls >= self._max_calls:
             raise too_busy("Studio is busy with the requests of other users.")

@@ -303,7 +303,7 @@ def test_refusals(tmp_path: Path) -> None:
     [
         ("1,2\n3,4\n", "has no heading: its first line has only numbers"),
         ("a\n1\n", "is no table: its first line has none of the delimiters"),
-        ("a,b\n,1\n", "has no complete row below its heading"),
+        ("a,b\n,1\n", "has no row below its heading that has a value in each column"),
         ("a,b\n1,\xff\n", "Write it as CSV in UTF-8."),
         ("a,b\n1,x\n2,x\n", "the column b must have 2 to 1,000 different values as labels, found 1"),
         ("a,b\nx1,0\n" + "".join(f"n{i},1\n" for i in range(99)), "has 100 rows and 0 columns of features"),

@@ -91,7 +91,7 @@ class ModelServerStatus(StatusModel):
     model: ServedModel | None = None
     """The model of the pods."""
     previous: PreviousModel | None = None
-    """The model that all pods served before this model, for a rollback."""
+    """The model that all pods served before the current model, for a rollback."""
     replicas: int | None = None
     """Number of pods."""
     ready_replicas: int | None = None

@@ -153,7 +153,9 @@ def _survey(path: Path, form: _CsvFormat, label: str | None) -> _Survey:
             for index, (column, text) in enumerate(zip(columns, row, strict=True)):
                 column.add(number, text, form.number(text), MAX_CLASSES if index == target else MAX_WORDS)
     if not count:
-        raise EpochalError(f"{path} has no complete row below its heading", "Fill the empty cells.")
+        raise EpochalError(
+            f"{path} has no row below its heading that has a value in each column", "Fill the empty cells."
+        )
     for column in columns:
         if column.unclear and column.has_number and not column.has_word:
             row_number, text = column.unclear

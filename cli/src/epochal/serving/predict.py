@@ -25,8 +25,8 @@ class Prediction(NamedTuple):
         file: The file with the sample, as the user named it.
         sample: Index of the sample in the file, from 0.
         columns: Names of the model's outputs.
-        cells: A function that returns a cell of a table for each output.
-        plain: A function that returns the prediction as JSON values.
+        cells: A function without arguments that returns a list of cells for a table, one for each output.
+        plain: A function without arguments that returns the prediction as JSON values.
     """
 
     file: str

@@ -195,7 +195,7 @@ def _network_fault(error: HTTPError, redact: Callable[[str], str]) -> str:
         case SSLError():
             return f"TLS failed ({_shown(redact(str(reason)))}): check spec.storage.endpoint"
         case _:
-            return f"{_shown(redact(str(cause or reason)))}: check that the service is healthy"
+            return f"no valid answer ({_shown(redact(str(cause or reason)))}): check that the service is healthy"
 
 
 def _certificate_fault(error: HTTPError) -> str | None:

@@ -12,7 +12,7 @@ from epochal_operator.runtime.api.resource import Object
 from epochal_operator.runtime.conditions import condition_of
 
 MAX_CAUSES = 3
-"""Maximum number of different causes in a message. The number of the others follows."""
+"""Maximum number of different causes in a message. The message ends with the number of further causes."""
 MAX_CAUSE = 224
 """Maximum characters of the message in a cause. A longer message is cut: three causes fit into the message of a
 condition."""

@@ -177,7 +177,7 @@ class Reconciler(ObjectReconciler[ExperimentReconcileState]):
         return _Inputs(spec, ledger, await read_warm_start(key, spec.parsed, self.store, ledgers))
 
     def _check_template(self, key: Key, document: Object, inputs: _Inputs) -> _Inputs | NoVerdict:
-        """Return the inputs. If Keras refuses the network of every trial, their spec becomes invalid.
+        """Return the inputs, in which `spec` is invalid if Keras refuses the network of every trial.
 
         Returns PENDING until the checker answers, and UNKNOWN if it does not answer and has refused this spec before.
         """

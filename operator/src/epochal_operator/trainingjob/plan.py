@@ -118,9 +118,12 @@ def plan_for_invalid_spec(
 ) -> Plan:
     """Return the plan for a TrainingJob with an invalid spec. A Job of an earlier, valid spec may exist.
 
-    A Job that has run a container, or has started with an unchanged spec, continues and gets only the mutable fields of
-    the spec. A started TrainingJob without a Job is blocked. Any other Job is removed; only then does the TrainingJob
-    fail with InvalidSpec.
+    - A Job that has run a container continues, and gets only the mutable fields of the spec. So does a Job that has
+      started if the spec was never changed: the version of Epochal that created the Job accepted this spec.
+    - A TrainingJob that has started, but has no Job, does not fail. It waits, and its condition Ready has the reason
+      InvalidSpec or SpecLost.
+    - Any other TrainingJob fails with InvalidSpec. Before that, the removal of its Job begins: see `removal_action`. It
+      still trains later if its spec becomes valid.
     """
     job = observed.job
     if metadata.deletion_timestamp is not None:

@@ -47,7 +47,7 @@ _CACHEABLE = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The parsed request line and headers of a plain request."""
+    """The path, the body's length and the relevant headers of a plain request, see the docstring of this module."""
 
     path: str
     length: int
@@ -91,7 +91,7 @@ def _keeps_alive(name: bytes, value: bytes) -> bool:
 
 
 def response(status: int, body: Body, headers: Mapping[str, str], *, closes: bool) -> bytes:
-    """Return the bytes of an HTTP response, with the header `Connection: close` if `closes`, else keep-alive."""
+    """Return the bytes of an HTTP response, with `Connection: close` if `closes`, or else `Connection: keep-alive`."""
     first = _head_start(status, body.content_type, *body.headers.items(), *headers.items())
     last = b"close" if closes else b"keep-alive"
     return b"%b%bContent-Length: %d\r\nConnection: %b\r\n\r\n%b" % (

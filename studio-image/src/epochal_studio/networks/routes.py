@@ -39,7 +39,7 @@ async def show_catalogue(request: web.Request) -> web.Response:
 
 
 async def show_class(request: web.Request) -> web.Response:
-    """Return the docstring of the class or function of Keras in the path."""
+    """Return the docstring of a Keras class or function, which the path of the request names."""
     await confirmed_access(request)
     module, name = request.match_info["module"], request.match_info["class"]
     if not is_known(module, name):

@@ -19,7 +19,8 @@ log = logging.getLogger(__name__)
 def read_templates(folder: Path) -> list[Template]:
     """Return the templates in the YAML files of a folder, sorted by file name; none if the folder does not exist.
 
-    Unreadable files, and objects of other kinds, are left out.
+    A template is a TrainingJob or an Experiment. Unreadable files, other kinds, and templates after the first
+    MAX_TEMPLATES are left out.
     """
     return list(_templates(folder))[:MAX_TEMPLATES]
 

@@ -1,4 +1,4 @@
-"""Builds the preview of a file's arrays: first values, samples of each class, and the first samples as pictures."""
+"""Builds the preview of a file's arrays: first values, number of samples of each class, and samples as pictures."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple

@@ -102,6 +102,6 @@ def class_names(arrays: Iterable[StoredArray]) -> list[str]:
 def _plain(value: Value) -> Value:
     """Return a float without a fraction as an integer, since tables often store class indices as floats.
 
-    Large floats and all other labels are returned unchanged.
+    Floats with an absolute value of MAX_LABELS or more, and all other labels, are returned unchanged.
     """
     return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < MAX_LABELS else value

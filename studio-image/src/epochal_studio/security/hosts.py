@@ -1,4 +1,4 @@
-"""Checks host names and origins: on the allow-list, local, or Studio's own."""
+"""Checks two headers: Host must be on the allow-list, and Origin must be the origin of Studio's pages."""
 
 import re
 from collections.abc import Collection

@@ -25,7 +25,7 @@ systems tick more slowly than Python's."""
 
 
 class FileCopy:
-    """A copy of a file. The file is deleted when this object is garbage-collected."""
+    """A copy of a file, at `path`. The copy is deleted when this object is garbage-collected."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

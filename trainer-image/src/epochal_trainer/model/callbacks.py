@@ -36,6 +36,10 @@ _REPLACED = frozenset({"History", "ProgbarLogger"})
 def build(specs: Sequence[Callback], *, folder: Path) -> list[Any]:
     """Return the Keras callbacks of a TrainingJob in order, and after them a KeepAverages for each SwapEMAWeights.
 
+    Args:
+        specs: The callbacks in the spec. Those in _REPLACED are skipped.
+        folder: Folder for the files that callbacks write.
+
     Raises:
         Failure: InvalidTraining, with the field, the value found and the requirement.
     """

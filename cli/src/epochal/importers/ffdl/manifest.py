@@ -164,7 +164,8 @@ def _bucket(store: Mapping[str, Any], key: str, draft: Draft) -> str | None:
     name = _container(store, key)
     if isinstance(name, str) and re.fullmatch(BUCKET_PATTERN, name):
         return name
-    draft.warn(_store_label(store), f"{key}.container is {shown(name)}: it is no valid name of an S3 bucket")
+    found = f"{key}.container must be the name of an S3 bucket, found {shown(name)}"
+    draft.warn(_store_label(store), f"{found}: a placeholder is used instead")
     return None
 
 

@@ -92,7 +92,10 @@ def set_data(node: Node, draft: Draft) -> None:
     bucket = parameters.get("bucket")
     if is_nothing(bucket) or not isinstance(bucket, str) or not re.fullmatch(BUCKET_PATTERN, bucket):
         if not is_nothing(bucket):
-            draft.warn(node.label, f"bucket is {shown(bucket)}: it is no valid name of an S3 bucket")
+            draft.warn(
+                node.label,
+                f"bucket must be the name of an S3 bucket, found {shown(bucket)}: a placeholder is used instead",
+            )
         bucket = None
     data: dict[str, Any] = {"bucket": bucket or _PLACEHOLDER_BUCKET, **_format(node, draft), **_sets(node, draft)}
     draft.spec["data"] = data

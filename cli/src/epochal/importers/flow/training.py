@@ -65,7 +65,8 @@ def convert_loss(node: Node, last: LastLayer, draft: Draft) -> str | dict[str, A
     for name, value in node.parameters.items():
         if value not in (None, "", "null", 1, "1", False, 0, "0"):
             draft.warn(
-                node.label, f"{shown(name)} is {shown(value)}: a loss has no such argument, so this value is lost"
+                node.label,
+                f"{shown(name)} is {shown(value)}: the import converts no arguments of a loss, so this value is lost",
             )
     name = _normalized(node)
     if name in _CROSSENTROPIES:

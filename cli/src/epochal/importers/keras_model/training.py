@@ -110,6 +110,10 @@ def _by_output(value: Any, names: Sequence[str], draft: Draft, field: str, *, is
     """Return the value of the `compile` argument `field` for each output, by the name of the output.
 
     `value` is one value for all outputs, a list in the order of the outputs, or a mapping by the name of the output.
+
+    With `is_list`, the value of an output is itself a list, such as its metrics. So a list without inner lists may have
+    two meanings: if it has as many entries as there are outputs, each output gets one entry. Otherwise each output gets
+    the whole list.
     """
     if value is None:
         return {}
@@ -121,7 +125,6 @@ def _by_output(value: Any, names: Sequence[str], draft: Draft, field: str, *, is
         return dict.fromkeys(names, value)
     is_nested = bool(value) and all(isinstance(each, list) or each is None for each in value)
     if is_list and not is_nested:
-        # A list of metrics is that of each output; with an entry for each output, it is one for each.
         if len(names) > 1 and len(value) == len(names):
             return {name: [each] for name, each in zip(names, value, strict=True)}
         return dict.fromkeys(names, value)

@@ -40,8 +40,8 @@ class Format:
         matches: Returns whether a file of this format may begin with these bytes, at most HEAD_SIZE.
         read_sets: Reads data sets; None if a file of this format holds a single array.
         read_array: Reads a single array; None if a file of this format holds data sets.
-        names_arrays: Whether the file has a name for each array. Only such a file can hold arrays for a network with
-            several inputs or outputs, and texts.
+        names_arrays: Whether the file has a name for each array. Only such a file can hold arrays of texts, or the
+            arrays of a network with several inputs or outputs.
     """
 
     matches: Callable[[bytes], bool]
