@@ -158,6 +158,11 @@ def unready(since: float) -> dict[str, Any]:
 
 NO_SUCH_LABELS = "0/3 nodes are available: 3 node(s) didn't match Pod's node affinity/selector."
 """Message of the scheduler for a nodeSelector with a typo."""
+DOUBTFUL_LABELS = (
+    "0/3 nodes are available: 1 node(s) had untolerated taint(s), 2 node(s) didn't match Pod's node affinity/selector.",
+    "0/3 nodes are available: 1 node(s) were unschedulable, 2 node(s) didn't match Pod's node affinity/selector.",
+)
+"""Messages of the scheduler for such a nodeSelector, in a cluster with a tainted or cordoned node."""
 
 
 def unscheduled(message: str, since: float = 0) -> dict[str, Any]:

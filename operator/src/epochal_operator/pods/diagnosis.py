@@ -5,7 +5,7 @@ from collections.abc import Container, Iterable
 from datetime import datetime
 from typing import NamedTuple
 
-from epochal_operator.pods.scheduler_messages import matches_no_node, unschedulable_message
+from epochal_operator.pods.scheduler_messages import NodeMatch, node_match, unschedulable_message
 from epochal_operator.runtime.api.resource import Object, part
 from epochal_operator.runtime.conditions import condition_of
 from epochal_operator.runtime.reasons import sanitize_message
@@ -55,7 +55,8 @@ def scheduling_problem(pod: Object) -> Problem | None:
         return None
     reason, message = condition.get("reason") or "Unschedulable", sanitize_message(condition.get("message") or "")
     if reason == "Unschedulable":
-        return Problem("NoMatchingNode" if matches_no_node(message) else reason, unschedulable_message(message))
+        reason = "NoMatchingNode" if node_match(message) is NodeMatch.NONE else reason
+        return Problem(reason, unschedulable_message(message))
     if reason == "SchedulingGated":
         return Problem(reason, f"The pod has scheduling gates, and waits until their owners remove them: {message}")
     return Problem(reason, f"The pod cannot be scheduled: {message}")

@@ -1,6 +1,8 @@
 """Parses the scheduler's messages about a pod without a node: are the nodes busy, or does the pod never fit on them?"""
 
 import re
+from enum import StrEnum
+from typing import NamedTuple
 
 _NODES = re.compile(r"0/(\d+) nodes are available: (.*)", re.DOTALL)
 _INSUFFICIENT = re.compile(r"(\d+) Insufficient ([^\s,]+?)(?=[,.]?(?:\s|$))")
@@ -20,6 +22,27 @@ _UNNAMED_TAINT = re.compile(r"(\d+) node\(s\) had untolerated taint\(s\)")
 
 https://github.com/kubernetes/kubernetes/pull/134740
 """
+_CORDONED = re.compile(r"(\d+) node\(s\) were unschedulable")
+
+
+class _Excluded(NamedTuple):
+    """The number of nodes that labels, taints or a cordon exclude, by the cause."""
+
+    unmatched: int
+    tainted: int
+    unnamed: int
+    cordoned: int
+
+
+class NodeMatch(StrEnum):
+    """Whether any node of the cluster has the labels and taints for a pod, by the scheduler's message."""
+
+    POSSIBLE = "possible"
+    """The message does not exclude it."""
+    DOUBTFUL = "doubtful"
+    """Some nodes lack the labels. All others are cordoned or have a taint without a name, so they may be unhealthy."""
+    NONE = "none"
+    """Labels and named taints exclude the pod from every node."""
 
 
 def unschedulable_message(message: str) -> str:
@@ -46,35 +69,33 @@ def unschedulable_message(message: str) -> str:
         )
     if resources and _NO_VICTIMS in preemption:
         return f"The pod waits until other pods release {resources} on a node. Message of the scheduler: {message}"
-    if sum(_excluded(filtered)) >= nodes > 0:
-        return f"{_no_matching_node(*_excluded(filtered))} Message of the scheduler: {message}"
+    if sum(excluded := _excluded(filtered)) >= nodes > 0:
+        return f"{_no_matching_node(excluded)} Message of the scheduler: {message}"
     return f"The pod cannot be scheduled: {message}"
 
 
-def matches_no_node(message: str) -> bool:
-    """Return whether, by the scheduler's message, labels and taints exclude a pod from every node.
-
-    A taint without a name does not count: the node may be unhealthy.
-    """
+def node_match(message: str) -> NodeMatch:
+    """Return whether any node has the labels and taints for a pod, by the scheduler's message."""
     if (found := _NODES.search(message)) is None:
-        return False
-    unmatched, tainted, _ = _excluded(found[2].partition(_PREEMPTION)[0])
-    return unmatched + tainted >= int(found[1]) > 0
+        return NodeMatch.POSSIBLE
+    nodes, excluded = int(found[1]), _excluded(found[2].partition(_PREEMPTION)[0])
+    if excluded.unmatched + excluded.tainted >= nodes > 0:
+        return NodeMatch.NONE
+    return NodeMatch.DOUBTFUL if excluded.unmatched and sum(excluded) >= nodes else NodeMatch.POSSIBLE
 
 
-def _excluded(filtered: str) -> tuple[int, int, int]:
-    """Return the number of nodes without the requested labels, with an untolerated taint, and with an unnamed taint."""
-    unmatched, tainted, unnamed = (
-        sum(map(int, pattern.findall(filtered))) for pattern in (_UNMATCHED, _TAINTED, _UNNAMED_TAINT)
+def _excluded(filtered: str) -> _Excluded:
+    """Return the number of nodes that labels, taints or a cordon exclude, by the scheduler's message."""
+    patterns = (_UNMATCHED, _TAINTED, _UNNAMED_TAINT, _CORDONED)
+    return _Excluded(*(sum(map(int, pattern.findall(filtered))) for pattern in patterns))
+
+
+def _no_matching_node(excluded: _Excluded) -> str:
+    causes = (
+        (excluded.unmatched, "without the labels of spec.scheduling.nodeSelector or spec.scheduling.affinity"),
+        (excluded.tainted, "with a taint that spec.scheduling.tolerations does not name"),
+        (excluded.unnamed, "not ready or with a taint that spec.scheduling.tolerations does not name"),
+        (excluded.cordoned, "cordoned"),
     )
-    return unmatched, tainted, unnamed
-
-
-def _no_matching_node(unmatched: int, tainted: int, unnamed: int) -> str:
-    causes = {
-        f"{unmatched} without the labels of spec.scheduling.nodeSelector or spec.scheduling.affinity": unmatched,
-        f"{tainted} with a taint that spec.scheduling.tolerations does not name": tainted,
-        f"{unnamed} not ready or with a taint that spec.scheduling.tolerations does not name": unnamed,
-    }
-    found = " and ".join(text for text, count in causes.items() if count)
+    found = " and ".join(f"{count} {text}" for count, text in causes if count)
     return f"No node of the cluster matches the pod: found {found} (kubectl describe nodes)."

@@ -101,11 +101,17 @@ class Writer:
     async def replace(self, resource: Resource, obj: Object, replacement: Callable[[Object], Object]) -> dict[str, Any]:
         """Read an object again from the API server, and replace it by the result of `replacement` for this object.
 
-        Raise Conflict if the new object has another UID, or changes between the two requests.
+        A change of its status since it was read in the cache is no conflict.
+
+        Raises:
+            Conflict: If its UID, generation or deletion time has changed since it was read in the cache, or if the
+                object changes between the two requests.
         """
         live = await self.kube.get(resource, *key_of(obj))
-        if live["metadata"]["uid"] != obj["metadata"]["uid"]:
-            raise Conflict(409, "Conflict", f"the {resource.kind} was deleted and created again since it was read")
+        # Not StaleObject: the reconciler must also read the owner again. With the old owner, it would replace the
+        # object by an old version, for example after it was paused while another leader wrote.
+        if _is_stale(obj, live):
+            raise Conflict(409, "Conflict", f"the {resource.kind} has changed since it was read")
         return await self.kube.replace(resource, dict(replacement(live)), manager=LEADER_MANAGER)
 
     async def delete(

@@ -11,10 +11,20 @@ from epochal_operator.experiment.reasons import Reason, StatusCause
 from epochal_operator.experiment.state import Phase
 from epochal_operator.experiment.status import conditions
 from epochal_operator.experiment.trial import Trial
+from epochal_operator.trainingjob.status.status import derive_status
 
 from tests.unit.operator.experiment.ledger.test_observe import job
 from tests.unit.operator.experiment.searches import ledger, spec, trial
-from tests.unit.operator.objects import NOW, at
+from tests.unit.operator.objects import (
+    DOUBTFUL_LABELS,
+    NOW,
+    at,
+    child,
+    seen,
+    training_job,
+    unmatched,
+    unscheduled,
+)
 
 METADATA = Metadata(name="search", namespace="vision", uid="e", generation=3)
 DONE = trial(0, 0.1, 0.2, 0.3)
@@ -100,6 +110,16 @@ def test_state_and_reason(observed: Observed, changes: dict[str, Any], expected:
     found = derive_phase(METADATA, spec(**changes), ExperimentStatus(start_time=at(-60)), observed)
     assert (found.state, found.cause.reason) == expected
     assert found.is_finished is (expected[0] in {"Complete", "Failed"})
+
+
+@pytest.mark.parametrize("message", DOUBTFUL_LABELS)
+def test_trials_without_a_matching_node_are_stalled(message: str) -> None:
+    reasons = []
+    for training, seconds in ((training_job(), -899), (training_job(), -900), (unmatched(-900), -1800)):
+        status = derive_status(training, seen(child(), unscheduled(message, seconds))).dump()
+        observed = observed_state([trial(0)], job(0, **status))
+        reasons.append(derive_phase(METADATA, spec(), ExperimentStatus(start_time=at(-60)), observed).cause.reason)
+    assert reasons == ["Queued", "TrialsNotReady", "TrialsStalled"]
 
 
 def test_the_deadline_starts_with_the_start_time() -> None:

@@ -16,7 +16,7 @@ from epochal_operator.modelserver.resources import RESTARTED_ANNOTATION
 from epochal_operator.runtime.api.errors import AdmissionFailed
 
 from tests.kit.fake.objects import Refusal
-from tests.unit.operator.modelserver.cluster import OWNED, Cluster
+from tests.unit.operator.modelserver.cluster import KEY, OWNED, Cluster
 from tests.unit.operator.modelserver.servers import (
     FOLDER,
     KERAS,
@@ -494,6 +494,21 @@ async def test_outdated_patch_is_not_applied() -> None:
     await cluster.update(replicas=3)
     assert cluster.get("deployments")["spec"]["replicas"] == 5
     assert 3 not in found
+
+
+async def test_outdated_replacement_is_not_applied() -> None:
+    """An operator whose machine was paused replaces a pod template after another operator has become the leader."""
+    cluster = await serving()
+    cluster.change(limits={"queuedRequests": 10})
+    cluster.list_objects()
+    paused = cluster.reconciler
+    cluster.boot()
+    await cluster.update(limits={"queuedRequests": 20})
+    written = cluster.get("deployments")
+    for _ in range(3):
+        await paused.reconcile(KEY)
+    assert server_config(cluster)["limits"]["queuedRequests"] == 20
+    assert cluster.get("deployments") == written
 
 
 @pytest.mark.parametrize("refused", [True, False])

@@ -1,7 +1,7 @@
 """Messages of the scheduler: distinguishes busy nodes from nodes that never fit the pod."""
 
 import pytest
-from epochal_operator.pods.scheduler_messages import matches_no_node, unschedulable_message
+from epochal_operator.pods.scheduler_messages import NodeMatch, node_match, unschedulable_message
 
 NO_HELP = "Preemption is not helpful for scheduling"
 NO_VICTIMS = "No preemption victims found for incoming pod"
@@ -20,6 +20,7 @@ NO_MATCH = "No node of the cluster matches the pod: found "
 LABELS = "without the labels of spec.scheduling.nodeSelector or spec.scheduling.affinity"
 TAINTS = "with a taint that spec.scheduling.tolerations does not name"
 UNMATCHED = "node(s) didn't match Pod's node affinity/selector"
+CORDONED = "node(s) were unschedulable"
 UNKNOWN = "The pod cannot be scheduled: "
 
 
@@ -51,7 +52,7 @@ UNKNOWN = "The pod cannot be scheduled: "
             f"{NO_MATCH}4 {TAINTS} (kubectl describe nodes).",
         ),
         (fit_error(2, "1 node(s) had untolerated taint {node.kubernetes.io/not-ready: }", f"1 {UNMATCHED}"), UNKNOWN),
-        (fit_error(2, "1 node(s) were unschedulable", f"1 {UNMATCHED}"), UNKNOWN),
+        (fit_error(2, f"1 {CORDONED}", "1 Insufficient cpu"), UNKNOWN),
         (fit_error(2, "2 Insufficient cpu", preemption="not eligible due to preemptionPolicy=Never."), UNKNOWN),
         (fit_error(2, "2 Insufficient cpu"), UNKNOWN),
         (fit_error(3, "1 node(s) had untolerated taint(s)", "2 Insufficient cpu"), UNKNOWN),
@@ -63,7 +64,7 @@ def test_the_message_distinguishes_busy_nodes_from_too_small_nodes(message: str,
     explained = unschedulable_message(message)
     assert explained.startswith(expected)
     assert explained.endswith(message)
-    assert matches_no_node(message) is expected.startswith(NO_MATCH)
+    assert node_match(message) is (NodeMatch.NONE if expected.startswith(NO_MATCH) else NodeMatch.POSSIBLE)
 
 
 UNNAMED = "node(s) had untolerated taint(s)"
@@ -71,13 +72,22 @@ EITHER = "not ready or with a taint that spec.scheduling.tolerations does not na
 
 
 @pytest.mark.parametrize(
-    ("message", "found"),
+    ("message", "found", "match"),
     [
-        (fit_error(2, f"2 {UNNAMED}", preemption=f"2 {NO_HELP}"), f"2 {EITHER}"),
-        (fit_error(3, f"1 {UNNAMED}", f"2 {UNMATCHED}"), f"2 {LABELS} and 1 {EITHER}"),
-        (fit_error(3, f"2 {UNNAMED}", TAINTED), f"1 {TAINTS} and 2 {EITHER}"),
+        (fit_error(2, f"2 {UNNAMED}", preemption=f"2 {NO_HELP}"), f"2 {EITHER}", NodeMatch.POSSIBLE),
+        (fit_error(3, f"1 {UNNAMED}", f"2 {UNMATCHED}"), f"2 {LABELS} and 1 {EITHER}", NodeMatch.DOUBTFUL),
+        (fit_error(3, f"2 {UNNAMED}", TAINTED), f"1 {TAINTS} and 2 {EITHER}", NodeMatch.POSSIBLE),
+        (fit_error(3, f"3 {CORDONED}"), "3 cordoned", NodeMatch.POSSIBLE),
+        (fit_error(3, f"1 {CORDONED}", f"2 {UNMATCHED}"), f"2 {LABELS} and 1 cordoned", NodeMatch.DOUBTFUL),
+        (
+            fit_error(4, TAINTED, f"1 {UNNAMED}", f"1 {CORDONED}", f"1 {UNMATCHED}"),
+            f"1 {LABELS} and 1 {TAINTS} and 1 {EITHER} and 1 cordoned",
+            NodeMatch.DOUBTFUL,
+        ),
     ],
 )
-def test_a_taint_without_a_name_may_be_that_of_an_unhealthy_node(message: str, found: str) -> None:
+def test_a_taint_without_a_name_or_a_cordon_may_be_that_of_an_unhealthy_node(
+    message: str, found: str, match: NodeMatch
+) -> None:
     assert unschedulable_message(message).startswith(f"{NO_MATCH}{found} (kubectl describe nodes).")
-    assert not matches_no_node(message)
+    assert node_match(message) is match

@@ -1,5 +1,6 @@
 """Writes of all kinds: the cache has the result at once, and other objects are enqueued."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -94,6 +95,39 @@ async def test_a_refresh_removes_a_deleted_object_from_the_cache() -> None:
     await world.writer.refresh(TRAINING_JOBS, key, known)
     assert world.job is None
     await world.writer.refresh(TRAINING_JOBS, key, None)
+
+
+async def test_an_object_with_a_new_status_is_replaced() -> None:
+    world = World()
+    made, _ = await world.writer.create(JOBS, BODY)
+    world.objects.patch("jobs", "vision", "digits", {"status": {"active": 1}}, subresource="status")
+    replaced = await world.writer.replace(JOBS, made, lambda live: {**live, "spec": {"parallelism": 0}})
+    assert (replaced["spec"]["parallelism"], replaced["status"]) == (0, {"active": 1})
+
+
+def _change(objects: Objects) -> None:
+    objects.patch("jobs", "vision", "digits", {"spec": {"parallelism": 2}})
+
+
+def _recreate(objects: Objects) -> None:
+    objects.delete("jobs", "vision", "digits")
+    objects.create("jobs", "vision", BODY)
+
+
+def _begin_deletion(objects: Objects) -> None:
+    objects.patch("jobs", "vision", "digits", {"metadata": {"finalizers": ["example.com/keep"]}})
+    objects.delete("jobs", "vision", "digits")
+
+
+@pytest.mark.parametrize("change", [_change, _recreate, _begin_deletion])
+async def test_a_changed_object_is_not_replaced(change: Callable[[Objects], None]) -> None:
+    world = World()
+    made, _ = await world.writer.create(JOBS, BODY)
+    change(world.objects)
+    before = world.objects.get("jobs", "vision", "digits")
+    with pytest.raises(Conflict, match="the Job has changed since it was read"):
+        await world.writer.replace(JOBS, made, lambda live: {**live, "spec": {"parallelism": 0}})
+    assert world.objects.get("jobs", "vision", "digits") == before
 
 
 async def test_a_changed_object_is_not_deleted() -> None:

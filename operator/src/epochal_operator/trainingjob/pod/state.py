@@ -19,7 +19,7 @@ from epochal_api.trainingjob.status import Status
 
 from epochal_operator.pods.diagnosis import ProgramText, container_problem, is_live, preparing_since, scheduling_problem
 from epochal_operator.pods.pod_template import CONTAINER
-from epochal_operator.pods.scheduler_messages import matches_no_node
+from epochal_operator.pods.scheduler_messages import NodeMatch, node_match
 from epochal_operator.runtime.conditions import condition_of, get_condition
 from epochal_operator.runtime.reasons import sanitize_message
 from epochal_operator.trainingjob.reasons import Reason, StatusCause, as_reason
@@ -120,19 +120,30 @@ def stuck_at(pod: Object) -> datetime | None:
     return since + timedelta(seconds=STUCK_SECONDS)
 
 
+def unmatched_at(pod: Object) -> datetime | None:
+    """Return the time from which an unscheduled pod counts as without a matching node, or None if a node may match.
+
+    Nodes that may be unhealthy have AUTOSCALE_SECONDS to recover or to be removed.
+    """
+    unscheduled = condition_of(pod, "PodScheduled", "False") or {}
+    since = unscheduled.get("lastTransitionTime")
+    match = node_match(sanitize_message(unscheduled.get("message") or ""))
+    if not since or not is_live(pod) or match is NodeMatch.POSSIBLE:
+        return None
+    grace = AUTOSCALE_SECONDS if match is NodeMatch.DOUBTFUL else 0
+    return datetime.fromisoformat(since) + timedelta(seconds=grace)
+
+
 def no_node_deadline(pod: Object, status: Status) -> datetime | None:
-    """Return the time when a pod without a matching node counts as stalled, or None if a node matches.
+    """Return the time when a pod without a matching node counts as stalled, or None if a node may match.
 
     Until then, an autoscaler may add a node with the requested labels. The time counts from the status that first had
     the reason NoMatchingNode: PodScheduled keeps its transition time if a pod that lacked room now lacks a node.
     """
-    unscheduled, ready = condition_of(pod, "PodScheduled", "False") or {}, get_condition(status.conditions, "Ready")
-    since = unscheduled.get("lastTransitionTime")
-    if not since or not is_live(pod) or not matches_no_node(sanitize_message(unscheduled.get("message") or "")):
+    since, ready = unmatched_at(pod), get_condition(status.conditions, "Ready")
+    if since is None or ready is None or ready.reason != Reason.NO_MATCHING_NODE:
         return None
-    if ready is None or ready.reason != Reason.NO_MATCHING_NODE:
-        return None
-    first_seen = max(map(datetime.fromisoformat, (since, ready.last_transition_time)))
+    first_seen = max(since, datetime.fromisoformat(ready.last_transition_time))
     return first_seen + timedelta(seconds=AUTOSCALE_SECONDS)
 
 

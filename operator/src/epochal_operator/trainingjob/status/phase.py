@@ -29,6 +29,7 @@ from epochal_operator.trainingjob.pod.state import (
     no_node_deadline,
     stuck_at,
     termination_deadline,
+    unmatched_at,
     waiting_cause,
 )
 from epochal_operator.trainingjob.progress.reported_status import is_finished_early, progress_since
@@ -209,6 +210,9 @@ def _phase_of_live_pod(inputs: PhaseInputs, before: Status, pod: Mapping[str, An
     if (since := live_start_time(pod)) is not None:
         return _phase_of_trainer(name, node, progress_since(before, since))
     if (cause := waiting_cause(pod, own_image=inputs.own_image)) is not None:
+        is_unmatched = (unmatched := unmatched_at(pod)) is not None and unmatched <= now
+        if is_unmatched and cause.reason == Reason.UNSCHEDULABLE:
+            cause = cause._replace(reason=Reason.NO_MATCHING_NODE)
         is_overdue = (deadline := no_node_deadline(pod, before)) is not None and deadline <= now
         return Phase(
             "Starting" if node else "Queued", cause, stalled=effect(cause.reason).needs_user_action or is_overdue

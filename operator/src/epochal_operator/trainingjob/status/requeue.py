@@ -12,7 +12,14 @@ from epochal_operator.trainingjob.job.observed import (
     Observed,
     seconds_since_last_pod,
 )
-from epochal_operator.trainingjob.pod.state import ended_at, live_start_time, lost_at, no_node_deadline, stuck_at
+from epochal_operator.trainingjob.pod.state import (
+    ended_at,
+    live_start_time,
+    lost_at,
+    no_node_deadline,
+    stuck_at,
+    unmatched_at,
+)
 from epochal_operator.trainingjob.reasons import TRAINER_STARTS, Reason, effect
 from epochal_operator.trainingjob.status.predicates import is_finished
 
@@ -107,7 +114,9 @@ def requeue_seconds(observed: Observed, status: Status) -> float | None:
     if (seconds := seconds_since_last_pod(observed)) is not None:
         remaining = POD_CREATION_SECONDS - seconds
         return remaining if remaining > 0 else REJECTION_TTL_SECONDS if observed.pod_rejection else None
-    times_by_pod = [(lost_at(pod), stuck_at(pod), no_node_deadline(pod, status)) for pod in observed.pods]
+    times_by_pod = [
+        (lost_at(pod), stuck_at(pod), unmatched_at(pod), no_node_deadline(pod, status)) for pod in observed.pods
+    ]
     times = [time for of_pod in times_by_pod for time in of_pod if time and time > observed.now]
     return (min(times) - observed.now).total_seconds() if times else None
 

@@ -12,6 +12,7 @@ from epochal_operator.trainingjob.status.status import derive_status
 
 from tests.unit.operator.objects import (
     COMPLETE,
+    DOUBTFUL_LABELS,
     FAILED,
     KINDS,
     NO_SUCH_LABELS,
@@ -102,6 +103,16 @@ def without_its_node(one: dict[str, Any]) -> dict[str, Any]:
         (unmatched(-9000), seen(child(), unscheduled(NO_SUCH_LABELS, -899)), "Queued", set(), "NoMatchingNode"),
         # The pod lacked room for an hour; since now, no node has the labels.
         (training_job(), seen(child(), unscheduled(NO_SUCH_LABELS, -3600)), "Queued", set(), "NoMatchingNode"),
+        *(
+            (job, seen(child(), unscheduled(message, since)), "Queued", true_ones, reason)
+            for message in DOUBTFUL_LABELS
+            for job, since, true_ones, reason in (
+                (training_job(), -899, {"Ready"}, "Unschedulable"),
+                (training_job(), -900, set[str](), "NoMatchingNode"),
+                (unmatched(-899), -9000, set[str](), "NoMatchingNode"),
+                (unmatched(-900), -9000, {"Stalled"}, "NoMatchingNode"),
+            )
+        ),
         (training_job(), seen(child(startTime=at(-9)), pod_rejection="quota"), "Queued", set(), "PodRefused"),
         (training_job(), seen(child(), NO_SECRET), "Starting", set(), "CreateContainerConfigError"),
         (training_job(), seen(child(), waits("SomethingElse")), "Starting", set(), "SomethingElse"),

@@ -15,6 +15,7 @@ from epochal_operator.trainingjob.status.status import derive_status
 
 from tests.unit.operator.objects import (
     COMPLETE,
+    DOUBTFUL_LABELS,
     INSTALLATION,
     NO_SUCH_LABELS,
     NOW,
@@ -88,6 +89,9 @@ LACKS_NODE = unscheduled(NO_SUCH_LABELS, -3600)
         (training_job(), seen(child(), unready(-500)), None),
         (unmatched(-100), seen(child(), LACKS_NODE), 800),
         (unmatched(-900), seen(child(), LACKS_NODE), None),
+        (training_job(), seen(child(), unscheduled(DOUBTFUL_LABELS[0], -100)), 800),
+        (unmatched(-100), seen(child(), unscheduled(DOUBTFUL_LABELS[0], -3600)), 800),
+        (unmatched(-900), seen(child(), unscheduled(DOUBTFUL_LABELS[0], -3600)), None),
         (training_job(), seen(child(), unscheduled("no GPU", -100)), None),
         (training_job(), seen(child(), unscheduled("no GPU", -900)), None),
     ],
