@@ -65,13 +65,28 @@ def job(*layers: Object, network: Object | None = None, training: Object | None 
     return document
 
 
-def experiment(paths: list[str], *layers: Object, training: Object | None = None) -> Object:
+def experiment(
+    paths: list[str], *layers: Object, network: Object | None = None, training: Object | None = None
+) -> Object:
     """Return an Experiment whose parameters set the fields of these paths."""
     document = copy.deepcopy(SEARCH)
     document["spec"]["parameters"] = [
         {"name": f"p{index}", "paths": [path], "values": ["1", "2"]} for index, path in enumerate(paths)
     ]
-    document["spec"]["template"]["spec"] = job(*layers, training=training)["spec"]
+    document["spec"]["template"]["spec"] = job(*layers, network=network, training=training)["spec"]
+    return document
+
+
+def two_outputs(paths: list[str], odd: Object) -> Object:
+    """Return an Experiment with the outputs `digit` and `odd`, and the fields of the output `odd` of the training."""
+    layers: list[Object] = [
+        {"layer": "Flatten", "name": "flat"},
+        {**DENSE, "name": "digit", "inputs": ["flat"]},
+        {"layer": "Dense", "units": 1, "name": "odd", "inputs": ["flat"]},
+    ]
+    outputs = [{"name": "digit", "loss": "SparseCategoricalCrossentropy"}, {"name": "odd", "loss": "mse", **odd}]
+    document = experiment(paths, *layers, network={"outputs": ["digit", "odd"]})
+    document["spec"]["template"]["spec"]["training"] = {"epochs": 1, "outputs": outputs}
     return document
 
 
@@ -211,6 +226,69 @@ def test_a_valid_document_is_admitted(keras_policy: Policy, document: Object) ->
     assert (review.denied, review.failed) == ([], [])
 
 
+ADAM_WITH_SCHEDULE = {"name": "Adam", "learning_rate": {"name": "CosineDecay", "initial_learning_rate": 0.1}}
+SEARCHED: list[tuple[Callable[[list[str]], Object], list[str]]] = [
+    (
+        lambda paths: experiment(paths, training={"metrics": ["accuracy", {"name": "MeanIoU"}]}),
+        ["training.metrics[1].num_classes", "training.metrics[MeanIoU].num_classes", "training.metrics[MeanIoU].name"],
+    ),
+    (
+        lambda paths: experiment(paths, training={"metrics": ["MeanIoU"]}),
+        ["training.metrics[0].num_classes", "training.metrics[MeanIoU].num_classes"],
+    ),
+    (
+        lambda paths: two_outputs(paths, {"loss": "none"}),
+        ["training.outputs[1].loss", "training.outputs[odd].loss", "training.outputs[odd].loss.name"],
+    ),
+    (
+        lambda paths: two_outputs(paths, {"loss": {"name": "none"}}),
+        ["training.outputs[1].loss.name", "training.outputs[odd].loss", "training.outputs[odd].loss.name"],
+    ),
+    (
+        lambda paths: two_outputs(paths, {"metrics": ["mae", {"name": "MeanIoU"}]}),
+        [
+            f"training.outputs[{output}].metrics[{metric}].num_classes"
+            for output in (1, "odd")
+            for metric in (1, "MeanIoU")
+        ],
+    ),
+    (
+        lambda paths: experiment(
+            paths, {"layer": "RNN", "name": "rnn", "cell": [{"layer": "LSTMCell", "name": "a"}]}, DENSE
+        ),
+        [
+            *(f"network.layers[{layer}].cell[{cell}].units" for layer in (0, "rnn") for cell in (0, "a")),
+            *("network.layers[0].layer", "network.layers[rnn].cell", "network.layers[rnn].cell[a]"),
+        ],
+    ),
+    (
+        lambda paths: experiment(paths, {"layer": "Conv2D", "name": "c", "filters": 8, "kernel_size": ["x", 3]}, DENSE),
+        ["network.layers[0].kernel_size[0]", "network.layers[c].kernel_size[x]", "network.layers[c].kernel_size"],
+    ),
+    (
+        lambda paths: experiment(paths, training={"optimizer": ADAM_WITH_SCHEDULE}),
+        [f"training.optimizer{end}" for end in ("", ".name", ".learning_rate", ".learning_rate.decay_steps")],
+    ),
+    (
+        lambda paths: experiment(paths, training={"callbacks": [{"callback": "EarlyStopping", "patience": "none"}]}),
+        ["training.callbacks[0].patience", "training.callbacks[EarlyStopping].patience"],
+    ),
+]
+"""Templates with a field that each of these paths sets. Without a path, the field is a problem."""
+
+
+@pytest.mark.parametrize(("document", "paths"), SEARCHED, ids=lambda value: value[0] if isinstance(value, list) else "")
+def test_a_field_that_a_parameter_sets_is_no_problem(
+    keras_policy: Policy, document: Callable[[list[str]], Object], paths: list[str]
+) -> None:
+    for path in paths:
+        review = keras_policy.review(document([path]))
+        assert (problems(document([path])), review.denied, review.failed) == ([], [], []), path
+    other = document(["training.batchSize"])
+    assert problems(other)
+    assert keras_policy.review(other).denied
+
+
 def test_only_new_content_is_refused(keras_policy: Policy) -> None:
     old = job({"layer": "dense"}, training={"loss": "mes"})
     assert not keras_policy.review(old | {"spec": old["spec"] | {"suspend": True}}, old).denied
@@ -282,6 +360,15 @@ def test_large_networks_stay_below_the_cost_limit(keras_policy: Policy, layers: 
     assert all(
         "failed expression" not in message and "must have only classes" not in message for message in review.denied
     )
+
+
+def test_many_parameters_stay_below_the_cost_limit(keras_policy: Policy) -> None:
+    cells = [{"layer": "LSTMCell", "name": f"c{cell}"} for cell in range(8)]
+    layers = [{"layer": "StackedRNNCells", "name": f"l{layer}", "cells": cells} for layer in range(100)]
+    paths = [f"network.layers[l{layer}].cells[c{cell}].units" for layer in range(100) for cell in range(8)]
+    review = keras_policy.review(experiment(paths * 2, *layers), costs=True)
+    assert (review.denied, review.failed) == ([], [])
+    assert 0 < review.cost < MAX_COST / 2
 
 
 VALUES: list[Any] = ["x", ["1", "2"], {"name": "x"}, [{"layer": "dense"}]]

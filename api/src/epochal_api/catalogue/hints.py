@@ -36,7 +36,7 @@ MISTAKEN_CLASSES: Mapping[str, Mapping[str, str]] = {
         "rmse": "MeanSquaredError",
     },
     METRICS: {"f1": "F1Score", "r2": "R2Score", "rmse": "RootMeanSquaredError", "rocauc": "AUC"},
-    "keras.initializers": {"kaiming": "he_normal", "xavier": "glorot_uniform"},
+    "keras.initializers": {"kaiming": "HeNormal", "xavier": "GlorotUniform"},
     "keras.optimizers.schedules": {"cosineannealinglr": "CosineDecay", "exponentiallr": "ExponentialDecay"},
 }
 """By module: names from other versions and libraries, in lower case without "_", and the class of the same effect."""
@@ -75,9 +75,12 @@ def class_hint(module: str, name: str) -> str:
     content = catalogue().modules[module]
     if same := MISTAKEN_CLASSES.get(module, {}).get(name.lower().replace("_", "")):
         return f"use {same}"
-    # Short names of optimizers differ in case only.
-    short = () if module == OPTIMIZERS else content.names
+    # Only losses and metrics have useful short names here: those of optimizers differ in case only, and those of other
+    # modules are for texts, not for a mapping with arguments.
+    short = content.names if module in (LOSSES, METRICS) else ()
     usable = [*short, *(known for known, each in content.classes.items() if not each.refused)]
+    if (found := content.names.get(name)) in usable:
+        return f"write {found}, the class of this short name"
     if any(known.lower() == name.lower() for known in usable):
         return did_you_mean(name, usable)
     if module == LAYERS and name.lower() in catalogue().modules["keras.activations"].names:

@@ -54,6 +54,18 @@ NO_CODE = (
             "[0].activation: keras.activations has no sofmax; did you mean softmax or log_softmax?",
         ),
         (
+            {"layer": "Dense", "units": 3, "kernel_initializer": {"name": "normal", "seed": 1}},
+            "[0].kernel_initializer.name: keras.initializers has no normal; write RandomNormal, the class of this",
+        ),
+        (
+            {"layer": "Dense", "units": 3, "kernel_constraint": {"name": "max_norn", "max_value": 1}},
+            "[0].kernel_constraint.name: keras.constraints has no max_norn; did you mean MaxNorm or MinMaxNorm?",
+        ),
+        (
+            {"layer": "Dense", "units": 3, "kernel_initializer": {"name": "kaiming", "seed": 1}},
+            "[0].kernel_initializer.name: keras.initializers has no kaiming; use HeNormal",
+        ),
+        (
             {"layer": "Dense", "units": 3, "kernel_initializer": "he_norml"},
             "[0].kernel_initializer: keras.initializers has no he_norml; did you mean he_normal",
         ),
