@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from time import perf_counter
 
+from epochal_server.slow_call import slow_call_message
+
 LATEST_WEIGHT = 0.1
 """Weight of the latest call in the moving average of the seconds of a function."""
 
@@ -54,6 +56,16 @@ class JobTiming:
     def planned_seconds(self) -> float:
         """Return the estimated seconds of the planned calls."""
         return self._seconds(self.planned, self._known_averages(perf_counter()))
+
+    def slow_call_message(self, seconds: float, factor: float) -> str | None:
+        """Return an error message if a running call is too slow, else None. See `epochal_server.slow_call`."""
+        now = perf_counter()
+        for name, began in self._running:
+            expected = self._averages.get(name, 0.0)
+            late = slow_call_message(f"the call of {name}", now - began, expected, seconds=seconds, factor=factor)
+            if late is not None:
+                return late
+        return None
 
     def _known_averages(self, now: float) -> dict[str, float]:
         """Return the average seconds by function. A first call that still runs counts with its seconds so far."""

@@ -7,7 +7,7 @@ import math
 import resource
 import signal
 import socket
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -66,13 +66,13 @@ DEFAULT_BODY_BYTES = 256 * 2**20
 """Limit for request bodies and answers if the container has no memory limit."""
 LOADING = "the model is not loaded yet"
 UNREADY_FACTOR = 2
-"""A server is not ready while a model call takes longer than `MAX_QUEUE_SECONDS` and than this multiple of its usual
-time. It refuses all requests until the call ends."""
+"""A server is not ready while a call of the model or of a worker thread takes longer than `MAX_QUEUE_SECONDS` and than
+this multiple of its usual time. It refuses all requests until the call ends."""
 DEAD_SECONDS = 300.0
 DEAD_FACTOR = 10
-"""A server is not live while a model call takes longer than `DEAD_SECONDS` and than this multiple of its usual time.
-The kubelet then restarts the server. Loading and warm-up have no such limit: the first calls of a large model may
-take minutes."""
+"""A server is not live while a call of the model or of a worker thread takes longer than `DEAD_SECONDS` and than this
+multiple of its usual time. The kubelet then restarts the server. Loading and warm-up have no such limit: the first
+calls of a large model may take minutes."""
 
 
 log = logging.getLogger(__name__)
@@ -103,7 +103,7 @@ class Server:
         self._is_readiness_known = asyncio.Event()
         self._waiting_probes = asyncio.Semaphore(MAX_WAITING_PROBES)
         self._loaded: Loaded | None = None
-        self._batcher: Batcher | None = None
+        self._slow_call_messages: Sequence[Callable[[float, float], str | None]] = ()
         self._shutdown = asyncio.Event()
         self._threads = max(1, math.ceil(cgroups.cores()))
         memory = cgroups.limit()
@@ -171,7 +171,8 @@ class Server:
         )
         serving = self._listener([*health_routes(self._ready, self._alive), *routes], fast_path)
         await serving.start(listener, context)
-        self._loaded, self._batcher = loaded, fast_path.batcher
+        self._slow_call_messages = fast_path.batcher.slow_call_message, fast_path.workers.slow_call_message
+        self._loaded = loaded
         if not self._shutdown.is_set():  # a signal may have arrived while the server began to listen
             self._not_ready_reason = None
             self._is_readiness_known.set()
@@ -208,7 +209,7 @@ class Server:
         return self._slow_call(DEAD_SECONDS, DEAD_FACTOR)
 
     def _slow_call(self, seconds: float, factor: float) -> str | None:
-        return self._batcher.slow_call_message(seconds, factor) if self._batcher is not None else None
+        return next(filter(None, (message(seconds, factor) for message in self._slow_call_messages)), None)
 
     async def _wait_for_readiness(self) -> None:
         if self._waiting_probes.locked():

@@ -112,6 +112,13 @@ class WorkerPool:
         timings = (self._shared, self._exclusive)
         return sum(max(0.0, timing.planned_seconds() - timing.remaining()) for timing in timings)
 
+    def slow_call_message(self, seconds: float, factor: float) -> str | None:
+        """Return an error message if a running function is too slow, else None. See `epochal_server.slow_call`.
+
+        AdmissionControl refuses all requests while one function takes too long, even if other threads are free.
+        """
+        return self._shared.slow_call_message(seconds, factor) or self._exclusive.slow_call_message(seconds, factor)
+
     def refuse(self, why: NotReady) -> None:
         """End all calls, also those that wait, and all later calls with the error `why`. Threads that run continue."""
         self._refusal = why

@@ -5,14 +5,14 @@ import gc
 import resource
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import pytest
-from aiohttp import ClientSession, FormData
+from aiohttp import ClientResponse, ClientSession, FormData
 from epochal_api.modelserver.config import ServerConfig
 from epochal_lib import cgroups
 from epochal_lib.sockets import listen
@@ -216,33 +216,76 @@ class Hanging:
         return {"y": np.zeros((len(inputs["x"]), 3), np.float32)}
 
 
+async def check_probes_of_a_hanging_call(
+    monkeypatch: pytest.MonkeyPatch,
+    server: Server,
+    client: ClientSession,
+    request: Callable[[], Awaitable[ClientResponse]],
+    *,
+    proceed: threading.Event,
+    message: str,
+) -> None:
+    """Check that the server is unready and then not live while `request` waits for `proceed`."""
+
+    async def health() -> tuple[int, int]:
+        codes = []
+        for probe in ("ready", "live"):
+            async with client.get(f"/v2/health/{probe}") as response:
+                codes.append(response.status)
+                if response.status == 503:
+                    assert f"{message} takes too long: " in (await response.json())["error"]
+        return codes[0], codes[1]
+
+    answering = asyncio.ensure_future(request())
+    await until(lambda: server._admission.waiting == 1)
+    await asyncio.sleep(0.05)
+    assert await health() == (200, 200)  # a call may take its time
+    monkeypatch.setattr(serve, "MAX_QUEUE_SECONDS", 0.01)
+    assert await health() == (503, 200)
+    monkeypatch.setattr(serve, "DEAD_SECONDS", 0.01)
+    monkeypatch.setattr(serve, "DEAD_FACTOR", 1)
+    assert await health() == (503, 503)
+    proceed.set()
+    assert (await answering).status == 200
+    assert await health() == (200, 200)
+
+
 async def test_a_hanging_model_makes_the_server_unready_and_then_not_live(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     runtime = Hanging()
     async with ready(monkeypatch, tmp_path, runtime) as (server, client):
+        await check_probes_of_a_hanging_call(
+            monkeypatch,
+            server,
+            client,
+            lambda: client.post(INFER, json=REQUEST),
+            proceed=runtime.proceed,
+            message="the model call with 1 samples",
+        )
 
-        async def health() -> tuple[int, int]:
-            codes = []
-            for probe in ("ready", "live"):
-                async with client.get(f"/v2/health/{probe}") as response:
-                    codes.append(response.status)
-                    if response.status == 503:
-                        assert "the model call takes too long: 1 samples for" in (await response.json())["error"]
-            return codes[0], codes[1]
 
-        answering = asyncio.create_task(client.post(INFER, json=REQUEST))
-        await until(lambda: server._admission.waiting == 1)
-        await asyncio.sleep(0.05)
-        assert await health() == (200, 200)  # a call may take its time
-        monkeypatch.setattr(serve, "MAX_QUEUE_SECONDS", 0.01)
-        assert await health() == (503, 200)
-        monkeypatch.setattr(serve, "DEAD_SECONDS", 0.01)
-        monkeypatch.setattr(serve, "DEAD_FACTOR", 1)
-        assert await health() == (503, 503)
-        runtime.proceed.set()
-        assert (await answering).status == 200
-        assert await health() == (200, 200)
+@pytest.mark.parametrize("is_large", [False, True])
+async def test_a_hanging_decoding_makes_the_server_unready_and_then_not_live(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, is_large: bool
+) -> None:
+    proceed = threading.Event()
+
+    def preprocess(*_: Any, **__: Any) -> list[Any]:
+        proceed.wait(10)
+        return []
+
+    monkeypatch.setattr(photographs, "is_large", lambda *_: is_large)
+    monkeypatch.setattr(photographs, "preprocess", preprocess)
+    async with ready(monkeypatch, tmp_path, Fast(), model=digits()) as (server, client):
+        await check_probes_of_a_hanging_call(
+            monkeypatch,
+            server,
+            client,
+            lambda: client.post("/predict?several=true", data=b"a photograph"),
+            proceed=proceed,
+            message=f"the call of {__name__}.{preprocess.__qualname__}",
+        )
 
 
 @pytest.mark.parametrize(

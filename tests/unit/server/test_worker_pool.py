@@ -289,6 +289,23 @@ async def test_a_slow_function_does_not_raise_the_estimate_of_another(monkeypatc
     assert timing.remaining() == 2.0
 
 
+def test_a_function_is_too_slow_by_its_own_usual_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, timing = 0.0, job_timing.JobTiming(2)
+    monkeypatch.setattr(job_timing, "perf_counter", lambda: now)
+    with timing.measure("encode"):
+        now += 50.0
+    with timing.measure("encode"):
+        now += 1.0
+        with timing.measure("decode"):
+            now += 20.0
+            assert timing.slow_call_message(20.0, 2) is None
+            now += 5.0
+            late = "the call of decode takes too long: 25 s so far, expected at most 20 s: send fewer or smaller"
+            assert (timing.slow_call_message(20.0, 2) or "").startswith(late)
+        assert timing.slow_call_message(20.0, 2) is None, "encoding usually takes 50 s"
+    assert timing.slow_call_message(0.0, 0) is None
+
+
 async def test_refuses_waiting_and_running_and_later_calls() -> None:
     admission, began, proceed = AdmissionControl(1000, 1000), threading.Event(), threading.Event()
 

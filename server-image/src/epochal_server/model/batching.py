@@ -14,6 +14,7 @@ from epochal_server.model.chunk_queue import ChunkQueue
 from epochal_server.model.chunked_request import Chunk, ChunkedRequest, ResultSink, concatenate, model_error, split
 from epochal_server.model.model import Arrays, Model, check
 from epochal_server.refusals import MAX_MESSAGE, Refused
+from epochal_server.slow_call import slow_call_message
 
 INLINE_SECONDS = 0.0025
 """Expected time of a model call up to which the event loop itself computes it. For many small calls, the start and end
@@ -180,21 +181,13 @@ class Batcher:
         return max(0.0, later - self._queued_seconds()) if later else 0.0
 
     def slow_call_message(self, seconds: float, factor: float) -> str | None:
-        """Return an error message if the running model call is too slow, else None.
-
-        A call is too slow once it takes longer than `seconds` and longer than `factor` times its expected time.
-        """
+        """Return an error message if the running model call is too slow, else None. See `epochal_server.slow_call`."""
         running = self._running
         if running is None:
             return None
+        call = f"the model call with {running.samples} samples"
         lasts = perf_counter() - running.began
-        if lasts <= max(seconds, factor * running.expected):
-            return None
-        return (
-            f"the model call takes too long: {running.samples} samples for {lasts:.0f} s so far, expected "
-            f"{running.expected:.2g} s: send fewer or shorter samples, or raise spec.resources.limits.cpu of the "
-            "ModelServer"
-        )
+        return slow_call_message(call, lasts, running.expected, seconds=seconds, factor=factor)
 
     def fail_queued(self, why: Refused) -> None:
         """Remove all samples from the queue, and answer their requests with the error `why`."""

@@ -618,7 +618,7 @@ async def test_reports_a_slow_call() -> None:
     assert (batcher.slow_call_message(10, 0), batcher.slow_call_message(0, 1000)) == (None, None)
     late = batcher.slow_call_message(0.01, 1)
     assert late is not None
-    assert "2 samples for 0 s so far, expected 0.02 s" in late
+    assert "the model call with 2 samples takes too long: 0 s so far, expected at most 0 s: send fewer" in late
     assert 0.04 < admission.estimate() < 5  # as long as it has taken
     proceed.set()
     await answering
