@@ -118,7 +118,9 @@ class Reconciler(ObjectReconciler[ExperimentReconcileState]):
     async def plan(self, document: Object, state: ExperimentReconcileState) -> AnyPlan[Any]:
         """Return the plan for an Experiment."""
         key = key_of(document)
-        versions, last = self._versions(key, document), self._finished.pop(key, None)
+        is_finished = (document.get("status") or {}).get("state") in FINISHED_STATES
+        versions = self._versions(key, document) if is_finished else ()
+        last = self._finished.pop(key, None)
         if last is not None and last.versions == versions and (last.due is None or self.clock() < last.due):
             self._finished[key] = last
             return AnyPlan(requeue_after=(last.due - self.clock()).total_seconds() if last.due else None)
@@ -131,14 +133,13 @@ class Reconciler(ObjectReconciler[ExperimentReconcileState]):
         state.parsed, state.observed = inputs.spec.parsed, observed
         # The plan builds TrainingJobs. Each takes 30 ms with a large template and many paths.
         plan = await asyncio.to_thread(_plan, document, inputs, observed)
-        if not plan.actions and state.failure is None:
-            is_finished = (document.get("status") or {}).get("state") in FINISHED_STATES
-            if is_finished and not (observed.running or observed.unexpected_jobs):
-                self._shrink_caches(key, inputs.spec)
-                if not state.report_refused:
-                    after = plan.requeue_after
-                    due = None if after is None else observed.now + timedelta(seconds=after)
-                    self._finished[key] = _FinishedExperiment(versions, due)
+        is_idle = not (plan.actions or state.failure or observed.running or observed.unexpected_jobs)
+        if is_finished and is_idle:
+            self._shrink_caches(key, inputs.spec)
+            if not state.report_refused:
+                after = plan.requeue_after
+                due = None if after is None else observed.now + timedelta(seconds=after)
+                self._finished[key] = _FinishedExperiment(versions, due)
         return AnyPlan(tuple(_group_actions(plan.actions)), plan.requeue_after)
 
     async def apply(self, document: Object, action: Any, state: ExperimentReconcileState) -> None:

@@ -57,8 +57,10 @@ def is_refused(job: Object) -> bool:
 
 def has_ended(job: Object) -> bool:
     """Return whether a TrainingJob is Complete or Failed, and never trains again."""
-    is_failed = condition_of(job, "Failed") is not None and not is_refused(job)
-    return is_failed or condition_of(job, "Complete") is not None
+    # The search for Complete is first: most TrainingJobs of a long search have it.
+    if condition_of(job, "Complete") is not None:
+        return True
+    return condition_of(job, "Failed") is not None and not is_refused(job)
 
 
 def needs_suspend_change(job: Object, *, suspend: bool) -> bool:

@@ -17,7 +17,7 @@ from epochal_operator.experiment.reasons import CHILD_REASONS, Reason, StatusCau
 from epochal_operator.experiment.resources import EXPERIMENTS
 from epochal_operator.experiment.trial import RungKey, Trial
 from epochal_operator.experiment.trial_job import EXPERIMENT_LABEL
-from epochal_operator.experiment.trial_state import Jobs
+from epochal_operator.experiment.trial_state import Jobs, parse_trial_name
 from epochal_operator.pods.installation import Installation
 from epochal_operator.runtime.actions import PatchChild
 from epochal_operator.runtime.api.errors import AdmissionFailed, Conflict, Forbidden, Invalid, NotFound
@@ -93,15 +93,18 @@ class TrialWriter:
 
         Another client has deleted such a TrainingJob repeatedly, or has undone a change of its spec.suspend.
         """
+        # Only TrainingJobs with corrections are checked: a look at each of 500 took a fifth of a plan's CPU time.
         now, delayed, cause = self._clock(), dict[RungKey, datetime](), None
-        metadata = document["metadata"]
-        for rung_key in (trial.rung_key for trial in trials if not trial.is_finished):
-            child = Key(metadata["namespace"], trial_name(metadata["name"], *rung_key))
-            last = self._created.latest(document, TRAINING_JOBS, child, metadata["uid"], now)
-            if rung_key not in jobs and last and last.times > UNREPORTED_CORRECTIONS and now < last.due:
+        if created := _corrected_rungs(self._created, document, above=UNREPORTED_CORRECTIONS):
+            created &= {trial.rung_key for trial in trials if not trial.is_finished} - jobs.keys()
+        for rung_key in sorted(created):
+            child = _child_key(document, rung_key)
+            last = self._created.latest(document, TRAINING_JOBS, child, document["metadata"]["uid"], now)
+            if last is not None and now < last.due:
                 delayed[rung_key] = last.due
                 cause = cause or _deleted_cause(last)
-        for rung_key, job in jobs.items():
+        for rung_key in sorted(_corrected_rungs(self._children.drift, document) & jobs.keys()):
+            job = jobs[rung_key]
             last = self._children.drift.latest(document, TRAINING_JOBS, key_of(job), job["metadata"]["uid"], now)
             if last is not None and (end := last.backoff_end(job)) is not None and now < end:
                 delayed[rung_key] = end
@@ -220,6 +223,17 @@ class TrialWriter:
         except Conflict:  # The trainer writes status, so the cache may be late: the next plan needs the current one.
             await self._writer.refresh(TRAINING_JOBS, key_of(job), job)
             raise
+
+
+def _corrected_rungs(backoff: DriftBackoff, document: Object, *, above: int = 0) -> set[RungKey]:
+    """Return the trials and rungs of an Experiment's TrainingJobs with more than `above` successive corrections."""
+    name, children = document["metadata"]["name"], backoff.corrected(document, TRAINING_JOBS, above=above)
+    return {rung_key for child in children if (rung_key := parse_trial_name(child.name, name)) is not None}
+
+
+def _child_key(document: Object, rung_key: RungKey) -> Key:
+    metadata = document["metadata"]
+    return Key(metadata["namespace"], trial_name(metadata["name"], *rung_key))
 
 
 def _refusal_cause(refuser: str, action: CreateTrial, message: str) -> StatusCause:

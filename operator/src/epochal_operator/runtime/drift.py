@@ -119,6 +119,11 @@ class DriftBackoff:
         found = self._latest.get(key_of(owner), {}).get((resource, child))
         return found if found and found.applies_to(uid, owner["metadata"]["generation"], now) else None
 
+    def corrected(self, owner: Object, resource: Resource, *, above: int = 0) -> list[Key]:
+        """Return the keys of the owned objects with more than `above` successive corrections."""
+        latest = self._latest.get(key_of(owner), {})
+        return [child for (kind, child), found in latest.items() if kind == resource and found.times > above]
+
     def record_stored_values(self, owner: Key, resource: Resource, uid: str, fields: Mapping[str, StoredValue]) -> None:
         """Store the sent and the stored values of an owned object's fields after a patch."""
         earlier = self.stored_values(owner, resource, uid)

@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 from epochal_operator.experiment.ledger.events import Failed
 from epochal_operator.experiment.trial_job import training_job
+from epochal_operator.runtime.api.resource import Key
+from epochal_operator.runtime.drift import DriftBackoff
 
 from tests.kit.fake.objects import Refusal
 from tests.unit.operator.experiment.cluster import Cluster
@@ -66,3 +68,24 @@ async def test_a_trial_denied_by_a_webhook_waits(code: int, reason: str, denied:
     cluster.refuse = lambda *_: None
     await cluster.run()
     assert cluster.status()["trials"]["failed"] == 0
+
+
+async def test_a_plan_checks_the_backoff_of_corrected_trials_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    checked, latest = list[str](), DriftBackoff.latest
+
+    def noted(self: DriftBackoff, owner: Any, resource: Any, child: Key, *rest: Any) -> Any:
+        checked.append(child.name)
+        return latest(self, owner, resource, child, *rest)
+
+    monkeypatch.setattr(DriftBackoff, "latest", noted)
+    cluster = Cluster(**SMALL)
+    await cluster.train(1)
+    checked.clear()
+    await cluster.settle()
+    assert checked == []
+    running = cluster.job_names("Running")
+    cluster.change(suspend=True)
+    await cluster.settle()
+    checked.clear()
+    await cluster.settle()
+    assert sorted(set(checked)) == sorted(running)

@@ -57,6 +57,17 @@ def test_the_latest_correction_is_kept_until_the_owner_is_forgotten() -> None:
     assert drift.latest(owner, JOBS, key, "job-uid", now) is None
 
 
+def test_the_corrected_objects_of_an_owner_are_found() -> None:
+    drift, owner = DriftBackoff(), {"metadata": {"namespace": "vision", "name": "digits", "generation": 1}}
+    for name, before in (("once", None), ("twice", correction(1))):
+        child = {"metadata": {"namespace": "vision", "name": name, "uid": "uid"}}
+        drift.record(owner, JOBS, child, NOW, fields=("spec.suspend",), before=before)
+    assert drift.corrected(owner, JOBS) == [Key("vision", "once"), Key("vision", "twice")]
+    assert drift.corrected(owner, JOBS, above=1) == [Key("vision", "twice")]
+    assert drift.corrected(owner, PODS) == []
+    assert drift.corrected({"metadata": {"namespace": "vision", "name": "other"}}, JOBS) == []
+
+
 def cause(of: Correction, now: datetime = NOW) -> StatusCause | None:
     return of.backoff_cause(now, CHILD_REASONS, "TrainingJob")
 
