@@ -91,7 +91,7 @@ export const JOB_FIELDS = {
   "results.prefix": {"description":"Folder in the bucket in which the job writes to NAMESPACE/NAME/UID/. Default: none.","default":""},
   "results.best": {"description":"Whether the model of the best epoch is stored as best.keras, if model.keras contains another epoch. training.monitor defines the best epoch. A copy of the weights is kept in memory for it. Default: true.","type":"boolean"},
   "results.exports": {"description":"Export formats for programs without Keras, stored next to each .keras file: onnx, which a ModelServer serves, and savedmodel, TensorFlow's own format as a zip file. An empty list saves the seconds of the export. If a model cannot be exported, the condition Exported gives the reason, and the training does not fail. A training that stops after stopAfterEpoch, before its last epoch, stores no exports. Default: onnx."},
-  "results.evaluation": {"description":"Whether the trained model is evaluated on the test set, or on the validation set without one, for evaluation.json, confusion.png and mistakes.png. It takes at most 5 % of the time of the training, or 2 s if that is more. If it fails, the training does not fail. Not after stopAfterEpoch. Default: true.","type":"boolean"},
+  "results.evaluation": {"description":"Whether the trained model is evaluated on the test set, or on the validation set without one, for evaluation.json, confusion.png and mistakes.png. It takes at most 5 % of the time of the training, or 2 s if that is more. An error in it does not fail the training. Not after stopAfterEpoch. Default: true.","type":"boolean"},
 } as const satisfies Record<string, SpecField>;
 
 export const EXPERIMENT_FIELDS = {

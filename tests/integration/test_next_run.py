@@ -19,6 +19,7 @@ from epochal_lib.digests import sha256
 from epochal_trainer.checkpoint import archive, digest
 from epochal_trainer.model import network
 from epochal_trainer.reporting import history_writer
+from epochal_trainer.reporting.reporter import Reporter
 from epochal_trainer.run import Folders, run
 from epochal_trainer.storage import FolderBucket
 from epochal_trainer.training import fit as keras_fit
@@ -291,8 +292,26 @@ def test_a_superseded_attempt_stores_no_results(
     assert {path.name for path in results(folder).iterdir()} == {"attempts", "checkpoints", DATA, *stored}
 
 
-def test_a_run_with_finish_reports_it(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_with_finish_reports_it(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stages: list[str | None] = []
+
+    def recording(method: Callable[..., None]) -> Callable[..., None]:
+        def call(reporter: Reporter, **changes: Any) -> None:
+            if "start_stage" in changes:
+                stages.append(changes["start_stage"])
+            method(reporter, **changes)
+
+        return call
+
+    for name in ("set_fields", "send"):
+        monkeypatch.setattr(Reporter, name, recording(getattr(Reporter, name)))
     assert train_job(folder, finish=True, callbacks=[NEVER_BETTER]) == 0
+    starting = ["BuildingNetwork", "RestoringCheckpoint", "LoadingData", "ComputingFirstStep"]
+    assert [stage for stage, _ in itertools.groupby(stages)] == [*starting, None], (
+        "the last stage ends with the first step"
+    )
     found = summary(folder)
     assert (found["epochs"], found["reason"], found["spec"]["training"]["epochs"]) == (1, "FinishedEarly", 3)
     out = capsys.readouterr().out.splitlines()

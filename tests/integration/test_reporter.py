@@ -339,6 +339,31 @@ def test_before_its_number_is_known_an_attempt_reports_only_waiting(operator: Op
     assert (second["attempt"], "waiting" in second) == (3, False)
 
 
+def test_before_its_number_is_known_an_attempt_reports_its_stage_at_an_interval(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "INTERVAL", 10 * SECONDS)  # longer than any test
+    checked = threading.Event()
+    reporter = Reporter(NOT_COUNTED, operator.endpoint, on_report=lambda _: checked.set())
+    reporter.start()
+    assert checked.wait(SECONDS)
+    reporter.set_start_stage("BuildingNetwork")
+    time.sleep(0.3)
+    assert operator.reports == [], "a stage has no report of its own"
+    reporter.close()
+    monkeypatch.setattr(module, "INTERVAL", 0.1)
+    operator.reports.clear()
+    reporter = Reporter(NOT_COUNTED, operator.endpoint)
+    reporter.start()
+    reporter.set_start_stage("BuildingNetwork")
+    operator.until(1)
+    reporter.set_start_stage("RestoringCheckpoint")
+    operator.until(2)
+    reporter.close()
+    stages = [(found["attempt"], found["startStage"]) for found in operator.reports]
+    assert stages == [(0, "BuildingNetwork"), (0, "RestoringCheckpoint")]
+
+
 def test_an_older_operator_may_refuse_a_report_without_attempt(operator: Operator) -> None:
     operator.answers = [(422, {})]
     reporter = Reporter(NOT_COUNTED.model_copy(update={"waiting": WAITING}), operator.endpoint)

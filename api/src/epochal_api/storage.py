@@ -262,7 +262,7 @@ class Results(Model):
     evaluation: Annotated[bool, UNSTORED_DEFAULT] = True
     """Whether the trained model is evaluated on the test set, or on the validation set without one, for
     evaluation.json, confusion.png and mistakes.png. It takes at most 5 % of the time of the training, or 2 s if that is
-    more. If it fails, the training does not fail. Not after stopAfterEpoch. Default: true."""
+    more. An error in it does not fail the training. Not after stopAfterEpoch. Default: true."""
 
     def folder(self, *, namespace: str, name: str, uid: str) -> str:
         """Return the folder of a job's results in the bucket, without a slash at its end."""

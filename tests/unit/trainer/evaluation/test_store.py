@@ -1,9 +1,11 @@
 """Files that are stored after an evaluation. No error fails the training."""
 
 import logging
+import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
+from itertools import chain, repeat
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -60,6 +62,7 @@ def stored(
     outputs: list[dict[str, str]] | None = None,
     check: Callable[[], None] = lambda: None,
     termination_request: TerminationRequest | None = None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Path:
     """Store an evaluation, and return the folder of the results."""
     scratch = bucket.parent / "scratch"
@@ -77,7 +80,7 @@ def stored(
         watchdog=Watchdog(TerminationMessage(bucket.parent / "none")),
     )
     results = Results(FolderBucket(bucket), "lab/job/uid", check)
-    store_evaluation(context, model, FILE, data=data, results=results, epochs=EPOCHS)
+    store_evaluation(context, model, FILE, data=data, results=results, epochs=EPOCHS, clock=clock)
     return bucket / "lab/job/uid"
 
 
@@ -122,7 +125,8 @@ def test_each_batch_is_a_step_of_at_most_the_batch_of_the_training(
     monkeypatch.setattr("epochal_trainer.evaluation.evaluate.predict", predicted)
     monkeypatch.setattr(Watchdog, "record_step", recorded)
     stored(model, bucket)
-    assert calls == [(EPOCHS, 0), 13] * 4, "50 samples, in batches of at most 16, after all epochs"
+    batches = [(EPOCHS, 0), 13] * 4
+    assert calls == [*batches, (EPOCHS, 0), (EPOCHS, 0)], "50 samples, in batches of at most 16; then two pictures"
 
 
 def test_a_hang_is_reported_as_a_hang_of_the_evaluation(
@@ -285,6 +289,68 @@ def test_each_output_is_evaluated(
     assert (size_figures.confusion, size_figures.mistakes) == (None, MISTAKES)
     assert files(results) == {EVALUATION, MISTAKES, "confusion-answer.png", "confusion-a-word.png"}
     assert "size: mean absolute error 1; answer: 0 misread; a>word: 0 misread" in caplog.text
+
+
+def three_outputs() -> tuple[keras.Model, TrainingData, list[dict[str, str]]]:
+    """A network of three outputs with three classes, its data, and spec.training.outputs."""
+    names = ("one", "two", "three")
+    image = keras.Input((8, 8, 1))
+    flat = keras.layers.Flatten()(image)
+    network = keras.Model(
+        image, [keras.layers.Dense(3, "softmax", kernel_initializer="zeros", name=name)(flat) for name in names]
+    )
+    samples = Samples(
+        {"image": SourceArray(FEATURES, "t.npz[image]")},
+        {name: SourceArray(LABELS, f"t.npz[{name}]") for name in names},
+    )
+    outputs = [{"name": name, "loss": "SparseCategoricalCrossentropy"} for name in names]
+    return network, TrainingData(samples, None, samples, {}), outputs
+
+
+@pytest.mark.parametrize(
+    ("seconds", "drawn"),
+    [
+        (9.0, {CONFUSION, MISTAKES}),  # The first output has pictures in any case.
+        (35.0, {CONFUSION, MISTAKES, "confusion-two.png"}),  # The next picture would end at 40 s.
+        (60.0, {f"{name}{suffix}.png" for name in ("confusion", "mistakes") for suffix in ("", "-two", "-three")}),
+    ],
+)
+def test_pictures_beyond_the_time_limit_are_left_out(
+    bucket: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, seconds: float, drawn: set[str]
+) -> None:
+    now = 0.0
+
+    def draw(*arguments: Any) -> None:
+        nonlocal now
+        now += 10
+        arguments[-2].touch()
+
+    monkeypatch.setattr("epochal_trainer.evaluation.store.time_limit", lambda _: seconds)
+    for name in ("draw_confusion", "draw_images"):
+        monkeypatch.setattr(f"epochal_trainer.evaluation.store.pictures.{name}", draw)
+    network, data, outputs = three_outputs()
+    with caplog.at_level(logging.INFO):
+        results = stored(network, bucket, data, outputs=outputs, clock=lambda: now)
+    evaluation = Evaluation.model_validate_json((results / EVALUATION).read_bytes())
+    named = {name for each in (evaluation.outputs or {}).values() for name in (each.confusion, each.mistakes) if name}
+    assert files(results) == drawn | {EVALUATION}
+    assert named == drawn
+    assert caplog.text.count("the time limit of the evaluation is reached") == 6 - len(drawn)
+    assert ("No mistakes-three.png: the time limit" in caplog.text) == (len(drawn) < 6)
+
+
+def test_no_picture_is_drawn_while_memory_is_short(
+    model: keras.Model, bucket: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    batches = 4
+    free = chain(repeat(2**30, batches), repeat(47 * 2**20))
+    monkeypatch.setattr("epochal_trainer.evaluation.store.time_limit", lambda _: 60.0)
+    monkeypatch.setattr("epochal_trainer.evaluation.store.available_memory", lambda: next(free))
+    with caplog.at_level(logging.INFO):
+        results = stored(model, bucket)
+    assert files(results) == {EVALUATION}
+    assert Evaluation.model_validate_json((results / EVALUATION).read_bytes()).evaluated == len(LABELS)
+    assert f"No {CONFUSION}: the process must end, or memory is short" in caplog.text
 
 
 def test_files_of_outputs_have_unique_names_of_safe_characters() -> None:

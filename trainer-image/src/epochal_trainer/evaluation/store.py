@@ -2,7 +2,9 @@
 
 import logging
 import re
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from itertools import chain, count
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -33,7 +35,7 @@ MAX_SHARE = 0.05
 MIN_SECONDS = 2.0
 """Seconds that an evaluation may always take, even after a short training."""
 DRAWING_SECONDS = 1.0
-"""Seconds of the time limit that are reserved for the pictures."""
+"""Seconds of the time limit that are reserved for the pictures, enough for one output."""
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]")
 """Pattern of the characters in an output's name that are replaced by a hyphen in file names."""
 
@@ -46,6 +48,7 @@ def store_evaluation(
     data: TrainingData,
     results: Results,
     epochs: int,
+    clock: Callable[[], float] = time.monotonic,
 ) -> None:
     """Evaluate a model on the test set, or without a test set on the validation set. Store and log the evaluation.
 
@@ -58,19 +61,28 @@ def store_evaluation(
         data: The data sets of the training.
         results: The results folder, where the files are stored.
         epochs: Number of finished epochs, which the watchdog reports as the position during the evaluation.
+        clock: Returns the present time in seconds, for the time limit of the pictures.
 
     Raises:
         Failure: Superseded, if a newer attempt owns these results.
     """
     with optional_result(EVALUATION):
         try:
-            log.info("Evaluation: %s", summary(_evaluate(context, model, file, data, results=results, epochs=epochs)))
+            evaluation = _evaluate(context, model, file, data, results=results, epochs=epochs, clock=clock)
+            log.info("Evaluation: %s", summary(evaluation))
         except (NotEvaluated, UnsupportedModel) as error:
             log.info("No %s: %s", EVALUATION, error)
 
 
 def _evaluate(
-    context: Context, model: keras.Model, file: EvaluatedModel, data: TrainingData, *, results: Results, epochs: int
+    context: Context,
+    model: keras.Model,
+    file: EvaluatedModel,
+    data: TrainingData,
+    *,
+    results: Results,
+    epochs: int,
+    clock: Callable[[], float],
 ) -> Evaluation:
     """Evaluate a model, store evaluation.json and the pictures, and return the evaluation.
 
@@ -90,18 +102,20 @@ def _evaluate(
         return context.termination_request.requested or available_memory() < MIN_FREE_MEMORY
 
     with results.marker(EVALUATING), context.watchdog.watch(training.stall_seconds, "evaluation"):
+        seconds = time_limit(context.timings.seconds.get("training", 0.0))
+        end = clock() + seconds
         evaluated = evaluate(
             model,
             samples,
             targets,
             class_names=data.output_classes,
             batch_size=training.batch_size,
-            seconds=time_limit(context.timings.seconds.get("training", 0.0)) - DRAWING_SECONDS,
+            seconds=seconds - DRAWING_SECONDS,
             stop=stop,
         )
         job = f"{context.job.metadata.namespace}/{context.job.metadata.name}"
         title = f"{job}, {file.name}, {evaluation_set.name} set"
-        outputs, files = _draw(evaluated, samples, context.scratch, title)
+        outputs, files = _draw(evaluated, samples, context.scratch, title, stop=stop, end=end, clock=clock)
         evaluation = _join(file, evaluation_set, outputs)
         files.append(context.scratch / EVALUATION)
         text = evaluation.model_dump_json(exclude_none=True, indent=2)
@@ -138,27 +152,43 @@ def time_limit(training_seconds: float) -> float:
 
 
 def _draw(
-    evaluated: Mapping[str, Evaluated], samples: Samples, folder: Path, title: str
+    evaluated: Mapping[str, Evaluated],
+    samples: Samples,
+    folder: Path,
+    title: str,
+    *,
+    stop: Callable[[], bool],
+    end: float,
+    clock: Callable[[], float],
 ) -> tuple[dict[str, OutputEvaluation], list[Path]]:
-    """Draw the pictures of each evaluated output into `folder`.
+    """Draw the pictures of the evaluated outputs into `folder`, and return the evaluations and the pictures' paths.
 
-    Return the evaluations with the names of the pictures, and the paths of the pictures. The pictures of the first
-    output have the names CONFUSION and MISTAKES; the others have a suffix.
+    The returned evaluations have the names of the pictures. The pictures of the first output have the names CONFUSION
+    and MISTAKES; the others have a suffix. A picture that would probably end after the time `end` of `clock` is left
+    out, but never a picture of the first output. No more pictures are drawn if `stop` returns true.
     """
-    outputs, files = {}, []
+    outputs: dict[str, OutputEvaluation] = {}
+    files: list[Path] = []
     has_several = len(samples.outputs) > 1
+    longest = 0.0
     for name, suffix in zip(evaluated, file_suffixes(evaluated), strict=True):
         evaluation, worst = evaluated[name]
-        of_output = f"{title}, {name}" if has_several else title
-        confusion, mistakes = (_with_suffix(each, suffix) for each in (CONFUSION, MISTAKES))
+        drawings: dict[str, tuple[str, Callable[[Path, str], None]]] = {}
         if evaluation.classes is not None:
-            pictures.draw_confusion(evaluation.classes, folder / confusion, of_output)
-            evaluation = evaluation.model_copy(update={"confusion": confusion})
-            files.append(folder / confusion)
+            drawings["confusion"] = CONFUSION, partial(pictures.draw_confusion, evaluation.classes)
         if images := _images(samples, worst):
-            pictures.draw_images(images, captions(evaluation), folder / mistakes, of_output)
-            evaluation = evaluation.model_copy(update={"mistakes": mistakes})
-            files.append(folder / mistakes)
+            drawings["mistakes"] = MISTAKES, partial(pictures.draw_images, images, captions(evaluation))
+        for field, (file, draw) in drawings.items():
+            path, began = folder / _with_suffix(file, suffix), clock()
+            if stop():
+                log.info("No %s: the process must end, or memory is short", path.name)
+            elif outputs and began + longest > end:
+                log.info("No %s: the time limit of the evaluation is reached", path.name)
+            else:
+                draw(path, f"{title}, {name}" if has_several else title)
+                longest = max(longest, clock() - began)
+                evaluation = evaluation.model_copy(update={field: path.name})
+                files.append(path)
         outputs[name] = evaluation
     return outputs, files
 
