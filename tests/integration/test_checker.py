@@ -74,6 +74,22 @@ def deep(levels: int) -> dict[str, Any]:
     return {"input": {"shape": [2, 2]}, "layers": [layer]}
 
 
+def pipelines(levels: int) -> dict[str, Any]:
+    """Return a network of nested pipelines, each of a layer and the next pipeline."""
+    dense = layer = {"layer": "Dense", "units": 2}
+    for _ in range(levels):
+        layer = {"layer": "Pipeline", "layers": [layer, dense]}
+    return {"input": {"shape": [2, 2]}, "layers": [layer]}
+
+
+def stacked_cells(levels: int) -> dict[str, Any]:
+    """Return a network of nested stacks of one cell each: Keras' time doubles with each level."""
+    cell: dict[str, Any] = {"layer": "LSTMCell", "units": 2}
+    for _ in range(levels):
+        cell = {"layer": "StackedRNNCells", "cells": [cell]}
+    return {"input": {"shape": [2, 2]}, "layers": [{"layer": "RNN", "cell": cell}]}
+
+
 def text_of(size: int) -> dict[str, Any]:
     """Return a network of about `size` bytes."""
     count = size // len(json.dumps(CONV)) - 10
@@ -93,6 +109,8 @@ def text_of(size: int) -> dict[str, Any]:
         (text_of(MAX_QUESTION_BYTES), {200, 504}),
         (deep(45), {200}),
         (deep(200), {400}),
+        (pipelines(48), {504, 507}),
+        (stacked_cells(40), {504, 507}),
         (b"\x00\xff" * 1000, {400}),
         (b'{"network": ' + b"[" * 100_000, {400}),
         ({"layers": 5}, {422}),

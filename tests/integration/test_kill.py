@@ -1,7 +1,7 @@
 """Trainings that are killed: real processes, real signals, at moments that differ from run to run.
 
 They train in mixed precision: its scale of the loss is one more state to resume from. The network has two inputs, one
-of texts, and two outputs. One of them starts with weights from a file.
+of texts, and two outputs. One of them starts with weights from a file. Both states of an LSTM go through one layer.
 """
 
 import csv
@@ -48,7 +48,11 @@ NETWORK: dict[str, Any] = {
             "pad_to_max_tokens": True,
             "inputs": ["note"],
         },
-        {"layer": "Concatenate", "name": "both", "inputs": ["pixels", "words"]},
+        {"layer": "Reshape", "target_shape": [8, 8], "inputs": ["image"]},
+        {"layer": "LSTM", "name": "lstm", "units": 4, "return_state": True},
+        {"layer": "Dense", "name": "state", "units": 4, "inputs": ["lstm:1"]},
+        {"use": "state", "name": "again", "inputs": ["lstm:2"]},
+        {"layer": "Concatenate", "name": "both", "inputs": ["pixels", "words", "state", "again"]},
         {"layer": "Dense", "name": "digit", "units": 10, "activation": "softmax"},
         {"layer": "Dense", "name": "odd", "units": 1, "activation": "sigmoid", "inputs": ["both"]},
     ],
@@ -72,7 +76,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             named = {"image": images, "note": notes, "digit": labels, "odd": labels % 2}
             arrays |= {f"{name}_{part}": array for name, array in named.items()}
     np.savez(path / "data/digits.npz", **arrays)
-    inputs = keras.Input((579,))
+    inputs = keras.Input((587,))
     keras.Model(inputs, keras.layers.Dense(10, name="digit")(inputs)).save(path / "data/base.keras")
     return path
 

@@ -107,7 +107,18 @@ def test_explain() -> None:
     assert explain(ValueError(f"{node}Incompatible shapes: [2] vs. [2,4] [Op:LogicalAnd]")) == (
         "Incompatible shapes: [2] vs. [2,4]"
     )
+    tensor = "<KerasTensor shape=(None, 4), dtype=float32, sparse=False, ragged=False, name=keras_tensor_67>"
+    assert explain(ValueError(f"Inputs received: [{tensor}, {tensor}]")) == (
+        "Inputs received: [<KerasTensor shape=(None, 4), dtype=float32>, <KerasTensor shape=(None, 4), dtype=float32>]"
+    )
+    assert explain(ValueError("Received: cell=<Dense name=dense_2, built=False>")) == "Received: cell=<Dense>"
     assert explain(KeyError()) == "KeyError"
+
+
+def test_explain_omits_the_configuration_of_a_nested_layer() -> None:
+    with pytest.raises(InvalidObject, match=r"Unrecognized keyword .* Dense: \{'go_backwards': True\}$") as caught:
+        build(keras.layers, "Bidirectional", {"wrapped": {"layer": "Dense", "units": 1}})
+    assert "config=" not in str(caught.value)
 
 
 def test_trainer_errors_pass_through() -> None:

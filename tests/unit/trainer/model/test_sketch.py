@@ -86,6 +86,26 @@ def test_errors_of_the_graph(spec: Network, message: str) -> None:
     assert sketch(spec).all_errors[0].startswith(message)
 
 
+def test_each_sketch_gives_the_same_messages() -> None:
+    dense = {"layer": "Dense", "units": 2}
+    conv = {"layer": "Conv2D", "filters": 2, "kernel_size": 2}
+    layers: list[dict[str, Any]] = [
+        {**dense, "name": "a"},
+        {**dense, "inputs": ["a", "a"]},
+        {"layer": "Pipeline", "layers": [dense, conv], "inputs": ["a"]},
+        {"layer": "TimeDistributed", "wrapped": {"layer": "LSTM", "units": 2}, "inputs": ["a"]},
+        {"layer": "RNN", "cell": dense, "inputs": ["a"]},
+        {"layer": "Bidirectional", "wrapped": dense, "inputs": ["a"]},
+    ]
+    spec = network_spec([4, 3], *layers)
+    first = sketch(spec)
+    assert [layer.error is None for layer in first.layers] == [True, *[False] * 5]
+    assert sketch(spec).layers == first.layers
+    edited = sketch(network_spec([4, 3], *layers[:2], {"layer": "ReLU", "inputs": ["a"]}), previous=first)
+    again = sketch(spec, previous=edited)
+    assert (again.layers, again.reused) == (first.layers, 2)
+
+
 def test_a_layer_of_any_size_needs_no_memory() -> None:
     found = sketch(network_spec([10**6], {"layer": "Dense", "units": 10**6, "use_bias": False}))
     assert found.layers[0].parameters == 10**12

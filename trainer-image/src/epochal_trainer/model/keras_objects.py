@@ -56,6 +56,8 @@ _MAX_SHOWN = 100
 _ANSI_COLOR = re.compile("\x1b\\[[0-9;]*m")
 _FUNCTION_NODE = re.compile(r"\{\{function_node [^}]*\}\} ?")
 """Text in TensorFlow's messages that names a node of its graph. Messages for users omit this text."""
+_AUTOMATIC_NAME = re.compile(r", sparse=\w+, ragged=\w+, name=[^<>,]{1,200}>| name=[^<>,]{1,200}, built=\w+>")
+"""The name of a tensor or layer in Keras' messages, often with a number that differs in the next build."""
 
 
 class InvalidObject(ValueError):
@@ -194,10 +196,14 @@ def takes_floats(module: ModuleType, kind: type, argument: str) -> bool:
 
 
 def explain(error: Exception) -> str:
-    """Return the message of a Keras or TensorFlow exception as one line, without dumps of arguments and graph nodes."""
+    """Return the message of a Keras or TensorFlow exception as one line.
+
+    The line omits dumps of arguments, nodes of the graph, and names of tensors and nested layers.
+    """
     text = _FUNCTION_NODE.sub("", _ANSI_COLOR.sub("", str(error))).split("Arguments received by")[0].split(" [Op:")[0]
-    lines = [line.strip() for line in text.replace(" defined at (most recent call last):", ":").splitlines()]
-    noise = ('File "', "Graph execution error", "[[{{")
+    text = _AUTOMATIC_NAME.sub(">", text).replace(" defined at (most recent call last):", ":")
+    lines = [line.partition(" using config={")[0].strip() for line in text.splitlines()]
+    noise = ('File "', "Graph execution error", "[[{{", "config={")
     return " ".join(line for line in lines if line and not line.startswith(noise))[:600] or type(error).__name__
 
 

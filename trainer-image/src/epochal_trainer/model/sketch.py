@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import keras
 from epochal_api.trainingjob.network import Network
+from keras.src.utils.naming import reset_uids
 
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.model.graph import Node, graph_errors, read_nodes
@@ -135,6 +136,7 @@ def _common_length(keys: Sequence[Hashable], others: Sequence[Hashable]) -> int:
 def _call(node: Node, calls: LayerCalls) -> LayerReport:
     if not calls.can_call(node):
         return _report(node)
+    reset_uids()  # so that Keras' messages name nested layers equally in each sketch
     try:
         tensors = calls.call(node)
     except Failure as failure:
