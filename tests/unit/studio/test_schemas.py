@@ -7,6 +7,7 @@ from pathlib import Path
 from pkgutil import iter_modules
 
 from epochal_api.model import Model
+from epochal_api.trainingjob.network import MAX_OUTPUTS
 from epochal_studio import wire
 from epochal_studio.schemas import FILE, schema_text
 
@@ -30,4 +31,4 @@ def test_schema_has_every_model_of_the_wire() -> None:
 
 def test_schema_has_every_limit_of_the_wire() -> None:
     limits = {name: value for module in MODULES for name, value in vars(module).items() if name.startswith("MAX_")}
-    assert json.loads(schema_text())["constants"] == limits
+    assert json.loads(schema_text())["constants"] == limits | {"MAX_OUTPUTS": MAX_OUTPUTS}

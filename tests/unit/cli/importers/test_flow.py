@@ -211,7 +211,7 @@ def test_wrong_and_missing_parameters_have_defaults_and_warnings(read: Importer)
         "filters of the Conv2D is missing",
         "function is MEDIAN",
         "rows must be",
-        "bucket is",
+        "bucket must be",
     ):
         assert any(found in line for line in imported.warnings), found
 
