@@ -73,8 +73,10 @@ class CheckerClient:
         self._clock = clock
         self._verdicts: TTLCache[bytes, Verdict, float] = TTLCache(MAX_VERDICTS, VERDICT_SECONDS, clock)
         self._unanswered: TTLCache[bytes, None, float] = TTLCache(MAX_VERDICTS, UNANSWERED_SECONDS, clock)
-        self._silent_since: LRUCache[bytes, float] = LRUCache(MAX_VERDICTS)
-        self._last_verdict = float("-inf")
+        self._failing_since: LRUCache[bytes, float] = LRUCache(MAX_VERDICTS)
+        """By question, the time of its first failure after its last verdict."""
+        self._silent_since: float | None = None
+        """The time of the first failure of any question after the last verdict about any network."""
         self._paused_until = float("-inf")
         self._pending: dict[bytes, list[Callable[[], None]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -94,26 +96,23 @@ class CheckerClient:
             self._pending[digest].append(notify)
             return NoVerdict.PENDING
         if digest in self._unanswered:
-            return self._no_answer(self._first_failure(digest))
+            return self._no_answer(self._failing_since.get(digest), self._silent_since)
         if len(self._pending) >= MAX_PENDING and self._clock() >= self._paused_until:
             self._pause(f"{MAX_PENDING} questions already wait for an answer")
         if self._clock() < self._paused_until:
             self._metrics.questions.labels("skipped").inc()
-            # A checker that answers other questions is not silent: this one only waits for its turn.
-            return self._no_answer(max(self._first_failure(digest), self._last_verdict))
+            # The question only waits for its turn: its own failures before do not count.
+            return self._no_answer(self._silent_since)
         self._pending[digest] = [notify]
         task = asyncio.create_task(self._answer(digest, question.body))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return NoVerdict.PENDING
 
-    def _first_failure(self, digest: bytes) -> float:
-        """Return the time since which a question has had no answer, which begins now for a new question."""
-        return self._silent_since.setdefault(digest, self._clock())
-
-    def _no_answer(self, since: float) -> NoVerdict:
-        """Return why there is no verdict: UNKNOWN, or ABSENT if there has been no answer for SILENT_SECONDS."""
-        return NoVerdict.ABSENT if self._clock() - since >= SILENT_SECONDS else NoVerdict.UNKNOWN
+    def _no_answer(self, *failing_since: float | None) -> NoVerdict:
+        """Return why there is no verdict: ABSENT if one of the failures has lasted for SILENT_SECONDS, else UNKNOWN."""
+        is_silent = any(since is not None and self._clock() - since >= SILENT_SECONDS for since in failing_since)
+        return NoVerdict.ABSENT if is_silent else NoVerdict.UNKNOWN
 
     def _pause(self, cause: str) -> None:
         """Log the cause, and send no question about any network to the checker for UNANSWERED_SECONDS."""
@@ -142,11 +141,14 @@ class CheckerClient:
             _log.exception("cannot ask the checker")
         finally:
             if verdict is None:
+                now = self._clock()
                 self._unanswered[digest] = None
+                self._failing_since.setdefault(digest, now)
+                self._silent_since = now if self._silent_since is None else self._silent_since
             else:
                 self._verdicts[digest] = verdict
-                self._last_verdict = self._clock()
-                self._silent_since.pop(digest, None)
+                self._failing_since.pop(digest, None)
+                self._silent_since = None
             for notify in self._pending.pop(digest):
                 notify()
         result = "unanswered" if verdict is None else "invalid" if verdict.errors else "valid"

@@ -15,8 +15,8 @@ UNANSWERED_SECONDS = 30.0
 for this time."""
 
 SILENT_SECONDS = 600.0
-"""Seconds without an answer after which the result for a question changes from UNKNOWN to ABSENT. For a question that
-was not sent, the seconds since the last verdict about any network."""
+"""Seconds since the first failure of a question, or of all questions, after which its result changes from UNKNOWN to
+ABSENT."""
 
 MAX_ERRORS = 16
 """Maximum number of errors in a verdict, because the operator caches many verdicts. Further errors are only counted."""

@@ -17,8 +17,8 @@ _TAINTED = re.compile(r"(\d+) node\(s\) had untolerated taint \{(?!node\.kuberne
 
 https://kubernetes.io/docs/reference/labels-annotations-taints/
 """
-_UNNAMED_TAINT = re.compile(r"(\d+) node\(s\) had untolerated taint\(s\)")
-"""The message since patches of Kubernetes 1.34. The taint without a name may be that of an unhealthy node.
+_UNHEALTHY = re.compile(r"(\d+) node\(s\) had untolerated taint(?:\(s\)| \{node\.kubernetes\.io/)")
+"""Nodes that are unhealthy, or may be: the message has no names of taints since patches of Kubernetes 1.34.
 
 https://github.com/kubernetes/kubernetes/pull/134740
 """
@@ -30,7 +30,7 @@ class _Excluded(NamedTuple):
 
     unmatched: int
     tainted: int
-    unnamed: int
+    unhealthy: int
     cordoned: int
 
 
@@ -40,7 +40,7 @@ class NodeMatch(StrEnum):
     POSSIBLE = "possible"
     """The message does not exclude it."""
     DOUBTFUL = "doubtful"
-    """Some nodes lack the labels. All others are cordoned or have a taint without a name, so they may be unhealthy."""
+    """Some nodes lack the labels. All others are cordoned, unhealthy, or have a taint without a name."""
     NONE = "none"
     """Labels and named taints exclude the pod from every node."""
 
@@ -86,7 +86,7 @@ def node_match(message: str) -> NodeMatch:
 
 def _excluded(filtered: str) -> _Excluded:
     """Return the number of nodes that labels, taints or a cordon exclude, by the scheduler's message."""
-    patterns = (_UNMATCHED, _TAINTED, _UNNAMED_TAINT, _CORDONED)
+    patterns = (_UNMATCHED, _TAINTED, _UNHEALTHY, _CORDONED)
     return _Excluded(*(sum(map(int, pattern.findall(filtered))) for pattern in patterns))
 
 
@@ -94,7 +94,7 @@ def _no_matching_node(excluded: _Excluded) -> str:
     causes = (
         (excluded.unmatched, "without the labels of spec.scheduling.nodeSelector or spec.scheduling.affinity"),
         (excluded.tainted, "with a taint that spec.scheduling.tolerations does not name"),
-        (excluded.unnamed, "not ready or with a taint that spec.scheduling.tolerations does not name"),
+        (excluded.unhealthy, "not ready or with a taint that spec.scheduling.tolerations does not name"),
         (excluded.cordoned, "cordoned"),
     )
     found = " and ".join(f"{count} {text}" for count, text in causes if count)

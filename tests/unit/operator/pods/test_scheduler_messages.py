@@ -51,7 +51,6 @@ UNKNOWN = "The pod cannot be scheduled: "
             fit_error(4, TAINTED, "3 node(s) had untolerated taint {gpu: only}"),
             f"{NO_MATCH}4 {TAINTS} (kubectl describe nodes).",
         ),
-        (fit_error(2, "1 node(s) had untolerated taint {node.kubernetes.io/not-ready: }", f"1 {UNMATCHED}"), UNKNOWN),
         (fit_error(2, f"1 {CORDONED}", "1 Insufficient cpu"), UNKNOWN),
         (fit_error(2, "2 Insufficient cpu", preemption="not eligible due to preemptionPolicy=Never."), UNKNOWN),
         (fit_error(2, "2 Insufficient cpu"), UNKNOWN),
@@ -68,6 +67,7 @@ def test_the_message_distinguishes_busy_nodes_from_too_small_nodes(message: str,
 
 
 UNNAMED = "node(s) had untolerated taint(s)"
+NOT_READY = "node(s) had untolerated taint {node.kubernetes.io/not-ready: }"
 EITHER = "not ready or with a taint that spec.scheduling.tolerations does not name"
 
 
@@ -76,6 +76,7 @@ EITHER = "not ready or with a taint that spec.scheduling.tolerations does not na
     [
         (fit_error(2, f"2 {UNNAMED}", preemption=f"2 {NO_HELP}"), f"2 {EITHER}", NodeMatch.POSSIBLE),
         (fit_error(3, f"1 {UNNAMED}", f"2 {UNMATCHED}"), f"2 {LABELS} and 1 {EITHER}", NodeMatch.DOUBTFUL),
+        (fit_error(3, f"1 {NOT_READY}", f"2 {UNMATCHED}"), f"2 {LABELS} and 1 {EITHER}", NodeMatch.DOUBTFUL),
         (fit_error(3, f"2 {UNNAMED}", TAINTED), f"1 {TAINTS} and 2 {EITHER}", NodeMatch.POSSIBLE),
         (fit_error(3, f"3 {CORDONED}"), "3 cordoned", NodeMatch.POSSIBLE),
         (fit_error(3, f"1 {CORDONED}", f"2 {UNMATCHED}"), f"2 {LABELS} and 1 cordoned", NodeMatch.DOUBTFUL),

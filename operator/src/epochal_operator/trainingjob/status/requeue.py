@@ -55,7 +55,9 @@ def start_delay(before: Status, after: Status, observed: Observed) -> float | No
     if not is_next_step or before.progress is None or before.progress.last_report_time is None:
         return delay
     reported = datetime.fromisoformat(before.progress.last_report_time)
-    return max(filter(None, (delay, _remaining(STAGE_DELAY_SECONDS, reported, observed.now))), default=None)
+    # The clock of another replica, which received the report, may be ahead: then each report would renew the delay.
+    stage_delay = _remaining(STAGE_DELAY_SECONDS, reported, observed.now) if reported <= observed.now else None
+    return max(filter(None, (delay, stage_delay)), default=None)
 
 
 _STARTING_REASONS = frozenset({Reason.QUEUED, Reason.STARTING, Reason.PULLING_IMAGE})

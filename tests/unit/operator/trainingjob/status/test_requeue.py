@@ -178,6 +178,7 @@ def test_other_first_status_is_written_at_once(observed: Any) -> None:
         (2, 1, "LoadingData", 1, START_DELAY_SECONDS - 2),
         (6, 1, "LoadingData", 1, STAGE_DELAY_SECONDS - 1),
         (6, STAGE_DELAY_SECONDS, "LoadingData", 1, None),
+        (6, -2, "LoadingData", 1, None),  # by the clock of another replica
         (2, 1, None, 1, None),  # it trains
         (2, 1, "LoadingData", 2, None),  # of another pod
     ],
