@@ -10,7 +10,13 @@ from pathlib import Path
 from textwrap import indent
 
 from epochal_api.catalogue.classes import LAYERS, KerasClass, KerasModule, catalogue
-from epochal_api.catalogue.hints import MISTAKEN_CLASSES, REMOVED_ARGUMENTS, RENAMED_ARGUMENTS, class_hint
+from epochal_api.catalogue.hints import (
+    MISTAKEN_CLASSES,
+    MODULES_WITH_SHORT_NAMES,
+    REMOVED_ARGUMENTS,
+    RENAMED_ARGUMENTS,
+    class_hint,
+)
 from epochal_api.catalogue.objects import EXPECTED, NAMED
 from epochal_api.model import cel_text
 from epochal_api.trainingjob.network import MAX_LAYERS
@@ -105,7 +111,11 @@ def _names(module: KerasModule) -> Mapping[str, str]:
 def _class_hints(module: str) -> Mapping[str, str]:
     content = catalogue().modules[module]
     refused = {name for name, each in content.classes.items() if each.refused}
-    usable = {_plain(name): name for name, kind in content.names.items() if kind not in refused}
+    usable = {
+        _plain(name): name if module in MODULES_WITH_SHORT_NAMES else kind or name
+        for name, kind in content.names.items()
+        if kind not in refused
+    }
     usable |= {_plain(name): name for name in content.classes if name not in refused}
     hints = {plain: f"did you mean {name}?" for plain, name in usable.items()}
     mistaken = [*MISTAKEN_CLASSES.get(module, ())]

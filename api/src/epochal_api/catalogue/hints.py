@@ -66,6 +66,9 @@ RENAMED_ARGUMENTS: Mapping[str, str] = {
     "top_k": "k",
 }
 """Names of arguments in earlier versions and other libraries, and their present names in Keras."""
+MODULES_WITH_SHORT_NAMES = (LOSSES, METRICS)
+"""Modules whose short names are hints. Those of optimizers differ in case only, and those of other modules are for
+texts, not for a mapping with arguments."""
 _MODULES_OF_CLASSES = (LAYERS, OPTIMIZERS, LOSSES, METRICS, CALLBACKS)
 
 
@@ -75,9 +78,7 @@ def class_hint(module: str, name: str) -> str:
     content = catalogue().modules[module]
     if same := MISTAKEN_CLASSES.get(module, {}).get(name.lower().replace("_", "")):
         return f"use {same}"
-    # Only losses and metrics have useful short names here: those of optimizers differ in case only, and those of other
-    # modules are for texts, not for a mapping with arguments.
-    short = content.names if module in (LOSSES, METRICS) else ()
+    short = content.names if module in MODULES_WITH_SHORT_NAMES else ()
     usable = [*short, *(known for known, each in content.classes.items() if not each.refused)]
     if (found := content.names.get(name)) in usable:
         return f"write {found}, the class of this short name"
