@@ -33,6 +33,16 @@ test("outputs of a layer, another call of it, and names that are missing", () =>
   expect(graph.byId.get("layer-3")).toMatchObject({ className: "", title: "layer_3" });
 });
 
+test("more inputs and outputs than the API allows are left out of the drawing", () => {
+  const names = "a,".repeat(20_000);
+  const network = graphOf(chain(1).replace("layers:", `outputs: [${names}]\n    layers:`));
+  expect(network.nodes.filter(({ kind }) => kind === "loss")).toHaveLength(16);
+  const model = graphOf(`kind: TrainingJob\nspec:\n  data: {bucket: b}\n  model: {uri: "s3://a/b.keras"}\n  training: {outputs: [${names}]}\n`);
+  expect(model.nodes.filter(({ kind }) => kind === "loss")).toHaveLength(16);
+  const inputs = graphOf(`kind: TrainingJob\nspec:\n  network:\n    inputs: [${names}]\n    layers: [{layer: Dense}]\n`);
+  expect(inputs.nodes.filter(({ kind }) => kind === "input")).toHaveLength(16);
+});
+
 test("a saved model or code stands in place of the network", () => {
   const graph = graphOf("kind: TrainingJob\nspec:\n  data: {bucket: b}\n  model: {uri: \"s3://a/b.keras\"}\n  training: {loss: {name: Huber, delta: 2}}\n");
   expect(graph.source).toBe("model");

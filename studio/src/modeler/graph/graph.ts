@@ -1,4 +1,5 @@
 // The nodes and edges of a document: the data, inputs, layers, and the training behind them.
+import { MAX_OUTPUTS } from "../../wire";
 import { specOf, type ModelerDocument } from "../document/parse";
 import { getIn, isList, isObject, without, type Json, type JsonObject, type Path } from "../json";
 import { classOf, outputName, outputsOf, readNetwork, textOf, type Network, type NetworkLayer, type Source } from "./network";
@@ -83,7 +84,9 @@ class GraphBuilder {
     this.#addTraining(outputsOf(network).map((source) => ({ name: outputName(source), node: place(source), output: source.kind === "layer" ? source.output : null })));
   }
 
-  #addTraining(outputs: readonly { name: string; node: string | null; output: number | null }[]): void {
+  /** A document with more outputs than the API allows is drawn without the others. */
+  #addTraining(all: readonly { name: string; node: string | null; output: number | null }[]): void {
+    const outputs = all.slice(0, MAX_OUTPUTS);
     const training = isObject(this.#spec["training"]) ? this.#spec["training"] : {};
     const listed = isList(training["outputs"]) ? training["outputs"] : null;
     const used = new Set<string>();

@@ -1,4 +1,5 @@
 // The network of a spec as objects that refer to each other, so that an edit moves no names. `writeNetwork` is the way back.
+import { MAX_OUTPUTS } from "../../wire";
 import { isList, isObject, type Json, type JsonObject } from "../json";
 
 const REFERENCE = /^(.*?)(?::(\d{1,3}))?$/su;
@@ -116,10 +117,11 @@ export function snakeCase(className: string): string {
   return className.replace(/(?<=[a-z])(?=[A-Z])/gu, "_").toLowerCase();
 }
 
+/** Returns the inputs. A document with more than the API allows is drawn without the others. */
 function readInputs(network: JsonObject): NetworkInput[] {
   const inputs = network["inputs"];
   if (!isList(inputs)) return isObject(network["input"]) ? [{ name: INPUT, origin: 0, value: network["input"] }] : [];
-  return inputs.map((value, index) => ({ name: textOf(value, "name") ?? `${INPUT}_${index}`, origin: index, value }));
+  return inputs.slice(0, MAX_OUTPUTS).map((value, index) => ({ name: textOf(value, "name") ?? `${INPUT}_${index}`, origin: index, value }));
 }
 
 function inputsOf(item: Json): Json | undefined {

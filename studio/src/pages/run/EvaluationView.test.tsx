@@ -53,6 +53,15 @@ test("samples that are missing in the figures have their reason", () => {
   expect(screen.getByText(/18 of 20 samples of the test set; 2 have no class/u)).toBeTruthy();
 });
 
+test("an output without a picture does not show that of another output", () => {
+  const { classes } = evaluation;
+  const of = { evaluated: 18, unlabeled: 0, notFinite: 0, classes: classes ?? null };
+  const outputs = { one: { ...of, mistakes: "mistakes.png" }, two: of };
+  render(<EvaluationView evaluation={{ ...evaluation, output: "two", outputs }} picture={(file) => file} />);
+  expect(screen.queryByRole("img")).toBeNull();
+  expect(screen.getByText(/too little time or memory/u)).toBeTruthy();
+});
+
 test("mistakes have their picture, their place and their probabilities", () => {
   render(<EvaluationView evaluation={evaluation} picture={(file) => `/pictures/${file}`} />);
   expect(screen.getByRole("img").getAttribute("src")).toBe("/pictures/mistakes.png");

@@ -18,6 +18,7 @@ export function EvaluationView({ evaluation, picture }: EvaluationProps) {
   const [chosen, setChosen] = useState(evaluation.output ?? null);
   const select = useId();
   const output = chosen === null ? undefined : outputs[chosen];
+  const file = output ? output.mistakes : "mistakes.png";
   const shown = output ?? evaluation;
   return (
     <div className="evaluation">
@@ -41,7 +42,7 @@ export function EvaluationView({ evaluation, picture }: EvaluationProps) {
       <Mistakes
         classes={shown.classes ?? null}
         numbers={shown.numbers ?? null}
-        picture={picture(output?.mistakes ?? "mistakes.png")}
+        picture={file ? picture(file) : null}
       />
     </div>
   );

@@ -8,8 +8,8 @@ import { ResultPicture } from "./ResultPicture";
 export interface MistakesProps {
   classes: ClassEvaluation | null;
   numbers: NumberEvaluation | null;
-  /** Address of mistakes.png. */
-  picture: string;
+  /** Address of the picture; null if the trainer has drawn none. */
+  picture: string | null;
 }
 
 export function Mistakes({ classes, numbers, picture }: MistakesProps) {
@@ -20,7 +20,7 @@ export function Mistakes({ classes, numbers, picture }: MistakesProps) {
       <ResultPicture
         address={picture}
         text="Images of the worst samples with label and answer; the table below lists them"
-        absent="There are no pictures: the samples are no images."
+        absent="There is no picture: the samples are no images, or the trainer had too little time or memory to draw them."
       />
       {classes && <p className="hint">The label itself is often wrong.</p>}
       {classes && <ClassMistakes classes={classes} />}

@@ -3,7 +3,8 @@
 import { useState } from "react";
 
 export interface ResultPictureProps {
-  address: string;
+  /** Null without a picture. */
+  address: string | null;
   /** Content of the picture in words. */
   text: string;
   /** Sentence without the picture. */
@@ -12,7 +13,7 @@ export interface ResultPictureProps {
 
 export function ResultPicture({ address, text, absent }: ResultPictureProps) {
   const [failed, setFailed] = useState<string | null>(null);
-  if (failed === address) return <p className="hint">{absent}</p>;
+  if (address === null || failed === address) return <p className="hint">{absent}</p>;
   return (
     <figure className="result-picture">
       <img src={address} alt={text} loading="lazy" decoding="async" onError={() => setFailed(address)} />
