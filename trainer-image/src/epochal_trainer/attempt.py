@@ -99,7 +99,7 @@ class Attempt:
             if resume_point is not None:
                 checkpoint.check_network_files(resume_point, network.files)
                 checkpoint.check_matches_model(resume_point, model, compile.optimizer_spec(spec.training), versions())
-            context.reporter.set_fields(
+            context.reporter.send(
                 attempt=attempt,
                 start_stage="LoadingData",
                 network=NetworkSize(parameters=model.count_params(), layers=network.layer_count),

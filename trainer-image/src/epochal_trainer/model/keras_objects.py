@@ -56,8 +56,8 @@ _MAX_SHOWN = 100
 _ANSI_COLOR = re.compile("\x1b\\[[0-9;]*m")
 _FUNCTION_NODE = re.compile(r"\{\{function_node [^}]*\}\} ?")
 """Text in TensorFlow's messages that names a node of its graph. Messages for users omit this text."""
-_AUTOMATIC_NAME = re.compile(r", sparse=\w+, ragged=\w+, name=[^<>,]{1,200}>| name=[^<>,]{1,200}, built=\w+>")
-"""The name of a tensor or layer in Keras' messages, often with a number that differs in the next build."""
+_AUTOMATIC_NAME = re.compile(r", sparse=\w+, ragged=\w+, name=keras_tensor(?:_\d+)?>")
+"""The name that Keras gives a tensor, with a number that differs in the next build."""
 
 
 class InvalidObject(ValueError):
@@ -198,7 +198,7 @@ def takes_floats(module: ModuleType, kind: type, argument: str) -> bool:
 def explain(error: Exception) -> str:
     """Return the message of a Keras or TensorFlow exception as one line.
 
-    The line omits dumps of arguments, nodes of the graph, and names of tensors and nested layers.
+    The line omits dumps of arguments, nodes of the graph, and the names that Keras gives tensors.
     """
     text = _FUNCTION_NODE.sub("", _ANSI_COLOR.sub("", str(error))).split("Arguments received by")[0].split(" [Op:")[0]
     text = _AUTOMATIC_NAME.sub(">", text).replace(" defined at (most recent call last):", ":")
