@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 import urllib.request
+from functools import partial
 from itertools import count
 from statistics import median
 from typing import Any
@@ -14,11 +15,11 @@ from tests.bench import pods
 from tests.bench.at_once import NODES, RESOURCES, SCHEDULING, clear, start_rate
 from tests.bench.figures import Figure, percentile, spread
 from tests.bench.ratio import Ratio
-from tests.bench.schedule import Changes, timed, until_created
+from tests.bench.schedule import timed, until, until_created
 from tests.bench.turns import Who, abba
 from tests.kit import kwok, operator
 from tests.kit.jobs import Namespace, digits
-from tests.kit.kubectl import items, kubectl
+from tests.kit.kubectl import Object, items, kubectl
 
 QUESTIONS = 30
 ROUNDS = 15
@@ -82,20 +83,19 @@ def refused(namespace: Namespace) -> list[Figure]:
             layers = [{"layer": "Conv2D", "filters": 8 + number, "kernel_size": 9}, {"layer": "Flatten"}]
             job["spec"]["network"] = {"input": {"shape": [8, 8, 1]}, "layers": layers}
             namespace.apply(job)
-            seconds.append(_until_refused(seen, job["metadata"]["name"]) - began)
+            seconds.append(until(seen, partial(_is_refused, name=job["metadata"]["name"])) - began)
     return [figure("apply -> InvalidNetwork, a convolution larger than its input, without a pod", "", seconds, 1.0)]
 
 
-def _until_refused(seen: Changes, name: str) -> float:
-    """Waits until a TrainingJob is Failed, and returns when that was seen, in seconds since 1970."""
-    while True:
-        at, job = seen.get(timeout=60)
-        status = job.get("status", {})
-        if job["metadata"]["name"] == name and status.get("state") == "Failed":
-            (failed,) = [condition for condition in status["conditions"] if condition["type"] == "Failed"]
-            assert failed["reason"] == "InvalidNetwork", failed
-            assert "startTime" not in status, "a pod has run"
-            return at
+def _is_refused(job: Object, name: str) -> bool:
+    """Returns whether a TrainingJob of this name is Failed, which only the checker may have caused."""
+    status = job.get("status", {})
+    if job["metadata"]["name"] != name or status.get("state") != "Failed":
+        return False
+    (failed,) = [condition for condition in status["conditions"] if condition["type"] == "Failed"]
+    assert failed["reason"] == "InvalidNetwork", failed
+    assert "startTime" not in status, "a pod has run"
+    return True
 
 
 def asked_and_not(namespace: Namespace) -> list[Figure]:

@@ -3,7 +3,7 @@
 import queue
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from statistics import median
 
@@ -35,12 +35,19 @@ def timed(namespace: str, kind: str) -> Iterator[Changes]:
         yield seen
 
 
+def until(seen: Changes, is_met: Callable[[Object], bool]) -> float:
+    """Waits for an object that meets a condition, and returns when that was seen, in seconds since 1970."""
+    while True:
+        at, found = seen.get(timeout=60)
+        if is_met(found):
+            return at
+
+
 def until_running(seen: Changes, prefix: str) -> float:
     """Waits until a pod whose name begins so runs, and returns when that was seen, in seconds since 1970."""
-    while True:
-        at, pod = seen.get(timeout=60)
-        if pod["metadata"]["name"].startswith(prefix) and pod["status"].get("phase") == "Running":
-            return at
+    return until(
+        seen, lambda pod: pod["metadata"]["name"].startswith(prefix) and pod["status"].get("phase") == "Running"
+    )
 
 
 def until_created(seen: Changes, prefix: str) -> float:
@@ -48,10 +55,7 @@ def until_created(seen: Changes, prefix: str) -> float:
 
     The kubelet looks at its pods each second, which hides differences of milliseconds until a pod runs.
     """
-    while True:
-        at, pod = seen.get(timeout=60)
-        if pod["metadata"]["name"].startswith(prefix):
-            return at
+    return until(seen, lambda pod: pod["metadata"]["name"].startswith(prefix))
 
 
 def apply_to_running(namespace: Namespace) -> list[Figure]:

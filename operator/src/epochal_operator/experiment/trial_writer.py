@@ -95,15 +95,14 @@ class TrialWriter:
         """
         # Only TrainingJobs with corrections are checked: a look at each of 500 took a fifth of a plan's CPU time.
         now, delayed, cause = self._clock(), dict[RungKey, datetime](), None
-        if created := _corrected_rungs(self._created, document, above=UNREPORTED_CORRECTIONS):
-            created &= {trial.rung_key for trial in trials if not trial.is_finished} - jobs.keys()
-        for rung_key in sorted(created):
-            child = _child_key(document, rung_key)
-            last = self._created.latest(document, TRAINING_JOBS, child, document["metadata"]["uid"], now)
+        created = _corrected_children(self._created, document, above=UNREPORTED_CORRECTIONS)
+        unfinished = {trial.rung_key for trial in trials if not trial.is_finished} if created else set()
+        for rung_key in sorted(created.keys() & unfinished - jobs.keys()):
+            last = self._created.latest(document, TRAINING_JOBS, created[rung_key], document["metadata"]["uid"], now)
             if last is not None and now < last.due:
                 delayed[rung_key] = last.due
                 cause = cause or _deleted_cause(last)
-        for rung_key in sorted(_corrected_rungs(self._children.drift, document) & jobs.keys()):
+        for rung_key in sorted(_corrected_children(self._children.drift, document).keys() & jobs.keys()):
             job = jobs[rung_key]
             last = self._children.drift.latest(document, TRAINING_JOBS, key_of(job), job["metadata"]["uid"], now)
             if last is not None and (end := last.backoff_end(job)) is not None and now < end:
@@ -225,15 +224,10 @@ class TrialWriter:
             raise
 
 
-def _corrected_rungs(backoff: DriftBackoff, document: Object, *, above: int = 0) -> set[RungKey]:
-    """Return the trials and rungs of an Experiment's TrainingJobs with more than `above` successive corrections."""
+def _corrected_children(backoff: DriftBackoff, document: Object, *, above: int = 0) -> dict[RungKey, Key]:
+    """Return, by trial and rung, the keys of an Experiment's TrainingJobs with more than `above` corrections."""
     name, children = document["metadata"]["name"], backoff.corrected(document, TRAINING_JOBS, above=above)
-    return {rung_key for child in children if (rung_key := parse_trial_name(child.name, name)) is not None}
-
-
-def _child_key(document: Object, rung_key: RungKey) -> Key:
-    metadata = document["metadata"]
-    return Key(metadata["namespace"], trial_name(metadata["name"], *rung_key))
+    return {rung_key: child for child in children if (rung_key := parse_trial_name(child.name, name)) is not None}
 
 
 def _refusal_cause(refuser: str, action: CreateTrial, message: str) -> StatusCause:

@@ -210,8 +210,8 @@ def _phase_of_live_pod(inputs: PhaseInputs, before: Status, pod: Mapping[str, An
     if (since := live_start_time(pod)) is not None:
         return _phase_of_trainer(name, node, progress_since(before, since))
     if (cause := waiting_cause(pod, own_image=inputs.own_image)) is not None:
-        is_unmatched = (unmatched := unmatched_at(pod)) is not None and unmatched <= now
-        if is_unmatched and cause.reason == Reason.UNSCHEDULABLE:
+        is_unschedulable = cause.reason == Reason.UNSCHEDULABLE
+        if is_unschedulable and (unmatched := unmatched_at(pod)) is not None and unmatched <= now:
             cause = cause._replace(reason=Reason.NO_MATCHING_NODE)
         is_overdue = (deadline := no_node_deadline(pod, before)) is not None and deadline <= now
         return Phase(
