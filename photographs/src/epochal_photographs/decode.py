@@ -1,14 +1,15 @@
 """Decodes the bytes of a photograph to upright pixels, and refuses a photograph with too many pixels."""
 
 import io
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
 from PIL import ExifTags, Image, ImageFile, PngImagePlugin, UnidentifiedImageError
 
-from epochal_photographs.errors import InvalidPicture, TooManyPixels
-from epochal_photographs.segments import MAX_SCANS, check_segments, scans
+from epochal_photographs.errors import InvalidPicture, PhotographError, TooManyPixels
+from epochal_photographs.segments import MAX_SCANS, check_exif, check_segments, scans
 
 FORMATS = ("JPEG", "PNG", "WEBP")
 """The accepted formats, by Pillow's names. Each further format would expose another decoder to hostile bytes."""
@@ -18,6 +19,14 @@ LARGE = 2**22
 
 # Pillow unpacks up to 64 MiB of texts in a PNG from 64 KiB of data, and keeps them with the picture.
 PngImagePlugin.MAX_TEXT_MEMORY = 2**22
+
+# Pillow warns about each damaged tag of EXIF data, which a photograph does not need. A picture of 1 MiB has 65,535 such
+# tags: each would be a line of the log, and Python would keep the text of each. The filter is for the whole process
+# because `warnings.catch_warnings` is not safe with threads. A warning about too many pixels is no UserWarning.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+
+_RAW_EXIF = "Raw profile type exif"
+"""The key of a text in a PNG that contains EXIF data, with two hexadecimal digits for each byte."""
 
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -44,7 +53,8 @@ def decode(data: bytes, *, max_pixels: int, min_side: int = 0) -> Image.Image:
             JPEG is decoded at a half, a quarter or an eighth of its size, if this is still enough.
 
     Raises:
-        InvalidPicture: If the data are not a picture, are damaged, or have too many segments or scans.
+        InvalidPicture: If the data are not a picture, are damaged, or have too many segments, chunks, scans or bytes of
+            EXIF data.
         TooManyPixels: If the picture has more than `max_pixels` pixels.
     """
     picture = _opened(data)
@@ -89,8 +99,18 @@ def pixels(data: bytes | memoryview) -> int:
         InvalidPicture: If the data are not a picture.
         TooManyPixels: If the picture has more pixels than Pillow ever decodes.
     """
-    picture = _opened(data)
-    return picture.width * picture.height
+    width, height = size(data)
+    return width * height
+
+
+def size(data: bytes | memoryview) -> tuple[int, int]:
+    """Return the stored width and height of a picture, without decoding its pixels.
+
+    Raises:
+        InvalidPicture: If the data are not a picture.
+        TooManyPixels: If the picture has more pixels than Pillow ever decodes.
+    """
+    return _opened(data).size
 
 
 def _opened(data: bytes | memoryview) -> ImageFile.ImageFile:
@@ -114,7 +134,7 @@ def _readable() -> Iterator[None]:
         raise TooManyPixels(f"the picture has too many pixels: {error}: send a smaller picture") from error
     except UnidentifiedImageError as error:
         raise InvalidPicture("the file is not a JPEG, PNG or WebP: send one of these formats") from error
-    except MemoryError:
+    except (MemoryError, PhotographError):
         raise
     except Exception as error:
         raise InvalidPicture(
@@ -124,7 +144,13 @@ def _readable() -> Iterator[None]:
 
 
 def _upright(picture: Image.Image) -> Image.Image:
-    """Return a picture rotated by its EXIF orientation, or unchanged if its EXIF data are damaged."""
+    """Return a picture rotated by its EXIF orientation, or unchanged if its EXIF data are damaged.
+
+    Raises:
+        InvalidPicture: If the picture has too many bytes of EXIF data.
+    """
+    exif = picture.info.get("exif")
+    check_exif(len(picture.info.get(_RAW_EXIF, "")) // 2 if exif is None else len(exif))
     try:
         orientation = picture.getexif().get(ExifTags.Base.Orientation)
     except Exception:  # noqa: BLE001 - EXIF data are optional, and their reader raises any exception

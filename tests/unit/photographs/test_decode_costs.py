@@ -2,12 +2,23 @@
 
 import io
 import struct
+import subprocess
+import sys
 import zlib
+from collections.abc import Callable
 
 import pytest
 from epochal_photographs.decode import decode, is_large, pixels
 from epochal_photographs.errors import InvalidPicture
-from epochal_photographs.segments import MAX_SCANS, MAX_SEGMENTS
+from epochal_photographs.segments import (
+    MAX_COMPRESSED_CHUNKS,
+    MAX_EXIF_BYTES,
+    MAX_EXIF_SEGMENTS,
+    MAX_FRAMES,
+    MAX_SCANS,
+    MAX_SEGMENTS,
+    MAX_TABLE_SEGMENTS,
+)
 from PIL import Image
 
 SIDE = 4096
@@ -44,7 +55,7 @@ def of_sequential_scans(count: int, side: int = SIDE) -> bytes:
     return b"\xff\xd8" + segment(0xDB, bytes([0] + [1] * 64)) + sizes + tables + each + b"\xff\xd9"
 
 
-def stored(picture: Image.Image, kind: str, **options: bool) -> bytes:
+def stored(picture: Image.Image, kind: str, **options: bool | bytes) -> bytes:
     file = io.BytesIO()
     picture.save(file, kind, **options)
     return file.getvalue()
@@ -94,6 +105,122 @@ def test_refuses_many_segments_or_chunks(data: bytes) -> None:
     """A file of 8 MiB took 2 s and 270 MiB."""
     with pytest.raises(InvalidPicture, match=f"more than {MAX_SEGMENTS:,} segments"):
         decode(data, max_pixels=PIXELS)
+
+
+FRAME = segment(0xC0, struct.pack(">BHHB", 8, 64, 64, 1) + b"\1\x11\0")
+TABLES = segment(0xDB, b"\0" + bytes([1] * 64))
+EXIF_SEGMENT = segment(0xE1, b"Exif\0\0" + bytes(100))
+ZIPPED = zlib.compress(bytes(1000))
+
+
+def in_jpeg(parts: bytes) -> bytes:
+    return JPEG[:2] + parts + JPEG[2:]
+
+
+def in_png(parts: bytes) -> bytes:
+    return PNG[:AFTER_HEAD] + parts + PNG[AFTER_HEAD:]
+
+
+@pytest.mark.parametrize(
+    ("data", "found", "maximum"),
+    [
+        (in_jpeg(FRAME), "JPEG with 2 frame headers", MAX_FRAMES),
+        (in_jpeg(segment(0xDE, FRAME[4:])), "JPEG with 2 frame headers", MAX_FRAMES),
+        (in_jpeg(TABLES * 16), "JPEG with 17 segments with quantization tables", MAX_TABLE_SEGMENTS),
+        (in_jpeg(EXIF_SEGMENT * 17), "JPEG with 17 EXIF segments", MAX_EXIF_SEGMENTS),
+        (in_png(chunk(b"zTXt", b"k\0\0" + ZIPPED) * 33), "PNG with 33 compressed chunks", MAX_COMPRESSED_CHUNKS),
+        (in_png(chunk(b"iTXt", b"k\0\1\0\0\0" + ZIPPED) * 33), "PNG with 33 compressed chunks", MAX_COMPRESSED_CHUNKS),
+        (
+            PNG[:BEFORE_END] + chunk(b"iCCP", b"k\0\0" + ZIPPED) * 33 + PNG[BEFORE_END:],
+            "PNG with 33 compressed chunks",
+            MAX_COMPRESSED_CHUNKS,
+        ),
+    ],
+    ids=["frames", "hierarchical", "tables", "EXIF", "texts", "international texts", "profiles after the pixels"],
+)
+def test_refuses_many_expensive_segments_or_chunks(data: bytes, found: str, maximum: int) -> None:
+    """Files of 8 MiB took Pillow 18 s of processor time as PNG, and 8 s, 0.5 s or 250 MiB as JPEG."""
+    for read in (pixels, is_large):
+        with pytest.raises(InvalidPicture, match=rf"{found} .*expected at most {maximum}: save it again"):
+            read(data)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        in_jpeg(TABLES * (MAX_TABLE_SEGMENTS - 1)),
+        in_jpeg(EXIF_SEGMENT * MAX_EXIF_SEGMENTS),
+        in_jpeg(segment(0xE1, b"http://ns.adobe.com/xmp/extension/\0" + bytes(100)) * 200),
+        in_png(chunk(b"zTXt", b"k\0\0" + ZIPPED) * MAX_COMPRESSED_CHUNKS),
+        in_png(chunk(b"tEXt", b"k\0text") * 200),
+    ],
+    ids=["tables", "EXIF", "XMP", "compressed texts", "texts"],
+)
+def test_decodes_a_picture_with_much_metadata(data: bytes) -> None:
+    assert decode(data, max_pixels=PIXELS).size == (64, 64)
+
+
+@pytest.mark.parametrize(
+    "start", [b"", chunk(b"IHDR", struct.pack(">IIBBBBB", 64, 64, 3, 0, 0, 0, 0)) + chunk(b"IDAT")]
+)
+def test_refuses_a_png_without_a_valid_header(start: bytes) -> None:
+    """Pillow read 4 bytes more than the length of such an fdAT chunk, and so found chunks that were not counted."""
+    frame = chunk(b"fcTL", bytes(26)) + chunk(b"fdAT", struct.pack(">I", 1))
+    with pytest.raises(InvalidPicture, match="does not start with a valid header"):
+        pixels(PNG[:8] + start + frame + PNG[8:])
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+def test_accepts_the_header_of_each_mode(mode: str, bits: int) -> None:
+    file = io.BytesIO()
+    Image.new(mode, (3, 3)).save(file, "PNG", bits=bits)
+    assert decode(file.getvalue(), max_pixels=9).size == (3, 3)
+
+
+def orientations(count: int) -> bytes:
+    """Return EXIF data with a number of orientations as fractions."""
+    return (
+        b"MM\0*\0\0\0\x08\0\1" + struct.pack(">HHLL", 0x112, 5, count, 26) + bytes(4) + struct.pack(">LL", 1, 1) * count
+    )
+
+
+def in_webp(exif: bytes) -> bytes:
+    return stored(Image.new("L", (64, 64)), "WEBP", exif=exif)
+
+
+@pytest.mark.filterwarnings("ignore:Metadata Warning")
+@pytest.mark.parametrize(
+    "with_exif",
+    [
+        in_webp,
+        lambda exif: in_png(chunk(b"eXIf", exif)),
+        lambda exif: PNG[:BEFORE_END] + chunk(b"eXIf", exif) + PNG[BEFORE_END:],
+        lambda exif: in_png(chunk(b"tEXt", b"Raw profile type exif\0\n\n\n" + exif.hex().encode())),
+    ],
+    ids=["WebP", "PNG", "PNG after the pixels", "text of a PNG"],
+)
+def test_refuses_exif_data_of_more_than_1_mib(with_exif: Callable[[bytes], bytes]) -> None:
+    """Fractions in 8 MiB of EXIF data took 2.7 s and 230 MiB."""
+    most = (MAX_EXIF_BYTES - 100) // 8
+    assert decode(with_exif(orientations(most)), max_pixels=PIXELS).size == (64, 64)
+    with pytest.raises(
+        InvalidPicture, match=r"1,048,\d+ bytes of EXIF data, expected at most 1,048,576: save it again"
+    ):
+        decode(with_exif(orientations(most + 14)), max_pixels=PIXELS)
+
+
+def test_ignores_warnings_about_exif_data() -> None:
+    """A process of its own: pytest replaces the filters of warnings."""
+    data = in_jpeg(segment(0xE1, b"Exif\0\0MM\0*\xff\xff\xff\xff\0\1\1\x12"))
+    script = (
+        "import sys; from epochal_photographs.decode import decode; decode(sys.stdin.buffer.read(), max_pixels=4096)"
+    )
+    for filters in ("default", "error::UserWarning"):
+        done = subprocess.run(
+            [sys.executable, "-W", filters, "-c", script], input=data, capture_output=True, check=False
+        )
+        assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_ignores_data_after_the_end_of_a_png() -> None:

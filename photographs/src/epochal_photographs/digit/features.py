@@ -18,7 +18,7 @@ SMALLEST = 0.025
 _EDGE = 0.6
 """Minimum range of shades near a pixel on a sharp edge, as a fraction of the threshold of ink (Layer.level)."""
 _BAR = 2.5
-"""Minimum ratio of length to width of a stroke that may be a whole digit: a one."""
+"""Minimum ratio of length to width of a stroke that may be the digit 1."""
 _RIM = 2
 
 

@@ -129,8 +129,7 @@ def _several(picture: Image.Image, data: bytes, image: ImageSpec) -> list[ModelI
 
 def _size(data: bytes, picture: Image.Image) -> tuple[int, int]:
     """Return the width and height of a photograph at its full size, in the orientation of the decoded picture."""
-    with Image.open(io.BytesIO(data), formats=decode.FORMATS) as stored:  # this reads only the size
-        shorter, longer = sorted(stored.size)
+    shorter, longer = sorted(decode.size(data))
     return (longer, shorter) if picture.width > picture.height else (shorter, longer)
 
 

@@ -10,6 +10,7 @@ from epochal_api.signature import ImageSpec
 from epochal_server.protocols.preprocess import Box, Fit, preprocess
 from epochal_server.refusals import Invalid, TooLarge
 from PIL import Image, ImageDraw
+from PIL.PngImagePlugin import PngInfo
 
 from tests.kit.served import digits, model, spec
 
@@ -21,6 +22,14 @@ def stored(picture: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
     file = io.BytesIO()
     picture.save(file, kind, **options)
     return file.getvalue()
+
+
+def texts(count: int) -> PngInfo:
+    """Returns compressed texts of a PNG."""
+    info = PngInfo()
+    for number in range(count):
+        info.add_text(f"text {number}", "text", zip=True)
+    return info
 
 
 def sheet(*places: tuple[int, int], size: tuple[int, int] = (400, 300), stroke: int = 12) -> Image.Image:
@@ -95,6 +104,7 @@ def test_several_digits_may_be_none() -> None:
         (b"", "found an empty body: send a JPEG, PNG or WebP"),
         (b"GIF89a", "not a JPEG, PNG or WebP"),
         (stored(sheet(), "JPEG")[:-400], "damaged or truncated"),
+        (stored(sheet(), pnginfo=texts(33)), "PNG with 33 compressed chunks"),
     ],
 )
 def test_refuses_invalid_photographs(data: bytes, message: str) -> None:
