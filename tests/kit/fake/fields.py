@@ -8,6 +8,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
+import orjson
+
 Object = dict[str, Any]
 T = TypeVar("T")
 Path = tuple[str, ...]
@@ -23,15 +25,13 @@ _OWN = frozenset({"annotations", "finalizers", "labels", "ownerReferences"})
 
 
 def copied(value: T) -> T:
-    """Returns a copy of JSON, in less than half of the time of deepcopy."""
-    copy: T = _parts_copied(value)
+    """Returns a copy of JSON, in a sixth of the time of deepcopy.
+
+    Raises:
+        TypeError: If a value is not JSON, such as a time.
+    """
+    copy: T = orjson.loads(orjson.dumps(value, option=orjson.OPT_PASSTHROUGH_DATETIME))
     return copy
-
-
-def _parts_copied(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _parts_copied(part) for name, part in value.items()}
-    return [_parts_copied(part) for part in value] if isinstance(value, list) else value
 
 
 class Owner(NamedTuple):

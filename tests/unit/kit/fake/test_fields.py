@@ -1,10 +1,11 @@
 """Server-side apply: the fields that managers own, drop and take from others."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from tests.kit.fake.fields import Disagreement, Owner, apply, owners, update
+from tests.kit.fake.fields import Disagreement, Owner, apply, copied, owners, update
 
 OPERATOR, KUEUE = Owner("epochal", "Apply"), Owner("kueue", "Update")
 NOW, LATER = "2026-11-25T12:00:00Z", "2026-11-25T12:00:09Z"
@@ -16,6 +17,20 @@ def thing(**parts: Any) -> dict[str, Any]:
 
 def condition(kind: str, status: str) -> dict[str, Any]:
     return {"type": kind, "status": status}
+
+
+def test_a_copy_shares_no_part() -> None:
+    live = thing(spec={"a": [{"b": 1}, 0.1, None, True, 2**63, "\u20ac\x00"]})
+    copy = copied(live)
+    assert copy == live
+    copy["spec"]["a"][0]["b"] = 2
+    assert live["spec"]["a"][0]["b"] == 1
+
+
+@pytest.mark.parametrize("value", [datetime(2026, 11, 25, tzinfo=UTC), {1}, b"1"], ids=["time", "set", "bytes"])
+def test_only_json_is_copied(value: Any) -> None:
+    with pytest.raises(TypeError, match="not JSON serializable"):
+        copied(thing(spec={"a": value}))
 
 
 def test_a_field_that_a_manager_drops_is_removed() -> None:
