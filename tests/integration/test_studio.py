@@ -171,6 +171,9 @@ def test_200_runs_are_compared_and_read_by_keys(chromium: Browser, app: Studio) 
         expect(page.get_by_role("heading", name="Compare 200 runs")).to_be_visible()
         expect(page.get_by_role("table", name="Compared runs").get_by_role("row")).to_have_count(len(names) + 1)
         cursor = page.get_by_role("slider", name="Parallel coordinates")
+        # The picture fills its card.
+        width, place = page.locator(".parallel").evaluate("svg => [svg.clientWidth, svg.parentElement.clientWidth]")
+        assert abs(width - place) <= 1
         cursor.focus()
         for key in ("ArrowLeft", "ArrowLeft", "ArrowLeft", "ArrowRight", "Home"):
             cursor.press(key)

@@ -300,7 +300,15 @@ def test_a_narrow_screen_shows_the_network(chromium: Browser, app: Studio) -> No
     with opened(chromium, MODELER.format(app.url), size=NARROW, complains=REFUSED) as page:
         open_draft(page, app, "narrow")
         expect(node(page, "Flatten")).to_be_visible()
+        # The page opens at its top, although the palette below the form scrolls to its selected layer.
+        assert page.evaluate("window.scrollY") == 0
         assert_accessible(page, "modeler, narrow")
+        assert page.evaluate("document.documentElement.scrollWidth") <= NARROW[0]
+        node(page, "Dense").click()
+        expect(page.get_by_label("units")).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") <= NARROW[0]
+        page.get_by_role("button", name="YAML").click()
+        expect(page.locator(".cm-editor")).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth") <= NARROW[0]
 
 

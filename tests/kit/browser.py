@@ -50,7 +50,7 @@ def opened(
 
     def on_console(message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"} and not any(item in message.text for item in complains):
-            errors.append(message.text)
+            errors.append(f"{message.text} {message.location['url']}")
 
     def failed(error: Error) -> None:
         errors.append(error.message)

@@ -45,7 +45,12 @@ export function formatTime(moment: string): string {
   return new Date(moment).toLocaleString();
 }
 
+/** Returns a whole number with separators of thousands, in English as the texts of the pages: `60,000`. */
+export function formatCount(number: number): string {
+  return number.toLocaleString("en");
+}
+
 /** Returns a count with its noun: `1 run`, `3 runs`. */
 export function count(number: number, noun: string): string {
-  return `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
+  return `${formatCount(number)} ${noun}${number === 1 ? "" : "s"}`;
 }

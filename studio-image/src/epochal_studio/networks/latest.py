@@ -41,7 +41,9 @@ class Latest:
             if not older.done():
                 older.set_exception(too_busy("A newer version of your document is checked in place of this version."))
         elif len(pages) >= MAX_PAGES:
-            raise too_busy(f"The checks of {MAX_PAGES} other pages of yours are waiting.")
+            raise too_busy(
+                f"{MAX_PAGES} other pages of yours, such as browser tabs, wait for a check. Close some of them."
+            )
         elif self.count >= MAX_TURNS:
             raise too_busy("Studio is busy with checks of other users' documents.")
         turn = asyncio.get_running_loop().create_future()

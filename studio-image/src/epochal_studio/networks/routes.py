@@ -1,4 +1,4 @@
-"""The routes of the modeler: the catalogue of Keras, the check of a document, and the templates."""
+"""The routes of the modeler: the catalogue of Keras classes, the check of a YAML document, and templates for runs."""
 
 import gzip
 import json

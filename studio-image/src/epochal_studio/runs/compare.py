@@ -23,8 +23,8 @@ MAX_PATHS = 5000
 MAX_ALL_PATHS = 100_000
 """Maximum fields of all specs of a comparison."""
 MAX_CHARACTERS = 4 * 2**20
-"""Maximum characters of the paths and values of all specs. Also the maximum of the paths in the answer, which repeats
-them for each run."""
+"""Maximum characters of the paths and values of all specs. In the answer, the names of all fields have the same limit,
+and the names of all figures too. Each name counts once for each run, because the answer repeats it."""
 _MAX_FIGURES = 100
 _MAX_PATH = 200
 _MAX_VALUE = 500

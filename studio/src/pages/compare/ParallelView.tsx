@@ -1,15 +1,15 @@
 /** Parallel coordinates of runs or trials, with a cursor for keys. Their table is the form for readers without a picture. */
 
-import { type KeyboardEvent, useEffect, useId, useMemo, useRef, useState } from "react";
-import { type ParallelRow, parallel } from "./parallelAxes";
+import { type KeyboardEvent, useEffect, useId, useLayoutEffect, useMemo, useRef, useState } from "react";
+import { axisStep, type ParallelRow, parallel, SIDE } from "./parallelAxes";
 import { afterKey, type Cursor, KEYS_HELP, orderOn } from "./parallelKeys";
 
 const HEIGHT = 260;
 const TOP = 36;
 const BOTTOM = 24;
-const STEP = 165;
-const SIDE = 82;
 const MAX_NAME = 20;
+/** Maximum number of names in the list of properties without an axis. */
+const MAX_OMITTED = 24;
 
 export interface ParallelViewProps {
   /** Names of the axes, the result last. */
@@ -19,21 +19,33 @@ export interface ParallelViewProps {
 
 export function ParallelView({ names, rows }: ParallelViewProps) {
   const drawn = useMemo(() => parallel(names, rows), [names, rows]);
-  const { axes, lines, omitted } = drawn;
+  const { axes, lines, omitted, omittedAxes } = drawn;
   const [found, setCursor] = useState<Cursor | null>(null);
   // The results may have become fewer.
   const cursor = found && found.axis < axes.length && found.line < lines.length ? found : null;
   const id = useId();
   const box = useRef<HTMLDivElement>(null);
-  const axisX = cursor ? SIDE + cursor.axis * STEP : null;
+  const isDrawn = axes.length >= 2 && lines.length >= 2;
+  const [place, setPlace] = useState(0);
+  useLayoutEffect(() => {
+    const element = box.current;
+    if (!isDrawn || !element) return undefined;
+    const measure = () => setPlace(element.clientWidth);
+    measure();
+    const observer = new ResizeObserver(measure);
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, [isDrawn]);
+  const step = axisStep(axes.length, place);
+  const axisX = cursor ? SIDE + cursor.axis * step : null;
   useEffect(() => {
     if (box.current && axisX !== null) box.current.scrollLeft = axisX - box.current.clientWidth / 2;
   }, [axisX]);
-  if (axes.length < 2 || lines.length < 2) {
+  if (!isDrawn) {
     return <p className="hint">There is nothing to compare yet: it needs two results with different parameters.</p>;
   }
-  const width = 2 * SIDE + (axes.length - 1) * STEP;
-  const x = (axis: number) => SIDE + axis * STEP;
+  const width = 2 * SIDE + (axes.length - 1) * step;
+  const x = (axis: number) => SIDE + axis * step;
   const y = (at: number) => HEIGHT - BOTTOM - at * (HEIGHT - TOP - BOTTOM);
   const summary = `A line for each of ${lines.length} results over ${axes.map((axis) => axis.name).join(", ")}. The table has the same values.`;
   const at = cursor ?? { axis: axes.length - 1, line: lines.length - 1 };
@@ -108,10 +120,17 @@ export function ParallelView({ names, rows }: ParallelViewProps) {
       )}
       <p className="hint">
         {lines.some((line) => line.isBest) && "The thick line is the best result. "}
-        {omitted > 0 && `${omitted} more results are in the table alone.`}
+        {omitted > 0 && `${omitted} more results are in the table alone. `}
+        {omittedAxes.length > 0 && `Without an axis, in the table alone: ${listed(omittedAxes)}.`}
       </p>
     </>
   );
+}
+
+/** Returns names as a list that ends with the number of those beyond MAX_OMITTED. */
+function listed(names: readonly string[]): string {
+  const rest = names.length - MAX_OMITTED;
+  return names.slice(0, MAX_OMITTED).join(", ") + (rest > 0 ? ` and ${rest} more` : "");
 }
 
 /** Returns the end of a long name: paths of fields differ there. */

@@ -71,6 +71,15 @@ test("the values of parallel coordinates are read by keys", async () => {
   expect(screen.queryByText("rate 0.1: trial 0")).toBeNull();
 });
 
+test("parallel coordinates name the parameters without an axis", async () => {
+  const names = Array.from({ length: 14 }, (_, index) => `p${index}`);
+  const row = (number: number) => [String(number), "Complete", ...names.map(() => String(number)), String(number), ""];
+  const path = "GET /api/runs/Experiment/vision/search/trials";
+  pageBackEnd({ ...ANSWERS, [path]: { columns: ["number", "state", ...names, "value", "uri"], rows: [row(0), row(1)], isComplete: true } }).show(<TrialsSection detail={SEARCH} version="1" />);
+  await screen.findByRole("slider", { name: "Parallel coordinates" });
+  expect(screen.getByText(/Without an axis, in the table alone: p0, p1, p2\./u)).toBeTruthy();
+});
+
 test("a column can be sorted by keyboard", async () => {
   pageBackEnd(ANSWERS).show(<TrialsSection detail={SEARCH} version="1" />);
   const table = await screen.findByRole("table", { name: "Trials" });

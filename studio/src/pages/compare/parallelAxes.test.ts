@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { MAX_AXES, MAX_PARALLEL, parallel } from "./parallelAxes";
+import { axisStep, MAX_AXES, MAX_PARALLEL, parallel, SIDE } from "./parallelAxes";
 
 const row = (id: string, cells: (string | null)[], isBest = false) => ({ id, label: id, cells, isBest });
 
@@ -63,4 +63,11 @@ test("lines and axes are bounded", () => {
   const found = parallel(names, rows);
   expect([found.axes.length, found.lines.length, found.omitted]).toEqual([MAX_AXES, MAX_PARALLEL, 700]);
   expect(found.axes.at(-1)?.name).toBe("p39");
+  expect(found.omittedAxes).toEqual(names.slice(0, 28));
+});
+
+test("axes fill a wide place, and keep their distance in a narrow one", () => {
+  expect(2 * SIDE + 3 * axisStep(4, 1200)).toBe(1200);
+  expect(axisStep(12, 1200)).toBe(165);
+  expect(axisStep(2, 0)).toBe(165);
 });

@@ -22,12 +22,18 @@ export interface Parallel {
   lines: { id: string; label: string; isBest: boolean; at: number[]; values: string[] }[];
   /** Number of rows without a line. */
   omitted: number;
+  /** Names of the properties that have no room for an axis. */
+  omittedAxes: string[];
 }
 
 /** Maximum number of lines: more hide each other. */
 export const MAX_PARALLEL = 300;
-/** Maximum number of axes: more have no room for their names. */
-export const MAX_AXES = 10;
+/** Maximum number of axes: more make the picture too wide to follow a line. */
+export const MAX_AXES = 12;
+/** Room for the names and marks of the first and the last axis. */
+export const SIDE = 82;
+/** Minimum distance of two axes: less has no room for their names. */
+const MIN_STEP = 165;
 /** Part of an axis above the mark of missing values. */
 const MISSING_ROOM = 0.15;
 /** Ratio of the extremes from which an axis is logarithmic. */
@@ -35,13 +41,19 @@ const LOGARITHMIC = 100;
 const MAX_WORDS = 12;
 export const NOT_SET = "not set";
 
+/** Returns the distance of two axes: they fill a place, or have their minimum distance in a place that is too narrow. */
+export function axisStep(axes: number, place: number): number {
+  return Math.max(MIN_STEP, (place - 2 * SIDE) / Math.max(1, axes - 1));
+}
+
 /** Returns axes and lines. Properties with one value for all rows tell nothing, and have no axis. */
 export function parallel(names: readonly string[], rows: readonly ParallelRow[]): Parallel {
   const shown = rows.slice(0, MAX_PARALLEL).map((row) => ({ ...row, cells: row.cells.map(cleaned) }));
-  const scales = names
+  const useful = names
     .map((name, column) => ({ name, column, scale: scaleOf(shown.map((row) => row.cells[column] ?? "")) }))
-    .filter(({ scale }) => scale.isUseful)
-    .slice(-MAX_AXES);
+    .filter(({ scale }) => scale.isUseful);
+  // The last axis is the result.
+  const scales = useful.slice(-MAX_AXES);
   const lines = shown.map((row) => ({
     id: row.id,
     label: row.label,
@@ -53,6 +65,7 @@ export function parallel(names: readonly string[], rows: readonly ParallelRow[])
     axes: scales.map(({ name, scale }) => ({ name, ticks: scale.ticks })),
     lines: lines.sort((a, b) => Number(a.isBest) - Number(b.isBest)),
     omitted: rows.length - shown.length,
+    omittedAxes: useful.slice(0, -MAX_AXES).map(({ name }) => name),
   };
 }
 

@@ -1,6 +1,7 @@
 /** The requests of a model server by class: figures, and a table with bars. */
 
 import { useState } from "react";
+import { formatCount } from "../../parts/format";
 import { Pager } from "../../parts/Pager";
 import { ProblemBox } from "../../parts/ProblemBox";
 import type { ClassCount, Usage } from "../../wire";
@@ -24,11 +25,11 @@ export function UsageView({ usage, hasClasses }: UsageViewProps) {
         <dl className="figures">
           <div>
             <dt>Requests</dt>
-            <dd>{requests.toLocaleString("en")}</dd>
+            <dd>{formatCount(requests)}</dd>
           </div>
           <div>
             <dt>Refused</dt>
-            <dd>{refused.toLocaleString("en")}</dd>
+            <dd>{formatCount(refused)}</dd>
           </div>
           <div>
             <dt>Pods</dt>
@@ -72,7 +73,7 @@ function ClassTable({ classes }: { classes: readonly ClassCount[] }) {
             {classes.slice(shown * ROWS, (shown + 1) * ROWS).map(({ output, name, count }) => (
               <tr key={`${output} ${name}`}>
                 <th scope="row">{name}</th>
-                <td className="figure">{count.toLocaleString("en")}</td>
+                <td className="figure">{formatCount(count)}</td>
                 <td className="figure">{percentage(total > 0 ? count / total : null)}</td>
                 <td className="usage-bar">
                   <div className="progress" aria-hidden="true" style={{ "--part": count / most } as React.CSSProperties} />

@@ -5,6 +5,7 @@ import { Loaded } from "../run/Loaded";
 import { useResource } from "../run/useResource";
 import type { Templates } from "../../wire";
 import { count } from "../../parts/format";
+import { CodeText } from "../../parts/CodeText";
 import { useForm } from "./form";
 import { RunChoice } from "./RunChoice";
 import { takeNetwork } from "./convert";
@@ -47,7 +48,9 @@ function TemplateChoice({ onTemplate }: Props) {
               <button type="button" className="template" onClick={() => onTemplate(each.yaml, each.title)}>
                 <span className="template-title">{each.title}</span>
                 {each.name !== each.title && <code className="quiet small">{each.name}</code>}
-                <span className="template-text">{each.description}</span>
+                <span className="template-text">
+                  <CodeText text={each.description} />
+                </span>
               </button>
             </li>
           ))}

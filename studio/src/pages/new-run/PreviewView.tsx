@@ -87,7 +87,7 @@ function Sample({ sample, number }: { sample: SamplePicture; number: number }) {
   return (
     <figure className="sample">
       <canvas ref={canvas} width={width} height={height} role="img" aria-label={`Sample ${number}${label === null ? "" : `, label ${label}`}`} />
-      {label !== null && <figcaption>{label}</figcaption>}
+      {label !== null && <figcaption title={String(label)}>{label}</figcaption>}
     </figure>
   );
 }

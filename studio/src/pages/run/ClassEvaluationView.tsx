@@ -1,6 +1,7 @@
 /** The evaluation of a model that answers classes: confusion matrix, figures of each class, worst mistakes. */
 
 import type { ClassEvaluation } from "../../evaluation-report";
+import { formatCount } from "../../parts/format";
 import { className, heat, percentage } from "./confusion";
 
 export interface ClassEvaluationProps {
@@ -20,7 +21,7 @@ export function ClassEvaluationView({ classes, evaluated }: ClassEvaluationProps
         <div>
           <dt>Correct</dt>
           <dd>
-            {classes.correct} of {evaluated}
+            {formatCount(classes.correct)} of {formatCount(evaluated)}
           </dd>
         </div>
         {classes.calibration && (
@@ -72,7 +73,7 @@ function ConfusionMatrix({ matrix, names }: { matrix: readonly (readonly number[
                     key={answer}
                     className={`heat-${heats[label]?.[answer] ?? 0} ${label === answer ? "is-correct" : "is-mistake"}`}
                   >
-                    {count}
+                    {formatCount(count)}
                   </td>
                 ))}
               </tr>
@@ -88,7 +89,7 @@ function ConfusedPairs({ classes, names }: { classes: ClassEvaluation; names: Na
   return (
     <div className="table-wrap" tabIndex={0} role="group" aria-label="Confused classes">
       <table className="data-table">
-        <caption>Most frequent mistakes. {classes.count} classes are too many for a confusion matrix.</caption>
+        <caption>Most frequent mistakes. {formatCount(classes.count)} classes are too many for a confusion matrix.</caption>
         <thead>
           <tr>
             <th scope="col">Label</th>
@@ -103,7 +104,7 @@ function ConfusedPairs({ classes, names }: { classes: ClassEvaluation; names: Na
             <tr key={`${pair.label} ${pair.answer}`}>
               <th scope="row">{className(pair.label, names)}</th>
               <td>{className(pair.answer, names)}</td>
-              <td className="figure">{pair.samples}</td>
+              <td className="figure">{formatCount(pair.samples)}</td>
             </tr>
           ))}
         </tbody>
@@ -122,7 +123,7 @@ function ClassTable({ classes }: { classes: ClassEvaluation }) {
       <table className="data-table">
         <caption>
           Figures of each class
-          {rows.length < classes.count && `: the ${rows.length} of ${classes.count} with the most mistakes`}
+          {rows.length < classes.count && `: the ${formatCount(rows.length)} of ${formatCount(classes.count)} with the most mistakes`}
         </caption>
         <thead>
           <tr>
@@ -138,9 +139,9 @@ function ClassTable({ classes }: { classes: ClassEvaluation }) {
           {rows.map((each) => (
             <tr key={each.index}>
               <th scope="row">{each.name ?? each.index}</th>
-              <td className="figure">{each.samples}</td>
-              <td className="figure">{each.correct}</td>
-              <td className="figure">{each.answers}</td>
+              <td className="figure">{formatCount(each.samples)}</td>
+              <td className="figure">{formatCount(each.correct)}</td>
+              <td className="figure">{formatCount(each.answers)}</td>
               <td className="figure">{percentage(each.precision)}</td>
               <td className="figure">{percentage(each.recall)}</td>
             </tr>
@@ -152,7 +153,7 @@ function ClassTable({ classes }: { classes: ClassEvaluation }) {
   if (rows.length <= FIRST_CLASSES) return table;
   return (
     <details>
-      <summary>Figures of {rows.length} classes</summary>
+      <summary>Figures of {formatCount(rows.length)} classes</summary>
       {table}
     </details>
   );

@@ -46,6 +46,15 @@ test("columns have their names, or their numbers without names", () => {
   expect(container.querySelector("b")).toBeNull();
 });
 
+test("counts have separators of thousands, and numbers are aligned to the right", () => {
+  render(<DataView report={{ train: set(60000, { repeated: { checked: 60000, found: 1234 } }) }} />);
+  const arrays = screen.getByRole("table", { name: "Arrays" });
+  expect(within(arrays).getAllByRole("cell", { name: "60,000" })[0]?.className).toBe("figure");
+  expect(within(arrays).getByRole("cell", { name: "0 to 255" }).className).toBe("figure");
+  expect(within(screen.getByRole("table", { name: "Samples of each class" })).getByRole("cell", { name: "60,000" })).toBeTruthy();
+  expect(screen.getByText(/1,234 of 60,000 checked samples/u)).toBeTruthy();
+});
+
 test("samples that two sets share are a warning", () => {
   const report: DataSummary = { train: set(100), shared: [{ set: "test", other: "train", checked: 20, found: 4 }] };
   render(<DataView report={report} />);

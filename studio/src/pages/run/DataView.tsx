@@ -3,6 +3,7 @@
 import type { ArraySummary, DataSummary, LabelSummary, SetSummary } from "../../data-report";
 import { StateIcon } from "../../parts/icons";
 import { formatValue } from "../../charts/numbers";
+import { formatCount } from "../../parts/format";
 
 const SETS = ["train", "validation", "test"] as const;
 /** Classes and columns of a table before the user asks for all. */
@@ -22,7 +23,7 @@ export function DataView({ report }: { report: DataSummary }) {
       {sets.map(({ name, set }) =>
         set.repeated.found > 0 ? (
           <p className="hint" key={name}>
-            {set.repeated.found} of {set.repeated.checked} checked samples of {name} occur several times.
+            {formatCount(set.repeated.found)} of {formatCount(set.repeated.checked)} checked samples of {name} occur several times.
           </p>
         ) : null,
       )}
@@ -30,7 +31,7 @@ export function DataView({ report }: { report: DataSummary }) {
         <div className="problem warning" key={`${each.set} ${each.other}`}>
           <StateIcon shape="warning" />
           <p>
-            {each.found} of {each.checked} checked samples of {each.set} are in {each.other}, too.
+            {formatCount(each.found)} of {formatCount(each.checked)} checked samples of {each.set} are in {each.other}, too.
           </p>
         </div>
       ))}
@@ -66,7 +67,9 @@ function ArrayTable({ sets }: { sets: readonly NamedSet[] }) {
             </th>
             <th scope="col">Shape of a sample</th>
             <th scope="col">Type</th>
-            <th scope="col">Range</th>
+            <th scope="col" className="figure">
+              Range
+            </th>
             <th scope="col" className="figure">
               Mean
             </th>
@@ -79,10 +82,10 @@ function ArrayTable({ sets }: { sets: readonly NamedSet[] }) {
               <tr key={`${name} ${array}`}>
                 <th scope="row">{name}</th>
                 <td>{array}</td>
-                <td className="figure">{set.samples}</td>
+                <td className="figure">{formatCount(set.samples)}</td>
                 <td>{summary.shape.length > 0 ? summary.shape.join(" × ") : "a number"}</td>
                 <td>{summary.dtype}</td>
-                <td>{rangeText(summary)}</td>
+                <td className="figure">{rangeText(summary)}</td>
                 <td className="figure">{valueText(summary.mean)}</td>
                 <td>{summary.source}</td>
               </tr>
@@ -122,7 +125,7 @@ function ClassBalance({ sets }: { sets: readonly NamedSet[] }) {
                 <th scope="row">{found.map((each) => each.get(index)?.name).find((name) => name) ?? index}</th>
                 {found.map((each, place) => (
                   <td className="figure" key={balances[place]?.name}>
-                    {each.get(index)?.samples ?? "–"}
+                    {countText(each.get(index)?.samples)}
                   </td>
                 ))}
               </tr>
@@ -145,7 +148,9 @@ function ColumnRanges({ sets }: { sets: readonly NamedSet[] }) {
           <thead>
             <tr>
               <th scope="col">Column</th>
-              <th scope="col">Range</th>
+              <th scope="col" className="figure">
+                Range
+              </th>
               <th scope="col" className="figure">
                 Mean
               </th>
@@ -155,7 +160,7 @@ function ColumnRanges({ sets }: { sets: readonly NamedSet[] }) {
             {columns.map((column, index) => (
               <tr key={index}>
                 <th scope="row">{column.name ?? index}</th>
-                <td>{rangeText(column)}</td>
+                <td className="figure">{rangeText(column)}</td>
                 <td className="figure">{valueText(column.mean)}</td>
               </tr>
             ))}
@@ -172,7 +177,7 @@ function Foldable({ count, name, children }: { count: number; name: string; chil
   return (
     <details>
       <summary>
-        {count} {name}
+        {formatCount(count)} {name}
       </summary>
       {children}
     </details>
@@ -183,6 +188,10 @@ function rangeText(range: { lowest?: number | null; highest?: number | null }): 
   return typeof range.lowest === "number" && typeof range.highest === "number"
     ? `${formatValue(range.lowest)} to ${formatValue(range.highest)}`
     : "–";
+}
+
+function countText(value: number | undefined): string {
+  return value === undefined ? "–" : formatCount(value);
 }
 
 function valueText(value: number | null | undefined): string {

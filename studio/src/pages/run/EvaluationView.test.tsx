@@ -53,6 +53,14 @@ test("samples that are missing in the figures have their reason", () => {
   expect(screen.getByText(/18 of 20 samples of the test set; 2 have no class/u)).toBeTruthy();
 });
 
+test("counts have separators of thousands", () => {
+  const classes = evaluation.classes && { ...evaluation.classes, correct: 9000, confusion: [[5432, 1], [2, 3568]] };
+  render(<EvaluationView evaluation={{ ...evaluation, samples: 10000, evaluated: 9998, classes: classes ?? null }} picture={(file) => file} />);
+  expect(screen.getByText(/9,998 of 10,000 samples of the test set/u)).toBeTruthy();
+  expect(screen.getByText("9,000 of 9,998")).toBeTruthy();
+  expect(within(screen.getByRole("table", { name: "Confusion matrix" })).getByRole("cell", { name: "5,432" })).toBeTruthy();
+});
+
 test("an output without a picture does not show that of another output", () => {
   const { classes } = evaluation;
   const of = { evaluated: 18, unlabeled: 0, notFinite: 0, classes: classes ?? null };

@@ -3,6 +3,7 @@
 import { useId, useState } from "react";
 import type { Evaluation, NumberEvaluation, OutputEvaluation } from "../../evaluation-report";
 import { formatValue } from "../../charts/numbers";
+import { formatCount } from "../../parts/format";
 import { ClassEvaluationView } from "./ClassEvaluationView";
 import { Mistakes } from "./Mistakes";
 
@@ -23,8 +24,8 @@ export function EvaluationView({ evaluation, picture }: EvaluationProps) {
   return (
     <div className="evaluation">
       <p>
-        {evaluation.model.name} of epoch {evaluation.model.epoch}, evaluated on {shown.evaluated} of{" "}
-        {evaluation.samples} samples of the {evaluation.data} set{omittedText(evaluation, shown)}.
+        {evaluation.model.name} of epoch {evaluation.model.epoch}, evaluated on {formatCount(shown.evaluated)} of{" "}
+        {formatCount(evaluation.samples)} samples of the {evaluation.data} set{omittedText(evaluation, shown)}.
       </p>
       {names.length > 1 && (
         <p className="field">
@@ -86,9 +87,9 @@ function NumberFigures({ numbers }: { numbers: NumberEvaluation }) {
 /** Returns why samples are missing in the figures, such as "; 3 have no class". */
 function omittedText(evaluation: Evaluation, shown: Evaluation | OutputEvaluation): string {
   const reasons = [
-    evaluation.skipped > 0 && `${evaluation.skipped} were skipped because the time for this step was over`,
-    shown.unlabeled > 0 && `${shown.unlabeled} have no class`,
-    shown.notFinite > 0 && `${shown.notFinite} have an answer that is not finite`,
+    evaluation.skipped > 0 && `${formatCount(evaluation.skipped)} were skipped because the time for this step was over`,
+    shown.unlabeled > 0 && `${formatCount(shown.unlabeled)} have no class`,
+    shown.notFinite > 0 && `${formatCount(shown.notFinite)} have an answer that is not finite`,
   ].filter((reason) => reason !== false);
   return reasons.length > 0 ? `; ${reasons.join(", ")}` : "";
 }

@@ -72,8 +72,12 @@ function WorstSamples({ numbers }: { numbers: NumberEvaluation }) {
         <thead>
           <tr>
             <th scope="col">Sample</th>
-            <th scope="col">Label</th>
-            <th scope="col">Answer</th>
+            <th scope="col" className="figure">
+              Label
+            </th>
+            <th scope="col" className="figure">
+              Answer
+            </th>
             <th scope="col" className="figure">
               Error
             </th>
@@ -83,8 +87,8 @@ function WorstSamples({ numbers }: { numbers: NumberEvaluation }) {
           {numbers.worst.map((each) => (
             <tr key={placeText(each.place)}>
               <th scope="row">{placeText(each.place)}</th>
-              <td>{each.label.map(formatValue).join(", ")}</td>
-              <td>{each.answer.map(formatValue).join(", ")}</td>
+              <td className="figure">{each.label.map(formatValue).join(", ")}</td>
+              <td className="figure">{each.answer.map(formatValue).join(", ")}</td>
               <td className="figure">{formatValue(each.error)}</td>
             </tr>
           ))}

@@ -1,6 +1,7 @@
 // The words of a node: its arguments, shapes and numbers. Pure.
 import type { GraphNode } from "../../../modeler/graph/types";
 import type { NodeFindings } from "../../../modeler/check";
+import { formatCount } from "../../../parts/format";
 import { textOf } from "../form/values";
 
 const MAX_ARGUMENTS = 3;
@@ -17,7 +18,7 @@ export function shapeText(shape: readonly number[]): string {
 
 /** Returns a number of parameters, such as 12,544 or 1.2 M. */
 export function parametersText(count: number): string {
-  if (count < 100_000) return count.toLocaleString("en");
+  if (count < 100_000) return formatCount(count);
   const [unit, size] = count < 1_000_000_000 ? ["M", 1_000_000] : ["G", 1_000_000_000];
   if (count < 1_000_000) return `${Math.round(count / 1000)} k`;
   return `${(count / Number(size)).toFixed(count < 10 * Number(size) ? 1 : 0)} ${unit}`;
@@ -44,7 +45,7 @@ export function nodeLabel(node: GraphNode, findings: NodeFindings): string {
   return [
     name,
     shapes.length > 0 ? `gives ${shapes.join(" and ")}` : "",
-    parameters ? `${parameters.toLocaleString("en")} parameters` : "",
+    parameters ? `${formatCount(parameters)} parameters` : "",
     problems > 0 ? `${problems} ${problems === 1 ? "problem" : "problems"}` : "",
   ].filter(Boolean).join(", ");
 }

@@ -2,7 +2,7 @@
 import { useId, useState } from "react";
 import type { PlacedProblem } from "../../../modeler/check";
 import type { Graph } from "../../../modeler/graph/types";
-import { count } from "../../../parts/format";
+import { count, formatCount } from "../../../parts/format";
 import { StateIcon } from "../../../parts/icons";
 import { ProblemBox } from "../../../parts/ProblemBox";
 import type { CheckState } from "../../../parts/useCheck";
@@ -66,7 +66,7 @@ function headText(problems: readonly PlacedProblem[], { checked, isChecking }: C
 
 function figures({ checked, isChecking }: CheckState, graph: Graph): string {
   const layers = count(graph.layerIds.length, "layer");
-  const parameters = typeof checked?.parameters === "number" ? `, ${checked.parameters.toLocaleString("en")} parameters` : "";
+  const parameters = typeof checked?.parameters === "number" ? `, ${formatCount(checked.parameters)} parameters` : "";
   const built = checked && !checked.isBuilt && graph.source === "network" ? ", shapes unknown" : "";
   return `${layers}${parameters}${built}${isChecking && checked ? " · checking…" : ""}`;
 }

@@ -23,7 +23,7 @@ export function Palette({ catalogue, place, onAdd }: Props) {
   const chosen = found[Math.min(active, found.length - 1)];
 
   useEffect(() => {
-    list.current?.querySelector('[aria-selected="true"]')?.scrollIntoView?.({ block: "nearest" });
+    if (list.current) scrollToItem(list.current, list.current.querySelector('[aria-selected="true"]'));
   }, [chosen]);
 
   function press(event: KeyboardEvent): void {
@@ -107,4 +107,15 @@ export function Palette({ catalogue, place, onAdd }: Props) {
 
 function optionId(id: string, { name }: PaletteItem): string {
   return `${id}-${name}`;
+}
+
+/** Room above an item, in pixels, for the heading of its group. */
+const HEADING = 40;
+
+/** Scrolls the list to an item. Not scrollIntoView: it scrolls the page, too, where the palette is below the network. */
+function scrollToItem(list: Element, item: Element | null): void {
+  if (!item) return;
+  const [view, place] = [list.getBoundingClientRect(), item.getBoundingClientRect()];
+  if (place.top - HEADING < view.top) list.scrollTop += place.top - HEADING - view.top;
+  else if (place.bottom > view.bottom) list.scrollTop += place.bottom - view.bottom;
 }

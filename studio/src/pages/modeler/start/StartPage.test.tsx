@@ -22,6 +22,11 @@ test("an empty namespace offers an empty network and the templates alone", async
   expect(screen.getAllByRole("heading", { level: 2 }).map((each) => each.textContent)).toEqual(["New network"]);
 });
 
+test("the description of a template shows Markdown's backticks as code", async () => {
+  show({ templates: { templates: [{ ...TEMPLATES.templates[0], description: "`make demo` fills its bucket." }] } });
+  expect((await screen.findByText("make demo")).tagName).toBe("CODE");
+});
+
 test("templates that do not load leave the rest of the page", async () => {
   show({ templates: refusal(503, "Unavailable", "The templates cannot be read.", "Try again.") });
   expect(await screen.findByText("The templates cannot be read.")).toBeTruthy();

@@ -4,6 +4,7 @@ import { problemOf, request } from "../../../api/client";
 import { useIsSignedOut } from "../../../api/session";
 import type { Draft, DraftStore } from "../../../modeler/drafts";
 import { modelerAddress, runAddress } from "../../../navigation";
+import { CodeText } from "../../../parts/CodeText";
 import { Dialog } from "../../../parts/Dialog";
 import { formatTime } from "../../../parts/format";
 import { StateIcon } from "../../../parts/icons";
@@ -67,7 +68,9 @@ function Beginnings({ namespace, drafts }: { namespace: string | null; drafts: D
           <li key={template.name}>
             <Link href={modelerAddress({ kind: "template", name: template.name }, namespace)} className="beginning">
               <strong>{template.title}</strong>
-              <span className="quiet">{template.description}</span>
+              <span className="quiet">
+                <CodeText text={template.description} />
+              </span>
             </Link>
           </li>
         ))}
