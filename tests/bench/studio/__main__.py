@@ -10,6 +10,7 @@ from tests.bench.studio.curves import curves
 from tests.bench.studio.first_list import first_list
 from tests.bench.studio.keyboard import keyboard
 from tests.bench.studio.modeler import modeler
+from tests.bench.studio.recovery import recovery
 from tests.bench.studio.runs_list import runs_list
 
 ROWS: dict[str, Callable[[], list[Figure]]] = {
@@ -18,6 +19,7 @@ ROWS: dict[str, Callable[[], list[Figure]]] = {
     "compared": compared,
     "curves": curves,
     "modeler": modeler,
+    "recovery": recovery,
     "crowd": crowd,
     "keyboard": keyboard,
 }
@@ -26,9 +28,10 @@ Method: Chromium with software rendering shows the built pages of Studio's own p
 S3 service on the loopback address; median (least-greatest, runs). A time in a page begins with the navigation or the
 event, and ends with the frame after the page has the result. The work of the main thread is the duration of its tasks,
 from the developer tools. A browser of the crowd is a client that reads the stream. The checker of the modeler is a
-process of this machine; its baseline are the same networks without a page. The first row and the last row use the
-installed Studio on the local cluster, by a port-forward. For the list, each page has another token, so that no watch is
-shared. The keys include Tab. After an arrow key 0.1 s pass, the time in which a person looks.
+process of this machine; its baseline are the same networks without a page. The list of 1,000
+runs of the local cluster and the keyboard use the installed Studio, by a port-forward. For the list, each page has
+another token, so that no watch is shared. The rows of recovery cut a relay of TCP connections, and end the process of
+Studio. The keys include Tab. After an arrow key 0.1 s pass, the time in which a person looks.
 """
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
 """Requests made to take a server's time and memory."""
 
 import io
+import zlib
 from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from tests.faults.serving.clients import Request
 from tests.kit.trained_model import TrainedModel
@@ -17,6 +19,8 @@ LABELLED, ROWS = 30_000, 30_000
 """Samples and rows whose answers fit beside each other: an eighth of 512 MiB is for bodies and answers."""
 SIDE = 1000
 _NAME_BYTES = 8
+_CHUNK_BYTES = 12
+"""Bytes of a PNG's chunk beside its content."""
 
 
 def of_bodies(server: str, network: TrainedModel) -> Sequence[Sequence[Request]]:
@@ -58,7 +62,7 @@ def _rows(rows: int) -> bytes:
 
 
 def of_sheets() -> Sequence[Sequence[Request]]:
-    """Returns requests to find all digits, a client each: photographs of dots, strokes, teeth, squares and noise."""
+    """Returns requests to find all digits, a client each: dots, strokes, teeth, squares, noise, and 7,900 texts."""
     rows, columns = np.mgrid[:SIDE, :SIDE]
     masks = {
         "dots": (rows % 6 < 1) & (columns % 6 < 2),
@@ -68,10 +72,20 @@ def of_sheets() -> Sequence[Sequence[Request]]:
         "noise": np.random.default_rng(0).random((SIDE, SIDE)) < 0.4,
     }
     png = {"Content-Type": "image/png"}
-    return [[Request(name, "/predict?several=true", _png(mask), png)] for name, mask in masks.items()]
+    bodies = {name: _png(mask) for name, mask in masks.items()} | {"texts": _png(masks["dots"], _texts())}
+    return [[Request(name, "/predict?several=true", body, png)] for name, body in bodies.items()]
 
 
-def _png(mask: "np.ndarray[tuple[int, ...], np.dtype[np.bool_]]") -> bytes:
+def _png(mask: "np.ndarray[tuple[int, ...], np.dtype[np.bool_]]", texts: PngInfo | None = None) -> bytes:
     file = io.BytesIO()
-    Image.fromarray(np.where(mask, 0, 255).astype(np.uint8)).save(file, "PNG")
+    Image.fromarray(np.where(mask, 0, 255).astype(np.uint8)).save(file, "PNG", pnginfo=texts)
     return file.getvalue()
+
+
+def _texts() -> PngInfo:
+    """Returns 8 MiB of compressed texts. They are not UTF-8, so that Pillow does not count their 1 MiB each."""
+    text = b"k\0\1\0\0\0" + zlib.compress(b"\xff" * (2**20 - 1), 9)
+    texts = PngInfo()
+    for _ in range((BODY_BYTES - 2**16) // (len(text) + _CHUNK_BYTES)):
+        texts.add(b"iTXt", text)
+    return texts
