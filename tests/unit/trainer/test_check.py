@@ -84,3 +84,14 @@ def test_wrong_shapes_are_found_with_keras(tmp_path: Path) -> None:
     (line,) = (line for line in output.getvalue().splitlines() if "layers[0]" in line)
     assert "30" in line
     assert "28" in line
+
+
+def test_shapes_precede_the_problems_of_a_network(tmp_path: Path) -> None:
+    file = tmp_path / "job.yaml"
+    file.write_text(JOB)
+    output = io.StringIO()
+    assert run([file], output, shapes=True) == 64
+    heading, row, problem, *_ = output.getvalue().splitlines()
+    assert heading == "Output shapes of the layers before the first problem:"
+    assert row == "spec.network.layers[0]   Flatten   (None, 784)"
+    assert problem.startswith(f"{file}:15:7: spec.network.layers[1]: Dense needs units")

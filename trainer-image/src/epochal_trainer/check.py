@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from epochal_api.catalogue.findings import Problem
-from epochal_api.file_problems import check_files
+from epochal_api.file_problems import Findings, check_files
 from epochal_api.pod import ExitCode
 
 from epochal_trainer import backend
@@ -25,15 +25,17 @@ def run(files: Sequence[Path], output: TextIO | None = None, *, shapes: bool = F
     return ExitCode.BAD_SPEC if has_errors else ExitCode.DONE
 
 
-def find_shape_problems(document: Any, found: Sequence[Problem]) -> Sequence[Problem]:
+def find_shape_problems(document: Any, found: Sequence[Problem]) -> Findings:
     """Return the errors, such as incompatible shapes, that Keras finds when it builds the network of a document.
+
+    For a network with errors, the result also has a table with the shapes of the layers before the first error.
 
     The first call imports Keras. `found` are the problems that are already known: layers with such a problem are left
     out.
     """
     if not isinstance(document, Mapping):
-        return []
+        return Findings()
     backend.select_framework("tensorflow")
-    from epochal_trainer.checker.shapes import shape_problems  # noqa: PLC0415 - it imports Keras
+    from epochal_trainer.checker.shapes import check_shapes  # noqa: PLC0415 - it imports Keras
 
-    return shape_problems(document, found)
+    return check_shapes(document, found)

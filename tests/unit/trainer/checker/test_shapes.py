@@ -1,10 +1,12 @@
 """The problems of a document that need the shapes of its layers."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from epochal_api.catalogue.findings import Problem
 from epochal_api.catalogue.problems import problems
-from epochal_trainer.checker.shapes import shape_problems
+from epochal_trainer.checker.shapes import check_shapes
 
 from tests.unit.operator.experiment.searches import spec_document
 from tests.unit.operator.objects import SPEC
@@ -20,6 +22,10 @@ NETWORK = {"input": {"shape": [8, 8, 1]}, "layers": LAYERS}
 
 def job(**changes: Any) -> dict[str, Any]:
     return {"apiVersion": API, "kind": "TrainingJob", "metadata": {"name": "a"}, "spec": {**SPEC, **changes}}
+
+
+def shape_problems(document: Any, known: Sequence[Problem] = ()) -> list[Problem]:
+    return list(check_shapes(document, known).problems)
 
 
 def test_a_shape_problem_has_the_path_of_its_layer_and_both_shapes() -> None:
@@ -117,3 +123,25 @@ def test_no_problems_without_a_network_that_can_be_built() -> None:
     assert shape_problems(job(network=NETWORK, image="registry/own:1")) == []
     assert shape_problems({}) == []
     assert shape_problems(job(network=NETWORK, training=5)) != []
+
+
+@pytest.mark.parametrize("fault", [{"layer": "Conv2D", "filters": 8, "kernel_size": 30}, {"layer": "Dens"}, {"use": 3}])
+def test_a_table_has_the_shapes_of_the_layers_before_a_problem(fault: Any) -> None:
+    layers = [{"layer": "Conv2D", "filters": 4, "kernel_size": 3}, {"layer": "ReLU"}, fault, {"layer": "Flatten"}]
+    document = job(network={"input": {"shape": [8, 8, 1]}, "layers": layers})
+    assert check_shapes(document, problems(document)).lines == [
+        "Output shapes of the layers before the first problem:",
+        "spec.network.layers[0]   Conv2D   (None, 6, 6, 4)",
+        "spec.network.layers[1]   ReLU     (None, 6, 6, 4)",
+    ]
+
+
+def test_a_table_of_a_deep_network_has_its_last_layers() -> None:
+    layers = [*[{"layer": "ReLU"}] * 60, {"layer": "Dens"}]
+    lines = check_shapes(job(network={"input": {"shape": [8]}, "layers": layers})).lines
+    assert (len(lines), lines[-1]) == (51, "spec.network.layers[59]   ReLU   (None, 8)")
+
+
+def test_there_is_no_table_without_a_problem_or_a_shape() -> None:
+    for layers in ([{"layer": "Flatten"}], [{"layer": "Dens"}, {"layer": "Flatten"}]):
+        assert check_shapes(job(network={"input": {"shape": [8]}, "layers": layers})).lines == ()

@@ -257,6 +257,24 @@ def test_maximum_depth(tmp_path: Path) -> None:
     assert len(keras.saving.load_model(tmp_path / "model.keras").layers) == 901
 
 
+def test_the_layers_are_listed_as_often_in_a_deep_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    listed: list[keras.Model] = []
+    functional = type(build([4], *chain(1)))
+    layers = functional.layers
+
+    def count(model: keras.Model) -> Any:
+        listed.append(model)
+        return layers.fget(model)
+
+    def times_listed(depth: int) -> int:
+        listed.clear()
+        build([4], *chain(depth))
+        return len(listed)
+
+    monkeypatch.setattr(functional, "layers", property(count))
+    assert times_listed(50) == times_listed(5)
+
+
 @pytest.mark.parametrize("length", [901, 1000])
 def test_depth_above_the_maximum(length: int) -> None:
     with expect_failure("InvalidNetwork", r"layers\[900\] .*: it is layer 901 in a row, but Keras supports 900: "):

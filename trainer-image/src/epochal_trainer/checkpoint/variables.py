@@ -75,7 +75,15 @@ def stored_indices(stored: Sequence[VariableState], current: Sequence[VariableSt
 def match(
     stored: Iterable[tuple[Hashable, VariableState]], current: Iterable[tuple[Hashable, VariableState]]
 ) -> list[int]:
-    """Return the same as `stored_indices`, but match variables by the given unique keys instead of their paths."""
+    """Return for each variable of a model the index of the checkpoint's variable with the same key, shape and type.
+
+    Args:
+        stored: The checkpoint's variables, each with a unique key.
+        current: The model's variables, each with a unique key.
+
+    Raises:
+        VariablesDiffer: If the variables do not match one to one.
+    """
     unmatched = {key: (index, variable) for index, (key, variable) in enumerate(stored)}
     order = []
     for key, variable in current:

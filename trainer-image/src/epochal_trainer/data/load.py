@@ -36,7 +36,9 @@ def load(
     network: NetworkArrays = SINGLE,
     prepare: Callable[[Samples], Samples] = lambda samples: samples,
 ) -> TrainingData:
-    """Download, read and check the data sets. With spec.data.validation.split, split the training set in two parts.
+    """Download, read and check the training, validation and test set, and return them.
+
+    With spec.data.validation.split, the validation set is a part of the training set.
 
     Args:
         data: spec.data: the objects of the data sets and their format.
@@ -49,9 +51,9 @@ def load(
             form that the network accepts.
 
     Raises:
-        Failure: A failure of the bucket or of `prepare`. DuplicateData, EmptyData, LengthMismatch, NonFiniteData or
-            InvalidLabels. From the formats: UnknownFormat, MissingArrays, UnreadArrays, UnsafePickle, UnsupportedType,
-            TruncatedData, DamagedData or DataTooLarge.
+        Failure: A failure of the bucket or of `prepare`. DuplicateData, if two sets have the same samples. EmptyData,
+            LengthMismatch, NonFiniteData or InvalidLabels. From the formats: UnknownFormat, MissingArrays,
+            UnreadArrays, UnsafePickle, UnsupportedType, TruncatedData, DamagedData or DataTooLarge.
     """
     specs: dict[Role, DataSet] = {"train": data.train}
     if data.validation and (validation := data.validation.data_set):

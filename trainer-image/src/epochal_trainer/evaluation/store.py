@@ -3,7 +3,8 @@
 import logging
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from itertools import chain, count
 from pathlib import Path, PurePosixPath
@@ -40,6 +41,17 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]")
 """Pattern of the characters in an output's name that are replaced by a hyphen in file names."""
 
 
+@contextmanager
+def _optional_evaluation() -> Iterator[None]:
+    """Log an error in the context instead of raising it, except Superseded."""
+    with optional_result(EVALUATION):
+        try:
+            yield
+        except (NotEvaluated, UnsupportedModel) as error:
+            log.info("No %s: %s", EVALUATION, error)
+
+
+@_optional_evaluation()
 def store_evaluation(
     context: Context,
     model: keras.Model,
@@ -65,29 +77,6 @@ def store_evaluation(
 
     Raises:
         Failure: Superseded, if a newer attempt owns these results.
-    """
-    with optional_result(EVALUATION):
-        try:
-            evaluation = _evaluate(context, model, file, data, results=results, epochs=epochs, clock=clock)
-            log.info("Evaluation: %s", summary(evaluation))
-        except (NotEvaluated, UnsupportedModel) as error:
-            log.info("No %s: %s", EVALUATION, error)
-
-
-def _evaluate(
-    context: Context,
-    model: keras.Model,
-    file: EvaluatedModel,
-    data: TrainingData,
-    *,
-    results: Results,
-    epochs: int,
-    clock: Callable[[], float],
-) -> Evaluation:
-    """Evaluate a model, store evaluation.json and the pictures, and return the evaluation.
-
-    Raises:
-        NotEvaluated: If no output can be evaluated, or an earlier attempt ended during the evaluation.
     """
     training = context.job.spec.training
     evaluation_set = find_evaluation_set(data)
@@ -122,7 +111,7 @@ def _evaluate(
         files[-1].write_text(text + "\n", encoding="utf-8")
     for path in files:
         results.store(path, path.name)
-    return evaluation
+    log.info("Evaluation: %s", summary(evaluation))
 
 
 def _join(file: EvaluatedModel, evaluation_set: EvaluationSet, outputs: Mapping[str, OutputEvaluation]) -> Evaluation:

@@ -192,8 +192,9 @@ class LayerCalls:
             return f"{needs}, but {lookup} has one output for each word that it learns from the data: {how}"
         return (
             f"{needs}: reduce an axis of any length with a layer such as LSTM or GlobalAveragePooling1D. "
-            "TextVectorization, StringLookup and IntegerLookup give a fixed size with a vocabulary, with "
-            "output_sequence_length, or with max_tokens and pad_to_max_tokens: true"
+            "TextVectorization gives a fixed size with output_sequence_length if its output_mode is int. For another "
+            "output_mode of TextVectorization, StringLookup or IntegerLookup, set vocabulary, or max_tokens with "
+            "pad_to_max_tokens: true"
         )
 
     def _learned_lookup_above(self, node: Node) -> Node | None:

@@ -78,6 +78,7 @@ def _connect_layers(network: Network, nodes: Sequence[Node], precision: str) -> 
 
 def _largest_layer(model: keras.Model, nodes: Sequence[Node]) -> str:
     """Return a sentence that names the layer with the most parameters, to append to a message."""
-    node = max(nodes, key=lambda node: model.get_layer(node.keras_name).count_params())
-    largest = model.get_layer(node.keras_name).count_params()
-    return f". {node} has {largest:,} of the parameters"
+    # Keras lists all layers of the model for each get_layer().
+    parameters = {layer.name: layer.count_params() for layer in model.layers}
+    node = max(nodes, key=lambda node: parameters[node.keras_name])
+    return f". {node} has {parameters[node.keras_name]:,} of the parameters"

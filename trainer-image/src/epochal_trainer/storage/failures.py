@@ -30,10 +30,10 @@ def object_changed(uri: str) -> Failure:
 
 
 def check_size(data: bytes, uri: str) -> bytes:
-    """Return `data`, the content of an object, after a check of its size.
+    """Return `data`, the content of an object that is read into memory as a whole, after a check of its size.
 
     Raises:
-        Failure: DamagedData, if the content has more than SMALL_BYTES.
+        Failure: DamagedData, if `data` has more than SMALL_BYTES. No intact object of this kind is so large.
     """
     if len(data) > SMALL_BYTES:
         raise bad_data(

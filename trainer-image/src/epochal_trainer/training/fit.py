@@ -36,9 +36,11 @@ def fit_or_resume(
 ) -> None:
     """Train a model with Keras' fit, from the first epoch or from a checkpoint.
 
-    The model is compiled. With a checkpoint (`snapshot`), which fits the model, the model's metrics are built too. The
-    callbacks of the user run after `progress`, so that `progress` sees the epoch before they change it. KeepAverages
-    runs last, so that the checkpoint of the last epoch still has the plain weights beside the averages.
+    The caller must have compiled the model. With `snapshot`, the caller must also have built the model's metrics and
+    checked that the checkpoint has the variables of this model.
+
+    The callbacks of the user run after `progress`, so that `progress` records the epoch before a callback changes it.
+    KeepAverages runs last, so that the checkpoint of the last epoch still has the plain weights beside the averages.
 
     Raises:
         Failure: NonFiniteLoss, if the loss is NaN or infinite; InvalidData, if the network cannot be computed for these
