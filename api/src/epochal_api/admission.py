@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from epochal_api.crd import EXPERIMENTS, TRAINING_JOBS, Kind, marked_schema
-from epochal_api.model import ADMISSION, QUOTED, Rule, cel_text
+from epochal_api.model import ADMISSION, QUOTED, Rule, cel_text, short_text
 from epochal_api.quoted import IN_QUOTES, MAX_EXACT
 
 _KINDS = (EXPERIMENTS, TRAINING_JOBS)
@@ -29,8 +29,6 @@ _FOUND = (
     "? 'REQUIRED, found ' + string(self) + ': write \"' + string(self) + '\"' "
     ": 'REQUIRED, found ' + (type(self) == list ? 'a list' : type(self) == map ? 'a map' : 'null'))"
 ).replace("REQUIRED", IN_QUOTES)
-_KEY = "(key.size() > 63 ? key.substring(0, 63) : key).replace('\\n', ' ')"
-"""CEL expression of a map's key for a message. It shortens the key, which may have any length and any characters."""
 _MESSAGES = {
     "unquoted": f"spec: some values {IN_QUOTES}",
     "invalid": "spec: some values violate a rule of the API",
@@ -120,7 +118,7 @@ def _problems_of(check: Check) -> str:
     if inner.endswith("{}"):
         is_invalid = f"{item}.exists(key, [{item}[key]].exists(self, {invalid}))"
         found = f"[{item}.filter(key, [{item}[key]].exists(self, {invalid}))[0]].map(key, "
-        found += f"{place} + '.' + {_KEY} + ': ' + [{item}[key]].map(self, {check.message})[0])[0]"
+        found += f"{place} + '.' + {short_text('key')} + ': ' + [{item}[key]].map(self, {check.message})[0])[0]"
     else:
         values = item if inner.endswith("[]") else f"[{item}]"
         is_invalid = f"{values}.exists(self, {invalid})"

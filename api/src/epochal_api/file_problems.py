@@ -9,15 +9,29 @@ from epochal_api.catalogue.problems import problems
 from epochal_api.documents import Document, UnreadableFile, read_documents, read_file
 from epochal_api.kind import GROUP
 
-FurtherCheck = Callable[[Any, Sequence[Problem]], Sequence[Problem]]
-"""A further check: gets an object as plain values and its problems found so far, and returns further problems."""
+
+class Findings(NamedTuple):
+    """The result of a further check of an object.
+
+    Args:
+        problems: The further problems.
+        lines: Lines to print before all problems of the object, such as a table.
+    """
+
+    problems: Sequence[Problem] = ()
+    lines: Sequence[str] = ()
+
+
+FurtherCheck = Callable[[Any, Sequence[Problem]], Findings]
+"""A further check: gets an object as plain values and its problems found so far."""
 
 
 class FileProblems(NamedTuple):
     """The result of a check of files.
 
     Args:
-        lines: A line for each problem. Without problems, one line with the number of checked objects.
+        lines: A line for each problem, and the lines of the further check. Without these, one line with the number of
+            checked objects.
         has_errors: Whether at least one problem is not a warning.
     """
 
@@ -37,7 +51,9 @@ def check_files(files: Sequence[Path], further: FurtherCheck | None = None) -> F
                 if is_of_epochal(document):
                     count += 1
                     found = problems(document.value)
-                    for problem in [*found, *(further(document.value, found) if further else ())]:
+                    others = further(document.value, found) if further else Findings()
+                    lines.extend(others.lines)
+                    for problem in [*found, *others.problems]:
                         place, kind = document.place(problem.path), "warning: " if problem.is_warning else ""
                         lines.append(f"{file}:{place.line}:{place.column}: {kind}{problem}")
                         has_errors = has_errors or not problem.is_warning

@@ -150,6 +150,14 @@ def set_fields(*fields: str) -> str:
     return " + ".join(f"(has(self.{field}) ? ['{field}'] : [])" for field in fields)
 
 
+def short_text(value: str) -> str:
+    """Return the CEL expression of a value in one line of at most 63 characters, for a message of the admission policy.
+
+    Without a type in the CRD, the value may have any length, and the API server omits a message of several lines.
+    """
+    return f"[string({value})].map(text, (text.size() > 63 ? text.substring(0, 63) : text).replace('\\n', ' '))[0]"
+
+
 def exactly_one(*fields: str) -> Rule:
     """Return the rule that exactly one field is set."""
     has_fields = ", ".join(f"has(self.{field})" for field in fields)

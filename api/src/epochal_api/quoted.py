@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BeforeValidator, Field
 
 from epochal_api.expected_value import describe_pattern
-from epochal_api.model import QUOTED, Rule, admission, text_or_number
+from epochal_api.model import QUOTED, Rule, admission, short_text, text_or_number
 
 IN_QUOTES = "must be text in quotes"
 """The requirement that a number without quotes violates."""
@@ -49,5 +49,6 @@ def quoted_text_or_integer(*, pattern: str, max_length: int) -> dict[str, Any]:
 def matching_in_quotes(pattern: str, message: str, *, max_length: int) -> Any:
     """Return the Field that requires a text in quotes to match a pattern, by a rule of the admission policy."""
     describe_pattern(pattern, message)
-    extra = {QUOTED: False, **admission(Rule(f"self.matches(r'{pattern}')", message)), "pattern": None}
+    rule = Rule(f"self.matches(r'{pattern}')", message, (short_text("self"),))
+    extra = {QUOTED: False, **admission(rule), "pattern": None}
     return Field(pattern=pattern, max_length=max_length, json_schema_extra=extra)

@@ -164,10 +164,12 @@ class DataSet(_Objects):
 _ONE_SOURCE = Rule(
     "[has(self.split), has(self.object), has(self.features) || has(self.labels)].filter(given, given).size() == 1",
     "give exactly one of split, object, or features and labels",
+    (set_fields("split", "object", "features", "labels"),),
 )
 _STRATIFY_WITH_SPLIT = Rule(
     "!has(self.stratify) || !self.stratify || has(self.split)",
     "stratify requires split: a separate validation set is used unchanged",
+    (set_fields("object", "features", "labels"),),
 )
 
 

@@ -96,7 +96,8 @@ class AdmissionControl:
     def waiting_for_client(self, reservation: "MemoryReservation", abort: Callable[[], None]) -> Iterator[None]:
         """Mark a reservation as waiting for its client to send or read data, until the end of the `with` block.
 
-        After SLOW_CLIENT_SECONDS, its memory may be freed for another request. Then `abort` is called.
+        If the memory is full for another request after SLOW_CLIENT_SECONDS, `reserve` frees this reservation and calls
+        `abort`.
         """
         self.watch_client(reservation, abort)
         try:

@@ -43,7 +43,7 @@ class JobTiming:
             self._averages[name] = average + LATEST_WEIGHT * (latest - average)
 
     def remaining(self) -> float:
-        """Return the estimated seconds until the present calls have ended."""
+        """Return the estimated seconds until all calls that now wait or run have ended, without the planned calls."""
         now = perf_counter()
         waiting = Counter(self.calls)
         averages = self._known_averages(now)
@@ -68,7 +68,10 @@ class JobTiming:
         return None
 
     def _known_averages(self, now: float) -> dict[str, float]:
-        """Return the average seconds by function. A first call that still runs counts with its seconds so far."""
+        """Return the average seconds of a call, by the name of the function that the worker threads call.
+
+        If the first call of a function still runs, its seconds so far count as the average.
+        """
         averages = dict(self._averages)
         for name, began in self._running:  # those that began first are first
             averages.setdefault(name, now - began)

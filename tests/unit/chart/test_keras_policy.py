@@ -289,6 +289,15 @@ def test_a_field_that_a_parameter_sets_is_no_problem(
     assert keras_policy.review(other).denied
 
 
+def test_a_path_with_a_leading_zero_sets_no_field(keras_policy: Policy) -> None:
+    """The operator refuses such a path."""
+    document = experiment(["training.metrics[00].num_classes"], training={"metrics": ["MeanIoU"]})
+    (problem,) = problems(document)
+    (denied,) = keras_policy.review(document).denied
+    assert problem.path == "spec.template.spec.training.metrics[0]"
+    assert denied.startswith(f"{problem.path}: MeanIoU needs num_classes")
+
+
 def test_only_new_content_is_refused(keras_policy: Policy) -> None:
     old = job({"layer": "dense"}, training={"loss": "mes"})
     assert not keras_policy.review(old | {"spec": old["spec"] | {"suspend": True}}, old).denied

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from epochal_api.admission import fields, to_yaml
 from epochal_api.catalogue.problems import problems
-from epochal_api.crd import EXPERIMENTS, TRAINING_JOBS, schema
+from epochal_api.crd import EXPERIMENTS, TRAINING_JOBS, marked_schema, schema
 from epochal_api.experiment.spec import Experiment
+from epochal_api.model import ADMISSION
 
 from tests.kit.admission import OLDEST_KUBERNETES, Policy, policy
 from tests.kit.schema import with_defaults
@@ -185,9 +186,15 @@ def test_only_new_content_is_refused(policies: dict[str, Policy], kind: Any) -> 
 @pytest.mark.parametrize(
     ("validation", "message"),
     [
-        ({}, "give exactly one of split, object, or features and labels"),
-        ({"split": "0.2", "object": "a"}, "give exactly one of split, object, or features and labels"),
-        ({"object": "a", "stratify": True}, "stratify requires split: a separate validation set is used unchanged"),
+        ({}, "give exactly one of split, object, or features and labels, found []"),
+        (
+            {"split": "0.2", "object": "a"},
+            'give exactly one of split, object, or features and labels, found ["split", "object"]',
+        ),
+        (
+            {"object": "a", "stratify": True},
+            'stratify requires split: a separate validation set is used unchanged, found ["object"]',
+        ),
     ],
 )
 def test_a_rule_of_a_split_names_the_field(policies: dict[str, Policy], validation: Object, message: str) -> None:
@@ -195,12 +202,38 @@ def test_a_rule_of_a_split_names_the_field(policies: dict[str, Policy], validati
     assert (review.denied, review.failed) == ([f"spec.data.validation: {message}"], [])
 
 
-@pytest.mark.parametrize("split", ["1.5", "0", "abc", "0.2\n", ""])
-def test_a_split_is_a_fraction(policies: dict[str, Policy], split: str) -> None:
-    review = policies["TrainingJob"].review(changed(DIGITS, data__validation={"split": split}))
-    assert review.denied == [
-        'spec.data.validation.split: must be a fraction between 0 and 1 as a string, such as "0.2"'
-    ]
+@pytest.mark.parametrize(
+    ("split", "found"),
+    [("1.5", "1.5"), ("0", "0"), ("abc", "abc"), ("0.2\n1", "0.2 1"), ("", ""), ("7" * 2**20, "7" * 63)],
+    ids=["above", "zero", "text", "lines", "empty", "long"],
+)
+def test_a_split_is_a_fraction(policies: dict[str, Policy], split: str, found: str) -> None:
+    (message,) = policies["TrainingJob"].review(changed(DIGITS, data__validation={"split": split})).denied
+    expected = 'must be a fraction between 0 and 1 as a string, such as "0.2"'
+    assert message.rstrip() == f"spec.data.validation.split: {expected}, found {found}".rstrip()
+
+
+def test_a_rule_of_the_admission_policy_shows_the_value(policies: dict[str, Policy]) -> None:
+    """Each rule has the found value: the API server has no other way to show it."""
+    rules = [rule for kind in (EXPERIMENTS, TRAINING_JOBS) for rule in _admission_rules(marked_schema(kind.model))]
+    assert [rule["message"] for rule in rules if not rule["found"]] == []
+    document = search({"float": {"min": 3, "max": "2.5"}}, {"float": {"min": "0", "max": "1", "scale": "Log"}})
+    (message,) = policies["Experiment"].review(document).denied
+    assert message == (
+        "spec.parameters[0].float: min must be at most max, found 3 above 2.5; "
+        "spec.parameters[1].float: min must be above 0 with the scale Log, found 0"
+    )
+
+
+def _admission_rules(node: Any) -> Iterator[Object]:
+    match node:
+        case dict():
+            yield from node.get(ADMISSION, ())
+            for part in node.values():
+                yield from _admission_rules(part)
+        case list():
+            for part in node:
+                yield from _admission_rules(part)
 
 
 def test_the_rules_are_generated_from_the_models() -> None:

@@ -13,7 +13,7 @@ from pydantic import (
 )
 
 from epochal_api.expected_value import describe_pattern
-from epochal_api.model import Model, Rule, admission, cel, exactly_one, is_one_set, matching
+from epochal_api.model import Model, Rule, admission, cel, exactly_one, is_one_set, matching, short_text
 from epochal_api.quoted import TEXT_OR_INTEGER, quoted_text_or_integer
 from epochal_api.text import PRINTABLE_PATTERN
 
@@ -46,18 +46,26 @@ def _all_numbers(*names: str) -> str:
     return f"[{fields}].all(number, string(number).matches(r'{NUMBER_PATTERN}'))"
 
 
-_ORDERED = Rule(f"!{_all_numbers('min', 'max')} || double(self.min) <= double(self.max)", "min must be at most max")
+_ORDERED = Rule(
+    f"!{_all_numbers('min', 'max')} || double(self.min) <= double(self.max)",
+    "min must be at most max",
+    (short_text("self.min"), short_text("self.max")),
+    "above",
+)
 _LOG_ABOVE_ZERO = Rule(
     f"self.scale != 'Log' || !{_all_numbers('min')} || double(self.min) > 0.0",
     "min must be above 0 with the scale Log",
+    (short_text("self.min"),),
 )
 _STEP_ABOVE_ZERO = Rule(
     f"!has(self.step) || !{_all_numbers('step')} || double(self.step) > 0.0",
     "step must be above 0",
+    (short_text("self.step"),),
 )
 _LINEAR_STEP = Rule(
     "!has(self.step) || self.scale != 'Log'",
     "step requires the scale Linear; with the scale Log, give a list of values instead",
+    (short_text("self.step"),),
 )
 _INT_ORDERED = Rule("self.min <= self.max", _ORDERED.message, ("self.min", "self.max"), "above")
 _INT_LOG_ABOVE_ZERO = Rule("self.scale != 'Log' || self.min > 0", _LOG_ABOVE_ZERO.message, ("self.min",))
@@ -68,10 +76,10 @@ _Range = TypeVar("_Range", bound="FloatRange | IntRange")
 
 def _check_range(values: _Range) -> _Range:
     log = values.scale == "Log"
-    _ORDERED.require(holds=float(values.min) <= float(values.max))
-    _LOG_ABOVE_ZERO.require(holds=not log or float(values.min) > 0)
-    _STEP_ABOVE_ZERO.require(holds=values.step is None or float(values.step) > 0)
-    _LINEAR_STEP.require(holds=not log or values.step in {None, 1})
+    _ORDERED.require(holds=float(values.min) <= float(values.max), found=f"{values.min} above {values.max}")
+    _LOG_ABOVE_ZERO.require(holds=not log or float(values.min) > 0, found=str(values.min))
+    _STEP_ABOVE_ZERO.require(holds=values.step is None or float(values.step) > 0, found=str(values.step))
+    _LINEAR_STEP.require(holds=not log or values.step in {None, 1}, found=str(values.step))
     return values
 
 

@@ -235,6 +235,9 @@ def _index(items: list[Any], item: str, where: str, names: Names) -> int:
     if indices:
         return indices[0]
     if item.isascii() and item.isdecimal():
+        # The chart's admission policy compares paths as text, so each item has one index.
+        if item != str(int(item)):
+            raise PathNotFound(f"{where}[{item}] must be an index without leading zeros: write {where}[{int(item)}]")
         if int(item) < len(items):
             return int(item)
         raise PathNotFound(f"{where} has {len(items)} items with indices from 0, found [{item}]")

@@ -19,7 +19,7 @@ from epochal_api.kind import (
     immutability_rules,
     parse_object,
 )
-from epochal_api.model import Model, ObjectName, Rule, admission, cel, list_map
+from epochal_api.model import Model, ObjectName, Rule, admission, cel, list_map, short_text
 from epochal_api.read_status import status_validator
 from epochal_api.scheduling import LabelKey, LabelText
 from epochal_api.text import PRINTABLE_PATTERN
@@ -190,6 +190,7 @@ _HAS_PARAMETERS = Rule(
 _GRID_HAS_STEPS = Rule(
     "self.search.method != 'Grid' || self.parameters.all(one, !has(one.float) || has(one.float.step))",
     "parameters: with search.method Grid, float requires a step; or give a list of values instead",
+    (short_text("self.parameters.filter(one, has(one.float) && !has(one.float.step))[0].name"),),
 )
 _NAMES_ANOTHER = (
     "(!has(one.when) || self.parameters.exists(other, other.name == one.when.parameter && other.name != one.name))"
@@ -205,7 +206,11 @@ _KNOWN_PARAMETERS = Rule(
     # A list of the names costs a tenth of a search in the parameters for each name.
     "[self.parameters.map(one, one.name)].all(names, self.initialTrials.all(trial, trial.all(name, name in names)))",
     "initialTrials must contain names of parameters only",
-    (f"self.initialTrials.filter(trial, !trial.all(name, {_KNOWS_NAME}))[0].filter(name, !{_KNOWS_NAME})[0]",),
+    (
+        short_text(
+            f"self.initialTrials.filter(trial, !trial.all(name, {_KNOWS_NAME}))[0].filter(name, !{_KNOWS_NAME})[0]"
+        ),
+    ),
 )
 _MIN_EPOCHS = Rule(
     "self.schedule.method == 'None' || self.schedule.minEpochs <= self.template.spec.training.epochs",

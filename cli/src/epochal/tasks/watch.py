@@ -45,7 +45,7 @@ class Bars:
 
     Args:
         environment: Its clock is used for the remaining time.
-        bars: The bars of the package rich.
+        bars: The `rich.progress.Progress` that draws the bars.
     """
 
     def __init__(self, environment: Environment, bars: "Progress") -> None:

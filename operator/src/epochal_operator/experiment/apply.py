@@ -180,7 +180,7 @@ class Applier:
             self._failures[key] = (next_retry(document, cause.reason, self._clock()), cause)
 
     def failure(self, key: Key) -> StatusCause | None:
-        """Return the last failed search request or ledger write of an Experiment during its backoff, or None."""
+        """Return the cause of an Experiment's last failed search request or ledger write; None after the backoff."""
         until, cause = self._failures.get(key, (None, None))
         return cause if until is not None and self._clock() < until else None
 

@@ -195,7 +195,7 @@ def _refusal_message(job: Object) -> str:
 
 
 _TRANSIENT_REASONS = frozenset({"Creating", "Cleanup", "Failing"})
-"""Reasons for which every TrainingJob is not Ready for a short time; they do not block the Experiment."""
+"""Reasons of a TrainingJob's condition Ready that last a short time only. They do not block the Experiment."""
 
 
 def _progress(spec: ExperimentSpec, observed: Observed, state: ExperimentState) -> StatusCause:

@@ -47,7 +47,7 @@ class Reason(EpochalReason):
     FIELD_CONFLICT = "FieldConflict", Effect(needs_user_action=True, fault="Cluster")
     TRIALS_DELETED = "TrialsDeleted", Effect(needs_user_action=True, fault="Cluster")
     LEDGER_REFUSED = "LedgerRefused", Effect(needs_user_action=True, fault="Cluster", requeue_after=60)
-    LEDGER_UNAVAILABLE = "LedgerUnavailable", Effect(needs_user_action=True, fault="Cluster", requeue_after=60)
+    LEDGER_UNAVAILABLE = "LedgerUnavailable", Effect(needs_user_action=True, fault="Cluster", requeue_after=5)
     WARM_START_NOT_FOUND = "WarmStartNotFound", Effect(requeue_after=30)
     WARM_START_MISMATCH = "WarmStartMismatch", Effect(needs_user_action=True, requeue_after=30)
     TRIAL_NOT_MADE = "TrialNotMade", Effect(fault="Crash", requeue_after=30)

@@ -48,7 +48,11 @@ def was_refused(before: ExperimentStatus, reason: Reason, generation: int) -> bo
 
 
 def needs_no_ledger(metadata: Metadata, before: ExperimentStatus) -> bool:
-    """Return whether an Experiment has trials and has ended with its current spec, so that no trial continues."""
+    """Return whether an Experiment has created trials and has ended with its current spec.
+
+    Then no trial continues, and its status is final, even if its ExperimentLedger cannot be read. An Experiment without
+    trials may have ended because its spec was refused, and another version of Epochal may accept the spec.
+    """
     has_trials = before.trials is not None and before.trials.created > 0
     return has_trials and before.state in FINISHED_STATES and before.observed_generation == metadata.generation
 

@@ -135,7 +135,7 @@ class DriftBackoff:
         return fields if patched_uid == uid else {}
 
     def forget(self, owner: Key) -> None:
-        """Remove the records about all owned objects of an owner."""
+        """Remove the latest corrections and the stored values of all owned objects of an owner."""
         self._latest.pop(owner, None)
         self._stored_values.pop(owner, None)
 

@@ -9,7 +9,12 @@ from epochal_operator.pods.pod_template import CONTAINER, QUEUE_LABEL
 from epochal_operator.runtime.api.bounded_reader import SPEC_OMITTED
 from epochal_operator.runtime.api.resource import Object
 from epochal_operator.runtime.cache_transform import bounded_metadata, compress_spec, pick
-from epochal_operator.trainingjob.job.batch_job import RESOLVED_SPEC_ANNOTATION, UID_LABEL, USER_SPEC_ANNOTATION
+from epochal_operator.trainingjob.job.batch_job import (
+    FIELDS_ANNOTATION,
+    RESOLVED_SPEC_ANNOTATION,
+    UID_LABEL,
+    USER_SPEC_ANNOTATION,
+)
 from epochal_operator.trainingjob.job.continue_from import predecessor_name
 from epochal_operator.trainingjob.pod.memory_limit import LIMIT_RANGER_ANNOTATION
 
@@ -41,7 +46,7 @@ def pod(document: Object) -> Object:
 def cached_object(document: Object, spec: dict[str, Any], labels: Iterable[str] = ()) -> dict[str, Any]:
     """Return the cached part of an object: its metadata with few labels and annotations, its status, and `spec`."""
     labels = (UID_LABEL, QUEUE_LABEL, *labels)
-    annotations = (RESOLVED_SPEC_ANNOTATION, USER_SPEC_ANNOTATION, LIMIT_RANGER_ANNOTATION)
+    annotations = (RESOLVED_SPEC_ANNOTATION, USER_SPEC_ANNOTATION, FIELDS_ANNOTATION, LIMIT_RANGER_ANNOTATION)
     metadata = bounded_metadata(document["metadata"], labels=labels, annotations=annotations, owner=KIND)
     return {"metadata": metadata, "spec": spec, "status": document.get("status") or {}}
 

@@ -1,7 +1,7 @@
 """Parses the heads of plain requests, and encodes responses. aiohttp handles all other requests.
 
-A plain request is an HTTP/1.1 POST with a Content-Length, and without the headers in `_SPECIAL`. A head is the request
-line and the headers.
+A plain request is an HTTP/1.1 POST with Host, a Content-Length and a Content-Type that may be JSON, and without the
+headers in `_SPECIAL`. A head is the request line and the headers.
 """
 
 import re

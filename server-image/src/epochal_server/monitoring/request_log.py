@@ -40,7 +40,10 @@ class RequestLog:
             self._none_in_progress.set()
 
     def record(self, entry: Entry) -> None:
-        """Record a finished request in the metrics and the access log, except one of the protocol HEALTH."""
+        """Record a finished request in the metrics and in the access log.
+
+        Health probes and requests for /metrics (protocol HEALTH) are recorded in neither.
+        """
         if entry.protocol == HEALTH:
             return
         self._metrics.request(entry.protocol, entry.code, entry.seconds, entry.received, entry.sent)

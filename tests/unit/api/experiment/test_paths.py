@@ -88,6 +88,10 @@ def test_resolve_inputs_and_outputs(path: str, steps: tuple[str | int, ...], val
     [
         ("network.layers[conv2].filters", "network.layers has no item conv2; did you mean conv1?"),
         ("network.layers[dense].units", "network.layers has no item dense; existing names: conv1, 2"),
+        (
+            "network.layers[01].rate",
+            "network.layers[01] must be an index without leading zeros: write network.layers[1]",
+        ),
         ("network.layers[9].units", "network.layers has 3 items with indices from 0, found [9]"),
         ("network.layers.filters", "network.layers is a list: select an item, such as network.layers[0], or"),
         ("training.batchsize", "training has no field batchsize; did you mean batchSize?"),

@@ -158,10 +158,13 @@ BY_RULES: list[tuple[dict[str, Any], str]] = [
     (parameter(float=None), "spec.parameters[0]: give exactly one of float, int and values"),
     (parameter(values=["1"]), "spec.parameters[0]: give exactly one of float, int and values"),
     (parameter(int={"min": 1, "max": 2}, values=["1"]), "spec.parameters[0]: give exactly one of"),
-    (parameter(float={"min": "0.2", "max": "0.1"}), "spec.parameters[0].float: min must be at most max"),
-    (parameter(float={"min": 3, "max": "2.5"}), "spec.parameters[0].float: min must be at most max"),
-    (parameter(float={"min": "0", "max": "1", "scale": "Log"}), "float: min must be above 0"),
-    (parameter(float={"min": "0", "max": "1", "step": "0"}), "spec.parameters[0].float: step must be above 0"),
+    (parameter(float={"min": "0.2", "max": "0.1"}), "float: min must be at most max, found 0.2 above 0.1"),
+    (parameter(float={"min": 3, "max": "2.5"}), "float: min must be at most max, found 3 above 2.5"),
+    (
+        parameter(float={"min": "0", "max": "1", "scale": "Log"}),
+        "float: min must be above 0 with the scale Log, found 0",
+    ),
+    (parameter(float={"min": "0", "max": "1", "step": "0"}), "spec.parameters[0].float: step must be above 0, found 0"),
     (
         parameter(float={"min": "1", "max": "9", "step": "1", "scale": "Log"}),
         "spec.parameters[0].float: step requires the scale Linear",
@@ -184,7 +187,7 @@ BY_RULES: list[tuple[dict[str, Any], str]] = [
     (parameter(paths=["training.stopAfterEpoch"]), "paths[0]: must not be the path of"),
     (parameter(paths=["training[epochs]"]), "paths[0]: must not be the path of"),
     (parameter(paths=["training[monitor].metric"]), "paths[0]: must not be the path of"),
-    (changed(search={"method": "Grid"}), "spec: parameters: with search.method Grid, float requires a step"),
+    (changed(search={"method": "Grid"}), "float requires a step; or give a list of values instead, found rate"),
     (
         parameter(when={"parameter": "rate", "values": ["1"]}),
         "spec: parameters: when.parameter must be the name of another parameter, found rate in rate",

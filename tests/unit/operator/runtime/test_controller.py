@@ -67,7 +67,7 @@ def lists(server: FakeApiServer, resource: str) -> int:
 
 
 async def test_all_objects_are_listed_once_in_growing_pages(server: FakeApiServer, controlling: Any) -> None:
-    """etcd takes 1.5 MiB of each object, and the operator has 512 MiB."""
+    """etcd takes 1.5 MiB of each object, and the operator has 768 MiB."""
     names = [f"digits-{number}" for number in range(60)]
     create(server, *names)
     async with controlling():

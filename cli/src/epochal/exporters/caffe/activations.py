@@ -1,4 +1,4 @@
-"""Activations of layers of Keras as layers of Caffe."""
+"""Adds a Caffe layer for the argument `activation` of a Keras layer, because Caffe layers have no such argument."""
 
 from collections.abc import Mapping
 

@@ -168,9 +168,9 @@ class _Writer:
             return tensors[0]
         if edge.output is None or edge.output >= len(tensors):
             raise EpochalError(
-                f"{where}: its input comes from a layer with {len(tensors)} outputs, found "
-                f"{'none of them selected' if edge.output is None else f'output {edge.output}'}",
-                "Select one, as in NAME:0.",
+                f"{where}: its input comes from a layer with the outputs 0 to {len(tensors) - 1}, found "
+                f"{'no selected output' if edge.output is None else f'output {edge.output}'}",
+                "Select an existing output, as in NAME:0.",
             )
         return tensors[edge.output]
 

@@ -75,7 +75,8 @@ def read_flow(document: Any) -> Flow:
             limit = f"the file has {len(found):,} nodes, but a network has at most {MAX_LAYERS:,} layers"
             raise EpochalError(f"{node.label}: {limit}")
         if node.id in nodes:
-            raise EpochalError(f"{node.label}: another node, {nodes[node.id].label}, has the same id")
+            same = f"{node.label}: another node, {nodes[node.id].label}, has the same id"
+            raise EpochalError(same, "Give each node an id of its own.")
         nodes[node.id] = node
     for node in nodes.values():
         missing = next((source for source in node.sources if source not in nodes), None)

@@ -9,6 +9,7 @@ from epochal_api import pod
 from epochal_api.kind import API_VERSION, GROUP
 from epochal_api.trainingjob.spec import KIND, MAX_SPEC_BYTES, MUTABLE, InvalidTrainingJob, TrainingJob, TrainingJobSpec
 from epochal_api.trainingjob.training import ContinueFrom
+from pydantic.alias_generators import to_camel
 
 from epochal_operator.pods.installation import Installation
 from epochal_operator.pods.mutable_fields import MutableFields
@@ -33,6 +34,11 @@ RESOLVED_SPEC_ANNOTATION = f"{GROUP}/spec-sha256"
 the mutable fields. Existing Jobs have both annotations, so their names must not change."""
 USER_SPEC_ANNOTATION = f"{GROUP}/written-sha256"
 """Annotation of the Job: digest of the user's spec when the Job was built, without the mutable fields."""
+FIELDS_ANNOTATION = f"{GROUP}/fields-sha256"
+"""Annotation of the Job: the start of the digest of each field of the user's spec, without the mutable fields and the
+fields with default values. It fits in the bound of the cache (MAX_NAME)."""
+_FIELD_DIGITS = 8
+"""Hexadecimal digits of a field's digest."""
 _JOB_CONTROLLER = "kubernetes.io/job-controller"
 """Value of a Job's spec.managedBy that is equivalent to no value."""
 
@@ -65,7 +71,7 @@ def batch_job(training_job: TrainingJob, installation: Installation, continue_fr
     if size > MAX_SPEC_BYTES:
         raise InvalidTrainingJob(f"spec: must fit in {MAX_SPEC_BYTES} bytes as JSON, found {size}: use fewer layers")
 
-    spec, metadata = resolved.spec, resolved.metadata
+    spec, metadata, fields = resolved.spec, resolved.metadata, _immutable_fields(training_job)
     labels = installation.child_labels(metadata.labels, {NAME_LABEL: metadata.name, UID_LABEL: metadata.uid})
     queue = spec.scheduling.queue_name
     annotations = {pod.JOB_ANNOTATION: document, pod.CA_ANNOTATION: installation.progress_ca}
@@ -76,7 +82,11 @@ def batch_job(training_job: TrainingJob, installation: Installation, continue_fr
             "name": metadata.name,
             "namespace": metadata.namespace,
             "labels": labels | non_empty(**{QUEUE_LABEL: queue}),
-            "annotations": {RESOLVED_SPEC_ANNOTATION: _digest(resolved), USER_SPEC_ANNOTATION: _digest(training_job)},
+            "annotations": {
+                RESOLVED_SPEC_ANNOTATION: _digest(resolved),
+                USER_SPEC_ANNOTATION: _sha256(fields),
+                FIELDS_ANNOTATION: ",".join(f"{name}={digest}" for name, digest in _field_digests(fields).items()),
+            },
             "ownerReferences": [controller_reference(API_VERSION, KIND, metadata.name, metadata.uid)],
         },
         "spec": {
@@ -176,6 +186,21 @@ def matches_user_spec(training_job: TrainingJob, job: Mapping[str, Any]) -> bool
     )  # If a webhook removed the annotation: keep the Job.
 
 
+def changed_fields(training_job: TrainingJob, job: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the names of the immutable fields of a spec that have changed since its Job was built.
+
+    The result is empty for a Job of an earlier version of Epochal, which lacks the digests.
+    """
+    text = job["metadata"].get("annotations", {}).get(FIELDS_ANNOTATION)
+    if text is None:
+        return ()
+    before = dict(part.partition("=")[::2] for part in text.split(","))
+    now = _field_digests(_immutable_fields(training_job))
+    # Any editor of the Job can write other names.
+    names = (to_camel(name) for name in TrainingJobSpec.model_fields if name not in MUTABLE)
+    return tuple(name for name in names if before.get(name) != now.get(name))
+
+
 def _with_defaults(training_job: TrainingJob, installation: Installation) -> TrainingJob:
     endpoint = storage_endpoint(training_job, installation)
     if endpoint is None:
@@ -237,6 +262,19 @@ def _digest(training_job: TrainingJob) -> str:
 
     The digest includes the name in training.continueFrom, but no state of the TrainingJob of that name.
     """
-    # Omit defaults: more defaults in a newer schema must not change the digest.
-    immutable_fields = _spec_json(training_job.spec, exclude_defaults=True, exclude=set(MUTABLE))
-    return hashlib.sha256(json.dumps(immutable_fields, sort_keys=True).encode()).hexdigest()
+    return _sha256(_immutable_fields(training_job))
+
+
+def _field_digests(fields: Mapping[str, Any]) -> dict[str, str]:
+    """Return the start of the digest of each field."""
+    return {name: _sha256(value)[:_FIELD_DIGITS] for name, value in fields.items()}
+
+
+def _immutable_fields(training_job: TrainingJob) -> Object:
+    """Return the immutable fields of a spec without default values, as JSON."""
+    # Omit defaults: more defaults in a newer schema must not change the digests.
+    return _spec_json(training_job.spec, exclude_defaults=True, exclude=set(MUTABLE))
+
+
+def _sha256(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

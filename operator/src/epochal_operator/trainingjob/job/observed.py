@@ -30,7 +30,8 @@ https://pkg.go.dev/k8s.io/client-go/tools/record#NewEventCorrelator
 class Observed:
     """The observed children of a TrainingJob at one time, and what the plan has derived from them.
 
-    The plan sets `spec_ignored` and `replaces_job`, and may set `blocked`. The other fields are observations.
+    The plan sets `spec_ignored`, `ignored_fields` and `replaces_job`, and may set `blocked`. The other fields are
+    observations.
 
     Args:
         now: The time, with a time zone.
@@ -45,6 +46,7 @@ class Observed:
             because of a quota or an admission policy.
         spec_ignored: Whether the spec changed after a container of the Job had run, so that the Job continues
             unchanged; None if unknown.
+        ignored_fields: The names of the spec's fields whose change is ignored; empty if none is, or if unknown.
         replaces_job: Whether the Job is about to be replaced by a Job of the current spec.
         continued_from: The results of the predecessor in spec.training.continueFrom, once that TrainingJob has ended.
     """
@@ -57,6 +59,7 @@ class Observed:
     backoff_end: datetime | None = None
     pod_rejection: str | None = None
     spec_ignored: bool | None = None
+    ignored_fields: tuple[str, ...] = ()
     replaces_job: bool = False
     continued_from: ContinuedFrom | None = None
 

@@ -14,6 +14,7 @@ from epochal_operator.pods.pod_template import QUEUE_LABEL
 from epochal_operator.runtime.actions import DeleteChild, PatchChild
 from epochal_operator.runtime.api.resource import JOBS
 from epochal_operator.trainingjob.job.batch_job import (
+    changed_fields,
     differs_from_resolved_spec,
     matches_user_spec,
     starting_controller,
@@ -65,14 +66,18 @@ def is_changed_too_late(metadata: Metadata, before: Status) -> bool:
 
 
 def compare_spec(training_job: TrainingJob, observed: Observed, installation: Installation) -> Observed:
-    """Return the observed state with `spec_ignored` and `replaces_job`, from a comparison of the Job with the spec."""
+    """Return the observed state with the results of a comparison of the Job with the spec.
+
+    These are `spec_ignored`, `ignored_fields` and `replaces_job`.
+    """
     job, before = observed.job, training_job.status or Status()
     if job is None:
         return observed
     spec_ignored = has_run_container(before, observed) and not matches_user_spec(training_job, job)
+    ignored_fields = changed_fields(training_job, job) if spec_ignored else ()
     ended = job_end(job, observed.pods) is not None
     replaces_job = not ended and not is_terminating(job) and must_replace_job(training_job, observed, installation)
-    return replace(observed, spec_ignored=spec_ignored, replaces_job=replaces_job)
+    return replace(observed, spec_ignored=spec_ignored, ignored_fields=ignored_fields, replaces_job=replaces_job)
 
 
 def must_replace_job(training_job: TrainingJob, observed: Observed, installation: Installation) -> bool:

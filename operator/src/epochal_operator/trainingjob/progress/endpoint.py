@@ -76,7 +76,8 @@ def read_report(body: bytes) -> Report:
     """Return the report in a JSON body.
 
     Raises:
-        ReportError: If a field is invalid: status 422, with each invalid field.
+        ReportError: Status 422, if the body is no JSON or a field is invalid. The message names the first
+            MAX_INVALID_FIELDS invalid fields, and the number of the others.
     """
     try:
         return Report.model_validate_json(body)

@@ -218,8 +218,8 @@ def _phase_of_live_pod(inputs: PhaseInputs, before: Status, pod: Mapping[str, An
             "Starting" if node else "Queued", cause, stalled=effect(cause.reason).needs_user_action or is_overdue
         )
     if node and (deadline := stuck_at(pod)) is not None and deadline <= now:
-        problem = f"The node {node} has not prepared the volumes and the network of the pod {name} in"
-        message = f"{problem} {STUCK_SECONDS:.0f} s. For the cause: kubectl describe pod {name}"
+        problem = f"The node {node} has not prepared the volumes and the network of the pod {name}"
+        message = f"{problem} in {STUCK_SECONDS:.0f} s. For the cause: kubectl describe pod {name}"
         return Phase("Starting", StatusCause(Reason.POD_NOT_READY, message))
     if node and is_prepared(pod):
         message = f"The node {node} starts the container of the pod {name}, and pulls its image if needed."

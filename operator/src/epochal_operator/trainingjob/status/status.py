@@ -167,9 +167,16 @@ def conditions(
     *,
     suspend: bool = False,
 ) -> list[Condition]:
-    """Return the conditions of a TrainingJob. Without `observed`, StorageAvailable and SpecApplied are omitted.
+    """Return all conditions of a TrainingJob. A condition keeps its transition time while its status is unchanged.
 
-    A condition keeps its transition time while its status is unchanged. `suspend` is spec.suspend.
+    Args:
+        generation: Generation of the spec, for `observedGeneration`.
+        before: The previous status.
+        now: Transition time of the conditions that change.
+        phase: The phase of the TrainingJob.
+        observed: The observed state; None for a refused spec. Then the result has neither StorageAvailable nor
+            SpecApplied, even if `before` has them.
+        suspend: spec.suspend, for the condition Suspended.
     """
     is_suspended = phase.completion_time is None and stays_suspended(before.conditions, suspend=suspend)
     values = [*_phase_conditions(phase, is_suspended=is_suspended or phase.state == "Suspended")]
@@ -204,17 +211,21 @@ def _spec_applied_conditions(before: Status, observed: Observed) -> Iterator[_Co
     """Yield the condition SpecApplied, if a change of the spec came too late, now or earlier."""
     if observed.spec_ignored or (observed.spec_ignored is None and is_spec_ignored(before)):
         is_lost = observed.job is None or is_terminating(observed.job)
-        message = f"{_DELETED_JOB} {lost_spec_remedy(before)}" if is_lost else _SPEC_IGNORED
+        message = f"{_DELETED_JOB} {lost_spec_remedy(before)}" if is_lost else _ignored_message(observed)
         yield SPEC_APPLIED, "False", StatusCause(Reason.SPEC_IGNORED, message)
     elif get_condition(before.conditions, SPEC_APPLIED) is not None:
         yield SPEC_APPLIED, "True", StatusCause(Reason.APPLIED, "The training uses the current spec.")
 
 
-_SPEC_IGNORED = (
-    "The spec was changed too late: a container of the Job had already started, so the training continues with the "
-    "earlier spec. To train with the new spec, create a new TrainingJob, which can continue from this TrainingJob "
-    "(spec.training.continueFrom)."
-)
+def _ignored_message(observed: Observed) -> str:
+    fields = ", ".join(f"spec.{field}" for field in observed.ignored_fields) or "The spec"
+    return (
+        f"{fields} changed too late: a container of the Job had already started, so the training continues with the "
+        "earlier spec. To train with the new spec, create a new TrainingJob, which can continue from this TrainingJob "
+        "(spec.training.continueFrom)."
+    )
+
+
 _DELETED_JOB = (
     "The spec was changed too late: a container of the deleted Job had already started with the earlier spec."
 )

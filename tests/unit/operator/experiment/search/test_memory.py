@@ -3,18 +3,22 @@
 from pathlib import Path
 
 import pytest
+import yaml
 from epochal_operator.experiment.search.memory import DEFAULT_BYTES, container_bytes, exceeded_message, search_bytes
 from epochal_operator.experiment.search.searcher_pool import POOL_SIZE
 
+from tests.kit.chart import CHART
+
 MIB = 1024**2
+VALUES = yaml.load((CHART / "values.yaml").read_text(), yaml.CSafeLoader)
 
 
 @pytest.mark.parametrize(
     ("container", "expected"),
     [
         (None, DEFAULT_BYTES),
-        (512 * MIB, DEFAULT_BYTES),
-        (1024 * MIB, 384 * MIB),
+        (768 * MIB, DEFAULT_BYTES),
+        (1024 * MIB, 256 * MIB),
         (128 * MIB, 128 * MIB),
         (64 * 1024 * MIB, 1024 * MIB),
     ],
@@ -23,8 +27,11 @@ def test_the_limit_grows_with_the_container(container: int | None, expected: int
     assert search_bytes(container) == expected
 
 
-def test_all_searches_leave_a_quarter_to_the_operator() -> None:
-    assert POOL_SIZE * search_bytes(512 * MIB) == 384 * MIB
+def test_all_searches_of_the_charts_container_leave_the_operator_its_memory() -> None:
+    """It takes up to 207 MB beside a search of 1,000 trials, and 270 MB after a start with 10,000 trials."""
+    limit = VALUES["resources"]["limits"]["memory"]
+    container = int(limit.removesuffix("Mi")) * MIB
+    assert container - POOL_SIZE * search_bytes(container) >= 320 * MIB
 
 
 @pytest.mark.parametrize(

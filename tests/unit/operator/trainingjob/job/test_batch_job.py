@@ -6,14 +6,18 @@ from typing import Any
 
 import pytest
 from epochal_api import pod
-from epochal_api.trainingjob.spec import MAX_SPEC_BYTES, InvalidTrainingJob, parse
+from epochal_api.trainingjob.spec import MAX_SPEC_BYTES, MUTABLE, InvalidTrainingJob, TrainingJobSpec, parse
+from epochal_operator.runtime.cache_transform import MAX_NAME
 from epochal_operator.trainingjob.job.batch_job import (
+    FIELDS_ANNOTATION,
     USER_SPEC_ANNOTATION,
     batch_job,
+    changed_fields,
     differs_from_resolved_spec,
     job_changes,
     matches_user_spec,
 )
+from pydantic.alias_generators import to_camel
 
 from tests.unit.operator.objects import INSTALLATION, SPEC, UID, document, training_job
 
@@ -191,6 +195,34 @@ def test_matches_user_spec(spec: dict[str, Any], generation: int, *, changed: bo
     of_before = made()
     del of_before["metadata"]["annotations"][USER_SPEC_ANNOTATION]
     assert matches_user_spec(job, of_before), "if a webhook removed the annotation, the Job is kept"
+
+
+@pytest.mark.parametrize(
+    ("spec", "changed"),
+    [
+        ({}, ()),
+        ({"suspend": True, "finish": True, "backoffLimit": 3}, ()),
+        ({"backoffLimit": 9, "data": {"bucket": "other", "train": {"object": "a.npz"}}}, ("data", "backoffLimit")),
+    ],
+)
+def test_changed_fields(spec: dict[str, Any], changed: tuple[str, ...]) -> None:
+    job = training_job(generation=2, **spec)
+    assert changed_fields(job, made()) == changed
+    of_before = made()
+    del of_before["metadata"]["annotations"][FIELDS_ANNOTATION]
+    assert changed_fields(job, of_before) == (), "a Job of an earlier version has no digests of fields"
+
+
+def test_hostile_digests_of_fields_name_only_fields() -> None:
+    job = made()
+    for text in ("", "=,=", "a=1,data=2,", "\U0001f600" * 300):
+        job["metadata"]["annotations"][FIELDS_ANNOTATION] = text
+        assert set(changed_fields(training_job(), job)) <= set(map(to_camel, TrainingJobSpec.model_fields))
+
+
+def test_digests_of_all_fields_fit_in_the_cache() -> None:
+    names = [to_camel(name) for name in TrainingJobSpec.model_fields if name not in {*MUTABLE, "model", "code"}]
+    assert len(",".join(f"{name}={'0' * 8}" for name in names)) <= MAX_NAME
 
 
 @pytest.mark.parametrize("filled_in", [{"backoffLimit": 3}, {"serviceAccountName": "default", "suspend": False}])

@@ -65,6 +65,7 @@ def test_job_that_was_suspended_for_replacement_resumes_if_it_has_run() -> None:
     after = applied_status(make_plan(CHANGED, patched, INSTALLATION).actions)
     applied_condition = condition(after, "SpecApplied")
     assert (applied_condition.status, applied_condition.reason) == ("False", "SpecIgnored")
+    assert applied_condition.message.startswith("spec.backoffLimit changed too late: a container of the Job had")
     assert after.start_time is not None
     again = training_job(after, backoffLimit=9, generation=2)
     assert steps(again, patched) == []
